@@ -67,6 +67,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
     )
     .await;
     let ana = app.member("ana").await;
+    app.sql("update users set email_verified_at = now()").await;
     book(&ana, class).await.expect(201);
     let mail = &server.wait_for_mails(1).await[0];
     assert_eq!(mail["to"], json!(["ana@example.com"]));
@@ -612,4 +613,178 @@ async fn in_development_mails_are_files_whose_names_sort_by_time() {
         );
     }
     mailing_app.close().await;
+}
+
+#[tokio::test]
+async fn a_flood_of_other_mails_does_not_delay_a_password_reset() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    app.sql("delete from mail_outbox").await;
+    for _ in 0..30 {
+        insert_mail(&app, "studio@sabor.example").await;
+    }
+    let form = json!({ "email": "ana@example.com" });
+    ana.post("/api/auth/forgot-password", form)
+        .await
+        .expect(202);
+    let mailing_app = app.start_another_with(server.settings()).await;
+    assert_eq!(send_due_mails(&mailing_app.app).await.sent, 31);
+    let mails = server.wait_for_mails(31).await;
+    assert_eq!(subjects(&mails)[0], "Reset your password");
+}
+
+#[tokio::test]
+async fn mails_to_an_unconfirmed_address_contain_no_text_that_somebody_entered() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let class = app.create_class(3).await;
+    let stranger = app.member("victim").await;
+    book(&stranger, class).await.expect(201);
+    app.sql("update users set first_name = 'Win at evil.example', email_verified_at = null")
+        .await;
+    app.visitor().sign_in_as("victim").await.expect(200);
+    let form = json!({ "email": "victim@example.com" });
+    stranger
+        .post("/api/auth/forgot-password", form)
+        .await
+        .expect(202);
+    let form =
+        json!({ "newEmail": "win@evil.example", "currentPassword": crate::harness::PASSWORD });
+    stranger
+        .post("/api/auth/change-email", form)
+        .await
+        .expect(202);
+    let mailing_app = app.start_another_with(server.settings()).await;
+    send_due_mails(&mailing_app.app).await;
+    let mails = server.wait_for_mails(4).await;
+    let own_mails = mails
+        .iter()
+        .filter(|mail| mail["to"] == json!(["victim@example.com"]));
+    let mut count = 0;
+    for mail in own_mails {
+        let whole_mail = mail.to_string();
+        assert!(!whole_mail.contains("evil.example"), "{whole_mail}");
+        assert!(mail["text"].as_str().unwrap().starts_with("Hola,"));
+        count += 1;
+    }
+    assert_eq!(count, 4, "{:?}", subjects(&mails));
+}
+
+#[tokio::test]
+async fn the_reason_of_the_studio_is_mailed_and_that_of_the_member_is_not() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let class = app.create_class(3).await;
+    let (ana, staff) = (app.member("ana").await, app.staff("staff").await);
+    let booking = book(&ana, class).await.expect(201);
+    let form = json!({ "bookingId": booking["id"], "reason": "Buy at evil.example" });
+    ana.post("/api/bookings/cancel", form).await.expect(200);
+    let booking = book(&ana, class).await.expect(201);
+    let form =
+        json!({ "bookingId": booking["id"], "action": "cancel", "reason": "The roof leaks" });
+    staff.patch("/api/admin/bookings", form).await.expect(200);
+    let to_ana = || {
+        let mails = server.received().into_iter();
+        let mails = mails.filter(|mail| mail["to"] == json!(["ana@example.com"]));
+        mails
+            .filter(|mail| {
+                let subject = mail["headers"]["subject"].as_str().unwrap();
+                subject.starts_with("Cancelled: ")
+            })
+            .collect::<Vec<_>>()
+    };
+    wait_until(async || to_ana().len() == 2).await;
+    let texts: Vec<_> = to_ana().iter().map(ToString::to_string).collect();
+    assert!(!texts.iter().any(|text| text.contains("evil.example")));
+    let with_reason = texts.iter().filter(|text| text.contains("The roof leaks"));
+    assert_eq!(with_reason.count(), 1);
+}
+
+#[tokio::test]
+async fn a_recipient_gets_twenty_booking_mails_in_an_hour_and_warnings_apart() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let class = app.create_class(3).await;
+    let ana = app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    app.sql("delete from mail_outbox").await;
+    let insert_confirmations = async |count: i32| {
+        app.sql(&format!(
+            "insert into mail_outbox (id, recipient, kind, payload)
+            select gen_random_uuid(), 'ana@example.com', 'booking_confirmed',
+                jsonb_build_object('bookingId', id) from bookings, generate_series(1, {count})"
+        ))
+        .await;
+    };
+    insert_confirmations(25).await;
+    let mailing_app = app.start_another_with(server.settings()).await;
+    let other_sender = app.start_another_with(server.settings()).await;
+    let (first, second) = tokio::join!(
+        send_due_mails(&mailing_app.app),
+        send_due_mails(&other_sender.app)
+    );
+    let sent = first.sent + second.sent;
+    assert!((19..=20).contains(&sent), "{sent}");
+    assert_eq!(sent + first.capped + second.capped, 25);
+    assert_eq!(
+        count_mails(&app, "dropped = 'capped'").await,
+        25 - sent as i64
+    );
+    let form = json!({ "email": "ana@example.com" });
+    ana.post("/api/auth/forgot-password", form)
+        .await
+        .expect(202);
+    assert_eq!(send_due_mails(&mailing_app.app).await.sent, 1);
+    // An hour later there is room again.
+    app.sql("update mail_outbox set sent_at = sent_at - interval '1 hour'")
+        .await;
+    insert_confirmations(1).await;
+    assert_eq!(send_due_mails(&mailing_app.app).await.sent, 1);
+}
+
+#[tokio::test]
+async fn old_mail_is_dropped_and_counted_before_a_mail_server_is_set_up() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let class = app.create_class(3).await;
+    let ana = app.member("ana").await;
+    book(&ana, class).await.expect(201);
+    let form = json!({ "email": "ana@example.com" });
+    ana.post("/api/auth/forgot-password", form)
+        .await
+        .expect(202);
+    insert_mail(&app, "studio@sabor.example").await;
+    insert_mail(&app, "fresh@sabor.example").await;
+    // Each mail is a little older than its kind may get.
+    app.sql(
+        "update mail_outbox set created_at = now() - interval '1 minute' - case kind
+            when 'reset_password' then interval '1 hour'
+            when 'contact_received' then interval '7 days'
+            else interval '1 day' end
+        where recipient <> 'fresh@sabor.example'",
+    )
+    .await;
+    let old_mails = count_mails(&app, "recipient <> 'fresh@sabor.example'").await;
+    assert_eq!(old_mails, 4, "link, booking, reset and contact message");
+    let body = app.run_clean_up().await.expect(200);
+    assert_eq!(body["details"]["mailExpired"], old_mails);
+    let counter = "select count from daily_counters where name = 'mail_expired'";
+    assert_eq!(app.count(counter).await, old_mails);
+    let body = app.run_clean_up().await.expect(200);
+    assert_eq!(body["details"]["mailExpired"], 0);
+    let mailing_app = app.start_another_with(server.settings()).await;
+    assert_eq!(send_due_mails(&mailing_app.app).await.sent, 1);
+    let mails = server.wait_for_mails(1).await;
+    assert_eq!(mails[0]["to"], json!(["fresh@sabor.example"]));
 }

@@ -158,7 +158,7 @@ async fn client_with_role(app: &TestApp, role: Role) -> TestClient {
         Role::Visitor | Role::Partner | Role::Cron => app.visitor(),
         Role::Anonymous => {
             let visitor = app.visitor();
-            visitor.get("/api/session/test-session").await.expect(200);
+            visitor.visit_twice().await;
             visitor
         }
         Role::UnconfirmedMember => app.unconfirmed_member("ana").await,

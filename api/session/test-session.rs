@@ -1,7 +1,8 @@
 //! GET /api/session/test-session — counts visits in the session's data.
 
-use sabor::http::{ActiveSession, Json, SetCookie};
-use sabor::session::NewAnonymousSession;
+use sabor::http::{ActiveSession, FirstVisit, Json, SetCookie};
+use sabor::identity::rate_limit::{self, Subject, VISITOR_ADDRESS};
+use sabor::session::{NewAnonymousSession, Token};
 use sabor::values::caller::Caller;
 use sabor::{App, Error, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
@@ -12,8 +13,9 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct VisitCount {
-    /// The session's id. It is not a credential.
-    session_id: Uuid,
+    /// The session's id. It is not a credential. `null` as long as only the visitor's
+    /// cookie knows of the visit.
+    session_id: Option<Uuid>,
     visits: u64,
 }
 
@@ -22,40 +24,53 @@ pub fn route() -> Routes {
     routes![count_visit]
 }
 
-/// Counts a visit in the member's session. Without one, the visit is counted in an
-/// anonymous session, whose cookie is separate and never replaces the cookie of a
-/// member. This GET changes state, but only a number in the caller's own session.
+/// Counts a visit in the member's session. Without one, the first visit is counted in a
+/// cookie alone, and the second one creates an anonymous session. Its cookie is separate
+/// and never replaces the cookie of a member. This GET changes state, but only a number in
+/// the caller's own session.
 #[utoipa::path(get, path = "/api/session/test-session", tag = "sessions", responses(
-    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries a new anonymous session"),
+    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries a new visitor's cookie"),
     (status = 400, description = "`duplicate_cookie`: the request has two cookies with the same name"),
+    (status = 429, description = "`too_many_requests`: too many visitors from this address; wait for `Retry-After` seconds"),
 ))]
 async fn count_visit(
     app: App,
     caller: Caller,
     active: Option<ActiveSession>,
+    FirstVisit(first_visit): FirstVisit,
 ) -> Result<(Option<SetCookie>, Json<VisitCount>)> {
     if let Some(active) = active {
         match app.sessions().increment(active.key()?, "visits").await {
-            Ok(data) => return Ok((None, Json(visit_count(active.session.id, &data)))),
-            // The session has ended in the meantime. Create a new one.
+            Ok(data) => return Ok((None, visit_count(Some(active.session.id), &data))),
+            // The session has ended in the meantime.
             Err(Error::SessionGone) => {}
             Err(error) => return Err(error),
         }
     }
-    let data = json!({ "visits": 1 });
+    let Some(token) = first_visit else {
+        let cookie = SetCookie::first_visit(&app, &Token::generate());
+        return Ok((Some(cookie), visit_count(None, &json!({ "visits": 1 }))));
+    };
+    let subjects = Subject::address(VISITOR_ADDRESS, caller.address);
+    rate_limit::count_attempt(&app, &subjects).await?;
     let new_session = NewAnonymousSession {
-        data,
+        data: json!({ "visits": 2 }),
         caller: Some(caller),
         ttl: None,
     };
-    let (token, session) = app.sessions().create(new_session).await?;
+    let sessions = app.sessions();
+    let (id, data) = match sessions.create_with_token(&token, new_session).await? {
+        Some(session) => (Some(session.id), session.data),
+        // Another visit with this cookie has created the session.
+        None => (None, sessions.increment(&token.key(), "visits").await?),
+    };
     let cookie = SetCookie::visitor(&app, &token);
-    Ok((Some(cookie), Json(visit_count(session.id, &session.data))))
+    Ok((Some(cookie), visit_count(id, &data)))
 }
 
-fn visit_count(session_id: Uuid, data: &Value) -> VisitCount {
+fn visit_count(session_id: Option<Uuid>, data: &Value) -> Json<VisitCount> {
     let visits = data["visits"].as_u64().unwrap_or_default();
-    VisitCount { session_id, visits }
+    Json(VisitCount { session_id, visits })
 }
 
 fn main() -> Exit {

@@ -45,6 +45,7 @@ struct Inner {
     device_signer: Signer,
     visitor_signer: Signer,
     registration_signer: Signer,
+    first_visit_signer: Signer,
     access_tokens: AccessTokens,
     catalog: ResponseCache,
     schedule: ResponseCache,
@@ -87,6 +88,7 @@ impl App {
             device_signer: Signer::derive(&config.session_secrets, "device cookie"),
             visitor_signer: Signer::derive(&config.session_secrets, "visitor cookie"),
             registration_signer: Signer::derive(&config.session_secrets, "registration cookie"),
+            first_visit_signer: Signer::derive(&config.session_secrets, "first visit"),
             access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
             catalog: ResponseCache::new(cache.clone(), "catalogue"),
             schedule: ResponseCache::new(cache.clone(), "schedule").with_ttl(SCHEDULE_TTL),
@@ -163,6 +165,11 @@ impl App {
 
     pub(crate) fn registration_signer(&self) -> &Signer {
         &self.0.registration_signer
+    }
+
+    /// Signs the cookie of a first visit, which has no session.
+    pub(crate) fn first_visit_signer(&self) -> &Signer {
+        &self.0.first_visit_signer
     }
 
     /// Returns the issuer and verifier of access tokens.

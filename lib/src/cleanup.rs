@@ -80,6 +80,10 @@ pub struct CleanupDetails {
     mail_failed: u64,
     /// Mail that could not be sent and will not be retried.
     mail_given_up: u64,
+    /// Mail that was dropped because it was too old.
+    mail_expired: u64,
+    /// Mail that was dropped because its recipient has received too many.
+    mail_capped: u64,
     /// The steps that failed. The log contains the reasons.
     failed: Vec<&'static str>,
 }
@@ -181,6 +185,8 @@ impl<'a> Run<'a> {
         self.report.details.mail_sent = sent.sent;
         self.report.details.mail_failed = sent.failed;
         self.report.details.mail_given_up = sent.given_up;
+        self.report.details.mail_expired = sent.expired;
+        self.report.details.mail_capped = sent.capped;
         self.report.remaining |= sent.remaining;
     }
 

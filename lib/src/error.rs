@@ -135,8 +135,10 @@ pub enum Error {
     TooManyRequests {
         /// The time to wait.
         retry_after: Duration,
-        /// Whether this attempt was the one that reached the limit.
-        is_new: bool,
+        /// The names of the exceeded limits. It is empty if others were in progress.
+        exceeded: Vec<&'static str>,
+        /// The names of the limits whose block this request has started.
+        started: Vec<&'static str>,
     },
     /// 503 `unavailable`, with `Retry-After`: a service such as Postgres does not answer.
     /// It must not be reported as "not signed in" or "not found".

@@ -28,7 +28,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::auth::{
-    ActiveSession, Admin, ConfirmedMember, Cron, Member, OpenInDevelopment, Staff,
+    ActiveSession, Admin, ConfirmedMember, Cron, FirstVisit, Member, OpenInDevelopment, Staff,
 };
 pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams, accepts};
 pub use self::cookie::{CookiePurpose, SetCookie};

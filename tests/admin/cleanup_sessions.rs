@@ -81,6 +81,7 @@ async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
                 "webhookEvents": 0, "securityEvents": 0, "contactSubmissions": 0,
                 "classesGenerated": 0, "classConflicts": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
                 "paymentsSettled": 0, "paymentsRefunded": 0, "refundsDue": 0, "mailSent": 0, "mailFailed": 0, "mailGivenUp": 0,
+                "mailExpired": 0, "mailCapped": 0,
                 "failed": [],
             },
             "remaining": false,

@@ -55,7 +55,7 @@ async fn signing_out_everywhere_ends_the_sessions_on_all_devices() {
 async fn signing_out_deletes_an_anonymous_session() {
     let app = TestApp::start().await;
     let visitor = app.visitor();
-    visitor.get("/api/session/test-session").await.expect(200);
+    visitor.visit_twice().await;
     visitor
         .post("/api/auth/logout", json!({ "all": true }))
         .await

@@ -139,50 +139,17 @@ async fn common_and_personal_passwords_are_rejected() {
 async fn registration_moves_session_data_to_the_new_session() {
     let app = TestApp::start().await;
     let ana = app.visitor();
-    ana.get("/api/session/test-session").await.expect(200);
+    ana.visit_twice().await;
     let old_client = ana.copy();
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     ana.post("/api/auth/register", form).await.expect(201);
     let session_data = ana.get("/api/session/test-session").await.expect(200);
-    assert_eq!(session_data["visits"], 2);
+    assert_eq!(session_data["visits"], 3);
     let session_data = old_client
         .get("/api/session/test-session")
         .await
         .expect(200);
     assert_eq!(session_data["visits"], 1);
-}
-
-#[tokio::test]
-async fn registrations_are_rate_limited_by_ip_address() {
-    let app = TestApp::start().await;
-    let visitor = app.visitor();
-    for number in 0..20 {
-        let form =
-            json!({ "email": format!("a{number}@example.com"), "password": PASSWORD, "name": "A" });
-        visitor
-            .copy()
-            .post("/api/auth/register", form)
-            .await
-            .expect(201);
-    }
-    let form = json!({ "email": "a20@example.com", "password": PASSWORD, "name": "A" });
-    let response = visitor
-        .copy()
-        .post("/api/auth/register", form.clone())
-        .await;
-    response.expect_code(429, "too_many_requests");
-    assert!(
-        response
-            .header("retry-after")
-            .unwrap()
-            .parse::<u32>()
-            .unwrap()
-            > 0
-    );
-    app.visitor()
-        .post("/api/auth/register", form)
-        .await
-        .expect(201);
 }
 
 #[tokio::test]

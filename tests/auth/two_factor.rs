@@ -392,6 +392,66 @@ async fn an_account_has_ten_code_attempts_across_all_challenges() {
 }
 
 #[tokio::test]
+async fn who_knows_the_password_cannot_keep_the_owner_out_of_the_second_factor() {
+    let app = TestApp::start().await;
+    let Some(ana) = TwoFactorMember::enroll(&app).await else {
+        return;
+    };
+    for _ in 0..2 {
+        let (thief, token) = new_browser_with_challenge(&app).await;
+        for _ in 0..5 {
+            answer_challenge(&thief, &token, "000000").await.expect(401);
+        }
+    }
+    let (phone, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&phone, &token, &ana.code(&app).await)
+        .await
+        .expect_code(429, "too_many_requests");
+    // A recovery code works on a new device.
+    answer_challenge(&phone, &token, &ana.recovery_codes[0])
+        .await
+        .expect(200);
+    // Her session is not affected.
+    disable(&ana.browser, PASSWORD, &ana.code(&app).await)
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn unknown_devices_have_twenty_guesses_of_a_code_in_a_day() {
+    let app = TestApp::start().await;
+    let Some(ana) = TwoFactorMember::enroll(&app).await else {
+        return;
+    };
+    let mut guesses = 0;
+    loop {
+        let (thief, token) = new_browser_with_challenge(&app).await;
+        if answer_challenge(&thief, &token, "000000").await.status == 429 {
+            if guesses >= 20 {
+                break;
+            }
+            // The block of ten minutes ends.
+            app.sql("delete from login_throttle where starts_with(key, 'second_factor:')")
+                .await;
+            let keys = app.redis.command(&["KEYS", "throttle:second_factor:*"]);
+            for key in keys.await.unwrap().as_array().unwrap() {
+                app.redis.evict(key.as_str().unwrap()).await.unwrap();
+            }
+            continue;
+        }
+        guesses += 1;
+        // A sign-in of the owner on another new device gives the thief no further guesses.
+        if guesses == 5 {
+            let (phone, token) = new_browser_with_challenge(&app).await;
+            answer_challenge(&phone, &token, &ana.code(&app).await)
+                .await
+                .expect(200);
+        }
+    }
+    assert_eq!(guesses, 20);
+}
+
+#[tokio::test]
 async fn a_challenge_is_bound_to_its_client_and_ends_when_the_password_changes() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {

@@ -198,3 +198,23 @@ async fn the_demo_account_cannot_book() {
     book(&demo, class).await.expect_code(403, "demo_account");
     demo.get("/api/bookings/list").await.expect(200);
 }
+
+#[tokio::test]
+async fn a_member_makes_thirty_bookings_and_thirty_cancellations_in_an_hour() {
+    let app = TestApp::start().await;
+    let class = app.create_class(5).await;
+    let ana = app.member("ana").await;
+    for number in 0..30 {
+        let booking = book(&ana, class).await.expect(201);
+        if number < 29 {
+            // A refusal does not count.
+            book(&ana, class).await.expect_code(409, "already_booked");
+        }
+        cancel(&ana, &booking).await.expect(200);
+    }
+    let response = book(&ana, class).await;
+    response.expect_code(429, "too_many_requests");
+    assert!(response.header("retry-after").is_some());
+    // Other members are not affected.
+    book(&app.member("ben").await, class).await.expect(201);
+}

@@ -119,7 +119,8 @@ async fn only_rejections_of_the_request_itself_are_remembered() {
     };
     let throttled = Error::TooManyRequests {
         retry_after: Duration::from_secs(1),
-        is_new: false,
+        exceeded: Vec::new(),
+        started: Vec::new(),
     };
     for (number, (error, is_remembered)) in [
         (Error::SessionGone, false),

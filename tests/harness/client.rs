@@ -151,6 +151,13 @@ impl TestClient {
         }
     }
 
+    /// Visits twice. After that, a visitor has an anonymous session.
+    pub async fn visit_twice(&self) {
+        for _ in 0..2 {
+            self.get("/api/session/test-session").await.expect(200);
+        }
+    }
+
     /// Returns the id of the signed-in member.
     pub async fn user_id(&self) -> Value {
         self.get("/api/auth/me").await.expect(200)["id"].clone()

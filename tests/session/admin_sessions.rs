@@ -7,16 +7,10 @@ async fn an_administrator_lists_and_clears_all_sessions() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
-    app.visitor()
-        .get("/api/session/test-session")
-        .await
-        .expect(200);
+    app.visitor().visit_twice().await;
     app.sql("update user_sessions set expires_at = now() where user_id is null")
         .await;
-    app.visitor()
-        .get("/api/session/test-session")
-        .await
-        .expect(200);
+    app.visitor().visit_twice().await;
 
     let body = admin.get("/api/session/sessions?limit=2").await.expect(200);
     assert_eq!(body["items"].as_array().unwrap().len(), 2);
@@ -56,10 +50,7 @@ async fn members_and_visitors_may_not_list_or_clear_sessions() {
 #[tokio::test]
 async fn in_development_everyone_may_list_and_clear_sessions() {
     let app = TestApp::start_with(Settings::default().with("SABOR_ENV", "development")).await;
-    app.visitor()
-        .get("/api/session/test-session")
-        .await
-        .expect(200);
+    app.visitor().visit_twice().await;
     let body = app.visitor().get("/api/session/sessions").await.expect(200);
     assert_eq!(body["statistics"]["active"], 1);
     app.visitor()

@@ -1,13 +1,16 @@
 //! A member's own bookings.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::changes::{after_commit, reason};
 use super::view::BookingView;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse};
+use crate::identity::rate_limit::{self, Attempt, BOOKING, CANCELLATION, Limit, Subject};
 use crate::models::booking::{self, Booking, Cancellation, NewBooking};
 use crate::notify::mail;
 use crate::store::page::Page;
@@ -46,7 +49,7 @@ impl BookingPeriod {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid) for a query that cannot be parsed.
+/// [`Error::Invalid`] for a query that cannot be parsed.
 pub fn list<'a>(
     app: &'a App,
     member: &Member,
@@ -100,7 +103,7 @@ pub struct CancelBooking {
 ///
 /// # Errors
 ///
-/// Those of [`booking::create`] and
+/// [`Error::TooManyRequests`]; those of [`booking::create`] and
 /// [`IdempotentTransaction::run_statement`](crate::session::IdempotentTransaction::run_statement).
 pub fn create<'a>(
     app: &'a App,
@@ -117,17 +120,20 @@ pub fn create<'a>(
     Box::pin(async move {
         member.key()?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
+        let change = LimitedChange::begin(app, BOOKING, member).await?;
         let response = app
             .transaction()
             .invalidate([app.schedule()])
             .idempotent(new_booking.user_id, key)
             .run_statement(async |client| {
+                change.set_attempted();
                 let booking = booking::create(client, new_booking, now, studio).await?;
                 StoredResponse::created(&BookingView::from(booking))
             })
-            .await?;
+            .await;
+        change.settle(&response);
         mail::send_due_soon(app);
-        Ok(response)
+        response
     })
 }
 
@@ -136,7 +142,7 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid) for an invalid reason; those of
+/// [`Error::Invalid`] for an invalid reason; those of
 /// [`booking::cancel`] and
 /// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn cancel<'a>(
@@ -149,18 +155,54 @@ pub fn cancel<'a>(
         member.key()?;
         let cancellation = form.parse(member)?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
+        let change = LimitedChange::begin(app, CANCELLATION, member).await?;
         let response = app
             .transaction()
             .invalidate([app.schedule()])
             .idempotent(member.user.id, key)
             .run(async |tx| {
+                change.set_attempted();
                 let booking = booking::cancel(tx, &cancellation, now, studio).await?;
                 StoredResponse::ok(&BookingView::from(booking))
             })
-            .await?;
+            .await;
+        change.settle(&response);
         after_commit(app);
-        Ok(response)
+        response
     })
+}
+
+/// A booking or a cancellation that counts for a limit of the member. Only a change that is
+/// made counts: a refusal, such as that of a full class, and a stored response cost nothing.
+struct LimitedChange {
+    attempt: Attempt,
+    was_attempted: AtomicBool,
+}
+
+impl LimitedChange {
+    async fn begin(app: &App, limit: Limit, member: &Member) -> Result<Self> {
+        let subject = Subject::member(limit, member.user.id);
+        Ok(Self {
+            attempt: rate_limit::begin(app, vec![subject]).await?,
+            was_attempted: AtomicBool::new(false),
+        })
+    }
+
+    /// Records that the response is not a stored one.
+    fn set_attempted(&self) {
+        self.was_attempted.store(true, Ordering::Relaxed);
+    }
+
+    /// Counts the change if it was made. After an outage, it may have been.
+    fn settle(self, response: &Result<StoredResponse>) {
+        let was_made = match response {
+            Ok(_) => self.was_attempted.into_inner(),
+            Err(error) => matches!(error, Error::Unavailable(_)),
+        };
+        if !was_made {
+            self.attempt.give_back();
+        }
+    }
 }
 
 impl CancelBooking {

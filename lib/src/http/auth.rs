@@ -83,6 +83,20 @@ pub(super) fn visitor_key(parts: &Parts, app: &App) -> Result<Option<SessionKey>
     Ok(token.map(|token| token.key()))
 }
 
+/// The token of a visitor whose first visit is known from the cookie alone.
+#[derive(Debug)]
+pub struct FirstVisit(pub Option<Token>);
+
+impl FromRequestParts<App> for FirstVisit {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let cookie = cookie::read(app, &parts.headers, CookiePurpose::Visitor)?;
+        let token = cookie.and_then(|cookie| Token::verified(cookie, app.first_visit_signer()));
+        Ok(Self(token))
+    }
+}
+
 /// Returns the token of `Authorization: Bearer …`. The scheme is
 /// case-insensitive (RFC 9110, section 11.1).
 fn bearer(value: &HeaderValue) -> Option<&str> {

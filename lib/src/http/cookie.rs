@@ -200,6 +200,13 @@ impl SetCookie {
         Self::new(app, CookiePurpose::Visitor, &value, None)
     }
 
+    /// Marks a first visit until the browser is closed. Nothing is stored for it: a second
+    /// visit creates the session.
+    pub fn first_visit(app: &App, token: &Token) -> Self {
+        let value = token.signed(app.first_visit_signer());
+        Self::new(app, CookiePurpose::Visitor, &value, None)
+    }
+
     /// Clears a cookie.
     pub fn clear(app: &App, purpose: CookiePurpose) -> Self {
         Self::new(app, purpose, "", Some(Duration::ZERO))

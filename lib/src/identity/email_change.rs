@@ -63,10 +63,8 @@ pub(crate) async fn send_verification(
     user: &User,
     key: Option<SessionKey>,
 ) -> Result<()> {
-    let subjects = [
-        Subject::email(VERIFY_EMAIL, &user.email),
-        Subject::address(CHANGE_EMAIL, caller.address),
-    ];
+    let mut subjects = Subject::address(CHANGE_EMAIL, caller.address);
+    subjects.push(Subject::email(VERIFY_EMAIL, &user.email));
     rate_limit::count_attempt(app, &subjects).await?;
     let keyring = &app.config().encryption_keys;
     let (notice, id) = (Notice::from_caller(caller, app.clock().now()), user.id);
@@ -118,8 +116,8 @@ pub fn confirm_email<'a>(
     token: &'a str,
 ) -> BoxFuture<'a, Result<EmailConfirmation>> {
     Box::pin(async move {
-        let subject = Subject::address(LINK_ADDRESS, context.caller.address);
-        rate_limit::count_attempt(app, &[subject]).await?;
+        let subjects = Subject::address(LINK_ADDRESS, context.caller.address);
+        let attempt = rate_limit::begin(app, subjects).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
         let confirmed = app.transaction().run(async |tx| {
             let purpose = Purpose::VerifyEmail;
@@ -148,7 +146,9 @@ pub fn confirm_email<'a>(
             }
             confirm_address(tx, context, &account).await
         });
-        let reset_token = confirmed.await?.map(|token| token.expose().to_owned());
+        let confirmed = confirmed.await;
+        attempt.settle(&confirmed);
+        let reset_token = confirmed?.map(|token| token.expose().to_owned());
         changes::after_commit(app);
         Ok(EmailConfirmation {
             success: true,
@@ -225,11 +225,9 @@ pub fn request_change<'a>(
         }
         let key = member.key()?;
         let proof = reauthenticate(app, caller, member, current_password).await?;
-        let subjects = [
-            Subject::address(CHANGE_EMAIL, caller.address),
-            Subject::email(CHANGE_EMAIL, &member.user.email),
-            Subject::email(VERIFY_EMAIL, new_address.as_str()),
-        ];
+        let mut subjects = Subject::address(CHANGE_EMAIL, caller.address);
+        subjects.push(Subject::email(CHANGE_EMAIL, &member.user.email));
+        subjects.push(Subject::email(VERIFY_EMAIL, new_address.as_str()));
         rate_limit::count_attempt(app, &subjects).await?;
         let keyring = &app.config().encryption_keys;
         let (user, new_email) = (&member.user, new_address.as_str());

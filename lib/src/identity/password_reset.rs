@@ -24,7 +24,8 @@ use crate::values::schema::NewPassword;
 use crate::{App, BoxFuture, session};
 
 /// Mails a link to set a new password if there is an account with this e-mail address.
-/// Neither the response nor its timing reveals whether there is one.
+/// Neither the response nor its timing reveals whether there is one. A mailbox that has
+/// received enough links gets no other one, with the same response.
 ///
 /// # Errors
 ///
@@ -36,11 +37,16 @@ pub fn request_reset<'a>(
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let email = Email::parse(email).map_err(|problem| Error::field("email", problem))?;
-        let subjects = [
-            Subject::address(FORGOT_ADDRESS, caller.address),
-            Subject::email(FORGOT_EMAIL, email.as_str()),
-        ];
-        rate_limit::count_attempt(app, &subjects).await?;
+        let mut subjects = Subject::address(FORGOT_ADDRESS, caller.address);
+        subjects.push(Subject::email(FORGOT_EMAIL, email.as_str()));
+        match rate_limit::count_attempt(app, &subjects).await {
+            // Anyone can use up the mails of a mailbox. The newest link there stays valid, so
+            // that its owner is not locked out.
+            Err(Error::TooManyRequests { exceeded, .. }) if exceeded == [FORGOT_EMAIL.name] => {
+                return Ok(());
+            }
+            counted => counted?,
+        }
         let (link, token) = Link::new(&app.config().encryption_keys)?;
         let mut notice = Notice::from_caller(caller, app.clock().now());
         let id = link.id;
@@ -88,7 +94,8 @@ pub fn reset_password<'a>(
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         let caller = &context.caller;
-        rate_limit::count_attempt(app, &[Subject::address(LINK_ADDRESS, caller.address)]).await?;
+        let subjects = Subject::address(LINK_ADDRESS, caller.address);
+        let attempt = rate_limit::begin(app, subjects).await?;
         let token = Token::parse(&form.token).ok_or(Error::LinkEnded)?;
         let (link, user) = {
             let postgres = app.db().client().await?;
@@ -97,6 +104,7 @@ pub fn reset_password<'a>(
             let credentials = user::find_credentials_by_id(&postgres, link.user_id, &[]).await?;
             (link, credentials.ok_or(Error::LinkEnded)?.user)
         };
+        attempt.succeed();
         let personal_data = [user.email.as_str(), &user.first_name, &user.last_name];
         let studio_name = &app.config().studio.name;
         let password = Password::parse_new(&form.new_password, studio_name, &personal_data)
@@ -119,9 +127,12 @@ pub fn reset_password<'a>(
             let notice = notice.clone().with_access(access);
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
             let kind = SecurityEventKind::PasswordReset;
-            security_event::insert_with_detail(tx, kind, Some(id), caller, detail).await
+            security_event::insert_with_detail(tx, kind, Some(id), caller, detail).await?;
+            // Guesses of the old password must not keep the owner of the new one out.
+            rate_limit::reset_passwords(tx, &user.email).await
         });
-        transaction.await?;
+        let unlocked_keys = transaction.await?;
+        rate_limit::delete_counters(app, &unlocked_keys).await;
         mail::send_due_soon(app);
         Ok(())
     })

@@ -4,66 +4,297 @@
 //! Postgres counts. A block is stored in Postgres in either case, so that administrators
 //! can see and lift it. When Redis fails or recovers, counts may be lost, and a client may
 //! have up to twice the number of attempts.
+//!
+//! An attempt that may turn out right is reserved before it is made ([`begin`]), and costs
+//! nothing if it succeeds. Reserved attempts and failed ones together never exceed a limit.
+//! If the limit is reached only because others are in progress, the attempt waits for them:
+//! forty members behind one address can sign in at the same time. Requests that always cost
+//! something, such as those that send mail, are counted at once ([`count_attempt`]).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use upstash_redis_rs::Reply;
 
 use crate::App;
+use crate::crypto::random;
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result, chain};
-use crate::models::rate_limit::{self, BlockStatus};
+use crate::models::rate_limit::{self, Counter};
 pub use crate::models::rate_limit::{Limit, Subject};
 use crate::runtime::background;
 use crate::store::client::Client;
 use crate::store::redis::Kv;
 
-macro_rules! limits {
-    ($($(#[$doc:meta])+ $name:ident = $label:literal, $attempts:literal in $seconds:literal;)+) => {$(
-        $(#[$doc])+
-        pub const $name: Limit = Limit { name: $label, attempts: $attempts, window: $seconds };
-    )+};
+const MINUTE: f64 = 60.0;
+const HOUR: f64 = 3_600.0;
+const DAY: f64 = 86_400.0;
+
+/// Wrong passwords, for an account and an IP address together. A stranger with another
+/// address cannot lock a member out.
+pub const SIGN_IN_ACCOUNT: Limit = Limit::new("sign_in_account", 5, MINUTE);
+/// Wrong passwords, for an IP address and any account.
+pub const SIGN_IN_ADDRESS: Limit = Limit::new("sign_in_address", 20, MINUTE);
+/// Wrong passwords for an account from all devices together that it does not recognize.
+/// Many addresses cannot guess more often than one.
+pub const SIGN_IN_UNKNOWN: Limit = Limit::new("sign_in_unknown", 50, HOUR);
+/// Wrong passwords from a device that the account recognizes, or from a session that is
+/// signed in. Failures elsewhere do not block it.
+pub const SIGN_IN_DEVICE: Limit = Limit::new("sign_in_device", 5, MINUTE);
+/// Wrong codes of a second factor, for a known device, for a session, or for all unknown
+/// devices of an account together. The client has already sent the correct password.
+pub const SECOND_FACTOR: Limit = Limit::new("second_factor", 10, 10.0 * MINUTE);
+/// Wrong codes of a second factor in a day, for the same subjects. Of a million possible
+/// codes, three are valid at a time.
+pub const SECOND_FACTOR_DAY: Limit = Limit::new("second_factor_day", 20, DAY);
+/// Wrong recovery codes from unknown devices, for an IP address. Guessing one of eighty
+/// bits is hopeless, so no limit of the account keeps its owner from using theirs.
+pub const RECOVERY_ADDRESS: Limit = Limit::new("recovery_address", 20, 10.0 * MINUTE);
+/// Registrations that fail, for an IP address.
+pub const REGISTER_ADDRESS: Limit = Limit::new("register_address", 20, HOUR);
+/// All registrations, for an IP address. Each can send a mail to a stranger.
+pub const REGISTER_TOTAL: Limit = Limit::new("register_total", 200, HOUR);
+/// Requests for a link to set a new password, for an IP address.
+pub const FORGOT_ADDRESS: Limit = Limit::new("forgot_address", 30, HOUR);
+/// Mails with a link to set a new password, for an e-mail address. This protects the
+/// mailbox. The window is as long as a link is valid, so the last link of a window is valid
+/// when the next one begins.
+pub const FORGOT_EMAIL: Limit = Limit::new("forgot_email", 5, HOUR).without_block();
+/// Links from mails that are not valid, for an IP address.
+pub const LINK_ADDRESS: Limit = Limit::new("link_address", 30, HOUR);
+/// Mails to confirm an e-mail address, for that address.
+pub const VERIFY_EMAIL: Limit = Limit::new("verify_email", 5, HOUR).without_block();
+/// Mails to confirm an e-mail address, for the IP address or the account that requests
+/// them.
+pub const CHANGE_EMAIL: Limit = Limit::new("change_email", 10, HOUR);
+/// Sign-ins through a provider that are not completed, for an IP address.
+pub const OAUTH_ADDRESS: Limit = Limit::new("oauth_address", 30, 10.0 * MINUTE);
+/// Tokens for partner applications, for a member.
+pub const CROSS_APP_TOKEN: Limit = Limit::new("cross_app_token", 10, MINUTE);
+/// Messages to the studio, for an IP address.
+pub const CONTACT_ADDRESS: Limit = Limit::new("contact_address", 10, HOUR);
+/// Messages to the studio, for an e-mail address.
+pub const CONTACT_EMAIL: Limit = Limit::new("contact_email", 5, HOUR);
+
+/// Bookings that a member makes. Each sends a mail.
+pub const BOOKING: Limit = Limit::new("booking", 30, HOUR);
+/// Cancellations of a member. Each sends a mail, and another one to the waitlist.
+pub const CANCELLATION: Limit = Limit::new("cancellation", 30, HOUR);
+
+/// Anonymous sessions that are created, for an IP address.
+pub const VISITOR_ADDRESS: Limit = Limit::new("visitor_address", 60, HOUR);
+
+/// How long an attempt waits for others that are in progress.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+
+/// The longest pause before a waiting attempt looks again.
+const MAX_PAUSE_MS: u64 = 200;
+
+/// The retry time of an attempt that has waited for too long.
+const BUSY_RETRY: Duration = Duration::from_secs(1);
+
+/// An attempt is not given back this shortly before its window ends, because the next
+/// window could be the one that changes.
+const GIVE_BACK_MARGIN: Duration = Duration::from_millis(500);
+
+/// Counts an attempt for each subject, even if another subject has exceeded its limit.
+///
+/// # Errors
+///
+/// [`Error::TooManyRequests`] if one of the subjects has exceeded its limit;
+/// [`Error::Unavailable`] if neither Redis nor Postgres can count.
+pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
+    let (store, counters) = count(app, subjects, true).await?;
+    let mut excess = Excess::default();
+    for (subject, counter) in subjects.iter().zip(&counters) {
+        let exceeded = counter.attempts.max(counter.failed) > limit_of(subject);
+        if counter.is_blocked || exceeded {
+            excess.add(app, store, subject, counter).await;
+        }
+    }
+    excess.finish()
 }
 
-limits! {
-    /// Sign-in, for an account and an IP address together. A stranger with another
-    /// address cannot lock a member out.
-    SIGN_IN_ACCOUNT = "sign_in_account", 5 in 60.0;
-    /// Sign-in, for an IP address and any account.
-    SIGN_IN_ADDRESS = "sign_in_address", 20 in 60.0;
-    /// Sign-in from a device that the account recognizes. Failures on other devices do
-    /// not block this device.
-    SIGN_IN_DEVICE = "sign_in_device", 5 in 60.0;
-    /// Codes of a second factor, for an account from any IP address. The client has already
-    /// sent the correct password.
-    SECOND_FACTOR = "second_factor", 10 in 600.0;
-    /// Codes of a second factor in a day, for the same subjects. Of a million
-    /// possible codes, three are valid at a time.
-    SECOND_FACTOR_DAY = "second_factor_day", 50 in 86400.0;
-    /// Registration, for an IP address.
-    REGISTER_ADDRESS = "register_address", 20 in 3600.0;
-    /// Registration, for an e-mail address.
-    REGISTER_EMAIL = "register_email", 10 in 3600.0;
-    /// Requests for a link to set a new password, for an IP address.
-    FORGOT_ADDRESS = "forgot_address", 10 in 3600.0;
-    /// Requests for a link to set a new password, for an e-mail address. This protects the
-    /// mailbox.
-    FORGOT_EMAIL = "forgot_email", 5 in 3600.0;
-    /// Uses of links from mails, for an IP address.
-    LINK_ADDRESS = "link_address", 30 in 3600.0;
-    /// Mails to confirm an e-mail address, for that address.
-    VERIFY_EMAIL = "verify_email", 5 in 3600.0;
-    /// Mails to confirm an e-mail address, for the IP address or the account that requests
-    /// them.
-    CHANGE_EMAIL = "change_email", 10 in 3600.0;
-    /// Starts of a sign-in through a provider, for an IP address.
-    OAUTH_ADDRESS = "oauth_address", 30 in 600.0;
-    /// Tokens for partner applications, for a member.
-    CROSS_APP_TOKEN = "cross_app_token", 10 in 60.0;
-    /// Messages to the studio, for an IP address.
-    CONTACT_ADDRESS = "contact_address", 10 in 3600.0;
-    /// Messages to the studio, for an e-mail address.
-    CONTACT_EMAIL = "contact_email", 5 in 3600.0;
+/// Reserves an attempt for each subject. The returned [`Attempt`] fails unless it is told
+/// that it succeeded.
+///
+/// # Errors
+///
+/// As [`count_attempt`]. A refused attempt is not counted.
+pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
+    let started = Instant::now();
+    let mut pause_ms = 10;
+    loop {
+        let (store, counters) = count(app, &subjects, false).await?;
+        let exceeds = |subject: &Subject, counter: &Counter| {
+            counter.is_blocked || counter.attempts.max(counter.failed + 1) > limit_of(subject)
+        };
+        let states = || subjects.iter().zip(&counters);
+        if !states().any(|(subject, counter)| exceeds(subject, counter)) {
+            let now = Instant::now();
+            let until = counters
+                .iter()
+                .map(|counter| now + Duration::from_secs_f64(counter.remaining.max(0.0)));
+            return Ok(Attempt {
+                app: app.clone(),
+                store,
+                subjects: subjects.into_iter().zip(until).collect(),
+            });
+        }
+        adjust(app, store, &subjects, -1, 0).await;
+        // A limit that is exceeded only because of attempts in progress is not final.
+        let mut excess = Excess::default();
+        for (subject, counter) in states() {
+            if counter.is_blocked || counter.failed >= limit_of(subject) {
+                excess.add(app, store, subject, counter).await;
+            }
+        }
+        excess.finish()?;
+        if started.elapsed() >= MAX_WAIT {
+            return Err(Error::TooManyRequests {
+                retry_after: BUSY_RETRY,
+                exceeded: Vec::new(),
+                started: Vec::new(),
+            });
+        }
+        // The pauses differ, so that waiting attempts do not meet again.
+        let pause = pause_ms / 2 + random::below(pause_ms);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        pause_ms = (pause_ms * 2).min(MAX_PAUSE_MS);
+    }
+}
+
+fn limit_of(subject: &Subject) -> i64 {
+    i64::from(subject.limit().attempts)
+}
+
+/// A reserved attempt. It counts as failed when it is dropped.
+#[must_use = "an attempt that is dropped has failed"]
+pub struct Attempt {
+    app: App,
+    store: Store,
+    /// The subjects, and when the window of each ends. It is empty once the attempt is
+    /// settled.
+    subjects: Vec<(Subject, Instant)>,
+}
+
+impl Attempt {
+    /// Settles the attempt by its outcome. An outage is neither a success nor a failure, so
+    /// it only gives the attempt back.
+    pub fn settle<T>(self, outcome: &Result<T>) {
+        match outcome {
+            Ok(_) => self.succeed(),
+            Err(Error::Unavailable(_) | Error::Internal(_)) => self.give_back(),
+            Err(_) => {}
+        }
+    }
+
+    /// Gives the attempt back, after it succeeded. Deletes the counters of a device, a
+    /// session, and an account at an address, because their owner has authenticated. Runs
+    /// after the response.
+    pub fn succeed(mut self) {
+        let (reset, given_back) = std::mem::take(&mut self.subjects)
+            .into_iter()
+            .partition(|(subject, _)| subject.is_reset_by_success());
+        self.subjects = given_back;
+        let app = self.app.clone();
+        self.give_back();
+        background::spawn(async move { reset_subjects(&app, reset).await });
+    }
+
+    /// Gives the attempt back, where its window has not ended. Runs after the response.
+    pub fn give_back(mut self) {
+        let latest = Instant::now() + GIVE_BACK_MARGIN;
+        let subjects = std::mem::take(&mut self.subjects).into_iter();
+        let open: Vec<_> = subjects
+            .filter(|(_, until)| latest < *until)
+            .map(|(subject, _)| subject)
+            .collect();
+        let (app, store) = (self.app.clone(), self.store);
+        background::spawn(async move { adjust(&app, store, &open, -1, 0).await });
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        let failed: Vec<_> = std::mem::take(&mut self.subjects)
+            .into_iter()
+            .map(|(subject, _)| subject)
+            .collect();
+        if !failed.is_empty() {
+            let (app, store) = (self.app.clone(), self.store);
+            background::spawn(async move { adjust(&app, store, &failed, 0, 1).await });
+        }
+    }
+}
+
+/// Takes back an attempt that [`count_attempt`] has counted, because it has led to a
+/// success. Runs after the response.
+pub fn forgive(app: &App, subjects: Vec<Subject>) {
+    let app = app.clone();
+    background::spawn(async move {
+        let store = match app.kv() {
+            Some(kv) if kv.is_answering() => Store::Redis,
+            _ => Store::Postgres,
+        };
+        adjust(&app, store, &subjects, -1, -1).await;
+    });
+}
+
+/// The store that has counted an attempt.
+#[derive(Clone, Copy, Debug)]
+enum Store {
+    Redis,
+    Postgres,
+}
+
+/// The limits that an attempt exceeds.
+#[derive(Default)]
+struct Excess {
+    seconds: f64,
+    exceeded: Vec<&'static str>,
+    started: Vec<&'static str>,
+}
+
+impl Excess {
+    /// Adds a subject whose limit is exceeded. The first attempt above a limit starts a
+    /// block. Later attempts wait for the rest of the block.
+    async fn add(&mut self, app: &App, store: Store, subject: &Subject, counter: &Counter) {
+        let limit = subject.limit();
+        self.exceeded.push(limit.name);
+        let mut seconds = counter.remaining;
+        if limit.blocks && !counter.is_blocked {
+            let (block_seconds, is_new) = block(app, store, subject).await;
+            seconds = block_seconds;
+            self.started.extend(is_new.then_some(limit.name));
+        }
+        self.seconds = self.seconds.max(seconds.max(1.0));
+    }
+
+    fn finish(self) -> Result<()> {
+        if self.exceeded.is_empty() {
+            return Ok(());
+        }
+        Err(Error::TooManyRequests {
+            retry_after: Duration::from_secs_f64(self.seconds),
+            exceeded: self.exceeded,
+            started: self.started,
+        })
+    }
+}
+
+/// Counts an attempt for each subject, in Redis or else in Postgres.
+async fn count(app: &App, subjects: &[Subject], has_failed: bool) -> Result<(Store, Vec<Counter>)> {
+    if let Some(kv) = app.kv() {
+        match count_in_redis(kv, subjects, has_failed).await {
+            Ok(counters) => return Ok((Store::Redis, counters)),
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "counting attempts in Postgres");
+            }
+        }
+    }
+    let client = app.db().client().await?;
+    let counters = rate_limit::count(&client, subjects, has_failed).await?;
+    Ok((Store::Postgres, counters))
 }
 
 /// Returns the Redis key of a subject's counter.
@@ -71,137 +302,142 @@ fn redis_key(subject_key: &str) -> String {
     format!("throttle:{subject_key}")
 }
 
-/// Counts one attempt for each subject, even if another subject has exceeded its limit.
-///
-/// # Errors
-///
-/// [`Error::TooManyRequests`] if one of the subjects has exceeded its limit;
-/// [`Error::Unavailable`] if neither Redis nor Postgres can count.
-pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
-    let counters = match app.kv() {
-        Some(kv) => count_in_redis(kv, subjects)
-            .await
-            .map(Some)
-            .unwrap_or_else(|error| {
-                tracing::debug!(error = %chain(&error), "counting attempts in Postgres");
-                None
-            }),
-        None => None,
-    };
-    let wait = match (counters, app.kv()) {
-        (Some(counters), Some(kv)) => longest_wait(app, kv, subjects, &counters).await,
-        _ => rate_limit::count(&app.db().client().await?, subjects).await?,
-    };
-    if wait.seconds > 0.0 {
-        return Err(Error::TooManyRequests {
-            retry_after: Duration::from_secs_f64(wait.seconds.max(1.0)),
-            is_new: wait.is_new,
-        });
-    }
-    Ok(())
-}
+/// A counter in Redis is one number, so that it changes at once and expires as a whole: the
+/// attempts, plus this for each failed attempt.
+const FAILED: i64 = 1 << 20;
 
-/// The state of a subject's counter in Redis after an attempt.
-struct CounterState {
-    /// The number of attempts in the window, including this one.
-    attempts: i64,
-    /// The remaining time of the window, or of the block that replaced it.
-    remaining_ms: i64,
+/// The number that replaces a counter during a block. Attempts may still be added to it.
+const BLOCKED: i64 = 1 << 50;
+
+fn counter_from_redis(value: i64, remaining_ms: i64) -> Counter {
+    // A counter that has lost its window can be slightly negative.
+    let failed = (value + FAILED / 2).div_euclid(FAILED);
+    Counter {
+        attempts: value - failed * FAILED,
+        failed,
+        // Before version 7, Redis may expire a counter within the transaction.
+        remaining: remaining_ms.max(0) as f64 / 1_000.0,
+        is_blocked: value >= BLOCKED / 2,
+    }
 }
 
 /// Counts one attempt for each subject in one Redis transaction. A missing counter is
 /// created with its expiry.
-async fn count_in_redis(kv: &Kv, subjects: &[Subject]) -> Result<Vec<CounterState>> {
-    let replies = kv
-        .transaction(|redis, mut batch| {
-            for subject in subjects {
-                let (key, window) = (redis_key(subject.key()), millis(subject.window()));
-                batch = batch
-                    .push(redis.set(&key, "0")?.nx().px(window))
-                    .push(redis.incr(&key)?)
-                    .push(redis.command(&["PTTL", &key])?);
-            }
-            Ok(batch)
-        })
-        .await?;
+async fn count_in_redis(kv: &Kv, subjects: &[Subject], has_failed: bool) -> Result<Vec<Counter>> {
+    let amount = 1 + if has_failed { FAILED } else { 0 };
+    let replies = add_in_redis(kv, subjects, amount).await?;
     let counters = replies.chunks(3).map(|reply| match reply {
-        [_, Reply::Integer(attempts), Reply::Integer(remaining_ms)] => Ok(CounterState {
-            attempts: *attempts,
-            remaining_ms: *remaining_ms,
-        }),
+        [_, Reply::Integer(value), Reply::Integer(remaining_ms)] => {
+            Ok(counter_from_redis(*value, *remaining_ms))
+        }
         _ => Err(Error::internal("unexpected reply from Redis to a counter")),
     });
     counters.collect()
 }
 
-/// Returns the longest wait of all subjects. The first attempt above a limit starts a
-/// block. Later attempts wait for the rest of the block.
-async fn longest_wait(
-    app: &App,
-    kv: &Kv,
-    subjects: &[Subject],
-    counters: &[CounterState],
-) -> BlockStatus {
-    let mut longest = BlockStatus::default();
-    for (subject, counter) in subjects.iter().zip(counters) {
-        let limit = i64::from(subject.attempts());
-        match counter.attempts - limit {
-            ..=0 => {}
-            1 => longest.add(block(app, kv, subject).await, true),
-            // Before version 7, Redis may expire a counter within the transaction.
-            _ if counter.remaining_ms < 0 => longest.add(block(app, kv, subject).await, true),
-            _ => longest.add(counter.remaining_ms as f64 / 1_000.0, false),
+async fn add_in_redis(kv: &Kv, subjects: &[Subject], amount: i64) -> Result<Vec<Reply>> {
+    kv.transaction(|redis, mut batch| {
+        for subject in subjects {
+            let (key, window) = (redis_key(subject.key()), millis(subject.limit().window));
+            batch = batch
+                .push(redis.set(&key, "0")?.nx().px(window))
+                .push(redis.incrby(&key, amount)?)
+                .push(redis.command(&["PTTL", &key])?);
         }
-    }
-    longest
+        Ok(batch)
+    })
+    .await
 }
 
-/// Blocks a subject. Returns the length of the block in seconds.
-async fn block(app: &App, kv: &Kv, subject: &Subject) -> f64 {
-    let blocked = async { rate_limit::block(&app.db().client().await?, subject).await };
-    let wait = blocked.await.unwrap_or_else(|error| {
-        tracing::warn!(error = %chain(&error), "failed to store a block, using the length of the window");
-        subject.window()
-    });
-    let ttl = Duration::from_secs_f64(wait);
-    if let Err(error) = kv.expire(&redis_key(subject.key()), ttl).await {
-        tracing::warn!(error = %chain(&error), "failed to extend a block in Redis");
+/// Adds to the attempts and the failed attempts of subjects. A failure leaves an attempt
+/// counted, until its window ends.
+async fn adjust(app: &App, store: Store, subjects: &[Subject], attempts: i32, failed: i32) {
+    if subjects.is_empty() {
+        return;
     }
-    wait
+    let adjusted = match (store, app.kv()) {
+        (Store::Redis, Some(kv)) => {
+            let amount = i64::from(attempts) + i64::from(failed) * FAILED;
+            add_in_redis(kv, subjects, amount).await.map(drop)
+        }
+        _ => {
+            let keys: Vec<String> = subjects.iter().map(|one| one.key().to_owned()).collect();
+            async { rate_limit::adjust(&app.db().client().await?, &keys, attempts, failed).await }
+                .await
+        }
+    };
+    if let Err(error) = adjusted {
+        tracing::warn!(error = %chain(&error), "failed to adjust rate limit");
+    }
+}
+
+/// Blocks a subject. Returns the length of the block in seconds, and whether this call has
+/// started it.
+async fn block(app: &App, store: Store, subject: &Subject) -> (f64, bool) {
+    let blocked = async { rate_limit::block(&app.db().client().await?, subject).await };
+    let (wait, is_new) = match blocked.await {
+        Ok(Some(wait)) => (wait, true),
+        Ok(None) => return (subject.limit().window, false),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "failed to store a block, using the length of the window");
+            (subject.limit().window, true)
+        }
+    };
+    if let (Store::Redis, Some(kv)) = (store, app.kv()) {
+        let (key, ttl) = (redis_key(subject.key()), Duration::from_secs_f64(wait));
+        if let Err(error) = kv.set(&key, &BLOCKED.to_string(), ttl).await {
+            tracing::warn!(error = %chain(&error), "failed to store a block in Redis");
+        }
+    }
+    (wait, is_new)
 }
 
 fn millis(seconds: f64) -> u64 {
     (seconds * 1_000.0) as u64
 }
 
-/// Resets the counters of subjects that have authenticated. Runs after the response.
-pub fn reset(app: &App, subjects: &[Subject]) {
-    let app = app.clone();
-    let keys: Vec<String> = subjects
-        .iter()
-        .map(|subject| subject.key().to_owned())
-        .collect();
-    background::spawn(async move {
-        delete_counters(&app, &keys).await;
-        let reset = async { rate_limit::reset(&app.db().client().await?, &keys).await };
-        if let Err(error) = reset.await {
-            tracing::warn!(error = %chain(&error), "failed to reset rate limit");
-        }
-    });
+/// Resets the counters of subjects that have authenticated.
+async fn reset_subjects(app: &App, subjects: Vec<(Subject, Instant)>) {
+    let keys = subjects.iter().map(|(subject, _)| subject.key().to_owned());
+    let keys: Vec<String> = keys.collect();
+    if keys.is_empty() {
+        return;
+    }
+    delete_counters(app, &keys).await;
+    let reset = async { rate_limit::reset(&app.db().client().await?, &keys).await };
+    if let Err(error) = reset.await {
+        tracing::warn!(error = %chain(&error), "failed to reset rate limit");
+    }
 }
 
 /// Lifts the blocks of an account in Postgres. Limits of an IP address stay, because they
 /// do not belong to the account. Returns the keys, which the caller must pass to
 /// [`delete_counters`] after the commit.
 pub async fn reset_account(client: &Client, email: &str) -> Result<Vec<String>> {
-    let account = sha256_hex(email.as_bytes());
     let limits = [
         SIGN_IN_ACCOUNT,
         SIGN_IN_DEVICE,
+        SIGN_IN_UNKNOWN,
         SECOND_FACTOR,
         SECOND_FACTOR_DAY,
     ];
-    let names = limits.map(|limit| format!("{}:{account}", limit.name));
+    reset_limits(client, email, &limits).await
+}
+
+/// Lifts the blocks of an account for wrong passwords, as [`reset_account`] does. Blocks of
+/// the second factor stay, because whoever can read the account's mail could otherwise guess
+/// codes without a bound.
+pub async fn reset_passwords(client: &Client, email: &str) -> Result<Vec<String>> {
+    let limits = [SIGN_IN_ACCOUNT, SIGN_IN_DEVICE, SIGN_IN_UNKNOWN];
+    reset_limits(client, email, &limits).await
+}
+
+async fn reset_limits(client: &Client, email: &str, limits: &[Limit]) -> Result<Vec<String>> {
+    let account = sha256_hex(email.as_bytes());
+    let names: Vec<String> = limits
+        .iter()
+        .map(|limit| format!("{}:{account}", limit.name))
+        .collect();
     rate_limit::reset_prefixes(client, &names).await
 }
 
@@ -219,16 +455,40 @@ pub async fn delete_counters(app: &App, keys: &[String]) {
 mod tests {
     use super::*;
 
+    fn keys(address: &str) -> Vec<String> {
+        Subject::address(SIGN_IN_ADDRESS, address.parse().unwrap())
+            .iter()
+            .map(|subject| subject.key().to_owned())
+            .collect()
+    }
+
     #[test]
-    fn all_ipv6_addresses_of_a_network_count_as_one() {
-        let key = |text: &str| {
-            Subject::address(SIGN_IN_ADDRESS, text.parse().unwrap())
-                .key()
-                .to_owned()
-        };
-        assert_eq!(key("2001:db8:1:2::3"), key("2001:db8:1:2:ffff::9"));
-        assert_ne!(key("2001:db8:1:2::3"), key("2001:db8:1:3::3"));
-        assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
-        assert_ne!(key("192.0.2.1"), key("192.0.2.2"));
+    fn an_ipv6_address_counts_for_networks_of_three_sizes() {
+        assert_eq!(
+            keys("2001:db8:1:2ff:3::4"),
+            [
+                "sign_in_address:2001:db8:1:2ff::/64",
+                "sign_in_address:2001:db8:1:200::/56",
+                "sign_in_address:2001:db8:1::/48",
+            ]
+        );
+        let limits = Subject::address(SIGN_IN_ADDRESS, "2001:db8::1".parse().unwrap())
+            .iter()
+            .map(|subject| subject.limit().attempts)
+            .collect::<Vec<_>>();
+        assert_eq!(limits, [20, 40, 80]);
+        assert_eq!(keys("192.0.2.1"), ["sign_in_address:192.0.2.1"]);
+        assert_eq!(keys("::ffff:192.0.2.1"), keys("192.0.2.1"));
+        assert_ne!(keys("192.0.2.1"), keys("192.0.2.2"));
+    }
+
+    #[test]
+    fn a_number_in_redis_is_read_as_attempts_and_failures() {
+        for (attempts, failed) in [(0, 0), (5, 0), (5, 5), (-1, 0), (-1, 3), (200, 120)] {
+            let counter = counter_from_redis(attempts + failed * FAILED, 1_500);
+            assert_eq!((counter.attempts, counter.failed), (attempts, failed));
+            assert!(!counter.is_blocked);
+            assert!(counter_from_redis(BLOCKED + attempts + failed * FAILED, 0).is_blocked);
+        }
     }
 }

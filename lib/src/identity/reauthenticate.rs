@@ -1,14 +1,20 @@
 //! Password checks: at sign-in, and again before sensitive changes.
 
+use uuid::Uuid;
+
 use crate::App;
 use crate::admin::security_events;
 use crate::crypto::password::{Password, PasswordCheck};
 use crate::error::{Error, Result, chain};
 use crate::http::Member;
 use crate::identity::rate_limit;
-use crate::identity::rate_limit::{SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, Subject};
+use crate::identity::rate_limit::{
+    Attempt, SIGN_IN_ACCOUNT, SIGN_IN_ADDRESS, SIGN_IN_DEVICE, SIGN_IN_UNKNOWN, Subject,
+};
 use crate::models::security_event::SecurityEventKind;
 use crate::models::user::{self, AuthenticationProof, Credentials, Email};
+use crate::notify::mail;
+use crate::notify::mail::{Notice, NoticeKind};
 use crate::runtime::background;
 use crate::session::Token;
 use crate::values::caller::Caller;
@@ -45,7 +51,10 @@ pub async fn reauthenticate(
         }
         return session.recent.ok_or(SIGN_IN_AGAIN);
     };
-    match verify_password(app, caller, &member.user.email, password, &[]).await {
+    // Failures elsewhere must not keep the member from this. The session has a limit of its
+    // own.
+    let session = PasswordSource::Session(member.active_session.session.id);
+    match verify_password(app, caller, &member.user.email, password, session).await {
         Ok(credentials) if credentials.user.id == member.user.id => {
             Ok(credentials.proof("password"))
         }
@@ -53,6 +62,15 @@ pub async fn reauthenticate(
         Err(Error::InvalidCredentials) => Err(user::WRONG_PASSWORD),
         Err(error) => Err(error),
     }
+}
+
+/// The client that sends a password, which decides where a wrong one counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PasswordSource<'a> {
+    /// A sign-in, with the device tokens of its browser.
+    SignIn(&'a [Token]),
+    /// The session of a member who is signed in, by its id.
+    Session(Uuid),
 }
 
 /// Checks the password of an account. A proof from the returned credentials is valid until
@@ -67,56 +85,103 @@ pub(crate) async fn verify_password(
     caller: &Caller,
     email: &str,
     password: &str,
-    devices: &[Token],
+    source: PasswordSource<'_>,
 ) -> Result<Credentials> {
     // An invalid address has no account. Its check must take the same time.
     let email = Email::parse_existing(email).unwrap_or_default();
     let email = email.as_str();
     // The connection is returned to the pool before the password is hashed, because
     // hashing takes longer than all queries of a sign-in together.
+    let devices = match source {
+        PasswordSource::SignIn(devices) => devices,
+        PasswordSource::Session(_) => &[],
+    };
     let find_credentials = async || {
         let postgres = app.db().client().await?;
         user::find_credentials_by_email(&postgres, email, devices).await
     };
-    let default_subjects = vec![
-        Subject::account(SIGN_IN_ACCOUNT, email, caller.address),
-        Subject::address(SIGN_IN_ADDRESS, caller.address),
-    ];
+    let unknown_device = || {
+        let mut subjects = Subject::address(SIGN_IN_ADDRESS, caller.address);
+        subjects.push(Subject::account(SIGN_IN_ACCOUNT, email, caller.address));
+        subjects.push(Subject::email(SIGN_IN_UNKNOWN, email));
+        subjects
+    };
+    let known_device = |id| vec![Subject::device(SIGN_IN_DEVICE, email, id)];
     // Without a device token, the attempt is counted first, so that a blocked attempt costs
     // no query. With one, the device is looked up first, because a recognized device has a
     // limit of its own.
-    let (credentials, subjects) = if devices.is_empty() {
-        count_attempt(app, caller, &default_subjects).await?;
-        (find_credentials().await?, default_subjects)
+    let (credentials, attempt) = if devices.is_empty() {
+        let subjects = match source {
+            PasswordSource::SignIn(_) => unknown_device(),
+            PasswordSource::Session(id) => known_device(id),
+        };
+        let attempt = begin_attempt(app, caller, email, subjects).await?;
+        (find_credentials().await, attempt)
     } else {
         let credentials = find_credentials().await?;
         let device = credentials
             .as_ref()
             .and_then(|credentials| credentials.device.as_ref());
-        let subjects = device.map_or(default_subjects, |device| {
-            vec![Subject::device(SIGN_IN_DEVICE, email, device.id)]
-        });
-        count_attempt(app, caller, &subjects).await?;
-        (credentials, subjects)
+        let subjects = device.map_or_else(unknown_device, |device| known_device(device.id));
+        let attempt = begin_attempt(app, caller, email, subjects).await?;
+        (Ok(credentials), attempt)
     };
-    let credentials = credentials.filter(|credentials| credentials.is_active);
-    let (credentials, outcome) =
-        check_password(app, caller, credentials, Password::submitted(password)).await?;
-    rate_limit::reset(app, &subjects[..1]);
+    let checked = async {
+        let credentials = credentials?.filter(|credentials| credentials.is_active);
+        check_password(app, caller, credentials, Password::submitted(password)).await
+    };
+    let checked = checked.await;
+    attempt.settle(&checked);
+    let (credentials, outcome) = checked?;
     if outcome == PasswordCheck::Outdated {
         rehash(app, &credentials, Password::submitted(password));
     }
     Ok(credentials)
 }
 
-/// Counts an attempt. Records only the attempt that starts a block, because any number of
+/// Reserves an attempt. Records only the attempt that starts a block, because any number of
 /// attempts may follow.
-async fn count_attempt(app: &App, caller: &Caller, subjects: &[Subject]) -> Result<()> {
-    let counted = rate_limit::count_attempt(app, subjects).await;
-    if let Err(Error::TooManyRequests { is_new: true, .. }) = counted {
+async fn begin_attempt(
+    app: &App,
+    caller: &Caller,
+    email: &str,
+    subjects: Vec<Subject>,
+) -> Result<Attempt> {
+    let begun = rate_limit::begin(app, subjects).await;
+    if let Err(Error::TooManyRequests { started, .. }) = &begun
+        && !started.is_empty()
+    {
         security_events::record(app, SecurityEventKind::SignInThrottled, None, caller);
+        if started.contains(&SIGN_IN_UNKNOWN.name) {
+            notify_of_block(app, caller, email);
+        }
     }
-    counted
+    begun
+}
+
+/// Notifies the owner of an account that unknown devices cannot sign in for a while. Runs
+/// after the response, whose time must not reveal whether there is an account.
+fn notify_of_block(app: &App, caller: &Caller, email: &str) {
+    let (app, email) = (app.clone(), email.to_owned());
+    let notice = Notice::from_caller(caller, app.clock().now());
+    background::spawn(async move {
+        let notified = async {
+            let postgres = app.db().client().await?;
+            match user::find_credentials_by_email(&postgres, &email, &[]).await? {
+                Some(owner) if owner.is_active => {
+                    let kind = NoticeKind::SignInBlocked;
+                    mail::notify(&postgres, kind, &owner.user, notice).await
+                }
+                _ => Ok(()),
+            }
+        };
+        match notified.await {
+            Ok(()) => mail::send_due_soon(&app),
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "failed to notify the owner of a blocked account");
+            }
+        }
+    });
 }
 
 /// Compares the password with the hash of the account. Takes the same time if there is no

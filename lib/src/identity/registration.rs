@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::http::{Accepted, SetCookie, SignInContext, registration_cookie};
 use crate::identity::closing;
 use crate::identity::rate_limit;
-use crate::identity::rate_limit::{REGISTER_ADDRESS, REGISTER_EMAIL, Subject};
+use crate::identity::rate_limit::{REGISTER_ADDRESS, REGISTER_TOTAL, Subject, VERIFY_EMAIL};
 use crate::identity::sign_in::{AuthenticatedMember, PendingSession, SessionMode, SignInResponse};
 use crate::models::one_time_token::Purpose;
 use crate::models::security_event::{self, SecurityEventKind};
@@ -105,37 +105,58 @@ pub fn register_account<'a>(
         let studio_name = &app.config().studio.name;
         let today = app.clock().now().date_naive();
         let (new_user, password) = read(registration, studio_name, today)?;
-        let subjects = [
-            Subject::address(REGISTER_ADDRESS, context.caller.address),
-            Subject::email(REGISTER_EMAIL, new_user.email.as_str()),
-        ];
-        rate_limit::count_attempt(app, &subjects).await?;
-        let hash = app.hasher().hash(password).await?;
+        let address = context.caller.address;
+        let total = Subject::address(REGISTER_TOTAL, address);
+        rate_limit::count_attempt(app, &total).await?;
+        let subjects = Subject::address(REGISTER_ADDRESS, address);
+        let attempt = rate_limit::begin(app, subjects).await?;
         let credential = match registration.mode {
             SessionMode::Cookie => Credential::cookie(registration.remember),
             SessionMode::Token => Credential::tokens(),
         };
-        let response = if app.config().require_email_verification {
-            let id = match insert(app, context, &new_user, &hash, None).await {
-                Err(Error::EmailTaken) => {
-                    notify_owner(app, context, &new_user.email).await?;
-                    // The response must look the same as for a new account.
-                    random::id()
-                }
-                outcome => outcome?.0,
-            };
-            RegistrationResponse::Pending(registration_cookie(app, id))
-        } else {
+        let registered = async {
+            let hash = app.hasher().hash(password).await?;
+            if app.config().require_email_verification {
+                let id = register_unconfirmed(app, context, &new_user, &hash).await?;
+                let cookie = registration_cookie(app, id);
+                return Ok(RegistrationResponse::Pending(cookie));
+            }
             let (_, sign_in_response) =
                 insert(app, context, &new_user, &hash, Some(credential)).await?;
             let sign_in_response = sign_in_response
                 .ok_or_else(|| Error::internal("registration created no session"))?;
             app.counters().add("sessions_created", 1);
-            RegistrationResponse::SignedIn(Box::new(sign_in_response))
+            Ok(RegistrationResponse::SignedIn(Box::new(sign_in_response)))
         };
+        let registered = registered.await;
+        attempt.settle(&registered);
         mail::send_due_soon(app);
-        Ok(response)
+        registered
     })
+}
+
+/// Creates an account that cannot sign in before its address is confirmed. Returns its id,
+/// or a random one, so that the response looks the same if the address has an account.
+async fn register_unconfirmed(
+    app: &App,
+    context: &SignInContext,
+    new_user: &NewUser,
+    hash: &str,
+) -> Result<Uuid> {
+    // Anyone can use up the mails of a mailbox. The newest link there stays valid, so that
+    // its owner is not locked out.
+    let mailbox = Subject::email(VERIFY_EMAIL, new_user.email.as_str());
+    match rate_limit::count_attempt(app, &[mailbox]).await {
+        Err(Error::TooManyRequests { .. }) => return Ok(random::id()),
+        counted => counted?,
+    }
+    match insert(app, context, new_user, hash, None).await {
+        Err(Error::EmailTaken) => {
+            notify_owner(app, context, &new_user.email).await?;
+            Ok(random::id())
+        }
+        outcome => Ok(outcome?.0),
+    }
 }
 
 /// Creates the account and queues the mail to confirm its address. Creates the first

@@ -11,7 +11,7 @@ use self::session::CHALLENGE_ENDED;
 pub(crate) use self::session::{AuthenticatedMember, PendingSession, SecondFactor, create_session};
 use crate::error::{Error, Result};
 use crate::http::SignInContext;
-use crate::identity::reauthenticate::verify_password;
+use crate::identity::reauthenticate::{PasswordSource, verify_password};
 use crate::identity::two_factor::VerifiedCode;
 use crate::identity::{email_change, two_factor};
 use crate::models::remembered_device::Device;
@@ -168,7 +168,7 @@ async fn authenticate_by_password(
         &context.caller,
         email,
         password,
-        &context.device_tokens,
+        PasswordSource::SignIn(&context.device_tokens),
     )
     .await?;
     let proof = credentials.proof("password");
@@ -210,7 +210,7 @@ async fn authenticate_by_challenge(
     let credentials =
         credentials.filter(|credentials| credentials.is_active && credentials.epoch == proof.epoch);
     let credentials = credentials.ok_or(CHALLENGE_ENDED)?;
-    let code = two_factor::verify_code(app, caller, &credentials, code).await?;
+    let code = two_factor::verify_code(app, caller, &credentials, None, code).await?;
     Ok(AuthenticatedMember {
         trust_device: login.remember_device,
         credential: login.credential(remember),
@@ -259,7 +259,7 @@ pub(crate) async fn require_code(
         return Ok(None);
     }
     if let Some(code) = code {
-        let verified = two_factor::verify_code(app, &context.caller, credentials, code);
+        let verified = two_factor::verify_code(app, &context.caller, credentials, None, code);
         return verified.await.map(Some);
     }
     let (token, proof) = (Token::generate(), proof.clone());

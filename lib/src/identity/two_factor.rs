@@ -10,7 +10,7 @@ use crate::crypto::{random, totp};
 use crate::error::{Error, Result};
 use crate::http::{Member, SetCookie};
 use crate::identity::rate_limit;
-use crate::identity::rate_limit::{SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
+use crate::identity::rate_limit::{RECOVERY_ADDRESS, SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
 use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::renewal::NewCredential;
 use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
@@ -197,8 +197,9 @@ pub fn confirm<'a>(
 ) -> BoxFuture<'a, Result<(Option<SetCookie>, RecoveryCodes)>> {
     Box::pin(async move {
         let (key, id) = (member.key()?, member.user.id);
-        rate_limit::count_attempt(app, &[Subject::email(SECOND_FACTOR, &member.user.email)])
-            .await?;
+        let session_id = member.active_session.session.id;
+        let subject = Subject::device(SECOND_FACTOR, &member.user.email, session_id);
+        let attempt = rate_limit::begin(app, vec![subject]).await?;
         let factor = {
             let postgres = app.db().client().await?;
             second_factor::find(&postgres, &app.config().encryption_keys, id).await?
@@ -233,7 +234,7 @@ pub fn confirm<'a>(
             renewal.run(tx).await
         });
         let renewed = transaction.await?;
-        rate_limit::reset(app, &[Subject::email(SECOND_FACTOR, &member.user.email)]);
+        attempt.succeed();
         mail::send_due_soon(app);
         let NewCredential { cookie, tokens } = NewCredential::issue(app, &member.user, &renewed);
         let codes = RecoveryCodes {
@@ -268,7 +269,8 @@ pub fn disable<'a>(
         if !credentials.user.has_second_factor {
             return Err(NO_SECOND_FACTOR);
         }
-        let code = verify_code(app, caller, &credentials, &form.code).await?;
+        let session_id = Some(member.active_session.session.id);
+        let code = verify_code(app, caller, &credentials, session_id, &form.code).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
         let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
@@ -315,7 +317,13 @@ impl VerifiedCode {
     }
 }
 
-/// Verifies a code from the app or a recovery code.
+/// Verifies a code from the app or a recovery code. `session_id` is the session of a member
+/// who is signed in.
+///
+/// A known device and a session have limits of their own, which nobody else can use up. All
+/// unknown devices share one limit, which bounds the guesses of a code of six digits. A
+/// recovery code cannot be guessed, so it works on an unknown device even when that limit is
+/// used up: who knows the password cannot keep the owner out.
 ///
 /// # Errors
 ///
@@ -324,37 +332,42 @@ pub(crate) async fn verify_code(
     app: &App,
     caller: &Caller,
     credentials: &Credentials,
+    session_id: Option<Uuid>,
     code: &str,
 ) -> Result<VerifiedCode> {
     let user = &credentials.user;
-    // A device that the account recognizes has a limit of its own, which attempts on other
-    // devices do not use up.
-    let subjects = match &credentials.device {
-        Some(device) => [SECOND_FACTOR, SECOND_FACTOR_DAY]
-            .map(|limit| Subject::device(limit, &user.email, device.id))
+    let known = session_id.or(credentials.device.as_ref().map(|device| device.id));
+    let limits = [SECOND_FACTOR, SECOND_FACTOR_DAY];
+    let subjects = match known {
+        Some(id) => limits
+            .map(|limit| Subject::device(limit, &user.email, id))
             .to_vec(),
-        None => vec![
-            Subject::email(SECOND_FACTOR, &user.email),
-            Subject::email(SECOND_FACTOR_DAY, &user.email),
-        ],
+        None if is_recovery_code(&normalize(code)) => {
+            Subject::address(RECOVERY_ADDRESS, caller.address)
+        }
+        None => limits
+            .map(|limit| Subject::email(limit, &user.email))
+            .to_vec(),
     };
-    let counted = rate_limit::count_attempt(app, &subjects).await;
-    if let Err(Error::TooManyRequests { is_new: true, .. }) = counted {
+    let begun = rate_limit::begin(app, subjects).await;
+    if let Err(Error::TooManyRequests { started, .. }) = &begun
+        && !started.is_empty()
+    {
         notify_of_guesses(app, caller, user).await?;
     }
-    counted?;
-    let postgres = app.db().client().await?;
-    if let Some(code) = match_code(app, &postgres, credentials, code).await? {
-        rate_limit::reset(app, &subjects);
-        return Ok(code);
-    }
-    security_events::record(
-        app,
-        SecurityEventKind::TwoFactorFailed,
-        Some(user.id),
-        caller,
-    );
-    Err(WRONG_CODE)
+    let attempt = begun?;
+    let verified = async {
+        let postgres = app.db().client().await?;
+        let code = match_code(app, &postgres, credentials, code).await?;
+        if code.is_none() {
+            let kind = SecurityEventKind::TwoFactorFailed;
+            security_events::record(app, kind, Some(user.id), caller);
+        }
+        code.ok_or(WRONG_CODE)
+    };
+    let verified = verified.await;
+    attempt.settle(&verified);
+    verified
 }
 
 /// Notifies the member that someone who knows the password has tried many wrong codes.
@@ -377,7 +390,7 @@ async fn match_code(
 ) -> Result<Option<VerifiedCode>> {
     let (id, now) = (credentials.user.id, app.clock().now());
     let code = normalize(code);
-    if code.len() != TOTP_DIGITS {
+    if is_recovery_code(&code) {
         let hash = hash_recovery_code(id, &code);
         let code_exists = second_factor::has_code(postgres, id, &hash).await?;
         return Ok(code_exists.then_some(VerifiedCode::Recovery(hash)));
@@ -392,6 +405,11 @@ async fn match_code(
     let step = totp::find_step(&secret, &code, now)?;
     let is_new = |step: &i64| last_step.is_none_or(|last_step| last_step < *step);
     Ok(step.filter(is_new).map(VerifiedCode::Totp))
+}
+
+/// Returns whether a normalized code is checked as a recovery code.
+fn is_recovery_code(code: &str) -> bool {
+    code.len() != TOTP_DIGITS
 }
 
 /// Converts a code to lower case, removes spaces and punctuation, and truncates it.

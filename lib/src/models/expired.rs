@@ -89,7 +89,7 @@ pub static IDEMPOTENCY_KEYS: Statement = delete_statement!(
     "ctid",
     "expires_at <= now()"
 );
-/// Deletes mails that were sent 30 days ago, and abandoned mails that were created 30 days
+/// Deletes mails that were sent 30 days ago, and dropped or abandoned mails that were created 30 days
 /// ago.
 pub static MAIL: Statement = delete_statement!(
     "cleanup.mail",

@@ -1,5 +1,7 @@
 //! The outbox: mails to send, and the data that they report.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
@@ -49,6 +51,9 @@ pub struct MailPayload {
     pub user_id: Option<Uuid>,
     /// The event, for mails about accounts.
     pub notice: Option<Notice>,
+    /// The studio's reason, for `booking_cancelled`. A reason of the member is not mailed,
+    /// because anyone could have text of their own sent to a stranger.
+    pub reason: Option<String>,
 }
 
 /// The time and room of a class before it was moved.
@@ -86,8 +91,8 @@ static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
     "with due as materialized (
         select id from mail_outbox
-        where sent_at is null and next_attempt_at <= now()
-        order by next_attempt_at, id limit 1 for update skip locked
+        where sent_at is null and dropped is null and next_attempt_at <= now()
+        order by priority, next_attempt_at, id limit 1 for update skip locked
     )
     update mail_outbox m
     set attempts = m.attempts + 1,
@@ -143,10 +148,95 @@ pub async fn give_up(client: &Client, id: Uuid) -> Result<()> {
     GIVE_UP.execute(client, &[&id]).await
 }
 
+/// Why a mail is not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// Its news is outdated.
+    Outdated,
+    /// The recipient has received too many mails of its kind.
+    Capped,
+}
+
+impl DropReason {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Outdated => "outdated",
+            Self::Capped => "capped",
+        }
+    }
+}
+
+static DROP: Statement = Statement::new(
+    "mail_outbox.drop",
+    "update mail_outbox set next_attempt_at = 'infinity', dropped = $2
+    where id = $1 and sent_at is null",
+);
+
+/// Drops a mail: it is not sent.
+///
+/// # Errors
+///
+/// [`crate::Error::Unavailable`]. It is then claimed again later.
+pub async fn drop_mail(client: &Client, id: Uuid, reason: DropReason) -> Result<()> {
+    DROP.execute(client, &[&id, &reason.as_str()]).await
+}
+
+static EXPIRE: Statement = Statement::new(
+    "mail_outbox.expire",
+    "with expired as (
+        select m.id from mail_outbox m
+        left join unnest($1::text[], $2::float8[]) as age (kind, seconds) using (kind)
+        where m.sent_at is null and m.dropped is null and m.next_attempt_at < 'infinity'
+            and m.created_at <= now() - make_interval(secs => coalesce(age.seconds, $3))
+        limit $4 for update of m skip locked
+    ), dropped as (
+        update mail_outbox m set next_attempt_at = 'infinity', dropped = 'expired'
+        from expired where m.id = expired.id returning 1
+    )
+    select count(*) from dropped",
+);
+
+/// Drops up to `limit` mails that are too old. `ages` are the maximum ages of kinds, and
+/// `other` is that of all other kinds. Returns the number of dropped mails.
+pub async fn expire(
+    client: &Client,
+    ages: &[(&'static str, Duration)],
+    other: Duration,
+    limit: i64,
+) -> Result<i64> {
+    let kinds: Vec<String> = ages.iter().map(|(kind, _)| (*kind).to_owned()).collect();
+    let seconds: Vec<f64> = ages.iter().map(|(_, age)| age.as_secs_f64()).collect();
+    let row = EXPIRE
+        .one(client, &[&kinds, &seconds, &other.as_secs_f64(), &limit])
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
+// Mails that another sender has claimed, and mails that wait for another attempt, count as
+// sent, so that concurrent senders do not exceed a cap.
+static COUNT_RECENT: Statement = Statement::new(
+    "mail_outbox.count_recent",
+    "select count(*) from mail_outbox
+    where recipient = $1 and kind = any ($2) and id <> $3
+        and created_at > now() - interval '1 day'
+        and (sent_at > now() - interval '1 hour' or (sent_at is null and dropped is null
+            and attempts > 0 and next_attempt_at < 'infinity'))",
+);
+
+/// Counts the other mails of some kinds to a recipient in the last hour.
+pub async fn count_recent(client: &Client, due: &DueMail, kinds: &[&str]) -> Result<i64> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    let row = COUNT_RECENT
+        .one(client, &[&due.recipient, &kinds, &due.id])
+        .await?;
+    Ok(row.try_get(0)?)
+}
+
 static HAS_DUE: Statement = Statement::new(
     "mail_outbox.has_due",
     "select exists (
-        select from mail_outbox where sent_at is null and next_attempt_at <= now()
+        select from mail_outbox
+        where sent_at is null and dropped is null and next_attempt_at <= now()
     ) as has_due",
 );
 
@@ -162,31 +252,36 @@ pub struct MailRecipient {
     pub first_name: String,
     /// The time of the event, formatted in the studio's time zone.
     pub at: String,
+    /// Whether the address that the mail goes to is the member's confirmed one.
+    pub is_confirmed: bool,
 }
 
 static FIND_RECIPIENT: Statement = Statement::new(
     "mail_outbox.find_recipient",
     "select case when closed_at is null then first_name else '' end as first_name,
         to_char($2 at time zone $3, 'FMMonth FMDD, YYYY, FMHH12:MI AM')
-        || ' (' || replace(split_part($3, '/', -1), '_', ' ') || ' time)' as at
+        || ' (' || replace(split_part($3, '/', -1), '_', ' ') || ' time)' as at,
+        email = $4 and email_verified_at is not null as is_confirmed
     from users where id = $1",
 );
 
-/// Finds the recipient of a mail about an account. Returns `None` if the account was
-/// deleted.
+/// Finds the recipient of a mail about an account, which goes to `address`. Returns `None`
+/// if the account was deleted.
 pub async fn find_recipient(
     client: &Client,
     id: Uuid,
+    address: &str,
     at: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Option<MailRecipient>> {
     let row = FIND_RECIPIENT
-        .opt(client, &[&id, &at, &studio.time_zone])
+        .opt(client, &[&id, &at, &studio.time_zone, &address])
         .await?;
     row.map(|row| {
         Ok(MailRecipient {
             first_name: row.try_get("first_name")?,
             at: row.try_get("at")?,
+            is_confirmed: row.try_get("is_confirmed")?,
         })
     })
     .transpose()
@@ -199,6 +294,8 @@ pub struct MailBooking {
     pub status: String,
     /// The member's first name. Empty if the account is closed.
     pub first_name: String,
+    /// Whether the address that the mail goes to is the member's confirmed one.
+    pub is_confirmed: bool,
     /// The title of the class.
     pub title: String,
     /// The room of the class.
@@ -210,8 +307,8 @@ pub struct MailBooking {
     /// The previous time and room. `None` if the class was not moved, or was moved
     /// back.
     pub before: Option<(FormattedTime, String)>,
-    /// Whether the class is over.
-    pub is_over: bool,
+    /// Whether the class has started.
+    pub has_started: bool,
     /// Whether the class is cancelled.
     pub class_is_cancelled: bool,
     /// Why the class is cancelled.
@@ -223,8 +320,6 @@ pub struct MailBooking {
     pub free_until: Option<String>,
     /// Whether the booking can still be cancelled without cost.
     pub is_free_to_cancel: bool,
-    /// Why the booking was cancelled.
-    pub reason: Option<String>,
     /// The price of the booking.
     pub price: Money,
     /// The ISO 4217 code of the price's currency.
@@ -263,6 +358,7 @@ static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     concat!(
         "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
+        u.email = $7 and u.email_verified_at is not null as is_confirmed,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         to_char(c.start_time at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day,
         to_char(c.start_time at time zone $2, 'FMHH12:MI AM') as starts,
@@ -272,13 +368,13 @@ static FIND_BOOKING: Statement = Statement::new(
         to_char($5 at time zone $2, 'FMHH12:MI AM') as ends_before,
         $6 as room_before,
         (c.start_time, c.end_time, r.name) is distinct from ($3, $5, $6) as was_moved,
-        c.end_time <= $4 as is_over, c.is_cancelled as class_is_cancelled,
+        c.start_time <= $4 as has_started, c.is_cancelled as class_is_cancelled,
         c.cancellation_reason as class_reason, b.late_cancellation as is_late,
         to_char(case when b.free_until is not null then least(b.free_until, c.start_time) end
             at time zone $2,
             'FMDay, FMMonth FMDD, YYYY, FMHH12:MI AM') as free_until,
         b.free_until is null or b.free_until >= $4 as is_free_to_cancel,
-        b.cancellation_reason as reason, b.price, b.currency,
+        b.price, b.currency,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
     from bookings b
@@ -306,6 +402,7 @@ static FIND_BOOKING: Statement = Statement::new(
 pub async fn find_booking(
     client: &Client,
     id: Uuid,
+    address: &str,
     before: Option<&PreviousTime>,
     studio: &StudioConfig,
     now: DateTime<Utc>,
@@ -314,7 +411,10 @@ pub async fn find_booking(
     let end = before.map(|before| before.end_time);
     let room = before.map(|before| before.room.clone());
     let row = FIND_BOOKING
-        .opt(client, &[&id, &studio.time_zone, &start, &now, &end, &room])
+        .opt(
+            client,
+            &[&id, &studio.time_zone, &start, &now, &end, &room, &address],
+        )
         .await?;
     row.map(|row| booking_from_row(&row)).transpose()
 }
@@ -324,6 +424,7 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
     Ok(MailBooking {
         status: row.try_get("status")?,
         first_name: row.try_get("first_name")?,
+        is_confirmed: row.try_get("is_confirmed")?,
         title: row.try_get("title")?,
         room: row.try_get("room")?,
         instructor: row.try_get("instructor")?,
@@ -333,13 +434,12 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
             ends: row.try_get("ends")?,
         },
         before: before_from_row(row)?,
-        is_over: row.try_get("is_over")?,
+        has_started: row.try_get("has_started")?,
         class_is_cancelled: row.try_get("class_is_cancelled")?,
         class_reason: row.try_get("class_reason")?,
         is_late: row.try_get("is_late")?,
         free_until: row.try_get("free_until")?,
         is_free_to_cancel: row.try_get("is_free_to_cancel")?,
-        reason: row.try_get("reason")?,
         price: Money::from_column(price),
         currency: row.try_get("currency")?,
         payment: payment_from_row(row)?,

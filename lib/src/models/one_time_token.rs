@@ -1,5 +1,7 @@
 //! The one-time tokens in the links of mails.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -27,12 +29,12 @@ impl Purpose {
         }
     }
 
-    /// Returns how long a token is valid, in seconds.
-    fn lifetime_seconds(self) -> f64 {
-        match self {
-            Self::VerifyEmail => 24.0 * 3_600.0,
-            Self::ResetPassword => 3_600.0,
-        }
+    /// Returns how long a token is valid.
+    pub fn lifetime(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::VerifyEmail => 24 * 3_600,
+            Self::ResetPassword => 3_600,
+        })
     }
 }
 
@@ -67,7 +69,7 @@ pub async fn issue(
     user_id: Uuid,
     email: &str,
 ) -> Result<()> {
-    let (hash, lifetime) = (token.hash(), purpose.lifetime_seconds());
+    let (hash, lifetime) = (token.hash(), purpose.lifetime().as_secs_f64());
     let purpose = purpose.as_str();
     ISSUE
         .execute(client, &[&id, &purpose, &user_id, &hash, &email, &lifetime])
@@ -185,7 +187,7 @@ impl ResetMail<'_> {
                     &self.email,
                     &self.id,
                     &self.token.hash(),
-                    &Purpose::ResetPassword.lifetime_seconds(),
+                    &Purpose::ResetPassword.lifetime().as_secs_f64(),
                     &random::id(),
                     &self.notice,
                     &random::id(),

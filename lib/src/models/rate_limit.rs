@@ -1,16 +1,16 @@
 //! Rate limits: Postgres counts attempts, and blocks further ones for some time.
 
-use std::net::IpAddr;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 
 use uuid::Uuid;
 
 use crate::crypto::secret::sha256_hex;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// The number of attempts that are allowed in a time window. More attempts start a block.
-/// Consecutive blocks get longer.
+/// The number of attempts that are allowed in a time window.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
     /// The name of the limit, which is the prefix of its keys.
@@ -19,10 +19,43 @@ pub struct Limit {
     pub attempts: i32,
     /// The length of the window in seconds, which is also the length of the first block.
     pub window: f64,
+    /// Whether more attempts start a block. Consecutive blocks get longer. Without blocks,
+    /// more attempts are refused until the window ends.
+    pub blocks: bool,
+}
+
+impl Limit {
+    /// Creates a limit whose excess starts a block.
+    pub const fn new(name: &'static str, attempts: i32, window: f64) -> Self {
+        Self {
+            name,
+            attempts,
+            window,
+            blocks: true,
+        }
+    }
+
+    /// Refuses attempts above the limit until the window ends, and starts no block.
+    #[must_use]
+    pub const fn without_block(mut self) -> Self {
+        self.blocks = false;
+        self
+    }
+
+    /// Allows `factor` times as many attempts.
+    const fn times(mut self, factor: i32) -> Self {
+        self.attempts *= factor;
+        self
+    }
 }
 
 /// The length of the longest block, in seconds. If the window is longer, its length counts.
 const MAX_BLOCK_SECONDS: f64 = 15.0 * 60.0;
+
+/// The IPv6 networks that an address counts for: the length of the prefix, and how many
+/// times the limit of the smallest network is allowed. A subscriber usually has a /64 or a
+/// /56, and can have a /48, from which 65 536 networks of /64 are available.
+const IPV6_NETWORKS: [(u32, i32); 3] = [(64, 1), (56, 2), (48, 4)];
 
 /// The subject that attempts are counted for. The key contains the hash of an e-mail
 /// address instead of the address, so the table does not reveal addresses.
@@ -30,15 +63,25 @@ const MAX_BLOCK_SECONDS: f64 = 15.0 * 60.0;
 pub struct Subject {
     limit: Limit,
     key: String,
+    /// Whether a success deletes the counter and ends the series of blocks. Otherwise, a
+    /// success gives back its own attempt only.
+    is_reset_by_success: bool,
 }
 
 impl Subject {
-    /// An IP address. IPv6 addresses count by their /64 network, because one subscriber
-    /// has all addresses of a network.
-    pub fn address(limit: Limit, address: IpAddr) -> Self {
-        Self {
+    /// An IP address. An IPv6 address counts for its networks of three sizes, because one
+    /// subscriber has all addresses of a network. The larger networks have higher limits.
+    pub fn address(limit: Limit, address: IpAddr) -> Vec<Self> {
+        let subject = |limit: Limit, network: String| Self {
+            key: format!("{}:{network}", limit.name),
             limit,
-            key: format!("{}:{}", limit.name, network(address)),
+            is_reset_by_success: false,
+        };
+        match address.to_canonical() {
+            IpAddr::V4(v4) => vec![subject(limit, v4.to_string())],
+            IpAddr::V6(v6) => IPV6_NETWORKS
+                .map(|(bits, factor)| subject(limit.times(factor), ipv6_network(v6, bits)))
+                .to_vec(),
         }
     }
 
@@ -47,6 +90,7 @@ impl Subject {
         Self {
             limit,
             key: format!("{}:{}", limit.name, sha256_hex(email.as_bytes())),
+            is_reset_by_success: false,
         }
     }
 
@@ -55,24 +99,31 @@ impl Subject {
         Self {
             limit,
             key: format!("{}:{id}", limit.name),
+            is_reset_by_success: false,
         }
     }
 
-    /// A device of an account.
+    /// A device or a session of an account.
     pub fn device(limit: Limit, email: &str, id: Uuid) -> Self {
         let account = sha256_hex(email.as_bytes());
         Self {
             limit,
             key: format!("{}:{account}:{id}", limit.name),
+            is_reset_by_success: true,
         }
     }
 
     /// An account and an IP address. The account need not exist.
     pub fn account(limit: Limit, email: &str, address: IpAddr) -> Self {
         let account = sha256_hex(email.as_bytes());
+        let network = match address.to_canonical() {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => ipv6_network(v6, 64),
+        };
         Self {
             limit,
-            key: format!("{}:{account}:{}", limit.name, network(address)),
+            key: format!("{}:{account}:{network}", limit.name),
+            is_reset_by_success: true,
         }
     }
 }
@@ -83,47 +134,39 @@ impl Subject {
         &self.key
     }
 
-    /// Returns the number of attempts that are allowed in a window.
-    pub(crate) fn attempts(&self) -> i32 {
-        self.limit.attempts
-    }
-
-    /// Returns the length of the window and of the first block, in seconds.
-    pub(crate) fn window(&self) -> f64 {
-        self.limit.window
+    /// Returns the limit.
+    pub(crate) fn limit(&self) -> Limit {
+        self.limit
     }
 
     /// Returns the length of the longest block, in seconds.
     pub(crate) fn max_block(&self) -> f64 {
         MAX_BLOCK_SECONDS.max(self.limit.window)
     }
-}
 
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
+    /// Returns whether a success deletes the counter.
+    pub(crate) fn is_reset_by_success(&self) -> bool {
+        self.is_reset_by_success
     }
 }
 
-/// How long attempts are blocked.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct BlockStatus {
-    /// The remaining time in seconds. 0 if attempts are not blocked.
-    pub(crate) seconds: f64,
-    /// Whether this attempt is the one that exceeded the limit.
-    pub(crate) is_new: bool,
+fn ipv6_network(address: Ipv6Addr, bits: u32) -> String {
+    let mask = u128::MAX << (128 - bits);
+    let network = Ipv6Addr::from_bits(address.to_bits() & mask);
+    format!("{network}/{bits}")
 }
 
-impl BlockStatus {
-    /// Combines this status with that of another subject. The longer one counts.
-    pub(crate) fn add(&mut self, seconds: f64, is_new: bool) {
-        self.seconds = self.seconds.max(seconds);
-        self.is_new |= is_new;
-    }
+/// The state of a subject's counter after an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counter {
+    /// The attempts in the window, including this one.
+    pub(crate) attempts: i64,
+    /// Those of them that have failed. The others are in progress.
+    pub(crate) failed: i64,
+    /// The remaining time of the window, or of the block, in seconds.
+    pub(crate) remaining: f64,
+    /// Whether a block is in force.
+    pub(crate) is_blocked: bool,
 }
 
 // An attempt is counted before it is made, under the row's lock, so that concurrent
@@ -131,21 +174,79 @@ impl BlockStatus {
 // locked in the order of their keys to prevent deadlocks.
 static COUNT: Statement = Statement::new(
     "throttle.count",
-    "insert into login_throttle as t (key, tries, window_ends_at, expires_at)
-    select key, 1, now() + make_interval(secs => seconds),
+    "insert into login_throttle as t (key, tries, failed, window_ends_at, expires_at)
+    select key, 1, $3, now() + make_interval(secs => seconds),
         now() + interval '1 hour' + make_interval(secs => seconds)
     from unnest($1::text[], $2::float8[]) as wanted (key, seconds)
     order by key
     on conflict (key) do update set
         tries = case when t.blocked_until > now() then t.tries
             when t.window_ends_at <= now() then 1 else t.tries + 1 end,
+        failed = case when t.blocked_until > now() then t.failed
+            when t.window_ends_at <= now() then $3 else t.failed + $3 end,
         window_ends_at = case when t.blocked_until > now() or t.window_ends_at > now()
             then t.window_ends_at else excluded.window_ends_at end,
         strikes = case when t.expires_at <= now() then 0 else t.strikes end,
         blocked_until = case when t.blocked_until > now() then t.blocked_until end,
         expires_at = excluded.expires_at
-    returning key, tries, extract(epoch from blocked_until - now())::float8 as wait",
+    returning key, tries::bigint as tries, failed::bigint as failed,
+        blocked_until is not null as is_blocked,
+        extract(epoch from coalesce(blocked_until, window_ends_at) - now())::float8 as remaining",
 );
+
+/// Counts one attempt for each subject: a failed one, or one in progress. Returns the
+/// counters in the order of the subjects.
+pub(crate) async fn count(
+    client: &Client,
+    subjects: &[Subject],
+    has_failed: bool,
+) -> Result<Vec<Counter>> {
+    let keys: Vec<String> = subjects.iter().map(|s| s.key().to_owned()).collect();
+    let windows: Vec<f64> = subjects.iter().map(|s| s.limit.window).collect();
+    let rows = COUNT
+        .all(client, &[&keys, &windows, &i32::from(has_failed)])
+        .await?;
+    let mut counters = HashMap::new();
+    for row in rows {
+        let key: String = row.try_get("key")?;
+        let counter = Counter {
+            attempts: row.try_get("tries")?,
+            failed: row.try_get("failed")?,
+            remaining: row.try_get("remaining")?,
+            is_blocked: row.try_get("is_blocked")?,
+        };
+        counters.insert(key, counter);
+    }
+    let missing = || Error::internal("a counter of a rate limit is missing");
+    let counter = |key: &String| counters.remove(key).ok_or_else(missing);
+    keys.iter().map(counter).collect()
+}
+
+// The rows are locked in the order of their keys, as by COUNT.
+static ADJUST: Statement = Statement::new(
+    "throttle.adjust",
+    "with counted as materialized (
+        select key from login_throttle
+        where key = any ($1) and window_ends_at > now()
+            and (blocked_until is null or blocked_until <= now())
+        order by key for no key update
+    )
+    update login_throttle t
+    set tries = greatest(t.tries + $2, 0), failed = greatest(t.failed + $3, 0)
+    from counted where t.key = counted.key",
+);
+
+/// Adds to the attempts, and to the failed attempts, of keys whose window has not ended.
+pub(crate) async fn adjust(
+    client: &Client,
+    keys: &[String],
+    attempts: i32,
+    failed: i32,
+) -> Result<()> {
+    ADJUST
+        .execute(client, &[&keys.to_vec(), &attempts, &failed])
+        .await
+}
 
 // Only the attempt that first exceeds the limit of the window starts the block. Attempts
 // during the block return the remaining time.
@@ -157,6 +258,7 @@ static BLOCK: Statement = Statement::new(
         now() + interval '1 hour' + make_interval(secs => $2)
     on conflict (key) do update set
         tries = 0,
+        failed = 0,
         window_ends_at = now(),
         strikes = case when t.expires_at <= now() then 1 else t.strikes + 1 end,
         blocked_until = now() + make_interval(secs => case when t.expires_at <= now() then $2
@@ -166,35 +268,14 @@ static BLOCK: Statement = Statement::new(
     returning extract(epoch from blocked_until - now())::float8 as wait",
 );
 
-/// Counts one attempt for each subject, and blocks subjects that exceed their limit.
-/// Returns how long the caller has to wait.
-pub(crate) async fn count(client: &Client, subjects: &[Subject]) -> Result<BlockStatus> {
-    let keys: Vec<String> = subjects.iter().map(|s| s.key().to_owned()).collect();
-    let windows: Vec<f64> = subjects.iter().map(Subject::window).collect();
-    let mut longest = BlockStatus::default();
-    for row in COUNT.all(client, &[&keys, &windows]).await? {
-        let key: String = row.try_get("key")?;
-        let remaining: Option<f64> = row.try_get("wait")?;
-        let tries: i32 = row.try_get("tries")?;
-        let subject = subjects.iter().find(|subject| subject.key() == key);
-        if let Some(remaining) = remaining {
-            longest.add(remaining, false);
-        } else if let Some(subject) = subject.filter(|subject| tries > subject.attempts()) {
-            longest.add(block(client, subject).await?, true);
-        }
-    }
-    Ok(longest)
-}
-
 /// Blocks a subject that has exceeded its limit. Consecutive blocks double in length.
-/// Returns the length in seconds.
-pub async fn block(client: &Client, subject: &Subject) -> Result<f64> {
-    let (window, longest) = (subject.window(), subject.max_block());
+/// Returns the length in seconds. Returns `None` if another request has started the block.
+pub(crate) async fn block(client: &Client, subject: &Subject) -> Result<Option<f64>> {
+    let (window, longest) = (subject.limit.window, subject.max_block());
     let row = BLOCK
         .opt(client, &[&subject.key(), &window, &longest])
         .await?;
-    // Without a row, another request has started the block.
-    Ok(row.map_or(Ok(window), |row| row.try_get("wait"))?)
+    row.map(|row| Ok(row.try_get("wait")?)).transpose()
 }
 
 static RESET: Statement = Statement::new(

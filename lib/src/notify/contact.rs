@@ -93,10 +93,8 @@ pub fn submit<'a>(
 ) -> BoxFuture<'a, Result<ContactSubmissionReceipt>> {
     Box::pin(async move {
         let new = form.parse()?;
-        let subjects = [
-            Subject::address(CONTACT_ADDRESS, caller.address),
-            Subject::email(CONTACT_EMAIL, new.email.as_str()),
-        ];
+        let mut subjects = Subject::address(CONTACT_ADDRESS, caller.address);
+        subjects.push(Subject::email(CONTACT_EMAIL, new.email.as_str()));
         rate_limit::count_attempt(app, &subjects).await?;
         if form.is_from_bot() {
             tracing::info!("dropped a contact form from a bot");

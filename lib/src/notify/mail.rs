@@ -9,6 +9,7 @@ mod contact;
 mod delivery;
 mod message;
 mod notice;
+mod policy;
 mod send_queue;
 mod transport;
 

@@ -136,8 +136,26 @@ impl Sessions {
         new_session: NewAnonymousSession,
     ) -> BoxFuture<'_, Result<(Token, Session)>> {
         Box::pin(async move {
-            check_storable(&new_session.data)?;
             let token = Token::generate();
+            let session = self.create_with_token(&token, new_session).await?;
+            let session = session.ok_or_else(|| Error::internal("a new token is taken"))?;
+            Ok((token, session))
+        })
+    }
+
+    /// Creates an anonymous session with a token that its owner already has. Returns `None`
+    /// if the token has a session.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the errors of [`Sessions::create`].
+    pub fn create_with_token<'a>(
+        &'a self,
+        token: &'a Token,
+        new_session: NewAnonymousSession,
+    ) -> BoxFuture<'a, Result<Option<Session>>> {
+        Box::pin(async move {
+            check_storable(&new_session.data)?;
             let client = self.db.client().await?;
             let session = store::create(
                 &client,
@@ -147,8 +165,9 @@ impl Sessions {
                 new_session.ttl,
             )
             .await?;
-            self.counters.add("sessions_created", 1);
-            Ok((token, session))
+            self.counters
+                .add("sessions_created", u64::from(session.is_some()));
+            Ok(session)
         })
     }
 

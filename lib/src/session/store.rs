@@ -109,21 +109,23 @@ static CREATE: Statement = Statement::new(
         login_method, expires_at, absolute_expires_at)
     values ($1, $2, $3, $4, $5, 'anonymous',
         now() + make_interval(secs => $6), now() + make_interval(secs => $7))
+    on conflict (session_key) do nothing
     returning id as session_id, session_data, remembered, created_at as session_created_at,
         last_activity, expires_at, absolute_expires_at, user_id",
 );
 
-/// Creates an anonymous session, which lasts at most `ttl`.
+/// Creates an anonymous session, which lasts at most `ttl`. Returns `None` if there is a
+/// session with this key.
 pub(crate) async fn create(
     client: &Client,
     key: &SessionKey,
     data: &Value,
     caller: Option<&Caller>,
     ttl: Option<Duration>,
-) -> Result<Session> {
+) -> Result<Option<Session>> {
     let absolute = ttl.unwrap_or(Life::DEFAULT.absolute);
     let row = CREATE
-        .one(
+        .opt(
             client,
             &[
                 &random::id(),
@@ -136,7 +138,7 @@ pub(crate) async fn create(
             ],
         )
         .await;
-    session(&check_data_size(row)?)
+    check_data_size(row)?.as_ref().map(session).transpose()
 }
 
 static SET: Statement = Statement::new(

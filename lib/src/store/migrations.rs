@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 11] = [
+static MIGRATIONS: [Migration; 13] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -39,6 +39,8 @@ static MIGRATIONS: [Migration; 11] = [
     migration!(9, "0009_closed_accounts"),
     migration!(10, "0010_rooms_and_closures"),
     migration!(11, "0011_free_cancellation"),
+    migration!(12, "0012_rate_limit_failures"),
+    migration!(13, "0013_mail_priority"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -233,12 +233,12 @@ async fn session_data_is_kept_and_the_device_is_recognized_next_time() {
         return;
     };
     let ana = app.visitor();
-    ana.get("/api/session/test-session").await.expect(200);
+    ana.visit_twice().await;
     let anonymous = ana.copy();
     assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
     assert_ne!(ana.cookie(), anonymous.cookie());
     let session_data = ana.get("/api/session/test-session").await.expect(200);
-    assert_eq!(session_data["visits"], 2);
+    assert_eq!(session_data["visits"], 3);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
     let notices = "select count(*) from mail_outbox where kind = 'new_device'";

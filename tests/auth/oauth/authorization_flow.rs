@@ -352,3 +352,15 @@ async fn sign_in_starts_and_failed_callbacks_are_rate_limited_by_ip_address() {
     let response = visitor.get("/api/auth/oauth/callback/acme").await;
     response.expect_code(429, "too_many_requests");
 }
+
+#[tokio::test]
+async fn completed_sign_ins_cost_nothing() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let studio = app.visitor();
+    for _ in 0..32 {
+        let tablet = studio.copy();
+        assert_redirects_to(&sign_in(&oidc, &tablet, "ana-1").await, "/");
+    }
+}

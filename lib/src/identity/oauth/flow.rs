@@ -44,8 +44,8 @@ pub fn begin<'a>(
 ) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
     Box::pin(async move {
         let (return_path, remember) = query.read()?;
-        let subject = Subject::address(OAUTH_ADDRESS, context.caller.address);
-        rate_limit::count_attempt(app, &[subject]).await?;
+        let subjects = Subject::address(OAUTH_ADDRESS, context.caller.address);
+        rate_limit::count_attempt(app, &subjects).await?;
         let provider = Provider::load(app, config).await?;
         let token = browser.token.clone().unwrap_or_else(Token::generate);
         let new_state = NewState {
@@ -92,8 +92,8 @@ pub fn finish<'a>(
     Box::pin(async move {
         let Some(state) = consume(app, browser, config, callback).await? else {
             // Anyone can send such a request, and each one costs a query.
-            let subject = Subject::address(OAUTH_ADDRESS, context.caller.address);
-            rate_limit::count_attempt(app, &[subject]).await?;
+            let subjects = Subject::address(OAUTH_ADDRESS, context.caller.address);
+            rate_limit::count_attempt(app, &subjects).await?;
             // Some providers leave out the state when the member cancels.
             let is_cancelled = callback.error.as_deref().is_some_and(is_cancellation);
             let error = if is_cancelled { DENIED } else { STATE_UNKNOWN };
@@ -101,10 +101,16 @@ pub fn finish<'a>(
             return Err(error.into());
         };
         let result = sign_in(app, context, config, callback, &state).await;
-        if let Err(error) = &result
-            && error.challenge().is_none()
-        {
-            record_failure(app, context, config, error);
+        match &result {
+            Err(error) if error.challenge().is_none() => {
+                record_failure(app, context, config, error);
+            }
+            // The provider has authenticated a member, so the start of this sign-in costs
+            // nothing.
+            _ => {
+                let subjects = Subject::address(OAUTH_ADDRESS, context.caller.address);
+                rate_limit::forgive(app, subjects);
+            }
         }
         result.map_err(|error| FailedStep::new(error, state.return_path))
     })

@@ -54,7 +54,7 @@ static CANCEL: Statement = Statement::new(
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'booking_cancelled',
-            jsonb_build_object('bookingId', cancelled_booking.id)
+            jsonb_strip_nulls(jsonb_build_object('bookingId', cancelled_booking.id, 'reason', $6))
         from cancelled_booking join users u on u.id = cancelled_booking.user_id
     )
     select user_id, (select payment_id from refund where state = 'due') as refund_due
@@ -129,6 +129,12 @@ async fn cancel_and_promote(
     if start <= now && !cancellation.lenient {
         return Err(CLASS_STARTED);
     }
+    // The member's own reason is not mailed. Otherwise anyone could have text sent to the
+    // address with which they have registered.
+    let mailed_reason = match cancellation.owner {
+        Some(_) => None,
+        None => cancellation.reason.clone(),
+    };
     let row = CANCEL
         .opt(
             client,
@@ -138,6 +144,7 @@ async fn cancel_and_promote(
                 &cancellation.reason,
                 &cancellation.lenient,
                 &(start > now),
+                &mailed_reason,
             ],
         )
         .await?

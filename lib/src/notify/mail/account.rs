@@ -14,12 +14,19 @@ pub(super) fn compose(
     token: Option<&str>,
     studio: &StudioConfig,
 ) -> Result<Message> {
-    let (subject, headline, paragraph) = text(kind, notice);
+    // Text that somebody has entered goes to confirmed addresses only. Otherwise anyone could
+    // have it sent to a stranger.
+    let other = match (kind, recipient.is_confirmed) {
+        (NoticeKind::EmailChangeRequested | NoticeKind::EmailChanged, false) => None,
+        _ => notice.other.as_deref(),
+    };
+    let other = other.unwrap_or("another address");
+    let (subject, headline, paragraph) = text(kind, notice, other);
     let content = Content {
         studio: &studio.name,
         subject: subject.to_owned(),
         headline: headline.to_owned(),
-        greeting: greeting(kind, recipient),
+        greeting: greeting(&recipient.first_name, recipient.is_confirmed),
         paragraphs: vec![paragraph, if_it_was_not_you(kind).to_owned()],
         facts: facts(recipient, notice),
         link: link(kind, token, studio),
@@ -34,18 +41,16 @@ pub(super) fn compose(
 
 /// Returns the greeting. A mail to an unconfirmed address omits the name, because
 /// anyone could use the name to send text to a stranger.
-fn greeting(kind: NoticeKind, recipient: &MailRecipient) -> String {
-    match kind {
-        NoticeKind::VerifyEmail => "Hola,".to_owned(),
-        // The member has closed the account, and the name is erased.
-        _ if recipient.first_name.is_empty() => "Hola,".to_owned(),
-        _ => format!("Hola {},", recipient.first_name),
+pub(super) fn greeting(first_name: &str, is_confirmed: bool) -> String {
+    // The name of a closed account is erased.
+    match is_confirmed && !first_name.is_empty() {
+        true => format!("Hola {first_name},"),
+        false => "Hola,".to_owned(),
     }
 }
 
 /// Returns the subject, the headline and the first paragraph.
-fn text(kind: NoticeKind, notice: &Notice) -> (&'static str, &'static str, String) {
-    let other = notice.other.as_deref().unwrap_or_default();
+fn text(kind: NoticeKind, notice: &Notice, other: &str) -> (&'static str, &'static str, String) {
     match kind {
         NoticeKind::VerifyEmail => (
             "Please confirm your e-mail address",
@@ -79,7 +84,7 @@ fn text(kind: NoticeKind, notice: &Notice) -> (&'static str, &'static str, Strin
         NoticeKind::EmailChanged => (
             "Your e-mail address has changed",
             "Your e-mail address has changed",
-            format!("Your account now has the e-mail address {other}."),
+            format!("The e-mail address of your account is now {other}."),
         ),
         NoticeKind::PasswordChanged => (
             "Your password has been changed",
@@ -124,6 +129,15 @@ fn text(kind: NoticeKind, notice: &Notice) -> (&'static str, &'static str, Strin
              They did not get in and are locked out for now."
                 .to_owned(),
         ),
+        NoticeKind::SignInBlocked => (
+            "Somebody is guessing your password",
+            "Somebody is guessing your password",
+            "Somebody has entered many wrong passwords for your account. They did not get in. For \
+             an hour, you can sign in only on a device that you have used before. To sign in on \
+             another device, reset your password first (\u{201c}Forgot your password?\u{201d} on \
+             the sign-in page)."
+                .to_owned(),
+        ),
         NoticeKind::IdentityLinked => (
             "A sign-in method was added",
             "A sign-in method was added",
@@ -164,6 +178,9 @@ fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
             "If you did not request this, you can ignore this e-mail."
         }
         NoticeKind::AccountExists => "If it was not you, you can ignore this e-mail.",
+        NoticeKind::SignInBlocked => {
+            "If your password is long and you use it nowhere else, you need not do anything."
+        }
         NoticeKind::EmailChanged | NoticeKind::AccountClosed => {
             "If this was not you, reply to this e-mail at once, and we will help you."
         }

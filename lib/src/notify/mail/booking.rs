@@ -1,24 +1,26 @@
 //! Mails about bookings.
 
+use super::account::greeting;
 use super::message::{Content, Message};
 use crate::error::Result;
 use crate::models::mail_outbox::{MailBooking, MailPayment};
 use crate::runtime::config::StudioConfig;
 
-/// Composes the mail about a booking. Returns `None` when the mail is outdated, because
+/// Composes the mail about a booking. `reason` is the studio's reason to cancel it. Returns `None` when the mail is outdated, because
 /// the booking has changed or the class is over.
 pub(super) fn compose(
     kind: &str,
+    reason: Option<&str>,
     booking: &MailBooking,
     studio: &StudioConfig,
 ) -> Option<Result<Message>> {
-    let takes_place = !booking.is_over && !booking.class_is_cancelled;
+    let takes_place = !booking.has_started && !booking.class_is_cancelled;
     let status = booking.status.as_str();
     let (subject, headline, paragraphs) = match kind {
         "booking_confirmed" if takes_place && status == "booked" => confirmed(booking),
         "booking_waitlisted" if takes_place && status == "waitlisted" => waitlisted(booking),
         "booking_promoted" if takes_place && status == "booked" => promoted(booking),
-        "booking_cancelled" if status == "cancelled" => cancelled(booking),
+        "booking_cancelled" if status == "cancelled" => cancelled(booking, reason),
         "class_cancelled" if booking.class_is_cancelled => class_cancelled(booking),
         "class_moved" if takes_place && status != "cancelled" => moved(booking)?,
         "instructor_changed" if takes_place && status != "cancelled" => new_instructor(booking),
@@ -28,7 +30,7 @@ pub(super) fn compose(
         studio: &studio.name,
         subject,
         headline: headline.to_owned(),
-        greeting: greeting(booking),
+        greeting: greeting(&booking.first_name, booking.is_confirmed),
         paragraphs,
         facts: facts(booking, studio),
         link: Some(("Open my bookings", format!("{}/", studio.site_url))),
@@ -39,14 +41,6 @@ pub(super) fn compose(
         ),
     };
     Some(content.render(None))
-}
-
-/// Returns the greeting. A member who has closed the account has no name.
-fn greeting(booking: &MailBooking) -> String {
-    match booking.first_name.as_str() {
-        "" => "Hola,".to_owned(),
-        name => format!("Hola {name},"),
-    }
 }
 
 /// The subject, headline and paragraphs of a mail.
@@ -136,12 +130,12 @@ fn cancellation_terms(booking: &MailBooking) -> Option<String> {
     })
 }
 
-fn cancelled(booking: &MailBooking) -> Text {
+fn cancelled(booking: &MailBooking, reason: Option<&str>) -> Text {
     let mut paragraphs = vec![format!(
         "Your booking for {} has been cancelled.",
         booking.title
     )];
-    paragraphs.extend(reason_line(booking.reason.as_deref()));
+    paragraphs.extend(reason_line(reason));
     match &booking.payment {
         Some(payment)
             if booking.is_late && matches!(payment.status.as_str(), "paid" | "partly_refunded") =>

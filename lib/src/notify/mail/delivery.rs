@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use super::message::Message;
 use super::notice::NoticeKind;
 use super::transport::{SendError, Transport};
-use super::{account, booking, contact as contact_message};
+use super::{account, booking, contact as contact_message, policy};
 use crate::App;
 use crate::error::{Error, Result, chain};
 use crate::models::contact;
-use crate::models::mail_outbox::{self, DueMail, MAX_ATTEMPTS};
+use crate::models::mail_outbox::{self, DropReason, DueMail, MAX_ATTEMPTS};
 use crate::models::one_time_token;
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
@@ -37,6 +37,10 @@ pub struct SendSummary {
     pub sent: u64,
     /// Mails that were dropped because they were outdated.
     pub dropped: u64,
+    /// Mails that were dropped because they were too old.
+    pub expired: u64,
+    /// Mails that were dropped because their recipient has received too many.
+    pub capped: u64,
     /// Attempts that failed and will be retried.
     pub failed: u64,
     /// Mails that were abandoned.
@@ -72,7 +76,10 @@ pub fn send_due_soon(app: &App) {
 /// been sent before.
 pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>> {
     Box::pin(async move {
-        let mut summary = SendSummary::default();
+        let mut summary = SendSummary {
+            expired: expire(app, until).await?,
+            ..SendSummary::default()
+        };
         if matches!(app.config().mail.transport, MailTransport::Disabled) {
             summary.remaining = mail_outbox::has_due(&app.db().client().await?).await?;
             if summary.remaining {
@@ -92,6 +99,29 @@ pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>>
         transport.close().await;
         outcome.map(|()| summary)
     })
+}
+
+/// The number of mails that are dropped in one statement.
+const EXPIRY_BATCH: i64 = 5_000;
+
+/// Drops the mails that are too old, also if no mail server is set up: what has waited for
+/// months must not flood out when one is. Returns how many.
+async fn expire(app: &App, until: Instant) -> Result<u64> {
+    let mut expired = 0;
+    while Instant::now() < until {
+        let (ages, other) = (policy::ages(), policy::MAX_AGE);
+        let client = app.db().client().await?;
+        let dropped = mail_outbox::expire(&client, &ages, other, EXPIRY_BATCH).await?;
+        expired += u64::try_from(dropped).unwrap_or(0);
+        if dropped < EXPIRY_BATCH {
+            break;
+        }
+    }
+    if expired > 0 {
+        tracing::warn!(count = expired, "dropped mail that was too old");
+        app.counters().add("mail_expired", expired);
+    }
+    Ok(expired)
 }
 
 fn warn_once() {
@@ -117,6 +147,12 @@ async fn send_until(
             give_up(app, &due, "the last attempt did not complete", summary).await?;
             continue;
         }
+        if exceeds_cap(app, &due).await? {
+            drop_mail(app, &due, DropReason::Capped).await?;
+            app.counters().add("mail_capped", 1);
+            summary.capped += 1;
+            continue;
+        }
         let composed = match compose(app, &due).await {
             Err(error @ Error::Internal(_)) => Err(SendError::Transient(chain(&error))),
             message => Ok(message?),
@@ -125,8 +161,7 @@ async fn send_until(
             Err(error) => Err(error),
             Ok(Some(message)) => transport.send(&due, message).await,
             Ok(None) => {
-                tracing::info!(mail = %due.id, kind = due.kind, "outdated mail dropped");
-                mark_sent(app, &due).await?;
+                drop_mail(app, &due, DropReason::Outdated).await?;
                 summary.dropped += 1;
                 continue;
             }
@@ -155,7 +190,21 @@ async fn send_until(
     Ok(())
 }
 
-/// Marks a mail as sent. Retries, because an unmarked mail would be sent again.
+/// Returns whether the recipient has received too many mails of this kind.
+async fn exceeds_cap(app: &App, due: &DueMail) -> Result<bool> {
+    let Some(cap) = policy::cap(&due.kind) else {
+        return Ok(false);
+    };
+    let client = app.db().client().await?;
+    Ok(mail_outbox::count_recent(&client, due, &cap.kinds).await? >= cap.mails)
+}
+
+async fn drop_mail(app: &App, due: &DueMail, reason: DropReason) -> Result<()> {
+    tracing::info!(mail = %due.id, kind = due.kind, ?reason, "mail dropped");
+    mail_outbox::drop_mail(&app.db().client().await?, due.id, reason).await
+}
+
+/// Marks a mail as sent. Retries Retries, because an unmarked mail would be sent again.
 async fn mark_sent(app: &App, due: &DueMail) -> Result<()> {
     let id = due.id;
     let mut attempts = 1;
@@ -208,7 +257,8 @@ async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Op
         Some(link) => Some(link.open(&app.config().encryption_keys)?),
         None => None,
     };
-    let recipient = mail_outbox::find_recipient(&client, id, notice.at, studio).await?;
+    let recipient = mail_outbox::find_recipient(&client, id, &due.recipient, notice.at, studio);
+    let recipient = recipient.await?;
     let compose_for =
         |recipient| account::compose(kind, &recipient, notice, token.as_deref(), studio);
     recipient.map(compose_for).transpose()
@@ -230,8 +280,9 @@ async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
         return Ok(None);
     };
     let (client, before) = (app.db().client().await?, due.payload.before.as_ref());
-    let found = mail_outbox::find_booking(&client, id, before, studio, now).await?;
+    let found = mail_outbox::find_booking(&client, id, &due.recipient, before, studio, now);
+    let (found, reason) = (found.await?, due.payload.reason.as_deref());
     found
-        .and_then(|booking| booking::compose(&due.kind, &booking, studio))
+        .and_then(|booking| booking::compose(&due.kind, reason, &booking, studio))
         .transpose()
 }

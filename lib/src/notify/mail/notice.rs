@@ -37,6 +37,8 @@ pub enum NoticeKind {
     RecoveryCodeUsed,
     /// Someone entered the correct password and then several wrong codes.
     WrongCodesEntered,
+    /// Many wrong passwords were entered on unknown devices, which are refused for now.
+    SignInBlocked,
     /// A provider was linked.
     IdentityLinked,
     /// A provider was unlinked.
@@ -46,7 +48,7 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::AccountExists,
@@ -59,6 +61,7 @@ impl NoticeKind {
         Self::TwoFactorDisabled,
         Self::RecoveryCodeUsed,
         Self::WrongCodesEntered,
+        Self::SignInBlocked,
         Self::IdentityLinked,
         Self::IdentityUnlinked,
         Self::AccountClosed,
@@ -79,6 +82,7 @@ impl NoticeKind {
             Self::TwoFactorDisabled => "two_factor_disabled",
             Self::RecoveryCodeUsed => "recovery_code_used",
             Self::WrongCodesEntered => "codes_guessed",
+            Self::SignInBlocked => "sign_in_blocked",
             Self::IdentityLinked => "identity_linked",
             Self::IdentityUnlinked => "identity_unlinked",
             Self::AccountClosed => "account_closed",

@@ -1,0 +1,83 @@
+//! How old a mail can get, and how many mails a recipient gets in an hour.
+//!
+//! The order of delivery is a column of the outbox: links first, then notices about accounts,
+//! then mails about bookings, so that a flood of those does not delay a password reset.
+
+use std::time::Duration;
+
+use super::notice::NoticeKind;
+use crate::models::one_time_token::Purpose;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The maximum age of a mail whose kind has no other one. It is longer than all attempts
+/// together take.
+pub(super) const MAX_AGE: Duration = DAY.saturating_mul(7);
+
+/// Mails that a member's own booking or cancellation causes.
+const OWN_BOOKINGS: [&str; 3] = [
+    "booking_confirmed",
+    "booking_waitlisted",
+    "booking_cancelled",
+];
+
+/// Mails about bookings that a change by the studio, or by another member, causes.
+const OTHER_BOOKINGS: [&str; 4] = [
+    "booking_promoted",
+    "class_cancelled",
+    "class_moved",
+    "instructor_changed",
+];
+
+/// Returns the maximum ages that differ from [`MAX_AGE`]. A mail with a link dies with its
+/// link. A mail about a class is also dropped when the class has started.
+pub(super) fn ages() -> [(&'static str, Duration); 5] {
+    let [confirmed, waitlisted, cancelled] = OWN_BOOKINGS;
+    [
+        (
+            NoticeKind::ResetPassword.as_str(),
+            Purpose::ResetPassword.lifetime(),
+        ),
+        (
+            NoticeKind::VerifyEmail.as_str(),
+            Purpose::VerifyEmail.lifetime(),
+        ),
+        (confirmed, DAY),
+        (waitlisted, DAY),
+        (cancelled, DAY),
+    ]
+}
+
+/// The number of mails of some kinds that one recipient gets in an hour.
+pub(super) struct Cap {
+    pub(super) kinds: Vec<&'static str>,
+    pub(super) mails: i64,
+}
+
+/// Returns the cap that a mail counts for. Each kind of mail about an account has a cap of
+/// its own, so that nobody can use up the one of a warning. Mails to the studio have none.
+pub(super) fn cap(kind: &str) -> Option<Cap> {
+    if OWN_BOOKINGS.contains(&kind) {
+        return Some(Cap {
+            kinds: OWN_BOOKINGS.to_vec(),
+            mails: 20,
+        });
+    }
+    if OTHER_BOOKINGS.contains(&kind) {
+        return Some(Cap {
+            kinds: OTHER_BOOKINGS.to_vec(),
+            mails: 60,
+        });
+    }
+    let kind = NoticeKind::parse(kind)?;
+    let mails = match kind {
+        NoticeKind::VerifyEmail | NoticeKind::ResetPassword => 5,
+        // Anyone can cause these.
+        NoticeKind::AccountExists | NoticeKind::SignInBlocked => 3,
+        _ => 10,
+    };
+    Some(Cap {
+        kinds: vec![kind.as_str()],
+        mails,
+    })
+}

@@ -1,0 +1,1 @@
+alter table login_throttle drop column failed;
