@@ -24,7 +24,8 @@ pub fn route() -> Routes {
 /// Confirms the account's e-mail address, or its new address after a change.
 /// The first confirmation from another browser than the one that registered
 /// proves the mailbox alone: the password, the sessions and everything else that
-/// was set up before end, and the response has a token to set a new password.
+/// was set up before end, and the response has a token to set a new password. A
+/// change of the address renews the session.
 /// Without a token, a signed-in member is sent another link. Only this request
 /// uses up a link. Opening its page does not, because mail scanners open links.
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<VerifyEmail>, responses(
@@ -46,8 +47,8 @@ async fn verify_email(
         email_change::request_verification(&app, &context.caller, &member?).await?;
         return Ok(Accepted.into_response());
     };
-    let confirmed = email_change::confirm_email(&app, &context, token).await?;
-    Ok(Json(confirmed).into_response())
+    let (cookie, confirmed) = email_change::confirm_email(&app, &context, token).await?;
+    Ok((cookie, Json(confirmed)).into_response())
 }
 
 fn main() -> Exit {

@@ -410,7 +410,7 @@ async fn access_in_the_mail(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn requesting_another_address_ends_a_copied_cookie() {
+async fn requesting_and_confirming_another_address_each_end_a_copied_cookie() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
@@ -424,6 +424,14 @@ async fn requesting_another_address_ends_a_copied_cookie() {
     let response = ana.post("/api/auth/change-email", form).await;
     assert_eq!(response.expect(202), json!({ "success": true }));
     assert!(ana.is_signed_in().await && !copy.is_signed_in().await);
+    let copy = ana.copy();
+    let link = app.mailed_token("verify_email", "nueva@example.com").await;
+    let form = json!({ "token": link });
+    let response = ana.post("/api/auth/verify-email", form).await;
+    assert_eq!(response.expect(200), json!({ "success": true }));
+    let session = ana.get("/api/auth/session").await.expect(200);
+    assert_eq!(session["user"]["email"], "nueva@example.com");
+    assert!(!copy.is_signed_in().await);
     // Other sessions of the member stay.
     assert!(phone.is_signed_in().await);
 }

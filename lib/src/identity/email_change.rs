@@ -6,11 +6,12 @@ use utoipa::ToSchema;
 use crate::bookings::changes;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::http::{Member, SignInContext};
+use crate::http::{Member, SetCookie, SignInContext};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
 use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::renewal::NewCredential;
+use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::identity::{closing, first_proof};
 use crate::models::one_time_token::{self, OneTimeToken, Purpose};
 use crate::models::security_event::{self, SecurityEventKind};
@@ -98,13 +99,18 @@ pub struct EmailConfirmation {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     reset_token: Option<String>,
+    /// New tokens, if the address of the account has changed and the caller uses tokens. The
+    /// previous ones are no longer valid.
+    #[serde(flatten)]
+    #[schema(value_type = OptionalTokenPair)]
+    tokens: Option<TokenPair>,
 }
 
 /// Confirms the e-mail address that a link was mailed to. The link can be used only once.
 ///
 /// The first confirmation ends what was set up before, unless it comes from the browser that
 /// registered; see [`first_proof`]. The link of a new address changes the account's address,
-/// and needs a session of the account.
+/// and needs a session of the account, which gets a new credential.
 ///
 /// # Errors
 ///
@@ -114,11 +120,12 @@ pub fn confirm_email<'a>(
     app: &'a App,
     context: &'a SignInContext,
     token: &'a str,
-) -> BoxFuture<'a, Result<EmailConfirmation>> {
+) -> BoxFuture<'a, Result<(Option<SetCookie>, EmailConfirmation)>> {
     Box::pin(async move {
         let subjects = Subject::address(LINK_ADDRESS, context.caller.address);
         let attempt = rate_limit::begin(app, subjects).await?;
         let token = Token::parse(token).ok_or(Error::LinkEnded)?;
+        let renewal = context.previous_session.as_ref().map(Renewal::new);
         let confirmed = app.transaction().run(async |tx| {
             let purpose = Purpose::VerifyEmail;
             let link = one_time_token::find(tx, purpose, &token).await?;
@@ -142,18 +149,28 @@ pub fn confirm_email<'a>(
             }
             if is_change {
                 change_address(app, tx, context, &link).await?;
-                return Ok(None);
+                let renewed = match &renewal {
+                    Some(renewal) => Some((account, renewal.run(tx).await?)),
+                    None => None,
+                };
+                return Ok((None, renewed));
             }
-            confirm_address(tx, context, &account).await
+            let reset_token = confirm_address(tx, context, &account).await?;
+            Ok((reset_token, None))
         });
         let confirmed = confirmed.await;
         attempt.settle(&confirmed);
-        let reset_token = confirmed?.map(|token| token.expose().to_owned());
+        let (reset_token, renewed) = confirmed?;
         changes::after_commit(app);
-        Ok(EmailConfirmation {
+        let NewCredential { cookie, tokens } = renewed
+            .map(|(user, renewed)| NewCredential::issue(app, &user, &renewed))
+            .unwrap_or_default();
+        let confirmation = EmailConfirmation {
             success: true,
-            reset_token,
-        })
+            reset_token: reset_token.map(|token| token.expose().to_owned()),
+            tokens,
+        };
+        Ok((cookie, confirmation))
     })
 }
 
