@@ -320,10 +320,10 @@ async fn concurrent_senders_deliver_each_mail_once() {
         .map(|mail| mail["headers"]["message-id"].to_string())
         .collect();
     assert_eq!((mails.len(), ids.len()), (100, 100));
-    // Each sender uses one connection for its batch.
+    // Each run uses up to four connections, and each of these for many mails.
     let client_ports: std::collections::BTreeSet<_> =
         mails.iter().map(|mail| mail["peer"].as_u64()).collect();
-    assert_eq!(client_ports.len(), 3);
+    assert!((4..=12).contains(&client_ports.len()), "{client_ports:?}");
 }
 
 #[tokio::test]
@@ -787,4 +787,31 @@ async fn old_mail_is_dropped_and_counted_before_a_mail_server_is_set_up() {
     assert_eq!(send_due_mails(&mailing_app.app).await.sent, 1);
     let mails = server.wait_for_mails(1).await;
     assert_eq!(mails[0]["to"], json!(["fresh@sabor.example"]));
+}
+
+#[tokio::test]
+async fn mail_about_the_next_class_is_sent_first() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let (next_week, tomorrow) = (app.create_class(3).await, app.create_class(3).await);
+    app.sql(&format!(
+        "update scheduled_classes set start_time = now() + interval '7 days',
+            end_time = now() + interval '169 hours', own_title = 'Next week' where id = '{next_week}'"
+    ))
+    .await;
+    app.sql(&format!(
+        "update scheduled_classes set own_title = 'Tomorrow' where id = '{tomorrow}'"
+    ))
+    .await;
+    book(&ana, next_week).await.expect(201);
+    book(&ana, tomorrow).await.expect(201);
+    let mailing_app = app.start_another_with(server.settings()).await;
+    send_due_mails(&mailing_app.app).await;
+    let mails = server.wait_for_mails(2).await;
+    let subjects = subjects(&mails);
+    assert!(subjects[0].contains("Tomorrow"), "{subjects:?}");
+    assert!(subjects[1].contains("Next week"), "{subjects:?}");
 }

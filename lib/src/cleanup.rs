@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
-use crate::models::{cross_app_session, expired, payment};
+use crate::models::{cross_app_session, expired, mail_outbox, payment};
 use crate::notify::mail;
 use crate::payments::reconcile;
 use crate::store::statement::{Param, Statement};
@@ -76,6 +76,8 @@ pub struct CleanupDetails {
     refunds_due: u64,
     /// Mail that was sent.
     mail_sent: u64,
+    /// Mail that is still due. At most 5 000 are counted.
+    mail_due: u64,
     /// Mail that could not be sent and will be retried.
     mail_failed: u64,
     /// Mail that could not be sent and will not be retried.
@@ -179,9 +181,17 @@ impl<'a> Run<'a> {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
+    async fn count_mail_due(&self) -> Result<u64> {
+        let client = self.app.db().client().await?;
+        let count = mail_outbox::count_due(&client, BATCH_SIZE).await?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     async fn send_mail(&mut self, until: Instant) {
         let sent = mail::send_due(self.app, until).await;
         let sent = self.step("mail", sent);
+        let left = self.count_mail_due().await;
+        self.report.details.mail_due = self.step("mailDue", left);
         self.report.details.mail_sent = sent.sent;
         self.report.details.mail_failed = sent.failed;
         self.report.details.mail_given_up = sent.given_up;

@@ -87,12 +87,24 @@ pub async fn insert(
 // nothing to clean up, and no other sender claims the mail in the meantime. The
 // subquery is materialized, because a second evaluation would skip the locked row and
 // claim another one. Abandoned mails are due at `infinity`.
+//
+// Of the mails that wait longest, those about the next class come first: their members have
+// the least time.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
-    "with due as materialized (
-        select id from mail_outbox
+    "with next as materialized (
+        select id, payload from mail_outbox
         where sent_at is null and dropped is null and next_attempt_at <= now()
-        order by priority, next_attempt_at, id limit 1 for update skip locked
+        order by priority, next_attempt_at, id limit 200
+    ), due as materialized (
+        select m.id from next join mail_outbox m on m.id = next.id
+        left join bookings b on b.id = case
+            when next.payload ->> 'bookingId' ~ '^[0-9a-f-]{36}$'
+            then (next.payload ->> 'bookingId')::uuid end
+        left join scheduled_classes c on c.id = b.scheduled_class_id
+        where m.sent_at is null and m.dropped is null and m.next_attempt_at <= now()
+        order by m.priority, coalesce(c.start_time, m.created_at), m.next_attempt_at, m.id
+        limit 1 for update of m skip locked
     )
     update mail_outbox m
     set attempts = m.attempts + 1,
@@ -232,17 +244,17 @@ pub async fn count_recent(client: &Client, due: &DueMail, kinds: &[&str]) -> Res
     Ok(row.try_get(0)?)
 }
 
-static HAS_DUE: Statement = Statement::new(
-    "mail_outbox.has_due",
-    "select exists (
-        select from mail_outbox
-        where sent_at is null and dropped is null and next_attempt_at <= now()
-    ) as has_due",
+static COUNT_DUE: Statement = Statement::new(
+    "mail_outbox.count_due",
+    "select count(*) from (
+        select 1 from mail_outbox
+        where sent_at is null and dropped is null and next_attempt_at <= now() limit $1
+    ) due",
 );
 
-/// Returns whether any mail is due.
-pub async fn has_due(client: &Client) -> Result<bool> {
-    Ok(HAS_DUE.one(client, &[]).await?.try_get("has_due")?)
+/// Counts the due mails, up to `limit`.
+pub async fn count_due(client: &Client, limit: i64) -> Result<i64> {
+    Ok(COUNT_DUE.one(client, &[&limit]).await?.try_get(0)?)
 }
 
 /// The recipient of a mail about an account.

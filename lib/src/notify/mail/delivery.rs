@@ -8,6 +8,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+use tokio::sync::Mutex;
+
 use super::message::Message;
 use super::notice::NoticeKind;
 use super::transport::{SendError, Transport};
@@ -30,6 +33,12 @@ const MARK_ATTEMPTS: u32 = 4;
 /// The pause between two attempts to mark a mail as sent.
 const MARK_PAUSE: Duration = Duration::from_millis(500);
 
+/// How many mails are sent at the same time, each over a connection of its own.
+const MAX_SENDERS: i64 = 4;
+
+/// How many due mails there are for each connection. Fewer mails share one.
+const MAILS_PER_SENDER: i64 = 5;
+
 /// The result of sending the due mails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendSummary {
@@ -47,6 +56,18 @@ pub struct SendSummary {
     pub given_up: u64,
     /// Whether due mails are left.
     pub remaining: bool,
+}
+
+impl SendSummary {
+    fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.dropped += other.dropped;
+        self.expired += other.expired;
+        self.capped += other.capped;
+        self.failed += other.failed;
+        self.given_up += other.given_up;
+        self.remaining |= other.remaining;
+    }
 }
 
 /// Sends the due mails in the background. Must be called after the commit.
@@ -68,7 +89,7 @@ pub fn send_due_soon(app: &App) {
     });
 }
 
-/// Sends the due mails one after another, until none is left or `until` is reached.
+/// Sends the due mails, up to four at a time, until none is left or `until` is reached.
 ///
 /// # Errors
 ///
@@ -81,24 +102,53 @@ pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>>
             ..SendSummary::default()
         };
         if matches!(app.config().mail.transport, MailTransport::Disabled) {
-            summary.remaining = mail_outbox::has_due(&app.db().client().await?).await?;
+            summary.remaining = count_due(app, 1).await? > 0;
             if summary.remaining {
                 warn_once();
             }
             return Ok(summary);
         }
-        let mut transport = match Transport::new(&app.config().mail) {
-            Ok(transport) => transport,
-            Err(problem) => {
-                tracing::error!(problem, "mail stays in the outbox");
-                summary.remaining = true;
-                return Ok(summary);
-            }
-        };
-        let outcome = send_until(app, &mut transport, until, &mut summary).await;
-        transport.close().await;
-        outcome.map(|()| summary)
+        let due = count_due(app, MAX_SENDERS * MAILS_PER_SENDER).await?;
+        let senders = (due / MAILS_PER_SENDER).clamp(1, MAX_SENDERS);
+        let run = Run::default();
+        let senders = (0..senders).map(|_| send_over_connection(app, until, &run));
+        for sent in join_all(senders).await {
+            summary.add(sent?);
+        }
+        Ok(summary)
     })
+}
+
+async fn count_due(app: &App, limit: i64) -> Result<i64> {
+    mail_outbox::count_due(&app.db().client().await?, limit).await
+}
+
+/// What the senders of a run share.
+#[derive(Default)]
+struct Run {
+    /// Held while a mail is claimed and its cap is checked, so that the check counts the
+    /// mails that the other senders have claimed before, and no others. The first sender
+    /// also holds it while it sends its first mail: if the server cannot be reached, only
+    /// that mail uses up an attempt.
+    turn: Mutex<()>,
+    has_sent: AtomicBool,
+    is_unreachable: AtomicBool,
+}
+
+/// Sends mails over one connection, and closes it.
+async fn send_over_connection(app: &App, until: Instant, run: &Run) -> Result<SendSummary> {
+    let mut summary = SendSummary::default();
+    let mut transport = match Transport::new(&app.config().mail) {
+        Ok(transport) => transport,
+        Err(problem) => {
+            tracing::error!(problem, "mail stays in the outbox");
+            summary.remaining = true;
+            return Ok(summary);
+        }
+    };
+    let outcome = send_until(app, &mut transport, until, run, &mut summary).await;
+    transport.close().await;
+    outcome.map(|()| summary)
 }
 
 /// The number of mails that are dropped in one statement.
@@ -137,9 +187,14 @@ async fn send_until(
     app: &App,
     transport: &mut Transport<'_>,
     until: Instant,
+    run: &Run,
     summary: &mut SendSummary,
 ) -> Result<()> {
     while Instant::now() < until && !app.shutting_down().is_cancelled() {
+        let turn = run.turn.lock().await;
+        if run.is_unreachable.load(Ordering::Relaxed) {
+            break;
+        }
         let Some(due) = mail_outbox::claim(&app.db().client().await?).await? else {
             return Ok(());
         };
@@ -153,6 +208,7 @@ async fn send_until(
             summary.capped += 1;
             continue;
         }
+        let _first_turn = (!run.has_sent.load(Ordering::Relaxed)).then_some(turn);
         let composed = match compose(app, &due).await {
             Err(error @ Error::Internal(_)) => Err(SendError::Transient(chain(&error))),
             message => Ok(message?),
@@ -168,6 +224,7 @@ async fn send_until(
         };
         match sent {
             Ok(()) => {
+                run.has_sent.store(true, Ordering::Relaxed);
                 mark_sent(app, &due).await?;
                 summary.sent += 1;
             }
@@ -181,8 +238,7 @@ async fn send_until(
             Err(SendError::Unreachable(cause)) => {
                 retry_later(&due, &cause, summary);
                 // The run ends, so that the other mails do not use up their attempts.
-                summary.remaining = true;
-                return Ok(());
+                run.is_unreachable.store(true, Ordering::Relaxed);
             }
         }
     }
