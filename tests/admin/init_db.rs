@@ -147,8 +147,9 @@ async fn spellings_of_a_room_or_class_type_are_merged_even_if_classes_overlap() 
     let newer = usize::try_from(newer).unwrap();
     migrations::down(&mut client, newer).await.unwrap();
     let studio = "
-        insert into class_types (id, name, price_per_class) values
-            (md5('type')::uuid, 'Salsa', 20), (gen_random_uuid(), 'salsa', 20);
+        insert into class_types (id, name, price_per_class, created_at) values
+            (md5('type')::uuid, 'Salsa', 20, now() - interval '1 day'),
+            (gen_random_uuid(), 'salsa', 20, now());
         insert into instructors (id, name)
         select md5(n::text)::uuid, 'Instructor ' || n from generate_series(1, 4) n;
         insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,

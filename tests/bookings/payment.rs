@@ -79,7 +79,6 @@ async fn a_card_payment_creates_a_checkout_session() {
             "line_items[0][price_data][product_data][name]",
             "Salsa on a Friday",
         ),
-        ("client_reference_id", id),
         ("metadata[payment_id]", id),
         ("payment_intent_data[metadata][payment_id]", id),
         ("customer_email", "ana@example.com"),

@@ -11,13 +11,13 @@ use crate::harness::{NewClass, TestApp};
 async fn the_availability_of_several_classes_is_returned_at_once() {
     let app = TestApp::start().await;
     let full_class = app.create_class(1).await;
+    let cancelled_class = app.create_class(7).await;
     let later_class = app
         .create_class_with(NewClass {
             starts_in: Some(90.0),
             ..NewClass::default()
         })
         .await;
-    let cancelled_class = app.create_class(7).await;
     app.mark_cancelled(cancelled_class).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     book(&ana, full_class).await.expect(201);
