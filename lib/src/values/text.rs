@@ -29,7 +29,9 @@ pub enum TextProblem {
 ///
 /// [`TextProblem`] if the text contains what cannot be removed without guessing.
 pub fn clean(text: &str, is_allowed_control: impl Fn(char) -> bool) -> Result<String, TextProblem> {
-    let characters: Vec<char> = text.chars().filter(|c| !is_stripped(*c)).collect();
+    let kept: String = text.chars().filter(|c| !is_stripped(*c)).collect();
+    // Trimmed first, so that a tab or a line break that was copied along does no harm.
+    let characters: Vec<char> = kept.trim().chars().collect();
     let is_forbidden = |c: char| is_forbidden(c) && !is_allowed_control(c);
     if characters.iter().copied().any(is_forbidden) {
         return Err(TextProblem::Forbidden);
@@ -161,6 +163,7 @@ mod tests {
             ("Jose\u{200b}\u{301}", "Jos\u{e9}"),
             ("\u{200d}Ana\u{200c} \u{200d}Luz\u{200d}", "Ana Luz"),
             ("علی\u{200c}\u{200c}رضا", "علی\u{200c}رضا"),
+            ("\u{200b}\t Ana\r\n", "Ana"),
             (" \u{200b} \u{2060}", ""),
             ("\u{200d}\u{200c}", ""),
         ] {
