@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use ring::hmac;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Stripe;
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ struct Envelope {
 
 #[derive(Deserialize)]
 struct Data {
-    object: Value,
+    object: Map<String, Value>,
 }
 
 /// The ids of an object.
@@ -73,7 +73,7 @@ struct Ids {
 impl Event {
     fn parse(body: &[u8]) -> Result<Self> {
         let Envelope { id, name, data } = serde_json::from_slice(body).map_err(malformed)?;
-        let ids = || serde_json::from_value::<Ids>(data.object).map_err(malformed);
+        let ids = || serde_json::from_value::<Ids>(data.object.into()).map_err(malformed);
         let kind = match name.as_str() {
             "checkout.session.completed"
             | "checkout.session.async_payment_succeeded"
