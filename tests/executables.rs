@@ -195,8 +195,10 @@ async fn the_log_has_one_json_line_per_request_and_no_secrets() {
     let ana = app.visitor().connected_to_url(&function.url);
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     let path = "/api/auth/register?token=token-in-the-query";
-    ana.post(path, form.clone()).await.expect(201);
-    ana.post(path, form).await.expect(409);
+    ana.post(path, form).await.expect(201);
+    app.member("ben").await;
+    let taken = json!({ "email": "ben@example.com", "password": PASSWORD, "name": "Ben" });
+    ana.post(path, taken).await.expect(409);
     let log = function.log();
     let lines: Vec<serde_json::Value> = log
         .lines()
@@ -210,7 +212,7 @@ async fn the_log_has_one_json_line_per_request_and_no_secrets() {
     assert_eq!(lines[0]["route"], "/api/auth/register");
     let cookie = ana.cookie().unwrap();
     let token = cookie.split(['=', '.']).nth(1).unwrap();
-    for secret in [PASSWORD, token, "token-in-the-query", "ana@example.com"] {
+    for secret in [PASSWORD, token, "token-in-the-query", "@example.com"] {
         assert!(!log.contains(secret), "{secret}");
     }
 }

@@ -345,13 +345,15 @@ async fn correct_passwords_behind_one_address_cost_nothing() {
         for sign_in in sign_ins {
             assert_eq!(sign_in.await.unwrap(), 200);
         }
-        // The address still has all its attempts.
-        for number in 0..20 {
+        // The address still has all its attempts. On a slow machine, the minute of the
+        // limit can end during the guesses, after which it has them once more.
+        let mut guesses = Vec::new();
+        for number in 0..40 {
             let email = format!("m{number}@example.com");
-            studio.copy().sign_in(&email, "guess").await.expect(401);
+            guesses.push(studio.copy().sign_in(&email, "guess").await.status);
         }
-        let response = studio.copy().sign_in("m20@example.com", "guess").await;
-        response.expect(429);
+        assert_eq!(guesses[..20], [401; 20]);
+        assert!(guesses.contains(&429), "{guesses:?}");
     }
 }
 
@@ -399,20 +401,23 @@ async fn parallel_wrong_passwords_never_exceed_the_limit_of_an_address() {
 async fn an_open_day_can_register_behind_one_address() {
     let app = TestApp::start().await;
     let studio = app.visitor();
-    let register = |number: usize| {
-        let email = format!("guest{number}@example.com");
+    let register = |name: String| {
+        let email = format!("{name}@example.com");
         let form = json!({ "email": email, "password": PASSWORD, "name": "Guest" });
         let tablet = studio.copy();
         async move { tablet.post("/api/auth/register", form).await }
     };
     for number in 0..30 {
-        register(number).await.expect(201);
+        register(format!("guest{number}")).await.expect(201);
     }
-    // Registrations of addresses that have an account cost.
+    // Registrations of addresses that members have confirmed count.
     for number in 0..20 {
-        register(number).await.expect_code(409, "email_taken");
+        let name = format!("member{number}");
+        app.member(&name).await;
+        register(name).await.expect_code(409, "email_taken");
     }
-    register(30).await.expect_code(429, "too_many_requests");
+    let rejected = register("guest30".to_owned()).await;
+    rejected.expect_code(429, "too_many_requests");
 }
 
 #[tokio::test]
