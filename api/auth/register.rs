@@ -15,7 +15,7 @@ pub fn route() -> Routes {
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
     (status = 201, body = SignInBody, description = "Registered and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
     (status = 202, body = sabor::http::Success, description = "The e-mail address has to be confirmed first. `Set-Cookie` carries a cookie by which this browser is recognized when it confirms the address. The response is the same if the address already has an account"),
-    (status = 409, description = "`email_taken`: an account has confirmed this e-mail address"),
+    (status = 409, description = "`email_taken`: an account has confirmed this e-mail address, or has bookings or a role"),
     (status = 429, description = "`too_many_requests`: too many registrations; wait for `Retry-After` seconds"),
 ))]
 async fn register_member(

@@ -173,7 +173,7 @@ async fn insert(
     let caller = &context.caller;
     let notice = Notice::from_caller(caller, app.clock().now());
     let transaction = app.transaction().run(async |tx| {
-        closing::release_address(app, tx, new_user.email.as_str()).await?;
+        closing::replace_registration(tx, new_user.email.as_str()).await?;
         let user = user::insert(tx, keys, new_user, Some(hash)).await?;
         let (purpose, id) = (Purpose::VerifyEmail, user.id);
         mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;

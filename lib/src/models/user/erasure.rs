@@ -49,17 +49,23 @@ pub async fn lock_unconfirmed(client: &Client, email: &str) -> Result<Option<Uui
     Ok(row.map(|row| row.try_get("id")).transpose()?)
 }
 
-static DELETE_WITHOUT_BOOKINGS: Statement = Statement::new(
-    "user.delete_without_bookings",
-    "delete from users u
-    where u.id = $1 and not exists (select from bookings b where b.user_id = u.id)
+static DELETE_IF_UNUSED: Statement = Statement::new(
+    "user.delete_if_unused",
+    "with addresses as (
+        update security_events set detail = detail - 'from' - 'to'
+        where user_id = $1 and kind in ('email_changed', 'email_change_asked')
+    )
+    delete from users u
+    where u.id = $1 and not u.is_staff and not u.is_admin
+        and not exists (select from bookings b where b.user_id = u.id)
+        and not exists (select from refunds r where r.by = u.id)
     returning u.id",
 );
 
-/// Deletes an account and everything that belongs to it. Returns `false` if it has bookings,
-/// which the studio's figures need, and which may have been paid.
-pub async fn delete_without_bookings(client: &Client, id: Uuid) -> Result<bool> {
-    Ok(DELETE_WITHOUT_BOOKINGS.opt(client, &[&id]).await?.is_some())
+/// Deletes an account and everything that belongs to it. Returns `false` if it has a role or
+/// bookings, which may have been paid, or has decided about a refund.
+pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
+    Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())
 }
 
 static ERASE: Statement = Statement::new(
