@@ -13,7 +13,7 @@ async fn start_with_and_without_redis() -> [TestApp; 2] {
 /// Ends the lockouts of all keys with this prefix. The number of earlier
 /// lockouts is kept.
 async fn end_lockout(app: &TestApp, prefix: &str) {
-    let pattern = format!("throttle:{prefix}*");
+    let pattern = format!("rate_limit:{prefix}*");
     let keys = app.redis.command(&["KEYS", &pattern]).await.unwrap();
     for key in keys.as_array().unwrap() {
         app.redis.evict(key.as_str().unwrap()).await.unwrap();
@@ -86,7 +86,7 @@ async fn lockouts_grow_and_a_correct_password_resets_the_attempts() {
         let attempts =
             "select count(*) from login_throttle where starts_with(key, 'sign_in_account')";
         wait_until(async || app.count(attempts).await == 0).await;
-        let command = ["KEYS", "throttle:sign_in_account*"];
+        let command = ["KEYS", "rate_limit:sign_in_account*"];
         let keys = app.redis.command(&command).await.unwrap();
         assert_eq!(keys, json!([]));
     }
@@ -453,6 +453,60 @@ async fn guesses_at_one_account_from_many_addresses_have_a_ceiling() {
         response.await.expect(200);
         assert_eq!(app.mail_count("sign_in_blocked").await, 1);
     }
+}
+
+#[tokio::test]
+async fn a_reset_keeps_the_browser_known_and_forgets_all_wrong_passwords() {
+    for app in start_with_and_without_redis().await {
+        let ana = app.member("ana").await;
+        let guess_fifty_times = async || {
+            for _ in 0..50 {
+                try_wrong_password(&app.visitor()).await.expect(401);
+            }
+        };
+        // No block has started yet.
+        guess_fifty_times().await;
+        let form = json!({ "email": "ana@example.com" });
+        ana.post("/api/auth/forgot-password", form)
+            .await
+            .expect(202);
+        let token = app.mailed_token("reset_password", "ana@example.com").await;
+        let new_password = "otra contraseña larga";
+        let form = json!({ "token": token, "newPassword": new_password });
+        ana.post("/api/auth/reset-password", form).await.expect(200);
+        let phone = app.visitor();
+        let response = phone.sign_in("ana@example.com", new_password).await;
+        response.expect(200);
+        guess_fifty_times().await;
+        try_wrong_password(&app.visitor()).await.expect(429);
+        let response = app.visitor().sign_in("ana@example.com", new_password).await;
+        response.expect(429);
+        ana.sign_in("ana@example.com", new_password)
+            .await
+            .expect(200);
+    }
+}
+
+#[tokio::test]
+async fn requests_to_change_to_an_address_do_not_keep_it_from_registering() {
+    let app = TestApp::start().await;
+    let luis = app.member("luis").await;
+    let change_email = async || {
+        let form = json!({ "newEmail": "ana@example.com", "currentPassword": PASSWORD });
+        luis.post("/api/auth/change-email", form).await
+    };
+    for _ in 0..5 {
+        change_email().await.expect(202);
+    }
+    change_email().await.expect_code(429, "too_many_requests");
+    let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
+    let response = app.visitor().post("/api/auth/register", form).await;
+    response.expect(201);
+    let accounts = "select count(*) from users where email = 'ana@example.com'";
+    assert_eq!(app.count(accounts).await, 1);
+    let mails = "select count(*) from mail_outbox
+        where recipient = 'ana@example.com' and kind = 'verify_email'";
+    assert_eq!(app.count(mails).await, 6);
 }
 
 #[tokio::test]

@@ -418,6 +418,31 @@ async fn who_knows_the_password_cannot_keep_the_owner_out_of_the_second_factor()
 }
 
 #[tokio::test]
+async fn a_session_gets_no_further_guesses_of_a_code_by_changing_its_id() {
+    let app = TestApp::start().await;
+    let Some(ana) = TwoFactorMember::enroll(&app).await else {
+        return;
+    };
+    for number in 0..2 {
+        for _ in 0..5 {
+            disable(&ana.browser, PASSWORD, "000000")
+                .await
+                .expect_code(401, "invalid_code");
+        }
+        // The password renews the session.
+        let new_email = format!("ana{number}@example.com");
+        let form = json!({ "newEmail": new_email, "currentPassword": PASSWORD });
+        ana.browser
+            .post("/api/auth/change-email", form)
+            .await
+            .expect(202);
+    }
+    disable(&ana.browser, PASSWORD, &ana.code(&app).await)
+        .await
+        .expect_code(429, "too_many_requests");
+}
+
+#[tokio::test]
 async fn unknown_devices_have_twenty_guesses_of_a_code_in_a_day() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
@@ -433,7 +458,7 @@ async fn unknown_devices_have_twenty_guesses_of_a_code_in_a_day() {
             // The block of ten minutes ends.
             app.sql("delete from login_throttle where starts_with(key, 'second_factor:')")
                 .await;
-            let keys = app.redis.command(&["KEYS", "throttle:second_factor:*"]);
+            let keys = app.redis.command(&["KEYS", "rate_limit:second_factor:*"]);
             for key in keys.await.unwrap().as_array().unwrap() {
                 app.redis.evict(key.as_str().unwrap()).await.unwrap();
             }

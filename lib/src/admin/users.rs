@@ -325,10 +325,13 @@ impl<'c> AccountUpdate<'c> {
             self.remove_second_factor().await?;
         }
         if request.unlock {
-            let email = &self.account.user.email;
-            self.unlocked_keys = rate_limit::reset_account(self.tx, email).await?;
-            let count = self.unlocked_keys.len();
-            self.record(SecurityEventKind::SignInUnlocked, json!({ "count": count }));
+            let user = &self.account.user;
+            let reset = rate_limit::reset_account(self.tx, &user.email, user.id).await?;
+            self.unlocked_keys = reset.keys;
+            self.record(
+                SecurityEventKind::SignInUnlocked,
+                json!({ "count": reset.count }),
+            );
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::http::{Member, SetCookie, SignInContext};
 use crate::identity::rate_limit;
-use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, Subject, VERIFY_EMAIL};
+use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, NEW_EMAIL, Subject, VERIFY_EMAIL};
 use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::renewal::NewCredential;
 use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
@@ -244,7 +244,7 @@ pub fn request_change<'a>(
         let proof = reauthenticate(app, caller, member, current_password).await?;
         let mut subjects = Subject::address(CHANGE_EMAIL, caller.address);
         subjects.push(Subject::email(CHANGE_EMAIL, &member.user.email));
-        subjects.push(Subject::email(VERIFY_EMAIL, new_address.as_str()));
+        subjects.push(Subject::email(NEW_EMAIL, new_address.as_str()));
         rate_limit::count_attempt(app, &subjects).await?;
         let keyring = &app.config().encryption_keys;
         let (user, new_email) = (&member.user, new_address.as_str());

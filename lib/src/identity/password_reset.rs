@@ -13,9 +13,10 @@ use crate::identity::oauth::provider_list::label;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{FORGOT_ADDRESS, FORGOT_EMAIL, LINK_ADDRESS, Subject};
 use crate::models::one_time_token::{self, Purpose};
+use crate::models::remembered_device::Device;
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Email};
-use crate::models::{calendar, user_identity};
+use crate::models::{calendar, remembered_device, user_identity};
 use crate::notify::mail;
 use crate::notify::mail::{Access, Link, Notice, NoticeKind};
 use crate::session::{Token, Tx};
@@ -80,8 +81,9 @@ pub struct ResetPassword {
 }
 
 /// Sets a new password, and ends all sessions and the calendar feed. It neither signs the
-/// member in nor removes a second factor. If it is the first proof of the mailbox, everything
-/// ends that was set up before; see [`first_proof`]. The mail about it lists what has ended.
+/// member in nor removes a second factor. The account still recognizes this browser, but no
+/// longer trusts it. If it is the first proof of the mailbox, everything ends that was set up
+/// before; see [`first_proof`]. The mail about it lists what has ended.
 ///
 /// # Errors
 ///
@@ -96,15 +98,17 @@ pub fn reset_password<'a>(
         let caller = &context.caller;
         let subjects = Subject::address(LINK_ADDRESS, caller.address);
         let attempt = rate_limit::begin(app, subjects).await?;
-        let token = Token::parse(&form.token).ok_or(Error::LinkEnded)?;
-        let (link, user) = {
+        let found = async {
+            let token = Token::parse(&form.token).ok_or(Error::LinkEnded)?;
             let postgres = app.db().client().await?;
             let link = one_time_token::find(&postgres, Purpose::ResetPassword, &token).await?;
             let link = link.ok_or(Error::LinkEnded)?;
             let credentials = user::find_credentials_by_id(&postgres, link.user_id, &[]).await?;
-            (link, credentials.ok_or(Error::LinkEnded)?.user)
+            Ok((token, link, credentials.ok_or(Error::LinkEnded)?.user))
         };
-        attempt.succeed();
+        let found = found.await;
+        attempt.settle(&found);
+        let (token, link, user) = found?;
         let personal_data = [user.email.as_str(), &user.first_name, &user.last_name];
         let studio_name = &app.config().studio.name;
         let password = Password::parse_new(&form.new_password, studio_name, &personal_data)
@@ -117,12 +121,16 @@ pub fn reset_password<'a>(
             if !one_time_token::redeem(tx, Purpose::ResetPassword, &token).await? {
                 return Err(Error::LinkEnded);
             }
-            let access = end_access(app, tx, context, id, form.unlink_providers).await?;
+            let (access, device) = end_access(app, tx, context, id, form.unlink_providers).await?;
             if !user::reset_password(tx, id, &link.email, &hash).await? {
                 return Err(Error::LinkEnded);
             }
             one_time_token::delete(tx, Purpose::VerifyEmail, id).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
+            // Guesses on unknown devices must not keep the owner out of this browser.
+            if let Some(device) = device {
+                remembered_device::keep(tx, id, device.id).await?;
+            }
             let detail = json!({ "ended": access.ended });
             let notice = notice.clone().with_access(access);
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
@@ -131,23 +139,23 @@ pub fn reset_password<'a>(
             // Guesses of the old password must not keep the owner of the new one out.
             rate_limit::reset_passwords(tx, &user.email).await
         });
-        let unlocked_keys = transaction.await?;
-        rate_limit::delete_counters(app, &unlocked_keys).await;
+        let reset = transaction.await?;
+        rate_limit::delete_counters(app, &reset.keys).await;
         mail::send_due_soon(app);
         Ok(())
     })
 }
 
 /// Ends the ways into the account that a reset ends, except the sessions. Returns what has
-/// ended and what still works.
+/// ended and what still works, and the device that the account still recognizes.
 async fn end_access(
     app: &App,
     tx: &Tx,
     context: &SignInContext,
     id: Uuid,
     unlink_providers: bool,
-) -> Result<Access> {
-    let account = user::find_credentials_by_id(tx, id, &[]).await?;
+) -> Result<(Access, Option<Device>)> {
+    let account = user::find_credentials_by_id(tx, id, &context.device_tokens).await?;
     let account = account.ok_or(Error::LinkEnded)?;
     let is_first_proof =
         !account.user.email_verified && !first_proof::is_registrant(tx, context, id).await?;
@@ -173,5 +181,6 @@ async fn end_access(
         }
         first_proof::forget_registrant(tx, id).await?;
     }
-    Ok(access)
+    let device = account.device.filter(|_| !is_first_proof);
+    Ok((access, device))
 }

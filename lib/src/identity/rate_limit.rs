@@ -14,6 +14,7 @@
 use std::time::{Duration, Instant};
 
 use upstash_redis_rs::Reply;
+use uuid::Uuid;
 
 use crate::App;
 use crate::crypto::random;
@@ -40,8 +41,9 @@ pub const SIGN_IN_UNKNOWN: Limit = Limit::new("sign_in_unknown", 50, HOUR);
 /// Wrong passwords from a device that the account recognizes, or from a session that is
 /// signed in. Failures elsewhere do not block it.
 pub const SIGN_IN_DEVICE: Limit = Limit::new("sign_in_device", 5, MINUTE);
-/// Wrong codes of a second factor, for a known device, for a session, or for all unknown
-/// devices of an account together. The client has already sent the correct password.
+/// Wrong codes of a second factor, for a known device, for all sessions of an account
+/// together, or for all its unknown devices together. The client has already sent the
+/// correct password.
 pub const SECOND_FACTOR: Limit = Limit::new("second_factor", 10, 10.0 * MINUTE);
 /// Wrong codes of a second factor in a day, for the same subjects. Of a million possible
 /// codes, three are valid at a time.
@@ -61,8 +63,11 @@ pub const FORGOT_ADDRESS: Limit = Limit::new("forgot_address", 30, HOUR);
 pub const FORGOT_EMAIL: Limit = Limit::new("forgot_email", 5, HOUR).without_block();
 /// Links from mails that are not valid, for an IP address.
 pub const LINK_ADDRESS: Limit = Limit::new("link_address", 30, HOUR);
-/// Mails to confirm an e-mail address, for that address.
+/// Mails to confirm the address of a registration, for that address.
 pub const VERIFY_EMAIL: Limit = Limit::new("verify_email", 5, HOUR).without_block();
+/// Mails to confirm the new address of an existing account, for that address. They do not
+/// count for [`VERIFY_EMAIL`], so that nobody can keep an address from registering.
+pub const NEW_EMAIL: Limit = Limit::new("new_email", 5, HOUR).without_block();
 /// Mails to confirm an e-mail address, for the IP address or the account that requests
 /// them.
 pub const CHANGE_EMAIL: Limit = Limit::new("change_email", 10, HOUR);
@@ -297,9 +302,10 @@ async fn count(app: &App, subjects: &[Subject], has_failed: bool) -> Result<(Sto
     Ok((Store::Postgres, counters))
 }
 
-/// Returns the Redis key of a subject's counter.
+/// Returns the Redis key of a subject's counter. Earlier versions stored counters of another
+/// format under `throttle:`.
 fn redis_key(subject_key: &str) -> String {
-    format!("throttle:{subject_key}")
+    format!("rate_limit:{subject_key}")
 }
 
 /// A counter in Redis is one number, so that it changes at once and expires as a whole: the
@@ -410,35 +416,47 @@ async fn reset_subjects(app: &App, subjects: Vec<(Subject, Instant)>) {
     }
 }
 
+/// The counters of an account that a transaction resets.
+#[derive(Debug)]
+pub struct Reset {
+    /// The number of counters and blocks in Postgres.
+    pub count: usize,
+    /// The keys of all counters, including those that may exist only in Redis.
+    pub keys: Vec<String>,
+}
+
 /// Lifts the blocks of an account in Postgres. Limits of an IP address stay, because they
-/// do not belong to the account. Returns the keys, which the caller must pass to
-/// [`delete_counters`] after the commit.
-pub async fn reset_account(client: &Client, email: &str) -> Result<Vec<String>> {
-    let limits = [
-        SIGN_IN_ACCOUNT,
-        SIGN_IN_DEVICE,
-        SIGN_IN_UNKNOWN,
-        SECOND_FACTOR,
-        SECOND_FACTOR_DAY,
-    ];
-    reset_limits(client, email, &limits).await
+/// do not belong to the account. The caller must pass the keys to [`delete_counters`] after
+/// the commit.
+pub async fn reset_account(client: &Client, email: &str, user_id: Uuid) -> Result<Reset> {
+    let mut reset = reset_passwords(client, email).await?;
+    let limits = [SECOND_FACTOR, SECOND_FACTOR_DAY];
+    let codes = reset_limits(client, &user_id.to_string(), &limits).await?;
+    reset.count += codes.count;
+    reset.keys.extend(codes.keys);
+    let sessions = limits.map(|limit| Subject::sessions_of(limit, user_id).key().to_owned());
+    reset.keys.extend(sessions);
+    Ok(reset)
 }
 
 /// Lifts the blocks of an account for wrong passwords, as [`reset_account`] does. Blocks of
 /// the second factor stay, because whoever can read the account's mail could otherwise guess
 /// codes without a bound.
-pub async fn reset_passwords(client: &Client, email: &str) -> Result<Vec<String>> {
+pub async fn reset_passwords(client: &Client, email: &str) -> Result<Reset> {
     let limits = [SIGN_IN_ACCOUNT, SIGN_IN_DEVICE, SIGN_IN_UNKNOWN];
-    reset_limits(client, email, &limits).await
+    reset_limits(client, &sha256_hex(email.as_bytes()), &limits).await
 }
 
-async fn reset_limits(client: &Client, email: &str, limits: &[Limit]) -> Result<Vec<String>> {
-    let account = sha256_hex(email.as_bytes());
+async fn reset_limits(client: &Client, account: &str, limits: &[Limit]) -> Result<Reset> {
     let names: Vec<String> = limits
         .iter()
         .map(|limit| format!("{}:{account}", limit.name))
         .collect();
-    rate_limit::reset_prefixes(client, &names).await
+    let mut keys = rate_limit::reset_prefixes(client, &names).await?;
+    let count = keys.len();
+    // A counter that has not started a block may exist only in Redis.
+    keys.extend(names);
+    Ok(Reset { count, keys })
 }
 
 /// Deletes the counters in Redis that have these subject keys.

@@ -1,5 +1,7 @@
 //! Registration of members.
 
+use std::slice;
+
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use http::StatusCode;
@@ -121,8 +123,14 @@ pub fn register_account<'a>(
                 let cookie = registration_cookie(app, id);
                 return Ok(RegistrationResponse::Pending(cookie));
             }
-            let (_, sign_in_response) =
-                insert(app, context, &new_user, &hash, Some(credential)).await?;
+            // A registration replaces the link of the previous one.
+            let mailbox = Subject::email(VERIFY_EMAIL, new_user.email.as_str());
+            rate_limit::count_attempt(app, slice::from_ref(&mailbox)).await?;
+            let inserted = insert(app, context, &new_user, &hash, Some(credential)).await;
+            if inserted.is_err() {
+                rate_limit::forgive(app, vec![mailbox]);
+            }
+            let (_, sign_in_response) = inserted?;
             let sign_in_response = sign_in_response
                 .ok_or_else(|| Error::internal("registration created no session"))?;
             app.counters().add("sessions_created", 1);

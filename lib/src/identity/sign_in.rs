@@ -12,7 +12,7 @@ pub(crate) use self::session::{AuthenticatedMember, PendingSession, SecondFactor
 use crate::error::{Error, Result};
 use crate::http::SignInContext;
 use crate::identity::reauthenticate::{PasswordSource, verify_password};
-use crate::identity::two_factor::VerifiedCode;
+use crate::identity::two_factor::{CodeSource, VerifiedCode};
 use crate::identity::{email_change, two_factor};
 use crate::models::remembered_device::Device;
 use crate::models::sign_in_challenge::{self, Challenge};
@@ -210,7 +210,7 @@ async fn authenticate_by_challenge(
     let credentials =
         credentials.filter(|credentials| credentials.is_active && credentials.epoch == proof.epoch);
     let credentials = credentials.ok_or(CHALLENGE_ENDED)?;
-    let code = two_factor::verify_code(app, caller, &credentials, None, code).await?;
+    let code = two_factor::verify_code(app, caller, &credentials, CodeSource::SignIn, code).await?;
     Ok(AuthenticatedMember {
         trust_device: login.remember_device,
         credential: login.credential(remember),
@@ -259,7 +259,8 @@ pub(crate) async fn require_code(
         return Ok(None);
     }
     if let Some(code) = code {
-        let verified = two_factor::verify_code(app, &context.caller, credentials, None, code);
+        let source = CodeSource::SignIn;
+        let verified = two_factor::verify_code(app, &context.caller, credentials, source, code);
         return verified.await.map(Some);
     }
     let (token, proof) = (Token::generate(), proof.clone());

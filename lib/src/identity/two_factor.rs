@@ -197,20 +197,25 @@ pub fn confirm<'a>(
 ) -> BoxFuture<'a, Result<(Option<SetCookie>, RecoveryCodes)>> {
     Box::pin(async move {
         let (key, id) = (member.key()?, member.user.id);
-        let session_id = member.active_session.session.id;
-        let subject = Subject::device(SECOND_FACTOR, &member.user.email, session_id);
-        let attempt = rate_limit::begin(app, vec![subject]).await?;
-        let factor = {
-            let postgres = app.db().client().await?;
-            second_factor::find(&postgres, &app.config().encryption_keys, id).await?
-        };
-        let factor = factor.ok_or(Error::SessionGone)?;
-        if factor.is_confirmed {
-            return Err(ALREADY_ENABLED);
-        }
-        let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NO_SECOND_FACTOR)?;
         let now = app.clock().now();
-        let step = totp::find_step(&secret, &normalize(&form.code), now)?.ok_or(WRONG_CODE)?;
+        let subject = Subject::sessions_of(SECOND_FACTOR, id);
+        let attempt = rate_limit::begin(app, vec![subject]).await?;
+        let verified = async {
+            let factor = {
+                let postgres = app.db().client().await?;
+                second_factor::find(&postgres, &app.config().encryption_keys, id).await?
+            };
+            let factor = factor.ok_or(Error::SessionGone)?;
+            if factor.is_confirmed {
+                return Err(ALREADY_ENABLED);
+            }
+            let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NO_SECOND_FACTOR)?;
+            let step = totp::find_step(&secret, &normalize(&form.code), now)?;
+            Ok((step.ok_or(WRONG_CODE)?, sealed))
+        };
+        let verified = verified.await;
+        attempt.settle(&verified);
+        let (step, sealed) = verified?;
         let codes: Vec<String> = (0..RECOVERY_CODES)
             .map(|_| generate_recovery_code())
             .collect();
@@ -234,7 +239,6 @@ pub fn confirm<'a>(
             renewal.run(tx).await
         });
         let renewed = transaction.await?;
-        attempt.succeed();
         mail::send_due_soon(app);
         let NewCredential { cookie, tokens } = NewCredential::issue(app, &member.user, &renewed);
         let codes = RecoveryCodes {
@@ -269,8 +273,8 @@ pub fn disable<'a>(
         if !credentials.user.has_second_factor {
             return Err(NO_SECOND_FACTOR);
         }
-        let session_id = Some(member.active_session.session.id);
-        let code = verify_code(app, caller, &credentials, session_id, &form.code).await?;
+        let source = CodeSource::Session;
+        let code = verify_code(app, caller, &credentials, source, &form.code).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
         let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
@@ -317,11 +321,23 @@ impl VerifiedCode {
     }
 }
 
-/// Verifies a code from the app or a recovery code. `session_id` is the session of a member
-/// who is signed in.
+/// The client that sends a code, which decides where a wrong one counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CodeSource {
+    /// A sign-in.
+    SignIn,
+    /// A session of a member who is signed in.
+    Session,
+}
+
+/// Verifies a code from the app or a recovery code.
 ///
-/// A known device and a session have limits of their own, which nobody else can use up. All
-/// unknown devices share one limit, which bounds the guesses of a code of six digits. A
+/// A known device has a limit of its own, and so have all sessions of the member together.
+/// Nobody else can use them up. The sessions share one, because each re-authentication
+/// changes the id of a session. The keys contain the member's id, because the e-mail address
+/// can change too.
+///
+/// All unknown devices share one limit, which bounds the guesses of a code of six digits. A
 /// recovery code cannot be guessed, so it works on an unknown device even when that limit is
 /// used up: who knows the password cannot keep the owner out.
 ///
@@ -332,22 +348,22 @@ pub(crate) async fn verify_code(
     app: &App,
     caller: &Caller,
     credentials: &Credentials,
-    session_id: Option<Uuid>,
+    source: CodeSource,
     code: &str,
 ) -> Result<VerifiedCode> {
     let user = &credentials.user;
-    let known = session_id.or(credentials.device.as_ref().map(|device| device.id));
     let limits = [SECOND_FACTOR, SECOND_FACTOR_DAY];
-    let subjects = match known {
-        Some(id) => limits
-            .map(|limit| Subject::device(limit, &user.email, id))
+    let subjects = match (source, &credentials.device) {
+        (CodeSource::Session, _) => limits
+            .map(|limit| Subject::sessions_of(limit, user.id))
             .to_vec(),
-        None if is_recovery_code(&normalize(code)) => {
+        (CodeSource::SignIn, Some(device)) => limits
+            .map(|limit| Subject::device_of(limit, user.id, device.id))
+            .to_vec(),
+        (CodeSource::SignIn, None) if is_recovery_code(&normalize(code)) => {
             Subject::address(RECOVERY_ADDRESS, caller.address)
         }
-        None => limits
-            .map(|limit| Subject::email(limit, &user.email))
-            .to_vec(),
+        (CodeSource::SignIn, None) => limits.map(|limit| Subject::member(limit, user.id)).to_vec(),
     };
     let begun = rate_limit::begin(app, subjects).await;
     if let Err(Error::TooManyRequests { started, .. }) = &begun

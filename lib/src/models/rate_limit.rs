@@ -103,6 +103,24 @@ impl Subject {
         }
     }
 
+    /// All sessions of a member together. Their ids change, so they must not count alone.
+    pub fn sessions_of(limit: Limit, user_id: Uuid) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{user_id}:sessions", limit.name),
+            is_reset_by_success: true,
+        }
+    }
+
+    /// A device of a member. The key does not depend on the member's e-mail address.
+    pub fn device_of(limit: Limit, user_id: Uuid, id: Uuid) -> Self {
+        Self {
+            limit,
+            key: format!("{}:{user_id}:{id}", limit.name),
+            is_reset_by_success: true,
+        }
+    }
+
     /// A device or a session of an account.
     pub fn device(limit: Limit, email: &str, id: Uuid) -> Self {
         let account = sha256_hex(email.as_bytes());

@@ -28,3 +28,15 @@ static COUNT_TRUSTED: Statement = Statement::new(
 pub async fn count_trusted(client: &Client, user_id: Uuid) -> Result<i64> {
     Ok(COUNT_TRUSTED.one(client, &[&user_id]).await?.try_get(0)?)
 }
+
+static KEEP: Statement = Statement::new(
+    "remembered_device.keep",
+    "update remembered_devices d set epoch = u.session_epoch, trusted_until = null
+    from users u where u.id = $1 and d.user_id = u.id and d.id = $2",
+);
+
+/// Keeps a device recognized after the member's `session_epoch` has changed, and ends its
+/// trust. The transaction must have locked the member's row.
+pub async fn keep(client: &Client, user_id: Uuid, id: Uuid) -> Result<()> {
+    KEEP.execute(client, &[&user_id, &id]).await
+}

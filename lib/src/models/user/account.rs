@@ -108,13 +108,13 @@ impl AccountFilter {
 }
 
 /// Selects the columns of [`Account`] for the users `u` in `$rows`. The key of a rate limit
-/// contains the hash of the e-mail address, see [`crate::models::rate_limit`].
+/// contains the hash of the e-mail address or the member's id, see [`crate::models::rate_limit`].
 macro_rules! accounts_of {
     ($rows:literal) => {
         concat!(
             "select ",
             user_columns!("u"),
-            ", u.is_active, u.closed_at, locked.until as locked_until,
+            ", u.is_active, u.closed_at, greatest(passwords.until, codes.until) as locked_until,
                 (select count(*) from user_sessions s
                  where s.user_id = u.id and s.expires_at > now()) as sessions
             from ",
@@ -122,10 +122,15 @@ macro_rules! accounts_of {
             " left join (
                 select split_part(key, ':', 2) as account, max(blocked_until) as until
                 from login_throttle
-                where blocked_until > now()
-                    and (starts_with(key, 'sign_in_') or starts_with(key, 'second_factor'))
+                where blocked_until > now() and starts_with(key, 'sign_in_')
                 group by 1
-            ) locked on locked.account = encode(sha256(convert_to(u.email, 'UTF8')), 'hex')"
+            ) passwords on passwords.account = encode(sha256(convert_to(u.email, 'UTF8')), 'hex')
+            left join (
+                select split_part(key, ':', 2) as account, max(blocked_until) as until
+                from login_throttle
+                where blocked_until > now() and starts_with(key, 'second_factor')
+                group by 1
+            ) codes on codes.account = u.id::text"
         )
     };
 }

@@ -71,7 +71,9 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
     }
     let kind = NoticeKind::parse(kind)?;
     let mails = match kind {
-        NoticeKind::VerifyEmail | NoticeKind::ResetPassword => 5,
+        // A new link replaces the previous one, so its mail must not be dropped. The caps of
+        // links are what their rate limits allow in two consecutive windows.
+        NoticeKind::VerifyEmail => 20,
         // Anyone can cause these.
         NoticeKind::AccountExists | NoticeKind::SignInBlocked => 3,
         _ => 10,
