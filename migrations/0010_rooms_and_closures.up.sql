@@ -120,10 +120,27 @@ begin
 end
 $$;
 
+update class_schedules s set room = r.name
+from rooms r where r.id = s.room_id and s.room <> r.name;
+update scheduled_classes c set room = r.name
+from rooms r where r.id = c.room_id and c.room <> r.name;
+
 create trigger class_schedules_room before insert or update of room, room_id on class_schedules
     for each row execute function keep_room();
 create trigger scheduled_classes_room before insert or update of room, room_id on scheduled_classes
     for each row execute function keep_room();
+
+-- Otherwise the previous version would create the old room again.
+create function rename_room() returns trigger language plpgsql as $$
+begin
+    update class_schedules set room = new.name where room_id = new.id and room <> new.name;
+    update scheduled_classes set room = new.name where room_id = new.id and room <> new.name;
+    return null;
+end
+$$;
+
+create trigger rooms_rename after update of name on rooms
+    for each row when (old.name <> new.name) execute function rename_room();
 
 create function keep_title() returns trigger language plpgsql as $$
 declare

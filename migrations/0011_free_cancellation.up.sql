@@ -54,7 +54,7 @@ begin
     select p.* into payment from bookings b join payments p on p.booking_id = b.id
     where b.user_id = member_id and b.scheduled_class_id = class_id and b.status = 'cancelled'
       and p.amount = b.price
-      and (p.status = 'paid'
+      and ((p.status = 'paid' and p.refunded = 0)
           or (with_refunds and p.status = 'refund_due' and p.attempts = 0))
       and not exists (select from disputes d where d.payment_id = p.id and d.withdrawn)
     order by p.status = 'paid' desc, p.created_at desc limit 1
@@ -106,8 +106,9 @@ $$;
 --
 -- Booking again after a cancellation reopens the earlier booking if its payment is still
 -- there, so that nobody pays twice. After a late cancellation the waitlist does the same.
--- The reopened booking keeps its `free_until`: otherwise a late cancellation could be
--- undone by booking and cancelling again.
+-- The reopened booking then keeps its `free_until`: otherwise a late cancellation could be
+-- undone by booking and cancelling again. It also keeps a `free_until` within the
+-- cancellation window: otherwise the grace could be renewed without end.
 create function book_class(
     new_id uuid, member_id uuid, class_id uuid, waits boolean, at timestamptz,
     cutoff interval, cancellation_window interval, grace interval, max_unpaid integer,
@@ -191,7 +192,10 @@ begin
         update bookings b set status = outcome,
             waitlist_position = case outcome when 'waitlisted' then nextval('waitlist_tickets') end,
             cancelled_at = null, cancellation_reason = null, late_cancellation = false,
-            free_until = case when b.late_cancellation then b.free_until else new_free_until end
+            free_until = case
+                when b.late_cancellation or b.free_until > class.start_time - cancellation_window
+                    then b.free_until
+                else new_free_until end
         where b.id = booking_id;
         update refunds r set state = 'withdrawn'
         where r.payment_id = payment.id and r.state = 'due' and payment.status = 'refund_due';

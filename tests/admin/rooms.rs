@@ -52,6 +52,11 @@ async fn all_classes_show_the_new_name_of_a_room() {
     assert_eq!(weekly["items"][0]["room"], "Sky");
     let log_entries = "select count(*) from security_events where kind = 'room_changed'";
     assert_eq!(studio.app.count(log_entries).await, 2);
+    // The previous version of the program reads these columns.
+    for table in ["class_schedules", "scheduled_classes"] {
+        let renamed = format!("select count(*) from {table} where room = 'Sky'");
+        assert_eq!(studio.app.count(&renamed).await, 1);
+    }
 }
 
 #[tokio::test]

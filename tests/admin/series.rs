@@ -122,6 +122,23 @@ async fn a_change_of_this_and_the_following_classes_leaves_the_earlier_ones() {
     assert_eq!(times(&studio).await[5..], ["10-05 20:00"]);
 }
 
+/// The previous version of the program changes the weekday without moving the classes.
+#[tokio::test]
+async fn a_change_of_the_following_classes_includes_those_of_another_weekday() {
+    let (studio, id) = weekly_wednesdays().await;
+    let query = format!("update class_schedules set day_of_week = 2 where id = '{id}'");
+    studio.app.sql(&query).await;
+    let class = occurrence_on(&studio, "2026-09-16").await;
+    let change = json!({
+        "occurrence": { "id": class, "date": "2026-09-17" }, "scope": "following",
+    });
+    let changed = studio.staff.patch(PATH, change).await.expect(200);
+    assert_eq!(changed["pattern"]["dayOfWeek"], 4);
+    assert_eq!(changed["comingClasses"], 3);
+    let left = format!("select count(*) from scheduled_classes where class_schedule_id = '{id}'");
+    assert_eq!(studio.app.count(&left).await, 2);
+}
+
 #[tokio::test]
 async fn a_class_keeps_what_staff_changed_for_it_alone() {
     let (studio, id) = weekly_wednesdays().await;

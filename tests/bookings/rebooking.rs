@@ -2,15 +2,16 @@
 
 use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     assert_bookings_consistent, book, cancel, insert_desk_payment, join_waitlist,
     set_clock_before_start,
 };
-use crate::harness::{TestApp, TestClient, wait_until};
+use crate::harness::{NewClass, TestApp, TestClient, wait_until};
 use crate::payments::{
-    book_and_pay, booking_status, make_payments_due, payment_of, process_refunds, start_with_stripe,
+    book_and_pay, booking_status, charge_refunded, make_payments_due, payment_of, process_refunds,
+    start_with_stripe,
 };
 
 /// Books a class with one spot, pays at the desk, and cancels late. Returns the cancelled
@@ -98,6 +99,65 @@ async fn a_paid_booking_waits_again_when_the_class_is_full() {
     assert_eq!(cancelled_booking["lateCancellation"], true);
     assert_eq!(app.count("select count(*) from payments").await, 1);
     assert_bookings_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_paid_booking_that_waits_again_can_leave_without_cost_after_the_class_has_moved() {
+    let app = TestApp::start().await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let sofia = app.staff("sofia").await;
+    let cancelled_booking = cancel_late(&app, &ana).await;
+    let class = class_of(&cancelled_booking);
+    book(&ben, class).await.expect(201);
+    let waitlisted_booking = join_waitlist(&ana, class).await.expect(201);
+    let change = json!({ "occurrence": { "id": class, "room": "Another room" } });
+    sofia.patch("/api/admin/schedule", change).await.expect(200);
+    let cancelled_booking = cancel(&ana, &waitlisted_booking).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], false);
+    assert_eq!(cancelled_booking["paymentStatus"], "refund_due");
+}
+
+#[tokio::test]
+async fn booking_again_does_not_renew_the_hour_for_a_cancellation_without_cost() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let class = app
+        .create_class_with(NewClass {
+            starts_in: Some(8.0),
+            ..NewClass::default()
+        })
+        .await;
+    let booking = book(&ana, class).await.expect(201);
+    insert_desk_payment(&app, &booking).await;
+    app.app.clock().advance(TimeDelta::minutes(55));
+    let cancelled_booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled_booking["paymentStatus"], "refund_due");
+    let reopened_booking = book(&ana, class).await.expect(201);
+    assert_eq!(reopened_booking["id"], booking["id"]);
+    assert_eq!(
+        reopened_booking["freeCancellationUntil"],
+        booking["freeCancellationUntil"]
+    );
+    app.app.clock().advance(TimeDelta::minutes(6));
+    let cancelled_booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], true);
+    assert_eq!(cancelled_booking["paymentStatus"], "paid");
+}
+
+#[tokio::test]
+async fn a_payment_that_was_refunded_in_part_does_not_pay_for_a_new_booking() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+    stripe.refund_in_dashboard(&session, 1_000);
+    app.deliver_event(&charge_refunded(&session))
+        .await
+        .expect(200);
+    set_clock_before_start(&app, &booking, TimeDelta::hours(6));
+    cancel(&ana, &booking).await.expect(200);
+    let new_booking = book(&ana, class_of(&booking)).await.expect(201);
+    assert_ne!(new_booking["id"], booking["id"]);
+    assert_eq!(new_booking["paymentStatus"], Value::Null);
 }
 
 #[tokio::test]

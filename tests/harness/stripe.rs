@@ -170,15 +170,27 @@ impl StripeStandIn {
 
     /// Decides a dispute: `won` returns the money, `lost` does not. Returns the dispute.
     pub fn decide_dispute(&self, dispute: &Value, status: &str) -> Value {
+        match status {
+            "won" => self.win_dispute(dispute, dispute["amount"].as_i64()),
+            _ => self.close_dispute(dispute, status, None),
+        }
+    }
+
+    /// Decides a dispute for the studio, and lists the return of this amount, if any.
+    pub fn win_dispute(&self, dispute: &Value, returned: Option<i64>) -> Value {
+        self.close_dispute(dispute, "won", returned)
+    }
+
+    fn close_dispute(&self, dispute: &Value, status: &str, returned: Option<i64>) -> Value {
         let mut state = self.state.lock().unwrap();
         let dispute = state
             .disputes
             .get_mut(dispute["id"].as_str().unwrap())
             .unwrap();
         dispute["status"] = json!(status);
-        if status == "won" {
+        if let Some(returned) = returned {
             let mut reinstated = dispute["balance_transactions"][0].clone();
-            reinstated["amount"] = dispute["amount"].clone();
+            reinstated["amount"] = json!(returned);
             reinstated["fee"] = json!(0);
             let moved = dispute["balance_transactions"].as_array_mut().unwrap();
             moved.push(reinstated);

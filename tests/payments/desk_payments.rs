@@ -1,14 +1,14 @@
 //! Payments at the desk, recorded by staff.
 
 use sabor::Error;
-use sabor::models::payment::{self, Payment};
+use sabor::models::payment::{self, Payment, PaymentMethod};
 use sabor::models::payment_status::PaymentStatus;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    book_and_pay, booking_status, checkout_completed, member_event_count, start_checkout,
-    start_payment, start_with_stripe,
+    book_and_pay, booking_status, checkout_completed, event_about, make_payments_due,
+    member_event_count, process_refunds, start_checkout, start_payment, start_with_stripe,
 };
 use crate::bookings::{book, cancel, join_waitlist};
 use crate::harness::{NewClass, TestApp, wait_until};
@@ -102,6 +102,41 @@ async fn paying_at_the_desk_during_an_open_checkout_charges_once() {
     let paid = "select count(*) from payments where status = 'paid' and method = 'desk'";
     assert_eq!(app.count(paid).await, 1);
     assert_eq!(booking_status(&app, &booking).await, "booked");
+}
+
+#[tokio::test]
+async fn staff_refund_the_superseded_card_payment_whose_refund_was_cancelled() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = start_checkout(&app, &stripe, &ana).await;
+    mark_paid(&app, &booking).await.unwrap();
+    stripe.set_refund_status("pending");
+    let session = stripe.complete_checkout(&session);
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    wait_until(async || {
+        let sent = "select count(*) from refunds where provider_refund is not null";
+        app.count(sent).await == 1
+    })
+    .await;
+    let id = stripe.refunds()[0]["id"].as_str().unwrap().to_owned();
+    let cancelled = stripe.update_refund(&id, "canceled");
+    app.deliver_event(&event_about("refund.updated", &cancelled))
+        .await
+        .expect(200);
+    stripe.set_refund_status("succeeded");
+    make_payments_due(&app).await;
+    assert_eq!(process_refunds(&app).await, 0);
+    let refunded = refund_at_desk(&app, &booking).await.unwrap();
+    assert_eq!(refunded.method, PaymentMethod::Card);
+    assert_eq!(process_refunds(&app).await, 1);
+    let states = "select count(*) from payments
+        where (method, status) in (('card', 'refunded'), ('desk', 'paid'))";
+    assert_eq!(app.count(states).await, 2);
+    // The next refund is of the payment that counts.
+    let refunded = refund_at_desk(&app, &booking).await.unwrap();
+    assert_eq!(refunded.method, PaymentMethod::Desk);
 }
 
 #[tokio::test]

@@ -94,6 +94,23 @@ async fn what_was_due_is_refunded_once_the_dispute_is_won() {
     assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
 }
 
+/// The rate of exchange has changed, or the movement is not listed yet.
+#[tokio::test]
+async fn a_won_dispute_returns_the_money_even_if_its_movements_do_not_add_up_to_zero() {
+    for returned in [Some(2_490), None] {
+        let (app, stripe) = start_with_stripe().await;
+        let ana = app.member("ana").await;
+        let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
+        let dispute = stripe.open_dispute(&session, "needs_response");
+        deliver(&app, "created", &dispute).await;
+        assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
+        let won = stripe.win_dispute(&dispute, returned);
+        deliver(&app, "closed", &won).await;
+        assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
+        assert_eq!(review_count(&app).await, 1);
+    }
+}
+
 #[tokio::test]
 async fn a_refund_that_stripe_refuses_for_a_dispute_does_not_stay_due() {
     let (app, stripe) = start_with_stripe().await;

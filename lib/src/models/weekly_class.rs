@@ -367,16 +367,26 @@ static MOVE_DATES: Statement = Statement::new(
     "weekly_class.move_dates",
     "update scheduled_classes c
     set class_schedule_id = $2, occurrence_date = c.occurrence_date + $3
-    where c.class_schedule_id = $1 and c.start_time > $6
+    where c.class_schedule_id = $1 and ($2 <> $1 or c.start_time > $6)
       and ($4::date is null or c.occurrence_date >= $4)
       and extract(dow from c.occurrence_date) = $5
       and not exists (select from scheduled_classes o
         where o.class_schedule_id = $2 and o.occurrence_date = c.occurrence_date + $3)",
 );
 
-/// Records that the upcoming occurrences of a weekly class, or those from a date, belong to
-/// `after` and to the date that is `days` later, so that [`generate`] does not create them
-/// again.
+// Occurrences of another weekday, which a change of the weekday has left. A date that an
+// occurrence has taken already is left out.
+static MOVE_OTHER_WEEKDAYS: Statement = Statement::new(
+    "weekly_class.move_other_weekdays",
+    "update scheduled_classes c set class_schedule_id = $2
+    where c.class_schedule_id = $1 and c.occurrence_date >= $3
+      and not exists (select from scheduled_classes o
+        where o.class_schedule_id = $2 and o.occurrence_date = c.occurrence_date)",
+);
+
+/// Records that the upcoming occurrences of a weekly class belong to the date that is `days`
+/// later, so that [`generate`] does not create them again. If `after` is a new weekly class,
+/// it gets all occurrences from the date `from`, also those that have begun.
 pub async fn move_dates(
     client: &Client,
     before: &WeeklyClass,
@@ -397,7 +407,13 @@ pub async fn move_dates(
                 &now,
             ],
         )
-        .await
+        .await?;
+    if after.id != before.id {
+        MOVE_OTHER_WEEKDAYS
+            .execute(client, &[&before.id, &after.id, &from])
+            .await?;
+    }
+    Ok(())
 }
 
 static COUNT_UPCOMING: Statement = Statement::new(

@@ -58,7 +58,11 @@ impl TimetableEditor<'_> {
             None => id,
         };
         let after = weekly_class::update(tx, target_id, &changes).await?;
-        let days = change.days.unwrap_or_else(|| before.days_to(&after));
+        // The class for which the change was requested can be on another weekday.
+        let days = change
+            .days
+            .filter(|days| (before.day_of_week + days - after.day_of_week).rem_euclid(7) == 0);
+        let days = days.unwrap_or_else(|| before.days_to(&after));
         let occurrences = occurrence::lock_coming_of_weekly(tx, id, from, self.now).await?;
         let mut class_changes = ClassChanges::begin(self, tx, &occurrences).await?;
         for current in &occurrences {

@@ -396,13 +396,14 @@ fn is_other_appointment(
         || instructor != before.instructor_id)
 }
 
-// Members on the waitlist have no `free_until` and can leave at any time. A trigger keeps
-// a `free_until` that is already later.
+// Members on the waitlist have no `free_until` and can leave at any time, except with a
+// booking whose payment was kept. A trigger keeps a `free_until` that is already later.
 static ALLOW_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
     "update bookings b set free_until = c.start_time
     from scheduled_classes c
-    where c.id = $1 and b.scheduled_class_id = c.id and b.status in ('booked', 'attended')",
+    where c.id = $1 and b.scheduled_class_id = c.id and (b.status in ('booked', 'attended')
+        or (b.status = 'waitlisted' and b.free_until is not null))",
 );
 
 /// Returns the notifications that a change requires: the kind of each, and the payload of

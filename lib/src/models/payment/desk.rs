@@ -83,13 +83,17 @@ fn has_spot(status: BookingStatus) -> bool {
     matches!(status, Booked | Attended | NoShow)
 }
 
+// A payment at a checkout that was given up stays `refund_due` when its refund fails. It
+// comes before the payment that has replaced it.
 static LOCK_REFUNDABLE: Statement = Statement::new(
     "payment.lock_refundable",
     concat!(
         "select ",
         payment_columns!(),
         " from payments p where booking_id = $1
-          and (status = 'paid' or (status = 'refund_due' and method = 'desk'))
+          and (status = 'paid' or (status = 'refund_due' and (method = 'desk'
+              or (refunded < amount and not exists (select from disputes d
+                  where d.payment_id = p.id and d.withdrawn)))))
         order by status = 'refund_due' desc, created_at limit 1
         for no key update"
     ),

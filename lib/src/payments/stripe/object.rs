@@ -186,13 +186,14 @@ impl Dispute {
     }
 
     /// Returns whether the money is with the bank now. A new dispute may not list the
-    /// movement yet.
+    /// movement yet. The movements of a won dispute need not add up to zero, because of the
+    /// rate of exchange.
     pub fn is_withdrawn(&self) -> bool {
-        if self.is_inquiry() || self.status == "prevented" {
+        if self.is_inquiry() || matches!(self.status.as_str(), "won" | "prevented") {
             return false;
         }
         match self.balance_transactions.as_slice() {
-            [] => self.status != "won",
+            [] => true,
             moved => moved.iter().map(|moved| moved.amount).sum::<i64>() < 0,
         }
     }
