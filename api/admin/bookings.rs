@@ -52,7 +52,7 @@ async fn create_booking_for_member(
     (status = 200, body = BookingView, description = "The updated booking"),
     (status = 403, description = "`own_booking`: staff cannot mark their own booking as paid, refund it, or cancel it leniently"),
     (status = 404, description = "`not_found`: no booking has this id"),
-    (status = 409, description = "`class_not_started`: attendance is recorded from the start of the class. `no_place`: the booking has no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: the class has started. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`, `payment_disputed`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_not_started`: a no-show can be recorded only after the start of the class. `no_place`: the booking has no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: a booking cannot be cancelled after the start of the class, unless `lenient` is set. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`, `payment_disputed`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn update_booking(
     app: App,

@@ -30,7 +30,7 @@ async fn list_rooms(
 /// Creates a room.
 #[utoipa::path(post, path = "/api/admin/rooms", tag = "administration", security(("session" = [])), request_body = CreateRoom, responses(
     (status = 201, body = RoomView, description = "The new room"),
-    (status = 409, description = "`room_exists`: another room has this name, without case and spaces"),
+    (status = 409, description = "`room_exists`: another room has the same name; case and spaces are not compared"),
 ))]
 async fn create_room(
     app: App,
@@ -47,7 +47,7 @@ async fn create_room(
 #[utoipa::path(patch, path = "/api/admin/rooms", tag = "administration", security(("session" = [])), request_body = UpdateRoom, responses(
     (status = 200, body = RoomView, description = "The updated room"),
     (status = 404, description = "`not_found`: no room has this id"),
-    (status = 409, description = "`room_exists`: another room has this name, without case and spaces"),
+    (status = 409, description = "`room_exists`: another room has the same name; case and spaces are not compared"),
 ))]
 async fn update_room(
     app: App,

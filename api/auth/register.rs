@@ -10,12 +10,13 @@ pub fn route() -> Routes {
     routes![register_member]
 }
 
-/// Creates an account and signs in. Mails a link that confirms the e-mail
-/// address. An earlier registration whose address was never confirmed is replaced.
+/// Creates an account, and mails a link that confirms the e-mail address. Also signs
+/// in, unless addresses must be confirmed first. An earlier registration whose
+/// address was never confirmed is replaced.
 #[utoipa::path(post, path = "/api/auth/register", tag = "auth", request_body = Registration, responses(
-    (status = 201, body = SignInBody, description = "Registered and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
-    (status = 202, body = sabor::http::Success, description = "The e-mail address has to be confirmed first. `Set-Cookie` carries a cookie by which this browser is recognized when it confirms the address. The response is the same if the address already has an account"),
-    (status = 409, description = "`email_taken`: an account has confirmed this e-mail address, or has bookings or a role"),
+    (status = 201, body = SignInBody, description = "If members can sign in before they confirm the address: registered and signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
+    (status = 202, body = sabor::http::Success, description = "If addresses must be confirmed first: the member must open the link in the mail. `Set-Cookie` carries a cookie that identifies this browser when it opens the link in the mail. The response is the same if the address already has an account"),
+    (status = 409, description = "If members can sign in before they confirm the address: `email_taken`, because the member with this e-mail address has confirmed it, or has bookings or a role"),
     (status = 429, description = "`too_many_requests`: too many registrations; wait for `Retry-After` seconds"),
 ))]
 async fn register_member(

@@ -13,8 +13,8 @@ pub fn route() -> Routes {
 /// Sets a new password, and ends all sessions and the calendar feed of the
 /// account. The member is not signed in by this, and two-factor authentication
 /// stays enabled. Linked providers stay linked unless `unlinkProviders` is set. If
-/// the address was not confirmed yet, everything that was set up before ends,
-/// unless this browser registered the account.
+/// the address was not confirmed yet, everything that was set up in the account until
+/// now is removed, unless this browser registered the account.
 #[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = ResetPassword, responses(
     (status = 200, body = Success, description = "The password was set; the link no longer works"),
     (status = 400, description = "`link_ended`: the link was used or replaced, or has expired. A rejected password does not use up the link"),

@@ -13,7 +13,7 @@ pub fn route() -> Routes {
 
 /// Handles an event from Stripe, which `Stripe-Signature` authenticates. Events
 /// may arrive repeatedly and in any order, and each takes effect once. Events of
-/// other types are accepted and ignored.
+/// types that we do not use are accepted and ignored.
 #[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", params(("Stripe-Signature" = String, Header, description = "Stripe's signature of the body")), request_body(content = Object, description = "An event from Stripe"), responses(
     (status = 200, body = Success, description = "The event was handled or ignored"),
     (status = 400, description = "`bad_signature`: the signature is wrong or older than five minutes"),

@@ -31,7 +31,7 @@ pub fn route() -> Routes {
     routes![list_all_sessions, end_all_sessions]
 }
 
-/// Lists all sessions with statistics, newest first.
+/// Lists all sessions, newest first, and returns statistics on them.
 #[utoipa::path(get, path = "/api/session/sessions", tag = "administration", security(("session" = [])), params(PageParams), responses(
     (status = 200, body = AllSessions, description = "One page of the list"),
 ))]
@@ -60,11 +60,11 @@ async fn end_all_sessions(
     caller: Caller,
     OpenInDevelopment(admin): OpenInDevelopment<Admin>,
 ) -> Result<Json<EndAllSessionsResult>> {
-    let ended_by = admin
+    let caller_session_key = admin
         .as_ref()
         .map(|Admin(member)| member.key())
         .transpose()?;
-    let deleted_count = app.sessions().clear(ended_by).await?;
+    let deleted_count = app.sessions().clear(caller_session_key).await?;
     let user_id = admin.map(|Admin(member)| member.user.id);
     security_events::record(&app, SecurityEventKind::SessionsCleared, user_id, &caller);
     Ok(Json(EndAllSessionsResult {

@@ -13,8 +13,8 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct VisitCount {
-    /// The session's id. It is not a credential. `null` as long as only the visitor's
-    /// cookie knows of the visit.
+    /// The session's id. It is not a credential. `null` if only the visitor's cookie knows of
+    /// the visit, or if another request has just created the session.
     session_id: Option<Uuid>,
     visits: u64,
 }
@@ -24,12 +24,12 @@ pub fn route() -> Routes {
     routes![count_visit]
 }
 
-/// Counts a visit in the member's session. Without one, the first visit is counted in a
-/// cookie alone, and the second one creates an anonymous session. Its cookie is separate
-/// and never replaces the cookie of a member. This GET changes state, but only a number in
-/// the caller's own session.
+/// Counts a visit in the session of the caller, a member's or an anonymous one. If there is
+/// no session, the first visit is counted in a cookie alone, and the second one creates an
+/// anonymous session. The cookie of an anonymous session is separate and never replaces the
+/// cookie of a member. This GET changes state, but only a number in the caller's own session.
 #[utoipa::path(get, path = "/api/session/test-session", tag = "sessions", responses(
-    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries a new visitor's cookie"),
+    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries the cookie of a visitor who has no session yet"),
     (status = 400, description = "`duplicate_cookie`: the request has two cookies with the same name"),
     (status = 429, description = "`too_many_requests`: too many visitors from this address; wait for `Retry-After` seconds"),
 ))]
@@ -37,7 +37,7 @@ async fn count_visit(
     app: App,
     caller: Caller,
     active: Option<ActiveSession>,
-    FirstVisit(first_visit): FirstVisit,
+    FirstVisit(first_visit_token): FirstVisit,
 ) -> Result<(Option<SetCookie>, Json<VisitCount>)> {
     if let Some(active) = active {
         match app.sessions().increment(active.key()?, "visits").await {
@@ -47,7 +47,8 @@ async fn count_visit(
             Err(error) => return Err(error),
         }
     }
-    let Some(token) = first_visit else {
+    let Some(token) = first_visit_token else {
+        // This is the first visit.
         let cookie = SetCookie::first_visit(&app, &Token::generate());
         return Ok((Some(cookie), visit_count(None, &json!({ "visits": 1 }))));
     };

@@ -7,7 +7,8 @@ use crate::harness::{TestApp, TestClient};
 
 const APPS: &str = "/api/admin/apps";
 
-/// Returns whether the API accepts this secret of a partner application.
+/// Returns whether the API accepts this secret of a partner application. The token does not
+/// exist, so the status is always 401. The code shows whether the secret was accepted.
 async fn is_accepted(client: &TestClient, name: &str, secret: &Value) -> bool {
     let request = client.request(Method::POST, "/api/cross-app/validate");
     let request = request.basic_auth(name, secret.as_str());
@@ -23,7 +24,7 @@ async fn is_accepted(client: &TestClient, name: &str, secret: &Value) -> bool {
 #[tokio::test]
 async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     let app = TestApp::start().await;
-    let (admin, server) = (app.admin("admin").await, app.visitor());
+    let (admin, partner_server) = (app.admin("admin").await, app.visitor());
     let form = json!({
         "name": "ticket-shop",
         "allowedOrigins": ["https://Shop.example/", "https://shop.example", "http://localhost:4000"],
@@ -36,7 +37,7 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     );
     assert_eq!(partner_app["singleUse"], true);
     assert_eq!(partner_app["isActive"], true);
-    assert!(is_accepted(&server, "ticket-shop", secret).await);
+    assert!(is_accepted(&partner_server, "ticket-shop", secret).await);
     let list = admin.get(APPS).await;
     assert!(!list.text.contains("ecret"));
     assert_eq!(list.expect(200)["items"][0]["id"], partner_app["id"]);
@@ -44,17 +45,17 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     let plaintext_rows =
         format!("select count(*) from apps a where strpos(to_jsonb(a)::text, '{secret}') > 0");
     assert_eq!(app.count(&plaintext_rows).await, 0);
-    let log_entries = format!(
+    let count_events_without_secret = format!(
         "select count(*) from security_events where kind = 'partner_app_changed'
             and strpos(detail::text, '{secret}') = 0"
     );
-    assert_eq!(app.count(&log_entries).await, 1);
+    assert_eq!(app.count(&count_events_without_secret).await, 1);
 }
 
 #[tokio::test]
 async fn both_secrets_work_during_a_rotation() {
     let app = TestApp::start().await;
-    let (admin, server) = (app.admin("admin").await, app.visitor());
+    let (admin, partner_server) = (app.admin("admin").await, app.visitor());
     let form = json!({ "name": "shop", "allowedOrigins": [] });
     let partner_app = admin.post(APPS, form).await.expect(201);
     let first_secret = partner_app["secret"].clone();
@@ -68,33 +69,34 @@ async fn both_secrets_work_during_a_rotation() {
     let rotated_app = change(json!({ "rotateSecret": true })).await;
     let second_secret = rotated_app["secret"].clone();
     assert_eq!(rotated_app["isRotating"], true);
-    assert!(is_accepted(&server, "shop", &first_secret).await);
-    assert!(is_accepted(&server, "shop", &second_secret).await);
+    assert!(is_accepted(&partner_server, "shop", &first_secret).await);
+    assert!(is_accepted(&partner_server, "shop", &second_secret).await);
 
     let app_after_rotation = change(json!({ "endRotation": true })).await;
     assert_eq!(app_after_rotation["secret"], json!(null));
     assert_eq!(app_after_rotation["isRotating"], false);
-    assert!(!is_accepted(&server, "shop", &first_secret).await);
-    assert!(is_accepted(&server, "shop", &second_secret).await);
+    assert!(!is_accepted(&partner_server, "shop", &first_secret).await);
+    assert!(is_accepted(&partner_server, "shop", &second_secret).await);
 
     // One call can replace a leaked secret and revoke it.
     let replaced_app = change(json!({ "rotateSecret": true, "endRotation": true })).await;
-    assert!(!is_accepted(&server, "shop", &second_secret).await);
-    assert!(is_accepted(&server, "shop", &replaced_app["secret"]).await);
+    assert!(!is_accepted(&partner_server, "shop", &second_secret).await);
+    assert!(is_accepted(&partner_server, "shop", &replaced_app["secret"]).await);
 
-    // A second rotation is rejected, since it would revoke a secret in use.
+    // A rotation is rejected while another one has not ended, since it would revoke a secret
+    // in use.
     let rotated_again = change(json!({ "rotateSecret": true })).await;
-    let third_rotation = json!({ "id": partner_app["id"], "rotateSecret": true });
+    let rotation_during_rotation = json!({ "id": partner_app["id"], "rotateSecret": true });
     admin
-        .patch(APPS, third_rotation)
+        .patch(APPS, rotation_during_rotation)
         .await
         .expect_code(409, "rotating");
     for secret in [&replaced_app["secret"], &rotated_again["secret"]] {
-        assert!(is_accepted(&server, "shop", secret).await);
+        assert!(is_accepted(&partner_server, "shop", secret).await);
     }
 
     change(json!({ "isActive": false })).await;
-    assert!(!is_accepted(&server, "shop", &rotated_again["secret"]).await);
+    assert!(!is_accepted(&partner_server, "shop", &rotated_again["secret"]).await);
 }
 
 #[tokio::test]
@@ -136,7 +138,7 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
 }
 
 #[tokio::test]
-async fn a_former_administrator_cannot_register_partner_apps_or_accounts() {
+async fn a_former_administrator_cannot_register_partner_apps_or_organizations() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     assert!(admin.is_signed_in().await);

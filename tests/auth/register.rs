@@ -144,16 +144,17 @@ async fn registration_moves_session_data_to_the_new_session() {
     let app = TestApp::start().await;
     let ana = app.visitor();
     ana.visit_twice().await;
-    let old_client = ana.copy();
+    let copy_with_old_cookie = ana.copy();
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     ana.post("/api/auth/register", form).await.expect(201);
     let session_data = ana.get("/api/session/test-session").await.expect(200);
     assert_eq!(session_data["visits"], 3);
-    let session_data = old_client
+    // The anonymous session has ended, so its cookie counts from 1 again.
+    let old_session_data = copy_with_old_cookie
         .get("/api/session/test-session")
         .await
         .expect(200);
-    assert_eq!(session_data["visits"], 1);
+    assert_eq!(old_session_data["visits"], 1);
 }
 
 #[tokio::test]

@@ -61,10 +61,10 @@ async fn a_member_can_end_all_other_sessions_or_all_sessions() {
     assert_eq!(body["endedCount"], 1);
     assert!(!phone.is_signed_in().await);
     assert!(ana.is_signed_in().await);
-    let old_client = ana.copy();
+    let copy_with_old_cookie = ana.copy();
     ana.delete("/api/sessions?scope=all").await.expect(200);
     assert_eq!(ana.cookie(), None);
-    assert!(!old_client.is_signed_in().await);
+    assert!(!copy_with_old_cookie.is_signed_in().await);
     ana.delete("/api/sessions?scope=some").await.expect(401);
 }
 
@@ -101,8 +101,8 @@ async fn paging_returns_every_session_once() {
 async fn a_cursor_with_an_out_of_range_time_is_rejected() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    // `±8000000000000000000.<uuid>`, in Base64. The time is about 250,000 years in
-    // microseconds.
+    // `±8000000000000000000.<uuid>`, in Base64. The time is about 250,000 years
+    // before or after 1970, in microseconds.
     for cursor in [
         "LTgwMDAwMDAwMDAwMDAwMDAwMDAuMDFhMWZiZWMtZjVhNy03NzRkLTk5M2YtYjZkZWRjNmViMjAx",
         "ODAwMDAwMDAwMDAwMDAwMDAwMC4wMWExZmJlYy1mNWE3LTc3NGQtOTkzZi1iNmRlZGM2ZWIyMDE",
@@ -113,7 +113,7 @@ async fn a_cursor_with_an_out_of_range_time_is_rejected() {
 }
 
 #[tokio::test]
-async fn ended_sessions_are_not_listed() {
+async fn expired_sessions_are_not_listed() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();

@@ -77,12 +77,12 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
             return;
         };
         let ana = cached_member(&app).await;
-        let before = ana.copy();
+        let copy_with_old_cookie = ana.copy();
         let function = app.start_function(LOGOUT).await;
         fault.begin(&app).await;
         app.redis.clear_log();
-        let sign_out = ana.connected_to_url(&function.url);
-        sign_out
+        let ana_at_function = ana.connected_to_url(&function.url);
+        ana_at_function
             .post("/api/auth/logout", json!({}))
             .await
             .expect(200);
@@ -99,7 +99,8 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
         assert!(log.contains(fault.kind()), "{log}");
         assert!(!log.contains("change:"), "{log}");
 
-        // The process of the health check has changed nothing itself.
+        // This process has changed no session. It learns of the refusal from the write of its
+        // own health check.
         let body = health(&app).await;
         assert_eq!(body["status"], "degraded", "{fault:?}");
         let kv = &body["services"]["kv"];
@@ -107,7 +108,7 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
         assert_eq!(kv["refusedWrite"]["kind"], fault.kind());
         assert!(kv["refusedWrite"]["at"].is_string(), "{kv}");
         // A process that knows of the refusal does not trust the records in Redis.
-        assert!(!before.is_signed_in().await, "{fault:?}");
+        assert!(!copy_with_old_cookie.is_signed_in().await, "{fault:?}");
 
         fault.end(&app).await;
         let body = health(&app).await;
@@ -117,28 +118,31 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
 }
 
 #[tokio::test]
-async fn retries_end_with_the_invocation_and_continue_when_redis_accepts_writes() {
+async fn retries_stop_when_the_invocation_ends_and_resume_when_redis_accepts_writes() {
     let app = TestApp::start().await;
     let ana = cached_member(&app).await;
-    let before = ana.copy();
+    let copy_with_old_cookie = ana.copy();
     let mut function = app.start_function(LOGOUT).await;
     app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
-    let sign_out = ana.connected_to_url(&function.url);
-    let request = sign_out
+    let ana_at_function = ana.connected_to_url(&function.url);
+    let request = ana_at_function
         .request(reqwest::Method::POST, "/api/auth/logout")
         .header("x-vercel-internal-invocation-id", "i")
         .header("x-vercel-internal-request-id", "7")
         .json(&json!({}));
-    sign_out.send(request).await.expect(200);
+    ana_at_function.send(request).await.expect(200);
     let end = tokio::time::timeout(Duration::from_secs(30), function.next_message()).await;
     assert_eq!(end.expect("the invocation ends")["type"], "end");
 
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
-    let next = before.connected_to_url(&function.url);
+    let old_client_at_function = copy_with_old_cookie.connected_to_url(&function.url);
     wait_until(async || {
         // A request lets the frozen function run.
-        next.copy().post("/api/auth/logout", json!({})).await;
-        !before.is_signed_in().await
+        old_client_at_function
+            .copy()
+            .post("/api/auth/logout", json!({}))
+            .await;
+        !copy_with_old_cookie.is_signed_in().await
     })
     .await;
 }

@@ -119,10 +119,11 @@ static LOCK_ACTIVE: Statement = Statement::new(
     "select is_active from instructors where id = $1 for share",
 );
 
-/// Checks that an instructor can be given a class. `form` is the part of the request body
-/// that contains the id.
+/// Checks that an instructor can be given a class. `form` is the name of the object in the
+/// request body that has the field `instructorId`, for the error message.
 ///
-/// Must be called in a transaction. The instructor cannot be retired before it ends.
+/// Must be called in a transaction. The instructor cannot be retired until the
+/// transaction ends.
 ///
 /// # Errors
 ///

@@ -11,7 +11,7 @@ use crate::store::statement::Statement;
 /// An account at a provider that a member has linked.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// The id of the linked account.
+    /// The id of the row. The provider's id of the account is its `subject`.
     pub id: Uuid,
     /// The name of the provider.
     pub provider: String,
@@ -63,7 +63,7 @@ static UPDATE_EMAIL: Statement = Statement::new(
     where provider = $1 and subject = $2 and email is distinct from $3",
 );
 
-/// Updates the e-mail address that the provider reports.
+/// Stores the e-mail address that the provider reports now.
 pub async fn update_email(
     client: &Client,
     provider: &str,
@@ -106,7 +106,7 @@ static DELETE: Statement = Statement::new(
     "delete from user_identities where user_id = $1 and id = $2",
 );
 
-/// Unlinks an account at a provider.
+/// Unlinks an account at a provider. `id` is the id of the row.
 pub async fn delete(client: &Client, user_id: Uuid, id: Uuid) -> Result<()> {
     DELETE.execute(client, &[&user_id, &id]).await
 }

@@ -60,7 +60,7 @@ fn add_to_response(status: &str, response: &mut RefOr<Response>, schemas: &Schem
 
 /// Sets the code and the message in the example of a failure.
 fn set_code(body: &mut Map<String, Value>, code: &str) {
-    let errors = [
+    let errors_with_fixed_message = [
         Error::NotSignedIn,
         Error::NotFound,
         Error::NotJson,
@@ -73,15 +73,17 @@ fn set_code(body: &mut Map<String, Value>, code: &str) {
         Error::Invalid(Details::default()),
         Error::internal(""),
     ];
-    let error = errors.iter().find(|error| error.code() == code);
+    let error = errors_with_fixed_message
+        .iter()
+        .find(|error| error.code() == code);
     let message = error.map_or_else(|| "A message for people".to_owned(), ToString::to_string);
     body.insert("code".to_owned(), json!(code));
     body.insert("error".to_owned(), json!(message));
-    for (field, owner) in [
+    for (field, only_with_code) in [
         ("details", "validation_failed"),
         ("challenge", "two_factor_required"),
     ] {
-        if code != owner {
+        if code != only_with_code {
             body.remove(field);
         }
     }
@@ -116,7 +118,7 @@ fn set_example(content: &mut RefOr<Content>, schemas: &Schemas<'_>, side: Side) 
         return;
     };
     let schema = serde_json::to_value(&content.schema).unwrap_or_default();
-    // Bodies that are not JSON get no example.
+    // A body whose schema is a string is not JSON, such as CSV, and gets no example.
     if schema["type"] != "string" {
         content.example = Some(schemas.example("", &schema, side));
     }

@@ -57,7 +57,8 @@ pub enum HttpError {
 /// An HTTP/1.1 client, created on first use, because most functions never use it.
 ///
 /// Each call opens a new connection. Calls are rare and instances are frozen between
-/// them, so a kept connection would usually be closed. Redirects are not followed.
+/// them, so the other side would usually have closed a kept connection before the next
+/// call. Redirects are not followed.
 #[derive(Default)]
 pub struct HttpClient(OnceLock<HyperClient>);
 

@@ -203,7 +203,8 @@ impl Kv {
         self.breaker.is_closed()
     }
 
-    /// Waits until the breaker closes after an outage.
+    /// Waits for the next time that the breaker closes. Does not return at once when it is
+    /// closed.
     pub(crate) async fn recovered(&self) {
         self.breaker.recovered().await;
     }
@@ -249,7 +250,7 @@ impl Kv {
     /// Sends a ping in the background if the last failure was a while ago and no
     /// other probe is running. No request waits for it.
     fn probe(&self) {
-        if self.breaker.start_probe() {
+        if self.breaker.try_start_probe() {
             let kv = self.clone();
             tokio::spawn(async move {
                 // The breaker has recorded the outcome.

@@ -18,7 +18,10 @@ const NOT_ASCII: &str = "must have only letters from a to z, digits and punctuat
 
 /// An e-mail address in canonical form: in lower case, with an ASCII local part, and with
 /// the domain in ASCII (UTS 46), so that `luz@münchen.de` and `luz@xn--mnchen-3ya.de` are
-/// equal. Browsers send the second form when the first was typed into `<input type=email>`.
+/// equal. Browsers send the second form when a person enters the first one into
+/// `<input type=email>`.
+///
+/// Addresses of older accounts may have another local part, see [`Email::parse_existing`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -36,8 +39,8 @@ impl Email {
         Ok(email)
     }
 
-    /// Parses the address of an existing account. Accounts from before the local part had
-    /// to be ASCII can still be signed in to.
+    /// Parses the address of an existing account. The local part of an older account may
+    /// contain letters outside ASCII. Its member can still sign in.
     ///
     /// # Errors
     ///
@@ -84,7 +87,7 @@ pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
         .ok()
 }
 
-/// Returns a word of a search with the domain of an address in its stored form:
+/// Converts the domain in a search word to its stored form:
 /// `@münchen.de` becomes `@xn--mnchen-3ya.de`.
 pub fn search_word(word: &str) -> String {
     match word.rsplit_once('@') {
@@ -216,7 +219,7 @@ mod properties {
             assert!(email.as_str().parse::<lettre::Address>().is_ok(), "{email:?}");
             assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
             assert_eq!(Email::parse_existing(&input), Ok(email.clone()));
-            // Who types what a page shows reaches the same account.
+            // A member who enters the address as a page shows it reaches the same account.
             assert_eq!(Email::parse(&readable(email.as_str())), Ok(email));
         }
 

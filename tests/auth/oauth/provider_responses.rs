@@ -105,7 +105,7 @@ async fn an_id_token_without_a_valid_signature_is_rejected() {
         let header = BASE64.encode(json!({ "alg": "none" }).to_string());
         format!("{header}.{claims}.")
     };
-    let tokens: [TokenRewrite; 8] = [
+    let rewrites: [TokenRewrite; 8] = [
         Arc::new(altered),
         Arc::new(unsigned),
         Arc::new(with_header(json!({ "alg": "none" }))),
@@ -115,8 +115,8 @@ async fn an_id_token_without_a_valid_signature_is_rejected() {
         Arc::new(with_header(json!({ "alg": "ES256", "kid": "unknown" }))),
         Arc::new(|_: &str| "no token".to_owned()),
     ];
-    for (index, token) in tokens.into_iter().enumerate() {
-        oidc.set_fault(ProviderFault::IdToken(token));
+    for (index, rewrite) in rewrites.into_iter().enumerate() {
+        oidc.set_fault(ProviderFault::IdToken(rewrite));
         let response = sign_in(&oidc, &app.visitor(), "ana-1").await;
         assert_eq!(response.status, 400, "{index}: {}", response.text);
         response.expect_code(400, "oauth_refused");
@@ -132,8 +132,9 @@ async fn every_asymmetric_signing_algorithm_is_supported() {
     oidc.add_account("ana-1", ana_claims()).await;
     let app = TestApp::start_with(oidc.settings()).await;
     for algorithm in ["RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"] {
-        let client = format!("sabor-{algorithm}");
-        let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", client);
+        // The test provider has a client for each algorithm.
+        let client_id = format!("sabor-{algorithm}");
+        let settings = oidc.settings().with("OAUTH_ACME_CLIENT_ID", client_id);
         let app = app.start_another_with(settings).await;
         assert_redirects_to(&sign_in(&oidc, &app.visitor(), "ana-1").await, "/");
     }
@@ -269,13 +270,17 @@ async fn an_unavailable_or_slow_provider_fails_fast() {
         assert!(response.header("retry-after").is_some());
         assert!(start.elapsed() < Duration::from_secs(5));
     }
-    let app_without_provider = app.start_another_with(Settings {
+    let app_with_unreachable_provider = app.start_another_with(Settings {
         provider_deadline: Some(deadline),
         ..oidc
             .settings()
             .with("OAUTH_ACME_ISSUER", "http://127.0.0.1:9")
     });
-    let response = app_without_provider.await.visitor().get(START).await;
+    let response = app_with_unreachable_provider
+        .await
+        .visitor()
+        .get(START)
+        .await;
     response.expect_code(503, "unavailable");
     assert!(!ana.is_signed_in().await);
 }

@@ -17,12 +17,12 @@ pub fn route() -> Routes {
 /// an account. A sign-in can be completed once, in the browser that started it.
 #[utoipa::path(get, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), CallbackParams), responses(
-    (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/#oauth=<code>`, or to `/#two-factor=<return path>` when a code is needed"),
-    (status = 400, description = "`oauth_state`: the sign-in was started in another browser, has already been completed, or has expired. `oauth_refused`: the provider sent no valid code. `duplicate_cookie`: the request has two cookies with the same name"),
-    (status = 401, description = "`two_factor_required`: a code is needed; see `challenge`. `session_gone`: the session of the member who is linking the provider has ended"),
-    (status = 403, description = "`access_denied`: the user refused access. `email_unverified`: the provider has not verified the e-mail address. `email_not_verified`: the account's e-mail address is not confirmed. `account_closed`: the account is closed"),
+    (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/#oauth=<error code>`, or to `/#two-factor=<return path>` when a second-factor code is needed, and another client gets the responses below"),
+    (status = 400, description = "`oauth_state`: the sign-in was started in another browser, has already been completed, or has expired. `oauth_refused`: the provider's response is not valid. `duplicate_cookie`: the request has two cookies with the same name"),
+    (status = 401, description = "`two_factor_required`: a second-factor code is needed; see `challenge`. `session_gone`: the session of the member who is linking the provider has ended"),
+    (status = 403, description = "`access_denied`: the user refused access. `email_unverified`: the provider has not verified the address of its account. `email_not_verified`: the member of this site has not confirmed their address. `account_closed`: the account is closed"),
     (status = 404, description = "`not_found`: this provider is not configured"),
-    (status = 409, description = "`account_exists`: an account has this e-mail address, but the address is not confirmed, or the account is linked to another account at the provider. `identity_taken`: another member has linked this provider account. `identity_overtaken`: another request changed the link at the same time; try again"),
+    (status = 409, description = "`account_exists`: a member has this e-mail address and has linked another account at this provider. `identity_taken`: another member has linked this provider account. `identity_overtaken`: another request changed the link at the same time; try again"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
     (status = 503, description = "`unavailable`: the provider does not answer; retry after `Retry-After` seconds"),
 ))]
@@ -32,10 +32,11 @@ async fn finish_provider_sign_in(
     browser: Result<OAuthBrowser>,
     Provider(config): Provider,
     headers: HeaderMap,
-    answer: CallbackResponse,
+    provider_response: CallbackResponse,
 ) -> Response {
     let finished =
-        async { oauth::finish(&app, &context?, &browser?, &config, &answer).await }.await;
+        async { oauth::finish(&app, &context?, &browser?, &config, &provider_response).await }
+            .await;
     oauth::respond(&app, &headers, finished)
 }
 
@@ -48,9 +49,9 @@ async fn finish_provider_sign_in(
 ))]
 async fn receive_provider_form(
     Provider(config): Provider,
-    answer: CallbackResponse,
+    provider_response: CallbackResponse,
 ) -> Result<SeeOther> {
-    Ok(oauth::redirect_to_callback(&config, &answer))
+    Ok(oauth::redirect_to_callback(&config, &provider_response))
 }
 
 fn main() -> Exit {

@@ -238,7 +238,7 @@ impl TimetableEditor<'_> {
         let start_of = |date: NaiveDate| self.zone.resolve(date, NaiveTime::MIN);
         let from = start_of(closure.first_day);
         let until = start_of(closure.last_day + TimeDelta::days(1));
-        let occurrences = occurrence::lock_coming_between(tx, from, until, self.now).await?;
+        let occurrences = occurrence::lock_upcoming_between(tx, from, until, self.now).await?;
         let mut class_changes = ClassChanges::begin(self, tx, &occurrences).await?;
         if options.cancel_classes {
             for current in &occurrences {

@@ -63,7 +63,7 @@ impl TimetableEditor<'_> {
             .days
             .filter(|days| (before.day_of_week + days - after.day_of_week).rem_euclid(7) == 0);
         let days = days.unwrap_or_else(|| before.days_to(&after));
-        let occurrences = occurrence::lock_coming_of_weekly(tx, id, from, self.now).await?;
+        let occurrences = occurrence::lock_upcoming_of_weekly(tx, id, from, self.now).await?;
         let mut class_changes = ClassChanges::begin(self, tx, &occurrences).await?;
         for current in &occurrences {
             let requested = change.requested.as_ref();
@@ -96,7 +96,7 @@ impl TimetableEditor<'_> {
     ) -> Result<TimetableResult> {
         let before = weekly_class::lock(tx, id).await?;
         let from = from.filter(|date| *date > before.effective_from);
-        let occurrences = occurrence::lock_coming_of_weekly(tx, id, from, self.now).await?;
+        let occurrences = occurrence::lock_upcoming_of_weekly(tx, id, from, self.now).await?;
         let changes = match from {
             Some(date) => WeeklyClassChanges {
                 effective_until: Some(date.pred_opt().map(|last| {

@@ -51,9 +51,9 @@ static LOCK_TIMETABLE: Statement = Statement::new(
 
 /// Serializes transactions that change when and where occurrences take place.
 ///
-/// Two transactions that need the same room would otherwise deadlock, because each
-/// inserts its occurrence before it checks for others. Must be called before any other
-/// lock is taken.
+/// Two transactions that need the same room would otherwise deadlock. Postgres inserts a row
+/// first and checks the exclusion constraint afterwards, so each transaction would wait for
+/// the row of the other. Must be called before any other lock is taken.
 pub async fn lock_timetable(client: &Client) -> Result<()> {
     LOCK_TIMETABLE.execute(client, &[]).await
 }
@@ -188,8 +188,8 @@ pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<Locke
     Ok(before)
 }
 
-static LOCK_COMING_OF_WEEKLY: Statement = Statement::new(
-    "occurrence.lock_coming_of_weekly",
+static LOCK_UPCOMING_OF_WEEKLY: Statement = Statement::new(
+    "occurrence.lock_upcoming_of_weekly",
     concat!(
         "select ",
         locked_columns!(),
@@ -200,22 +200,22 @@ static LOCK_COMING_OF_WEEKLY: Statement = Statement::new(
     ),
 );
 
-/// Locks the upcoming occurrences of a weekly class that are not cancelled, sorted by start.
-/// `from` selects those that were generated for this date or later.
-pub async fn lock_coming_of_weekly(
+/// Locks the upcoming occurrences of a weekly class that are not cancelled. Returns them
+/// sorted by start. `from` selects those that were generated for this date or later.
+pub async fn lock_upcoming_of_weekly(
     client: &Client,
     weekly_class_id: Uuid,
     from: Option<NaiveDate>,
     now: DateTime<Utc>,
 ) -> Result<Vec<LockedOccurrence>> {
-    let rows = LOCK_COMING_OF_WEEKLY
+    let rows = LOCK_UPCOMING_OF_WEEKLY
         .all(client, &[&weekly_class_id, &now, &from])
         .await?;
     sorted_by_start(&rows)
 }
 
-static LOCK_COMING_BETWEEN: Statement = Statement::new(
-    "occurrence.lock_coming_between",
+static LOCK_UPCOMING_BETWEEN: Statement = Statement::new(
+    "occurrence.lock_upcoming_between",
     concat!(
         "select ",
         locked_columns!(),
@@ -226,15 +226,15 @@ static LOCK_COMING_BETWEEN: Statement = Statement::new(
     ),
 );
 
-/// Locks the upcoming occurrences that start in a range and are not cancelled, sorted by
-/// start.
-pub async fn lock_coming_between(
+/// Locks the upcoming occurrences that start in a range and are not cancelled. Returns them
+/// sorted by start.
+pub async fn lock_upcoming_between(
     client: &Client,
     from: DateTime<Utc>,
     until: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<Vec<LockedOccurrence>> {
-    let rows = LOCK_COMING_BETWEEN
+    let rows = LOCK_UPCOMING_BETWEEN
         .all(client, &[&from, &until, &now])
         .await?;
     sorted_by_start(&rows)
@@ -267,7 +267,7 @@ static LIST_AFFECTED: Statement = Statement::new(
     where scheduled_class_id = any($1) and status <> 'cancelled'",
 );
 
-/// Lists the bookings of occurrences that are not cancelled.
+/// Lists the active bookings (not cancelled) of these occurrences.
 pub async fn list_affected(client: &Client, ids: &Vec<Uuid>) -> Result<Vec<AffectedBooking>> {
     let rows = LIST_AFFECTED.all(client, &[ids]).await?;
     let booking = |row: &Row| {
@@ -325,8 +325,8 @@ static UPDATE: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::Invalid`] when a new instructor does not exist or is retired; 409 `room_taken`,
-/// `instructor_taken`; 409 `places_taken` when fewer spots would exist than are
-/// taken.
+/// `instructor_taken`; 409 `places_taken` when more spots are taken than the new
+/// number of spots.
 pub async fn update(
     client: &Client,
     before: &LockedOccurrence,
@@ -360,8 +360,10 @@ pub async fn update(
         .on_constraint("scheduled_classes_room_free", ROOM_TAKEN)
         .on_constraint("scheduled_classes_instructor_free", INSTRUCTOR_TAKEN)
         .on_constraint("scheduled_classes_places", PLACES_TAKEN)?;
-    if is_other_appointment(before, &row, studio)? {
-        ALLOW_CANCELLATION.execute(client, &[&before.id]).await?;
+    if allows_free_cancellation(before, &row, studio)? {
+        ALLOW_FREE_CANCELLATION
+            .execute(client, &[&before.id])
+            .await?;
     }
     let mut events = Vec::new();
     for (kind, payload) in notifications(before, &row)? {
@@ -373,14 +375,14 @@ pub async fn update(
 
 const PLACES_TAKEN: Error = Error::Conflict {
     code: "places_taken",
-    message: "More spots are already taken",
+    message: "More spots are already taken than the new number of spots",
 };
 
-/// The change of the start from which members can cancel without cost.
+/// If the start moves by this much or more, members can cancel without cost.
 const START_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
 
-/// Returns whether a change makes the occurrence another one than members have booked.
-fn is_other_appointment(
+/// Returns whether a change is so large that members can cancel without cost.
+fn allows_free_cancellation(
     before: &LockedOccurrence,
     after: &Row,
     studio: &StudioConfig,
@@ -398,7 +400,7 @@ fn is_other_appointment(
 
 // Members on the waitlist have no `free_until` and can leave at any time, except with a
 // booking whose payment was kept. A trigger keeps a `free_until` that is already later.
-static ALLOW_CANCELLATION: Statement = Statement::new(
+static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
     "update bookings b set free_until = c.start_time
     from scheduled_classes c
@@ -455,18 +457,18 @@ async fn notify(
         .collect()
 }
 
-fn event_from_row(row: &Row, kind: &'static str, class_id: Uuid) -> Result<NewMemberEvent> {
+fn event_from_row(row: &Row, kind: &'static str, occurrence_id: Uuid) -> Result<NewMemberEvent> {
     let booking_id: Uuid = row.try_get("id")?;
     Ok(NewMemberEvent {
         user_id: row.try_get("user_id")?,
         kind,
-        data: json!({ "bookingId": booking_id, "scheduledClassId": class_id }),
+        data: json!({ "bookingId": booking_id, "scheduledClassId": occurrence_id }),
     })
 }
 
-// Also cancels bookings of members who were already checked in, because the class has not
-// started. Cancellations that were late are so no longer, and their payments are refunded
-// too, because the class does not take place.
+// A member can be checked in before the start. Such a booking is cancelled too. Earlier late
+// cancellations no longer count as late. Their payments are refunded too, because the class
+// does not take place.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",
     "with class as (
@@ -504,7 +506,7 @@ static CANCEL: Statement = Statement::new(
     )
     select coalesce(cancelled.id, due.booking_id) as id,
         coalesce(cancelled.user_id, due.user_id) as user_id,
-        cancelled.id is not null as was_cancelled, due.id as refund_due
+        cancelled.id is not null as was_cancelled, due.id as refunded_payment_id
     from cancelled full join due on due.booking_id = cancelled.id",
 );
 
@@ -524,7 +526,7 @@ pub async fn cancel(
     let mut cancelled_count = 0;
     for row in &rows {
         let event = event_from_row(row, "class_cancelled", before.id)?;
-        if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
+        if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refunded_payment_id")? {
             events.push(NewMemberEvent {
                 kind: "payment_refund_due",
                 data: json!({ "bookingId": event.data["bookingId"], "paymentId": payment_id }),

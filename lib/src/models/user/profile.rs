@@ -25,7 +25,7 @@ pub struct Profile {
     pub emergency_contact_phone: Option<String>,
     /// Medical conditions that a teacher should know about. They are encrypted in the table.
     pub medical_conditions: Option<String>,
-    /// Whether medical conditions are stored that cannot be decrypted.
+    /// Whether the stored medical conditions cannot be decrypted.
     pub medical_conditions_unreadable: bool,
     /// Whether the studio may send news by e-mail.
     pub marketing_consent: bool,
@@ -138,7 +138,7 @@ impl MedicalConditions {
         }
     }
 
-    /// Returns the text, and whether there is a value that cannot be decrypted.
+    /// Returns the text, and whether the stored value cannot be decrypted.
     pub fn into_parts(self) -> (Option<String>, bool) {
         match self {
             Self::None => (None, false),
@@ -159,7 +159,8 @@ static PROFILE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::SessionGone`] if the account no longer exists.
+/// [`Error::SessionGone`] if the account no longer exists, because its sessions ended with
+/// it.
 pub async fn find_profile(client: &Client, keys: &Keyring, id: Uuid) -> Result<Profile> {
     let row = PROFILE
         .opt(client, &[&id])

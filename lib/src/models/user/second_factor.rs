@@ -63,7 +63,7 @@ pub async fn find(client: &Client, keys: &Keyring, id: Uuid) -> Result<Option<Se
     .transpose()
 }
 
-static BEGIN: Statement = Statement::new(
+static START_SETUP: Statement = Statement::new(
     "user.second_factor.begin",
     "update users set totp_secret = $2, totp_last_step = null
     where id = $1 and totp_confirmed_at is null returning id",
@@ -73,7 +73,7 @@ static BEGIN: Statement = Statement::new(
 /// `false` if there is a confirmed secret.
 pub async fn start_setup(client: &Client, keys: &Keyring, id: Uuid, secret: &[u8]) -> Result<bool> {
     let sealed = keys.seal(&aad(id), &hex::encode(secret))?;
-    Ok(BEGIN.opt(client, &[&id, &sealed]).await?.is_some())
+    Ok(START_SETUP.opt(client, &[&id, &sealed]).await?.is_some())
 }
 
 static CONFIRM: Statement = Statement::new(
@@ -95,7 +95,7 @@ pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed: Vec<u8>) -> R
     Ok(CONFIRM.opt(client, &[&id, &step, &sealed]).await?.is_some())
 }
 
-static TAKE_STEP: Statement = Statement::new(
+static USE_STEP: Statement = Statement::new(
     "user.second_factor.use_step",
     "update users set totp_last_step = $2
     where id = $1 and totp_confirmed_at is not null
@@ -106,7 +106,7 @@ static TAKE_STEP: Statement = Statement::new(
 /// Uses up the code of a time step. Returns `false` if this step or a later one was
 /// used. Exactly one of several concurrent calls returns `true`.
 pub async fn use_step(client: &Client, id: Uuid, step: i64) -> Result<bool> {
-    Ok(TAKE_STEP.opt(client, &[&id, &step]).await?.is_some())
+    Ok(USE_STEP.opt(client, &[&id, &step]).await?.is_some())
 }
 
 static REMOVE: Statement = Statement::new(
@@ -149,7 +149,7 @@ pub async fn has_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
     Ok(HAS_CODE.opt(client, &[&id, &hash]).await?.is_some())
 }
 
-static TAKE_CODE: Statement = Statement::new(
+static USE_CODE: Statement = Statement::new(
     "user.second_factor.use_code",
     "update recovery_codes set used_at = now()
     where user_id = $1 and code_hash = $2 and used_at is null returning id",
@@ -158,5 +158,5 @@ static TAKE_CODE: Statement = Statement::new(
 /// Uses up a recovery code. Returns `false` if there is no unused code with this hash.
 /// Exactly one of several concurrent calls returns `true`.
 pub async fn use_code(client: &Client, id: Uuid, hash: &str) -> Result<bool> {
-    Ok(TAKE_CODE.opt(client, &[&id, &hash]).await?.is_some())
+    Ok(USE_CODE.opt(client, &[&id, &hash]).await?.is_some())
 }

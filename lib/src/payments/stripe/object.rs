@@ -68,8 +68,10 @@ enum SessionPaymentStatus {
 }
 
 impl Session {
-    /// Returns our id of the payment, if the session is ours. A payment link can set the
-    /// `client_reference_id`, and only our requests set the metadata.
+    /// Returns our id of the payment, if the session is ours.
+    ///
+    /// The id is read from the metadata, which only our requests set. The
+    /// `client_reference_id` is not used, because anyone with a payment link can set it.
     pub fn payment_id(&self) -> Option<Uuid> {
         id_in(self.metadata.as_ref(), "payment_id")
     }
@@ -185,23 +187,31 @@ impl Dispute {
         )
     }
 
-    /// Returns whether the money is with the bank now. A new dispute may not list the
-    /// movement yet. The movements of a won dispute need not add up to zero, because of the
-    /// rate of exchange.
+    /// Returns whether the money is with the bank now. The movement can be missing
+    /// from a new dispute. The movements of a won dispute may not add up to zero, because the
+    /// exchange rate can change.
     pub fn is_withdrawn(&self) -> bool {
         if self.is_inquiry() || matches!(self.status.as_str(), "won" | "prevented") {
             return false;
         }
         match self.balance_transactions.as_slice() {
             [] => true,
-            moved => moved.iter().map(|moved| moved.amount).sum::<i64>() < 0,
+            transactions => {
+                transactions
+                    .iter()
+                    .map(|transaction| transaction.amount)
+                    .sum::<i64>()
+                    < 0
+            }
         }
     }
 
     /// Returns Stripe's fee, if it is in the currency of the dispute.
     pub fn fee(&self) -> Option<i64> {
-        let moved = &self.balance_transactions;
-        let is_comparable = moved.iter().all(|moved| moved.currency == self.currency);
-        is_comparable.then(|| moved.iter().map(|moved| moved.fee).sum())
+        let transactions = &self.balance_transactions;
+        let is_same_currency = transactions
+            .iter()
+            .all(|transaction| transaction.currency == self.currency);
+        is_same_currency.then(|| transactions.iter().map(|transaction| transaction.fee).sum())
     }
 }

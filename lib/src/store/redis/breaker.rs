@@ -13,11 +13,12 @@ use crate::runtime::clock::Clock;
 /// After this many failures in a row, the breaker opens.
 const FAILURES: u32 = 3;
 
-/// How long after a failure an open breaker sends the next probe, at the earliest.
+/// The minimum time between a failure and the next probe. Only an open breaker sends probes.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Kinds of errors that concern one command, and say nothing about the next one.
-const KINDS_OF_ONE_COMMAND: [&str; 3] = ["ERR", "EXECABORT", "WRONGTYPE"];
+/// Error kinds that concern one command only. They do not mean that Redis refuses other
+/// writes.
+const COMMAND_SPECIFIC_ERRORS: [&str; 3] = ["ERR", "EXECABORT", "WRONGTYPE"];
 
 /// A write that Redis refused.
 #[derive(Clone, Debug)]
@@ -28,8 +29,8 @@ pub struct RefusedWrite {
     pub at: DateTime<Utc>,
 }
 
-/// Opens when Redis does not answer or refuses writes, and closes when it answers and
-/// accepts a write.
+/// Opens when Redis does not answer, or refuses writes. Closes when Redis answers again and
+/// does not refuse writes.
 pub(super) struct Breaker {
     clock: Clock,
     failures: AtomicU32,
@@ -43,7 +44,8 @@ pub(super) struct Breaker {
 #[derive(Default)]
 struct State {
     last_failure: Option<Instant>,
-    refused_write: Option<RefusedWrite>,
+    /// The last refused write of any kind, unless a write was accepted since.
+    last_refused_write: Option<RefusedWrite>,
 }
 
 impl Breaker {
@@ -63,7 +65,8 @@ impl Breaker {
             && !self.refuses_writes.load(Ordering::Relaxed)
     }
 
-    /// Waits until the breaker closes after an outage.
+    /// Waits for the next time that the breaker closes. Does not return at once when it is
+    /// closed.
     pub(super) async fn recovered(&self) {
         self.recovered.notified().await;
     }
@@ -88,7 +91,7 @@ impl Breaker {
 
     /// Records that Redis accepted a write.
     pub(super) fn record_accepted_write(&self) {
-        let refused = self.state().refused_write.take();
+        let refused = self.state().last_refused_write.take();
         self.refuses_writes.store(false, Ordering::Relaxed);
         if refused.is_some() {
             tracing::info!("Redis accepts writes again");
@@ -105,9 +108,9 @@ impl Breaker {
         };
         let mut state = self.state();
         state.last_failure = Some(Instant::now());
-        let previous = state.refused_write.replace(refused);
+        let previous = state.last_refused_write.replace(refused);
         drop(state);
-        if !KINDS_OF_ONE_COMMAND.contains(&kind) {
+        if !COMMAND_SPECIFIC_ERRORS.contains(&kind) {
             self.refuses_writes.store(true, Ordering::Relaxed);
         }
         if previous.is_none() {
@@ -116,15 +119,19 @@ impl Breaker {
     }
 
     pub(super) fn refused_write(&self) -> Option<RefusedWrite> {
-        self.state().refused_write.clone()
+        self.state().last_refused_write.clone()
     }
 
-    pub(super) fn start_probe(&self) -> bool {
+    /// Returns whether the caller must send a probe now: no failure was recorded in the last
+    /// [`PROBE_INTERVAL`], and no other probe is running. The caller must call
+    /// [`Self::finish_probe`] after the probe.
+    pub(super) fn try_start_probe(&self) -> bool {
         let last_failure = self.state().last_failure;
         let due = last_failure.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
         due && !self.probing.swap(true, Ordering::Relaxed)
     }
 
+    /// Records that a probe has ended.
     pub(super) fn finish_probe(&self) {
         self.probing.store(false, Ordering::Relaxed);
     }
