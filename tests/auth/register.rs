@@ -189,3 +189,19 @@ async fn the_stores_contain_no_plaintext_credentials_or_medical_conditions() {
     }
     assert!(contents.contains("ana@example.com"));
 }
+
+#[tokio::test]
+async fn a_first_or_last_name_beside_the_name_must_be_valid_too() {
+    let app = TestApp::start().await;
+    for field in ["firstName", "lastName"] {
+        let form = json!({
+            "email": "ana@example.com",
+            "password": PASSWORD,
+            "name": "Ana Reyes",
+            field: "a".repeat(101),
+        });
+        let rejected = app.visitor().post("/api/auth/register", form).await;
+        let body = rejected.expect(400);
+        assert!(body["details"].get(field).is_some(), "{body}");
+    }
+}

@@ -225,7 +225,20 @@ fn read(
     let mut form = Form::default();
     let email = form.check("email", Email::parse(&registration.email));
     let (first_name, last_name) = match &registration.name {
-        Some(name) => form.check("name", split_name(name)).unzip(),
+        Some(name) => {
+            // The other two are not used, and must be valid all the same.
+            form.check_filled(
+                "firstName",
+                registration.first_name.as_deref(),
+                user::first_name,
+            );
+            form.check_filled(
+                "lastName",
+                registration.last_name.as_deref(),
+                user::last_name,
+            );
+            form.check("name", split_name(name)).unzip()
+        }
         None => {
             let first = registration.first_name.as_deref().unwrap_or_default();
             let last = registration.last_name.as_deref().unwrap_or_default();
