@@ -109,7 +109,7 @@ pub struct EmailConfirmation {
 /// Confirms the e-mail address that a link was mailed to. The link can be used only once.
 ///
 /// The first confirmation ends what was set up before, unless it comes from the browser that
-/// registered; see [`first_proof`]. The link of a new address changes the account's address,
+/// registered. The link of a new address changes the account's address,
 /// and needs a session of the account, which gets a new credential.
 ///
 /// # Errors

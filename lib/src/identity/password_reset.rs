@@ -83,7 +83,7 @@ pub struct ResetPassword {
 /// Sets a new password, and ends all sessions and the calendar feed. It neither signs the
 /// member in nor removes a second factor. The account still recognizes this browser, but no
 /// longer trusts it. If it is the first proof of the mailbox, everything ends that was set up
-/// before; see [`first_proof`]. The mail about it lists what has ended.
+/// before. The mail about it lists what has ended.
 ///
 /// # Errors
 ///

@@ -225,7 +225,7 @@ pub fn change_password<'a>(
     })
 }
 
-/// Closes the member's account, and notifies the member by mail. See [`closing::close`].
+/// Closes the member's account, and notifies the member by mail.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ const MAX_MARKS: usize = 4;
 pub enum TextProblem {
     /// It contains a control character, or an invisible or private character.
     Forbidden,
-    /// It contains more than [`MAX_MARKS`] combining marks in a row.
+    /// It contains more than four combining marks in a row.
     TooManyMarks,
     /// It contains characters, but none that is visible.
     Blank,
