@@ -18,9 +18,9 @@ create table refunds (
     -- How the money is given back: `original` is the way in which it was paid.
     method text not null default 'original'
         constraint refunds_method_known check (method in ('original', 'cash', 'transfer')),
-    -- due: nobody has sent it. sent: the provider was asked, and the money is not back
-    -- yet. done: the money is back. failed: it will not get there; another row tries
-    -- again. withdrawn: it was not sent and is not needed any more.
+    -- due: not sent yet. sent: the provider was asked, and has not confirmed. done: the
+    -- money was returned. failed: the money was not returned; another row can try again.
+    -- withdrawn: it was not sent and is not needed any more.
     state text not null default 'due' constraint refunds_state_known
         check (state in ('due', 'sent', 'done', 'failed', 'withdrawn')),
     -- Who decided: a rule, such as a cancellation in time; a member of staff; or
@@ -32,7 +32,7 @@ create table refunds (
     by uuid references users on delete restrict,
     -- The provider's id of the refund. Null until the provider has made it.
     provider_refund text constraint refunds_provider_refund_key unique,
-    -- Why it failed: the provider's word, or `disputed`.
+    -- Why it failed: the provider's reason, or `disputed`.
     provider_reason text,
     -- When the provider was first asked, how often, and when it may be asked next.
     first_sent_at timestamptz,
@@ -212,7 +212,7 @@ begin
         update refunds set state = 'done', done_at = coalesce(new.refunded_at, now())
         where payment_id = new.id and state in ('due', 'sent');
     end if;
-    -- The new row of a payment, and not what the updates above have made of it.
+    -- `new` still has the values from before the updates above.
     if new.status in ('refund_due', 'refunded') and new.refunded < new.amount then
         insert into refunds (id, payment_id, amount, state, source, provider_refund,
             next_attempt_at, done_at)

@@ -3,7 +3,7 @@
 -- Null: not closed by its member. An administrator may have deactivated it.
 alter table users add column closed_at timestamptz;
 
--- Accounts that their members have closed before are erased as well. Until now their
+-- Accounts that members closed before this migration are erased as well. Until now their
 -- addresses could neither sign in, nor reset the password, nor register. The event of an
 -- account that an administrator has deactivated names the administrator.
 create temporary table closed_before on commit drop as

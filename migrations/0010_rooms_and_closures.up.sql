@@ -152,7 +152,8 @@ begin
     elsif new.own_title is not distinct from old.own_title and new.title <> old.title then
         new.own_title = nullif(new.title, type_name);
     end if;
-    -- Without a type, the foreign key must fail, and not this column.
+    -- If the class type does not exist, the foreign key should report it, not the
+    -- `not null` of this column.
     new.title = coalesce(new.own_title, type_name, '');
     return new;
 end
@@ -161,8 +162,7 @@ $$;
 create trigger scheduled_classes_title before insert or update of title, own_title
     on scheduled_classes for each row execute function keep_title();
 
--- Of class types with the same name, one that is offered keeps it, and otherwise the
--- oldest.
+-- Among class types with the same name, an active one keeps the name, or else the oldest.
 do $$
 declare
     duplicate record;
@@ -199,7 +199,7 @@ create table closures (
     id uuid primary key,
     first_day date not null,
     last_day date not null,
-    -- Null: nobody said why. Members read it.
+    -- Shown to members. Null: no reason was given.
     reason text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),

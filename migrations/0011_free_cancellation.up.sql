@@ -5,7 +5,8 @@
 alter table bookings add column free_until timestamptz;
 
 -- The rule of the previous version, which does not write the column. The migration
--- cannot read CANCELLATION_WINDOW_HOURS. A studio that has set it states it here too:
+-- cannot read CANCELLATION_WINDOW_HOURS. If the variable is set, set the same value in the
+-- database first:
 --   alter database sabor set sabor.cancellation_window_hours = 24
 create function default_cancellation_window() returns interval language sql stable as $$
     select make_interval(hours => coalesce(
@@ -74,8 +75,8 @@ end
 $$;
 
 -- Counts the member's bookings and waitlist entries that overlap a class, and those that
--- are still to be paid. A waitlist entry counts like a spot, because it becomes one
--- without another question.
+-- are still to be paid. A waitlist entry counts like a spot, because a
+-- promotion does not ask the member again.
 create function count_upcoming_bookings(
     member_id uuid, class scheduled_classes, at timestamptz,
     out overlapping bigint, out unpaid bigint
@@ -97,12 +98,12 @@ $$;
 -- A request that can only learn that the class is full takes no lock. All others first
 -- lock the member's row, in share mode, so that the account is not closed meanwhile. Then
 -- they take a lock for the member's bookings, so that the limits below are checked for
--- one booking at a time, and then the class. The row of the class that was read under the
--- lock decides. Waitlist tickets are drawn under that lock, so they rise in the order of
--- arrival.
+-- one booking at a time, and then the class. The outcome depends on the class as it was
+-- read under the lock. Waitlist tickets are drawn under that lock, so they rise in the
+-- order of arrival.
 --
--- A member on the waitlist who asks again when there is a spot moves up to it. This can
--- be after the time at which spots stop going to the waitlist by themselves.
+-- A member on the waitlist who asks again when there is a spot moves up to it. This also
+-- works after automatic promotion has ended.
 --
 -- Booking again after a cancellation reopens the earlier booking if its payment is still
 -- there, so that nobody pays twice. After a late cancellation the waitlist does the same.

@@ -14,8 +14,8 @@ async function resendVerification() {
   say("A new link was sent. Earlier links no longer work.");
 }
 
-// Confirmed in another browser than the one that registered, the address has no password
-// yet. The page that sets it is given a token, as by a mailed link.
+// If another browser registered, the account has no password now. The response then has a
+// token for the page that sets one.
 async function confirm(token) {
   const { resetToken } = await call("POST", "/api/auth/verify-email", { token });
   if (resetToken) location.replace(`/reset-password.html#token=${resetToken}`);

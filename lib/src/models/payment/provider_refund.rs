@@ -41,7 +41,7 @@ pub struct ProviderRefund {
     pub state: RefundState,
     /// Whether somebody cancelled it, so that it must not be tried again.
     pub is_cancelled: bool,
-    /// Why it failed, in the provider's word.
+    /// The provider's reason for the failure.
     pub failure_reason: Option<String>,
     /// The amount in the smallest unit of the currency.
     pub amount: i64,
