@@ -18,7 +18,7 @@ async function resendVerification() {
 // token for the page that sets one.
 async function confirm(token) {
   const { resetToken } = await call("POST", "/api/auth/verify-email", { token });
-  if (resetToken) location.replace(`/reset-password.html#token=${resetToken}`);
+  if (resetToken) location.replace(`/reset-password.html?confirmed#token=${resetToken}`);
 }
 
 onClick("yes", () => redeem(confirm));
