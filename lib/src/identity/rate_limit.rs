@@ -440,8 +440,8 @@ pub async fn reset_account(client: &Client, email: &str, user_id: Uuid) -> Resul
 }
 
 /// Lifts the blocks of an account for wrong passwords, as [`reset_account`] does. Blocks of
-/// the second factor stay, because whoever can read the account's mail could otherwise guess
-/// codes without a bound.
+/// the second factor stay. Otherwise, somebody who can read the account's mail could lift
+/// them, and guess codes without a limit.
 pub async fn reset_passwords(client: &Client, email: &str) -> Result<Reset> {
     let limits = [SIGN_IN_ACCOUNT, SIGN_IN_DEVICE, SIGN_IN_UNKNOWN];
     reset_limits(client, &sha256_hex(email.as_bytes()), &limits).await

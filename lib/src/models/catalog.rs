@@ -21,19 +21,22 @@ pub trait CatalogItem: Sized {
     /// The security event that is recorded for every change.
     const CHANGE_EVENT: SecurityEventKind;
 
+    /// Returns the statement that lists a page of items, newest first. Its parameters are
+    /// whether the items are active (null for both), the position of the last item before
+    /// the page, and the number of rows.
+    fn list_statement() -> &'static Statement;
+
+    /// Returns the statement that retires an item, made by `retire_statement!`.
+    fn retire_statement() -> &'static Statement;
+
+    /// Reads an item from a row of the list.
+    fn from_row(row: &Row) -> Result<Self>;
+
     /// Returns the item's id.
     fn id(&self) -> Uuid;
 
     /// Returns the item's position in the list.
     fn position(&self) -> (DateTime<Utc>, Uuid);
-
-    /// Lists a page of items, newest first. `is_active` selects active or retired items;
-    /// `None` selects both.
-    fn list(
-        client: &Client,
-        is_active: Option<bool>,
-        page: &Page,
-    ) -> impl Future<Output = Result<Vec<Self>>> + Send;
 
     /// Inserts a new item.
     ///
@@ -52,17 +55,20 @@ pub trait CatalogItem: Sized {
         id: Uuid,
         changes: &Self::Changes,
     ) -> impl Future<Output = Result<Self>> + Send;
+}
 
-    /// Retires an item. Occurrences and weekly classes that refer to it stay.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFound`].
-    fn retire(
-        client: &Client,
-        id: Uuid,
-        now: DateTime<Utc>,
-    ) -> impl Future<Output = Result<RetiredItem>> + Send;
+/// Lists a page of items, newest first. `is_active` selects active or retired items; `None`
+/// selects both.
+pub async fn list<T: CatalogItem>(
+    client: &Client,
+    is_active: Option<bool>,
+    page: &Page,
+) -> Result<Vec<T>> {
+    let (time, id) = page.after();
+    let rows = T::list_statement()
+        .all(client, &[&is_active, &time, &id, &page.row_limit()])
+        .await?;
+    rows.iter().map(T::from_row).collect()
 }
 
 /// The result of retiring an item, with the number of classes that still refer to it.
@@ -117,13 +123,16 @@ macro_rules! retire_statement {
 }
 pub(super) use retire_statement;
 
-/// Retires an item with a statement of `retire_statement!`.
-pub(super) async fn retire(
+/// Retires an item. Occurrences and weekly classes that refer to it stay.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn retire<T: CatalogItem>(
     client: &Client,
-    statement: &'static Statement,
     id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<RetiredItem> {
-    let row = statement.opt(client, &[&id, &now]).await?;
+    let row = T::retire_statement().opt(client, &[&id, &now]).await?;
     RetiredItem::from_row(&row.ok_or(Error::NotFound)?)
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::catalog::{self, CatalogItem, RetiredItem, retire_statement};
+use super::catalog::{CatalogItem, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
@@ -94,26 +94,6 @@ macro_rules! class_type_columns {
         "t.id, t.name, t.description, t.styles, t.difficulty_level, t.duration_minutes,
         t.max_participants, t.price_per_class, t.image_url, t.is_active, t.created_at, t.updated_at"
     };
-}
-
-impl ClassType {
-    /// Reads the columns of `class_type_columns!`.
-    fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            description: row.try_get("description")?,
-            styles: row.try_get("styles")?,
-            level: Level::from_column(row.try_get("difficulty_level")?)?,
-            duration_minutes: row.try_get("duration_minutes")?,
-            max_participants: row.try_get("max_participants")?,
-            price: Money::from_column(row.try_get::<_, Decimal>("price_per_class")?),
-            image_url: row.try_get("image_url")?,
-            is_active: row.try_get("is_active")?,
-            created_at: row.try_get("created_at")?,
-            updated_at: row.try_get("updated_at")?,
-        })
-    }
 }
 
 /// Selects class types; `None` matches all of them.
@@ -295,20 +275,38 @@ impl CatalogItem for ClassType {
 
     const CHANGE_EVENT: SecurityEventKind = SecurityEventKind::ClassTypeChanged;
 
+    fn list_statement() -> &'static Statement {
+        &LIST
+    }
+
+    fn retire_statement() -> &'static Statement {
+        &RETIRE
+    }
+
     fn id(&self) -> Uuid {
         self.id
     }
 
-    fn position(&self) -> (DateTime<Utc>, Uuid) {
-        (self.created_at, self.id)
+    /// Reads the columns of `class_type_columns!`.
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            styles: row.try_get("styles")?,
+            level: Level::from_column(row.try_get("difficulty_level")?)?,
+            duration_minutes: row.try_get("duration_minutes")?,
+            max_participants: row.try_get("max_participants")?,
+            price: Money::from_column(row.try_get::<_, Decimal>("price_per_class")?),
+            image_url: row.try_get("image_url")?,
+            is_active: row.try_get("is_active")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
     }
 
-    async fn list(client: &Client, is_active: Option<bool>, page: &Page) -> Result<Vec<Self>> {
-        let (time, id) = page.after();
-        let rows = LIST
-            .all(client, &[&is_active, &time, &id, &page.row_limit()])
-            .await?;
-        rows.iter().map(Self::from_row).collect()
+    fn position(&self) -> (DateTime<Utc>, Uuid) {
+        (self.created_at, self.id)
     }
 
     /// Inserts a class type.
@@ -365,9 +363,5 @@ impl CatalogItem for ClassType {
             .await
             .on_constraint("class_types_name_key", NAME_TAKEN)?;
         Self::from_row(&row.ok_or(Error::NotFound)?)
-    }
-
-    async fn retire(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<RetiredItem> {
-        catalog::retire(client, &RETIRE, id, now).await
     }
 }

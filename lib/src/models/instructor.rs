@@ -8,12 +8,11 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::catalog::{self, CatalogItem, RetiredItem, retire_statement};
+use super::catalog::{CatalogItem, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::store::client::Client;
-use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
@@ -58,30 +57,6 @@ macro_rules! instructor_columns {
         i.hourly_rate, i.profile_image_url, i.social_media_links, i.is_active, i.created_at,
         i.updated_at"
     };
-}
-
-impl Instructor {
-    /// Reads the columns of `instructor_columns!`.
-    fn from_row(row: &Row) -> Result<Self> {
-        let links: Value = row.try_get("social_media_links")?;
-        let hourly_rate: Option<Decimal> = row.try_get("hourly_rate")?;
-        Ok(Self {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            user_id: row.try_get("user_id")?,
-            bio: row.try_get("bio")?,
-            specialties: row.try_get("specialties")?,
-            certifications: row.try_get("certifications")?,
-            experience_years: row.try_get("experience_years")?,
-            hourly_rate: hourly_rate.map(Money::from_column),
-            profile_image_url: row.try_get("profile_image_url")?,
-            social_media_links: serde_json::from_value(links)
-                .map_err(|error| Error::Internal(Box::new(error)))?,
-            is_active: row.try_get("is_active")?,
-            created_at: row.try_get("created_at")?,
-            updated_at: row.try_get("updated_at")?,
-        })
-    }
 }
 
 static LIST_TEACHING: Statement = Statement::new(
@@ -241,20 +216,42 @@ impl CatalogItem for Instructor {
 
     const CHANGE_EVENT: SecurityEventKind = SecurityEventKind::InstructorChanged;
 
+    fn list_statement() -> &'static Statement {
+        &LIST
+    }
+
+    fn retire_statement() -> &'static Statement {
+        &RETIRE
+    }
+
     fn id(&self) -> Uuid {
         self.id
     }
 
-    fn position(&self) -> (DateTime<Utc>, Uuid) {
-        (self.created_at, self.id)
+    /// Reads the columns of `instructor_columns!`.
+    fn from_row(row: &Row) -> Result<Self> {
+        let links: Value = row.try_get("social_media_links")?;
+        let hourly_rate: Option<Decimal> = row.try_get("hourly_rate")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            user_id: row.try_get("user_id")?,
+            bio: row.try_get("bio")?,
+            specialties: row.try_get("specialties")?,
+            certifications: row.try_get("certifications")?,
+            experience_years: row.try_get("experience_years")?,
+            hourly_rate: hourly_rate.map(Money::from_column),
+            profile_image_url: row.try_get("profile_image_url")?,
+            social_media_links: serde_json::from_value(links)
+                .map_err(|error| Error::Internal(Box::new(error)))?,
+            is_active: row.try_get("is_active")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
     }
 
-    async fn list(client: &Client, is_active: Option<bool>, page: &Page) -> Result<Vec<Self>> {
-        let (time, id) = page.after();
-        let rows = LIST
-            .all(client, &[&is_active, &time, &id, &page.row_limit()])
-            .await?;
-        rows.iter().map(Self::from_row).collect()
+    fn position(&self) -> (DateTime<Utc>, Uuid) {
+        (self.created_at, self.id)
     }
 
     /// # Errors
@@ -309,9 +306,5 @@ impl CatalogItem for Instructor {
             .await
             .on_constraint("instructors_user_id_fkey", unknown_account())?;
         Self::from_row(&row.ok_or(Error::NotFound)?)
-    }
-
-    async fn retire(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<RetiredItem> {
-        catalog::retire(client, &RETIRE, id, now).await
     }
 }

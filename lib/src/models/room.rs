@@ -4,12 +4,11 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::catalog::{self, CatalogItem, RetiredItem, retire_statement};
+use super::catalog::{CatalogItem, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::store::client::Client;
-use crate::store::page::Page;
 use crate::store::statement::Statement;
 
 /// A row of `rooms`.
@@ -32,19 +31,6 @@ macro_rules! room_columns {
     () => {
         "r.id, r.name, r.is_active, r.created_at, r.updated_at"
     };
-}
-
-impl Room {
-    /// Reads the columns of `room_columns!`.
-    fn from_row(row: &Row) -> Result<Self> {
-        Ok(Self {
-            id: row.try_get("id")?,
-            name: row.try_get("name")?,
-            is_active: row.try_get("is_active")?,
-            created_at: row.try_get("created_at")?,
-            updated_at: row.try_get("updated_at")?,
-        })
-    }
 }
 
 /// A room to create.
@@ -138,20 +124,31 @@ impl CatalogItem for Room {
 
     const CHANGE_EVENT: SecurityEventKind = SecurityEventKind::RoomChanged;
 
+    fn list_statement() -> &'static Statement {
+        &LIST
+    }
+
+    fn retire_statement() -> &'static Statement {
+        &RETIRE
+    }
+
     fn id(&self) -> Uuid {
         self.id
     }
 
-    fn position(&self) -> (DateTime<Utc>, Uuid) {
-        (self.created_at, self.id)
+    /// Reads the columns of `room_columns!`.
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            is_active: row.try_get("is_active")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
     }
 
-    async fn list(client: &Client, is_active: Option<bool>, page: &Page) -> Result<Vec<Self>> {
-        let (time, id) = page.after();
-        let rows = LIST
-            .all(client, &[&is_active, &time, &id, &page.row_limit()])
-            .await?;
-        rows.iter().map(Self::from_row).collect()
+    fn position(&self) -> (DateTime<Utc>, Uuid) {
+        (self.created_at, self.id)
     }
 
     /// # Errors
@@ -176,9 +173,5 @@ impl CatalogItem for Room {
             .await
             .on_constraint("rooms_name_key", NAME_TAKEN)?;
         Self::from_row(&row.ok_or(Error::NotFound)?)
-    }
-
-    async fn retire(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<RetiredItem> {
-        catalog::retire(client, &RETIRE, id, now).await
     }
 }

@@ -9,7 +9,7 @@ use crate::App;
 use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
 use crate::http::{List, Member, query};
-use crate::models::catalog::{CatalogItem, RetiredItem};
+use crate::models::catalog::{self, CatalogItem, RetiredItem};
 use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -72,7 +72,7 @@ pub(super) async fn list<T: CatalogItem, V>(
     let currency = &app.config().studio.currency;
     let rows = app
         .db()
-        .read(async move |client| T::list(client, active, &page).await)
+        .read(async move |client| catalog::list::<T>(client, active, &page).await)
         .await?;
     Ok(List::new(rows, page, T::position, |row| {
         view(row, currency)
@@ -123,7 +123,7 @@ pub(super) async fn update<T: CatalogItem, V>(
 ///
 /// # Errors
 ///
-/// Those of [`CatalogItem::retire`].
+/// Those of [`catalog::retire`].
 pub(super) async fn retire<T: CatalogItem>(
     app: &App,
     caller: &Caller,
@@ -132,7 +132,7 @@ pub(super) async fn retire<T: CatalogItem>(
 ) -> Result<RetirementView> {
     let now = app.clock().now();
     let retired = edit::<T, _>(app, caller, staff, "retire", async |tx| {
-        let retired = T::retire(tx, id, now).await?;
+        let retired = catalog::retire::<T>(tx, id, now).await?;
         let changed_id = retired.was_active.then_some(id);
         Ok((retired, changed_id))
     });

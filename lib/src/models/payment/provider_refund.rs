@@ -1,7 +1,7 @@
 //! Entering the refunds that the provider has made.
 //!
-//! They are facts, whoever has asked for them: a refund that Sabor sent, one that somebody
-//! made in the provider's dashboard, and one of the previous version of the program.
+//! The money has moved, so these refunds are stored as they are. Sabor sent them, or somebody
+//! made them in the provider's dashboard, or the previous version of the program sent them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
