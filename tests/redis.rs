@@ -22,8 +22,8 @@ async fn values_can_be_set_read_incremented_and_expired() {
         Some("Ana María ñ 💃")
     );
     assert!(kv.exists("name").await.unwrap());
-    assert!(kv.delete("name").await.unwrap());
-    assert!(!kv.delete("name").await.unwrap());
+    assert_eq!(kv.delete(&["name", "absent"]).await.unwrap(), 1);
+    assert_eq!(kv.delete(&["name"]).await.unwrap(), 0);
     assert!(!kv.exists("name").await.unwrap());
     for number in 1..=3 {
         assert_eq!(kv.increment("count").await.unwrap(), number);

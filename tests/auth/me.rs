@@ -141,6 +141,10 @@ async fn closing_an_account_erases_what_is_personal_and_cancels_its_bookings() {
     ] {
         assert!(!stored.contains(personal), "{personal}: {stored}");
     }
+    let remaining_rows = "select (select count(*) from remembered_devices)
+        + (select count(*) from user_identities) + (select count(*) from one_time_tokens)
+        + (select count(*) from user_sessions)";
+    assert_eq!(app.count(remaining_rows).await, 0);
     let kept = "select count(password_hash) + count(medical_conditions) + count(totp_secret)
             + count(calendar_token_hash) + count(*) filter (where marketing_consent or is_active)
         from users";

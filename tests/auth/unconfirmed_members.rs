@@ -257,7 +257,7 @@ async fn only_the_cookie_of_this_registration_keeps_it_whole() {
     register(&stranger, "Mallory", STRANGERS_PASSWORD)
         .await
         .expect(202);
-    // Neither the cookie of the registration before, nor a forged one.
+    // A forged cookie: the id of one registration with the signature of another.
     let (id, _) = cookie_of(&stranger).split_once('.').map(owned).unwrap();
     let (_, signature) = own_cookie.split_once('.').map(owned).unwrap();
     let forged = format!("{id}.{signature}");

@@ -114,11 +114,18 @@ async fn a_new_configuration_does_not_change_what_members_were_told() {
     let changed_ana = ana.connected_to(&changed);
     let cancelled_booking = cancel(&changed_ana, &booking).await.expect(200);
     assert_eq!(cancelled_booking["lateCancellation"], false);
-    let class = app.create_class(1).await;
-    let booking = book(&changed_ana, class).await.expect(201);
-    let expected = start(&booking) - TimeDelta::hours(48);
-    let grace = time(&booking["bookedAt"]) + TimeDelta::minutes(10);
-    assert_eq!(free_until(&booking), expected.max(grace));
+    let soon = book(&changed_ana, app.create_class(1).await)
+        .await
+        .expect(201);
+    let grace_end = time(&soon["bookedAt"]) + TimeDelta::minutes(10);
+    assert_eq!(free_until(&soon), grace_end);
+    let new_class = NewClass {
+        starts_in: Some(400.0),
+        ..NewClass::default()
+    };
+    let class = app.create_class_with(new_class).await;
+    let later = book(&changed_ana, class).await.expect(201);
+    assert_eq!(free_until(&later), start(&later) - TimeDelta::hours(48));
 }
 
 /// The previous version of the program writes no `free_until` and calls the function with

@@ -461,11 +461,13 @@ async fn reset_limits(client: &Client, account: &str, limits: &[Limit]) -> Resul
 
 /// Deletes the counters in Redis that have these subject keys.
 pub async fn delete_counters(app: &App, keys: &[String]) {
-    let Some(kv) = app.kv() else { return };
-    for key in keys {
-        if let Err(error) = kv.delete(&redis_key(key)).await {
-            tracing::warn!(error = %chain(&error), "failed to reset rate limit in Redis");
-        }
+    let (Some(kv), false) = (app.kv(), keys.is_empty()) else {
+        return;
+    };
+    let redis_keys: Vec<String> = keys.iter().map(|key| redis_key(key)).collect();
+    let redis_keys: Vec<&str> = redis_keys.iter().map(String::as_str).collect();
+    if let Err(error) = kv.delete(&redis_keys).await {
+        tracing::warn!(error = %chain(&error), "failed to reset rate limit in Redis");
     }
 }
 

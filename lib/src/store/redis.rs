@@ -96,15 +96,15 @@ impl Kv {
         outcome.map(drop)
     }
 
-    /// Deletes `key`, and returns whether it existed.
+    /// Deletes keys, and returns how many of them existed.
     ///
     /// # Errors
     ///
     /// As stated for [`Kv`].
-    pub async fn delete(&self, key: &str) -> Result<bool> {
-        let outcome = self.send(self.redis.del(&[key])).await;
+    pub async fn delete(&self, keys: &[&str]) -> Result<i64> {
+        let outcome = self.send(self.redis.del(keys)).await;
         self.record_refusal(&outcome);
-        Ok(outcome? > 0)
+        outcome
     }
 
     /// Returns whether `key` exists.

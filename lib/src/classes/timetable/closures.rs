@@ -161,7 +161,9 @@ pub fn create<'a>(
             editor.close(tx, closure, &options).await
         });
         let created = created.await?;
-        after_commit(app);
+        if !options.preview {
+            after_commit(app);
+        }
         Ok(created)
     })
 }
@@ -202,7 +204,9 @@ pub fn update<'a>(
             editor.close(tx, closure, &options).await
         });
         let updated = updated.await?;
-        after_commit(app);
+        if !options.preview {
+            after_commit(app);
+        }
         Ok(updated)
     })
 }

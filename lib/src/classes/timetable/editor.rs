@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::http::Member;
 use crate::models::occurrence::change::lock_timetable;
 use crate::models::security_event::SecurityEventKind;
-use crate::session::{Transaction, Tx};
+use crate::session::Tx;
 use crate::values::caller::Caller;
 use crate::values::time_zone::TimeZone;
 
@@ -41,30 +41,26 @@ impl<'a> TimetableEditor<'a> {
         &self.app.config().studio.currency
     }
 
-    /// Runs `work` in a transaction that holds the timetable's lock. A preview makes the
-    /// same changes and undoes them, so that its numbers are exact.
+    /// Runs `work` in a transaction that holds the timetable's lock, and invalidates the
+    /// cached schedule. A preview makes the same changes and undoes them, so that its numbers
+    /// are exact, and invalidates nothing.
     pub(super) async fn edit<T>(
         &self,
         is_preview: bool,
         work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone,
     ) -> Result<T> {
-        self.transaction()
-            .run(async move |tx| {
-                lock_timetable(tx).await?;
-                match is_preview {
-                    true => tx.run_part(true, work(tx)).await,
-                    false => work(tx).await,
-                }
-            })
-            .await
-    }
-
-    /// Prepares a transaction that invalidates the cached schedule.
-    pub(super) fn transaction(&self) -> Transaction<'_> {
         self.app
             .transaction()
             .authorize(&self.staff_action)
-            .invalidate([self.app.schedule()])
+            .run(async move |tx| {
+                lock_timetable(tx).await?;
+                if is_preview {
+                    return tx.run_part(true, work(tx)).await;
+                }
+                tx.invalidate([self.app.schedule()]);
+                work(tx).await
+            })
+            .await
     }
 
     /// Records a change as a security event, in its transaction.
