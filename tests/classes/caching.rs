@@ -131,6 +131,17 @@ async fn catalog_changes_invalidate_every_response_that_shows_them() {
             .expect(409);
     };
     assert_eq!(invalidated_by(&app, &paths, create_again).await, [false; 5]);
+    // A preview changes nothing.
+    let preview = async {
+        let day = app.app.clock().now().date_naive();
+        let form = json!({
+            "from": day, "to": day + chrono::Days::new(30), "reason": "Repairs",
+            "cancelClasses": true, "preview": true,
+        });
+        let response = staff.post("/api/admin/closures", form).await;
+        assert_eq!(response.expect(201)["preview"], true);
+    };
+    assert_eq!(invalidated_by(&app, &paths, preview).await, [false; 5]);
     // A change of a profile invalidates no response.
     let profile_change = async {
         let change = json!({ "phone": "+1 303 555 0100" });
