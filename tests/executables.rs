@@ -41,7 +41,7 @@ async fn a_function_accepts_rewritten_paths() {
 }
 
 #[tokio::test]
-async fn the_end_message_is_sent_after_background_work() {
+async fn an_invocation_ends_only_after_its_background_work() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let mut function = app.start_function(SESSION).await;

@@ -46,8 +46,8 @@ async fn update_profile(
 }
 
 /// Closes the account and ends all its sessions. Bookings of classes that have not
-/// started are cancelled, and personal details are erased. The member gets a
-/// mail, and can register again with the same address.
+/// started are cancelled, and personal details are erased. The member receives
+/// an e-mail, and can register again with the same e-mail address.
 #[utoipa::path(delete, path = "/api/auth/me", tag = "auth", security(("session" = [])), request_body = CloseAccount, responses(
     (status = 200, body = Success, description = "The account is closed and the cookie is cleared"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),

@@ -16,9 +16,9 @@ pub fn route() -> Routes {
 /// included. Upcoming bookings start with the next class, past ones with the
 /// latest.
 ///
-/// A booking whose class was moved while a caller reads page by page may come
-/// again at the start of the next page, beyond `limit`. The latest entry of a
-/// booking is the valid one.
+/// If a class is moved while a caller reads page by page, its booking can be
+/// returned again at the start of the next page, which then has more than
+/// `limit` entries. The entry that was returned last is the current one.
 #[utoipa::path(get, path = "/api/bookings/list", tag = "bookings", security(("session" = [])), params(BookingsQuery, PageParams), responses(
     (status = 200, body = List<BookingView>, description = "One page of the list"),
 ))]

@@ -10,7 +10,7 @@ use sabor_testing::{environment, postgres};
 use tokio::process::Command as Program;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::lock_file::{Lock, LockFile, RunningStack};
+use crate::lock_file::{Lock, LockFile, StackInfo};
 use crate::stack::{self, Stack};
 use crate::terminal::{confirm, print};
 use crate::{bench, database, demo, drill, fuzz, openapi, schemathesis, session_stats};
@@ -374,7 +374,7 @@ async fn psql(arguments: &[String]) -> Result<()> {
 struct LocalDatabase {
     url: String,
     started: Option<(postgres::Cluster, LockFile)>,
-    running: Option<RunningStack>,
+    running: Option<StackInfo>,
 }
 
 impl LocalDatabase {

@@ -20,7 +20,7 @@ const INHERITED_LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 /// The stack that is running, or that ran last.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(default)]
-pub(crate) struct RunningStack {
+pub(crate) struct StackInfo {
     /// The command that a person typed.
     pub(crate) command: String,
     pub(crate) process: u32,
@@ -37,14 +37,14 @@ pub(crate) struct RunningStack {
 pub(crate) struct LockFile {
     file: File,
     /// The stack that ran last.
-    pub(crate) last: RunningStack,
+    pub(crate) last: StackInfo,
 }
 
 /// The result of an attempt to lock the file.
 pub(crate) enum Lock {
     Acquired(LockFile),
     /// Another process holds the lock.
-    HeldBy(RunningStack),
+    HeldBy(StackInfo),
 }
 
 impl LockFile {
@@ -70,12 +70,12 @@ impl LockFile {
         let mut text = String::new();
         file.read_to_string(&mut text)?;
         // The text is empty or incomplete while another process is writing it.
-        let found: RunningStack = serde_json::from_str(&text).unwrap_or_default();
+        let found: StackInfo = serde_json::from_str(&text).unwrap_or_default();
         if !is_acquired {
             return Ok(Lock::HeldBy(found));
         }
         let mut lock_file = Self { file, last: found };
-        lock_file.write(&RunningStack {
+        lock_file.write(&StackInfo {
             command: command.to_owned(),
             process: std::process::id(),
             ..lock_file.last.without_addresses()
@@ -92,7 +92,7 @@ impl LockFile {
     }
 
     /// Writes the running stack, so that other commands can read it.
-    pub(crate) fn write(&mut self, running: &RunningStack) -> Result<()> {
+    pub(crate) fn write(&mut self, running: &StackInfo) -> Result<()> {
         let text = serde_json::to_string(running)?;
         self.file.set_len(0)?;
         self.file.rewind()?;
@@ -121,7 +121,7 @@ fn lock(file: &File) -> Result<bool> {
     }
 }
 
-impl RunningStack {
+impl StackInfo {
     /// Returns a copy for a stack that is starting. It keeps the ports but not the
     /// addresses, which are not valid yet.
     fn without_addresses(&self) -> Self {

@@ -21,11 +21,11 @@ use crate::vercel_json::VercelJson;
 /// Vercel's `Cache-Control` for files in `public/`: browsers revalidate on every use.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
 
-/// The response to a request for another host. A page of that host may have let its name
-/// resolve to this machine (DNS rebinding), and could then read what needs no sign-in here.
+/// The response to a request for another host. With DNS rebinding, a page of that host
+/// could otherwise read every response that does not require a sign-in.
 const FOREIGN_HOST: sabor::Error = sabor::Error::Forbidden {
     code: "foreign_host",
-    message: "The local server answers only at localhost and loopback addresses",
+    message: "The local server responds only at localhost and loopback addresses. Open it at one of them",
 };
 
 /// Serves functions and the files of `public/`.
@@ -76,13 +76,13 @@ impl Site {
     }
 }
 
-/// Returns whether the request names this machine, in its `Host` header and, if it has one,
-/// in its address.
+/// Returns whether the request is for this machine. The `Host` header must name this machine,
+/// and so must the authority of the URI if there is one.
 fn is_for_this_machine(request: &Request) -> bool {
     let host = request.headers().get(HOST);
     let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let address = request.uri().authority().map(Authority::as_str);
-    is_local_host(host) && address.is_none_or(is_local_host)
+    let authority = request.uri().authority().map(Authority::as_str);
+    is_local_host(host) && authority.is_none_or(is_local_host)
 }
 
 /// Returns whether `host`, with or without a port, is `localhost`, a name below it, or a
@@ -119,16 +119,16 @@ mod tests {
 
     use super::*;
 
-    async fn send(method: &str, address: &str) -> (Response, String) {
-        send_to("localhost:3000", method, address).await
+    async fn send(method: &str, uri: &str) -> (Response, String) {
+        send_to("localhost:3000", method, uri).await
     }
 
-    async fn send_to(host: &str, method: &str, address: &str) -> (Response, String) {
+    async fn send_to(host: &str, method: &str, uri: &str) -> (Response, String) {
         let register = post(|uri: Uri| async move { uri.to_string() });
         let site = router(Router::new().route("/api/auth/register", register)).unwrap();
         let request = Request::builder()
             .method(method)
-            .uri(address)
+            .uri(uri)
             .header(HOST, host);
         let response = site
             .oneshot(request.body(Body::empty()).unwrap())

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::env_file::{self, Variables};
 use crate::local_redis::LocalRedis;
-use crate::lock_file::{LockFile, RunningStack};
+use crate::lock_file::{LockFile, StackInfo};
 use crate::{database, demo, site};
 
 /// The site's preferred port.
@@ -61,7 +61,7 @@ pub(crate) async fn start_cluster(lock_file: &LockFile) -> Result<(Cluster, Stri
 }
 
 /// Invalidates the cached responses of the running stack, whose data has been replaced.
-pub(crate) async fn invalidate_cached_responses(running: &RunningStack) -> Result<()> {
+pub(crate) async fn invalidate_cached_responses(running: &StackInfo) -> Result<()> {
     let (Some(postgres), Some(redis_port)) = (&running.postgres, running.redis_port) else {
         return Ok(());
     };
@@ -110,7 +110,7 @@ impl Stack {
         sabor::runtime::log::start(true);
         let app = App::new(config)?;
         let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;
-        lock_file.write(&RunningStack {
+        lock_file.write(&StackInfo {
             command: "cargo dev".to_owned(),
             process: std::process::id(),
             url: Some(url.clone()),

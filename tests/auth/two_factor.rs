@@ -64,7 +64,7 @@ async fn disable(person: &TestClient, password: &str, code: &str) -> TestRespons
 }
 
 /// Signs in with the correct password; returns the challenge.
-async fn sign_in_to_challenge(person: &TestClient) -> String {
+async fn sign_in_expecting_challenge(person: &TestClient) -> String {
     let response = person.sign_in_as("ana").await;
     let body = response.expect_code(401, "two_factor_required");
     assert!(response.header("set-cookie").is_none());
@@ -74,8 +74,8 @@ async fn sign_in_to_challenge(person: &TestClient) -> String {
 /// Signs in with a new browser; returns the browser and its challenge.
 async fn new_browser_with_challenge(app: &TestApp) -> (TestClient, String) {
     let browser = app.visitor();
-    let token = sign_in_to_challenge(&browser).await;
-    (browser, token)
+    let challenge = sign_in_expecting_challenge(&browser).await;
+    (browser, challenge)
 }
 
 async fn answer_challenge(person: &TestClient, challenge: &str, code: &str) -> TestResponse {
@@ -86,9 +86,9 @@ async fn answer_challenge(person: &TestClient, challenge: &str, code: &str) -> T
 /// Enters ten wrong codes on unknown devices, which is what an account allows.
 async fn use_up_code_attempts(app: &TestApp) {
     for _ in 0..2 {
-        let (thief, token) = new_browser_with_challenge(app).await;
+        let (thief, challenge) = new_browser_with_challenge(app).await;
         for _ in 0..5 {
-            answer_challenge(&thief, &token, "000000")
+            answer_challenge(&thief, &challenge, "000000")
                 .await
                 .expect_code(401, "invalid_code");
         }
@@ -103,8 +103,8 @@ async fn answer_and_trust_device(person: &TestClient, challenge: &str, code: &st
 
 /// Returns a browser that Ana has marked as trusted.
 async fn new_trusted_browser(app: &TestApp, ana: &TwoFactorMember) -> TestClient {
-    let (browser, token) = new_browser_with_challenge(app).await;
-    answer_and_trust_device(&browser, &token, &ana.code(app).await).await;
+    let (browser, challenge) = new_browser_with_challenge(app).await;
+    answer_and_trust_device(&browser, &challenge, &ana.code(app).await).await;
     app.advance_to_next_code();
     browser
 }
@@ -128,9 +128,9 @@ async fn count_concurrent_sign_ins(app: &TestApp, code: &str) -> usize {
     }
     let requests: Vec<_> = (0..64)
         .map(|number| {
-            let (visitor, token) = &challenges[number % 16];
-            let (visitor, token, code) = (visitor.copy(), token.clone(), code.to_owned());
-            tokio::spawn(async move { answer_challenge(&visitor, &token, &code).await.status })
+            let (visitor, challenge) = &challenges[number % 16];
+            let (visitor, challenge, code) = (visitor.copy(), challenge.clone(), code.to_owned());
+            tokio::spawn(async move { answer_challenge(&visitor, &challenge, &code).await.status })
         })
         .collect();
     let mut sign_ins = 0;
@@ -193,7 +193,7 @@ async fn a_second_factor_is_set_up_with_an_authenticator_app_and_then_required()
     // Other sessions end because they were created without a code.
     assert!(ana.is_signed_in().await);
     assert!(!phone.is_signed_in().await);
-    sign_in_to_challenge(&phone).await;
+    sign_in_expecting_challenge(&phone).await;
     assert_eq!(app.mail_count("two_factor_enabled").await, 1);
     begin_setup(&ana)
         .await
@@ -209,15 +209,15 @@ async fn a_second_factor_is_set_up_with_an_authenticator_app_and_then_required()
 }
 
 #[tokio::test]
-async fn every_change_of_the_second_factor_ends_a_copied_cookie() {
+async fn every_change_to_the_second_factor_invalidates_copied_cookies() {
     if !Authenticator::is_available().await {
         return;
     }
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let assert_renewed = async |before: &TestClient| {
-        assert_ne!(ana.cookie(), before.cookie());
-        assert!(ana.is_signed_in().await && !before.is_signed_in().await);
+    let assert_renewed = async |old_client: &TestClient| {
+        assert_ne!(ana.cookie(), old_client.cookie());
+        assert!(ana.is_signed_in().await && !old_client.is_signed_in().await);
     };
     let copy = ana.copy();
     let setup = begin_setup(&ana).await.expect(200);
@@ -258,12 +258,12 @@ async fn letters_that_look_like_digits_are_accepted_in_a_recovery_code() {
     ] {
         app.sql("delete from recovery_codes").await;
         app.sql(&insert_code).await;
-        let (visitor, token) = new_browser_with_challenge(&app).await;
+        let (visitor, challenge) = new_browser_with_challenge(&app).await;
         let wrong = entered.replace('9', "8");
-        answer_challenge(&visitor, &token, &wrong)
+        answer_challenge(&visitor, &challenge, &wrong)
             .await
             .expect_code(401, "invalid_code");
-        answer_challenge(&visitor, &token, entered)
+        answer_challenge(&visitor, &challenge, entered)
             .await
             .expect(200);
     }
@@ -275,8 +275,8 @@ async fn password_and_code_can_be_sent_in_one_or_two_steps() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let (laptop, token) = new_browser_with_challenge(&app).await;
-    let body = answer_challenge(&laptop, &token, &ana.code(&app).await)
+    let (laptop, challenge) = new_browser_with_challenge(&app).await;
+    let body = answer_challenge(&laptop, &challenge, &ana.code(&app).await)
         .await
         .expect(200);
     assert_eq!(body["user"]["email"], "ana@example.com");
@@ -294,29 +294,31 @@ async fn password_and_code_can_be_sent_in_one_or_two_steps() {
 }
 
 #[tokio::test]
-async fn a_code_works_once_and_only_within_one_time_step() {
+async fn a_code_works_once_and_at_most_one_time_step_early() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
     let code = ana.code(&app).await;
-    let (visitor, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&visitor, &token, &code).await.expect(200);
+    let (visitor, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&visitor, &challenge, &code)
+        .await
+        .expect(200);
     // Neither the same code nor an earlier one works with another challenge.
-    let (thief, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&thief, &token, &code)
+    let (thief, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&thief, &challenge, &code)
         .await
         .expect_code(401, "invalid_code");
     let earlier_code = ana.authenticator.code_in(&app, -30).await;
-    answer_challenge(&thief, &token, &earlier_code)
+    answer_challenge(&thief, &challenge, &earlier_code)
         .await
         .expect_code(401, "invalid_code");
     let later_code = ana.authenticator.code_in(&app, 60).await;
-    answer_challenge(&thief, &token, &later_code)
+    answer_challenge(&thief, &challenge, &later_code)
         .await
         .expect_code(401, "invalid_code");
     let next_code = ana.authenticator.code_in(&app, 30).await;
-    answer_challenge(&thief, &token, &next_code)
+    answer_challenge(&thief, &challenge, &next_code)
         .await
         .expect(200);
 }
@@ -337,12 +339,12 @@ async fn a_challenge_allows_five_attempts_and_lasts_five_minutes() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let (visitor, token) = new_browser_with_challenge(&app).await;
+    let (visitor, challenge) = new_browser_with_challenge(&app).await;
     let requests: Vec<_> = (0..12)
         .map(|_| {
-            let (visitor, token) = (visitor.copy(), token.clone());
+            let (visitor, challenge) = (visitor.copy(), challenge.clone());
             tokio::spawn(async move {
-                let body = answer_challenge(&visitor, &token, "000000")
+                let body = answer_challenge(&visitor, &challenge, "000000")
                     .await
                     .expect(401);
                 body["code"].as_str().unwrap().to_owned()
@@ -365,15 +367,15 @@ async fn a_challenge_allows_five_attempts_and_lasts_five_minutes() {
         7
     );
     // After five attempts, the correct code is rejected too.
-    let rejected = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
+    let rejected = answer_challenge(&visitor, &challenge, &ana.code(&app).await).await;
     rejected.expect_code(401, "challenge_ended");
-    let token = sign_in_to_challenge(&visitor).await;
+    let challenge = sign_in_expecting_challenge(&visitor).await;
     let seconds = "select extract(epoch from expires_at - now())::bigint
         from sign_in_challenges order by id desc limit 1";
     assert!((290..=300).contains(&app.count(seconds).await));
     app.sql("update sign_in_challenges set expires_at = now()")
         .await;
-    let rejected = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
+    let rejected = answer_challenge(&visitor, &challenge, &ana.code(&app).await).await;
     rejected.expect_code(401, "challenge_ended");
 }
 
@@ -384,31 +386,31 @@ async fn an_account_has_ten_code_attempts_across_all_challenges() {
         return;
     };
     use_up_code_attempts(&app).await;
-    let (thief, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&thief, &token, "000000")
+    let (thief, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&thief, &challenge, "000000")
         .await
         .expect_code(429, "too_many_requests");
     // The owner is not locked out on a known device.
     sign_out(&ana.browser).await;
-    let token = sign_in_to_challenge(&ana.browser).await;
-    answer_challenge(&ana.browser, &token, &ana.code(&app).await)
+    let challenge = sign_in_expecting_challenge(&ana.browser).await;
+    answer_challenge(&ana.browser, &challenge, &ana.code(&app).await)
         .await
         .expect(200);
 }
 
 #[tokio::test]
-async fn who_knows_the_password_cannot_keep_the_owner_out_of_the_second_factor() {
+async fn a_thief_with_the_password_cannot_lock_the_owner_out() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
     use_up_code_attempts(&app).await;
-    let (phone, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&phone, &token, &ana.code(&app).await)
+    let (phone, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&phone, &challenge, &ana.code(&app).await)
         .await
         .expect_code(429, "too_many_requests");
     // A recovery code works on a new device.
-    answer_challenge(&phone, &token, &ana.recovery_codes[0])
+    answer_challenge(&phone, &challenge, &ana.recovery_codes[0])
         .await
         .expect(200);
     // Her session is not affected.
@@ -418,7 +420,7 @@ async fn who_knows_the_password_cannot_keep_the_owner_out_of_the_second_factor()
 }
 
 #[tokio::test]
-async fn a_session_gets_no_further_guesses_of_a_code_by_changing_its_id() {
+async fn renewing_a_session_does_not_reset_its_code_attempts() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
@@ -429,7 +431,7 @@ async fn a_session_gets_no_further_guesses_of_a_code_by_changing_its_id() {
                 .await
                 .expect_code(401, "invalid_code");
         }
-        // The password renews the session.
+        // A request that checks the password renews the session.
         let new_email = format!("ana{number}@example.com");
         let form = json!({ "newEmail": new_email, "currentPassword": PASSWORD });
         ana.browser
@@ -443,22 +445,22 @@ async fn a_session_gets_no_further_guesses_of_a_code_by_changing_its_id() {
 }
 
 #[tokio::test]
-async fn unknown_devices_have_twenty_guesses_of_a_code_in_a_day() {
+async fn unknown_devices_have_twenty_code_attempts_a_day() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let mut guesses = 0;
-    let mut has_been_unblocked = false;
+    let mut attempts = 0;
+    let mut is_limit_reset = false;
     loop {
-        let (thief, token) = new_browser_with_challenge(&app).await;
-        if answer_challenge(&thief, &token, "000000").await.status == 429 {
-            // The limit of ten minutes has just been lifted, so this is the daily one.
-            if has_been_unblocked {
+        let (thief, challenge) = new_browser_with_challenge(&app).await;
+        if answer_challenge(&thief, &challenge, "000000").await.status == 429 {
+            // The ten-minute limit has just been reset, so this is the daily limit.
+            if is_limit_reset {
                 break;
             }
-            has_been_unblocked = true;
-            // The block of ten minutes ends.
+            is_limit_reset = true;
+            // Reset the ten-minute limit.
             app.sql("delete from login_throttle where starts_with(key, 'second_factor:')")
                 .await;
             let keys = app.redis.command(&["KEYS", "rate_limit:second_factor:*"]);
@@ -467,18 +469,18 @@ async fn unknown_devices_have_twenty_guesses_of_a_code_in_a_day() {
             }
             continue;
         }
-        has_been_unblocked = false;
-        guesses += 1;
-        assert!(guesses <= 20);
-        // A sign-in of the owner on another new device gives the thief no further guesses.
-        if guesses == 5 {
-            let (phone, token) = new_browser_with_challenge(&app).await;
-            answer_challenge(&phone, &token, &ana.code(&app).await)
+        is_limit_reset = false;
+        attempts += 1;
+        assert!(attempts <= 20);
+        // When the owner signs in on another new device, the thief gets no further attempts.
+        if attempts == 5 {
+            let (phone, challenge) = new_browser_with_challenge(&app).await;
+            answer_challenge(&phone, &challenge, &ana.code(&app).await)
                 .await
                 .expect(200);
         }
     }
-    assert_eq!(guesses, 20);
+    assert_eq!(attempts, 20);
 }
 
 #[tokio::test]
@@ -487,8 +489,8 @@ async fn a_challenge_is_bound_to_its_client_and_ends_when_the_password_changes()
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let (visitor, token) = new_browser_with_challenge(&app).await;
-    let form = json!({ "challenge": token, "code": ana.code(&app).await });
+    let (visitor, challenge) = new_browser_with_challenge(&app).await;
+    let form = json!({ "challenge": challenge, "code": ana.code(&app).await });
     let thief = app.visitor();
     let request = thief.request(Method::POST, "/api/auth/login");
     let request = request.header(USER_AGENT, "thief/1.0").json(&form);
@@ -502,10 +504,10 @@ async fn a_challenge_is_bound_to_its_client_and_ends_when_the_password_changes()
         .post("/api/auth/change-password", form)
         .await
         .expect(200);
-    let rejected = answer_challenge(&visitor, &token, &ana.code(&app).await).await;
+    let rejected = answer_challenge(&visitor, &challenge, &ana.code(&app).await).await;
     rejected.expect_code(401, "challenge_ended");
-    for unknown_token in ["", "x", &"0".repeat(64)] {
-        let rejected = answer_challenge(&visitor, unknown_token, "000000").await;
+    for unknown_challenge in ["", "x", &"0".repeat(64)] {
+        let rejected = answer_challenge(&visitor, unknown_challenge, "000000").await;
         rejected.expect_code(401, "challenge_ended");
     }
 }
@@ -524,9 +526,9 @@ async fn a_recovery_code_works_once_even_under_concurrent_use() {
     // Upper case and spaces instead of hyphens are accepted.
     app.sql("delete from login_throttle").await;
     app.redis.flush().await.unwrap();
-    let (visitor, token) = new_browser_with_challenge(&app).await;
+    let (visitor, challenge) = new_browser_with_challenge(&app).await;
     let reformatted_code = ana.recovery_codes[4].to_uppercase().replace('-', " ");
-    answer_challenge(&visitor, &token, &reformatted_code)
+    answer_challenge(&visitor, &challenge, &reformatted_code)
         .await
         .expect(200);
 }
@@ -537,15 +539,15 @@ async fn a_trusted_device_needs_no_code_until_all_sessions_are_ended() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let (laptop, token) = new_browser_with_challenge(&app).await;
-    answer_and_trust_device(&laptop, &token, &ana.code(&app).await).await;
+    let (laptop, challenge) = new_browser_with_challenge(&app).await;
+    answer_and_trust_device(&laptop, &challenge, &ana.code(&app).await).await;
     let days = "select extract(epoch from trusted_until - now())::bigint / 86400
         from remembered_devices where trusted_until is not null";
     assert_eq!(app.count(days).await, 30);
     sign_out(&laptop).await;
     sign_in_without_code(&laptop).await;
     // Other browsers still need a code.
-    sign_in_to_challenge(&app.visitor()).await;
+    sign_in_expecting_challenge(&app.visitor()).await;
     let status = laptop.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(status["trustedDevices"], 1);
     // Signing in does not extend the trust.
@@ -556,7 +558,7 @@ async fn a_trusted_device_needs_no_code_until_all_sessions_are_ended() {
     assert_eq!(app.count(devices_with_short_trust).await, 1);
     // Ending all sessions ends the trust in all devices.
     laptop.delete("/api/sessions?scope=all").await.expect(200);
-    sign_in_to_challenge(&laptop).await;
+    sign_in_expecting_challenge(&laptop).await;
 }
 
 #[tokio::test]
@@ -583,21 +585,21 @@ async fn trust_does_not_extend_to_earlier_cookies_of_a_shared_browser() {
         return;
     };
     // An earlier user of the shared browser has kept a copy of its cookies.
-    let (shared_browser, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&shared_browser, &token, &ana.code(&app).await)
+    let (shared_browser, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&shared_browser, &challenge, &ana.code(&app).await)
         .await
         .expect(200);
     let old_cookies = shared_browser.copy();
     app.advance_to_next_code();
     sign_out(&shared_browser).await;
-    let token = sign_in_to_challenge(&shared_browser).await;
-    answer_and_trust_device(&shared_browser, &token, &ana.code(&app).await).await;
+    let challenge = sign_in_expecting_challenge(&shared_browser).await;
+    answer_and_trust_device(&shared_browser, &challenge, &ana.code(&app).await).await;
     sign_in_without_code(&shared_browser).await;
-    sign_in_to_challenge(&old_cookies).await;
+    sign_in_expecting_challenge(&old_cookies).await;
 }
 
 #[tokio::test]
-async fn a_browser_shared_by_two_members_is_known_for_both() {
+async fn a_browser_shared_by_two_members_is_a_known_device_of_both() {
     let app = TestApp::start().await;
     let browser = app.member("ana").await;
     let form = json!({ "email": "luis@example.com", "password": PASSWORD, "name": "Luis" });
@@ -625,7 +627,7 @@ async fn disabling_the_second_factor_ends_device_trust() {
     let setup = begin_setup(&laptop).await.expect(200);
     let code = Authenticator::scan(&setup).code(&app).await;
     confirm_setup(&laptop, &code).await.expect(200);
-    sign_in_to_challenge(&laptop).await;
+    sign_in_expecting_challenge(&laptop).await;
 }
 
 #[tokio::test]
@@ -642,7 +644,7 @@ async fn ending_a_token_session_of_a_trusted_device_forgets_the_device() {
         .await
         .expect(200);
     ana.end_the_other_session().await;
-    sign_in_to_challenge(&stolen_device).await;
+    sign_in_expecting_challenge(&stolen_device).await;
 }
 
 #[tokio::test]
@@ -652,14 +654,16 @@ async fn an_outage_consumes_neither_code_nor_challenge() {
         return;
     };
     for code in [ana.code(&app).await, ana.recovery_codes[7].clone()] {
-        let (visitor, token) = new_browser_with_challenge(&app).await;
+        let (visitor, challenge) = new_browser_with_challenge(&app).await;
         app.sql("alter table user_sessions rename to elsewhere")
             .await;
-        let response = answer_challenge(&visitor, &token, &code).await;
+        let response = answer_challenge(&visitor, &challenge, &code).await;
         assert!(response.status >= 500, "{response:?}");
         app.sql("alter table elsewhere rename to user_sessions")
             .await;
-        answer_challenge(&visitor, &token, &code).await.expect(200);
+        answer_challenge(&visitor, &challenge, &code)
+            .await
+            .expect(200);
     }
     assert_eq!(app.mail_count("recovery_code_used").await, 1);
 }
@@ -670,12 +674,12 @@ async fn a_challenge_cannot_be_used_twice() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let (visitor, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&visitor, &token, &ana.code(&app).await)
+    let (visitor, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&visitor, &challenge, &ana.code(&app).await)
         .await
         .expect(200);
     app.advance_to_next_code();
-    let rejected = answer_challenge(&visitor.copy(), &token, &ana.code(&app).await).await;
+    let rejected = answer_challenge(&visitor.copy(), &challenge, &ana.code(&app).await).await;
     rejected.expect_code(401, "challenge_ended");
 }
 
@@ -687,8 +691,10 @@ async fn the_owner_is_notified_when_codes_are_guessed() {
     };
     use_up_code_attempts(&app).await;
     for _ in 0..5 {
-        let (thief, token) = new_browser_with_challenge(&app).await;
-        answer_challenge(&thief, &token, "000000").await.expect(429);
+        let (thief, challenge) = new_browser_with_challenge(&app).await;
+        answer_challenge(&thief, &challenge, "000000")
+            .await
+            .expect(429);
     }
     assert_eq!(app.mail_count("codes_guessed").await, 1);
     let log_entries = "select count(*) from security_events where kind = 'two_factor_throttled'";
@@ -703,7 +709,7 @@ async fn ending_the_session_of_a_trusted_device_forgets_the_device() {
     };
     let stolen_device = new_trusted_browser(&app, &ana).await;
     ana.end_the_other_session().await;
-    sign_in_to_challenge(&stolen_device).await;
+    sign_in_expecting_challenge(&stolen_device).await;
 }
 
 #[tokio::test]
@@ -723,8 +729,8 @@ async fn changing_the_second_factor_requires_the_password_and_a_code() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let (phone, token) = new_browser_with_challenge(&app).await;
-    answer_challenge(&phone, &token, &ana.recovery_codes[0])
+    let (phone, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&phone, &challenge, &ana.recovery_codes[0])
         .await
         .expect(200);
     disable(&ana.browser, "guess", &ana.code(&app).await)
@@ -755,8 +761,8 @@ async fn a_password_reset_does_not_bypass_the_second_factor() {
         .post("/api/auth/forgot-password", form)
         .await
         .expect(202);
-    let link = app.mailed_token("reset_password", "ana@example.com").await;
-    let form = json!({ "token": link, "newPassword": "otra contraseña larga" });
+    let reset_token = app.mailed_token("reset_password", "ana@example.com").await;
+    let form = json!({ "token": reset_token, "newPassword": "otra contraseña larga" });
     visitor
         .post("/api/auth/reset-password", form)
         .await
@@ -765,8 +771,8 @@ async fn a_password_reset_does_not_bypass_the_second_factor() {
         .sign_in("ana@example.com", "otra contraseña larga")
         .await;
     let body = response.expect_code(401, "two_factor_required");
-    let token = body["challenge"].as_str().unwrap();
-    answer_challenge(&visitor, token, &ana.code(&app).await)
+    let challenge = body["challenge"].as_str().unwrap();
+    answer_challenge(&visitor, challenge, &ana.code(&app).await)
         .await
         .expect(200);
 }
@@ -826,7 +832,7 @@ async fn the_database_contains_no_plaintext_secret_or_recovery_code() {
 }
 
 #[tokio::test]
-async fn a_wrong_code_is_logged_and_revealed_only_after_the_password() {
+async fn a_code_is_checked_and_logged_only_after_the_correct_password() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
@@ -836,13 +842,13 @@ async fn a_wrong_code_is_logged_and_revealed_only_after_the_password() {
         json!({ "email": "ana@example.com", "password": "guess", "code": ana.code(&app).await });
     let rejected = visitor.post("/api/auth/login", form).await;
     rejected.expect_code(401, "invalid_credentials");
-    let token = sign_in_to_challenge(&visitor).await;
-    answer_challenge(&visitor, &token, "000000")
+    let challenge = sign_in_expecting_challenge(&visitor).await;
+    answer_challenge(&visitor, &challenge, "000000")
         .await
         .expect(401);
     let log_entries = "select count(*) from security_events where kind = 'two_factor_failed'";
     wait_until(async || app.count(log_entries).await == 1).await;
-    let form = json!({ "challenge": token });
+    let form = json!({ "challenge": challenge });
     let body = visitor.post("/api/auth/login", form).await.expect(400);
     assert_eq!(body["details"]["code"], json!(["is required"]));
 }

@@ -18,8 +18,8 @@ async fn create_classes(app: &TestApp, count: usize) -> Vec<Uuid> {
     classes
 }
 
-/// Asserts that all responses but those with 201 have this code. The rate limit may reject
-/// some of so many requests first.
+/// Asserts that every response is a 409 with this code, except those with 201 and 429. The
+/// rate limit may reject some of the requests with 429.
 fn assert_rejected(responses: &[TestResponse], code: &str) {
     let rejected = responses
         .iter()
@@ -30,7 +30,7 @@ fn assert_rejected(responses: &[TestResponse], code: &str) {
 }
 
 #[tokio::test]
-async fn sixty_four_concurrent_requests_make_three_unpaid_bookings() {
+async fn of_sixty_four_concurrent_unpaid_bookings_three_succeed() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let classes = create_classes(&app, 64).await;
@@ -86,7 +86,7 @@ async fn paid_free_past_and_cancelled_bookings_do_not_count_as_unpaid() {
     book(&app.member("ben").await, class).await.expect(201);
 }
 
-/// A waitlist entry becomes a spot without another question.
+/// A waitlist entry can become a booking without another request of the member.
 #[tokio::test]
 async fn waitlist_entries_count_as_unpaid_bookings() {
     let app = TestApp::start_with(Settings::default().with("MAX_UNPAID_BOOKINGS", "1")).await;
@@ -99,7 +99,8 @@ async fn waitlist_entries_count_as_unpaid_bookings() {
     join_waitlist(&ana, other_class)
         .await
         .expect_code(409, UNPAID);
-    // The entry was counted when it was made, so its member can take a spot.
+    // The waitlist closes shortly before the class, so Ana must book the free spot herself.
+    // Her entry has been counted already, so the limit does not prevent this.
     app.app.clock().advance(TimeDelta::minutes(70 * 60 + 30));
     cancel(&ben, &booking).await.expect(200);
     book(&ana, class).await.expect(201);
@@ -150,7 +151,7 @@ async fn bookings_of_a_member_cannot_overlap() {
             .await
             .expect_code(409, "overlapping_booking");
     }
-    // A cancelled booking and a cancelled class take no time.
+    // Cancelled bookings and bookings of cancelled classes do not overlap with others.
     let overlapping_class = class_at(50.5).await;
     cancel(&ana, &booking).await.expect(200);
     book(&ana, overlapping_class).await.expect(201);
@@ -178,13 +179,13 @@ async fn one_of_sixty_four_concurrent_overlapping_bookings_succeeds() {
 }
 
 #[tokio::test]
-async fn a_class_begins_when_another_one_ends() {
+async fn a_member_can_book_two_consecutive_classes() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for class in create_classes(&app, 2).await {
         book(&ana, class).await.expect(201);
     }
-    let gap = "select count(*) from scheduled_classes a join scheduled_classes b
+    let consecutive_pairs = "select count(*) from scheduled_classes a join scheduled_classes b
         on a.end_time = b.start_time";
-    assert_eq!(app.count(gap).await, 1);
+    assert_eq!(app.count(consecutive_pairs).await, 1);
 }

@@ -24,7 +24,7 @@ async fn refund_states(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_disputed_payment_is_not_refunded_and_the_member_is_promised_nothing() {
+async fn a_disputed_payment_is_not_refunded_and_no_refund_is_announced() {
     let (app, stripe) = start_with_stripe().await;
     let (ana, sofia) = (app.member("ana").await, app.staff("sofia").await);
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
@@ -67,7 +67,7 @@ async fn a_disputed_payment_is_not_refunded_and_the_member_is_promised_nothing()
 }
 
 #[tokio::test]
-async fn what_was_due_is_refunded_once_the_dispute_is_won() {
+async fn a_due_refund_is_sent_once_the_dispute_is_won() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
@@ -83,7 +83,7 @@ async fn what_was_due_is_refunded_once_the_dispute_is_won() {
         refund_states(&app).await,
         ["failed 25.00 dispute_won", "done 25.00"]
     );
-    // The first event arrives again, later.
+    // The event about the opened dispute arrives again, late.
     app.deliver_event(&crate::harness::stripe_event(
         "evt_late",
         "charge.dispute.created",
@@ -94,9 +94,10 @@ async fn what_was_due_is_refunded_once_the_dispute_is_won() {
     assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
 }
 
-/// The rate of exchange has changed, or the movement is not listed yet.
+/// `Some(2_490)`: the exchange rate has changed. `None`: Stripe does not list the balance
+/// transaction that returns the money yet.
 #[tokio::test]
-async fn a_won_dispute_returns_the_money_even_if_its_movements_do_not_add_up_to_zero() {
+async fn a_payment_is_paid_again_after_a_won_dispute_even_if_less_money_is_returned() {
     for returned in [Some(2_490), None] {
         let (app, stripe) = start_with_stripe().await;
         let ana = app.member("ana").await;
@@ -112,12 +113,12 @@ async fn a_won_dispute_returns_the_money_even_if_its_movements_do_not_add_up_to_
 }
 
 #[tokio::test]
-async fn a_refund_that_stripe_refuses_for_a_dispute_does_not_stay_due() {
+async fn a_refund_that_stripe_rejects_because_of_a_dispute_does_not_stay_due() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    // The event has not arrived.
+    // The event about the dispute has not arrived.
     stripe.open_dispute(&session, "needs_response");
     process_refunds(&app).await;
     assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
@@ -143,9 +144,8 @@ async fn an_inquiry_takes_no_money_and_the_payment_can_be_refunded() {
     wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
 }
 
-/// The event about a dispute arrives before the one about the checkout.
 #[tokio::test]
-async fn a_dispute_is_entered_before_its_payment_was_reported() {
+async fn a_dispute_event_that_arrives_before_the_checkout_event_is_recorded() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = super::start_checkout(&app, &stripe, &ana).await;

@@ -35,12 +35,12 @@ async fn every_kind_of_redis_failure_only_slows_requests_down() {
         phone.sign_in_as("ana").await.expect(200);
         ana.delete("/api/sessions").await.expect(200);
         assert!(!phone.is_signed_in().await, "{mode:?}");
-        let before = ana.copy();
+        let old_client = ana.copy();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
-        assert!(!before.is_signed_in().await, "{mode:?}");
+        assert!(!old_client.is_signed_in().await, "{mode:?}");
         // The sign-out also holds after Redis has recovered.
         app.redis.set_mode(FaultMode::Normal).await.unwrap();
-        assert!(!before.is_signed_in().await, "{mode:?}");
+        assert!(!old_client.is_signed_in().await, "{mode:?}");
     }
 }
 
@@ -57,13 +57,13 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
         let elsewhere = ana.connected_to(&other);
         assert!(elsewhere.is_signed_in().await);
         wait_until(async || app.redis.count("SET") >= 1).await;
-        let before = ana.copy();
+        let old_client = ana.copy();
         app.redis.set_mode(mode).await.unwrap();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         app.redis.set_mode(FaultMode::Normal).await.unwrap();
         // The sign-out takes effect immediately in the same process, and in other
         // processes once Redis has the invalidation.
-        assert!(!before.is_signed_in().await, "{mode:?}");
+        assert!(!old_client.is_signed_in().await, "{mode:?}");
         wait_until(async || !elsewhere.is_signed_in().await).await;
     }
 }
@@ -77,7 +77,7 @@ async fn a_revocation_waits_at_most_a_second_for_its_invalidation() {
     // The limit is longer than a second because the test machine may be busy.
     let response = tokio::time::timeout(Duration::from_secs(8), sign_out).await;
     response
-        .expect("a response without an invalidation")
+        .expect("the sign-out must get a response although the invalidation hangs")
         .expect(200);
 }
 
@@ -104,19 +104,19 @@ async fn an_empty_redis_ends_no_session() {
     let ana = app.member("ana").await;
     let luis = app.member("luis").await;
     assert!(ana.is_signed_in().await);
-    let before = luis.copy();
+    let old_client = luis.copy();
     luis.post("/api/auth/logout", json!({})).await.expect(200);
     app.redis.flush().await.unwrap();
     assert!(ana.is_signed_in().await);
-    assert!(!before.is_signed_in().await);
+    assert!(!old_client.is_signed_in().await);
 }
 
 #[tokio::test]
 async fn stale_redis_records_do_not_undo_a_sign_out() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let before = ana.copy();
-    assert!(before.is_signed_in().await);
+    let old_client = ana.copy();
+    assert!(old_client.is_signed_in().await);
     wait_until(async || app.redis.count("SET") >= 1).await;
     let old = app.redis.snapshot().await.unwrap();
     app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
@@ -124,10 +124,10 @@ async fn stale_redis_records_do_not_undo_a_sign_out() {
     app.redis.restore(&old).await.unwrap();
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
     for _ in 0..20 {
-        assert!(!before.is_signed_in().await);
+        assert!(!old_client.is_signed_in().await);
     }
     let other = app.start_another().await;
-    wait_until(async || !before.connected_to(&other).is_signed_in().await).await;
+    wait_until(async || !old_client.connected_to(&other).is_signed_in().await).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::slice;
 use std::sync::{Mutex, PoisonError};
 
 use crate::memory::Memory;
-use crate::refused_command::unavailable;
+use crate::refused_command::find_refusal;
 use crate::reply::CommandResult;
 use crate::upstream::Upstream;
 
@@ -54,7 +54,7 @@ impl Backend {
         atomic: bool,
         refuse: impl Fn(&[String]) -> Option<String>,
     ) -> Result<Vec<CommandResult>, String> {
-        let refusal = |command: &Vec<String>| unavailable(command).or_else(|| refuse(command));
+        let refusal = |command: &Vec<String>| find_refusal(command).or_else(|| refuse(command));
         let refusals: Vec<_> = commands.iter().map(refusal).collect();
         if refusals.iter().all(Option::is_none) {
             return self.run_all(commands, atomic).await;

@@ -21,7 +21,7 @@ const CONNECTION_STATE: [&str; 17] = [
     "WATCH",
 ];
 
-/// Commands that wait for another client, and would delay every request behind them.
+/// Commands that can wait, and would delay every later request on the shared connection.
 const BLOCKING: [&str; 10] = [
     "BLMOVE",
     "BLMPOP",
@@ -37,7 +37,7 @@ const BLOCKING: [&str; 10] = [
 
 /// Returns the error text for a command that is not available over REST, or `None` for
 /// all other commands.
-pub(crate) fn unavailable(command: &[String]) -> Option<String> {
+pub(crate) fn find_refusal(command: &[String]) -> Option<String> {
     let name = command.first()?.to_ascii_uppercase();
     if name.is_empty() {
         return Some("ERR empty command".to_owned());
@@ -55,7 +55,7 @@ pub(crate) fn unavailable(command: &[String]) -> Option<String> {
 
 /// Returns whether the command reads a stream and waits for new entries.
 fn blocks_by_option(name: &str, command: &[String]) -> bool {
-    // The keys follow the option STREAMS, so a key may be named `block`.
+    // Only the words before STREAMS are options. A key after it may be named `block`.
     let mut options = command
         .iter()
         .take_while(|word| !word.eq_ignore_ascii_case("STREAMS"));

@@ -33,7 +33,8 @@ pub(super) fn find_library() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Returns the processes whose clocks are moved: one of each function that has two.
+/// Returns the processes whose clocks are moved: the first process of each function that
+/// runs in two processes.
 fn affected_instances(environment: &Environment) -> Vec<&Instance> {
     let operations = [Operation::Check, Operation::Book];
     let instances = operations.map(|operation| environment.instance(operation, 0));
@@ -57,7 +58,8 @@ pub(super) async fn prepare(environment: &Environment) -> Result<()> {
             offset_file(environment).display().to_string(),
         ),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
-        // Like setting the wall clock, this leaves the monotonic clock unchanged.
+        // Like setting the wall clock, these two leave the monotonic clock unchanged. Older
+        // versions of libfaketime know only the second name.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
         ("DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]);
@@ -138,7 +140,7 @@ fn set_offset(environment: &Environment, by: TimeDelta) -> Result<()> {
 
 /// Waits until bookings and session checks use a clock with this offset. Without this
 /// check, the drill would prove nothing. The `Date` header cannot show the offset,
-/// because it never goes back.
+/// because hyper caches the date and never moves it backward.
 async fn wait_until_used(run: &Run, by: TimeDelta, session: &Claims) -> Result<()> {
     let (environment, started) = (&run.environment, Instant::now());
     let class = environment.add_classes().await?[0];
@@ -151,8 +153,8 @@ async fn wait_until_used(run: &Run, by: TimeDelta, session: &Claims) -> Result<(
         let call = run.post(Operation::Book, &cookie, &body)?;
         let response = run.send(Operation::Book, 0, call).await?;
         let booked = response.text("bookedAt").and_then(|text| text.parse().ok());
-        let error = booked.map(|at: DateTime<Utc>| at - Clock::default().now() - by);
-        let is_moved = error.is_some_and(|error| error.abs() < TimeDelta::seconds(60));
+        let deviation = booked.map(|at: DateTime<Utc>| at - Clock::default().now() - by);
+        let is_moved = deviation.is_some_and(|time| time.abs() < TimeDelta::seconds(60));
         if is_moved && session_checks_use(run, by, session).await? {
             return Ok(());
         }

@@ -26,8 +26,8 @@ const PATHS: [&str; 3] = [
 /// Settings of a [`PgBouncer`].
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The password with which the pooler connects to Postgres, if it is not the
-    /// correct one.
+    /// The password that the pooler sends to Postgres. `None` sends the correct one; a
+    /// test can set a wrong one.
     pub server_password: Option<String>,
     /// Files in the folder of the pooler, by name.
     pub files: Vec<(&'static str, String)>,

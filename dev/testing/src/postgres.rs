@@ -47,8 +47,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The directory of a permanent cluster. A Postgres that still runs on it is
-    /// stopped. `None` creates a temporary cluster, which is removed when its owner
-    /// ends.
+    /// stopped. `None` creates a temporary cluster, which is removed when the process
+    /// that started it ends.
     pub directory: Option<PathBuf>,
     /// The preferred port. A random one is used if it is taken.
     pub port: Option<u16>,
@@ -61,7 +61,8 @@ pub struct Options {
     pub tls: Option<Tls>,
 }
 
-/// A running Postgres. It stops when its owner ends, even if the owner is killed.
+/// A running Postgres. It stops when the process that started it ends, even if that process
+/// is killed.
 #[derive(Debug)]
 pub struct Cluster {
     directory: Directory,
@@ -85,8 +86,8 @@ impl Cluster {
             None => Directory::temporary(options.on_disk)?,
         };
         let binaries = Binaries::find(directory.major_version(), directory.account()).await?;
-        // The lock comes first, so that a Postgres that is still stopping has released
-        // its port.
+        // `lock_log` waits until the Postgres of an earlier run has ended. It is called first,
+        // so that the port of that Postgres is free.
         let log = directory.lock_log(&binaries).await?;
         let port = port::find_free(options.port)?;
         let mut settings = vec![
@@ -291,8 +292,8 @@ impl Drop for Cluster {
             .supervisor
             .get_mut()
             .unwrap_or_else(PoisonError::into_inner);
-        // If Postgres still runs, its supervisor waits for its end and then removes the
-        // directory.
+        // If Postgres still runs, dropping the supervisor stops it. The supervisor's shell
+        // then removes the directory if it is temporary.
         if supervisor.is_none() {
             self.directory.remove_if_temporary();
         }

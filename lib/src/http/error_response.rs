@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Details, Error};
 
-/// The body of every failed request.
+/// The body of the response to a failed request.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorResponse {
@@ -31,8 +31,8 @@ pub struct ErrorResponse {
     request_id: String,
 }
 
-/// Writes the documented body into the empty response of an error. Its headers, such as
-/// `Allow` and the CORS headers, are kept.
+/// Writes an [`ErrorResponse`] to a response that has no body yet. The headers of the
+/// response, such as `Allow` and the CORS headers, are kept.
 pub(super) fn write_error(error: &Error, id: &str, is_browser: bool, response: &mut Response) {
     let body = ErrorResponse {
         error: error.to_string(),

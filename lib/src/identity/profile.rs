@@ -36,8 +36,8 @@ pub struct ProfileView {
     emergency_contact_name: Option<String>,
     emergency_contact_phone: Option<String>,
     /// Medical conditions. Besides the member, staff can request them for a class that the
-    /// member has booked, until the end of its day. Each such request is recorded in the
-    /// security log.
+    /// member has booked, until the end of the day of the class. Each such request is
+    /// recorded in the security log.
     medical_conditions: Option<String>,
     /// Whether medical conditions are stored that can no longer be decrypted. The member
     /// has to enter them again.
@@ -63,7 +63,7 @@ impl ProfileView {
 }
 
 /// The changes to a profile. Fields that are left out keep their values. `null` or a
-/// blank text clears an optional field.
+/// blank string clears an optional field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateProfile {
@@ -85,8 +85,8 @@ pub struct UpdateProfile {
     emergency_contact_phone: Option<Option<String>>,
     experience_level: Option<ExperienceLevel>,
     /// Medical conditions that a teacher should know about. Staff can request them for a
-    /// class that the member has booked, until the end of its day. Each such request is
-    /// recorded in the security log.
+    /// class that the member has booked, until the end of the day of the class. Each such
+    /// request is recorded in the security log.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>, max_length = 2_000, examples("Left knee, since 2019"))]
     medical_conditions: Option<Option<String>>,
@@ -139,7 +139,7 @@ type Parse = fn(&str) -> Result<String, Problem>;
 /// Returns the profile of the member.
 pub fn get_profile(app: &App, member: Member) -> BoxFuture<'_, Result<ProfileView>> {
     Box::pin(async move {
-        let keys = app.config().encryption_keys.clone();
+        let keyring = app.config().encryption_keys.clone();
         let id = member.user.id;
         if session::demo::is_demo(&member.user) {
             return Ok(ProfileView::new(
@@ -151,7 +151,7 @@ pub fn get_profile(app: &App, member: Member) -> BoxFuture<'_, Result<ProfileVie
         // Both queries are sent at once and take one round trip.
         let queries = app.db().read(async move |client| {
             tokio::try_join!(
-                user::find_profile(client, &keys, id),
+                user::find_profile(client, &keyring, id),
                 organization::list_of_member(client, id)
             )
         });
@@ -172,10 +172,10 @@ pub fn update_profile<'a>(
 ) -> BoxFuture<'a, Result<ProfileView>> {
     Box::pin(async move {
         let changes = request.read(app.clock().now().date_naive())?;
-        let (key, id) = (member.key()?, member.user.id);
+        let (session_key, id) = (member.key()?, member.user.id);
         let keyring = &app.config().encryption_keys;
         let transaction = app.transaction().run(async |tx| {
-            tx.invalidate_sessions(session::lock_member(tx, key, id).await?);
+            tx.invalidate_sessions(session::lock_member(tx, session_key, id).await?);
             let (user, profile) = user::update(tx, keyring, id, &changes).await?;
             Ok((user, profile, organization::list_of_member(tx, id).await?))
         });
@@ -203,16 +203,16 @@ pub fn change_password<'a>(
         let personal_data = [user.email.as_str(), &user.first_name, &user.last_name];
         let password = Password::parse_new(new_password, &app.config().studio.name, &personal_data)
             .map_err(|problem| Error::field("newPassword", problem))?;
-        let key = member.key()?;
+        let session_key = member.key()?;
         let proof = reauthenticate(app, caller, member, current_password).await?;
         let hash = app.hasher().hash(password).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
-        let renewal = Renewal::new(key);
+        let renewal = Renewal::new(session_key);
         let transaction = app.transaction().run(async |tx| {
             let id = proof.user_id;
-            session::lock_member(tx, key, id).await?;
+            session::lock_member(tx, session_key, id).await?;
             user::set_password(tx, id, proof.epoch, &hash).await?;
-            tx.invalidate_sessions(session::end_all_of(tx, id, Some(key)).await?);
+            tx.invalidate_sessions(session::end_all_of(tx, id, Some(session_key)).await?);
             one_time_token::delete(tx, Purpose::ResetPassword, id).await?;
             mail::notify(tx, NoticeKind::PasswordChanged, user, notice.clone()).await?;
             security_event::insert(tx, SecurityEventKind::PasswordChanged, Some(id), caller)
@@ -238,12 +238,12 @@ pub fn close_account<'a>(
     current_password: Option<&'a str>,
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        let (key, user) = (member.key()?, &member.user);
+        let (session_key, user) = (member.key()?, &member.user);
         let proof = reauthenticate(app, caller, member, current_password).await?;
         let notice = Notice::from_caller(caller, app.clock().now());
         let transaction = app.transaction().run(async |tx| {
             let id = proof.user_id;
-            session::lock_member(tx, key, id).await?;
+            session::lock_member(tx, session_key, id).await?;
             user::require_epoch(tx, &proof).await?;
             closing::close(app, tx, id).await?;
             mail::notify(tx, NoticeKind::AccountClosed, user, notice.clone()).await?;

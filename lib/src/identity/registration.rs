@@ -57,7 +57,7 @@ pub struct Registration {
     experience_level: Option<ExperienceLevel>,
     /// Medical conditions that a teacher should know about. They are encrypted in the
     /// database. Staff can request them for a class that the member has booked, until the
-    /// end of its day. Each such request is recorded in the security log.
+    /// end of the day of the class. Each such request is recorded in the security log.
     #[schema(max_length = 2_000)]
     medical_conditions: Option<String>,
     #[serde(default)]

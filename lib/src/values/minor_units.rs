@@ -7,13 +7,14 @@ use rust_decimal::prelude::ToPrimitive;
 use crate::values::currency::is_without_decimals;
 use crate::values::money::Money;
 
-/// Currencies without decimals that Stripe counts in hundredths: 5 ISK are 500.
+/// Currencies without decimals that Stripe counts in hundredths: 5 ISK are sent as 500.
 const IN_HUNDREDTHS: [&str; 2] = ["ISK", "UGX"];
 
 /// Currencies with three decimals.
 const THREE_DECIMAL: [&str; 5] = ["BHD", "JOD", "KWD", "OMR", "TND"];
 
-/// How many of its smallest unit an amount of 1 is.
+/// Returns how many smallest units make one whole unit of the currency, such as 100 cents
+/// for USD.
 fn units_per_whole(currency: &str) -> i64 {
     match currency {
         code if IN_HUNDREDTHS.contains(&code) => 100,

@@ -44,9 +44,8 @@
 //! # The crate of the same name on crates.io
 //!
 //! crates.io has another crate of this name, last published in July 2023. Its API
-//! differs from this one in eight places. It has no timeouts and no pipelines. It
-//! depends on OpenSSL and on h2 0.3 (see RUSTSEC-2026-0258), and it needs a nightly
-//! compiler.
+//! is different. It has no timeouts and no pipelines. It depends on OpenSSL and on
+//! h2 0.3 (see RUSTSEC-2026-0258), and it needs a nightly compiler.
 //!
 //! # Runtime
 //!

@@ -81,7 +81,7 @@ pub(super) fn verify(
     let header = decode_header(token).map_err(|_| TokenError::Other("it cannot be parsed"))?;
     let key = find_key(keys, &header)?;
     let key = DecodingKey::from_jwk(&key).map_err(|_| TokenError::Other("its key is invalid"))?;
-    // This fails if a provider is already installed, which is harmless.
+    // This fails if a crypto provider is already installed, which is harmless.
     let _ = RING.install_default();
     let mut validation = Validation::new(header.alg);
     validation.required_spec_claims.clear();
@@ -183,7 +183,7 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> JwtResult<Box<dyn JwtVe
 }
 
 impl Verifier<Vec<u8>> for RingVerifier {
-    fn verify(&self, message: &[u8], signed: &Vec<u8>) -> Result<(), signature::Error> {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
         let outcome = match self.key.kind() {
             DecodingKeyKind::RsaModulusExponent { n, e } => {
                 let parameters = match self.algorithm {
@@ -193,7 +193,7 @@ impl Verifier<Vec<u8>> for RingVerifier {
                     Algorithm::PS256 => &ring_signature::RSA_PSS_2048_8192_SHA256,
                     _ => return Err(signature::Error::new()),
                 };
-                RsaPublicKeyComponents { n, e }.verify(parameters, message, signed)
+                RsaPublicKeyComponents { n, e }.verify(parameters, message, signature)
             }
             DecodingKeyKind::SecretOrDer(bytes) => {
                 let algorithm: &dyn ring_signature::VerificationAlgorithm = match self.algorithm {
@@ -202,7 +202,7 @@ impl Verifier<Vec<u8>> for RingVerifier {
                     Algorithm::EdDSA => &ring_signature::ED25519,
                     _ => return Err(signature::Error::new()),
                 };
-                UnparsedPublicKey::new(algorithm, bytes).verify(message, signed)
+                UnparsedPublicKey::new(algorithm, bytes).verify(message, signature)
             }
         };
         outcome.map_err(|_| signature::Error::new())
@@ -237,11 +237,11 @@ mod properties {
         json!({ "kty": "OKP", "crv": "Ed25519", "kid": "one", "alg": "EdDSA", "use": "sig", "x": point })
     }
 
-    fn signed(header: &Value, claims: &Value) -> String {
+    fn sign_token(header: &Value, claims: &Value) -> String {
         let [header, claims] = [header, claims].map(|part| BASE64.encode(part.to_string()));
-        let signed = format!("{header}.{claims}");
-        let signature = BASE64.encode(PROVIDER.sign(signed.as_bytes()));
-        format!("{signed}.{signature}")
+        let message = format!("{header}.{claims}");
+        let signature = BASE64.encode(PROVIDER.sign(message.as_bytes()));
+        format!("{message}.{signature}")
     }
 
     fn header() -> Value {
@@ -267,13 +267,13 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_text_without_a_valid_signature_is_refused(
-            sent in text(), parts in prop::array::uniform3(bytes()), key in json(), head in json(),
+        fn a_token_without_a_valid_signature_is_refused(
+            sent in text(), parts in prop::array::uniform3(bytes()), key in json(), crit in json(),
             alg in prop::sample::select(vec!["none", "HS256", "EdDSA", "RS256", "ES256", "ES512"]),
         ) {
             let keys = [jwk(), key, json!({ "kty": "oct", "k": BASE64.encode(&parts[2]), "kid": "one" })];
             let [a, b, c] = parts.map(|part| BASE64.encode(part));
-            let header = BASE64.encode(json!({ "alg": alg, "kid": "one", "crit": head }).to_string());
+            let header = BASE64.encode(json!({ "alg": alg, "kid": "one", "crit": crit }).to_string());
             let claims = BASE64.encode(claims().to_string());
             for token in [sent, format!("{a}.{b}.{c}"), format!("{header}.{claims}.{c}"), format!("{header}.{b}.{c}")] {
                 assert!(verify(&token, &keys).is_err(), "{token}");
@@ -282,12 +282,12 @@ mod properties {
 
         #[test]
         fn a_token_that_was_altered_or_truncated_is_refused(
-            position in any::<Index>(), by in prop_oneof![character(), prop::char::range('-', 'z')],
+            position in any::<Index>(), replacement in prop_oneof![character(), prop::char::range('-', 'z')],
         ) {
-            let token = signed(&header(), &claims());
+            let token = sign_token(&header(), &claims());
             assert!(verify(&token, &[jwk()]).is_ok());
             let cut = token[..position.index(token.len())].to_owned();
-            for token in altered_text(&token, position, by).into_iter().chain([cut]) {
+            for token in altered_text(&token, position, replacement).into_iter().chain([cut]) {
                 assert!(verify(&token, &[jwk()]).is_err(), "{token}");
             }
         }
@@ -308,7 +308,7 @@ mod properties {
                 "azp" => value.is_null(),
                 _ => false,
             };
-            assert_eq!(verify(&signed(&header(), &changed), &[jwk()]).is_ok(), is_valid, "{changed}");
+            assert_eq!(verify(&sign_token(&header(), &changed), &[jwk()]).is_ok(), is_valid, "{changed}");
         }
     }
 }
