@@ -26,9 +26,10 @@ pub fn route() -> Routes {
 }
 
 /// Ends the session, or all sessions of the member. The response is the same if
-/// the caller was not signed in. If the request has two session cookies, both sessions
-/// end, and `Clear-Site-Data` makes the browser delete all cookies of the site. If Postgres is unavailable, the response is 503 and
-/// the cookie stays, because the session may still be valid.
+/// the caller was not signed in. If the request has two session cookies, both
+/// sessions end, and `Clear-Site-Data` makes the browser delete all cookies of
+/// the site. If Postgres is unavailable, the response is 503 and the cookie stays,
+/// because the session may still be valid.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", request_body = Option<SignOut>, responses(
     (status = 200, body = Success, description = "Signed out; the cookies of the session are cleared"),
 ))]
@@ -39,11 +40,11 @@ async fn sign_out(
     OptionalJson(form): OptionalJson<SignOut>,
 ) -> Result<(ClearedCookies, Json<Success>)> {
     let token = form.refresh_token.as_deref().and_then(Token::parse);
-    let by_token = match &token {
+    let refresh_token_key = match &token {
         Some(token) => app.sessions().key_by_refresh_token(token).await?,
         None => None,
     };
-    for key in context.sessions.iter().chain(&by_token) {
+    for key in context.sessions.iter().chain(&refresh_token_key) {
         let user_id = match form.all {
             true => end_all(&app, key).await?,
             false => app.sessions().destroy(key).await?.flatten(),

@@ -22,12 +22,13 @@ pub fn route() -> Routes {
 }
 
 /// Confirms the account's e-mail address, or its new address after a change.
-/// The first confirmation from another browser than the one that registered
-/// proves the mailbox alone: the password, the sessions and everything else that
-/// was set up before end, and the response has a token to set a new password. A
-/// change of the address renews the session.
-/// Without a token, a signed-in member is sent another link. Only this request
-/// uses up a link. Opening its page does not, because mail scanners open links.
+/// If another browser than the one that registered confirms the address first,
+/// this proves only that the caller can read the mailbox. The password, the
+/// sessions and everything else that was set up before are removed, and the
+/// response has a token to set a new password. A change of the address renews the
+/// session. Without a token, a signed-in member is sent another link. Only this
+/// request uses up a link. Opening the link does not, because mail scanners open
+/// links.
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<VerifyEmail>, responses(
     (status = 200, body = EmailConfirmation, description = "The address is confirmed; the link no longer works"),
     (status = 202, body = Success, description = "Another link was sent; earlier links no longer work"),

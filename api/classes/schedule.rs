@@ -16,9 +16,10 @@ pub fn route() -> Routes {
 /// default range is two weeks from today. With `Accept: text/calendar`, the
 /// response is iCalendar and has all days of the range on one page.
 ///
-/// A class that was moved to an earlier time while a caller reads page by page
-/// comes again, or for the first time, at the start of the next page, beyond
-/// `limit`. The latest entry of a class is the valid one.
+/// If a class is moved to an earlier time while a caller reads page by page, the
+/// next page starts with that class, even if it was on an earlier page. Such
+/// classes are returned in addition to `limit` entries. If a class is returned
+/// twice, the entry that was returned last is the current one.
 #[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(ScheduleQuery, PageParams, IfNoneMatchParams), responses(
     (status = 200, body = List<OccurrenceView>, description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),

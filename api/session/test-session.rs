@@ -13,8 +13,8 @@ use uuid::Uuid;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct VisitCount {
-    /// The session's id. It is not a credential. `null` if only the visitor's cookie knows of
-    /// the visit, or if another request has just created the session.
+    /// The session's id. It is not a credential. `null` if the visit is counted only in the
+    /// visitor's cookie, or if another request has just created the session.
     session_id: Option<Uuid>,
     visits: u64,
 }

@@ -37,8 +37,8 @@ enum Command {
     Reset,
     /// Apply the pending migrations, or revert some
     Migrate {
-        /// Revert the last N migrations. The data in their tables is lost. Shows first
-        /// how many rows that are, and asks if it is a deployment's database
+        /// Revert the last N migrations. The data in their tables is lost. Shows first how
+        /// many rows are lost. On a deployment's database, also asks for confirmation
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
         down: Option<u16>,
         /// Revert without asking

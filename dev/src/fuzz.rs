@@ -61,20 +61,20 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     }
     let minutes = if options.short { 2 } else { options.minutes };
     let workers = available_parallelism().map_or(1, usize::from);
-    let share = Duration::from_secs(60).mul_f64(f64::from(minutes) * workers as f64)
+    let time_limit = Duration::from_secs(60).mul_f64(f64::from(minutes) * workers as f64)
         / u32::try_from(properties.len())?;
-    let (count, seconds) = (properties.len(), share.as_secs_f64());
+    let (count, seconds) = (properties.len(), time_limit.as_secs_f64());
     status(&format!(
         "{count} properties, {seconds:.1} s for each, {workers} at a time …"
     ));
-    let mut rows = run_all(properties, share, workers).await?;
+    let mut rows = run_all(properties, time_limit, workers).await?;
     rows.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
     print_results(&rows)
 }
 
 async fn run_all(
     properties: Vec<Property>,
-    share: Duration,
+    time_limit: Duration,
     workers: usize,
 ) -> Result<Vec<(Property, Outcome)>> {
     let mut waiting = properties.into_iter();
@@ -83,7 +83,7 @@ async fn run_all(
     loop {
         for property in waiting.by_ref().take(workers - running.len()) {
             running.spawn(async move {
-                let outcome = property.run_for(share).await?;
+                let outcome = property.run_for(time_limit).await?;
                 anyhow::Ok((property, outcome))
             });
         }
@@ -158,11 +158,12 @@ async fn find_properties() -> Result<Vec<Property>> {
     let artifacts = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut properties = Vec::new();
     for (package, folder) in CRATES {
-        let is_of_package = |artifact: &Artifact| artifact.target.name == package.replace('-', "_");
+        let belongs_to_package =
+            |artifact: &Artifact| artifact.target.name == package.replace('-', "_");
         let executable = artifacts
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok())
-            .filter(is_of_package)
+            .filter(belongs_to_package)
             .find_map(|artifact| artifact.executable)
             .with_context(|| format!("Cargo reported no test executable of {package}"))?;
         properties.extend(list_properties(package, folder, executable).await?);
@@ -200,13 +201,13 @@ async fn list_properties(
 
 impl Property {
     /// Runs rounds with different seeds until the time is over or one fails.
-    async fn run_for(&self, share: Duration) -> Result<Outcome> {
+    async fn run_for(&self, time_limit: Duration) -> Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut cases = FIRST_CASES;
         let started = Instant::now();
         loop {
             let seed = u64::from_le_bytes(random::bytes());
-            let remaining = share.saturating_sub(started.elapsed());
+            let remaining = time_limit.saturating_sub(started.elapsed());
             let round_start = Instant::now();
             outcome.failure = self.run_round(seed, cases, remaining).await?;
             let round_time = round_start.elapsed();
@@ -215,7 +216,7 @@ impl Property {
                 return Ok(outcome);
             }
             outcome.cases += u64::from(cases);
-            let remaining = share.saturating_sub(outcome.elapsed);
+            let remaining = time_limit.saturating_sub(outcome.elapsed);
             if remaining.is_zero() {
                 return Ok(outcome);
             }
@@ -340,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_reported_with_its_input_only() {
+    fn the_report_contains_only_the_failure_and_its_input() {
         let output = "running 1 test\nproptest: Saving this\n\nthread 'x' panicked at x.rs:1:2:\n\
             Test failed: left.\nminimal failing input: text = \"a\"\n\tsuccesses: 3\nnote: run with";
         let output = extract_failure(output);

@@ -29,8 +29,8 @@ use crate::{demo, site};
 /// differ.
 const SEED: u32 = 20_261_121;
 
-/// The number of stateful runs, each with its own seed. A run ends early if a response
-/// differs from a previous one.
+/// The number of stateful runs, each with its own seed. Several are needed, because
+/// Schemathesis ends a run early if a repeated request gets a different response.
 const STATEFUL_RUNS: u32 = 8;
 
 /// The maximum number of Postgres connections. It exceeds the pool of the single process.
@@ -66,8 +66,8 @@ impl Role {
         }
     }
 
-    /// Returns an operation that succeeds for this role and for no lower one. It shows that
-    /// the requests had the role.
+    /// Returns an operation that succeeds for this role and for no lower role. If it
+    /// succeeds, the requests had the role.
     fn probe(self) -> &'static str {
         match self {
             Self::Visitor => "GET /api/classes/list",

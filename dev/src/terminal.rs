@@ -12,7 +12,7 @@ pub(crate) fn print(line: &str) {
 }
 
 /// Asks a person to confirm, by typing `yes`. Fails if they do not, or if standard input
-/// is no terminal, so that no script confirms by accident.
+/// is not a terminal, so that no script confirms by accident.
 pub(crate) fn confirm(question: &str) -> Result<()> {
     if !io::stdin().is_terminal() {
         bail!("{question} Standard input is not a terminal: confirm with --yes");

@@ -53,8 +53,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 const HAS_CONNECTIONS: &str = "select exists (
     select from pg_stat_activity where datname = $1 and backend_type = 'client backend')";
 
-/// Postgres settings of a small deployment. Only the durability differs, which a temporary
-/// cluster does not have.
+/// Postgres settings of a small deployment. Unlike in a deployment, a temporary cluster does
+/// not make its data durable.
 const SETTINGS: [(&str, &str); 2] = [("shared_buffers", "512MB"), ("max_wal_size", "4GB")];
 
 /// The running stores, and the secrets that requests to the functions need.
@@ -136,7 +136,7 @@ impl Testbed {
         let hash = Hasher::new(1).hash(Password::submitted(PASSWORD)).await?;
         let members = i32::try_from(members)?;
         client.execute(INSERT_MEMBERS, &[&members, &hash]).await?;
-        let every_second_expired = expired == Expired::EverySecond;
+        let even_numbers_expired = expired == Expired::EvenNumbers;
         for first in (1..=sessions).step_by(BATCH) {
             let last = sessions.min(first + BATCH - 1);
             if sessions > BATCH {
@@ -146,7 +146,7 @@ impl Testbed {
             client
                 .execute(
                     INSERT_SESSIONS,
-                    &[&first, &last, &name, &members, &every_second_expired],
+                    &[&first, &last, &name, &members, &even_numbers_expired],
                 )
                 .await?;
         }
@@ -202,9 +202,9 @@ impl Testbed {
             ("VERCEL_URL", HOST.to_owned()),
             ("ENCRYPTION_KEY", self.encryption_key.clone()),
             ("CRON_SECRET", self.cron_secret.clone()),
-            // A registration is measured together with its session.
+            // A registration then also creates a session, which is measured with it.
             ("REQUIRE_EMAIL_VERIFICATION", "false".to_owned()),
-            // The members of the load book more often than real ones.
+            // The simulated members book more often than real ones.
             ("MAX_UNPAID_BOOKINGS", "1000".to_owned()),
         ]);
         variables
@@ -344,8 +344,8 @@ impl Testbed {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expired {
     None,
-    /// Those with even numbers.
-    EverySecond,
+    /// The sessions with even numbers.
+    EvenNumbers,
 }
 
 /// Returns the token of a session that [`INSERT_SESSIONS`] created.

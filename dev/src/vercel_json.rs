@@ -48,8 +48,8 @@ struct Header {
 enum Pattern {
     /// `/signup`
     Exactly(String),
-    /// `/((?!api/|signup$).*)`: all paths except those that begin with one of these. `$`
-    /// marks an exact path.
+    /// `/((?!api/|signup$).*)`: all paths except those that begin with one of the
+    /// alternatives. `$` marks an exact path.
     Except(Vec<String>),
 }
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_repositorys_file_is_supported() {
+    fn the_file_of_this_repository_is_supported() {
         let path = sabor_testing::environment::repository().join("vercel.json");
         assert!(VercelJson::read(&path).is_ok());
     }

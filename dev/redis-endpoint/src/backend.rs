@@ -44,10 +44,9 @@ impl Backend {
         }
     }
 
-    /// Runs commands in order and returns the result of each. With `atomic`, no
-    /// other command runs between them. If one of them is invalid or refused, none runs,
-    /// and the error says why. `refuse` returns the error text of a command that is not to
-    /// be run.
+    /// Runs commands in order and returns the result of each. With `atomic`, no other
+    /// command runs between them, and none of them runs if one is invalid or refused.
+    /// `refuse` returns the error text of a command that must not run.
     pub(crate) async fn run(
         &self,
         commands: &[Vec<String>],

@@ -223,8 +223,8 @@ fn command_result(value: Value) -> CommandResult {
     })
 }
 
-/// Returns the error text that Redis sent. A module's commands have a dot in their names,
-/// such as `JSON.SET`.
+/// Returns the error text that Redis sent. A name with a dot, such as `JSON.SET`, belongs to
+/// a module. If Redis does not know such a command, the text gets a hint.
 fn error_text(error: &ServerError) -> String {
     let text = match error.details() {
         Some(details) => format!("{} {details}", error.code()),

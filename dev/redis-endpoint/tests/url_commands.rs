@@ -27,7 +27,7 @@ async fn send(endpoint: &Endpoint, line: &str, token: Option<&str>, body: &str) 
     (status, serde_json::from_str(body).unwrap())
 }
 
-async fn assert_urls_are_commands(endpoint: &Endpoint) {
+async fn assert_commands_in_urls_run(endpoint: &Endpoint) {
     let token = Some(endpoint.token());
     for (line, body, result) in [
         ("GET /set/greeting/hello%20%2F%20world", "", json!("OK")),
@@ -44,8 +44,8 @@ async fn assert_urls_are_commands(endpoint: &Endpoint) {
     assert_eq!(send(endpoint, &line, None, "").await.1["result"], 1);
     assert_eq!(send(endpoint, "GET /get/greeting", None, "").await.0, 401);
 
-    let wrong = "GET /get/greeting?_token=wrong";
-    assert_eq!(send(endpoint, wrong, None, "").await.0, 401);
+    let line = "GET /get/greeting?_token=wrong";
+    assert_eq!(send(endpoint, line, None, "").await.0, 401);
     let (status, body) = send(endpoint, "GET /blpop/queue/0", token, "").await;
     assert_eq!(status, 400);
     assert_eq!(
@@ -56,14 +56,14 @@ async fn assert_urls_are_commands(endpoint: &Endpoint) {
 }
 
 #[tokio::test]
-async fn a_url_is_a_command_in_memory() {
+async fn commands_in_urls_run_in_memory() {
     let endpoint = Endpoint::start(Backend::memory(), Options::default());
-    assert_urls_are_commands(&endpoint.await.unwrap()).await;
+    assert_commands_in_urls_run(&endpoint.await.unwrap()).await;
 }
 
 #[tokio::test]
-async fn a_url_is_a_command_on_a_redis_server() {
+async fn commands_in_urls_run_on_a_redis_server() {
     if let Some((_server, endpoint)) = start_redis().await {
-        assert_urls_are_commands(&endpoint).await;
+        assert_commands_in_urls_run(&endpoint).await;
     }
 }

@@ -57,16 +57,17 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
         .query("select id from users order by id", &[])
         .await?;
     let members: Arc<[Uuid]> = members.iter().map(|row| row.get(0)).collect();
-    let (mut by_function, mut direct) = (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
+    let (mut function_rounds, mut direct_rounds) =
+        (Vec::new(), [Vec::new(), Vec::new(), Vec::new()]);
     for _ in 0..testbed.rounds() {
-        by_function.push(book_through_function(testbed, &client, &server).await?);
+        function_rounds.push(book_through_function(testbed, &client, &server).await?);
         for (method, rounds) in [
             DirectMethod::Statement,
             DirectMethod::Transaction,
             DirectMethod::Prepared,
         ]
         .into_iter()
-        .zip(&mut direct)
+        .zip(&mut direct_rounds)
         {
             rounds.push(book_directly(&client, &pool, &members, method).await?);
         }
@@ -75,19 +76,20 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
     server.stop().await?;
     drop(client);
     testbed.cluster.drop_database(DATABASE).await?;
-    Ok(build_rows(&by_function, &direct))
+    Ok(build_rows(&function_rounds, &direct_rounds))
 }
 
-fn build_rows(by_function: &[LoadStats], direct: &[Vec<LoadStats>; 3]) -> Vec<Row> {
+fn build_rows(function_rounds: &[LoadStats], direct_rounds: &[Vec<LoadStats>; 3]) -> Vec<Row> {
     let median_time = |rounds: &[LoadStats]| {
         let seconds = rounds
             .iter()
             .map(|round| round.count() as f64 / round.rate());
         1_000.0 * median(seconds.collect())
     };
-    let (all, rounds) = (LoadStats::merge(by_function), by_function.len());
-    let function_time = median_time(by_function);
-    let [statement, transaction, prepared] = direct.each_ref().map(|rounds| median_time(rounds));
+    let (all, rounds) = (LoadStats::merge(function_rounds), function_rounds.len());
+    let function_time = median_time(function_rounds);
+    let [statement, transaction, prepared] =
+        direct_rounds.each_ref().map(|rounds| median_time(rounds));
     let label = format!("booking: {MEMBERS} members, {SPOTS} spots, {CONCURRENCY} at once");
     let transaction_row = Row::at_least(
         "… a transaction / the function's statement, both without HTTP",

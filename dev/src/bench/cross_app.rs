@@ -25,7 +25,7 @@ const APP: &str = "ticket-shop";
 /// The number of tokens that are issued and redeemed before the measurement.
 const WARM_UP: usize = 100;
 
-/// The number of sessions, which take turns.
+/// The number of sessions, which the requests use in turn.
 const SESSIONS: usize = 500;
 
 /// The number of concurrent members.

@@ -110,7 +110,7 @@ async fn measure_cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
     Ok(rows.collect())
 }
 
-/// Measures how long a function without configuration takes to report that and to end.
+/// Measures how long a function takes to report that its configuration is missing and to exit.
 async fn time_unconfigured_process() -> Result<f64> {
     let executables = function::executables()?;
     let entry = executables.iter().find(|(path, _)| path == SESSION_CHECK);

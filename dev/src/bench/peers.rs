@@ -140,17 +140,17 @@ async fn install() -> Result<Installed> {
     let folder = environment::home().join("bench/peers");
     fs::create_dir_all(&folder)?;
     let manifest = folder.join("node_modules/package.json");
-    let (_, wanted) = FILES[0];
+    let (_, manifest_text) = FILES[0];
     for (name, text) in FILES {
         fs::write(folder.join(name), text)?;
     }
-    if fs::read_to_string(&manifest).is_ok_and(|installed| installed == wanted) {
+    if fs::read_to_string(&manifest).is_ok_and(|installed| installed == manifest_text) {
         return Ok(Installed(folder));
     }
     let what = "Installing the peers from the npm registry (first run only)";
     progress::show_while(what, run_npm(&folder)).await?;
     // The manifest is written last, so that an incomplete installation is not used.
-    fs::write(&manifest, wanted)?;
+    fs::write(&manifest, manifest_text)?;
     Ok(Installed(folder))
 }
 

@@ -46,11 +46,11 @@ async fn measure_sign_ins(
     testbed: &Testbed,
     server: &Server,
     count: usize,
-    at_once: usize,
+    concurrency: usize,
 ) -> Result<LoadStats> {
     let calls = (0..count).map(|_| testbed.sign_in_request(PASSWORD));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
-    load.connections(at_once).run().await
+    load.connections(concurrency).run().await
 }
 
 /// Compares the peak memory with that of an idle function plus 19 MiB of hashing per core.

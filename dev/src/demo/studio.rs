@@ -18,14 +18,15 @@ pub(super) async fn add(
     client.execute(INSTRUCTORS, &[]).await?;
     client.execute(WEEKLY_CLASSES, &[&studio.time_zone]).await?;
     client.execute(MEMBERS, &[&password_hash]).await?;
-    let made = client.query(OCCURRENCES, &[&studio.time_zone]).await?;
-    // Only new occurrences get bookings. In existing ones a developer may have canceled some.
-    let made: Vec<Uuid> = made.iter().map(|row| row.get(0)).collect();
+    let rows = client.query(OCCURRENCES, &[&studio.time_zone]).await?;
+    // Only new occurrences get bookings. A developer may have canceled bookings of the
+    // existing ones.
+    let new_occurrences: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
     client
         .execute(
             BOOKINGS,
             &[
-                &made,
+                &new_occurrences,
                 &studio.currency,
                 &studio.time_zone,
                 &studio.cancellation_window.as_secs_f64(),
@@ -33,7 +34,7 @@ pub(super) async fn add(
             ],
         )
         .await?;
-    client.execute(PAYMENTS, &[&made]).await?;
+    client.execute(PAYMENTS, &[&new_occurrences]).await?;
     client.execute(CONTACT, &[]).await?;
     Ok(())
 }
@@ -173,7 +174,7 @@ const BOOKINGS: &str = "
         ) dice
         where c.room = case room_of_the_day when 0 then 'Studio A' else 'Studio B' end
           and die % 100 < demand
-          -- Ana keeps the second week free, so that a booking there does not overlap.
+          -- Ana has no bookings after nine days, so that a developer can book for her.
           and (u.email <> 'ana@sabor.dev'
               or die % 3 = 0 and c.start_time < now() + interval '9 days')
           and u.created_at < c.start_time - interval '3 days'

@@ -69,7 +69,7 @@ impl StalenessLimit {
     }
 }
 
-/// Returns the longest time after its end that a session was accepted.
+/// Returns the longest time for which a session was accepted after its end.
 pub(super) fn longest_stale_read(log: &Log) -> Duration {
     let stale_reads = log.stale_reads().into_iter();
     let durations = stale_reads.map(|read| read.sent_at.saturating_duration_since(read.ended.at));
@@ -174,12 +174,15 @@ async fn check_bookings(run: &Run, client: &Client) -> Result<()> {
         let status: &str = row.try_get("status")?;
         let (is_cancelled, booking) = (status == "cancelled", confirmed.booked.get(&id));
         found_count += usize::from(booking.is_some_and(|booking| booking.class == class));
-        let has_lost = booking.is_some_and(|booking| booking.has_spot) && status == "waitlisted";
-        run.check(!has_lost, "book: a confirmed spot became a waitlist entry");
-        let is_kept = is_cancelled || !confirmed.cancelled.contains(&id);
-        run.check(is_kept, "cancel: confirmed, but not canceled");
-        let is_expected = !is_cancelled || confirmed.cancellation_requested.contains(&id);
-        run.check(is_expected, "book: canceled without a request");
+        let lost_spot = booking.is_some_and(|booking| booking.has_spot) && status == "waitlisted";
+        run.check(!lost_spot, "book: a confirmed spot became a waitlist entry");
+        let lost_cancellation = !is_cancelled && confirmed.cancelled.contains(&id);
+        run.check(!lost_cancellation, "cancel: confirmed, but not canceled");
+        let was_requested = confirmed.cancellation_requested.contains(&id);
+        run.check(
+            !is_cancelled || was_requested,
+            "book: canceled without a request",
+        );
     }
     let all_exist = found_count == confirmed.booked.len();
     run.check(all_exist, "book: confirmed, but not in Postgres");

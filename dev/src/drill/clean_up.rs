@@ -65,7 +65,7 @@ pub(super) async fn run_concurrently(run: &Run) -> Result<()> {
     let started = Instant::now();
     loop {
         let response = clean_up(environment, &first_server).await?;
-        // The field `remaining` is not checked, because it includes queued mail, which is
+        // The field `remaining` is not checked, because it includes queued e-mails, which are
         // never sent without a mail server.
         if response["deletedCount"] == 0 && response["details"]["crossAppArchived"] == 0 {
             break;

@@ -22,9 +22,9 @@ pub(super) async fn kill(run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Freezes one process of each function that has two, as the platform freezes an idle
-/// instance. All session records written in the meantime reach Redis after the thaw. They
-/// must not restore sessions that other processes have ended.
+/// Freezes the first process of each function that runs in two processes, as the platform
+/// freezes an idle instance. All session records that are written during the fault reach
+/// Redis only after it. They must not restore sessions that other processes have ended.
 pub(super) async fn freeze(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let instances =

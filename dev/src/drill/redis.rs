@@ -40,7 +40,7 @@ pub(super) async fn check_effect(run: &Run, counter: &str) -> Result<()> {
     Ok(())
 }
 
-fn ensure_used(run: &Run) -> Result<()> {
+fn ensure_redis_was_used(run: &Run) -> Result<()> {
     let commands = run.environment.testbed.redis.endpoint.count("MGET");
     ensure!(commands > 0, "the functions did not use Redis");
     Ok(())
@@ -50,7 +50,7 @@ fn ensure_used(run: &Run) -> Result<()> {
 pub(super) async fn kill(run: &Run) -> Result<()> {
     let server = run.environment.testbed.redis.server.as_ref();
     let server = server.context("redis-server is not installed")?;
-    ensure_used(run)?;
+    ensure_redis_was_used(run)?;
     server.kill().await?;
     run.environment.wait_fault_duration().await;
     Ok(server.restart().await?)
@@ -68,7 +68,7 @@ pub(super) async fn slow_down(run: &Run) -> Result<()> {
 
 async fn with_mode(run: &Run, mode: FaultMode) -> Result<()> {
     let redis = &run.environment.testbed.redis;
-    ensure_used(run)?;
+    ensure_redis_was_used(run)?;
     redis.set_mode(mode).await?;
     run.environment.wait_fault_duration().await;
     redis.set_mode(FaultMode::Normal).await
@@ -77,7 +77,7 @@ async fn with_mode(run: &Run, mode: FaultMode) -> Result<()> {
 /// Deletes all data, ten times.
 pub(super) async fn flush_repeatedly(run: &Run) -> Result<()> {
     let redis = &run.environment.testbed.redis.endpoint;
-    ensure_used(run)?;
+    ensure_redis_was_used(run)?;
     for _ in 0..10 {
         let key_count = redis.command(&["DBSIZE"]).await.map_err(Error::msg)?;
         ensure!(key_count != 0, "Redis held no data to delete");

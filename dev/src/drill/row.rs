@@ -24,7 +24,7 @@ pub(super) struct Row {
     during: Vec<OperationStats>,
     /// The requests that failed, during the fault or not.
     failed: Failed,
-    /// For how long an ended session was still accepted, at most, in milliseconds.
+    /// The longest time for which an ended session was still accepted, in milliseconds.
     longest_stale_read_ms: f64,
     /// The [`StalenessLimit`] of the drill.
     limit: String,
@@ -156,17 +156,17 @@ impl Row {
 
     /// Writes the figures of each operation and the violations as status lines.
     pub(super) fn report(&self) {
-        for share in &self.during {
+        for stats in &self.during {
             let OperationStats {
                 requests,
                 definite,
                 unavailable,
                 p99_ms,
                 ..
-            } = share;
+            } = stats;
             progress::status(&format!(
                 "  {:<16}{definite:>5.0} % definite, {unavailable:>3.0} % 503, p99 {p99_ms:>7.1} ms, {requests} requests",
-                share.operation.name()
+                stats.operation.name()
             ));
         }
         for (sentence, count) in &self.violations {
@@ -180,11 +180,11 @@ impl Row {
             let [a, b, c, d, e] = std::array::from_fn(|_| dash.clone());
             return vec![self.drill.clone(), a, b, c, d, e, result];
         }
-        let all: usize = self.during.iter().map(|share| share.requests).sum();
+        let all: usize = self.during.iter().map(|stats| stats.requests).sum();
         let definite = self
             .during
             .iter()
-            .map(|share| share.definite * share.requests as f64);
+            .map(|stats| stats.definite * stats.requests as f64);
         // The sum of an empty iterator is -0.0. Adding 0.0 makes it 0.0.
         let definite = (0.0 + definite.sum::<f64>()) / all.max(1) as f64;
         let worst = self
@@ -219,10 +219,10 @@ impl Row {
 fn operation_stats(requests: &[Request]) -> Vec<OperationStats> {
     let mut by_operation: BTreeMap<Operation, Vec<Request>> = BTreeMap::new();
     for request in requests {
-        let of_operation = by_operation.entry(request.operation).or_default();
-        of_operation.push(*request);
+        let operation_requests = by_operation.entry(request.operation).or_default();
+        operation_requests.push(*request);
     }
-    let share = |(operation, requests): (Operation, Vec<Request>)| {
+    let stats = |(operation, requests): (Operation, Vec<Request>)| {
         let percentage = |matches: fn(Outcome) -> bool| {
             let matching = requests.iter().filter(|request| matches(request.outcome));
             100.0 * matching.count() as f64 / requests.len() as f64
@@ -239,7 +239,7 @@ fn operation_stats(requests: &[Request]) -> Vec<OperationStats> {
             p99_ms: LoadStats::new(latencies, Duration::ZERO).percentile(0.99),
         }
     };
-    by_operation.into_iter().map(share).collect()
+    by_operation.into_iter().map(stats).collect()
 }
 
 fn millis(duration: Duration) -> f64 {

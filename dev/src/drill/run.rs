@@ -220,8 +220,8 @@ impl Run {
         }
     }
 
-    /// Records the response as a violation, unless it is not definite or reports a rate
-    /// limit that the retries have hit.
+    /// Records a violation if the response is definite and not exempt. A rate limit that
+    /// retries have reached is not a violation.
     pub(super) fn report_unexpected(
         &self,
         operation: Operation,

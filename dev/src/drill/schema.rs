@@ -54,7 +54,7 @@ pub(super) async fn migrate_concurrently(run: &Run) -> Result<()> {
     while let Some(result) = callers.join_next().await {
         applied += result??;
     }
-    // `applied` is 0 if the response to the caller that applied it was lost.
+    // `applied` is 0 if the response to the caller that applied the migration was lost.
     let is_applied_once = applied <= 1 && count_migrations(environment).await? == migration_count;
     run.check(
         is_applied_once,

@@ -188,7 +188,7 @@ async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
         let Some(other) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
-        // The member's own session gets a new cookie, and the old one ends.
+        // The member's own session gets a new cookie, and the old cookie becomes invalid.
         for cookie in [&other, &own] {
             run.log.set_session(cookie, SessionState::Ending);
         }
@@ -304,7 +304,8 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
             result.response.text("accessToken").unwrap_or_default()
         );
         let call = run.get(Operation::Check.path(), (AUTHORIZATION, &authorization))?;
-        // Process 1 has the correct clock, by which the token expires.
+        // Only process 1 always has the correct clock. By the clock of process 0, which a
+        // drill may move, the token may have expired.
         let response = run.send(Operation::Check, 1, call).await?;
         if response.outcome == Outcome::Rejected {
             run.log
@@ -329,8 +330,8 @@ async fn issue_and_redeem(run: Arc<Run>) -> Result<()> {
             sleep(RETRY_PAUSE).await;
             continue;
         };
-        let issued = result.response.received_at;
-        run.log.confirmed().issued.insert(id, issued);
+        let issued_at = result.response.received_at;
+        run.log.confirmed().issued.insert(id, issued_at);
         let call = || {
             let mut call = run
                 .environment
@@ -345,23 +346,23 @@ async fn issue_and_redeem(run: Arc<Run>) -> Result<()> {
         };
         let redeem = || run.request_until_definite(Operation::Redeem, call);
         let (first, second) = tokio::join!(redeem(), redeem());
-        check_redemptions(&run, (id, issued), &[first?, second?]);
+        check_redemptions(&run, (id, issued_at), &[first?, second?]);
         sleep(RETRY_PAUSE).await;
     }
     Ok(())
 }
 
-fn check_redemptions(run: &Run, (id, issued): (Uuid, Instant), results: &[FinalResponse; 2]) {
+fn check_redemptions(run: &Run, (id, issued_at): (Uuid, Instant), results: &[FinalResponse; 2]) {
     let redemptions = results.iter().filter(|result| result.succeeded()).count();
     let was_retried = results
         .iter()
         .any(|result| result.was_retried || !result.response.outcome.is_definite());
     match redemptions {
-        0 if was_retried || run.may_lose(Operation::Redeem, issued) => {}
+        0 if was_retried || run.may_lose(Operation::Redeem, issued_at) => {}
         0 => run
             .log
             .record_violation("redeem: an issued token could not be redeemed"),
-        1 => _ = run.log.confirmed().redeemed.insert(id, issued),
+        1 => _ = run.log.confirmed().redeemed.insert(id, issued_at),
         _ => run
             .log
             .record_violation("redeem: a token was redeemed twice"),

@@ -55,7 +55,7 @@ impl Server {
         const TICK_MS: f64 = 10.0;
         let id = self.process.id().context("the process has ended")?;
         let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
-        // The program's name before the parenthesis may contain spaces.
+        // The program's name, which ends at the parenthesis, may contain spaces.
         let (_, rest) = stat
             .rsplit_once(')')
             .context("unexpected format of /proc/<pid>/stat")?;

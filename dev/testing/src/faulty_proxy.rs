@@ -44,7 +44,7 @@ struct Faults {
 /// The message at which a connection is closed.
 #[derive(Clone, Copy, Debug)]
 struct Disconnection {
-    /// A text that the application's message contains.
+    /// A string that the application's message contains.
     text: &'static str,
     /// Whether Postgres still receives the message.
     forward: bool,

@@ -7,7 +7,8 @@ use sabor::crypto::random;
 use tokio::net::TcpSocket;
 
 /// The ports to choose from. They are below the range that systems use for outgoing
-/// connections, so no such connection takes a port while its program does not run.
+/// connections. An outgoing connection therefore never takes a port while the program that
+/// uses the port is not running.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 /// Returns the preferred port if it is free, otherwise a random free one.

@@ -51,18 +51,18 @@ impl Account {
         }
     }
 
-    /// Returns `wanted` or, if this account cannot enter a parent folder such as
+    /// Returns `preferred` or, if this account cannot enter a parent folder such as
     /// `/root`, a path in [`FALLBACK_FOLDER`]. Creates the parent folder.
-    pub(super) fn accessible_path(&self, wanted: &Path) -> Result<PathBuf> {
-        let Some(parent) = wanted.parent() else {
-            return Ok(wanted.to_owned());
+    pub(super) fn accessible_path(&self, preferred: &Path) -> Result<PathBuf> {
+        let Some(parent) = preferred.parent() else {
+            return Ok(preferred.to_owned());
         };
         fs::create_dir_all(parent)
             .with_context(|| format!("cannot create {}", parent.display()))?;
         if self.other.is_none() || self.can_enter(parent)? {
-            return Ok(wanted.to_owned());
+            return Ok(preferred.to_owned());
         }
-        let name = wanted
+        let name = preferred
             .to_string_lossy()
             .trim_start_matches('/')
             .replace('/', "+");

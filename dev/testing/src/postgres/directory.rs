@@ -19,7 +19,7 @@ use crate::{private_file, progress};
 
 /// A folder whose files Linux keeps in memory. A database has three hundred files, and
 /// creating them on ext4 took a third of the time of a test run.
-const MEMORY: &str = "/dev/shm";
+const MEMORY_FOLDER: &str = "/dev/shm";
 
 /// The free space that a cluster in memory requires. A test run on two cores uses at most
 /// 320 MB: databases of 10 MB each and their write-ahead log.
@@ -37,13 +37,13 @@ pub(super) struct Directory {
 }
 
 impl Directory {
-    /// Opens or creates a directory that is kept when its owner ends.
+    /// Opens or creates a directory that is kept when this process ends.
     pub(super) fn permanent(directory: &Path) -> Result<Self> {
         let (path, account) = resolve(directory)?;
         Self::prepare(path, account, false)
     }
 
-    /// Creates a directory that is removed when its owner ends.
+    /// Creates a directory that is removed when this process ends.
     pub(super) fn temporary(on_disk: bool) -> Result<Self> {
         let (path, account) = create_temporary(on_disk)?;
         Self::prepare(path, account, true)
@@ -190,8 +190,8 @@ fn resolve(directory: &Path) -> Result<(PathBuf, Account)> {
 }
 
 fn create_temporary(on_disk: bool) -> Result<(PathBuf, Account)> {
-    let parent = if !on_disk && has_room(Path::new(MEMORY)) {
-        PathBuf::from(MEMORY)
+    let parent = if !on_disk && has_room(Path::new(MEMORY_FOLDER)) {
+        PathBuf::from(MEMORY_FOLDER)
     } else if geteuid().is_root() {
         // Other accounts may have no access to root's own temporary folder.
         PathBuf::from("/tmp")

@@ -56,8 +56,8 @@ pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     .await
 }
 
-/// Waits until no other npm installs. If the process that started npm is killed, npm
-/// continues and keeps the lock.
+/// Waits until no other npm installs the package. If the process that started npm is killed,
+/// npm continues and keeps the lock.
 async fn wait_for_lock(log: &Path) -> Result<File> {
     loop {
         if let Some(log) = locked_log::try_lock(log)? {
@@ -136,8 +136,8 @@ fn create_links(package: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes a folder readable for all accounts. Postgres may run as another account, which
-/// root's umask may exclude.
+/// Makes a folder readable for all accounts. Postgres may run as another account, to which
+/// root's umask may deny access.
 fn make_readable(path: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(path)?;
     if metadata.is_symlink() {

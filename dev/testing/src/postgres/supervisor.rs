@@ -1,4 +1,5 @@
-//! Stops Postgres when its owner ends, even if the owner is killed.
+//! Stops Postgres when the process that started it (the owner) ends, even if the owner is
+//! killed.
 //!
 //! A process that is killed with SIGKILL cannot stop its children. So a small shell
 //! script starts Postgres and waits at the end of a pipe. When the owner dies, the
