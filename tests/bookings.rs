@@ -31,7 +31,7 @@ pub async fn cancel(person: &TestClient, booking: &Value) -> TestResponse {
     person.post("/api/bookings/cancel", payload).await
 }
 
-/// Returns a time of a response.
+/// Parses a time in a response.
 pub fn time(value: &Value) -> DateTime<Utc> {
     value.as_str().unwrap().parse().unwrap()
 }

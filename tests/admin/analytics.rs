@@ -254,7 +254,7 @@ async fn the_csv_export_has_the_same_figures_and_no_injected_formulas() {
         Some("attachment; filename=\"sabor-2026-05-04-2026-05-05.csv\"")
     );
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    // Excel reads a file without a byte order mark in the code page of the computer.
+    // Without a byte order mark, Excel would not read the file as UTF-8.
     let text = response.text.strip_prefix('\u{feff}').unwrap();
     let lines: Vec<_> = text.split_terminator("\r\n").collect();
     assert_eq!(

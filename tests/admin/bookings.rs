@@ -183,7 +183,7 @@ async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
     perform_action(&staff, &booking, "refund")
         .await
         .expect_code(409, "nothing_to_refund");
-    // After a timely cancellation, the refund is due until staff make it.
+    // After a timely cancellation, the refund is due until staff record it.
     perform_action(&staff, &booking, "markPaid")
         .await
         .expect(200);
@@ -200,7 +200,7 @@ async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
 }
 
 #[tokio::test]
-async fn staff_cannot_decide_about_the_payment_of_their_own_booking() {
+async fn staff_cannot_change_the_payment_of_their_own_booking() {
     let app = TestApp::start().await;
     let (sofia, luis) = (app.staff("sofia").await, app.staff("luis").await);
     let class = app.create_class(2).await;
@@ -221,7 +221,7 @@ async fn staff_cannot_decide_about_the_payment_of_their_own_booking() {
         .patch("/api/admin/bookings", cancel(true))
         .await
         .expect_code(403, "own_booking");
-    // By the rules that hold for every member, they can.
+    // Without `lenient`, staff can cancel their own booking like any member.
     let cancelled = sofia
         .patch("/api/admin/bookings", cancel(false))
         .await
@@ -236,7 +236,7 @@ async fn staff_cannot_decide_about_the_payment_of_their_own_booking() {
     perform_action(&sofia, &unknown, "refund")
         .await
         .expect_code(404, "not_found");
-    // An administrator is no exception.
+    // The rule also applies to administrators.
     let admin = app.admin("admin").await;
     let booking = book(&admin, class).await.expect(201);
     perform_action(&admin, &booking, "markPaid")

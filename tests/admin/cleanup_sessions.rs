@@ -203,7 +203,7 @@ async fn locked_rows_are_left_for_the_next_run() {
 }
 
 #[tokio::test]
-async fn old_mails_and_events_are_deleted_after_thirty_days() {
+async fn old_messages_and_events_are_deleted_after_thirty_days() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql("delete from member_events").await;

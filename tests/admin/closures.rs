@@ -10,7 +10,7 @@ use crate::bookings::book;
 const PATH: &str = "/api/admin/closures";
 
 #[tokio::test]
-async fn nothing_is_generated_or_created_on_a_day_on_which_the_studio_is_closed() {
+async fn no_class_takes_place_on_a_closed_day() {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
     studio.create(studio.weekly_class(3, "19:00")).await;
     let form = json!({ "from": "2026-09-09", "to": "2026-09-10", "reason": "Repairs" });

@@ -137,16 +137,17 @@ async fn every_foreign_key_has_an_index() {
 }
 
 #[tokio::test]
-async fn spellings_of_a_room_or_class_type_are_merged_even_if_classes_overlap() {
+async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_class_types() {
     let database = empty_database().await;
     let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
-    let newer = "select count(*) from schema_migrations
+    // The migration that adds `rooms`, and those after it.
+    let reverted = "select count(*) from schema_migrations
         where version >= (select version from schema_migrations where name like '%rooms%')";
-    let newer: i64 = client.query_one(newer, &[]).await.unwrap().get(0);
-    let newer = usize::try_from(newer).unwrap();
-    migrations::down(&mut client, newer).await.unwrap();
-    let studio = "
+    let reverted: i64 = client.query_one(reverted, &[]).await.unwrap().get(0);
+    let reverted = usize::try_from(reverted).unwrap();
+    migrations::down(&mut client, reverted).await.unwrap();
+    let insert_old_rows = "
         insert into class_types (id, name, price_per_class, created_at) values
             (md5('type')::uuid, 'Salsa', 20, now() - interval '1 day'),
             (gen_random_uuid(), 'salsa', 20, now());
@@ -164,7 +165,7 @@ async fn spellings_of_a_room_or_class_type_are_merged_even_if_classes_overlap() 
             (2, 'Rueda', '2020-01-01 18:30Z', 'studio a'),
             (3, 'Salsa', '2020-01-02 18:00Z', 'STUDIOA'),
             (4, 'Salsa', '2020-01-01 18:00Z', 'Studio A (2)')) t (n, title, start, room)";
-    client.batch_execute(studio).await.unwrap();
+    client.batch_execute(insert_old_rows).await.unwrap();
     migrations::up(&mut client).await.unwrap();
 
     let classes = "select i.name || ': ' || coalesce(c.own_title, '-') || ', ' || r.name
@@ -179,27 +180,31 @@ async fn spellings_of_a_room_or_class_type_are_merged_even_if_classes_overlap() 
             "Instructor 4: -, Studio A (2)",
         ]
     );
-    let weekly = "select r.name from class_schedules s join rooms r on r.id = s.room_id";
-    assert_eq!(texts(&client, weekly).await, ["Studio A"]);
+    let weekly_class_rooms =
+        "select r.name from class_schedules s join rooms r on r.id = s.room_id";
+    assert_eq!(texts(&client, weekly_class_rooms).await, ["Studio A"]);
     let class_types = "select name from class_types order by name";
     assert_eq!(texts(&client, class_types).await, ["Salsa", "salsa (2)"]);
 
     // The previous version of the program knows only the columns `room` and `title`.
-    let previous = "
+    let insert_by_previous_version = "
         insert into scheduled_classes (id, class_type_id, instructor_id, title, start_time,
             end_time, max_participants, room)
         values (md5('class')::uuid, md5('type')::uuid, md5('1')::uuid, 'Salsa',
             '2031-01-01 18:00Z', '2031-01-01 19:00Z', 10, 'studio   a');
         update class_types set name = 'Casino' where name = 'Salsa'";
-    client.batch_execute(previous).await.unwrap();
+    client
+        .batch_execute(insert_by_previous_version)
+        .await
+        .unwrap();
     let class = "select coalesce(c.own_title, '-') || ', ' || r.name
         from scheduled_classes c join rooms r on r.id = c.room_id where c.id = md5('class')::uuid";
     assert_eq!(texts(&client, class).await, ["-, Studio A"]);
-    let move_it = "update scheduled_classes set room = 'Garden', title = 'Party'
+    let move_class = "update scheduled_classes set room = 'Garden', title = 'Party'
         where id = md5('class')::uuid";
-    client.batch_execute(move_it).await.unwrap();
+    client.batch_execute(move_class).await.unwrap();
     assert_eq!(texts(&client, class).await, ["Party, Garden"]);
-    migrations::down(&mut client, newer).await.unwrap();
+    migrations::down(&mut client, reverted).await.unwrap();
     let rooms = "select distinct room from scheduled_classes order by room";
     assert_eq!(
         texts(&client, rooms).await,

@@ -1,4 +1,4 @@
-//! `api/admin/medical-notes.rs`: who reads a member's medical notes, and when.
+//! `api/admin/medical-notes.rs`: who can read a member's medical notes, and when.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn set_clock(app: &TestApp, time: &str) {
 }
 
 #[tokio::test]
-async fn staff_read_medical_notes_by_a_request_of_its_own_which_is_logged() {
+async fn staff_read_medical_notes_by_a_separate_request_that_is_logged() {
     let app = TestApp::start().await;
     let (staff, admin) = (app.staff("sofia").await, app.admin("admin").await);
     let class = app.create_class(2).await;
@@ -82,7 +82,7 @@ async fn staff_read_medical_notes_by_a_request_of_its_own_which_is_logged() {
 }
 
 #[tokio::test]
-async fn medical_notes_are_open_until_the_end_of_the_day_of_the_class() {
+async fn medical_notes_can_be_read_until_the_end_of_the_day_of_the_class() {
     let settings = Settings::default().with("STUDIO_TIMEZONE", "America/Denver");
     let app = TestApp::start_with(settings).await;
     let staff = app.staff("sofia").await;
@@ -110,7 +110,7 @@ async fn medical_notes_are_open_until_the_end_of_the_day_of_the_class() {
 }
 
 #[tokio::test]
-async fn medical_notes_are_closed_for_bookings_without_a_spot() {
+async fn medical_notes_cannot_be_read_for_bookings_without_a_spot() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let class = app.create_class(1).await;
@@ -143,7 +143,7 @@ async fn medical_notes_are_closed_for_bookings_without_a_spot() {
 }
 
 #[tokio::test]
-async fn medical_notes_under_a_retired_key_are_reported_as_unreadable() {
+async fn medical_notes_encrypted_with_a_retired_key_are_reported_as_unreadable() {
     let app = TestApp::start().await;
     let class = app.create_class(2).await;
     let ana = member_with_notes(&app, "ana").await;
@@ -163,7 +163,7 @@ async fn medical_notes_under_a_retired_key_are_reported_as_unreadable() {
     let profile = ana.get("/api/auth/me").await.expect(200);
     assert_eq!(profile["medicalConditions"], json!(null));
     assert_eq!(profile["medicalConditionsUnreadable"], true);
-    // Other fields can be changed meanwhile, and a new text replaces the old one.
+    // Other fields can still be changed, and new notes replace the unreadable ones.
     let phone = json!({ "phone": "+1 303 555 0142" });
     let profile = ana.patch("/api/auth/me", phone).await.expect(200);
     assert_eq!(profile["medicalConditionsUnreadable"], true);

@@ -60,7 +60,7 @@ async fn all_classes_show_the_new_name_of_a_room() {
 }
 
 #[tokio::test]
-async fn a_retired_room_keeps_its_classes_and_gets_no_more() {
+async fn a_retired_room_keeps_its_classes_and_gets_no_new_ones() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "19:00").await;
     studio.create(studio.weekly_class(1, "10:00")).await;

@@ -414,9 +414,9 @@ async fn members_are_notified_when_a_class_moves_or_changes_instructor() {
     assert_eq!(app.count(log_entries).await, 4);
 }
 
-/// Rule: what the studio does is never the member's loss.
+/// Rule: a change by the studio never puts the member at a disadvantage.
 #[tokio::test]
-async fn a_class_that_becomes_another_one_can_be_cancelled_without_cost_until_its_start() {
+async fn a_booking_can_be_cancelled_free_of_charge_until_the_start_after_a_major_change() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "19:00").await;
     let changes = [
@@ -429,7 +429,7 @@ async fn a_class_that_becomes_another_one_can_be_cancelled_without_cost_until_it
         let person = studio.app.member(&format!("ana{number}")).await;
         let booking = book(&person, class).await.expect(201);
         insert_desk_payment(&studio.app, &booking).await;
-        // The time of free cancellation is over.
+        // The deadline for free cancellation has passed.
         studio.advance_past_cancellation_deadline(&booking);
         studio.change_class(class, change.clone()).await.expect(200);
         let moved = person.get("/api/bookings/list").await.expect(200)["items"][0].clone();
@@ -444,7 +444,7 @@ async fn a_class_that_becomes_another_one_can_be_cancelled_without_cost_until_it
 }
 
 #[tokio::test]
-async fn a_small_change_keeps_the_time_of_free_cancellation() {
+async fn a_minor_change_keeps_the_deadline_for_free_cancellation() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "19:00").await;
     let ana = studio.app.member("ana").await;
@@ -465,7 +465,7 @@ async fn a_small_change_keeps_the_time_of_free_cancellation() {
 }
 
 #[tokio::test]
-async fn ten_minutes_across_midnight_are_another_day() {
+async fn a_move_of_ten_minutes_to_another_day_is_a_major_change() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "23:55").await;
     let ana = studio.app.member("ana").await;
@@ -478,12 +478,12 @@ async fn ten_minutes_across_midnight_are_another_day() {
 }
 
 #[tokio::test]
-async fn the_time_of_free_cancellation_never_moves_to_earlier() {
+async fn the_deadline_for_free_cancellation_never_becomes_earlier() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "19:00").await;
     let ana = studio.app.member("ana").await;
     let booking = book(&ana, class).await.expect(201);
-    // The class now starts before the time until which it could be cancelled.
+    // The class now starts before the previous deadline for free cancellation.
     let date = (studio.app.app.clock().now() + TimeDelta::days(2)).date_naive();
     studio
         .change_class(class, json!({ "date": date }))

@@ -83,7 +83,7 @@ async fn a_new_weekday_moves_the_coming_classes_after_a_preview() {
         "10-01 19:00",
     ];
     assert_eq!(times(&studio).await, thursdays);
-    // The member did not choose this day.
+    // The day is another one, so the booking can be cancelled free of charge until the start.
     let moved = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
     assert_eq!(moved["freeCancellationUntil"], moved["class"]["startTime"]);
     assert_eq!(studio.mail_count("class_moved").await, 2);
@@ -95,7 +95,7 @@ async fn a_new_weekday_moves_the_coming_classes_after_a_preview() {
 }
 
 #[tokio::test]
-async fn a_change_of_this_and_the_following_classes_leaves_the_earlier_ones() {
+async fn a_change_to_this_and_the_following_classes_keeps_the_earlier_ones() {
     let (studio, id) = weekly_wednesdays().await;
     let class = occurrence_on(&studio, "2026-09-16").await;
     let change = json!({
@@ -124,7 +124,7 @@ async fn a_change_of_this_and_the_following_classes_leaves_the_earlier_ones() {
 
 /// The previous version of the program changes the weekday without moving the classes.
 #[tokio::test]
-async fn a_change_of_the_following_classes_includes_those_of_another_weekday() {
+async fn a_change_to_the_following_classes_includes_those_on_another_weekday() {
     let (studio, id) = weekly_wednesdays().await;
     let query = format!("update class_schedules set day_of_week = 2 where id = '{id}'");
     studio.app.sql(&query).await;
@@ -135,12 +135,13 @@ async fn a_change_of_the_following_classes_includes_those_of_another_weekday() {
     let changed = studio.staff.patch(PATH, change).await.expect(200);
     assert_eq!(changed["pattern"]["dayOfWeek"], 4);
     assert_eq!(changed["comingClasses"], 3);
-    let left = format!("select count(*) from scheduled_classes where class_schedule_id = '{id}'");
-    assert_eq!(studio.app.count(&left).await, 2);
+    let remaining_classes =
+        format!("select count(*) from scheduled_classes where class_schedule_id = '{id}'");
+    assert_eq!(studio.app.count(&remaining_classes).await, 2);
 }
 
 #[tokio::test]
-async fn a_class_keeps_what_staff_changed_for_it_alone() {
+async fn a_change_to_the_weekly_class_keeps_changes_to_single_classes() {
     let (studio, id) = weekly_wednesdays().await;
     let substituted = occurrence_on(&studio, "2026-09-09").await;
     let moved = occurrence_on(&studio, "2026-09-16").await;
@@ -245,7 +246,7 @@ async fn retiring_a_weekly_class_cancels_its_coming_classes_and_notifies_members
 }
 
 #[tokio::test]
-async fn a_weekly_class_can_end_at_one_of_its_classes() {
+async fn a_weekly_class_can_be_ended_from_one_of_its_classes_on() {
     let (studio, _) = weekly_wednesdays().await;
     let class = occurrence_on(&studio, "2026-09-16").await;
     let path = format!("{PATH}?occurrenceId={class}&scope=following");
@@ -308,7 +309,7 @@ async fn a_scope_must_fit_the_class_and_the_change() {
 }
 
 #[tokio::test]
-async fn a_retired_instructor_is_not_given_a_class_by_a_change() {
+async fn a_change_cannot_assign_a_retired_instructor() {
     let (studio, id) = weekly_wednesdays().await;
     let retired = studio.instructors[1];
     let retire = format!("update instructors set is_active = false where id = '{retired}'");

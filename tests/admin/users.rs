@@ -198,11 +198,11 @@ async fn giving_a_role_requires_the_password_and_renews_the_session() {
         response.expect_code(403, "wrong_password");
         assert_eq!(response.header("set-cookie"), None);
     }
-    let given = "select count(*) from users where is_staff";
-    assert_eq!(app.count(given).await, 0);
+    let staff_users = "select count(*) from users where is_staff";
+    assert_eq!(app.count(staff_users).await, 0);
     let response = give_role(&admin, &id, "staff").await;
     assert_eq!(response.expect(200)["accessToken"], json!(null));
-    assert_eq!(app.count(given).await, 1);
+    assert_eq!(app.count(staff_users).await, 1);
     assert!(admin.is_signed_in().await && !copy.is_signed_in().await);
     // Taking a role away, and other changes, need no password.
     let cookie = admin.cookie();

@@ -9,8 +9,8 @@ use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, wait_until};
 /// An API client that is signed in as Ana, with its tokens.
 struct ApiClient {
     person: TestClient,
-    access: String,
-    refresh: String,
+    access_token: String,
+    refresh_token: String,
 }
 
 impl ApiClient {
@@ -18,8 +18,8 @@ impl ApiClient {
         let text = |name: &str| tokens[name].as_str().unwrap().to_owned();
         Self {
             person,
-            access: text("accessToken"),
-            refresh: text("refreshToken"),
+            access_token: text("accessToken"),
+            refresh_token: text("refreshToken"),
         }
     }
 
@@ -33,7 +33,7 @@ impl ApiClient {
 
     async fn call(&self, method: Method, path: &str) -> TestResponse {
         let request = self.person.request(method, path);
-        let request = request.header(AUTHORIZATION, format!("Bearer {}", self.access));
+        let request = request.header(AUTHORIZATION, format!("Bearer {}", self.access_token));
         self.person.send(request).await
     }
 
@@ -72,7 +72,7 @@ async fn an_api_client_signs_in_with_tokens_and_gets_no_cookie() {
     // that header by themselves.
     let request = client.person.request(Method::PATCH, "/api/auth/me");
     let request = request
-        .header(AUTHORIZATION, format!("bearer {}", client.access))
+        .header(AUTHORIZATION, format!("bearer {}", client.access_token))
         .header("origin", "https://elsewhere.example")
         .json(&json!({ "phone": "+1 303 555 0100" }));
     client.person.send(request).await.expect(200);
@@ -99,8 +99,8 @@ async fn registration_and_sign_in_create_separate_sessions() {
         .await
         .expect(200);
     assert_eq!(list["items"].as_array().unwrap().len(), 2);
-    let keys = "select count(*) from user_sessions where session_key = 'sid:' || id";
-    assert_eq!(app.count(keys).await, 2);
+    let token_sessions = "select count(*) from user_sessions where session_key = 'sid:' || id";
+    assert_eq!(app.count(token_sessions).await, 2);
     // Signing out ends one session and not the other.
     first_client
         .call(Method::POST, "/api/auth/logout")
@@ -108,7 +108,7 @@ async fn registration_and_sign_in_create_separate_sessions() {
         .expect(200);
     assert!(!first_client.is_signed_in().await);
     assert!(second_client.is_signed_in().await);
-    let rejected = refresh(&first_client.person, &first_client.refresh).await;
+    let rejected = refresh(&first_client.person, &first_client.refresh_token).await;
     rejected.expect_code(401, "refresh_token_refused");
 }
 
@@ -125,7 +125,7 @@ async fn ending_all_sessions_ends_their_tokens() {
     ana.delete("/api/sessions?scope=all").await.expect(200);
     for client in [&first_client, &second_client] {
         assert!(!client.is_signed_in().await);
-        let rejected = refresh(&client.person, &client.refresh).await;
+        let rejected = refresh(&client.person, &client.refresh_token).await;
         rejected.expect_code(401, "refresh_token_refused");
     }
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
@@ -136,7 +136,9 @@ async fn expired_sessions_are_cleaned_up_with_their_tokens() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    refresh(&client.person, &client.refresh).await.expect(200);
+    refresh(&client.person, &client.refresh_token)
+        .await
+        .expect(200);
     app.sql(
         "update user_sessions set absolute_expires_at = now() - interval '1 s',
         expires_at = now() - interval '1 s' where session_key like 'sid:%'",
@@ -154,13 +156,13 @@ async fn a_refresh_token_can_sign_out_after_the_access_token_has_expired() {
     let client = ApiClient::sign_in(&app).await;
     app.app.clock().advance(chrono::TimeDelta::minutes(16));
     assert!(!client.is_signed_in().await);
-    let form = json!({ "refreshToken": client.refresh });
+    let form = json!({ "refreshToken": client.refresh_token });
     client
         .person
         .post("/api/auth/logout", form)
         .await
         .expect(200);
-    let rejected = refresh(&client.person, &client.refresh).await;
+    let rejected = refresh(&client.person, &client.refresh_token).await;
     rejected.expect_code(401, "refresh_token_refused");
     // Unknown tokens get the same response.
     for token in ["", "nonsense", &"0".repeat(64)] {
@@ -178,7 +180,7 @@ async fn a_refresh_token_can_end_all_sessions() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let form = json!({ "refreshToken": client.refresh, "all": true });
+    let form = json!({ "refreshToken": client.refresh_token, "all": true });
     app.visitor()
         .post("/api/auth/logout", form)
         .await
@@ -192,11 +194,11 @@ async fn each_refresh_token_works_once_and_returns_its_successor() {
     app.member("ana").await;
     let mut client = ApiClient::sign_in(&app).await;
     for _ in 0..3 {
-        let old_token = client.refresh.clone();
+        let old_token = client.refresh_token.clone();
         let tokens = refresh(&client.person, &old_token).await.expect(200);
         assert_eq!(tokens["user"]["email"], "ana@example.com");
         client = ApiClient::new(client.person, &tokens);
-        assert_ne!(client.refresh, old_token);
+        assert_ne!(client.refresh_token, old_token);
         assert!(client.is_signed_in().await);
     }
     let live_tokens = "select count(*) from refresh_tokens where replaced_at is null";
@@ -214,26 +216,26 @@ async fn a_replayed_refresh_token_ends_the_family_and_its_access_tokens() {
     let other_app = app.start_another().await;
     app.member("ana").await;
     let first_client = ApiClient::sign_in(&app).await;
-    let tokens = refresh(&first_client.person, &first_client.refresh)
+    let tokens = refresh(&first_client.person, &first_client.refresh_token)
         .await
         .expect(200);
     let second_client = ApiClient::new(first_client.person.copy(), &tokens);
     assert!(second_client.is_signed_in().await);
     // The successor is used, so the first response was not lost.
-    let tokens = refresh(&second_client.person, &second_client.refresh)
+    let tokens = refresh(&second_client.person, &second_client.refresh_token)
         .await
         .expect(200);
     let second_client = ApiClient::new(second_client.person, &tokens);
-    let rejected = refresh(&first_client.person, &first_client.refresh).await;
+    let rejected = refresh(&first_client.person, &first_client.refresh_token).await;
     rejected.expect_code(401, "refresh_token_refused");
     assert!(!second_client.is_signed_in().await);
     let client_of_other_app = ApiClient {
         person: second_client.person.connected_to(&other_app),
-        access: second_client.access.clone(),
-        refresh: second_client.refresh.clone(),
+        access_token: second_client.access_token.clone(),
+        refresh_token: second_client.refresh_token.clone(),
     };
     assert!(!client_of_other_app.is_signed_in().await);
-    let rejected = refresh(&second_client.person, &second_client.refresh).await;
+    let rejected = refresh(&second_client.person, &second_client.refresh_token).await;
     rejected.expect_code(401, "refresh_token_refused");
     let log_entries = "select count(*) from security_events where kind = 'refresh_replayed'";
     wait_until(async || app.count(log_entries).await == 1).await;
@@ -244,14 +246,18 @@ async fn a_lost_response_is_repeated_only_for_the_same_client() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let first_tokens = refresh(&client.person, &client.refresh).await.expect(200);
-    let repeated_tokens = refresh(&client.person, &client.refresh).await.expect(200);
+    let first_tokens = refresh(&client.person, &client.refresh_token)
+        .await
+        .expect(200);
+    let repeated_tokens = refresh(&client.person, &client.refresh_token)
+        .await
+        .expect(200);
     assert_eq!(
         first_tokens["refreshToken"],
         repeated_tokens["refreshToken"]
     );
     // Another client sends the token.
-    let form = json!({ "refreshToken": client.refresh });
+    let form = json!({ "refreshToken": client.refresh_token });
     let request = client.person.request(Method::POST, "/api/auth/refresh");
     let request = request.header(USER_AGENT, "thief/1.0").json(&form);
     let rejected = client.person.send(request).await;
@@ -265,7 +271,9 @@ async fn a_lost_response_is_repeated_for_as_long_as_the_successor_is_unused() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let lost = refresh(&client.person, &client.refresh).await.expect(200);
+    let lost_tokens = refresh(&client.person, &client.refresh_token)
+        .await
+        .expect(200);
     // The phone was offline for a week.
     app.sql(
         "update refresh_tokens set replaced_at = replaced_at - interval '7 days'
@@ -273,12 +281,16 @@ async fn a_lost_response_is_repeated_for_as_long_as_the_successor_is_unused() {
     )
     .await;
     for _ in 0..2 {
-        let repeated = refresh(&client.person, &client.refresh).await.expect(200);
-        assert_eq!(repeated["refreshToken"], lost["refreshToken"]);
+        let repeated = refresh(&client.person, &client.refresh_token)
+            .await
+            .expect(200);
+        assert_eq!(repeated["refreshToken"], lost_tokens["refreshToken"]);
     }
-    let next = ApiClient::new(client.person.copy(), &lost);
-    refresh(&next.person, &next.refresh).await.expect(200);
-    let rejected = refresh(&client.person, &client.refresh).await;
+    let next_client = ApiClient::new(client.person.copy(), &lost_tokens);
+    refresh(&next_client.person, &next_client.refresh_token)
+        .await
+        .expect(200);
+    let rejected = refresh(&client.person, &client.refresh_token).await;
     rejected.expect_code(401, "refresh_token_refused");
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
 }
@@ -288,18 +300,20 @@ async fn a_response_is_not_repeated_when_the_successor_is_used() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let tokens = refresh(&client.person, &client.refresh).await.expect(200);
-    let next_client = ApiClient::new(client.person.copy(), &tokens);
-    refresh(&next_client.person, &next_client.refresh)
+    let tokens = refresh(&client.person, &client.refresh_token)
         .await
         .expect(200);
-    let rejected = refresh(&client.person, &client.refresh).await;
+    let next_client = ApiClient::new(client.person.copy(), &tokens);
+    refresh(&next_client.person, &next_client.refresh_token)
+        .await
+        .expect(200);
+    let rejected = refresh(&client.person, &client.refresh_token).await;
     rejected.expect_code(401, "refresh_token_refused");
     assert_eq!(app.count("select count(*) from refresh_tokens").await, 0);
 }
 
 #[tokio::test]
-async fn changing_a_credential_ends_copied_tokens() {
+async fn changing_a_credential_invalidates_copied_tokens() {
     let app = TestApp::start().await;
     let browser = app.member("ana").await;
     let mut client = ApiClient::sign_in(&app).await;
@@ -319,7 +333,7 @@ async fn changing_a_credential_ends_copied_tokens() {
         ),
     ] {
         let request = client.person.request(Method::POST, path).json(&form);
-        let request = request.bearer_auth(&client.access);
+        let request = request.bearer_auth(&client.access_token);
         let response = client.person.send(request).await;
         assert!(matches!(response.status, 200 | 202), "{path}: {response:?}");
         assert_eq!(response.header("set-cookie"), None, "{path}");
@@ -327,10 +341,12 @@ async fn changing_a_credential_ends_copied_tokens() {
         assert_eq!(tokens["expiresIn"], 900, "{path}");
         let renewed = ApiClient::new(client.person.copy(), &tokens);
         assert!(!client.is_signed_in().await, "{path}");
-        let rejected = refresh(&client.person, &client.refresh).await;
+        let rejected = refresh(&client.person, &client.refresh_token).await;
         rejected.expect_code(401, "refresh_token_refused");
         assert!(renewed.is_signed_in().await, "{path}");
-        let tokens = refresh(&renewed.person, &renewed.refresh).await.expect(200);
+        let tokens = refresh(&renewed.person, &renewed.refresh_token)
+            .await
+            .expect(200);
         client = ApiClient::new(renewed.person, &tokens);
     }
     // The family still ends thirty days after the sign-in.
@@ -348,7 +364,7 @@ async fn sixty_four_concurrent_refreshes_create_one_successor() {
     let client = ApiClient::sign_in(&app).await;
     let requests: Vec<_> = (0..64)
         .map(|_| {
-            let (person, token) = (client.person.copy(), client.refresh.clone());
+            let (person, token) = (client.person.copy(), client.refresh_token.clone());
             tokio::spawn(async move { refresh(&person, &token).await })
         })
         .collect();
@@ -367,7 +383,9 @@ async fn a_refresh_token_family_has_an_absolute_expiry() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let tokens = refresh(&client.person, &client.refresh).await.expect(200);
+    let tokens = refresh(&client.person, &client.refresh_token)
+        .await
+        .expect(200);
     let shared_expiries = "select count(distinct r.expires_at) from refresh_tokens r
         join user_sessions s on s.id = r.session_id and s.absolute_expires_at = r.expires_at";
     assert_eq!(app.count(shared_expiries).await, 1);
@@ -380,7 +398,7 @@ async fn a_refresh_token_family_has_an_absolute_expiry() {
     app.sql("update refresh_tokens set expires_at = now()")
         .await;
     let next_client = ApiClient::new(client.person, &tokens);
-    let rejected = refresh(&next_client.person, &next_client.refresh).await;
+    let rejected = refresh(&next_client.person, &next_client.refresh_token).await;
     rejected.expect_code(401, "refresh_token_refused");
 }
 
@@ -392,7 +410,7 @@ async fn a_revocation_wins_over_a_concurrent_refresh() {
         ana.sign_in_as("ana").await.expect(200);
         let client = ApiClient::sign_in(&app).await;
         let (refresh_response, revoke_response) = tokio::join!(
-            refresh(&client.person, &client.refresh),
+            refresh(&client.person, &client.refresh_token),
             ana.delete("/api/sessions?scope=all"),
         );
         revoke_response.expect(200);
@@ -403,7 +421,7 @@ async fn a_revocation_wins_over_a_concurrent_refresh() {
         if refresh_response.status == 200 {
             let next_client = ApiClient::new(client.person, &refresh_response.expect(200));
             assert!(!next_client.is_signed_in().await);
-            refresh(&next_client.person, &next_client.refresh)
+            refresh(&next_client.person, &next_client.refresh_token)
                 .await
                 .expect(401);
         }
@@ -443,13 +461,13 @@ async fn a_forged_token_is_rejected_without_touching_a_store() {
     let client = ApiClient::sign_in(&app).await;
     // The API ignores the cookie of a request that has an access token.
     let request = ana.request(Method::GET, "/api/auth/session");
-    let request = request.header(AUTHORIZATION, format!("Bearer {}x", client.access));
+    let request = request.header(AUTHORIZATION, format!("Bearer {}x", client.access_token));
     let response = ana.send(request).await;
     response.expect_code(401, "not_signed_in");
     assert!(response.header("set-cookie").is_none());
     assert!(ana.is_signed_in().await);
     let size_before = app.redis.command(&["DBSIZE"]).await.unwrap();
-    for forged in ["", "x", "a.b.c", "Bearer", &client.refresh] {
+    for forged in ["", "x", "a.b.c", "Bearer", &client.refresh_token] {
         let request = app.visitor().request(Method::GET, "/api/auth/session");
         let request = request.header(AUTHORIZATION, format!("Bearer {forged}"));
         ana.copy().send(request).await.expect(401);
@@ -464,7 +482,7 @@ async fn cookie_and_token_credentials_are_not_interchangeable() {
     let client = ApiClient::sign_in(&app).await;
     // Neither the refresh token nor the access token works as a cookie.
     let cookie = ana.cookie().unwrap();
-    for value in [&client.refresh, &client.access] {
+    for value in [&client.refresh_token, &client.access_token] {
         ana.set_cookie(Some(format!("__Host-sabor_session={value}")));
         assert!(!ana.is_signed_in().await);
     }
@@ -479,14 +497,16 @@ async fn the_database_contains_no_usable_refresh_token() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    let next_tokens = refresh(&client.person, &client.refresh).await.expect(200);
+    let next_tokens = refresh(&client.person, &client.refresh_token)
+        .await
+        .expect(200);
     let rows = app
         .sql("select row_to_json(t)::text from refresh_tokens t")
         .await;
     for row in rows {
         let text: String = row.get(0);
         for token in [
-            &client.refresh,
+            &client.refresh_token,
             next_tokens["refreshToken"].as_str().unwrap(),
         ] {
             assert!(!text.contains(token));
@@ -500,14 +520,16 @@ async fn the_library_finds_a_session_by_its_refresh_token() {
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
     let sessions = app.app.sessions();
-    let token = sabor::session::Token::parse(&client.refresh).unwrap();
+    let token = sabor::session::Token::parse(&client.refresh_token).unwrap();
     let session = sessions
         .find_by_refresh_token(&token)
         .await
         .unwrap()
         .unwrap();
     assert_eq!(session.user.unwrap().email, "ana@example.com");
-    refresh(&client.person, &client.refresh).await.expect(200);
+    refresh(&client.person, &client.refresh_token)
+        .await
+        .expect(200);
     assert!(
         sessions
             .find_by_refresh_token(&token)

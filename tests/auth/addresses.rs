@@ -1,4 +1,5 @@
-//! The canonical form of e-mail addresses: one account for all spellings of its domain.
+//! E-mail addresses have a canonical form, so that all spellings of a domain belong to one
+//! account.
 
 use sabor::models::user;
 use sabor::store::migrations;
@@ -9,8 +10,9 @@ use crate::harness::{
     MailServer, PASSWORD, TestApp, TestClient, TestResponse, connect, empty_database,
 };
 
-/// The address as it is typed, and as Chromium sends it.
-const TYPED: &str = "luz@münchen.de";
+/// An address as people write it.
+const UNICODE: &str = "luz@münchen.de";
+/// The same address as it is stored. Chromium also sends it in this form.
 const CANONICAL: &str = "luz@xn--mnchen-3ya.de";
 
 async fn register(person: &TestClient, email: &str) -> TestResponse {
@@ -24,17 +26,17 @@ async fn stored_addresses(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn all_spellings_of_a_domain_are_one_account() {
+async fn all_spellings_of_a_domain_belong_to_one_account() {
     let app = TestApp::start().await;
     let luz = app.visitor();
-    let body = register(&luz, TYPED).await.expect(201);
+    let body = register(&luz, UNICODE).await.expect(201);
     app.confirm_address(CANONICAL).await;
     // People read the Unicode form.
-    assert_eq!(body["user"]["email"], TYPED);
+    assert_eq!(body["user"]["email"], UNICODE);
     assert_eq!(stored_addresses(&app).await, [CANONICAL]);
     for spelling in [
         CANONICAL,
-        TYPED,
+        UNICODE,
         "LUZ@MÜNCHEN.DE",
         "luz@XN--MNCHEN-3YA.de",
         "luz@mu\u{308}nchen.de",
@@ -44,21 +46,21 @@ async fn all_spellings_of_a_domain_are_one_account() {
             .await
             .expect_code(409, "email_taken");
         let response = app.visitor().sign_in(spelling, PASSWORD).await.expect(200);
-        assert_eq!(response["user"]["email"], TYPED, "{spelling}");
+        assert_eq!(response["user"]["email"], UNICODE, "{spelling}");
     }
-    let same = json!({ "newEmail": CANONICAL, "currentPassword": PASSWORD });
-    let rejected = luz.post("/api/auth/change-email", same).await;
+    let same_address = json!({ "newEmail": CANONICAL, "currentPassword": PASSWORD });
+    let rejected = luz.post("/api/auth/change-email", same_address).await;
     rejected.expect_code(400, "validation_failed");
     assert_eq!(stored_addresses(&app).await, [CANONICAL]);
 }
 
 #[tokio::test]
-async fn an_account_cannot_be_changed_to_another_spelling_of_a_taken_address() {
+async fn an_address_cannot_be_changed_to_another_spelling_of_a_taken_one() {
     let app = TestApp::start().await;
     register(&app.visitor(), CANONICAL).await.expect(201);
     app.confirm_address(CANONICAL).await;
     let ana = app.member("ana").await;
-    let change = json!({ "newEmail": TYPED, "currentPassword": PASSWORD });
+    let change = json!({ "newEmail": UNICODE, "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", change).await.expect(202);
     assert_eq!(app.mail_count("account_exists").await, 1);
     let links = "select count(*) from one_time_tokens t join users u on u.id = t.user_id
@@ -72,7 +74,7 @@ async fn a_reset_link_reaches_an_address_with_a_unicode_domain() {
         return;
     };
     let app = TestApp::start().await;
-    register(&app.visitor(), TYPED).await.expect(201);
+    register(&app.visitor(), UNICODE).await.expect(201);
     app.sql("delete from mail_outbox").await;
     let app = app.start_another_with(server.settings()).await;
     let forgot = json!({ "email": "Luz@München.de" });
@@ -85,12 +87,12 @@ async fn a_reset_link_reaches_an_address_with_a_unicode_domain() {
 }
 
 #[tokio::test]
-async fn administrators_and_the_contact_form_use_the_same_form() {
+async fn administrators_and_the_contact_form_use_the_canonical_form() {
     let app = TestApp::start().await;
     let (admin, staff) = (app.admin("admin").await, app.staff("sofia").await);
-    register(&app.visitor(), TYPED).await.expect(201);
+    register(&app.visitor(), UNICODE).await.expect(201);
     app.confirm_address(CANONICAL).await;
-    for search in [CANONICAL, TYPED, "@MÜNCHEN.de", "luz@münchen.de+reyes"] {
+    for search in [CANONICAL, UNICODE, "@MÜNCHEN.de", "luz@münchen.de+reyes"] {
         let query: String = form_urlencoded::byte_serialize(search.as_bytes()).collect();
         let query = query.replace("%2B", "+");
         let found = admin
@@ -98,14 +100,14 @@ async fn administrators_and_the_contact_form_use_the_same_form() {
             .await
             .expect(200);
         assert_eq!(found["items"].as_array().unwrap().len(), 1, "{search}");
-        assert_eq!(found["items"][0]["email"], TYPED);
+        assert_eq!(found["items"][0]["email"], UNICODE);
     }
     let client = app.app.db().client().await.unwrap();
     assert!(user::grant_admin(&client, "LUZ@MÜNCHEN.DE").await.unwrap());
     assert!(!user::grant_admin(&client, "nobody").await.unwrap());
     let is_admin = format!("select count(*) from users where is_admin and email = '{CANONICAL}'");
     assert_eq!(app.count(&is_admin).await, 1);
-    let form = json!({ "name": "Luz", "email": TYPED, "subject": "Hola", "message": "Hola" });
+    let form = json!({ "name": "Luz", "email": UNICODE, "subject": "Hola", "message": "Hola" });
     app.visitor()
         .post("/api/contact/submit", form)
         .await
@@ -113,7 +115,7 @@ async fn administrators_and_the_contact_form_use_the_same_form() {
     let stored = app.sql("select email from contact_submissions").await;
     assert_eq!(stored[0].get::<_, String>(0), CANONICAL);
     let inbox = staff.get("/api/admin/contacts").await.expect(200);
-    assert_eq!(inbox["items"][0]["email"], TYPED);
+    assert_eq!(inbox["items"][0]["email"], UNICODE);
 }
 
 #[tokio::test]
@@ -165,7 +167,7 @@ async fn revert_to_before(client: &mut Client, name: &str) {
 }
 
 #[tokio::test]
-async fn the_migration_makes_stored_addresses_canonical_and_parts_duplicates() {
+async fn the_migration_makes_stored_addresses_canonical_and_renames_duplicates() {
     let database = empty_database().await;
     let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
@@ -228,7 +230,7 @@ async fn the_migration_makes_stored_addresses_canonical_and_parts_duplicates() {
             "{accounts:?}"
         );
     }
-    // The links of the duplicates are gone, and the log tells which account was whose.
+    // The links of the duplicates are deleted, and the log records their former addresses.
     assert_eq!(
         accounts.iter().filter(|(_, text)| text.len() == 4).count(),
         2
@@ -245,8 +247,9 @@ async fn the_migration_makes_stored_addresses_canonical_and_parts_duplicates() {
         .map(|row| row.get::<_, Value>(0)["from"].as_str().unwrap().to_owned())
         .collect();
     sources.sort();
-    assert_eq!(sources, ["ana@xn--r8jz45g.xn--zckzah", TYPED]);
-    // The previous version of the program cannot add an address that nobody could enter.
+    assert_eq!(sources, ["ana@xn--r8jz45g.xn--zckzah", UNICODE]);
+    // The database rejects an address in another form, even from the previous version of the
+    // program.
     let insert = "insert into users (id, email, first_name, last_name)
         values (gen_random_uuid(), 'eva@münchen.de', 'Eva', '')";
     assert!(client.batch_execute(insert).await.is_err());

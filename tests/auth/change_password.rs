@@ -26,7 +26,7 @@ async fn a_new_password_ends_all_other_sessions() {
 }
 
 #[tokio::test]
-async fn a_new_password_ends_a_copied_cookie() {
+async fn a_new_password_invalidates_copied_cookies() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     ana.get("/api/session/test-session").await.expect(200);
@@ -38,8 +38,8 @@ async fn a_new_password_ends_a_copied_cookie() {
     assert_eq!(response.expect(200), json!({ "success": true }));
     assert_ne!(ana.cookie(), copy.cookie());
     assert!(!copy.is_signed_in().await);
-    // The session continues: its data and its absolute expiry stay, and it is still
-    // forgotten when the browser is closed.
+    // The session continues: its data and its absolute expiry stay, and the browser still
+    // deletes the cookie when it is closed.
     let renewed = ana.get("/api/auth/session").await.expect(200)["session"].clone();
     assert_ne!(renewed["id"], session["id"]);
     assert_eq!(renewed["createdAt"], session["createdAt"]);

@@ -1,4 +1,4 @@
-//! Links in mails: `api/auth/forgot-password.rs`, `reset-password.rs`,
+//! Links in e-mails: `api/auth/forgot-password.rs`, `reset-password.rs`,
 //! `verify-email.rs` and `change-email.rs`.
 
 use reqwest::Method;
@@ -25,7 +25,7 @@ async fn verify_email(person: &TestClient, token: &str) -> TestResponse {
     person.post("/api/auth/verify-email", form).await
 }
 
-/// Requests a password reset for Ana; returns the token from the mail.
+/// Requests a password reset for Ana; returns the token from the e-mail.
 async fn reset_token(app: &TestApp) -> String {
     request_reset(&app.visitor(), "ana@example.com")
         .await
@@ -107,23 +107,23 @@ async fn a_reset_request_gets_the_same_response_with_or_without_an_account() {
 async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let (older_link, newer_link) = (reset_token(&app).await, reset_token(&app).await);
-    reset_password(&app.visitor(), &older_link, NEW_PASSWORD)
+    let (older_token, newer_token) = (reset_token(&app).await, reset_token(&app).await);
+    reset_password(&app.visitor(), &older_token, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
-    reset_password(&app.visitor(), &newer_link, NEW_PASSWORD)
+    reset_password(&app.visitor(), &newer_token, NEW_PASSWORD)
         .await
         .expect(200);
-    reset_password(&app.visitor(), &newer_link, NEW_PASSWORD)
+    reset_password(&app.visitor(), &newer_token, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
-    let expired_link = reset_token(&app).await;
+    let expired_token = reset_token(&app).await;
     let minutes = "select extract(epoch from expires_at - created_at)::bigint / 60
         from one_time_tokens where purpose = 'reset_password'";
     assert_eq!(app.count(minutes).await, 60);
     app.sql("update one_time_tokens set expires_at = now()")
         .await;
-    reset_password(&app.visitor(), &expired_link, NEW_PASSWORD)
+    reset_password(&app.visitor(), &expired_token, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
 }
@@ -132,24 +132,24 @@ async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
 async fn a_verification_link_works_once_for_a_day_and_a_newer_link_replaces_it() {
     let app = TestApp::start().await;
     let ana = app.unconfirmed_member("ana").await;
-    let older_link = app.mailed_token("verify_email", "ana@example.com").await;
+    let older_token = app.mailed_token("verify_email", "ana@example.com").await;
     let hours = "select extract(epoch from expires_at - created_at)::bigint / 3600
         from one_time_tokens";
     assert_eq!(app.count(hours).await, 24);
     ana.post("/api/auth/verify-email", json!({}))
         .await
         .expect(202);
-    let newer_link = app.mailed_token("verify_email", "ana@example.com").await;
-    verify_email(&app.visitor(), &older_link)
+    let newer_token = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&app.visitor(), &older_token)
         .await
         .expect_code(400, "link_ended");
     let session = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(session["user"]["emailVerified"], false);
-    verify_email(&ana, &newer_link).await.expect(200);
+    verify_email(&ana, &newer_token).await.expect(200);
     // The session shows the change immediately.
     let session = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(session["user"]["emailVerified"], true);
-    verify_email(&app.visitor(), &newer_link)
+    verify_email(&app.visitor(), &newer_token)
         .await
         .expect_code(400, "link_ended");
     let repeated_request = ana.post("/api/auth/verify-email", json!({})).await;
@@ -163,11 +163,11 @@ async fn a_verification_link_works_once_for_a_day_and_a_newer_link_replaces_it()
 async fn one_of_sixty_four_concurrent_redemptions_succeeds() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let link = app.mailed_token("verify_email", "ana@example.com").await;
+    let token = app.mailed_token("verify_email", "ana@example.com").await;
     let requests: Vec<_> = (0..64)
         .map(|_| {
-            let (visitor, link) = (app.visitor(), link.clone());
-            tokio::spawn(async move { verify_email(&visitor, &link).await.status })
+            let (visitor, token) = (app.visitor(), token.clone());
+            tokio::spawn(async move { verify_email(&visitor, &token).await.status })
         })
         .collect();
     let mut statuses = Vec::new();
@@ -177,13 +177,13 @@ async fn one_of_sixty_four_concurrent_redemptions_succeeds() {
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![200], vec![400; 63]].concat());
     // The same holds for eight resets with different passwords.
-    let link = reset_token(&app).await;
+    let token = reset_token(&app).await;
     let requests: Vec<_> = (0..8)
         .map(|number| {
-            let (visitor, link) = (app.visitor(), link.clone());
+            let (visitor, token) = (app.visitor(), token.clone());
             let password = format!("otra contraseña {number}");
             tokio::spawn(async move {
-                let response = reset_password(&visitor, &link, &password).await;
+                let response = reset_password(&visitor, &token, &password).await;
                 (response.status == 200).then_some(password)
             })
         })
@@ -203,26 +203,26 @@ async fn one_of_sixty_four_concurrent_redemptions_succeeds() {
 async fn get_and_head_requests_and_rejected_passwords_do_not_consume_a_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let link = reset_token(&app).await;
+    let token = reset_token(&app).await;
     let visitor = app.visitor();
     for path in ["/api/auth/reset-password", "/api/auth/verify-email"] {
         for method in [Method::GET, Method::HEAD] {
-            let path = format!("{path}?token={link}");
+            let path = format!("{path}?token={token}");
             let response = visitor.send(visitor.request(method, &path)).await;
             assert_eq!(response.status, 405);
         }
     }
     for weak_password in ["short", "password123", "ana@example.com"] {
-        let body = reset_password(&visitor, &link, weak_password)
+        let body = reset_password(&visitor, &token, weak_password)
             .await
             .expect(400);
         assert!(body["details"]["newPassword"].is_array(), "{body}");
     }
     // A reset token does not verify an address.
-    verify_email(&visitor, &link)
+    verify_email(&visitor, &token)
         .await
         .expect_code(400, "link_ended");
-    reset_password(&visitor, &link, NEW_PASSWORD)
+    reset_password(&visitor, &token, NEW_PASSWORD)
         .await
         .expect(200);
 }
@@ -231,7 +231,7 @@ async fn get_and_head_requests_and_rejected_passwords_do_not_consume_a_link() {
 async fn the_database_contains_no_link_token() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let links = [
+    let tokens = [
         reset_token(&app).await,
         app.mailed_token("verify_email", "ana@example.com").await,
     ];
@@ -241,7 +241,7 @@ async fn the_database_contains_no_link_token() {
             .await;
         for row in rows {
             let text: String = row.get(0);
-            assert!(links.iter().all(|link| !text.contains(link)), "{table}");
+            assert!(tokens.iter().all(|token| !text.contains(token)), "{table}");
         }
     }
 }
@@ -250,9 +250,9 @@ async fn the_database_contains_no_link_token() {
 async fn a_reset_ends_all_sessions_and_notifies_the_owner_without_signing_in() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let link = reset_token(&app).await;
+    let token = reset_token(&app).await;
     let visitor = app.visitor();
-    reset_password(&visitor, &link, NEW_PASSWORD)
+    reset_password(&visitor, &token, NEW_PASSWORD)
         .await
         .expect(200);
     assert_eq!(visitor.cookie(), None);
@@ -290,13 +290,13 @@ async fn a_forged_host_header_does_not_change_a_mailed_link() {
 async fn a_password_change_invalidates_earlier_links() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let link = reset_token(&app).await;
+    let token = reset_token(&app).await;
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     ana.post("/api/auth/change-password", form)
         .await
         .expect(200);
     assert_eq!(app.mail_count("password_changed").await, 1);
-    let rejected = reset_password(&app.visitor(), &link, "una tercera contraseña").await;
+    let rejected = reset_password(&app.visitor(), &token, "una tercera contraseña").await;
     rejected.expect_code(400, "link_ended");
 }
 
@@ -310,11 +310,11 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
         thief.sign_in_as("ana").await.expect(200);
         let form = json!({ "newEmail": "thief@example.com", "currentPassword": PASSWORD });
         thief.post("/api/auth/change-email", form).await.expect(202);
-        let link = app.mailed_token("verify_email", "thief@example.com").await;
+        let token = app.mailed_token("verify_email", "thief@example.com").await;
         match cause {
             "reset" => {
-                let reset_link = reset_token(&app).await;
-                reset_password(&ana, &reset_link, NEW_PASSWORD)
+                let mailed_reset_token = reset_token(&app).await;
+                reset_password(&ana, &mailed_reset_token, NEW_PASSWORD)
                     .await
                     .expect(200);
             }
@@ -326,7 +326,7 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
             }
             _ => drop(ana.delete("/api/sessions?scope=all").await.expect(200)),
         }
-        verify_email(&thief, &link)
+        verify_email(&thief, &token)
             .await
             .expect_code(400, "link_ended");
         let unchanged_accounts = "select count(*) from users where email = 'ana@example.com'";
@@ -349,16 +349,16 @@ async fn a_later_reset_keeps_what_the_member_has_set_up_and_ends_the_calendar_fe
         .await;
     let form = json!({ "newEmail": "anita@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);
-    let link = app.mailed_token("verify_email", "anita@example.com").await;
-    verify_email(&ana, &link).await.expect(200);
+    let token = app.mailed_token("verify_email", "anita@example.com").await;
+    verify_email(&ana, &token).await.expect(200);
 
     request_reset(&app.visitor(), "anita@example.com")
         .await
         .expect(202);
-    let link = app
+    let token = app
         .mailed_token("reset_password", "anita@example.com")
         .await;
-    reset_password(&app.visitor(), &link, NEW_PASSWORD)
+    reset_password(&app.visitor(), &token, NEW_PASSWORD)
         .await
         .expect(200);
     assert_eq!(app.count("select count(*) from user_identities").await, 1);
@@ -369,13 +369,13 @@ async fn a_later_reset_keeps_what_the_member_has_set_up_and_ends_the_calendar_fe
     let path = format!("/api/calendar?token={}", feed["token"].as_str().unwrap());
     assert_eq!(app.visitor().get(&path).await.status, 404);
     assert_eq!(
-        access_in_the_mail(&app).await,
+        access_in_the_message(&app).await,
         json!({ "ended": ["the calendar feed"], "remaining": ["sign-in with google"] })
     );
 }
 
 #[tokio::test]
-async fn a_reset_unlinks_all_providers_on_request_and_the_mail_lists_them() {
+async fn a_reset_unlinks_all_providers_on_request_and_the_message_lists_them() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql(
@@ -396,13 +396,13 @@ async fn a_reset_unlinks_all_providers_on_request_and_the_mail_lists_them() {
     assert_eq!(app.count("select count(*) from user_identities").await, 0);
     let ended = ["sign-in with github", "sign-in with google"];
     assert_eq!(
-        access_in_the_mail(&app).await,
+        access_in_the_message(&app).await,
         json!({ "ended": ended, "remaining": [] })
     );
 }
 
-/// Returns what the mail about a reset lists.
-async fn access_in_the_mail(app: &TestApp) -> Value {
+/// Returns the access that the message about a reset lists: what has ended, and what remains.
+async fn access_in_the_message(app: &TestApp) -> Value {
     let mails = app
         .sql("select payload #> '{notice,access}' from mail_outbox where kind = 'password_reset'")
         .await;
@@ -410,7 +410,7 @@ async fn access_in_the_mail(app: &TestApp) -> Value {
 }
 
 #[tokio::test]
-async fn requesting_and_confirming_another_address_each_end_a_copied_cookie() {
+async fn requesting_and_confirming_another_address_each_invalidate_copied_cookies() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let phone = app.visitor();
@@ -425,8 +425,8 @@ async fn requesting_and_confirming_another_address_each_end_a_copied_cookie() {
     assert_eq!(response.expect(202), json!({ "success": true }));
     assert!(ana.is_signed_in().await && !copy.is_signed_in().await);
     let copy = ana.copy();
-    let link = app.mailed_token("verify_email", "nueva@example.com").await;
-    let form = json!({ "token": link });
+    let token = app.mailed_token("verify_email", "nueva@example.com").await;
+    let form = json!({ "token": token });
     let response = ana.post("/api/auth/verify-email", form).await;
     assert_eq!(response.expect(200), json!({ "success": true }));
     let session = ana.get("/api/auth/session").await.expect(200);
@@ -445,10 +445,10 @@ async fn requesting_a_taken_address_replaces_an_earlier_request() {
         ana.post("/api/auth/change-email", form)
     };
     request_change("first@example.com").await.expect(202);
-    let link = app.mailed_token("verify_email", "first@example.com").await;
+    let token = app.mailed_token("verify_email", "first@example.com").await;
     request_change("luis@example.com").await.expect(202);
     // The second request invalidates the link of the first.
-    verify_email(&ana, &link)
+    verify_email(&ana, &token)
         .await
         .expect_code(400, "link_ended");
 }
@@ -457,17 +457,17 @@ async fn requesting_a_taken_address_replaces_an_earlier_request() {
 async fn a_deactivated_account_gets_no_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let link = reset_token(&app).await;
+    let token = reset_token(&app).await;
     app.sql("update users set is_active = false").await;
     request_reset(&app.visitor(), "ana@example.com")
         .await
         .expect(202);
     assert_eq!(app.mail_count("reset_password").await, 1);
-    reset_password(&app.visitor(), &link, NEW_PASSWORD)
+    reset_password(&app.visitor(), &token, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
-    let link = app.mailed_token("verify_email", "ana@example.com").await;
-    verify_email(&app.visitor(), &link)
+    let token = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&app.visitor(), &token)
         .await
         .expect_code(400, "link_ended");
 }
@@ -476,7 +476,7 @@ async fn a_deactivated_account_gets_no_link() {
 async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let reset_link = reset_token(&app).await;
+    let mailed_reset_token = reset_token(&app).await;
     let request_change = |new_email: &str, password: &str| {
         let form = json!({ "newEmail": new_email, "currentPassword": password });
         ana.post("/api/auth/change-email", form)
@@ -495,13 +495,13 @@ async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     let session = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(session["user"]["email"], "ana@example.com");
     assert_eq!(app.mail_count("email_change_asked").await, 1);
-    let link = app.mailed_token("verify_email", "anita@example.com").await;
+    let token = app.mailed_token("verify_email", "anita@example.com").await;
     // Only the member can use the link, and the attempts of others do not use it up.
     for stranger in [app.visitor(), app.member("luis").await] {
-        let rejected = verify_email(&stranger, &link).await;
+        let rejected = verify_email(&stranger, &token).await;
         rejected.expect_code(403, "sign_in_to_confirm");
     }
-    verify_email(&ana, &link).await.expect(200);
+    verify_email(&ana, &token).await.expect(200);
     let session = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(session["user"]["email"], "anita@example.com");
     assert_eq!(session["user"]["emailVerified"], true);
@@ -509,7 +509,7 @@ async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
         where kind = 'email_changed' and recipient = 'ana@example.com'";
     assert_eq!(app.count(notices).await, 1);
     // The reset link mailed to the old address is invalid.
-    reset_password(&app.visitor(), &reset_link, NEW_PASSWORD)
+    reset_password(&app.visitor(), &mailed_reset_token, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
     app.visitor().sign_in_as("ana").await.expect(401);
@@ -528,9 +528,9 @@ async fn only_the_owner_learns_that_an_address_is_taken() {
     // Another member registers the address before the confirmation.
     let form = json!({ "newEmail": "new@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);
-    let link = app.mailed_token("verify_email", "new@example.com").await;
+    let token = app.mailed_token("verify_email", "new@example.com").await;
     app.member("new").await;
-    verify_email(&ana, &link)
+    verify_email(&ana, &token)
         .await
         .expect_code(409, "email_taken");
     let session = ana.get("/api/auth/session").await.expect(200);
@@ -556,8 +556,8 @@ async fn an_unverified_member_cannot_sign_in_if_verification_is_required() {
         .await
         .expect_code(403, "email_not_verified");
     assert_eq!(app.mail_count("verify_email").await, earlier_mails + 1);
-    let link = app.mailed_token("verify_email", "ana@example.com").await;
-    verify_email(&visitor, &link).await.expect(200);
+    let token = app.mailed_token("verify_email", "ana@example.com").await;
+    verify_email(&visitor, &token).await.expect(200);
     visitor.sign_in_as("ana").await.expect(200);
 }
 
@@ -565,14 +565,14 @@ async fn an_unverified_member_cannot_sign_in_if_verification_is_required() {
 async fn an_outage_does_not_consume_a_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let link = reset_token(&app).await;
+    let token = reset_token(&app).await;
     app.sql("alter table user_sessions rename to elsewhere")
         .await;
-    let response = reset_password(&app.visitor(), &link, NEW_PASSWORD).await;
+    let response = reset_password(&app.visitor(), &token, NEW_PASSWORD).await;
     assert!(response.status >= 500, "{response:?}");
     app.sql("alter table elsewhere rename to user_sessions")
         .await;
-    reset_password(&app.visitor(), &link, NEW_PASSWORD)
+    reset_password(&app.visitor(), &token, NEW_PASSWORD)
         .await
         .expect(200);
     wait_until(async || app.mail_count("password_reset").await == 1).await;

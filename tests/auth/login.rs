@@ -120,7 +120,7 @@ async fn a_deactivated_account_does_not_sign_in() {
 }
 
 #[tokio::test]
-async fn a_shared_tablet_is_known_for_more_than_eight_accounts() {
+async fn a_shared_tablet_is_a_known_device_of_more_than_eight_accounts() {
     let app = TestApp::start().await;
     let tablet = app.visitor();
     let names: Vec<String> = (0..12).map(|number| format!("member{number}")).collect();

@@ -89,7 +89,7 @@ async fn closing_an_account_requires_the_password_and_ends_all_sessions() {
 }
 
 #[tokio::test]
-async fn closing_an_account_erases_what_is_personal_and_cancels_its_bookings() {
+async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
     let app = TestApp::start().await;
     let class = app.create_class(3).await;
     let ana = app.member("ana").await;
@@ -145,10 +145,11 @@ async fn closing_an_account_erases_what_is_personal_and_cancels_its_bookings() {
         + (select count(*) from user_identities) + (select count(*) from one_time_tokens)
         + (select count(*) from user_sessions)";
     assert_eq!(app.count(remaining_rows).await, 0);
-    let kept = "select count(password_hash) + count(medical_conditions) + count(totp_secret)
+    let remaining_values =
+        "select count(password_hash) + count(medical_conditions) + count(totp_secret)
             + count(calendar_token_hash) + count(*) filter (where marketing_consent or is_active)
         from users";
-    assert_eq!(app.count(kept).await, 0);
+    assert_eq!(app.count(remaining_values).await, 0);
     let cancelled = "select count(*) from bookings where status = 'cancelled'";
     assert_eq!(app.count(cancelled).await, 1);
 }
@@ -184,11 +185,11 @@ async fn the_address_of_a_closed_account_can_register_again() {
     let old_id = ana.user_id().await;
     close_account(&ana).await;
     app.visitor().sign_in_as("ana").await.expect(401);
-    let again = app.member("ana").await;
-    assert_ne!(again.user_id().await, old_id);
+    let new_ana = app.member("ana").await;
+    assert_ne!(new_ana.user_id().await, old_id);
     app.visitor().sign_in_as("ana").await.expect(200);
     // The new account can be closed as well.
-    close_account(&again).await;
+    close_account(&new_ana).await;
     assert_eq!(app.count("select count(*) from users").await, 2);
 }
 

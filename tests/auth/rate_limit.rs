@@ -289,8 +289,8 @@ async fn mailed_links_are_limited_by_ip_address_and_by_account() {
             .await
             .expect(202);
     }
-    let ana_at_new_address = app.visitor_with_cookie_of(&ana);
-    ana_at_new_address
+    let ana_at_new_ip_address = app.visitor_with_cookie_of(&ana);
+    ana_at_new_ip_address
         .post("/api/auth/change-email", email_change(10))
         .await
         .expect(429);
@@ -322,7 +322,7 @@ async fn mailed_links_are_limited_by_ip_address_and_by_account() {
 }
 
 #[tokio::test]
-async fn correct_passwords_behind_one_address_cost_nothing() {
+async fn correct_passwords_do_not_count_against_the_limit_of_an_ip_address() {
     for app in start_with_and_without_redis().await {
         for number in 0..40 {
             app.member(&format!("m{number}")).await;
@@ -334,7 +334,7 @@ async fn correct_passwords_behind_one_address_cost_nothing() {
                 tokio::spawn(async move {
                     loop {
                         let response = phone.sign_in_as(&format!("m{number}")).await;
-                        // A busy machine may refuse to hash, and asks to retry.
+                        // A busy server responds with 503 when too many passwords wait to be hashed.
                         if response.status != 503 {
                             return response.status;
                         }
@@ -345,8 +345,8 @@ async fn correct_passwords_behind_one_address_cost_nothing() {
         for sign_in in sign_ins {
             assert_eq!(sign_in.await.unwrap(), 200);
         }
-        // The address still has all its attempts. On a slow machine, the minute of the
-        // limit can end during the guesses, after which it has them once more.
+        // The IP address still has all its attempts. On a slow machine, the window of one
+        // minute can end during the guesses, and the next window allows twenty more.
         let mut guesses = Vec::new();
         for number in 0..40 {
             let email = format!("m{number}@example.com");
@@ -358,7 +358,7 @@ async fn correct_passwords_behind_one_address_cost_nothing() {
 }
 
 #[tokio::test]
-async fn parallel_wrong_passwords_never_exceed_the_limit_of_an_address() {
+async fn concurrent_wrong_passwords_never_exceed_the_limit_of_an_ip_address() {
     for app in start_with_and_without_redis().await {
         app.member("ana").await;
         let studio = app.visitor();
@@ -382,7 +382,7 @@ async fn parallel_wrong_passwords_never_exceed_the_limit_of_an_address() {
             wrong += i32::from(attempt.await.unwrap() == 401);
         }
         assert!((1..=20).contains(&wrong), "{wrong}");
-        // A busy machine refuses to check some of them. Those attempts are left.
+        // Attempts that a busy server rejected with 503 did not count. They are used up here.
         for number in 60.. {
             let email = format!("a{number}@example.com");
             match studio.copy().sign_in(&email, "guess").await.status {
@@ -398,7 +398,7 @@ async fn parallel_wrong_passwords_never_exceed_the_limit_of_an_address() {
 }
 
 #[tokio::test]
-async fn an_open_day_can_register_behind_one_address() {
+async fn many_guests_can_register_from_one_ip_address() {
     let app = TestApp::start().await;
     let studio = app.visitor();
     let register = |name: String| {
@@ -410,7 +410,7 @@ async fn an_open_day_can_register_behind_one_address() {
     for number in 0..30 {
         register(format!("guest{number}")).await.expect(201);
     }
-    // Registrations of addresses that members have confirmed count.
+    // Attempts to register an address that a member has confirmed count against the limit.
     for number in 0..20 {
         let name = format!("member{number}");
         app.member(&name).await;
@@ -421,7 +421,7 @@ async fn an_open_day_can_register_behind_one_address() {
 }
 
 #[tokio::test]
-async fn guesses_at_one_account_from_many_addresses_have_a_ceiling() {
+async fn attempts_at_one_account_from_many_ip_addresses_are_limited() {
     for app in start_with_and_without_redis().await {
         let ana = app.member("ana").await;
         for _ in 0..50 {
@@ -434,10 +434,10 @@ async fn guesses_at_one_account_from_many_addresses_have_a_ceiling() {
         for _ in 0..3 {
             try_wrong_password(&app.visitor()).await.expect(429);
         }
-        // Her known browser goes on.
+        // Her known browser can still sign in.
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         ana.sign_in_as("ana").await.expect(200);
-        // A reset by mail lets her in on a new device.
+        // After a password reset, she can sign in on a new device.
         let form = json!({ "email": "ana@example.com" });
         phone
             .post("/api/auth/forgot-password", form)
@@ -456,7 +456,7 @@ async fn guesses_at_one_account_from_many_addresses_have_a_ceiling() {
 }
 
 #[tokio::test]
-async fn a_reset_keeps_the_browser_known_and_forgets_all_wrong_passwords() {
+async fn a_password_reset_keeps_the_known_device_and_clears_the_failed_attempts() {
     for app in start_with_and_without_redis().await {
         let ana = app.member("ana").await;
         let guess_fifty_times = async || {
@@ -464,7 +464,7 @@ async fn a_reset_keeps_the_browser_known_and_forgets_all_wrong_passwords() {
                 try_wrong_password(&app.visitor()).await.expect(401);
             }
         };
-        // No block has started yet.
+        // These attempts reach the limit but do not exceed it.
         guess_fifty_times().await;
         let form = json!({ "email": "ana@example.com" });
         ana.post("/api/auth/forgot-password", form)
@@ -488,7 +488,7 @@ async fn a_reset_keeps_the_browser_known_and_forgets_all_wrong_passwords() {
 }
 
 #[tokio::test]
-async fn requests_to_change_to_an_address_do_not_keep_it_from_registering() {
+async fn email_change_requests_do_not_prevent_a_registration_of_the_address() {
     let app = TestApp::start().await;
     let luis = app.member("luis").await;
     let change_email = async || {
@@ -558,7 +558,7 @@ async fn a_stranger_at_the_same_address_does_not_block_reauthentication() {
 }
 
 #[tokio::test]
-async fn anonymous_reset_requests_keep_the_newest_link_of_the_owner() {
+async fn anonymous_reset_requests_do_not_invalidate_the_newest_link() {
     for app in start_with_and_without_redis().await {
         let ana = app.member("ana").await;
         let request = async || {
@@ -579,7 +579,7 @@ async fn anonymous_reset_requests_keep_the_newest_link_of_the_owner() {
 }
 
 #[tokio::test]
-async fn valid_links_cost_nothing() {
+async fn valid_links_do_not_count_against_the_rate_limit() {
     let app = TestApp::start().await;
     let studio = app.visitor();
     for number in 0..32 {
@@ -593,7 +593,7 @@ async fn valid_links_cost_nothing() {
 }
 
 #[tokio::test]
-async fn registrations_beyond_the_cap_of_a_mailbox_send_no_mail() {
+async fn registrations_beyond_the_limit_of_a_mailbox_send_no_message() {
     let settings = Settings::default().with("REQUIRE_EMAIL_VERIFICATION", "true");
     let app = TestApp::start_with(settings).await;
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });

@@ -79,7 +79,8 @@ async fn the_last_of_five_concurrent_registrations_with_the_same_email_remains()
     assert_eq!(signed_in, 1);
     assert_eq!(app.count("select count(*) from users").await, 1);
     assert_eq!(app.count("select count(*) from user_sessions").await, 1);
-    // Another one is refused, because the mail with its link would exceed the limit.
+    // Another registration is rejected, because its message would exceed the limit of the
+    // mailbox.
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     let rejected = app.visitor().post("/api/auth/register", form).await;
     rejected.expect_code(429, "too_many_requests");
@@ -191,7 +192,7 @@ async fn the_stores_contain_no_plaintext_credentials_or_medical_conditions() {
 }
 
 #[tokio::test]
-async fn a_first_or_last_name_beside_the_name_must_be_valid_too() {
+async fn a_first_or_last_name_is_validated_even_with_a_full_name() {
     let app = TestApp::start().await;
     for field in ["firstName", "lastName"] {
         let form = json!({

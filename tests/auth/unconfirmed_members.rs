@@ -67,7 +67,7 @@ async fn count_what_is_left(app: &TestApp) -> i64 {
 }
 
 #[tokio::test]
-async fn a_deployment_requires_a_confirmed_address_unless_it_is_switched_off() {
+async fn a_deployment_requires_a_confirmed_address_by_default() {
     let default = Settings::default().with("REQUIRE_EMAIL_VERIFICATION", "");
     let app = TestApp::start_with(default).await;
     let ana = app.visitor();
@@ -80,7 +80,7 @@ async fn a_deployment_requires_a_confirmed_address_unless_it_is_switched_off() {
 }
 
 #[tokio::test]
-async fn booking_a_second_factor_a_calendar_feed_and_partner_tokens_need_a_confirmed_address() {
+async fn bookings_second_factors_calendar_feeds_and_partner_tokens_need_a_confirmed_address() {
     let app = TestApp::start().await;
     app.register_partner_app("ticket-shop").await;
     let class = app.create_class(3).await;
@@ -115,7 +115,7 @@ async fn booking_a_second_factor_a_calendar_feed_and_partner_tokens_need_a_confi
 }
 
 #[tokio::test]
-async fn the_calendar_feed_of_an_unconfirmed_member_does_not_answer() {
+async fn the_calendar_feed_of_an_unconfirmed_member_is_not_found() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let feed = ana.post("/api/calendar/token", json!({})).await.expect(201);
@@ -143,7 +143,7 @@ async fn a_newer_registration_of_an_unconfirmed_address_replaces_the_older_one()
         .await
         .expect_code(401, "invalid_credentials");
     let newer_link = app.mailed_token("verify_email", EMAIL).await;
-    // The browser that registered is asked for nothing else.
+    // The browser that registered does not have to choose a new password.
     let confirmed = confirm(&newer, &newer_link).await.expect(200);
     assert_eq!(confirmed, json!({ "success": true }));
     let signed_in = newer.sign_in(EMAIL, PASSWORD).await.expect(200);
@@ -156,7 +156,7 @@ async fn a_newer_registration_of_an_unconfirmed_address_replaces_the_older_one()
 }
 
 #[tokio::test]
-async fn a_stranger_who_registers_last_does_not_get_into_the_account_that_the_owner_confirms() {
+async fn a_stranger_who_registers_last_cannot_use_the_account_that_the_owner_confirms() {
     let app = start_strict().await;
     let (owner, stranger) = (app.visitor(), app.visitor());
     register(&owner, "Ana", PASSWORD).await.expect(202);
@@ -205,7 +205,7 @@ async fn confirming_a_strangers_registration_ends_everything_that_the_stranger_h
 }
 
 #[tokio::test]
-async fn a_reset_that_proves_the_mailbox_first_ends_everything_that_a_stranger_has_set_up() {
+async fn a_reset_of_an_unconfirmed_account_ends_everything_that_a_stranger_has_set_up() {
     let app = TestApp::start().await;
     let stranger = app.visitor();
     register(&stranger, "Mallory", STRANGERS_PASSWORD)
@@ -222,7 +222,7 @@ async fn a_reset_that_proves_the_mailbox_first_ends_everything_that_a_stranger_h
     set_password(&owner, &json!(token)).await.expect(200);
     assert_eq!(count_what_is_left(&app).await, 0);
     assert!(!stranger.is_signed_in().await);
-    // No second factor stops the owner, and the mail lists what has ended.
+    // The owner needs no second factor, and the message lists what has ended.
     owner.sign_in(EMAIL, NEW_PASSWORD).await.expect(200);
     let ended = "select count(*) from mail_outbox where kind = 'password_reset'
         and payload #> '{notice,access,ended}' = '[\"the calendar feed\", \"sign-in with google\",
@@ -231,7 +231,7 @@ async fn a_reset_that_proves_the_mailbox_first_ends_everything_that_a_stranger_h
 }
 
 #[tokio::test]
-async fn confirming_in_a_browser_with_a_session_of_the_account_ends_nothing() {
+async fn confirming_in_a_signed_in_browser_ends_nothing() {
     let app = TestApp::start().await;
     let ana = app.visitor();
     register(&ana, "Ana", PASSWORD).await.expect(201);
@@ -245,7 +245,7 @@ async fn confirming_in_a_browser_with_a_session_of_the_account_ends_nothing() {
 }
 
 #[tokio::test]
-async fn only_the_cookie_of_this_registration_keeps_it_whole() {
+async fn a_forged_registration_cookie_does_not_keep_the_password() {
     let app = start_strict().await;
     let (owner, stranger) = (app.visitor(), app.visitor());
     register(&owner, "Ana", PASSWORD).await.expect(202);
@@ -301,7 +301,7 @@ async fn a_registration_gets_the_same_response_for_any_state_of_the_address() {
     );
     responses.dedup();
     assert_eq!(responses.len(), 1, "{responses:?}");
-    // Only the mailbox learns the difference.
+    // Only the owner of the mailbox learns the difference.
     assert_eq!(app.mail_count("verify_email").await, 2);
     assert_eq!(app.mail_count("account_exists").await, 1);
 }
@@ -340,7 +340,7 @@ async fn a_registration_does_not_replace_an_account_that_is_in_use() {
 }
 
 #[tokio::test]
-async fn a_member_who_proves_the_mailbox_ends_an_account_in_use_and_frees_its_spots() {
+async fn a_member_who_confirms_an_address_closes_an_unconfirmed_account_with_bookings() {
     let app = TestApp::start().await;
     let class = app.create_class(1).await;
     let stranger = app.visitor();
@@ -354,7 +354,7 @@ async fn a_member_who_proves_the_mailbox_ends_an_account_in_use_and_frees_its_sp
     let link = app.mailed_token("verify_email", EMAIL).await;
     confirm(&luis, &link).await.expect(200);
     assert!(!stranger.is_signed_in().await);
-    // The booking is cancelled, and stays for the figures.
+    // The cancelled booking is kept for the reports.
     let cancelled = "select count(*) from bookings b join users u on u.id = b.user_id
         where b.status = 'cancelled' and u.closed_at is not null";
     assert_eq!(app.count(cancelled).await, 1);
@@ -362,7 +362,7 @@ async fn a_member_who_proves_the_mailbox_ends_an_account_in_use_and_frees_its_sp
 }
 
 #[tokio::test]
-async fn an_unconfirmed_registration_gives_way_to_a_member_who_proves_the_mailbox() {
+async fn a_member_who_confirms_an_address_replaces_an_unconfirmed_registration() {
     let app = TestApp::start().await;
     let stranger = app.visitor();
     register(&stranger, "Mallory", STRANGERS_PASSWORD)

@@ -37,9 +37,9 @@ async fn refund_at_desk(app: &TestApp, booking: &Value) -> Result<Payment, Error
 async fn a_desk_payment_is_recorded_with_or_without_a_prior_request() {
     let (app, _stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    for announced in [true, false] {
+    for is_requested in [true, false] {
         let booking = book(&ana, app.create_class(1).await).await.expect(201);
-        if announced {
+        if is_requested {
             start_payment(&ana, &booking, "desk").await.expect(201);
         }
         let marked = mark_paid(&app, &booking).await.unwrap();
@@ -105,7 +105,7 @@ async fn paying_at_the_desk_during_an_open_checkout_charges_once() {
 }
 
 #[tokio::test]
-async fn staff_refund_the_superseded_card_payment_whose_refund_was_cancelled() {
+async fn staff_can_retry_the_cancelled_refund_of_a_superseded_card_payment() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
@@ -134,7 +134,7 @@ async fn staff_refund_the_superseded_card_payment_whose_refund_was_cancelled() {
     let states = "select count(*) from payments
         where (method, status) in (('card', 'refunded'), ('desk', 'paid'))";
     assert_eq!(app.count(states).await, 2);
-    // The next refund is of the payment that counts.
+    // The next refund is of the desk payment, which pays for the booking.
     let refunded = refund_at_desk(&app, &booking).await.unwrap();
     assert_eq!(refunded.method, PaymentMethod::Desk);
 }

@@ -1,4 +1,4 @@
-//! Refunds of a part of a payment, by staff, by a rule, and in Stripe's dashboard.
+//! Partial refunds: by staff, after a cancellation, and in Stripe's dashboard.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{
 use crate::bookings::{book, cancel};
 use crate::harness::{NewClass, StripeStandIn, TestApp, TestClient, wait_until};
 
-/// Books a class of 100.00 and pays by card; returns the booking and the session.
+/// Books a class that costs 100.00 and pays by card; returns the booking and the session.
 async fn pay_hundred(app: &TestApp, stripe: &StripeStandIn, ana: &TestClient) -> (Value, Value) {
     let class = NewClass {
         price: "100.00",
@@ -29,7 +29,7 @@ async fn pay_hundred(app: &TestApp, stripe: &StripeStandIn, ana: &TestClient) ->
 }
 
 #[tokio::test]
-async fn a_partial_refund_in_the_dashboard_is_entered_once_and_the_rest_is_refunded_later() {
+async fn a_partial_refund_in_the_dashboard_is_recorded_once_and_the_rest_is_refunded_later() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
@@ -64,13 +64,14 @@ async fn a_partial_refund_in_the_dashboard_is_entered_once_and_the_rest_is_refun
 }
 
 #[tokio::test]
-async fn a_refund_that_is_due_is_reduced_by_what_the_dashboard_has_refunded() {
+async fn a_due_refund_is_reduced_by_a_refund_in_the_dashboard() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
     stripe.refund_in_dashboard(&session, 1_000);
-    // The event has not arrived: Stripe refuses the whole amount.
+    // The event about this refund has not arrived, so the application requests the whole
+    // amount, and Stripe rejects the request.
     process_refunds(&app).await;
     make_payments_due(&app).await;
     process_refunds(&app).await;
@@ -85,18 +86,19 @@ async fn a_refund_that_is_due_is_reduced_by_what_the_dashboard_has_refunded() {
     assert_eq!(review_count(&app).await, 0);
 }
 
-/// 64 desks refund 30.00 of 100.00, and then Stripe's dashboard refunds all of it.
+/// 64 staff members each refund 30.00 of 100.00. Then the whole amount is refunded in
+/// Stripe's dashboard.
 #[tokio::test]
-async fn refunds_from_many_desks_and_the_dashboard_never_exceed_the_payment() {
+async fn concurrent_refunds_by_staff_and_the_dashboard_never_exceed_the_payment() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = pay_hundred(&app, &stripe, &ana).await;
     let insert = "insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 30, 'staff' from payments";
-    let desks = (0..64).map(async |_| {
+    let attempts = (0..64).map(async |_| {
         let client = app.app.db().client().await.unwrap();
         client.batch_execute(insert).await.is_ok()
     });
-    let accepted = join_all(desks).await;
+    let accepted = join_all(attempts).await;
     assert_eq!(accepted.iter().filter(|accepted| **accepted).count(), 3);
     assert_eq!(payment_of(&ana, &booking).await["refunded"], "90.00");
     assert_eq!(payment_of(&ana, &booking).await["status"], "refund_due");
@@ -115,7 +117,7 @@ async fn refunds_from_many_desks_and_the_dashboard_never_exceed_the_payment() {
 }
 
 #[tokio::test]
-async fn the_reports_sum_up_refunds_of_parts() {
+async fn the_revenue_report_includes_partial_refunds() {
     let (app, stripe) = start_with_stripe().await;
     let (ana, vera) = (app.member("ana").await, app.admin("vera").await);
     let (_, session) = book_and_pay(&app, &stripe, &ana).await;

@@ -1,5 +1,5 @@
-//! The previous version of the program runs on the migrated schema. It writes the status
-//! of payments, and knows no refunds.
+//! The previous version of the program runs on the migrated schema. It writes only the
+//! status of payments, because it does not know the table `refunds`.
 
 use super::{book_and_pay, start_with_stripe};
 use crate::harness::TestApp;
@@ -29,14 +29,14 @@ fn expected(
 }
 
 #[tokio::test]
-async fn the_status_of_a_payment_makes_and_completes_its_refund() {
+async fn setting_the_status_of_a_payment_creates_and_completes_its_refund() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
     let due = expected("refund_due", "25.00", &[("due", "25.00")]);
     assert_eq!(payment_and_refunds(&app).await, due);
-    // A refund that is in progress.
+    // The refund has been sent to Stripe.
     app.sql("update payments set provider_refund = 're_1'")
         .await;
     let sent = expected("refund_due", "25.00", &[("sent", "25.00")]);
@@ -59,7 +59,8 @@ async fn the_refunds_of_a_payment_set_its_status() {
     book_and_pay(&app, &stripe, &ana).await;
     app.sql("insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 10, 'staff' from payments")
         .await;
-    // The previous version would refund all that is `refund_due`.
+    // The status stays `paid`, because the previous version refunds the whole amount of a
+    // payment that is `refund_due`.
     let part = expected("paid", "10.00", &[("due", "10.00")]);
     assert_eq!(payment_and_refunds(&app).await, part);
     app.sql("update payments set status = 'refund_due'").await;

@@ -36,7 +36,7 @@ async fn a_timely_cancellation_refunds_the_card() {
         requests[0].form["payment_intent"],
         session["payment_intent"]
     );
-    // A refund names its amount, so that it never takes what else is left.
+    // The request states the amount. Otherwise, Stripe would refund everything that is left.
     assert_eq!(requests[0].form["amount"], "2500");
     let refund_id = &requests[0].form["metadata[refund_id]"];
     assert_eq!(requests[0].key.as_ref(), Some(refund_id));
@@ -79,7 +79,7 @@ async fn a_cancelled_class_refunds_every_card() {
 }
 
 #[tokio::test]
-async fn a_pending_refund_is_awaited() {
+async fn a_pending_refund_is_checked_again_and_not_sent_again() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     book_and_pay(&app, &stripe, &ana).await;
@@ -182,7 +182,7 @@ async fn a_refund_made_in_the_stripe_dashboard_is_recognized() {
     let ana = app.member("ana").await;
     let (_, session) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    // The event has not arrived.
+    // The event about this refund has not arrived.
     stripe.refund_in_dashboard(&session, 2_500);
     assert_eq!(process_refunds(&app).await, 1);
     assert_eq!(payment_status(&app).await, "refunded");
@@ -193,7 +193,7 @@ async fn a_refund_made_in_the_stripe_dashboard_is_recognized() {
     assert_eq!(app.count(withdrawn).await, 1);
 }
 
-/// The previous version of the program names the payment alone.
+/// The previous version of the program sends the id of the payment as the only metadata.
 #[tokio::test]
 async fn a_refund_that_the_previous_version_sent_is_recognized() {
     let (app, stripe) = start_with_stripe().await;
@@ -201,12 +201,12 @@ async fn a_refund_that_the_previous_version_sent_is_recognized() {
     let (_, session) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
     let metadata = session["metadata"].clone();
-    let made = stripe.refund_with_metadata(&session, 2_500, metadata);
+    let sent_refund = stripe.refund_with_metadata(&session, 2_500, metadata);
     assert_eq!(process_refunds(&app).await, 1);
     let states = app.sql("select state, provider_refund from refunds").await;
     assert_eq!(states.len(), 1);
     assert_eq!(states[0].get::<_, String>(0), "done");
-    assert_eq!(made["id"], states[0].get::<_, String>(1));
+    assert_eq!(sent_refund["id"], states[0].get::<_, String>(1));
 }
 
 /// Stripe forgets an idempotency key after a day.
@@ -215,7 +215,7 @@ async fn a_refund_whose_response_was_lost_long_ago_is_looked_up_before_it_is_sen
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     book_and_pay(&app, &stripe, &ana).await;
-    // A part, so that Stripe would make a second one.
+    // The refund is partial, because Stripe would accept a second partial refund.
     app.sql("insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 5, 'staff' from payments")
         .await;
     stripe.fail_next(&[
@@ -234,7 +234,7 @@ async fn a_refund_whose_response_was_lost_long_ago_is_looked_up_before_it_is_sen
 }
 
 #[tokio::test]
-async fn a_refund_that_fails_after_it_succeeded_is_tried_again_by_another_one() {
+async fn a_refund_that_fails_after_it_succeeded_is_replaced_by_a_new_one() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
@@ -252,7 +252,7 @@ async fn a_refund_that_fails_after_it_succeeded_is_tried_again_by_another_one() 
         assert_eq!(review_count(&app).await, reviewed);
         make_payments_due(&app).await;
     }
-    // The card does not take it, so a person must decide.
+    // After three failed refunds, the application sends no more. Staff must decide.
     assert_eq!(process_refunds(&app).await, 0);
     let payment = payment_of(&ana, &booking).await;
     assert_eq!(
@@ -267,7 +267,7 @@ async fn a_refund_that_fails_after_it_succeeded_is_tried_again_by_another_one() 
 }
 
 #[tokio::test]
-async fn refunds_of_a_large_class_are_sent_concurrently_and_those_of_the_next_class_first() {
+async fn refunds_are_sent_concurrently_and_those_of_earlier_classes_first() {
     let (app, stripe) = start_with_stripe().await;
     let (today, next_week) = (app.create_class(20).await, app.create_class(20).await);
     app.sql(&format!("update scheduled_classes set start_time = now() + interval '7 days', end_time = now() + interval '169 hours' where id = '{next_week}'"))
@@ -293,8 +293,8 @@ async fn refunds_of_a_large_class_are_sent_concurrently_and_those_of_the_next_cl
         .sql(&format!("select p.provider_payment from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{next_week}'"))
         .await;
     let requests = stripe.requests("POST", "/v1/refunds");
-    let last: String = rows[0].get(0);
-    assert_eq!(requests[8].form["payment_intent"], last);
+    let last_payment: String = rows[0].get(0);
+    assert_eq!(requests[8].form["payment_intent"], last_payment);
 }
 
 #[tokio::test]

@@ -52,8 +52,8 @@ async fn unrelated_events_are_accepted_and_ignored() {
     unrelated["id"] = json!("cs_unrelated");
     unrelated["payment_intent"] = json!("pi_unrelated");
     unrelated["payment_intent_metadata"] = json!({});
-    // A payment link of the same account sets the `client_reference_id`, and not the
-    // metadata. Metadata with the id of no payment are of another program.
+    // A payment link of the same account sets `client_reference_id` but no metadata.
+    // Metadata with an unknown payment id come from another program.
     let payment_id = payment_of(&ana, &booking).await["id"].clone();
     for (reference, metadata) in [
         (payment_id, json!({})),
@@ -76,7 +76,7 @@ async fn unrelated_events_are_accepted_and_ignored() {
     app.deliver_event(&event_about("charge.dispute.created", &dispute))
         .await
         .expect(200);
-    // Events of the other mode name objects that do not exist.
+    // Events of the other mode (test or live) refer to objects that do not exist here.
     for kind in [
         "checkout.session.completed",
         "charge.dispute.created",
@@ -91,9 +91,9 @@ async fn unrelated_events_are_accepted_and_ignored() {
     assert_eq!(review_count(&app).await, 0);
 }
 
-/// The endpoint may have another API version, and events arrive late.
+/// The content of an event may be outdated, or in the format of another API version.
 #[tokio::test]
-async fn an_event_only_says_what_to_look_at() {
+async fn the_state_is_read_from_stripe_and_not_from_the_event() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
@@ -121,7 +121,7 @@ async fn an_event_only_says_what_to_look_at() {
 }
 
 #[tokio::test]
-async fn an_event_is_delivered_again_if_stripe_cannot_be_asked() {
+async fn an_event_can_be_delivered_again_after_a_stripe_outage() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
@@ -151,7 +151,7 @@ async fn sixty_four_concurrent_deliveries_of_one_event_have_one_effect() {
 }
 
 #[tokio::test]
-async fn an_event_is_processed_once_even_if_its_effect_is_repeatable() {
+async fn an_event_that_needs_a_review_is_logged_once() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (_, session) = start_checkout(&app, &stripe, &ana).await;
@@ -245,7 +245,7 @@ async fn events_of_a_refunded_payment_can_arrive_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_payment_moves_only_forward() {
+async fn the_status_of_a_payment_never_moves_back() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
@@ -274,10 +274,10 @@ async fn a_payment_moves_only_forward() {
 }
 
 #[tokio::test]
-async fn delayed_payments_are_awaited() {
+async fn a_delayed_payment_stays_pending_until_it_succeeds_or_fails() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
-    for (kind, status, booked) in [
+    for (kind, status, expected_booking_status) in [
         ("async_payment_succeeded", "paid", "booked"),
         ("async_payment_failed", "failed", "cancelled"),
     ] {
@@ -294,7 +294,10 @@ async fn delayed_payments_are_awaited() {
             .await
             .expect(200);
         assert_eq!(payment_of(&ana, &booking).await["status"], status);
-        assert_eq!(booking_status(&app, &booking).await, booked);
+        assert_eq!(
+            booking_status(&app, &booking).await,
+            expected_booking_status
+        );
     }
     assert_bookings_consistent(&app).await;
 }
@@ -318,7 +321,7 @@ async fn an_expired_checkout_gives_the_spot_to_the_waitlist() {
     assert_bookings_consistent(&app).await;
 }
 
-/// In some other systems, a cancelled payment voids a valid booking.
+/// The member has replaced the first checkout by a second one.
 #[tokio::test]
 async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     let (app, stripe) = start_with_stripe().await;
@@ -342,9 +345,9 @@ async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     assert_eq!(booking_status(&app, &booking).await, "booked");
 }
 
-/// The member never saw the second checkout of this payment.
+/// A retry can create a second checkout that the member never saw.
 #[tokio::test]
-async fn the_expiry_of_a_second_checkout_releases_nothing() {
+async fn the_expiry_of_an_unused_second_checkout_does_not_release_the_spot() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;

@@ -63,7 +63,7 @@ async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notifie
 }
 
 #[tokio::test]
-async fn a_provider_that_proves_the_address_ends_what_a_stranger_has_registered() {
+async fn a_provider_sign_in_with_a_verified_address_replaces_the_registration_of_a_stranger() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -88,11 +88,12 @@ async fn a_provider_that_proves_the_address_ends_what_a_stranger_has_registered(
 }
 
 #[tokio::test]
-async fn a_provider_that_proves_the_address_in_the_browser_that_registered_ends_nothing() {
+async fn a_provider_sign_in_in_the_browser_that_registered_keeps_the_registration() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    // With a session the provider is linked, without one the registration's cookie counts.
+    // In the first application, the browser is signed in. In the second, the cookie of the
+    // registration shows that it is the same browser.
     let settings = oidc.settings().with("REQUIRE_EMAIL_VERIFICATION", "true");
     let strict_app = app.start_another_with(settings).await;
     for app in [&app, &strict_app] {
@@ -234,9 +235,9 @@ async fn session_data_is_kept_and_the_device_is_recognized_next_time() {
     };
     let ana = app.visitor();
     ana.visit_twice().await;
-    let anonymous = ana.copy();
+    let old_client = ana.copy();
     assert_redirects_to(&sign_in(&oidc, &ana, "ana-1").await, "/");
-    assert_ne!(ana.cookie(), anonymous.cookie());
+    assert_ne!(ana.cookie(), old_client.cookie());
     let session_data = ana.get("/api/session/test-session").await.expect(200);
     assert_eq!(session_data["visits"], 3);
     ana.post("/api/auth/logout", json!({})).await.expect(200);

@@ -78,7 +78,7 @@ async fn the_provider_can_respond_with_form_post() {
     let form = oidc
         .complete_sign_in(&format!("{authorize_url}&response_mode=form_post"), "ana-1")
         .await;
-    // Old browsers also send the session cookie.
+    // Browsers that do not support `SameSite` also send the session cookie.
     let request = app
         .member("nadia")
         .await
@@ -354,7 +354,7 @@ async fn sign_in_starts_and_failed_callbacks_are_rate_limited_by_ip_address() {
 }
 
 #[tokio::test]
-async fn completed_sign_ins_cost_nothing() {
+async fn completed_sign_ins_do_not_count_against_the_rate_limit() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };

@@ -172,7 +172,7 @@ async fn metadata_is_fetched_once_and_keys_are_fetched_again_for_an_unknown_key_
 }
 
 #[tokio::test]
-async fn an_address_that_only_the_userinfo_verifies_is_accepted() {
+async fn an_address_that_only_the_userinfo_endpoint_verifies_is_accepted() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -189,8 +189,8 @@ async fn an_address_that_only_the_userinfo_verifies_is_accepted() {
     assert_eq!(profile(&ana).await["email"], "ana@example.com");
     assert_eq!(profile(&ana).await["firstName"], "Ana");
     // The userinfo verifies its own address, and not that of the ID token.
-    let luis = json!({ "email": "luis@example.com", "email_verified": true });
-    oidc.add_account("luis-1", luis).await;
+    let luis_claims = json!({ "email": "luis@example.com", "email_verified": true });
+    oidc.add_account("luis-1", luis_claims).await;
     oidc.rewrite_claims(with_email("admin@example.com", Value::Null));
     let person = app.visitor();
     assert_redirects_to(&sign_in(&oidc, &person, "luis-1").await, "/");
