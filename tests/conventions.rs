@@ -179,10 +179,11 @@ async fn cors_allows_exact_origins_only() {
 }
 
 #[tokio::test]
-async fn a_change_with_a_cookie_needs_an_allowed_origin() {
+async fn a_write_with_a_cookie_needs_an_allowed_origin() {
     let app = TestApp::start().await;
     for (method, path) in operations() {
-        // The page of a provider may post its form, which changes nothing.
+        // A provider may post the result of a sign-in from its own page. This request changes
+        // nothing.
         if method == Method::GET || path.contains("/oauth/callback/") {
             continue;
         }

@@ -140,7 +140,7 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
     let tasks = members.chunks(20).enumerate().map(async |(seed, people)| {
         let mut random = seed as u64 + 1;
         let mut step_count = 0;
-        // A member who has made all the bookings of an hour is followed by another one.
+        // When a member has reached the hourly limit of bookings, the next member continues.
         for person in people {
             let mut bookings: Vec<Value> = Vec::new();
             let (booking_client, cancelling_client) = (
@@ -179,7 +179,7 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
 }
 
 /// Books or cancels at random. The xorshift generator makes the same choices in every
-/// run. Returns `false` if the member has made all the bookings of an hour.
+/// run. Returns `false` if the member has reached the hourly limit of bookings.
 async fn random_step(
     random: &mut u64,
     classes: &[Uuid],

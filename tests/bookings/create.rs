@@ -200,14 +200,14 @@ async fn the_demo_account_cannot_book() {
 }
 
 #[tokio::test]
-async fn a_member_makes_thirty_bookings_and_thirty_cancellations_in_an_hour() {
+async fn a_member_can_book_and_cancel_thirty_times_in_an_hour() {
     let app = TestApp::start().await;
     let class = app.create_class(5).await;
     let ana = app.member("ana").await;
     for number in 0..30 {
         let booking = book(&ana, class).await.expect(201);
         if number < 29 {
-            // A refusal does not count.
+            // A rejected request does not count.
             book(&ana, class).await.expect_code(409, "already_booked");
         }
         cancel(&ana, &booking).await.expect(200);

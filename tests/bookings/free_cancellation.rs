@@ -1,4 +1,4 @@
-//! Until when a booking can be cancelled without cost.
+//! The deadline until which a booking can be cancelled free of charge.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn start(booking: &Value) -> chrono::DateTime<chrono::Utc> {
 }
 
 #[tokio::test]
-async fn a_booking_says_until_when_it_can_be_cancelled_without_cost() {
+async fn a_booking_shows_its_deadline_for_free_cancellation() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let ana = app.member("ana").await;
@@ -40,7 +40,7 @@ async fn a_booking_says_until_when_it_can_be_cancelled_without_cost() {
 }
 
 #[tokio::test]
-async fn a_booking_within_the_window_can_be_cancelled_without_cost_for_an_hour() {
+async fn a_booking_within_the_cancellation_window_can_be_cancelled_free_of_charge_for_an_hour() {
     let app = TestApp::start().await;
     let class = app
         .create_class_with(NewClass {
@@ -63,7 +63,7 @@ async fn a_booking_within_the_window_can_be_cancelled_without_cost_for_an_hour()
         assert_eq!(cancelled_booking["paymentStatus"], status);
         app.app.clock().advance(TimeDelta::minutes(-minutes));
     }
-    // Nobody can cancel after the start, so the time ends there.
+    // Nobody can cancel after the start, so the start is the deadline.
     let eva = app.member("eva").await;
     app.app.clock().advance(TimeDelta::minutes(4 * 60 + 30));
     let booking = book(&eva, class).await.expect(201);
@@ -71,7 +71,7 @@ async fn a_booking_within_the_window_can_be_cancelled_without_cost_for_an_hour()
 }
 
 #[tokio::test]
-async fn a_promotion_within_the_window_can_be_cancelled_without_cost_for_an_hour() {
+async fn a_promotion_within_the_cancellation_window_can_be_cancelled_free_of_charge_for_an_hour() {
     let app = TestApp::start().await;
     let class = app.create_class(1).await;
     let [ana, ben, eva] = [
@@ -102,33 +102,36 @@ async fn a_promotion_within_the_window_can_be_cancelled_without_cost_for_an_hour
 }
 
 #[tokio::test]
-async fn a_new_configuration_does_not_change_what_members_were_told() {
+async fn a_new_configuration_does_not_change_the_deadlines_of_existing_bookings() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
     let settings = Settings::default()
         .with("CANCELLATION_WINDOW_HOURS", "48")
         .with("FREE_CANCELLATION_GRACE_MINUTES", "10");
-    let changed = app.start_another_with(settings).await;
-    set_clock_before_start(&changed, &booking, TimeDelta::hours(13));
-    let changed_ana = ana.connected_to(&changed);
-    let cancelled_booking = cancel(&changed_ana, &booking).await.expect(200);
+    let reconfigured_app = app.start_another_with(settings).await;
+    set_clock_before_start(&reconfigured_app, &booking, TimeDelta::hours(13));
+    let reconfigured_ana = ana.connected_to(&reconfigured_app);
+    let cancelled_booking = cancel(&reconfigured_ana, &booking).await.expect(200);
     assert_eq!(cancelled_booking["lateCancellation"], false);
-    let soon = book(&changed_ana, app.create_class(1).await)
+    let late_booking = book(&reconfigured_ana, app.create_class(1).await)
         .await
         .expect(201);
-    let grace_end = time(&soon["bookedAt"]) + TimeDelta::minutes(10);
-    assert_eq!(free_until(&soon), grace_end);
+    let grace_end = time(&late_booking["bookedAt"]) + TimeDelta::minutes(10);
+    assert_eq!(free_until(&late_booking), grace_end);
     let new_class = NewClass {
         starts_in: Some(400.0),
         ..NewClass::default()
     };
     let class = app.create_class_with(new_class).await;
-    let later = book(&changed_ana, class).await.expect(201);
-    assert_eq!(free_until(&later), start(&later) - TimeDelta::hours(48));
+    let early_booking = book(&reconfigured_ana, class).await.expect(201);
+    assert_eq!(
+        free_until(&early_booking),
+        start(&early_booking) - TimeDelta::hours(48)
+    );
 }
 
-/// The previous version of the program writes no `free_until` and calls the function with
+/// The previous version of the program writes no `free_until` and calls `book_class` with
 /// fewer parameters.
 #[tokio::test]
 async fn the_previous_version_of_the_program_still_books_and_promotes() {

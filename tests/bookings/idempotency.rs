@@ -109,9 +109,10 @@ async fn a_request_with_an_invalid_key_books_nothing() {
     assert_eq!(app.count("select count(*) from bookings").await, 0);
 }
 
-/// Who the caller is and how often they ask may be different next time.
+/// Other errors depend on the session, the rate limit or the servers, which can be different
+/// at the next attempt.
 #[tokio::test]
-async fn only_rejections_of_the_request_itself_are_remembered() {
+async fn only_errors_in_the_request_itself_are_stored() {
     let app = TestApp::start().await;
     let conflict = Error::Conflict {
         code: "class_full",
@@ -122,7 +123,7 @@ async fn only_rejections_of_the_request_itself_are_remembered() {
         exceeded: Vec::new(),
         started: Vec::new(),
     };
-    for (number, (error, is_remembered)) in [
+    for (number, (error, is_stored)) in [
         (Error::SessionGone, false),
         (Error::FORBIDDEN, false),
         (throttled, false),
@@ -150,7 +151,7 @@ async fn only_rejections_of_the_request_itself_are_remembered() {
         };
         let rejected = request().await.unwrap_err();
         let repeated = request().await;
-        match is_remembered {
+        match is_stored {
             true => assert_eq!(repeated.unwrap_err().code(), rejected.code()),
             false => assert_eq!(repeated.unwrap().body, json!("done"), "{rejected}"),
         }

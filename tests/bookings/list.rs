@@ -45,7 +45,7 @@ async fn upcoming_bookings_are_ascending_and_past_bookings_descending() {
 }
 
 #[tokio::test]
-async fn a_booking_whose_class_moves_before_the_cursor_comes_on_the_next_page() {
+async fn a_booking_whose_class_moves_before_the_cursor_is_returned_on_the_next_page() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let mut bookings = Vec::new();
@@ -78,6 +78,6 @@ async fn a_booking_whose_class_moves_before_the_cursor_comes_on_the_next_page() 
     };
     read_while_moving("upcoming", 2, 5).await;
     app.app.clock().advance(TimeDelta::hours(60));
-    // Past bookings start with the latest, now the one after 20 hours.
+    // Past bookings start with the latest class, which is now the one at 20 hours.
     read_while_moving("past", 0, 50).await;
 }

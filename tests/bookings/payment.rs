@@ -288,7 +288,7 @@ async fn a_lost_stripe_response_creates_no_second_checkout() {
 }
 
 #[tokio::test]
-async fn an_error_stored_under_a_stripe_key_is_retried_with_another_key() {
+async fn an_error_that_stripe_repeats_for_a_key_is_retried_with_another_key() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
@@ -342,7 +342,7 @@ async fn an_amount_too_small_for_cards_can_be_paid_at_the_desk() {
 }
 
 #[tokio::test]
-async fn zero_decimal_currencies_are_not_multiplied() {
+async fn amounts_in_currencies_without_decimals_are_not_multiplied_by_100() {
     let stripe = StripeStandIn::start().await;
     let app = TestApp::start_with(stripe.settings().with("STUDIO_CURRENCY", "JPY")).await;
     let ana = app.member("ana").await;

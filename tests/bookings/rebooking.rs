@@ -34,7 +34,7 @@ fn class_of(booking: &Value) -> uuid::Uuid {
         .unwrap()
 }
 
-/// Number 2 of the specification: 25.00 paid stays 25.00.
+/// The payment of the cancelled booking pays for the reopened one.
 #[tokio::test]
 async fn booking_again_after_a_late_cancellation_reopens_the_paid_booking() {
     let app = TestApp::start().await;
@@ -51,7 +51,8 @@ async fn booking_again_after_a_late_cancellation_reopens_the_paid_booking() {
     assert_eq!(reopened_booking["lateCancellation"], false);
     assert_eq!(reopened_booking["cancelledAt"], Value::Null);
     assert_eq!(app.count("select count(*) from payments").await, 1);
-    // Otherwise the late cancellation could be undone by booking and cancelling again.
+    // The deadline stays. Otherwise, the member could undo the late cancellation by booking
+    // and cancelling again.
     assert_eq!(
         reopened_booking["freeCancellationUntil"],
         cancelled_booking["freeCancellationUntil"]
@@ -76,7 +77,7 @@ async fn a_booking_that_was_not_paid_is_not_reopened() {
 }
 
 #[tokio::test]
-async fn a_paid_booking_waits_again_when_the_class_is_full() {
+async fn a_paid_booking_joins_the_waitlist_when_the_class_is_full() {
     let app = TestApp::start().await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let cancelled_booking = cancel_late(&app, &ana).await;
@@ -85,7 +86,7 @@ async fn a_paid_booking_waits_again_when_the_class_is_full() {
     let waitlisted_booking = join_waitlist(&ana, class).await.expect(201);
     assert_eq!(waitlisted_booking["id"], cancelled_booking["id"]);
     assert_eq!(waitlisted_booking["status"], "waitlisted");
-    // The payment was kept for lateness, so leaving the waitlist does not refund it.
+    // The first cancellation was late, so leaving the waitlist does not refund the payment.
     let cancelled_booking = cancel(&ana, &waitlisted_booking).await.expect(200);
     assert_eq!(cancelled_booking["lateCancellation"], true);
     assert_eq!(cancelled_booking["paymentStatus"], "paid");
@@ -102,7 +103,7 @@ async fn a_paid_booking_waits_again_when_the_class_is_full() {
 }
 
 #[tokio::test]
-async fn a_paid_booking_that_waits_again_can_leave_without_cost_after_the_class_has_moved() {
+async fn a_paid_booking_on_the_waitlist_is_refunded_after_the_class_has_moved() {
     let app = TestApp::start().await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let sofia = app.staff("sofia").await;
@@ -118,7 +119,7 @@ async fn a_paid_booking_that_waits_again_can_leave_without_cost_after_the_class_
 }
 
 #[tokio::test]
-async fn booking_again_does_not_renew_the_hour_for_a_cancellation_without_cost() {
+async fn booking_again_does_not_extend_the_deadline_for_free_cancellation() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let class = app
@@ -181,7 +182,7 @@ async fn booking_again_withdraws_a_refund_that_was_not_sent() {
 }
 
 #[tokio::test]
-async fn after_the_refund_was_sent_a_new_booking_is_made() {
+async fn booking_again_after_the_refund_was_sent_creates_a_new_booking() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
@@ -212,10 +213,10 @@ async fn a_refund_is_sent_ten_minutes_after_the_cancellation_at_the_earliest() {
     wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
 }
 
-/// Either the refund is withdrawn and the booking is paid, or it is sent and the new
-/// booking is not.
+/// Either the refund is withdrawn and the old booking is reopened as paid, or the refund is
+/// sent and a new, unpaid booking is created.
 #[tokio::test]
-async fn a_refund_that_is_sent_while_the_member_books_again_pays_for_nothing() {
+async fn a_refund_is_either_withdrawn_or_sent_while_the_member_books_again() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     for round in 1..=8 {

@@ -243,7 +243,7 @@ async fn an_invalid_studio_time_zone_is_an_internal_error_without_details() {
     visitor.get(path).await.expect(200);
 }
 
-/// Moves a class by SQL, as the timetable does, to a time that no page has shown.
+/// Moves a class and invalidates the cached schedule.
 async fn move_class(app: &TestApp, id: &Value, start: &str) {
     let id = id.as_str().unwrap();
     app.sql(&format!(
@@ -255,7 +255,7 @@ async fn move_class(app: &TestApp, id: &Value, start: &str) {
 }
 
 #[tokio::test]
-async fn a_class_that_moves_before_the_cursor_comes_on_the_next_page() {
+async fn a_class_that_moves_before_the_cursor_is_returned_on_the_next_page() {
     let app = TestApp::start().await;
     let salsa = create_class_type(&app, "Salsa").await;
     for hour in 10..16 {
@@ -271,9 +271,9 @@ async fn a_class_that_moves_before_the_cursor_comes_on_the_next_page() {
     };
     let first_page = get_ok(&visitor, &path).await;
     assert_eq!(values_of(&first_page, "id"), ids[..2]);
-    // Without a move, nothing comes twice.
+    // If no class moves, none is returned twice.
     assert_eq!(values_of(&next_page(&first_page).await, "id"), ids[2..4]);
-    // The last class moves before the first one, and the third one behind all.
+    // The last class moves before the first one, and the third one after all others.
     move_class(&app, &ids[5], "2026-05-05T08:00:00Z").await;
     move_class(&app, &ids[2], "2026-05-05T20:00:00Z").await;
     let second_page = next_page(&first_page).await;

@@ -111,7 +111,7 @@ async fn an_email_address_can_send_five_messages_an_hour() {
 }
 
 #[tokio::test]
-async fn the_studio_receives_a_mail_whose_replies_go_to_the_visitor() {
+async fn the_studio_receives_the_message_and_replies_go_to_the_visitor() {
     let Some(server) = MailServer::start().await else {
         return;
     };

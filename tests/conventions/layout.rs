@@ -73,7 +73,7 @@ struct ImportReader {
 
 impl ImportReader {
     /// Resolves a path from the root of the crate. A path of another crate resolves
-    /// to a child module that does not exist, which is later taken for this module.
+    /// to a child module that does not exist. `defining_file` then returns this module.
     fn resolve(&self, path: &[String]) -> Option<Module> {
         let super_count = path.iter().take_while(|part| *part == "super").count();
         match path.first()?.as_str() {
