@@ -24,9 +24,9 @@ use crate::values::caller::Caller;
 use crate::values::schema::NewPassword;
 use crate::{App, BoxFuture, session};
 
-/// Mails a link to set a new password if there is an account with this e-mail address.
-/// Neither the response nor its timing reveals whether there is one. A mailbox that has
-/// received enough links gets no other one, with the same response.
+/// Sends a link to set a new password to an e-mail address, if an account has it. Neither
+/// the response nor its timing reveals whether one does. If too many links were requested
+/// for the address, the response is the same, but no further link is sent.
 ///
 /// # Errors
 ///
@@ -41,8 +41,8 @@ pub fn request_reset<'a>(
         let mut subjects = Subject::address(FORGOT_ADDRESS, caller.address);
         subjects.push(Subject::email(FORGOT_EMAIL, email.as_str()));
         match rate_limit::count_attempt(app, &subjects).await {
-            // Anyone can use up the mails of a mailbox. The newest link there stays valid, so
-            // that its owner is not locked out.
+            // Anyone can exhaust the limit of somebody else's mailbox. The newest link in
+            // the mailbox stays valid, so its owner is not locked out.
             Err(Error::TooManyRequests { exceeded, .. }) if exceeded == [FORGOT_EMAIL.name] => {
                 return Ok(());
             }
@@ -80,10 +80,12 @@ pub struct ResetPassword {
     unlink_providers: bool,
 }
 
-/// Sets a new password, and ends all sessions and the calendar feed. It neither signs the
-/// member in nor removes a second factor. The account still recognizes this browser, but no
-/// longer trusts it. If it is the first proof of the mailbox, everything ends that was set up
-/// before. The mail about it lists what has ended.
+/// Sets a new password, and ends all sessions and the calendar feed. The member is not
+/// signed in, and a second factor stays set up. The account still recognizes this browser,
+/// but no longer trusts it. If the reset is the first proof that the member owns the
+/// mailbox, everything else that was set up before is removed too: linked providers, the
+/// second factor, known devices and personal details. The e-mail about the reset lists what
+/// has ended.
 ///
 /// # Errors
 ///
@@ -127,7 +129,8 @@ pub fn reset_password<'a>(
             }
             one_time_token::delete(tx, Purpose::VerifyEmail, id).await?;
             tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
-            // Guesses on unknown devices must not keep the owner out of this browser.
+            // Wrong passwords from unknown devices must not block the owner's sign-in in
+            // this browser.
             if let Some(device) = device {
                 remembered_device::keep(tx, id, device.id).await?;
             }
@@ -136,7 +139,7 @@ pub fn reset_password<'a>(
             mail::notify(tx, NoticeKind::PasswordReset, &user, notice).await?;
             let kind = SecurityEventKind::PasswordReset;
             security_event::insert_with_detail(tx, kind, Some(id), caller, detail).await?;
-            // Guesses of the old password must not keep the owner of the new one out.
+            // Failed sign-ins with the old password must not block the new one.
             rate_limit::reset_passwords(tx, &user.email).await
         });
         let reset = transaction.await?;
@@ -146,8 +149,8 @@ pub fn reset_password<'a>(
     })
 }
 
-/// Ends the ways into the account that a reset ends, except the sessions. Returns what has
-/// ended and what still works, and the device that the account still recognizes.
+/// Removes the calendar feed and, if required, the linked providers. Returns which access
+/// has ended and which remains, and the device that the account still recognizes.
 async fn end_access(
     app: &App,
     tx: &Tx,

@@ -5,11 +5,12 @@
 //! can see and lift it. When Redis fails or recovers, counts may be lost, and a client may
 //! have up to twice the number of attempts.
 //!
-//! An attempt that may turn out right is reserved before it is made ([`begin`]), and costs
-//! nothing if it succeeds. Reserved attempts and failed ones together never exceed a limit.
-//! If the limit is reached only because others are in progress, the attempt waits for them:
-//! forty members behind one address can sign in at the same time. Requests that always cost
-//! something, such as those that send mail, are counted at once ([`count_attempt`]).
+//! An attempt that can fail, such as a sign-in, is reserved before it is made ([`begin`]).
+//! If it succeeds, it does not count. Reserved and failed attempts together never exceed a
+//! limit. If the limit is reached only because other attempts are in progress, the attempt
+//! waits for them. Forty members with the same IP address can therefore sign in at the same
+//! time. Requests that always count, such as those that send an e-mail, are counted at once
+//! ([`count_attempt`]).
 
 use std::time::{Duration, Instant};
 
@@ -30,45 +31,47 @@ const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 86_400.0;
 
-/// Wrong passwords, for an account and an IP address together. A stranger with another
+/// Wrong passwords, for an account and an IP address together. A stranger with another IP
 /// address cannot lock a member out.
 pub const SIGN_IN_ACCOUNT: Limit = Limit::new("sign_in_account", 5, MINUTE);
 /// Wrong passwords, for an IP address and any account.
 pub const SIGN_IN_ADDRESS: Limit = Limit::new("sign_in_address", 20, MINUTE);
-/// Wrong passwords for an account from all devices together that it does not recognize.
-/// Many addresses cannot guess more often than one.
+/// Wrong passwords for an account, from all devices together that the account does not
+/// recognize. More IP addresses give an attacker no more attempts.
 pub const SIGN_IN_UNKNOWN: Limit = Limit::new("sign_in_unknown", 50, HOUR);
 /// Wrong passwords from a device that the account recognizes, or from a session that is
-/// signed in. Failures elsewhere do not block it.
+/// signed in. Wrong passwords from other devices do not count.
 pub const SIGN_IN_DEVICE: Limit = Limit::new("sign_in_device", 5, MINUTE);
 /// Wrong codes of a second factor, for a known device, for all sessions of an account
-/// together, or for all its unknown devices together. The client has already sent the
-/// correct password.
+/// together, or for all unknown devices of an account together. The client has already sent
+/// the correct password.
 pub const SECOND_FACTOR: Limit = Limit::new("second_factor", 10, 10.0 * MINUTE);
 /// Wrong codes of a second factor in a day, for the same subjects. Of a million possible
 /// codes, three are valid at a time.
 pub const SECOND_FACTOR_DAY: Limit = Limit::new("second_factor_day", 20, DAY);
-/// Wrong recovery codes from unknown devices, for an IP address. Guessing one of eighty
-/// bits is hopeless, so no limit of the account keeps its owner from using theirs.
+/// Wrong recovery codes from unknown devices, for an IP address. A recovery code has eighty
+/// random bits and cannot be guessed, so there is no limit for the account. An attacker
+/// could exhaust such a limit to lock the owner out.
 pub const RECOVERY_ADDRESS: Limit = Limit::new("recovery_address", 20, 10.0 * MINUTE);
 /// Registrations that fail, for an IP address.
 pub const REGISTER_ADDRESS: Limit = Limit::new("register_address", 20, HOUR);
-/// All registrations, for an IP address. Each can send a mail to a stranger.
+/// All registrations, for an IP address. Each can send an e-mail to a stranger.
 pub const REGISTER_TOTAL: Limit = Limit::new("register_total", 200, HOUR);
 /// Requests for a link to set a new password, for an IP address.
 pub const FORGOT_ADDRESS: Limit = Limit::new("forgot_address", 30, HOUR);
-/// Mails with a link to set a new password, for an e-mail address. This protects the
-/// mailbox. The window is as long as a link is valid, so the last link of a window is valid
-/// when the next one begins.
+/// E-mails with a link to set a new password, for an e-mail address. This protects the
+/// mailbox. The window is as long as a link is valid, so the last link of a window is still
+/// valid when the next window begins.
 pub const FORGOT_EMAIL: Limit = Limit::new("forgot_email", 5, HOUR).without_block();
-/// Links from mails that are not valid, for an IP address.
+/// Attempts to use an invalid link from an e-mail, for an IP address.
 pub const LINK_ADDRESS: Limit = Limit::new("link_address", 30, HOUR);
-/// Mails to confirm the address of a registration, for that address.
+/// E-mails to confirm the e-mail address of a registration, for that e-mail address.
 pub const VERIFY_EMAIL: Limit = Limit::new("verify_email", 5, HOUR).without_block();
-/// Mails to confirm the new address of an existing account, for that address. They do not
-/// count for [`VERIFY_EMAIL`], so that nobody can keep an address from registering.
+/// E-mails to confirm the new e-mail address of an existing account, for that e-mail
+/// address. They do not count for [`VERIFY_EMAIL`], so that nobody can use them to prevent
+/// a registration.
 pub const NEW_EMAIL: Limit = Limit::new("new_email", 5, HOUR).without_block();
-/// Mails to confirm an e-mail address, for the IP address or the account that requests
+/// E-mails to confirm an e-mail address, for the IP address or the account that requests
 /// them.
 pub const CHANGE_EMAIL: Limit = Limit::new("change_email", 10, HOUR);
 /// Sign-ins through a provider that are not completed, for an IP address.
@@ -80,9 +83,10 @@ pub const CONTACT_ADDRESS: Limit = Limit::new("contact_address", 10, HOUR);
 /// Messages to the studio, for an e-mail address.
 pub const CONTACT_EMAIL: Limit = Limit::new("contact_email", 5, HOUR);
 
-/// Bookings that a member makes. Each sends a mail.
+/// Bookings that a member makes. Each sends an e-mail.
 pub const BOOKING: Limit = Limit::new("booking", 30, HOUR);
-/// Cancellations of a member. Each sends a mail, and another one to the waitlist.
+/// Cancellations of a member. Each sends an e-mail to the member and can send one to the
+/// waitlist.
 pub const CANCELLATION: Limit = Limit::new("cancellation", 30, HOUR);
 
 /// Anonymous sessions that are created, for an IP address.
@@ -91,14 +95,14 @@ pub const VISITOR_ADDRESS: Limit = Limit::new("visitor_address", 60, HOUR);
 /// How long an attempt waits for others that are in progress.
 const MAX_WAIT: Duration = Duration::from_secs(10);
 
-/// The longest pause before a waiting attempt looks again.
+/// The longest pause before a waiting attempt checks the counters again.
 const MAX_PAUSE_MS: u64 = 200;
 
 /// The retry time of an attempt that has waited for too long.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
-/// An attempt is not given back this shortly before its window ends, because the next
-/// window could be the one that changes.
+/// An attempt is not given back this shortly before its window ends, because the change
+/// could reach the counter of the next window.
 const GIVE_BACK_MARGIN: Duration = Duration::from_millis(500);
 
 /// Counts an attempt for each subject, even if another subject has exceeded its limit.
@@ -119,14 +123,14 @@ pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
     excess.finish()
 }
 
-/// Reserves an attempt for each subject. The returned [`Attempt`] fails unless it is told
-/// that it succeeded.
+/// Reserves an attempt for each subject. The returned [`Attempt`] counts as failed unless
+/// [`Attempt::settle`] or [`Attempt::succeed`] is called.
 ///
 /// # Errors
 ///
-/// As [`count_attempt`]. A refused attempt is not counted.
+/// The errors of [`count_attempt`]. A rejected attempt is not counted.
 pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
-    let started = Instant::now();
+    let start = Instant::now();
     let mut pause_ms = 10;
     loop {
         let (store, counters) = count(app, &subjects, false).await?;
@@ -136,13 +140,13 @@ pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
         let states = || subjects.iter().zip(&counters);
         if !states().any(|(subject, counter)| exceeds(subject, counter)) {
             let now = Instant::now();
-            let until = counters
+            let window_ends = counters
                 .iter()
                 .map(|counter| now + Duration::from_secs_f64(counter.remaining.max(0.0)));
             return Ok(Attempt {
                 app: app.clone(),
                 store,
-                subjects: subjects.into_iter().zip(until).collect(),
+                subjects: subjects.into_iter().zip(window_ends).collect(),
             });
         }
         adjust(app, store, &subjects, -1, 0).await;
@@ -154,14 +158,15 @@ pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
             }
         }
         excess.finish()?;
-        if started.elapsed() >= MAX_WAIT {
+        if start.elapsed() >= MAX_WAIT {
             return Err(Error::TooManyRequests {
                 retry_after: BUSY_RETRY,
                 exceeded: Vec::new(),
                 started: Vec::new(),
             });
         }
-        // The pauses differ, so that waiting attempts do not meet again.
+        // The pauses are random, so that waiting attempts do not all retry at the same
+        // time.
         let pause = pause_ms / 2 + random::below(pause_ms);
         tokio::time::sleep(Duration::from_millis(pause)).await;
         pause_ms = (pause_ms * 2).min(MAX_PAUSE_MS);
@@ -177,8 +182,7 @@ fn limit_of(subject: &Subject) -> i64 {
 pub struct Attempt {
     app: App,
     store: Store,
-    /// The subjects, and when the window of each ends. It is empty once the attempt is
-    /// settled.
+    /// The subjects, and when the window of each ends. Empty once the attempt is settled.
     subjects: Vec<(Subject, Instant)>,
 }
 
@@ -194,8 +198,8 @@ impl Attempt {
     }
 
     /// Gives the attempt back, after it succeeded. Deletes the counters of a device, a
-    /// session, and an account at an address, because their owner has authenticated. Runs
-    /// after the response.
+    /// session, and an account at an IP address, because their owner has authenticated.
+    /// Runs after the response.
     pub fn succeed(mut self) {
         let (reset, given_back) = std::mem::take(&mut self.subjects)
             .into_iter()
@@ -206,12 +210,13 @@ impl Attempt {
         background::spawn(async move { reset_subjects(&app, reset).await });
     }
 
-    /// Gives the attempt back, where its window has not ended. Runs after the response.
+    /// Gives the attempt back for each subject whose window has not ended. Runs after the
+    /// response.
     pub fn give_back(mut self) {
-        let latest = Instant::now() + GIVE_BACK_MARGIN;
+        let earliest_end = Instant::now() + GIVE_BACK_MARGIN;
         let subjects = std::mem::take(&mut self.subjects).into_iter();
         let open: Vec<_> = subjects
-            .filter(|(_, until)| latest < *until)
+            .filter(|(_, window_end)| earliest_end < *window_end)
             .map(|(subject, _)| subject)
             .collect();
         let (app, store) = (self.app.clone(), self.store);
@@ -232,8 +237,7 @@ impl Drop for Attempt {
     }
 }
 
-/// Takes back an attempt that [`count_attempt`] has counted, because it has led to a
-/// success. Runs after the response.
+/// Gives back an attempt that [`count_attempt`] has counted. Runs after the response.
 pub fn forgive(app: &App, subjects: Vec<Subject>) {
     let app = app.clone();
     background::spawn(async move {
@@ -308,15 +312,17 @@ fn redis_key(subject_key: &str) -> String {
     format!("rate_limit:{subject_key}")
 }
 
-/// A counter in Redis is one number, so that it changes at once and expires as a whole: the
-/// attempts, plus this for each failed attempt.
+/// What a failed attempt adds to a counter in Redis. A counter is a single number: the
+/// number of attempts, plus this for each failed attempt. One command can change both, and
+/// they expire together.
 const FAILED: i64 = 1 << 20;
 
 /// The number that replaces a counter during a block. Attempts may still be added to it.
 const BLOCKED: i64 = 1 << 50;
 
 fn counter_from_redis(value: i64, remaining_ms: i64) -> Counter {
-    // A counter that has lost its window can be slightly negative.
+    // If an attempt is given back after its window has ended, the counter of the next
+    // window can be slightly negative.
     let failed = (value + FAILED / 2).div_euclid(FAILED);
     Counter {
         attempts: value - failed * FAILED,
@@ -355,8 +361,8 @@ async fn add_in_redis(kv: &Kv, subjects: &[Subject], amount: i64) -> Result<Vec<
     .await
 }
 
-/// Adds to the attempts and the failed attempts of subjects. A failure leaves an attempt
-/// counted, until its window ends.
+/// Adds to the attempts and the failed attempts of subjects. If this fails, the attempt
+/// stays counted until its window ends.
 async fn adjust(app: &App, store: Store, subjects: &[Subject], attempts: i32, failed: i32) {
     if subjects.is_empty() {
         return;
@@ -440,8 +446,8 @@ pub async fn reset_account(client: &Client, email: &str, user_id: Uuid) -> Resul
 }
 
 /// Lifts the blocks of an account for wrong passwords, as [`reset_account`] does. Blocks of
-/// the second factor stay. Otherwise, somebody who can read the account's mail could lift
-/// them, and guess codes without a limit.
+/// the second factor stay. Otherwise, somebody who can read the owner's e-mail could lift
+/// them and guess codes without a limit.
 pub async fn reset_passwords(client: &Client, email: &str) -> Result<Reset> {
     let limits = [SIGN_IN_ACCOUNT, SIGN_IN_DEVICE, SIGN_IN_UNKNOWN];
     reset_limits(client, &sha256_hex(email.as_bytes()), &limits).await

@@ -49,10 +49,10 @@ pub async fn reauthenticate(
         if session.has_password {
             return Err(Error::field("currentPassword", "is required"));
         }
-        return session.recent.ok_or(SIGN_IN_AGAIN);
+        return session.provider_proof.ok_or(SIGN_IN_AGAIN);
     };
-    // Failures elsewhere must not keep the member from this. The session has a limit of its
-    // own.
+    // Wrong passwords from other clients must not block this check, so the session has its
+    // own limit.
     let session = PasswordSource::Session(member.active_session.session.id);
     match verify_password(app, caller, &member.user.email, password, session).await {
         Ok(credentials) if credentials.user.id == member.user.id => {
@@ -64,7 +64,7 @@ pub async fn reauthenticate(
     }
 }
 
-/// The client that sends a password, which decides where a wrong one counts.
+/// The client that sends a password. It decides for which limit a wrong password counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PasswordSource<'a> {
     /// A sign-in, with the device tokens of its browser.
@@ -87,33 +87,33 @@ pub(crate) async fn verify_password(
     password: &str,
     source: PasswordSource<'_>,
 ) -> Result<Credentials> {
-    // An invalid address has no account. Its check must take the same time.
+    // An invalid e-mail address has no account, but the check must take the same time.
     let email = Email::parse_existing(email).unwrap_or_default();
     let email = email.as_str();
-    // The connection is returned to the pool before the password is hashed, because
-    // hashing takes longer than all queries of a sign-in together.
     let devices = match source {
         PasswordSource::SignIn(devices) => devices,
         PasswordSource::Session(_) => &[],
     };
+    // The connection is returned to the pool before the password is hashed, because
+    // hashing takes longer than all queries of a sign-in together.
     let find_credentials = async || {
         let postgres = app.db().client().await?;
         user::find_credentials_by_email(&postgres, email, devices).await
     };
-    let unknown_device = || {
+    let unknown_device_subjects = || {
         let mut subjects = Subject::address(SIGN_IN_ADDRESS, caller.address);
         subjects.push(Subject::account(SIGN_IN_ACCOUNT, email, caller.address));
         subjects.push(Subject::email(SIGN_IN_UNKNOWN, email));
         subjects
     };
-    let known_device = |id| vec![Subject::device(SIGN_IN_DEVICE, email, id)];
+    let known_device_subjects = |id| vec![Subject::device(SIGN_IN_DEVICE, email, id)];
     // Without a device token, the attempt is counted first, so that a blocked attempt costs
     // no query. With one, the device is looked up first, because a recognized device has a
     // limit of its own.
     let (credentials, attempt) = if devices.is_empty() {
         let subjects = match source {
-            PasswordSource::SignIn(_) => unknown_device(),
-            PasswordSource::Session(id) => known_device(id),
+            PasswordSource::SignIn(_) => unknown_device_subjects(),
+            PasswordSource::Session(id) => known_device_subjects(id),
         };
         let attempt = begin_attempt(app, caller, email, subjects).await?;
         (find_credentials().await, attempt)
@@ -122,7 +122,9 @@ pub(crate) async fn verify_password(
         let device = credentials
             .as_ref()
             .and_then(|credentials| credentials.device.as_ref());
-        let subjects = device.map_or_else(unknown_device, |device| known_device(device.id));
+        let subjects = device.map_or_else(unknown_device_subjects, |device| {
+            known_device_subjects(device.id)
+        });
         let attempt = begin_attempt(app, caller, email, subjects).await?;
         (Ok(credentials), attempt)
     };
@@ -139,8 +141,8 @@ pub(crate) async fn verify_password(
     Ok(credentials)
 }
 
-/// Reserves an attempt. Records only the attempt that starts a block, because any number of
-/// attempts may follow.
+/// Reserves an attempt. If it starts a block, records a security event. Later attempts are
+/// not recorded, because there may be any number of them.
 async fn begin_attempt(
     app: &App,
     caller: &Caller,

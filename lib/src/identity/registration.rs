@@ -55,7 +55,7 @@ pub struct Registration {
     #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<String>,
     experience_level: Option<ExperienceLevel>,
-    /// Medical conditions that a teacher should know about. They are encrypted in the
+    /// Medical conditions that an instructor should know about. They are encrypted in the
     /// database. Staff can request them for a class that the member has booked, until the
     /// end of the day of the class. Each such request is recorded in the security log.
     #[schema(max_length = 2_000)]
@@ -76,8 +76,8 @@ pub struct Registration {
 pub enum RegistrationResponse {
     /// The member is signed in.
     SignedIn(Box<SignInResponse>),
-    /// A mail was sent to the address, whether or not it had an account. The browser gets a
-    /// cookie, by which it is recognized when it confirms the address.
+    /// An e-mail was sent to the address, whether or not it had an account. The browser
+    /// gets a cookie that identifies it when the member confirms the address.
     Pending(SetCookie),
 }
 
@@ -92,7 +92,8 @@ impl IntoResponse for RegistrationResponse {
 
 /// Creates an account and its first session in one transaction. It replaces an earlier
 /// registration whose address was never confirmed. If addresses must be confirmed first, no
-/// session is created, and only the mail reveals whether the address already had an account.
+/// session is created, and only the e-mail reveals whether the address already had an
+/// account.
 ///
 /// # Errors
 ///
@@ -123,7 +124,8 @@ pub fn register_account<'a>(
                 let cookie = registration_cookie(app, id);
                 return Ok(RegistrationResponse::Pending(cookie));
             }
-            // A registration replaces the link of the previous one.
+            // Each registration sends a link that replaces the previous one, so it counts
+            // for the mailbox.
             let mailbox = Subject::email(VERIFY_EMAIL, new_user.email.as_str());
             rate_limit::count_attempt(app, slice::from_ref(&mailbox)).await?;
             let inserted = insert(app, context, &new_user, &hash, Some(credential)).await;
@@ -143,16 +145,17 @@ pub fn register_account<'a>(
     })
 }
 
-/// Creates an account that cannot sign in before its address is confirmed. Returns its id,
-/// or a random one, so that the response looks the same if the address has an account.
+/// Creates an account that cannot sign in before its address is confirmed. Returns the
+/// account's id. If the address already has an account, returns a random id, so that the
+/// response looks the same.
 async fn register_unconfirmed(
     app: &App,
     context: &SignInContext,
     new_user: &NewUser,
     hash: &str,
 ) -> Result<Uuid> {
-    // Anyone can use up the mails of a mailbox. The newest link there stays valid, so that
-    // its owner is not locked out.
+    // Anyone can exhaust the limit of somebody else's mailbox. The newest link in the
+    // mailbox stays valid, so its owner is not locked out.
     let mailbox = Subject::email(VERIFY_EMAIL, new_user.email.as_str());
     match rate_limit::count_attempt(app, &[mailbox]).await {
         Err(Error::TooManyRequests { .. }) => return Ok(random::id()),
@@ -167,7 +170,7 @@ async fn register_unconfirmed(
     }
 }
 
-/// Creates the account and queues the mail to confirm its address. Creates the first
+/// Creates the account and queues the e-mail to confirm its address. Creates the first
 /// session if there is a credential. Returns the account's id.
 async fn insert(
     app: &App,
@@ -206,7 +209,8 @@ async fn insert(
     Ok((id, member.map(|member| session.respond(app, member))))
 }
 
-/// Mails the owner of an account that someone tried to register with their address.
+/// Notifies the owner of an account by e-mail that someone tried to register with the
+/// owner's address.
 async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Result<()> {
     let notice = Notice::from_caller(&context.caller, app.clock().now());
     let postgres = app.db().client().await?;
@@ -226,7 +230,8 @@ fn read(
     let email = form.check("email", Email::parse(&registration.email));
     let (first_name, last_name) = match &registration.name {
         Some(name) => {
-            // The other two are not used, and must be valid all the same.
+            // The first and last name are not used if there is a full name, but they must
+            // be valid.
             form.check_filled(
                 "firstName",
                 registration.first_name.as_deref(),

@@ -127,7 +127,7 @@ impl Login {
             return Ok(FirstFactor::Password(email, password));
         }
         let token = match &self.challenge {
-            Some(text) => Some(Token::parse(text).ok_or(CHALLENGE_ENDED)?),
+            Some(challenge) => Some(Token::parse(challenge).ok_or(CHALLENGE_ENDED)?),
             None => context.challenge.clone(),
         };
         let missing_fields = match (&self.email, &self.password, token) {
@@ -224,8 +224,9 @@ async fn authenticate_by_challenge(
     })
 }
 
-/// Checks that the e-mail address is confirmed, if the configuration requires it. Otherwise
-/// mails the link again, because only a member who is signed in can request it.
+/// Checks that the e-mail address is confirmed, if the configuration requires it. If it is
+/// not confirmed, sends the link again, because only a member who is signed in can request
+/// it.
 ///
 /// # Errors
 ///

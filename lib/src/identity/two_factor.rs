@@ -91,8 +91,8 @@ pub struct RecoveryCodes {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct StartTwoFactor {
-    /// The current password. An account without a password leaves it out, and must have
-    /// signed in through its provider within the last ten minutes.
+    /// The current password. A member without a password leaves it out, and must have
+    /// signed in through a provider within the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
 }
@@ -110,8 +110,8 @@ pub struct ConfirmTwoFactor {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DisableTwoFactor {
-    /// The current password. An account without a password leaves it out, and must have
-    /// signed in through its provider within the last ten minutes.
+    /// The current password. A member without a password leaves it out, and must have
+    /// signed in through a provider within the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
     /// A code from the authenticator app, or a recovery code.
@@ -321,7 +321,7 @@ impl VerifiedCode {
     }
 }
 
-/// The client that sends a code, which decides where a wrong one counts.
+/// The client that sends a code. It decides for which limits a wrong code counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CodeSource {
     /// A sign-in.
@@ -332,14 +332,15 @@ pub(crate) enum CodeSource {
 
 /// Verifies a code from the app or a recovery code.
 ///
-/// A known device has a limit of its own, and so have all sessions of the member together.
-/// Nobody else can use them up. The sessions share one, because each re-authentication
-/// changes the id of a session. The keys contain the member's id, because the e-mail address
-/// can change too.
+/// A known device has its own limits, and all sessions of the member together have their
+/// own. Nobody else can exhaust these limits. The sessions share theirs, because each
+/// re-authentication changes the id of a session. The keys contain the member's id instead
+/// of the e-mail address, because the e-mail address can change.
 ///
-/// All unknown devices share one limit, which bounds the guesses of a code of six digits. A
-/// recovery code cannot be guessed, so it works on an unknown device even when that limit is
-/// used up: who knows the password cannot keep the owner out.
+/// All unknown devices share the same limits, which bound how often a code of six digits
+/// can be guessed. A recovery code cannot be guessed, so it works on an unknown device even
+/// when these limits are exhausted. An attacker who knows the password therefore cannot
+/// lock the owner out.
 ///
 /// # Errors
 ///

@@ -95,7 +95,7 @@ static LIST_BETWEEN: Statement = Statement::new(
     where last_day >= $1 and first_day <= $2 order by first_day, id",
 );
 
-/// Lists the closures that have a day from `first` to `last`.
+/// Lists the closures that overlap the days from `first` to `last`.
 pub async fn list_between(
     client: &Client,
     first: NaiveDate,

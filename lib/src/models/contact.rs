@@ -75,7 +75,8 @@ impl ContactSubmission {
     }
 }
 
-// One statement stores the message and its mail, so that neither exists without the other.
+// One statement stores the message and queues the e-mail about it, so that neither exists
+// without the other.
 static INSERT: Statement = Statement::new(
     "contact.insert",
     "with submission as (
@@ -89,7 +90,7 @@ static INSERT: Statement = Statement::new(
     from submission where $10 is not null",
 );
 
-/// Stores a message and returns its id. Queues a mail to `studio_email`, if given.
+/// Stores a message and returns its id. Queues an e-mail to `studio_email`, if given.
 pub async fn insert(
     client: &Client,
     submission: &NewContactSubmission,

@@ -19,7 +19,7 @@ use crate::store::statement::Statement;
 use crate::values::caller::Caller;
 
 /// How long a token is valid, in seconds.
-const LIFE_SECONDS: u32 = 15 * 60;
+const LIFETIME_SECONDS: u32 = 15 * 60;
 
 /// A token to issue.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ pub async fn issue(client: &Client, new: &NewCrossAppToken<'_>) -> Result<Issued
                 &token.hash(),
                 &new.caller.user_agent,
                 &new.caller.address,
-                &f64::from(LIFE_SECONDS),
+                &f64::from(LIFETIME_SECONDS),
             ],
         )
         .await
@@ -137,7 +137,8 @@ pub struct ValidatedToken {
     pub source_app: String,
     /// When the token was issued.
     pub created_at: DateTime<Utc>,
-    /// When the token expires. This matters only if it can be validated more than once.
+    /// When the token expires. This matters only if the token can be validated more than
+    /// once.
     pub expires_at: DateTime<Utc>,
     /// The member.
     pub user: User,
@@ -288,12 +289,12 @@ impl TokenRef {
 }
 
 macro_rules! revoke {
-    ($by:expr, $id:literal, $hash:literal, $owned:literal) => {
+    ($revoker:expr, $id:literal, $hash:literal, $owned:literal) => {
         concat!(
-            "with by as (",
-            $by,
+            "with revoker as (",
+            $revoker,
             "), found as (
-                select c.id, c.user_id from cross_app_sessions c, by where ",
+                select c.id, c.user_id from cross_app_sessions c, revoker where ",
             $owned,
             " and (c.id = ",
             $id,
@@ -305,7 +306,7 @@ macro_rules! revoke {
                 where c.id = found.id and c.revoked_at is null and c.expires_at > now()
                 returning c.id
             )
-            select exists (select from by) as is_known, (select user_id from found) as user_id,
+            select exists (select from revoker) as is_known, (select user_id from found) as user_id,
                 exists (select from revoked) as is_new"
         )
     };
@@ -321,13 +322,13 @@ static REVOKE_OWN: Statement = Statement::new(
         ),
         "$2",
         "$3",
-        "c.user_id = by.user_id"
+        "c.user_id = revoker.user_id"
     ),
 );
 
 static REVOKE_AS_PARTNER: Statement = Statement::new(
     "cross_app_session.revoke_as_partner",
-    revoke!(known_app!(), "$3", "$4", "c.target_app = by.name"),
+    revoke!(known_app!(), "$3", "$4", "c.target_app = revoker.name"),
 );
 
 /// Revokes one of a member's own tokens. Revoking it again succeeds.
@@ -363,9 +364,9 @@ pub async fn revoke_as_partner(
     revoked(&row, Error::UnknownPartner)
 }
 
-fn revoked(row: &Row, unknown: Error) -> Result<RevokedToken> {
+fn revoked(row: &Row, unknown_revoker: Error) -> Result<RevokedToken> {
     if !row.try_get::<_, bool>("is_known")? {
-        return Err(unknown);
+        return Err(unknown_revoker);
     }
     let owner: Option<Uuid> = row.try_get("user_id")?;
     Ok(RevokedToken {

@@ -1,8 +1,8 @@
 //! Statements that delete expired rows in batches.
 //!
-//! Each statement takes the size of the batch and returns the number of deleted
-//! rows. Statements with a configured retention also take a number of days. Locked rows are skipped, so that concurrent clean-ups do not wait for
-//! each other or for a sign-in.
+//! Each statement takes the size of the batch and returns the number of deleted rows.
+//! Statements with a configured retention also take a number of days. Locked rows are
+//! skipped, so that concurrent clean-ups do not wait for each other or for a sign-in.
 
 use crate::store::statement::Statement;
 
@@ -89,8 +89,8 @@ pub static IDEMPOTENCY_KEYS: Statement = delete_statement!(
     "ctid",
     "expires_at <= now()"
 );
-/// Deletes mails that were sent 30 days ago, and dropped or abandoned mails that were created 30 days
-/// ago.
+/// Deletes e-mails 30 days after they were sent, and dropped or abandoned e-mails 30 days
+/// after they were created.
 pub static MAIL: Statement = delete_statement!(
     "cleanup.mail",
     "mail_outbox",

@@ -30,12 +30,13 @@ pub struct Notice {
     pub other: Option<String>,
     /// The link. Its token is encrypted, because the outbox is part of every backup.
     pub link: Option<Link>,
-    /// What a reset of the password has ended, and what it has left.
+    /// The access that a password reset has ended, and the access that remains.
     #[serde(default)]
     pub access: Access,
 }
 
-/// The ways into an account, beside the password and the sessions, as a mail lists them.
+/// The ways to access an account, apart from the password and the sessions, as an e-mail
+/// lists them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Access {
     /// What has ended, such as `the calendar feed`.
@@ -91,7 +92,7 @@ impl Notice {
         self
     }
 
-    /// Adds what a reset of the password has ended.
+    /// Adds the access that a password reset has ended.
     #[must_use]
     pub fn with_access(mut self, access: Access) -> Self {
         self.access = access;

@@ -51,8 +51,8 @@ pub struct MailPayload {
     pub user_id: Option<Uuid>,
     /// The event, for mails about accounts.
     pub notice: Option<Notice>,
-    /// The studio's reason, for `booking_cancelled`. A reason of the member is not mailed,
-    /// because anyone could have text of their own sent to a stranger.
+    /// The studio's reason, for `booking_cancelled`. A member's own reason is not sent.
+    /// Otherwise, anyone could send text to a stranger.
     pub reason: Option<String>,
 }
 
@@ -88,8 +88,8 @@ pub async fn insert(
 // subquery is materialized, because a second evaluation would skip the locked row and
 // claim another one. Abandoned mails are due at `infinity`.
 //
-// Of the mails that wait longest, those about the next class come first: their members have
-// the least time.
+// Of the mails that have waited longest, those about the next class are claimed first,
+// because their recipients have the least time.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
     "with next as materialized (
@@ -163,7 +163,7 @@ pub async fn give_up(client: &Client, id: Uuid) -> Result<()> {
 /// Why a mail is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
-    /// Its news is outdated.
+    /// The event that it reports is outdated.
     Outdated,
     /// The recipient has received too many mails of its kind.
     Capped,
@@ -208,18 +208,22 @@ static EXPIRE: Statement = Statement::new(
     select count(*) from dropped",
 );
 
-/// Drops up to `limit` mails that are too old. `ages` are the maximum ages of kinds, and
-/// `other` is that of all other kinds. Returns the number of dropped mails.
+/// Drops up to `limit` mails that are too old. `ages` contains the maximum age of some
+/// kinds. `default_age` is the maximum age of all other kinds. Returns the number of
+/// dropped mails.
 pub async fn expire(
     client: &Client,
     ages: &[(&'static str, Duration)],
-    other: Duration,
+    default_age: Duration,
     limit: i64,
 ) -> Result<i64> {
     let kinds: Vec<String> = ages.iter().map(|(kind, _)| (*kind).to_owned()).collect();
     let seconds: Vec<f64> = ages.iter().map(|(_, age)| age.as_secs_f64()).collect();
     let row = EXPIRE
-        .one(client, &[&kinds, &seconds, &other.as_secs_f64(), &limit])
+        .one(
+            client,
+            &[&kinds, &seconds, &default_age.as_secs_f64(), &limit],
+        )
         .await?;
     Ok(row.try_get(0)?)
 }
@@ -327,10 +331,10 @@ pub struct MailBooking {
     pub class_reason: Option<String>,
     /// Whether the booking was cancelled too late for a refund.
     pub is_late: bool,
-    /// Until when the booking can be cancelled without cost, such as `Friday, August 7,
-    /// 2026, 7:00 AM`. `None` for an entry on the waitlist.
+    /// The time until which the booking can be cancelled free of charge, such as `Friday,
+    /// August 7, 2026, 7:00 AM`. `None` for an entry on the waitlist.
     pub free_until: Option<String>,
-    /// Whether the booking can still be cancelled without cost.
+    /// Whether the booking can still be cancelled free of charge.
     pub is_free_to_cancel: bool,
     /// The price of the booking.
     pub price: Money,
@@ -360,7 +364,8 @@ pub struct MailPayment {
     pub method: String,
     /// The amount of the payment.
     pub amount: Money,
-    /// What is to be refunded. What was refunded, if nothing is to be refunded.
+    /// The sum of the refunds that are due or sent. If there are none, the amount that was
+    /// refunded.
     pub refund: Money,
 }
 

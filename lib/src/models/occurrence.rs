@@ -185,8 +185,8 @@ pub async fn list_page(
         &id,
         &since,
     ];
-    // The statements are sent at once and run in this order. The time comes first, so that
-    // no move after it is missed.
+    // The statements are sent at once and run in this order. `find_since` comes first, so
+    // that no move after its time is missed.
     let (since, rows, moved) = tokio::try_join!(
         biased;
         page::find_since(client),
@@ -227,7 +227,7 @@ pub async fn list_upcoming(
     rows.iter().map(Occurrence::from_row).collect()
 }
 
-/// How many spots of an occurrence exist, and how many are taken.
+/// The number of spots of an occurrence, and how many of them are taken.
 #[derive(Clone, Debug)]
 pub struct Availability {
     /// The occurrence's id.

@@ -1,4 +1,4 @@
-//! The one-time tokens in the links of mails.
+//! The one-time tokens in the links of e-mails.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ impl Purpose {
 pub struct OneTimeToken {
     /// The id of the member who owns the token.
     pub user_id: Uuid,
-    /// The address that the token was mailed to.
+    /// The e-mail address to which the token was sent.
     pub email: String,
     /// The member's `session_epoch` when the token was issued.
     pub epoch: i32,
@@ -122,8 +122,8 @@ static DELETE: Statement = Statement::new(
     "delete from one_time_tokens where user_id = $1 and purpose = $2",
 );
 
-/// Deletes a member's token. A link that was issued before a change of the password
-/// or the address must not work after it.
+/// Deletes a member's token. A link that was issued before a change of the password or the
+/// e-mail address must not work afterwards.
 pub async fn delete(client: &Client, purpose: Purpose, user_id: Uuid) -> Result<()> {
     DELETE.execute(client, &[&user_id, &purpose.as_str()]).await
 }
@@ -138,7 +138,7 @@ pub async fn is_live(client: &Client, id: Uuid) -> Result<bool> {
     Ok(IS_LIVE.opt(client, &[&id]).await?.is_some())
 }
 
-/// A mail with a link to set a new password.
+/// An e-mail with a link to set a new password.
 pub struct ResetMail<'a> {
     /// The e-mail address in lower case, whether or not there is an account.
     pub email: &'a str,
@@ -152,8 +152,8 @@ pub struct ResetMail<'a> {
     pub caller: &'a Caller,
 }
 
-// One statement, so that the request takes the same time for an address without an
-// account.
+// This is one statement, so that the request takes the same time whether or not the address
+// has an account.
 static RESET_MAIL: Statement = Statement::new(
     "one_time_token.reset_mail",
     "with member as (

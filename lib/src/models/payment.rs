@@ -1,8 +1,8 @@
 //! Payments for bookings.
 //!
-//! A transaction that changes a payment locks the occurrence of its booking first, and
-//! then the payment, in the same order as a cancellation. This prevents double refunds
-//! and spots that are given away twice.
+//! A transaction that changes a payment locks the occurrence of its booking first, and then
+//! the payment, in the same order as a cancellation. Otherwise, a payment could be refunded
+//! twice, or a spot given to two members.
 
 mod claim;
 mod desk;
@@ -17,9 +17,9 @@ mod start;
 
 pub use self::claim::{claim_unclosed, claim_unpaid};
 pub use self::desk::{mark_paid_at_desk, refund};
-pub use self::dispute::{ProviderDispute, enter_dispute};
+pub use self::dispute::{ProviderDispute, record_dispute};
 pub use self::find::{find, find_by_provider_payment, find_last};
-pub use self::provider_refund::{ProviderRefund, enter_refunds};
+pub use self::provider_refund::{ProviderRefund, record_refunds};
 pub use self::refund::{
     ClaimedRefund, RefundState, claim_refunds, count_refunds_due, refund_state,
 };

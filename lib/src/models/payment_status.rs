@@ -59,7 +59,7 @@ impl PaymentStatus {
     }
 }
 
-/// The SQL expression for the status that is shown of a payment `p`.
+/// The SQL expression for the shown status of a payment `p`.
 macro_rules! shown_payment_status {
     () => {
         "case

@@ -19,13 +19,13 @@ pub struct Limit {
     pub attempts: i32,
     /// The length of the window in seconds, which is also the length of the first block.
     pub window: f64,
-    /// Whether more attempts start a block. Consecutive blocks get longer. Without blocks,
-    /// more attempts are refused until the window ends.
+    /// Whether an attempt above the limit starts a block. Consecutive blocks get longer.
+    /// Without blocks, attempts above the limit are rejected until the window ends.
     pub blocks: bool,
 }
 
 impl Limit {
-    /// Creates a limit whose excess starts a block.
+    /// Creates a limit. An attempt above it starts a block.
     pub const fn new(name: &'static str, attempts: i32, window: f64) -> Self {
         Self {
             name,
@@ -35,7 +35,7 @@ impl Limit {
         }
     }
 
-    /// Refuses attempts above the limit until the window ends, and starts no block.
+    /// Rejects attempts above the limit until the window ends, without starting a block.
     #[must_use]
     pub const fn without_block(mut self) -> Self {
         self.blocks = false;
@@ -49,12 +49,13 @@ impl Limit {
     }
 }
 
-/// The length of the longest block, in seconds. If the window is longer, its length counts.
+/// The length of the longest block, in seconds. If the window of a limit is longer, its
+/// longest block is as long as the window.
 const MAX_BLOCK_SECONDS: f64 = 15.0 * 60.0;
 
-/// The IPv6 networks that an address counts for: the length of the prefix, and how many
-/// times the limit of the smallest network is allowed. A subscriber usually has a /64 or a
-/// /56, and can have a /48, from which 65 536 networks of /64 are available.
+/// The networks for which an attempt from an IPv6 address counts: the length of the prefix,
+/// and the factor by which the limit is multiplied. A subscriber usually has a /64 or a
+/// /56, and can have a /48, which contains 65,536 networks of size /64.
 const IPV6_NETWORKS: [(u32, i32); 3] = [(64, 1), (56, 2), (48, 4)];
 
 /// The subject that attempts are counted for. The key contains the hash of an e-mail
@@ -64,7 +65,7 @@ pub struct Subject {
     limit: Limit,
     key: String,
     /// Whether a success deletes the counter and ends the series of blocks. Otherwise, a
-    /// success gives back its own attempt only.
+    /// success gives back only its own attempt.
     is_reset_by_success: bool,
 }
 
@@ -103,7 +104,8 @@ impl Subject {
         }
     }
 
-    /// All sessions of a member together. Their ids change, so they must not count alone.
+    /// All sessions of a member together. A single session must not have a limit of its
+    /// own, because its id changes with each renewal.
     pub fn sessions_of(limit: Limit, user_id: Uuid) -> Self {
         Self {
             limit,
@@ -179,7 +181,7 @@ fn ipv6_network(address: Ipv6Addr, bits: u32) -> String {
 pub(crate) struct Counter {
     /// The attempts in the window, including this one.
     pub(crate) attempts: i64,
-    /// Those of them that have failed. The others are in progress.
+    /// How many of these attempts have failed. The others are in progress.
     pub(crate) failed: i64,
     /// The remaining time of the window, or of the block, in seconds.
     pub(crate) remaining: f64,
@@ -266,8 +268,8 @@ pub(crate) async fn adjust(
         .await
 }
 
-// Only the attempt that first exceeds the limit of the window starts the block. Attempts
-// during the block return the remaining time.
+// Only the attempt that first exceeds the limit of the window starts the block. For
+// attempts during the block, COUNT returns the remaining time.
 static BLOCK: Statement = Statement::new(
     "throttle.block",
     "insert into login_throttle as t

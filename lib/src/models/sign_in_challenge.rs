@@ -58,7 +58,7 @@ pub async fn insert(
 
 // The attempt is counted before the code is verified, so that concurrent attempts cannot
 // exceed the limit.
-static TAKE_TRY: Statement = Statement::new(
+static COUNT_ATTEMPT: Statement = Statement::new(
     "sign_in_challenge.count_attempt",
     "update sign_in_challenges set tries = tries + 1
     where token_hash = $1 and tries < $2 and expires_at > now()
@@ -73,7 +73,7 @@ pub async fn count_attempt(
     token: &Token,
     user_agent: Option<&str>,
 ) -> Result<Option<Challenge>> {
-    let row = TAKE_TRY
+    let row = COUNT_ATTEMPT
         .opt(client, &[&token.hash(), &MAX_ATTEMPTS, &user_agent])
         .await?;
     row.map(|row| {

@@ -374,8 +374,8 @@ static MOVE_DATES: Statement = Statement::new(
         where o.class_schedule_id = $2 and o.occurrence_date = c.occurrence_date + $3)",
 );
 
-// Occurrences of another weekday, which a change of the weekday has left. A date that an
-// occurrence has taken already is left out.
+// Moves the occurrences on other weekdays, which remain from an earlier change of the
+// weekday. An occurrence whose date is already taken is not moved.
 static MOVE_OTHER_WEEKDAYS: Statement = Statement::new(
     "weekly_class.move_other_weekdays",
     "update scheduled_classes c set class_schedule_id = $2
@@ -384,9 +384,10 @@ static MOVE_OTHER_WEEKDAYS: Statement = Statement::new(
         where o.class_schedule_id = $2 and o.occurrence_date = c.occurrence_date)",
 );
 
-/// Records that the upcoming occurrences of a weekly class belong to the date that is `days`
-/// later, so that [`generate`] does not create them again. If `after` is a new weekly class,
-/// it gets all occurrences from the date `from`, also those that have begun.
+/// Records that the upcoming occurrences of a weekly class belong to the date that is
+/// `days` later, so that [`generate`] does not create them again. If `after` is a new
+/// weekly class, it gets all occurrences from the date `from`, including those that have
+/// begun.
 pub async fn move_dates(
     client: &Client,
     before: &WeeklyClass,

@@ -80,8 +80,8 @@ pub struct ContactSubmissionReceipt {
     id: Uuid,
 }
 
-/// Stores a message and mails it to the studio. A message from a bot is discarded, with
-/// the same response.
+/// Stores a message and sends it to the studio by e-mail. A message from a bot is
+/// discarded, with the same response.
 ///
 /// # Errors
 ///
@@ -103,9 +103,9 @@ pub fn submit<'a>(
                 id: random::id(),
             });
         }
-        let studio = app.config().mail.contact_to.as_deref();
+        let studio_email = app.config().mail.contact_to.as_deref();
         let client = app.db().client().await?;
-        let id = contact::insert(&client, &new, caller, studio).await?;
+        let id = contact::insert(&client, &new, caller, studio_email).await?;
         mail::send_due_soon(app);
         Ok(ContactSubmissionReceipt { success: true, id })
     })

@@ -1,7 +1,7 @@
-//! Mail to members and to the studio.
+//! E-mails to members and to the studio.
 //!
-//! A mail is written into the outbox in the transaction that causes it, and is sent
-//! after the commit.
+//! An e-mail is queued in the outbox in the same transaction as the change that it reports,
+//! and is sent after the commit.
 
 mod account;
 mod booking;

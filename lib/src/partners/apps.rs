@@ -39,7 +39,7 @@ pub struct CreatePartnerApp {
         examples("ticket-shop")
     )]
     name: String,
-    /// The origins to which a browser may take a token, such as `https://shop.example`.
+    /// The origins to which a browser may deliver a token, such as `https://shop.example`.
     #[schema(value_type = Vec<Origin>, max_items = 20)]
     allowed_origins: Vec<String>,
     /// Whether a token can be validated only once. If false, a token can be validated again
@@ -58,10 +58,10 @@ impl NewApp {
     /// # Errors
     ///
     /// [`crate::Error::Invalid`].
-    pub fn parse(typed: &str, allowed_origins: Vec<String>, single_use: bool) -> Result<Self> {
+    pub fn parse(input: &str, allowed_origins: Vec<String>, single_use: bool) -> Result<Self> {
         let mut form = Form::default();
         let new = Self {
-            name: form.check("name", name(typed)).unwrap_or_default(),
+            name: form.check("name", name(input)).unwrap_or_default(),
             allowed_origins: form
                 .check("allowedOrigins", origins(allowed_origins))
                 .unwrap_or_default(),
@@ -119,8 +119,8 @@ impl UpdatePartnerApp {
 /// # Errors
 ///
 /// Fails with a sentence that describes the problem.
-pub fn name(typed: &str) -> Result<String, Problem> {
-    form::slug(typed, MAX_NAME, "ticket-shop")
+pub fn name(input: &str) -> Result<String, Problem> {
+    form::slug(input, MAX_NAME, "ticket-shop")
 }
 
 /// Parses an origin as a browser sends it. The scheme must be https, or http for the local
@@ -129,14 +129,14 @@ pub fn name(typed: &str) -> Result<String, Problem> {
 /// # Errors
 ///
 /// Fails with a sentence that describes the problem.
-fn origin(typed: &str) -> Result<String, Problem> {
-    let uri: Option<Uri> = typed.trim().parse().ok();
+fn origin(input: &str) -> Result<String, Problem> {
+    let uri: Option<Uri> = input.trim().parse().ok();
     let bare = uri.filter(|uri| uri.path() == "/" && uri.query().is_none());
     let origin = bare.as_ref().and_then(origin_of);
     origin.ok_or_else(|| "must be an origin such as https://shop.example".to_owned())
 }
 
-/// Returns the origin of an address as a browser sends it, without the default port.
+/// Returns the origin of a URL as a browser sends it, without the default port.
 pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
     let host = authority.host().to_ascii_lowercase();
@@ -146,9 +146,9 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
         "http" if is_local => 80,
         _ => return None,
     };
-    let is_known = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-.".contains(c);
     let is_host = is_local
-        || (!host.is_empty() && host.chars().all(is_known) && form::is_host_as_written(&host));
+        || (!host.is_empty() && host.chars().all(is_allowed) && form::is_host_as_written(&host));
     let port = form::port(authority, default_port)?;
     if !is_host {
         return None;
@@ -159,13 +159,13 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     })
 }
 
-fn origins(typed: Vec<String>) -> Result<Vec<String>, Problem> {
-    if typed.len() > MAX_ORIGINS {
+fn origins(inputs: Vec<String>) -> Result<Vec<String>, Problem> {
+    if inputs.len() > MAX_ORIGINS {
         return Err(format!("must not have more than {MAX_ORIGINS} entries"));
     }
-    let mut origins: Vec<String> = typed
+    let mut origins: Vec<String> = inputs
         .iter()
-        .map(|typed| origin(typed))
+        .map(|input| origin(input))
         .collect::<Result<_, _>>()?;
     origins.sort_unstable();
     origins.dedup();
@@ -181,7 +181,7 @@ pub struct PartnerAppView {
     /// The name. It is the user name in the application's requests, and the `targetApp` of
     /// its tokens.
     name: String,
-    /// The origins to which a browser may take a token.
+    /// The origins to which a browser may deliver a token.
     allowed_origins: Vec<String>,
     /// Whether a token can be validated only once. If false, a token can be validated
     /// again until it expires.
@@ -319,14 +319,14 @@ mod tests {
             origin(" https://Shop.Example/ ").unwrap(),
             "https://shop.example"
         );
-        for (typed, read) in [
+        for (input, expected) in [
             ("https://shop.example:8443", "https://shop.example:8443"),
             ("https://shop.example:443/", "https://shop.example"),
             ("http://localhost:4000", "http://localhost:4000"),
             ("http://[::1]:80", "http://[::1]"),
             ("http://127.0.0.1", "http://127.0.0.1"),
         ] {
-            assert_eq!(origin(typed).unwrap(), read);
+            assert_eq!(origin(input).unwrap(), expected);
         }
         for bad in [
             "",
@@ -385,19 +385,19 @@ mod properties {
     proptest! {
         #[test]
         fn a_parsed_origin_is_what_a_browser_computes(
-            typed in prop_oneof![
+            input in prop_oneof![
                 text(), "https?://[!-~]{0,30}", "https://[a-zA-Z.-]{1,20}(:[0-9]{0,6})?/?",
                 "http://(localhost|127.0.0.1|\\[::1\\])[a-z:.@/0-9]{0,8}",
             ],
         ) {
-            let Ok(taken) = origin(&typed) else { return Ok(()) };
-            assert_eq!(origin(&taken), Ok(taken.clone()));
-            let url = match Url::parse(typed.trim()) {
+            let Ok(parsed) = origin(&input) else { return Ok(()) };
+            assert_eq!(origin(&parsed), Ok(parsed.clone()));
+            let url = match Url::parse(input.trim()) {
                 // No host can have this name, so no browser sends it.
                 Err(ParseError::IdnaError) => return Ok(()),
-                read => read.unwrap(),
+                parsed_url => parsed_url.unwrap(),
             };
-            assert_eq!(url.origin().ascii_serialization(), taken);
+            assert_eq!(url.origin().ascii_serialization(), parsed);
         }
     }
 }

@@ -41,8 +41,8 @@ pub struct CreateCrossAppToken {
     target_app: String,
     /// The organization that the member acts for. The member must belong to it.
     account_id: Option<Uuid>,
-    /// The address to which the browser takes the token. The application must allow its
-    /// origin. Omit it only if your own page chooses the address.
+    /// The URL to which the browser delivers the token. The application must allow its
+    /// origin. Omit it only if your own page chooses the URL.
     #[schema(format = "uri", examples("https://shop.example/welcome"))]
     return_to: Option<String>,
 }
@@ -86,8 +86,7 @@ pub fn issue<'a>(
         let key = member.key()?;
         let mut check = Form::default();
         let target_app = check.check("targetApp", apps::name(&request.target_app));
-        let origin =
-            check.check_filled("returnTo", request.return_to.as_deref(), origin_of_address);
+        let origin = check.check_filled("returnTo", request.return_to.as_deref(), origin_of_url);
         check.finish()?;
         let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);
         rate_limit::count_attempt(app, &[subject]).await?;
@@ -103,24 +102,24 @@ pub fn issue<'a>(
     })
 }
 
-/// Returns the origin of an address, as browsers send it.
-fn origin_of_address(address: &str) -> Result<String, Problem> {
-    let uri: Option<Uri> = address.parse().ok();
+/// Returns the origin of a URL, as browsers send it.
+fn origin_of_url(url: &str) -> Result<String, Problem> {
+    let uri: Option<Uri> = url.parse().ok();
     let origin = uri.as_ref().and_then(apps::origin_of);
-    origin.ok_or_else(|| "must be an address such as https://shop.example/welcome".to_owned())
+    origin.ok_or_else(|| "must be a URL such as https://shop.example/welcome".to_owned())
 }
 
 /// The request of a partner application to validate a token.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ValidateCrossAppToken {
-    /// The token that the browser brought.
+    /// The token that the browser has delivered.
     #[schema(examples("3f0c…"))]
     token: String,
 }
 
-/// Parses a token. Invalid text becomes a random token, which is unknown. So the query
-/// still authenticates the application before it rejects the token.
+/// Parses a token. An invalid string becomes a random token, which is unknown, so that the
+/// query still authenticates the application before it rejects the token.
 fn parse_token(text: &str) -> Token {
     Token::parse(text).unwrap_or_else(Token::generate)
 }
@@ -262,9 +261,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_origin_of_an_address_is_what_a_browser_sends() {
+    fn the_origin_of_a_url_is_what_a_browser_sends() {
         assert_eq!(
-            origin_of_address("https://Shop.Example/welcome?a=b#c").unwrap(),
+            origin_of_url("https://Shop.Example/welcome?a=b#c").unwrap(),
             "https://shop.example"
         );
         for bad in [
@@ -274,7 +273,7 @@ mod tests {
             "https://ana@shop.example/",
             "https://shop.example\\@evil.example/",
         ] {
-            assert!(origin_of_address(bad).is_err(), "{bad}");
+            assert!(origin_of_url(bad).is_err(), "{bad}");
         }
     }
 }
@@ -289,14 +288,14 @@ mod properties {
 
     proptest! {
         #[test]
-        fn the_origin_of_an_address_is_what_a_browser_computes(
-            typed in prop_oneof![
+        fn the_origin_of_a_url_is_what_a_browser_computes(
+            input in prop_oneof![
                 text(), "https?://[!-$&-~]{0,30}", "https://shop\\.example[!-$&-~]{0,12}",
                 "https:[/\\\\]{1,3}[a-z@.]{1,12}[/\\\\@:?#][a-z.@]{0,12}",
             ],
         ) {
-            let Ok(origin) = origin_of_address(&typed) else { return Ok(()) };
-            let url = Url::parse(&typed).unwrap();
+            let Ok(origin) = origin_of_url(&input) else { return Ok(()) };
+            let url = Url::parse(&input).unwrap();
             assert_eq!(url.origin().ascii_serialization(), origin);
             assert!(url.username().is_empty() && url.password().is_none(), "{url}");
         }

@@ -89,7 +89,7 @@ pub fn find<'a>(
 ///
 /// - 409 `idempotency_key_reused`
 /// - 409 `card_not_possible` when Stripe does not accept the amount
-/// - 409 `payment_under_way` when the payment was made and has not arrived
+/// - 409 `payment_under_way` when the payment was made but was not reported yet
 /// - 409 `payment_replaced` when the payment was cancelled meanwhile
 /// - [`Error::Unavailable`] when Stripe does not answer. A repeated request continues
 ///   where this one stopped.
@@ -143,8 +143,9 @@ enum FirstStep {
 }
 
 impl PaymentRequest<'_> {
-    /// Claims the idempotency key and inserts the payment in one transaction (step one).
-    /// A refusal is stored under the key as well, because it changes nothing else.
+    /// Claims the idempotency key and inserts the payment in one transaction (step one). A
+    /// rejection is also stored under the key. The transaction can be committed for this,
+    /// because a rejection changes nothing else.
     async fn insert_payment(&self, booking_id: Uuid, method: PaymentMethod) -> Result<FirstStep> {
         let accepts_cards = self.app.stripe().is_some();
         let now = self.app.clock().now();
@@ -221,8 +222,8 @@ impl PaymentRequest<'_> {
         stored.await?
     }
 
-    /// Creates the checkout at Stripe. Returns its id and the address of its page, or
-    /// `None` when Stripe does not accept the amount.
+    /// Creates the checkout at Stripe. Returns its id and the URL of its page, or `None`
+    /// when Stripe does not accept the amount.
     async fn create_session(&self, checkout: Checkout) -> Result<Option<(String, Option<String>)>> {
         let stripe = self.app.stripe().ok_or(Error::NotFound)?;
         let Checkout { mut payment, title } = checkout;

@@ -1,8 +1,8 @@
 //! The state of objects at Stripe, and its effect on payments.
 //!
-//! An event and a due payment only say what to look at. The state that counts is the one
-//! that Stripe returns now, so neither the order of the events nor the API version of the
-//! webhook endpoint matters.
+//! An event or a due payment only identifies an object. Its state is always read from
+//! Stripe, so neither the order of the events nor the API version of the webhook endpoint
+//! matters.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::session::Tx;
 use crate::store::client::Client;
 use crate::values::caller::Caller;
 
-/// Why Stripe could not be asked, or its answer could not be applied.
+/// Why a state could not be read from Stripe, or could not be applied.
 pub(super) enum CheckError {
     Stripe(StripeError),
     Other(Error),
@@ -51,7 +51,7 @@ impl From<CheckError> for Error {
 pub(super) enum ProviderState {
     /// The checkout was paid.
     Paid(Uuid, Box<Session>),
-    /// The checkout ended without a payment. `None` if there was none.
+    /// The checkout ended without a payment. `None` if there was no checkout.
     Ended(Uuid, Option<Box<Session>>, CheckoutEnd),
     /// Refunds of the payment, oldest first.
     Refunds(Uuid, Vec<ProviderRefund>),
@@ -64,7 +64,7 @@ pub(super) enum ProviderState {
 }
 
 impl ProviderState {
-    /// Applies the state in a transaction, and records what a person must look at.
+    /// Applies the state in a transaction, and records a mismatch that staff must look at.
     pub(super) async fn apply(
         &self,
         app: &App,
@@ -92,13 +92,13 @@ impl ProviderState {
                 outcome = payment::settle_ended(tx, &report, *end, now, studio).await?;
             }
             Self::Refunds(id, refunds) => {
-                outcome = payment::enter_refunds(tx, *id, refunds, now).await?;
+                outcome = payment::record_refunds(tx, *id, refunds, now).await?;
             }
             Self::Disputes(id, disputes) => {
                 for dispute in disputes {
-                    let entered = payment::enter_dispute(tx, *id, dispute, now).await?;
-                    record_mismatch(tx, &entered, caller).await?;
-                    outcome = entered;
+                    let dispute_outcome = payment::record_dispute(tx, *id, dispute, now).await?;
+                    record_mismatch(tx, &dispute_outcome, caller).await?;
+                    outcome = dispute_outcome;
                 }
                 return Ok(outcome);
             }
@@ -111,8 +111,8 @@ impl ProviderState {
     }
 }
 
-/// Asks Stripe about the object of an event.
-pub(super) async fn look_at(
+/// Reads the object of an event from Stripe.
+pub(super) async fn read_state(
     app: &App,
     stripe: &Stripe,
     kind: &EventKind,
@@ -130,7 +130,7 @@ pub(super) async fn look_at(
         EventKind::Ignored => Ok(ProviderState::Unchanged),
     };
     match state {
-        // It belongs to another account, or to the other mode.
+        // The object belongs to another account, or to the other mode (test or live).
         Err(CheckError::Stripe(error)) if error.refusal() == Some(Refusal::Missing) => {
             Ok(ProviderState::Foreign)
         }
@@ -238,7 +238,7 @@ async fn find_payment(
     Ok(find_by_intent().await?)
 }
 
-/// Applies a state in a transaction of its own, on behalf of nobody's request.
+/// Applies a state in a separate transaction, with an internal caller.
 pub(super) async fn apply_checked(app: &App, state: &ProviderState) -> Result<Outcome> {
     let now = app.clock().now();
     app.transaction()

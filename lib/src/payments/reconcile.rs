@@ -23,8 +23,8 @@ use crate::values::minor_units::minor_units;
 /// How many payments are checked with Stripe at a time.
 const BATCH_SIZE: i64 = 8;
 
-/// Stripe keeps idempotency keys for at least a day. An older refund is looked up before
-/// it is sent again.
+/// How long idempotency keys are relied on. Stripe keeps them for at least a day. A refund
+/// that was first sent earlier is looked up before it is sent again.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(12);
 
 /// How long the work after a response may take.
@@ -103,7 +103,7 @@ async fn close_cancelled(app: &App, until: Instant) -> Result<RunReport> {
     check_all(app, until, claim, close_checkout).await
 }
 
-/// What is checked with Stripe.
+/// An item that is checked with Stripe.
 trait Checked {
     /// Returns the payment's id, for the log.
     fn payment_id(&self) -> Uuid;
@@ -139,15 +139,15 @@ async fn check_all<T: Checked>(
             return Ok(report);
         }
         let checks = claimed.iter().map(|item| check(app, stripe, item));
-        let mut is_away = false;
+        let mut is_unavailable = false;
         for (item, outcome) in claimed.iter().zip(join_all(checks).await) {
             match log_failure(item.payment_id(), outcome)? {
                 Some(Progress::Settled) => report.count += 1,
                 Some(Progress::Waiting) => {}
-                None => is_away = true,
+                None => is_unavailable = true,
             }
         }
-        if is_away {
+        if is_unavailable {
             break;
         }
     }
@@ -190,7 +190,7 @@ pub(super) async fn settle_overdue(app: &App, payment: &Payment) -> Result<()> {
     }
 }
 
-/// Closes the checkout of a payment, and settles the payment by how the checkout
+/// Closes the checkout of a payment, and settles the payment according to how the checkout
 /// ended.
 async fn close_checkout(
     app: &App,
@@ -198,7 +198,7 @@ async fn close_checkout(
     payment: &Payment,
 ) -> Result<Progress, CheckError> {
     let Some(reference) = &payment.provider_reference else {
-        // The member never got a page on which to pay.
+        // There is no checkout, so the member never saw a payment page.
         let ended = ProviderState::Ended(payment.id, None, CheckoutEnd::Expired);
         settle(app, &ended).await?;
         return Ok(Progress::Settled);
@@ -246,7 +246,7 @@ async fn refund(
         let is_made = matches!(&known, ProviderState::Refunds(_, made) if made.iter().any(|made| {
             made.refund_id == Some(refund.id) || refund.provider_refund.as_ref() == Some(&made.id)
         }));
-        let progress = enter(app, refund, &known).await?;
+        let progress = apply_for_refund(app, refund, &known).await?;
         if is_made || progress == Progress::Settled {
             return Ok(progress);
         }
@@ -260,7 +260,7 @@ async fn refund(
     match stripe.create_refund(&new).await {
         Ok(made) => {
             let made = ProviderState::Refunds(payment.id, vec![provider_refund(&made)]);
-            enter(app, refund, &made).await
+            apply_for_refund(app, refund, &made).await
         }
         // Somebody has refunded the payment, for example in Stripe's dashboard.
         Err(error)
@@ -270,15 +270,15 @@ async fn refund(
             ) =>
         {
             let known = refunds_of(stripe, payment, &payment_intent).await?;
-            match enter(app, refund, &known).await? {
+            match apply_for_refund(app, refund, &known).await? {
                 Progress::Settled => Ok(Progress::Settled),
                 Progress::Waiting => Err(error.into()),
             }
         }
-        // The event about the dispute has not arrived.
+        // The event about the dispute has not arrived yet.
         Err(error) if error.refusal() == Some(Refusal::Disputed) => {
             let disputes = disputes_of(stripe, payment, &payment_intent).await?;
-            match enter(app, refund, &disputes).await? {
+            match apply_for_refund(app, refund, &disputes).await? {
                 Progress::Settled => Ok(Progress::Settled),
                 Progress::Waiting => Err(error.into()),
             }
@@ -287,9 +287,9 @@ async fn refund(
     }
 }
 
-/// Enters what Stripe knows about the payment of a refund. Returns whether the refund is
+/// Applies what Stripe knows about the payment of a refund. Returns whether the refund is
 /// settled.
-async fn enter(
+async fn apply_for_refund(
     app: &App,
     refund: &ClaimedRefund,
     state: &ProviderState,

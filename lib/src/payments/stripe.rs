@@ -28,9 +28,9 @@ use crate::runtime::config::StripeConfig;
 use crate::runtime::http_client;
 use crate::runtime::http_client::HttpClient;
 
-/// The API version that each request asks for. Without it, Stripe would use the
-/// account's default version. Objects are always fetched, so the version of the webhook
-/// endpoint does not matter.
+/// The API version that each request uses. Without it, Stripe would use the account's
+/// default version. Objects are always fetched, so the version of the webhook endpoint does
+/// not matter.
 const VERSION: &str = "2025-03-31.basil";
 
 /// The number of attempts for a request that Stripe rate-limits or does not answer.
@@ -74,8 +74,8 @@ pub enum StripeError {
 pub enum Refusal {
     /// The amount is too small or too large for a card payment, or for a refund.
     AmountNotPossible,
-    /// The charge was refunded before, for example in Stripe's dashboard, so that the
-    /// amount is not left.
+    /// The charge was refunded before, for example in Stripe's dashboard, so that less than
+    /// the amount remains.
     AlreadyRefunded,
     /// The charge is disputed.
     Disputed,
@@ -230,7 +230,8 @@ impl Stripe {
     ///
     /// [`StripeError`]
     pub async fn expire_session(&self, id: &str) -> Result<Session, StripeError> {
-        // Needs no key: an expired session cannot be expired again.
+        // This needs no idempotency key, because an expired session cannot be expired
+        // again.
         let path = format!("/v1/checkout/sessions/{}/expire", path_segment(id));
         self.post(&path, String::new(), None).await
     }
@@ -301,11 +302,11 @@ impl Stripe {
         payment_intent: &str,
         id: impl Fn(&T) -> &String,
     ) -> Result<Vec<T>, StripeError> {
-        let first = format!(
+        let first_page = format!(
             "{path}?limit=100&payment_intent={}",
             path_segment(payment_intent)
         );
-        let mut page = first.clone();
+        let mut page = first_page.clone();
         let mut objects = Vec::new();
         loop {
             let List { data, has_more } =
@@ -313,7 +314,7 @@ impl Stripe {
             objects.extend(data);
             match objects.last() {
                 Some(last) if has_more => {
-                    page = format!("{first}&starting_after={}", path_segment(id(last)));
+                    page = format!("{first_page}&starting_after={}", path_segment(id(last)));
                 }
                 _ => break,
             }
@@ -456,14 +457,14 @@ struct ErrorBody {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ErrorDetails {
-    #[serde(rename = "type", deserialize_with = "text_or_null")]
+    #[serde(rename = "type", deserialize_with = "string_or_null")]
     kind: String,
-    #[serde(deserialize_with = "text_or_null")]
+    #[serde(deserialize_with = "string_or_null")]
     code: String,
-    #[serde(rename = "param", deserialize_with = "text_or_null")]
+    #[serde(rename = "param", deserialize_with = "string_or_null")]
     parameter: String,
 }
 
-fn text_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+fn string_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }

@@ -17,14 +17,14 @@ pub struct PaymentView {
     id: Uuid,
     booking_id: Uuid,
     amount: Amount,
-    /// What is refunded or going to be refunded.
+    /// The amount that was refunded or will be refunded.
     refunded: Amount,
     /// ISO 4217 code.
     currency: String,
     method: PaymentMethod,
     status: PaymentStatus,
-    /// The address of the page on which to pay by card. Null when the payment is not open
-    /// or is made at the desk.
+    /// The URL of the page on which the member pays by card. Null when the payment is not
+    /// open or is made at the desk.
     checkout_url: Option<String>,
     /// When an unpaid card payment expires. Its booking is then cancelled. Null for a
     /// payment at the desk.
@@ -37,7 +37,7 @@ pub struct PaymentView {
 
 impl PaymentView {
     /// Creates the view of a payment at the time `now`. The view of an overdue payment has
-    /// no checkout address.
+    /// no checkout URL.
     pub fn new(payment: Payment, now: DateTime<Utc>) -> Self {
         let is_open = payment.status == PaymentStatus::Pending && !payment.is_overdue(now);
         Self {

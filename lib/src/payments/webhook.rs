@@ -5,7 +5,7 @@ use http::HeaderMap;
 use crate::error::{Error, Result};
 use crate::models::payment::Outcome;
 use crate::models::webhook_event;
-use crate::payments::provider_state::look_at;
+use crate::payments::provider_state::read_state;
 use crate::payments::reconcile::after_commit;
 use crate::payments::stripe::EventKind;
 use crate::values::caller::Caller;
@@ -35,7 +35,7 @@ pub fn handle<'a>(
         if event.kind == EventKind::Ignored {
             return Ok(());
         }
-        let state = look_at(app, stripe, &event.kind).await?;
+        let state = read_state(app, stripe, &event.kind).await?;
         let outcome = app
             .transaction()
             .run(async |tx| {

@@ -160,7 +160,11 @@ impl Resolution<'_> {
             None => {
                 // Adding a sign-in method requires a recent sign-in.
                 let session = user::find_reauthentication(tx, &linking.key, member.user.id);
-                if !session.await?.ok_or(Error::SessionGone)?.is_fresh {
+                if !session
+                    .await?
+                    .ok_or(Error::SessionGone)?
+                    .has_signed_in_recently
+                {
                     return Err(SIGN_IN_AGAIN);
                 }
                 self.link_and_notify(tx, &member.user).await?;

@@ -101,11 +101,11 @@ pub struct CallbackParams {
     error: Option<String>,
 }
 
-/// Redirects an authorization response that was sent by POST to the callback URL for GET.
-/// The browser sends no cookies with the POST, because it comes from another site's page.
-/// It sends them with the GET.
-pub fn redirect_to_callback(config: &ProviderConfig, answer: &CallbackResponse) -> SeeOther {
-    let (name, query) = (&config.name, answer.to_query());
+/// Redirects a POST that contains an authorization response to the callback URL, which the
+/// browser then requests with GET. The browser sends cookies only with the GET, because the
+/// POST comes from a page of another site.
+pub fn redirect_to_callback(config: &ProviderConfig, response: &CallbackResponse) -> SeeOther {
+    let (name, query) = (&config.name, response.to_query());
     let path = format!("/api/auth/oauth/callback/{name}?{query}");
     SeeOther::to(path, Vec::new())
 }
@@ -130,14 +130,14 @@ impl From<Error> for FailedStep {
     }
 }
 
-/// Returns the response to a step of a sign-in. After an error, a browser is redirected
-/// to the page, and other clients get the error as JSON.
+/// Returns the response to a step of a sign-in. After an error, a browser is redirected to
+/// the start page, and other clients get the error as JSON.
 pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedStep>) -> Response {
     let FailedStep { error, return_path } = match result {
         Ok(redirect) => return redirect.into_response(),
         Err(failed) => failed,
     };
-    let challenge = error.challenge().map(|token| {
+    let challenge_cookie = error.challenge().map(|token| {
         let value = token.expose();
         SetCookie::new(
             app,
@@ -146,7 +146,7 @@ pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedSt
             Some(sign_in_challenge::LIFETIME),
         )
     });
-    let (name, value) = match &challenge {
+    let (name, value) = match &challenge_cookie {
         Some(_) => ("two-factor", return_path),
         None => ("oauth", error.code().to_owned()),
     };
@@ -160,7 +160,7 @@ pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedSt
             response.headers_mut().insert(LOCATION, location);
         }
     }
-    SetCookie::append(challenge.into_iter().collect(), &mut response);
+    SetCookie::append(challenge_cookie.into_iter().collect(), &mut response);
     response
 }
 

@@ -49,7 +49,7 @@ pub(crate) async fn create_session(
 ) -> Result<Option<SignInResponse>> {
     let session = PendingSession::for_member(context, &member);
     let notice = Notice::from_caller(&context.caller, app.clock().now());
-    // A known device may get a new token, so it must not be reported as a new device.
+    // A known device is not reported as new, even if it gets a new token.
     let new_device_mail = member
         .device
         .is_none()

@@ -29,8 +29,8 @@ pub struct Cancellation {
 }
 
 // A member on the waitlist has no `free_until` and can leave at any time. The exception is
-// a member who cancelled late before and whose payment was kept. A member who was checked
-// in before the start can still cancel until the start.
+// a booking that was cancelled late and reopened, because it keeps its `free_until`. A
+// member who was checked in before the start can still cancel until the start.
 //
 // The refund waits for ten minutes, so that it can be withdrawn if the member books again.
 static CANCEL: Statement = Statement::new(
@@ -61,10 +61,9 @@ static CANCEL: Statement = Statement::new(
     from cancelled_booking",
 );
 
-/// Cancels a booking and gives its spot to the first member on the waitlist.
-/// What was paid is refunded, unless the cancellation is late: after the booking's
-/// `free_until`. Returns the cancelled booking.
-/// Must be called in a transaction.
+/// Cancels a booking and gives its spot to the first member on the waitlist. The payment is
+/// refunded, unless the cancellation is late, which means after the booking's `free_until`.
+/// Returns the cancelled booking. Must be called in a transaction.
 ///
 /// # Errors
 ///
@@ -129,9 +128,9 @@ async fn cancel_and_promote(
     if start <= now && !cancellation.lenient {
         return Err(CLASS_STARTED);
     }
-    // The member's own reason is not mailed. Otherwise anyone could have text sent to the
-    // address with which they have registered.
-    let mailed_reason = match cancellation.owner {
+    // The e-mail does not contain a reason that the member has given. Otherwise, anyone
+    // could register with a stranger's e-mail address and send text to it.
+    let reason_in_mail = match cancellation.owner {
         Some(_) => None,
         None => cancellation.reason.clone(),
     };
@@ -144,7 +143,7 @@ async fn cancel_and_promote(
                 &cancellation.reason,
                 &cancellation.lenient,
                 &(start > now),
-                &mailed_reason,
+                &reason_in_mail,
             ],
         )
         .await?

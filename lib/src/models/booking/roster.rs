@@ -26,8 +26,8 @@ pub struct RosterEntry {
     pub waitlist_position: Option<i64>,
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
-    /// Until when the booking can be cancelled without cost, at most until the start. `None`
-    /// for an entry on the waitlist.
+    /// The time until which the booking can be cancelled free of charge, at the latest the
+    /// start. `None` for an entry on the waitlist.
     pub free_until: Option<DateTime<Utc>>,
     /// The price at the time of booking.
     pub price: Money,
@@ -131,7 +131,7 @@ static OCCURRENCE_EXISTS: Statement = Statement::new(
     "select 1 from scheduled_classes where id = $1",
 );
 
-/// The time for which staff read medical notes.
+/// The current day and time at the studio, which decide which medical notes staff can read.
 #[derive(Clone, Copy, Debug)]
 pub struct Today {
     /// The start of the current day at the studio.

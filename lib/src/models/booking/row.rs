@@ -61,8 +61,8 @@ pub struct Booking {
     pub currency: String,
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
-    /// Until when the booking can be cancelled without cost, at most until the start. `None`
-    /// for an entry on the waitlist, which can be left at any time.
+    /// The time until which the booking can be cancelled free of charge, at the latest the
+    /// start. `None` for an entry on the waitlist, which the member can leave at any time.
     pub free_until: Option<DateTime<Utc>>,
     /// When the booking was cancelled.
     pub cancelled_at: Option<DateTime<Utc>>,
@@ -283,8 +283,8 @@ async fn list(
     let ((time, id), moved_since, limit) = (page.after(), page.since(), page.row_limit());
     let page_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &limit];
     let moved_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &moved_since];
-    // The statements are sent at once and run in this order. The time comes first, so that
-    // no move after it is missed.
+    // The statements are sent at once and run in this order. `find_since` comes first, so
+    // that no move after its time is missed.
     let (since, rows, moved) = tokio::try_join!(
         biased;
         page::find_since(client),

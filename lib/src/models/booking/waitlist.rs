@@ -39,11 +39,11 @@ static PROMOTE: Statement = Statement::new(
     select id, user_id from promoted",
 );
 
-/// Gives the free spots of an occurrence to the first members on its waitlist,
-/// and queues their mails. A promoted member can cancel without cost for some time
+/// Gives the free spots of an occurrence to the first members on its waitlist, and queues
+/// an e-mail to each. A promoted member can cancel free of charge for some time
 /// (`FREE_CANCELLATION_GRACE_MINUTES`). Does nothing in the last hours before the start
-/// (`WAITLIST_CUTOFF_HOURS`). Returns the members' events, which the caller
-/// records at the end of the transaction.
+/// (`WAITLIST_CUTOFF_HOURS`). Returns the members' events, which the caller records at the
+/// end of the transaction.
 ///
 /// Must be called in a transaction that holds the occurrence's lock.
 pub async fn promote(

@@ -240,7 +240,8 @@ pub async fn lock_upcoming_between(
     sorted_by_start(&rows)
 }
 
-// The rows are locked in the order of their ids, as other transactions do.
+// The statements lock the rows in the order of their ids, as other transactions do, so the
+// result is sorted afterwards.
 fn sorted_by_start(rows: &[Row]) -> Result<Vec<LockedOccurrence>> {
     let mut occurrences = rows
         .iter()
@@ -291,7 +292,7 @@ pub struct OccurrenceChanges {
     pub room_id: Option<Uuid>,
     /// The title. `Some(None)` selects the class type's name.
     pub title: Option<Option<String>>,
-    /// The description. An empty text selects the class type's description.
+    /// The description. An empty string selects the class type's description.
     pub description: Option<String>,
     /// The number of spots.
     pub max_participants: Option<i32>,
@@ -316,11 +317,10 @@ static UPDATE: Statement = Statement::new(
 );
 
 /// Changes a locked occurrence. A change of time, room or instructor notifies the members
-/// who booked the occurrence or are on its waitlist. If it is now another day, room or
-/// instructor, or starts at least 15 minutes earlier or later, they can cancel without cost
-/// until the new start. Additional spots go to the waitlist.
-/// Returns the members' events, which the caller must record at the end of its
-/// transaction.
+/// who booked the occurrence or are on its waitlist. If the day, the room or the instructor
+/// changes, or if the start moves by at least 15 minutes, they can cancel free of charge
+/// until the new start. Additional spots are given to the members on the waitlist. Returns
+/// the members' events, which the caller must record at the end of its transaction.
 ///
 /// # Errors
 ///
@@ -378,10 +378,10 @@ const PLACES_TAKEN: Error = Error::Conflict {
     message: "More spots are already taken than the new number of spots",
 };
 
-/// If the start moves by this much or more, members can cancel without cost.
-const START_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
+/// If the start moves by at least this much, members can cancel free of charge.
+const MAJOR_START_CHANGE: TimeDelta = TimeDelta::minutes(15);
 
-/// Returns whether a change is so large that members can cancel without cost.
+/// Returns whether a change is so large that members can cancel free of charge.
 fn allows_free_cancellation(
     before: &LockedOccurrence,
     after: &Row,
@@ -392,7 +392,7 @@ fn allows_free_cancellation(
     let instructor: Uuid = after.try_get("instructor_id")?;
     let zone = TimeZone::of_studio(studio)?;
     let day = |time| zone.local(time).date_naive();
-    Ok((start - before.start_time).abs() >= START_TOLERANCE
+    Ok((start - before.start_time).abs() >= MAJOR_START_CHANGE
         || day(start) != day(before.start_time)
         || room_id != before.room_id
         || instructor != before.instructor_id)
@@ -409,7 +409,7 @@ static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
 );
 
 /// Returns the notifications that a change requires: the kind of each, and the payload of
-/// its mail.
+/// its e-mail.
 fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static str, Value)>> {
     let (start, end): (DateTime<Utc>, DateTime<Utc>) =
         (after.try_get("start_time")?, after.try_get("end_time")?);
@@ -443,8 +443,8 @@ static NOTIFY: Statement = Statement::new(
     select id, user_id from notified",
 );
 
-/// Queues a mail for every member who booked an occurrence or is on its waitlist. Returns
-/// the members' events, which the caller must record at the end of its transaction.
+/// Queues an e-mail for every member who booked an occurrence or is on its waitlist.
+/// Returns the members' events, which the caller must record at the end of its transaction.
 async fn notify(
     client: &Client,
     id: Uuid,
@@ -510,10 +510,10 @@ static CANCEL: Statement = Statement::new(
     from cancelled full join due on due.booking_id = cancelled.id",
 );
 
-/// Cancels a locked occurrence and all its bookings. What was paid for them is
-/// refunded, even shortly before the start. `reason` is for the members. Returns the number of
-/// bookings that were cancelled, and the members' events, which the caller must record at
-/// the end of its transaction.
+/// Cancels a locked occurrence and all its bookings. Their payments are refunded, even
+/// shortly before the start. `reason` is for the members. Returns the number of bookings
+/// that were cancelled, and the members' events, which the caller must record at the end of
+/// its transaction.
 pub async fn cancel(
     client: &Client,
     before: &LockedOccurrence,

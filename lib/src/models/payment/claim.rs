@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// Creates the statement that claims the card payments for which `$condition` is true, at
-/// most `$1`.
+/// Creates the statement that claims at most `$1` card payments for which `$condition` is
+/// true.
 macro_rules! claim_statement {
     ($name:literal, $condition:literal) => {
         Statement::new(

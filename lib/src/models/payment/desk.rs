@@ -83,8 +83,8 @@ fn has_spot(status: BookingStatus) -> bool {
     matches!(status, Booked | Attended | NoShow)
 }
 
-// A payment at a checkout that was given up stays `refund_due` when its refund fails. It
-// comes before the payment that has replaced it.
+// If the refund of a payment through an abandoned checkout fails, the payment stays
+// `refund_due`. It is refunded before the payment that has replaced it.
 static LOCK_REFUNDABLE: Statement = Statement::new(
     "payment.lock_refundable",
     concat!(
@@ -105,9 +105,10 @@ static PAY_OUT: Statement = Statement::new(
     where payment_id = $1 and state = 'due'",
 );
 
-/// Refunds what is left of the payment of a booking, for the member of staff `by`. A refund
-/// at the desk is done at once. A refund of a card payment is due, and the provider must be
-/// asked after the transaction. Must be called in a transaction.
+/// Refunds the remaining amount of a booking's payment. `staff_id` is the member of staff
+/// who requests this. A refund at the desk is done at once. A refund of a card payment
+/// becomes due, and must be sent to the provider after the transaction. Must be called in a
+/// transaction.
 ///
 /// # Errors
 ///
@@ -116,7 +117,7 @@ static PAY_OUT: Statement = Statement::new(
 pub async fn refund(
     client: &Client,
     booking_id: Uuid,
-    by: Option<Uuid>,
+    staff_id: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Payment> {
     lock_booking(client, booking_id, None).await?;
@@ -128,12 +129,12 @@ pub async fn refund(
     let is_desk = refundable.method == PaymentMethod::Desk;
     if is_desk && refundable.status == PaymentStatus::RefundDue {
         PAY_OUT
-            .execute(client, &[&refundable.id, &now, &by])
+            .execute(client, &[&refundable.id, &now, &staff_id])
             .await?;
     } else {
         let new = NewRefund {
             source: RefundSource::Staff,
-            by,
+            staff_id,
             is_done: is_desk,
         };
         if insert_rest(client, refundable.id, &new, now)

@@ -23,13 +23,13 @@ pub struct ProviderDispute {
     /// The provider's fee in the smallest unit of the same currency. `None` if it is in
     /// another currency.
     pub fee: Option<i64>,
-    /// The provider's word for the status.
+    /// The status, in the provider's terms.
     pub status: String,
     /// Whether the money was taken back from the studio.
     pub is_withdrawn: bool,
     /// Whether the dispute is decided.
     pub is_closed: bool,
-    /// Whether it is an inquiry, which takes no money.
+    /// Whether it is only an inquiry, for which no money is withdrawn.
     pub is_inquiry: bool,
     /// When it was opened.
     pub opened_at: DateTime<Utc>,
@@ -51,16 +51,16 @@ static UPSERT: Statement = Statement::new(
         withdrawn = excluded.withdrawn, closed_at = excluded.closed_at",
 );
 
-// Also a refund that was claimed, and that the provider has not made: it refuses refunds
-// of disputed payments.
+// This includes refunds that were claimed but that the provider has not made, because the
+// provider rejects refunds of disputed payments.
 static FAIL_REFUNDS: Statement = Statement::new(
     "dispute.fail_refunds",
     "update refunds set state = 'failed', provider_reason = 'disputed'
     where payment_id = $1 and (state = 'due' or (state = 'sent' and provider_refund is null))",
 );
 
-// Only as much as is left: staff may have refunded the payment otherwise. The reason
-// changes, so that each refund is revived once.
+// At most the remaining amount is refunded, because staff may have refunded a part in
+// another way. `provider_reason` changes, so that each refund is revived only once.
 static REVIVE_REFUNDS: Statement = Statement::new(
     "dispute.revive_refunds",
     "with revived as (
@@ -76,12 +76,12 @@ static REVIVE_REFUNDS: Statement = Statement::new(
     returning state",
 );
 
-/// Enters what the provider reports about a dispute. Must be called in a transaction.
+/// Records what the provider reports about a dispute. Must be called in a transaction.
 ///
-/// While the money is withdrawn, no refund of the payment is sent: what is due becomes
-/// failed. It is due again if the dispute is won. A new dispute is a mismatch, because a
-/// person must answer it at the provider in time.
-pub async fn enter_dispute(
+/// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
+/// fail. If the dispute is won, they become due again. A new dispute is reported as a
+/// mismatch, because staff must respond to it at the provider before a deadline.
+pub async fn record_dispute(
     client: &Client,
     payment_id: Uuid,
     dispute: &ProviderDispute,
@@ -95,13 +95,13 @@ pub async fn enter_dispute(
         Some(row) => (true, row.try_get("withdrawn")?, row.try_get("is_closed")?),
         None => (false, false, false),
     };
-    // An older report arrives after the decision.
+    // This report is older than the decision.
     if was_closed && !dispute.is_closed {
         return Ok(Outcome::Unchanged);
     }
     let is_same_currency = dispute.currency.eq_ignore_ascii_case(&payment.currency);
-    let read = |units| from_minor_units(units, &payment.currency).filter(|_| is_same_currency);
-    let amount = read(dispute.amount).unwrap_or(payment.amount);
+    let to_money = |units| from_minor_units(units, &payment.currency).filter(|_| is_same_currency);
+    let amount = to_money(dispute.amount).unwrap_or(payment.amount);
     UPSERT
         .execute(
             client,
@@ -110,7 +110,7 @@ pub async fn enter_dispute(
                 &dispute.id,
                 &payment.id,
                 &amount.as_column(),
-                &dispute.fee.and_then(read).map(|fee| fee.as_column()),
+                &dispute.fee.and_then(to_money).map(|fee| fee.as_column()),
                 &dispute.status,
                 &dispute.is_withdrawn,
                 &dispute.opened_at,
@@ -123,7 +123,7 @@ pub async fn enter_dispute(
     } else if was_withdrawn {
         let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
         let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
-        // It is still failed if there is another dispute.
+        // The state is still `failed` if there is another dispute.
         if state.as_deref() == Some("due") {
             record_event(client, &payment, "payment_refund_due").await?;
             return Ok(Outcome::RefundDue);

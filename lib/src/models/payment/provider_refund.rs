@@ -1,7 +1,8 @@
-//! Entering the refunds that the provider has made.
+//! Recording the refunds that the provider has made.
 //!
-//! The money has moved, so these refunds are stored as they are. Sabor sent them, or somebody
-//! made them in the provider's dashboard, or the previous version of the program sent them.
+//! The money has moved, so these refunds are stored as the provider reports them. They were
+//! sent by Sabor or by its previous version, or somebody made them in the provider's
+//! dashboard.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
@@ -18,28 +19,28 @@ use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
 use crate::values::money::Money;
 
-/// How many refunds of a payment may fail before nothing is tried again. Staff can still
-/// refund the payment.
+/// The number of failed refunds after which no refund of a payment is retried. Staff can
+/// still refund the payment.
 const MAX_FAILED: usize = 3;
 
-/// The pause before a refund that failed is tried again.
+/// The pause before a failed refund is retried.
 const RETRY_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// The provider's reason for a refund that failed because the payment was disputed.
-const FAILED_FOR_DISPUTE: &str = "charge_for_pending_refund_disputed";
+const FAILED_BY_DISPUTE: &str = "charge_for_pending_refund_disputed";
 
 /// A refund, as the provider reports it.
 #[derive(Clone, Debug)]
 pub struct ProviderRefund {
     /// The provider's id.
     pub id: String,
-    /// Our id of the refund, if the provider's refund names one.
+    /// Our id of the refund, if the provider's refund contains one.
     pub refund_id: Option<Uuid>,
-    /// Our id of the payment, if the provider's refund names one.
+    /// Our id of the payment, if the provider's refund contains one.
     pub payment_id: Option<Uuid>,
     /// The state: `Sent`, `Done`, or `Failed`.
     pub state: RefundState,
-    /// Whether somebody cancelled it, so that it must not be tried again.
+    /// Whether somebody cancelled it, so that it must not be retried.
     pub is_cancelled: bool,
     /// The provider's reason for the failure.
     pub failure_reason: Option<String>,
@@ -68,7 +69,7 @@ impl RefundRow {
         })
     }
 
-    /// Returns whether the provider has not made it, as far as we know.
+    /// Returns whether the refund is open and the provider has not reported it.
     fn is_unmade(&self) -> bool {
         match self.state {
             RefundState::Due => true,
@@ -81,6 +82,7 @@ impl RefundRow {
         matches!(self.state, RefundState::Due | RefundState::Sent)
     }
 
+    /// Returns whether the amount counts as refunded, or as about to be refunded.
     fn counts(&self) -> bool {
         self.is_open() || self.state == RefundState::Done
     }
@@ -92,13 +94,13 @@ static LIST: Statement = Statement::new(
     from refunds where payment_id = $1 order by created_at, id for no key update",
 );
 
-/// Enters the refunds that the provider has made of a payment, oldest first. Must be
+/// Records the refunds that the provider has made of a payment, oldest first. Must be
 /// called in a transaction.
 ///
-/// A refund that fails is tried again by another row. Refunds of ours that were not made
-/// are withdrawn where the provider's do not leave room for them. The outcome is a
-/// mismatch if a person must look at the payment.
-pub async fn enter_refunds(
+/// If a refund fails, another row retries it. Sabor's own refunds that the provider has not
+/// made are withdrawn if the rest of the payment is too small for them. The outcome is a
+/// mismatch if staff must look at the payment.
+pub async fn record_refunds(
     client: &Client,
     payment_id: Uuid,
     refunds: &[ProviderRefund],
@@ -110,31 +112,31 @@ pub async fn enter_refunds(
     if payment.method != PaymentMethod::Card {
         return Ok(mismatch(&payment, "a refund of a payment at the desk"));
     }
-    let mut entry = Entry {
+    let mut recorder = RefundRecorder {
         client,
         payment: &payment,
         now,
         outcome: Outcome::Unchanged,
         done_count: 0,
-        due_again: false,
+        is_due_again: false,
     };
     for refund in refunds {
-        entry.enter(refund).await?;
+        recorder.record(refund).await?;
     }
-    entry.finish().await
+    recorder.finish().await
 }
 
-struct Entry<'a> {
+struct RefundRecorder<'a> {
     client: &'a Client,
     payment: &'a Payment,
     now: DateTime<Utc>,
     outcome: Outcome,
     done_count: usize,
-    due_again: bool,
+    is_due_again: bool,
 }
 
-impl Entry<'_> {
-    async fn enter(&mut self, refund: &ProviderRefund) -> Result<()> {
+impl RefundRecorder<'_> {
+    async fn record(&mut self, refund: &ProviderRefund) -> Result<()> {
         let currency = &self.payment.currency;
         let amount = from_minor_units(refund.amount, currency)
             .filter(|amount| !amount.is_zero())
@@ -150,15 +152,15 @@ impl Entry<'_> {
             .collect::<Result<_>>()?;
         let known = find(&rows, refund, self.payment.id, amount);
         match known {
-            Some(known) if is_settled(known, refund) => return Ok(()),
+            Some(known) if is_up_to_date(known, refund) => return Ok(()),
             Some(known) if known.amount != amount => {
                 self.outcome = mismatch(self.payment, "a refund of another amount");
                 return Ok(());
             }
             _ => {}
         }
-        let is_claimed = known.is_some_and(RefundRow::counts);
-        if refund.state != RefundState::Failed && !is_claimed {
+        let is_counted = known.is_some_and(RefundRow::counts);
+        if refund.state != RefundState::Failed && !is_counted {
             let own_id = known.map(|known| known.id);
             if !self.make_room(&rows, own_id, amount).await? {
                 self.outcome = mismatch(self.payment, "refunds of more than the payment");
@@ -221,21 +223,21 @@ impl Entry<'_> {
             .await
     }
 
-    /// Withdraws refunds of ours that were not made, newest first, until `amount` fits.
-    /// If more is withdrawn than is needed, another refund of the rest is due. Returns
-    /// whether the amount fits.
+    /// Withdraws Sabor's own refunds that were not made, newest first, until `amount` fits
+    /// into the payment. If more is withdrawn than needed, another refund of the difference
+    /// becomes due. Returns whether `amount` fits.
     async fn make_room(
         &mut self,
         rows: &[RefundRow],
         own_id: Option<Uuid>,
         amount: Money,
     ) -> Result<bool> {
-        let claimed: Decimal = rows
+        let counted: Decimal = rows
             .iter()
             .filter(|row| row.counts())
             .map(|row| row.amount.as_column())
             .sum();
-        let mut missing = claimed + amount.as_column() - self.payment.amount.as_column();
+        let mut missing = counted + amount.as_column() - self.payment.amount.as_column();
         let unmade = rows.iter().rev().filter(|row| row.is_unmade());
         let mut withdrawn = Vec::new();
         for row in unmade {
@@ -259,9 +261,9 @@ impl Entry<'_> {
         Ok(true)
     }
 
-    /// Makes another refund due in place of one of ours that failed. Nothing is tried
-    /// again after too many failures, after somebody cancelled the refund, and after a
-    /// dispute, which decides about the money.
+    /// Makes another refund due in place of one of Sabor's own that failed. There is no
+    /// retry after too many failures, if somebody cancelled the refund, or if it failed
+    /// because of a dispute, which decides who gets the money.
     async fn try_again(
         &mut self,
         known: Option<&RefundRow>,
@@ -276,7 +278,7 @@ impl Entry<'_> {
             row.state == RefundState::Failed && row.id != known.id && row.provider_refund.is_some()
         });
         let is_final = refund.is_cancelled
-            || refund.failure_reason.as_deref() == Some(FAILED_FOR_DISPUTE)
+            || refund.failure_reason.as_deref() == Some(FAILED_BY_DISPUTE)
             || earlier.count() + 1 >= MAX_FAILED;
         if !is_final {
             self.insert_again(known.id, amount.as_column(), self.now + RETRY_PAUSE)
@@ -285,31 +287,40 @@ impl Entry<'_> {
         Ok(())
     }
 
-    async fn insert_again(&mut self, id: Uuid, amount: Decimal, at: DateTime<Utc>) -> Result<()> {
+    async fn insert_again(
+        &mut self,
+        id: Uuid,
+        amount: Decimal,
+        next_attempt_at: DateTime<Utc>,
+    ) -> Result<()> {
         let row = INSERT_AGAIN
-            .one(self.client, &[&random::id(), &id, &amount, &at])
+            .one(
+                self.client,
+                &[&random::id(), &id, &amount, &next_attempt_at],
+            )
             .await?;
-        self.due_again |= RefundState::from_column(row.try_get("state")?)? == RefundState::Due;
+        self.is_due_again |= RefundState::from_column(row.try_get("state")?)? == RefundState::Due;
         Ok(())
     }
 
-    /// Records the member's events, which must come last.
+    /// Records the member's events. This must be the last statement of the transaction.
     async fn finish(self) -> Result<Outcome> {
         for _ in 0..self.done_count {
             record_event(self.client, self.payment, "payment_refunded").await?;
         }
-        if self.due_again {
+        if self.is_due_again {
             record_event(self.client, self.payment, "payment_refund_due").await?;
         }
         Ok(match self.outcome {
-            Outcome::Changed if self.due_again => Outcome::RefundDue,
+            Outcome::Changed if self.is_due_again => Outcome::RefundDue,
             outcome => outcome,
         })
     }
 }
 
-/// Finds the row of a refund: by the provider's id, by our id, or as the refund that the
-/// previous version of the program has sent, which names the payment alone.
+/// Finds the row of a refund by the provider's id, or else by our id. A refund that the
+/// previous version of the program has sent contains only the payment's id, so it is found
+/// by the payment and the amount.
 fn find<'a>(
     rows: &'a [RefundRow],
     refund: &ProviderRefund,
@@ -317,19 +328,19 @@ fn find<'a>(
     amount: Money,
 ) -> Option<&'a RefundRow> {
     let has_provider_id = |row: &&RefundRow| row.provider_refund.as_ref() == Some(&refund.id);
-    let unnamed = || rows.iter().filter(|row| row.provider_refund.is_none());
+    let without_provider_id = || rows.iter().filter(|row| row.provider_refund.is_none());
     let has_own_id = |row: &&RefundRow| Some(row.id) == refund.refund_id;
     let is_of_payment = refund.refund_id.is_none() && refund.payment_id == Some(payment_id);
     let could_be_sent = |row: &&RefundRow| is_of_payment && row.is_open() && row.amount == amount;
     rows.iter()
         .find(has_provider_id)
-        .or_else(|| unnamed().find(has_own_id))
-        .or_else(|| unnamed().find(could_be_sent))
+        .or_else(|| without_provider_id().find(has_own_id))
+        .or_else(|| without_provider_id().find(could_be_sent))
 }
 
-/// Returns whether the row already has what the provider reports, or something newer. A
-/// failed refund stays failed, and only a failure follows a success.
-fn is_settled(row: &RefundRow, refund: &ProviderRefund) -> bool {
+/// Returns whether the row already has the state that the provider reports, or a later one.
+/// A failed refund stays failed. A refund that is done can only become failed.
+fn is_up_to_date(row: &RefundRow, refund: &ProviderRefund) -> bool {
     if row.provider_refund.is_none() {
         return false;
     }

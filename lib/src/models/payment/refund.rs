@@ -17,11 +17,11 @@ use crate::values::money::Money;
 pub enum RefundState {
     /// It was not sent yet.
     Due,
-    /// The provider was asked, and the money is not back yet.
+    /// It was sent to the provider, but the money has not been returned yet.
     Sent,
-    /// The money is back.
+    /// The money has been returned.
     Done,
-    /// The money will not get there. Another row tries again.
+    /// It has failed, and the money will not be returned. Another row can retry it.
     Failed,
     /// It was not sent, and it is not needed any more.
     Withdrawn,
@@ -75,9 +75,9 @@ pub struct ClaimedRefund {
     pub id: Uuid,
     /// The amount.
     pub amount: Money,
-    /// The provider's id of the refund, if the provider has answered before.
+    /// The provider's id of the refund. `None` if the provider has not responded yet.
     pub provider_refund: Option<String>,
-    /// When the provider was first asked.
+    /// When the refund was first sent to the provider.
     pub first_sent_at: DateTime<Utc>,
     /// The payment to refund.
     pub payment: Payment,
@@ -95,9 +95,9 @@ impl ClaimedRefund {
     }
 }
 
-// Classes that have not begun come first, the next one of them first: their members have
-// the least time. The claim leaves the payment unlocked, because other transactions lock
-// the payment before its refunds.
+// Refunds for upcoming classes are claimed first, sorted by the start of the class. The
+// statement does not lock the payments, because other transactions lock a payment before
+// its refunds.
 static CLAIM: Statement = Statement::new(
     "refund.claim",
     concat!(
@@ -150,7 +150,7 @@ pub async fn count_refunds_due(client: &Client) -> Result<i64> {
 /// A refund that Sabor decides on.
 pub(super) struct NewRefund {
     pub(super) source: RefundSource,
-    pub(super) by: Option<Uuid>,
+    pub(super) staff_id: Option<Uuid>,
     pub(super) is_done: bool,
 }
 
@@ -162,8 +162,9 @@ static INSERT_REST: Statement = Statement::new(
     returning state",
 );
 
-/// Inserts a refund of what is left of a locked payment. Returns its state, which is
-/// `Failed` while the payment is disputed. Returns `None` if nothing is left.
+/// Inserts a refund of the remaining amount of a locked payment. Returns the state of the
+/// refund, which is `Failed` while the payment is disputed. Returns `None` if nothing
+/// remains.
 pub(super) async fn insert_rest(
     client: &Client,
     payment_id: Uuid,
@@ -183,7 +184,7 @@ pub(super) async fn insert_rest(
                 &payment_id,
                 &state.as_str(),
                 &new.source.as_str(),
-                &new.by,
+                &new.staff_id,
                 &now,
             ],
         )

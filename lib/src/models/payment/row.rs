@@ -62,7 +62,7 @@ pub struct Payment {
     pub status: PaymentStatus,
     /// The status to show, which also depends on refunds and disputes.
     pub shown_status: PaymentStatus,
-    /// What is refunded or going to be refunded.
+    /// The amount that was refunded or will be refunded.
     pub refunded: Money,
     /// The provider's id of the checkout. `None` if there is no checkout.
     pub provider_reference: Option<String>,
@@ -161,8 +161,8 @@ static CANCEL: Statement = Statement::new(
     "update payments set status = 'cancelled', next_attempt_at = now() where id = $1",
 );
 
-/// Cancels a pending payment. It keeps the reference of its checkout, so that the checkout
-/// can be closed afterwards.
+/// Cancels a pending payment. The payment keeps the reference of its checkout, so that the
+/// checkout can be closed afterwards.
 pub(super) async fn cancel(client: &Client, id: Uuid) -> Result<()> {
     CANCEL.execute(client, &[&id]).await
 }

@@ -80,8 +80,8 @@ pub(super) async fn lock_payment(client: &Client, id: Uuid) -> Result<Option<(Pa
     Ok(Some((payment, booking)))
 }
 
-/// Locks a reported payment and its booking, if the checkout is the payment's own.
-/// Otherwise returns the payment alone.
+/// Locks a reported payment and its booking, if the reported checkout belongs to the
+/// payment. Otherwise returns only the payment.
 async fn lock_reported(
     client: &Client,
     report: &CheckoutReport<'_>,
@@ -97,7 +97,8 @@ async fn lock_reported(
     })
 }
 
-// The checkout has ended with each status that this statement sets.
+// Each status that this statement sets means that the checkout has ended, so its URL is
+// removed.
 static END_CHECKOUT: Statement = Statement::new(
     "payment.end_checkout",
     "update payments set status = $2, checkout_url = null, next_attempt_at = now(), attempts = 0,
@@ -194,7 +195,7 @@ pub async fn settle_paid(
     }
     let refund = NewRefund {
         source: RefundSource::Rule,
-        by: None,
+        staff_id: None,
         is_done: false,
     };
     let state = insert_rest(client, payment.id, &refund, now).await?;

@@ -152,8 +152,8 @@ pub async fn extend(client: &Client, payment: &Payment, now: DateTime<Utc>) -> R
     Payment::from_row(&row)
 }
 
-// Keeps the first checkout. Also stores the reference for a payment that was cancelled in
-// the meantime, so that its checkout can be closed.
+// The first checkout is kept. The reference is stored even if the payment was cancelled in
+// the meantime, so that the checkout can be closed.
 static STORE_CHECKOUT: Statement = Statement::new(
     "payment.store_checkout",
     concat!(

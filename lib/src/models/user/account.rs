@@ -52,8 +52,8 @@ pub struct Account {
     pub closed_at: Option<DateTime<Utc>>,
     /// The number of sessions that have not expired.
     pub sessions: i64,
-    /// Until when sign-in is blocked after failed attempts. The block may apply to one IP
-    /// address only.
+    /// The time until which sign-in is blocked after failed attempts. The block may apply
+    /// to one IP address only.
     pub locked_until: Option<DateTime<Utc>>,
 }
 
@@ -225,10 +225,9 @@ static GRANT_ADMIN: Statement = Statement::new(
     returning user_id",
 );
 
-/// Makes an active member with a confirmed address an administrator, for `cargo dev admin
-/// grant`. Returns `false` if there is no such member, or if `email` is not an address. An
-/// existing session keeps the old role in
-/// Redis for up to five minutes.
+/// Makes an active member with a confirmed e-mail address an administrator, for `cargo dev
+/// admin grant`. Returns `false` if there is no such member, or if `email` is not a valid
+/// address. An existing session keeps the old role in Redis for up to five minutes.
 pub async fn grant_admin(client: &Client, email: &str) -> Result<bool> {
     let Ok(email) = Email::parse_existing(email) else {
         return Ok(false);

@@ -150,9 +150,9 @@ static RESET_PASSWORD: Statement = Statement::new(
     returning u.id",
 );
 
-/// Sets a new password for a member who has received mail at the account's address. This
-/// also confirms the address. Returns `false` if the account now has another address, or is
-/// deactivated.
+/// Sets a new password for a member who has received a link at the account's e-mail
+/// address. This also confirms the address. Returns `false` if the account now has another
+/// address, or is deactivated.
 pub async fn reset_password(client: &Client, id: Uuid, email: &str, hash: &str) -> Result<bool> {
     let row = RESET_PASSWORD.opt(client, &[&id, &email, &hash]).await?;
     Ok(row.is_some())
@@ -222,23 +222,23 @@ static REAUTHENTICATION: Statement = Statement::new(
     concat!(
         "select u.password_hash is not null as has_password, u.session_epoch, s.login_method,
             s.login_method <> 'password'
-                and s.created_at > now() - interval '10 minutes' as is_recent,
-            s.created_at > now() - interval '10 minutes' as is_fresh
+                and s.created_at > now() - interval '10 minutes' as is_recent_by_provider,
+            s.created_at > now() - interval '10 minutes' as is_recent
         from user_sessions s join users u on u.id = s.user_id
         where s.session_key = $1 and ",
         session_is_active!()
     ),
 );
 
-/// What a session proves about the member without the password.
+/// What a session proves about its member without a password check.
 #[derive(Debug)]
 pub struct Reauthentication {
     /// Whether the account has a password.
     pub has_password: bool,
     /// The proof of a sign-in through a provider within the last ten minutes.
-    pub recent: Option<AuthenticationProof>,
+    pub provider_proof: Option<AuthenticationProof>,
     /// Whether the member signed in within the last ten minutes, by any method.
-    pub is_fresh: bool,
+    pub has_signed_in_recently: bool,
 }
 
 /// Returns what a session proves. Returns `None` if the session has ended.
@@ -249,7 +249,7 @@ pub async fn find_reauthentication(
 ) -> Result<Option<Reauthentication>> {
     let row = REAUTHENTICATION.opt(client, &[&session.as_str()]).await?;
     row.map(|row| {
-        let is_recent: bool = row.try_get("is_recent")?;
+        let is_recent_by_provider: bool = row.try_get("is_recent_by_provider")?;
         let proof = AuthenticationProof {
             user_id: id,
             epoch: row.try_get("session_epoch")?,
@@ -257,8 +257,8 @@ pub async fn find_reauthentication(
         };
         Ok(Reauthentication {
             has_password: row.try_get("has_password")?,
-            recent: is_recent.then_some(proof),
-            is_fresh: row.try_get("is_fresh")?,
+            provider_proof: is_recent_by_provider.then_some(proof),
+            has_signed_in_recently: row.try_get("is_recent")?,
         })
     })
     .transpose()

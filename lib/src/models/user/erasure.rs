@@ -1,5 +1,5 @@
-//! Removing what an account holds: all of it when the account ends, and what an unproven
-//! registrant has set up when somebody else proves the mailbox.
+//! Removing the data of an account: all of it when the account is closed, and what an
+//! unconfirmed registrant has set up when somebody else proves to own the mailbox.
 
 use uuid::Uuid;
 
@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// The common table expressions that delete the ways to sign in to the account `$1`, and
-/// what is in progress there. The sessions are deleted by [`crate::session`].
+/// The common table expressions that delete the ways to sign in to the account `$1`, its
+/// unfinished sign-ins and its links. The sessions are deleted by [`crate::session`].
 macro_rules! with_credentials_deleted {
     () => {
         "with identities as (
@@ -32,7 +32,8 @@ static LOCK_ADDRESS: Statement = Statement::new(
     "select pg_advisory_xact_lock(hashtextextended('address:' || $1, 0))",
 );
 
-/// Makes other transactions that give an account this address wait for this one.
+/// Locks an e-mail address. Other transactions that give it to an account wait until this
+/// one ends.
 pub async fn lock_address(client: &Client, email: &str) -> Result<()> {
     LOCK_ADDRESS.execute(client, &[&email]).await
 }
@@ -43,7 +44,8 @@ static LOCK_UNCONFIRMED: Statement = Statement::new(
     where email = $1 and email_verified_at is null and is_active for update",
 );
 
-/// Locks the active account with this address, if it has never confirmed it.
+/// Locks the active account with this e-mail address, if the address was never confirmed.
+/// Returns the account's id.
 pub async fn lock_unconfirmed(client: &Client, email: &str) -> Result<Option<Uuid>> {
     let row = LOCK_UNCONFIRMED.opt(client, &[&email]).await?;
     Ok(row.map(|row| row.try_get("id")).transpose()?)
@@ -91,9 +93,10 @@ static ERASE: Statement = Statement::new(
     ),
 );
 
-/// Closes an account and erases what is personal. Its bookings and payments stay, under a
-/// neutral name. The address becomes free: `closed:` and the id take its place, which is no
-/// address. The transaction must have locked the member's row and ended the sessions.
+/// Closes an account and erases its personal data. Its bookings and payments stay, under a
+/// neutral name. The e-mail address is replaced by `closed:` and the id, so that another
+/// account can use it. The transaction must have locked the member's row and ended the
+/// sessions.
 pub async fn erase(client: &Client, id: Uuid) -> Result<()> {
     ERASE.execute(client, &[&id]).await
 }

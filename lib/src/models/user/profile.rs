@@ -23,7 +23,8 @@ pub struct Profile {
     pub emergency_contact_name: Option<String>,
     /// The phone number of the emergency contact.
     pub emergency_contact_phone: Option<String>,
-    /// Medical conditions that a teacher should know about. They are encrypted in the table.
+    /// Medical conditions that an instructor should know about. They are encrypted in the
+    /// table.
     pub medical_conditions: Option<String>,
     /// Whether the stored medical conditions cannot be decrypted.
     pub medical_conditions_unreadable: bool,
@@ -193,7 +194,7 @@ pub struct Changes {
     pub last_name: Option<String>,
     /// The phone number.
     pub phone: Option<Option<String>>,
-    /// The date of birth, in the past.
+    /// The date of birth, not in the future.
     pub date_of_birth: Option<Option<NaiveDate>>,
     /// The name of the emergency contact.
     pub emergency_contact_name: Option<Option<String>>,
@@ -201,7 +202,7 @@ pub struct Changes {
     pub emergency_contact_phone: Option<Option<String>>,
     /// How experienced the member is.
     pub experience_level: Option<ExperienceLevel>,
-    /// Medical conditions that a teacher should know about.
+    /// Medical conditions that an instructor should know about.
     pub medical_conditions: Option<Option<String>>,
     /// Whether the studio may send news by e-mail.
     pub marketing_consent: Option<bool>,

@@ -1,4 +1,4 @@
-//! Mails about accounts.
+//! E-mails about accounts.
 
 use super::message::{Content, Message};
 use super::notice::{Access, Notice, NoticeKind};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::models::mail_outbox::MailRecipient;
 use crate::runtime::config::StudioConfig;
 
-/// Composes the mail for a notice. `token` is the secret in its link.
+/// Composes the e-mail for a notice. `token` is the secret token in the link.
 pub(super) fn compose(
     kind: NoticeKind,
     recipient: &MailRecipient,
@@ -14,8 +14,8 @@ pub(super) fn compose(
     token: Option<&str>,
     studio: &StudioConfig,
 ) -> Result<Message> {
-    // Text that somebody has entered goes to confirmed addresses only. Otherwise anyone could
-    // have it sent to a stranger.
+    // Text that somebody has entered is sent only to confirmed addresses. Otherwise, anyone
+    // could send text to a stranger.
     let other = match (kind, recipient.is_confirmed) {
         (NoticeKind::EmailChangeRequested | NoticeKind::EmailChanged, false) => None,
         _ => notice.other.as_deref(),
@@ -39,8 +39,8 @@ pub(super) fn compose(
     content.render(None)
 }
 
-/// Returns the greeting. A mail to an unconfirmed address omits the name, because
-/// anyone could use the name to send text to a stranger.
+/// Returns the greeting. An e-mail to an unconfirmed address omits the name, because anyone
+/// could use the name to send text to a stranger.
 pub(super) fn greeting(first_name: &str, is_confirmed: bool) -> String {
     // The name of a closed account is erased.
     match is_confirmed && !first_name.is_empty() {

@@ -1,4 +1,4 @@
-//! Mails about bookings.
+//! E-mails about bookings.
 
 use super::account::greeting;
 use super::message::{Content, Message};
@@ -6,8 +6,9 @@ use crate::error::Result;
 use crate::models::mail_outbox::{MailBooking, MailPayment};
 use crate::runtime::config::StudioConfig;
 
-/// Composes the mail about a booking. `reason` is the studio's reason to cancel it. Returns `None` when the mail is outdated, because
-/// the booking has changed or the class is over.
+/// Composes the e-mail about a booking. `reason` is the studio's reason for a cancellation.
+/// Returns `None` if the e-mail is outdated, because the booking has changed or the class
+/// is over.
 pub(super) fn compose(
     kind: &str,
     reason: Option<&str>,
@@ -43,7 +44,7 @@ pub(super) fn compose(
     Some(content.render(None))
 }
 
-/// The subject, headline and paragraphs of a mail.
+/// The subject, headline and paragraphs of an e-mail.
 type Text = (String, &'static str, Vec<String>);
 
 fn confirmed(booking: &MailBooking) -> Text {
@@ -114,8 +115,9 @@ fn payment_status(booking: &MailBooking) -> Option<String> {
     }
 }
 
-/// Says until when a cancellation costs nothing. Returns `None` for classes without a price
-/// and for the waitlist, which costs nothing to leave.
+/// Describes until when the member can cancel free of charge. Returns `None` for classes
+/// without a price and for entries on the waitlist, because members can always leave the
+/// waitlist free of charge.
 fn cancellation_terms(booking: &MailBooking) -> Option<String> {
     let until = booking.free_until.as_ref()?;
     if booking.price.is_zero() || booking.status == "waitlisted" {
@@ -125,7 +127,7 @@ fn cancellation_terms(booking: &MailBooking) -> Option<String> {
         true => format!("You can cancel free of charge until {until}."),
         false => format!(
             "You could cancel free of charge until {until}. \
-             The price of a later cancellation is not refunded."
+             If you cancel later, the price is not refunded."
         ),
     })
 }
@@ -189,8 +191,8 @@ fn refund_status(payment: &MailPayment, currency: &str) -> Option<String> {
         )),
         ("refunded" | "partly_refunded", _) => Some(format!("We have refunded {amount}.")),
         ("disputed", _) => Some(
-            "You have disputed the payment at your bank, which decides about the money now. We \
-             cannot refund it meanwhile."
+            "You have disputed this payment at your bank. Your bank now decides who gets the \
+             money, so we cannot refund the payment."
                 .to_owned(),
         ),
         _ => None,

@@ -1,4 +1,4 @@
-//! The mail that forwards a contact-form message to the studio.
+//! The e-mail that forwards a message from the contact form to the studio.
 
 use super::message::{Content, Message};
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::models::contact::ContactSubmission;
 use crate::runtime::config::StudioConfig;
 use crate::values::email;
 
-/// Composes the mail. Replies go to the visitor.
+/// Composes the e-mail. Replies go to the visitor.
 pub(super) fn compose(submission: &ContactSubmission, studio: &StudioConfig) -> Result<Message> {
     let mut facts = vec![
         ("From", submission.name.clone()),

@@ -24,19 +24,20 @@ use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::MailTransport;
 
-/// How long mail is sent after a response. The clean-up sends the rest.
+/// How long a process sends mails after a response. The clean-up sends the rest.
 const SEND_BUDGET: Duration = Duration::from_secs(20);
 
-/// How often marking a mail as sent is attempted.
+/// The maximum number of attempts to mark a mail as sent.
 const MARK_ATTEMPTS: u32 = 4;
 
 /// The pause between two attempts to mark a mail as sent.
 const MARK_PAUSE: Duration = Duration::from_millis(500);
 
-/// How many mails are sent at the same time, each over a connection of its own.
+/// The maximum number of mails that are sent at the same time, each over its own
+/// connection.
 const MAX_SENDERS: i64 = 4;
 
-/// How many due mails there are for each connection. Fewer mails share one.
+/// The number of due mails for which one connection is opened.
 const MAILS_PER_SENDER: i64 = 5;
 
 /// The result of sending the due mails.
@@ -134,9 +135,9 @@ async fn count_due(app: &App, limit: i64) -> Result<i64> {
 #[derive(Default)]
 struct Run {
     /// Held while a mail is claimed and its cap is checked, so that the check counts the
-    /// mails that the other senders have claimed before, and no others. The first sender
-    /// also holds it while it sends its first mail: if the server cannot be reached, only
-    /// that mail uses up an attempt.
+    /// mails that the other senders have claimed before, and no others. Until the first
+    /// mail of the run has been sent, it is also held while a mail is sent. If the server
+    /// cannot be reached, only that mail uses up an attempt.
     turn: Mutex<()>,
     has_sent: AtomicBool,
     is_unreachable: AtomicBool,
@@ -161,14 +162,15 @@ async fn send_over_connection(app: &App, until: Instant, run: &Run) -> Result<Se
 /// The number of mails that are dropped in one statement.
 const EXPIRY_BATCH: i64 = 5_000;
 
-/// Drops the mails that are too old, even without a mail server. Otherwise, setting one up
-/// would send the mail of months. Returns the number of dropped mails.
+/// Drops the mails that are too old, even without a mail server. Otherwise, mails that are
+/// months old would be sent once a server is configured. Returns the number of dropped
+/// mails.
 async fn expire(app: &App, until: Instant) -> Result<u64> {
     let mut expired = 0;
     while Instant::now() < until {
-        let (ages, other) = (policy::ages(), policy::MAX_AGE);
+        let (ages, default_age) = (policy::ages(), policy::MAX_AGE);
         let client = app.db().client().await?;
-        let dropped = mail_outbox::expire(&client, &ages, other, EXPIRY_BATCH).await?;
+        let dropped = mail_outbox::expire(&client, &ages, default_age, EXPIRY_BATCH).await?;
         expired += u64::try_from(dropped).unwrap_or(0);
         if dropped < EXPIRY_BATCH {
             break;

@@ -19,9 +19,9 @@ pub enum NoticeKind {
     ResetPassword,
     /// Someone tried to use the member's e-mail address for another account.
     AccountExists,
-    /// A change of the address was requested. Goes to the old address.
+    /// A change of the address was requested. Sent to the old address.
     EmailChangeRequested,
-    /// The address was changed. Goes to the old address.
+    /// The address was changed. Sent to the old address.
     EmailChanged,
     /// The password was changed with the old password.
     PasswordChanged,
@@ -37,7 +37,8 @@ pub enum NoticeKind {
     RecoveryCodeUsed,
     /// Someone entered the correct password and then several wrong codes.
     WrongCodesEntered,
-    /// Many wrong passwords were entered on unknown devices, which are refused for now.
+    /// Many wrong passwords were entered on unknown devices, so sign-in on unknown devices
+    /// is blocked for now.
     SignInBlocked,
     /// A provider was linked.
     IdentityLinked,

@@ -1,7 +1,8 @@
 //! How old a mail can get, and how many mails a recipient gets in an hour.
 //!
-//! The order of delivery is a column of the outbox: links first, then notices about accounts,
-//! then mails about bookings, so that a flood of those does not delay a password reset.
+//! The order of delivery is a column of the outbox: links first, then notices about
+//! accounts, then mails about bookings, so that many mails about bookings do not delay a
+//! password reset.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::models::one_time_token::Purpose;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The maximum age of a mail whose kind has no other one. It is longer than all attempts
-/// together take.
+/// The maximum age of a mail, unless `ages` contains another one for its kind. It is longer
+/// than the time that all attempts take together.
 pub(super) const MAX_AGE: Duration = DAY.saturating_mul(7);
 
 /// Mails that a member's own booking or cancellation causes.
@@ -29,8 +30,8 @@ const OTHER_BOOKINGS: [&str; 4] = [
     "instructor_changed",
 ];
 
-/// Returns the maximum ages that differ from [`MAX_AGE`]. A mail with a link dies with its
-/// link. A mail about a class is also dropped when the class has started.
+/// Returns the maximum ages that differ from [`MAX_AGE`]. A mail with a link is dropped
+/// when the link expires. A mail about a class is also dropped when the class has started.
 pub(super) fn ages() -> [(&'static str, Duration); 5] {
     let [confirmed, waitlisted, cancelled] = OWN_BOOKINGS;
     [
@@ -54,8 +55,9 @@ pub(super) struct Cap {
     pub(super) mails: i64,
 }
 
-/// Returns the cap that a mail counts for. Each kind of mail about an account has a cap of
-/// its own, so that nobody can use up the one of a warning. Mails to the studio have none.
+/// Returns the cap for a kind of mail. Each kind of mail about an account has its own cap,
+/// so that nobody can prevent a security warning by causing other mails. Mails to the
+/// studio have no cap.
 pub(super) fn cap(kind: &str) -> Option<Cap> {
     if OWN_BOOKINGS.contains(&kind) {
         return Some(Cap {
@@ -71,8 +73,9 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
     }
     let kind = NoticeKind::parse(kind)?;
     let mails = match kind {
-        // A new link replaces the previous one, so its mail must not be dropped. The caps of
-        // links are what their rate limits allow in two consecutive windows.
+        // A new link replaces the previous one, so its mail must not be dropped. The caps
+        // of mails with links are as high as the number of links that the rate limits allow
+        // in two consecutive windows.
         NoticeKind::VerifyEmail => 20,
         // Anyone can cause these.
         NoticeKind::AccountExists | NoticeKind::SignInBlocked => 3,

@@ -20,8 +20,8 @@ use crate::error::chain;
 use crate::models::mail_outbox::DueMail;
 use crate::runtime::config::{MailConfig, MailTransport, SmtpConfig};
 
-/// Sending a mail may take this many times the deadline, because the server may scan the
-/// content before it accepts the mail. Giving up early would send the mail twice.
+/// Sending a mail may take up to this many times the deadline, because the server may scan
+/// the content before it accepts the mail. Giving up early would send the mail twice.
 const ACCEPT_FACTOR: u32 = 3;
 
 /// How long closing the connection may take.
@@ -169,10 +169,15 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
                 .build_rustls(),
         }
     };
-    let implicit = (config.port == 465).then(tls).transpose()?;
-    let encrypted = implicit.is_some();
-    let connecting =
-        AsyncSmtpConnection::connect_tokio1(server, Some(config.deadline), &hello, implicit, None);
+    let implicit_tls = (config.port == 465).then(tls).transpose()?;
+    let encrypted = implicit_tls.is_some();
+    let connecting = AsyncSmtpConnection::connect_tokio1(
+        server,
+        Some(config.deadline),
+        &hello,
+        implicit_tls,
+        None,
+    );
     let mut connection = connecting.await?;
     // Unencrypted connections are allowed only to the local host.
     let may_be_plain = config.ca_certificate.is_none() && is_loopback(&config.host);
@@ -293,13 +298,13 @@ mod properties {
 
     /// Returns the headers, unfolded.
     fn headers(mail: &str) -> Vec<(String, String)> {
-        let (head, _) = mail.split_once("\r\n\r\n").unwrap();
-        let whole = head.replace("\r\n ", " ").replace("\r\n\t", " ");
+        let (header_section, _) = mail.split_once("\r\n\r\n").unwrap();
+        let unfolded = header_section.replace("\r\n ", " ").replace("\r\n\t", " ");
         let pair = |line: &str| {
             let (name, value) = line.split_once(": ").unwrap();
             (name.to_owned(), value.to_owned())
         };
-        whole.split("\r\n").map(pair).collect()
+        unfolded.split("\r\n").map(pair).collect()
     }
 
     proptest! {
@@ -325,16 +330,16 @@ mod properties {
             }
             assert!(headers.contains(&("To".to_owned(), "box@studio.example".to_owned())));
             // Some servers treat a bare CR or LF as the end of a line.
-            let (head, _) = mail.split_once("\r\n\r\n").unwrap();
-            assert!(!head.replace("\r\n", "").contains(char::is_control), "{head:?}");
+            let (header_section, _) = mail.split_once("\r\n\r\n").unwrap();
+            assert!(!header_section.replace("\r\n", "").contains(char::is_control), "{header_section:?}");
             assert!(mail.lines().all(|line| line.len() <= 998), "{mail:?}");
         }
 
         #[test]
         fn a_mail_goes_only_to_the_address_of_the_account(
-            typed in prop_oneof![text(), "[!-~]{1,20}@[a-z.-]{1,20}", "[a-z]{1,9}@[^@]{1,9}\\.example", "\"[ -~]{1,20}\"@[a-z]{1,9}\\.example"],
+            input in prop_oneof![text(), "[!-~]{1,20}@[a-z.-]{1,20}", "[a-z]{1,9}@[^@]{1,9}\\.example", "\"[ -~]{1,20}\"@[a-z]{1,9}\\.example"],
         ) {
-            let Ok(email) = Email::parse(&typed) else { return Ok(()) };
+            let Ok(email) = Email::parse(&input) else { return Ok(()) };
             let address = parse_address(email.as_str()).unwrap();
             assert_eq!(address.to_string(), email.as_str());
             let message = Message {

@@ -27,7 +27,7 @@ pub(super) struct List<T> {
 pub struct Session {
     /// The id, such as `cs_…`.
     pub id: String,
-    /// The address of the payment page. `None` when the session is over.
+    /// The URL of the payment page. `None` when the session is over.
     pub url: Option<String>,
     /// `None` if Stripe leaves it out.
     #[serde(default)]
@@ -139,7 +139,7 @@ impl Refund {
         id_in(self.metadata.as_ref(), "payment_id")
     }
 
-    /// Returns our id of the refund, if it names one.
+    /// Returns our id of the refund, if the refund contains it.
     pub fn refund_id(&self) -> Option<Uuid> {
         id_in(self.metadata.as_ref(), "refund_id")
     }
@@ -154,7 +154,7 @@ pub struct Dispute {
     pub amount: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Stripe's word for the status, such as `needs_response`.
+    /// The status in Stripe's terms, such as `needs_response`.
     pub status: String,
     /// The id of the payment intent, such as `pi_…`.
     pub payment_intent: Option<String>,
@@ -164,7 +164,7 @@ pub struct Dispute {
     balance_transactions: Vec<BalanceTransaction>,
 }
 
-/// A movement of money between the studio and the bank for a dispute.
+/// A balance transaction: money that a dispute takes from the studio or returns to it.
 #[derive(Clone, Debug, Deserialize)]
 struct BalanceTransaction {
     /// Negative: the money was taken from the studio.
@@ -187,9 +187,9 @@ impl Dispute {
         )
     }
 
-    /// Returns whether the money is with the bank now. The movement can be missing
-    /// from a new dispute. The movements of a won dispute may not add up to zero, because the
-    /// exchange rate can change.
+    /// Returns whether the disputed money is currently withdrawn from the studio. A new
+    /// dispute may not list its balance transaction yet. The balance transactions of a won
+    /// dispute may not add up to zero, because the exchange rate can change.
     pub fn is_withdrawn(&self) -> bool {
         if self.is_inquiry() || matches!(self.status.as_str(), "won" | "prevented") {
             return false;

@@ -82,7 +82,8 @@ impl Event {
                 session: ids()?.id,
                 has_failed: name.ends_with("failed"),
             },
-            // Older endpoints receive the last event instead of those of refunds.
+            // Endpoints with an older API version receive `charge.refund.updated` instead
+            // of the `refund` events.
             "charge.refunded"
             | "refund.created"
             | "refund.updated"
@@ -259,8 +260,8 @@ mod properties {
         fn a_signature_is_valid_for_five_minutes_among_any_other_items(
             body in bytes(), time in 0..4_000_000_000_i64, age in -400..400_i64, before in items(), after in items(),
         ) {
-            let signed = [format!("t={time}"), format!("v1={}", signature(time, &body))];
-            let header = [before, signed.to_vec(), after].concat().join(",");
+            let signature_items = [format!("t={time}"), format!("v1={}", signature(time, &body))];
+            let header = [before, signature_items.to_vec(), after].concat().join(",");
             assert_eq!(is_signed(&key(), &header, &body, time + age), age.abs() <= 300, "{header}");
         }
 
