@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let packed = Set::from_iter(fs::read_to_string(LIST)?.lines())?;
     #[expect(
         clippy::disallowed_methods,
-        reason = "cargo tells a build script by variables alone"
+        reason = "cargo passes values to a build script only in variables"
     )]
     let folder = std::env::var("OUT_DIR")?;
     let file = Path::new(&folder).join("common_passwords.fst");

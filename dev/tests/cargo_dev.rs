@@ -188,7 +188,7 @@ async fn a_stack_killed_at_any_step_starts_again_with_all_rows() {
 }
 
 #[tokio::test]
-async fn a_second_stack_in_the_same_checkout_names_the_address_of_the_first() {
+async fn the_error_of_a_second_stack_names_the_address_of_the_first() {
     let checkout = Checkout::new();
     let mut first = checkout.start(&[]);
     let url = first.wait_until_up();
@@ -249,19 +249,19 @@ fn a_handwritten_env_file_is_replaced_only_by_write_env() {
 #[tokio::test]
 async fn the_demo_data_has_a_partner_application_and_commands_add_others() {
     let checkout = Checkout::new();
-    let are_valid = "select string_agg((used_at is null and expires_at > now())::text, ' '
+    let token_validity = "select string_agg((used_at is null and expires_at > now())::text, ' '
             order by created_at)
         from cross_app_sessions where target_app = 'ticket-shop' and account_id is not null";
     let redeem_all = "with used as (update cross_app_sessions set used_at = now() returning 1)
         select count(*)::text from used";
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
-    assert_eq!(checkout.query_text(are_valid).await, "false true");
+    assert_eq!(checkout.query_text(token_validity).await, "false true");
     assert_eq!(checkout.query_text(redeem_all).await, "2");
     stack.stop();
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
-    assert_eq!(checkout.query_text(are_valid).await, "false true");
+    assert_eq!(checkout.query_text(token_validity).await, "false true");
 
     let add = ["app", "add", "shop", "--origin", "https://shop.example"];
     let added = checkout.run(&add);
@@ -306,7 +306,7 @@ fn send(url: &str, host: &str, path: &str, body: &str) -> String {
 }
 
 #[test]
-fn mail_is_written_to_the_folder_of_the_stack_and_foreign_hosts_are_refused() {
+fn e_mails_are_written_to_a_folder_and_requests_for_other_hosts_are_refused() {
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);
     let url = stack.wait_until_up();
@@ -319,7 +319,7 @@ fn mail_is_written_to_the_folder_of_the_stack_and_foreign_hosts_are_refused() {
     assert!(!mail.exists());
     let accepted = send(&url, url.trim_start_matches("http://"), forgot, body);
     assert!(accepted.starts_with("HTTP/1.1 2"), "{accepted}");
-    wait_until("a mail", || {
+    wait_until("an e-mail is written", || {
         fs::read_dir(&mail).is_ok_and(|mut files| files.next().is_some())
     });
     stack.stop();
@@ -359,7 +359,7 @@ async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_
 }
 
 #[tokio::test]
-async fn reverting_shows_the_rows_that_are_lost_and_asks_on_a_deployment() {
+async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment() {
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
@@ -451,7 +451,7 @@ fn an_invalid_connection_string_is_reported_with_its_variable_and_without_the_pa
 }
 
 #[tokio::test]
-async fn the_demo_studio_is_added_once_and_a_year_of_it_on_request() {
+async fn the_demo_studio_is_added_once_and_a_year_of_data_on_request() {
     const COUNTS: &str = "select concat_ws(' ', (select count(*) from class_types),
         (select count(*) from instructors), (select count(*) from class_schedules),
         (select count(*) from scheduled_classes), (select count(*) from bookings),

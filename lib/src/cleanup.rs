@@ -1,7 +1,7 @@
 //! The hourly clean-up.
 //!
 //! Expiry is checked on every read, so a late clean-up costs only disk space and
-//! delays mail and payments. If a step fails, the others still run.
+//! delays e-mails and payments. If a step fails, the others still run.
 
 use std::time::{Duration, Instant};
 
@@ -45,11 +45,11 @@ pub struct CleanupResult {
 pub struct CleanupDetails {
     /// Deleted counters of sign-in attempts.
     throttle: u64,
-    /// Deleted tokens from mails, unfinished sign-ins, and remembered devices.
+    /// Deleted tokens of links in e-mails, unfinished sign-ins, and remembered devices.
     tokens: u64,
     /// Deleted idempotency keys.
     idempotency_keys: u64,
-    /// Deleted mail that is more than 30 days old and was sent or given up on.
+    /// Deleted e-mails that are more than 30 days old and were sent or abandoned.
     mail: u64,
     /// Deleted events of members.
     member_events: u64,
@@ -74,23 +74,23 @@ pub struct CleanupDetails {
     payments_refunded: u64,
     /// Refunds of card payments that are still due or on their way.
     refunds_due: u64,
-    /// Mail that was sent.
+    /// E-mails that were sent.
     mail_sent: u64,
-    /// Mail that is still due. At most 5 000 are counted.
+    /// E-mails that are still due. At most 5 000 are counted.
     mail_due: u64,
-    /// Mail that could not be sent and will be retried.
+    /// E-mails that could not be sent and will be retried.
     mail_failed: u64,
-    /// Mail that could not be sent and will not be retried.
+    /// E-mails that could not be sent and will not be retried.
     mail_given_up: u64,
-    /// Mail that was dropped because it was too old.
+    /// E-mails that were dropped because they were too old.
     mail_expired: u64,
-    /// Mail that was dropped because its recipient has received too many.
+    /// E-mails that were dropped because the recipient had received too many.
     mail_capped: u64,
     /// The steps that failed. The log contains the reasons.
     failed: Vec<&'static str>,
 }
 
-/// Settles payments, sends due mail, generates the classes of the next weeks, deletes
+/// Settles payments, sends due e-mails, generates the classes of the next weeks, deletes
 /// expired rows, and archives old tokens, until nothing is left or time runs out. It works
 /// in batches, each in its own transaction. Concurrent runs are safe.
 ///
@@ -111,8 +111,9 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         let started = Instant::now();
         let until = started + budget;
         let mut run = Run::new(app);
-        // Members wait for payments and mail, so these come first. Payments queue mail,
-        // so they come before it. A quarter of the time is left for the rest.
+        // Members wait for payments and e-mails, so these come first. Payments come before
+        // e-mails, because they add e-mails to the queue. A quarter of the time is left for
+        // the rest.
         run.settle_payments(started + budget / 4, started + budget / 2)
             .await;
         run.send_mail(started + budget / 4 * 3).await;

@@ -135,7 +135,8 @@ pub enum Error {
     TooManyRequests {
         /// The time to wait.
         retry_after: Duration,
-        /// The names of the exceeded limits. It is empty if others were in progress.
+        /// The names of the exceeded limits. It is empty if the limit was reached only
+        /// because other attempts were in progress.
         exceeded: Vec<&'static str>,
         /// The names of the limits whose block this request has started.
         started: Vec<&'static str>,
@@ -179,7 +180,8 @@ impl Error {
         Self::Unavailable(message.into())
     }
 
-    /// Names the variable of the connection string, if that string is the problem.
+    /// Adds the name of the connection string's variable, if the connection string is the
+    /// problem.
     pub(crate) fn naming(self, variable: &'static str) -> Self {
         match self {
             Self::Internal(source) => Self::Internal(match source.downcast::<Misconfiguration>() {
@@ -215,10 +217,10 @@ impl Error {
         Self::Invalid(Details::from([(name.to_owned(), vec![problem.into()])]))
     }
 
-    /// Returns the rejection to store, so that a repeated request gets the same
-    /// response: 400, 404 and 409, which are about the request and what it names. Returns
-    /// `None` for what may be different next time: who the caller is (401, 403), limits
-    /// (429), and failures of the service.
+    /// Returns the rejection to store, so that a repeated request gets the same response:
+    /// 400, 404 and 409, which depend on the request. Returns `None` for errors that may not
+    /// occur again: those that depend on the caller (401, 403) or on limits (429), and
+    /// failures of the service.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         let status = self.status();
         let is_final = matches!(
@@ -375,7 +377,7 @@ struct Misconfiguration {
 /// connection string.
 ///
 /// Poolers report such a problem as a violation of the protocol or as an internal error,
-/// so that only the text tells it from an outage.
+/// so only the text distinguishes it from an outage.
 fn connection_problem(error: &tokio_postgres::Error) -> Option<&'static str> {
     const PASSWORD: &str = "the server rejects the user or the password";
     const DATABASE: &str = "the server has no such database";

@@ -1,4 +1,4 @@
-//! Tests of private Postgres clusters, including those whose owner is killed.
+//! Tests of private Postgres clusters, also after the process that owns one is killed.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -100,8 +100,8 @@ pub struct AccountView {
     user: UserView,
     role: Role,
     is_active: bool,
-    /// When the member closed the account. Its data are erased: the address is `closed:` and
-    /// the id, and the name is neutral.
+    /// When the member closed the account. Its data are then erased: the e-mail address is
+    /// `closed:` followed by the id, and the name is neutral.
     closed_at: Option<DateTime<Utc>>,
     /// The number of sessions that have not expired.
     sessions: i64,
@@ -162,7 +162,7 @@ pub struct UpdateUser {
     #[serde(default)]
     unlock: bool,
     /// Removes the second factor, for a member who has lost both it and the recovery codes.
-    /// Also ends all sessions and notifies the member by mail.
+    /// Also ends all sessions and notifies the member by e-mail.
     #[serde(default)]
     remove_second_factor: bool,
 }
@@ -192,7 +192,7 @@ pub fn list(
 /// new credential.
 ///
 /// At least one administrator always remains: administrators cannot demote or deactivate
-/// themselves here, and the row of the one who acts is locked.
+/// themselves here, and the row of the acting administrator is locked.
 ///
 /// # Errors
 ///

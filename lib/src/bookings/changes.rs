@@ -13,7 +13,7 @@ pub(crate) fn reason(text: &str) -> Result<String, form::Problem> {
     form::paragraphs(text, REASON_MAX)
 }
 
-/// Sends mails and settles payments in the background, after the commit of a
+/// Sends e-mails and settles payments in the background, after the commit of a
 /// change to bookings.
 pub(crate) fn after_commit(app: &App) {
     mail::send_due_soon(app);

@@ -74,8 +74,8 @@ pub enum BookingAction {
     Cancel,
     /// Records that the member paid at the desk.
     MarkPaid,
-    /// Refunds what is left of the payment. A card payment is refunded to the card. A payment at the
-    /// desk is only recorded as refunded.
+    /// Refunds what is left of the payment. A card payment is refunded to the card. A
+    /// payment at the desk is only recorded as refunded.
     Refund,
 }
 
@@ -290,8 +290,8 @@ impl<'a> FrontDesk<'a> {
                 Ok(payment.user_id)
             }
             BookingAction::Refund => {
-                let by = Some(self.staff_action.actor_id());
-                Ok(payment::refund(tx, id, by, now).await?.user_id)
+                let actor_id = Some(self.staff_action.actor_id());
+                Ok(payment::refund(tx, id, actor_id, now).await?.user_id)
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::{App, BoxFuture};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReadMedicalNotes {
-    /// The member's booking of a class of today or later.
+    /// The member's booking for a class that takes place today or later.
     booking_id: Uuid,
 }
 

@@ -173,7 +173,7 @@ pub fn cancel<'a>(
 }
 
 /// A booking or a cancellation that counts for a limit of the member. Only a change that is
-/// made counts: a refusal, such as that of a full class, and a stored response cost nothing.
+/// made counts. A rejection, such as for a full class, and a stored response do not.
 struct LimitedChange {
     attempt: Attempt,
     was_attempted: AtomicBool,
@@ -188,12 +188,13 @@ impl LimitedChange {
         })
     }
 
-    /// Records that the response is not a stored one.
+    /// Records that the change is attempted, so the response is not a stored one.
     fn set_attempted(&self) {
         self.was_attempted.store(true, Ordering::Relaxed);
     }
 
-    /// Counts the change if it was made. After an outage, it may have been.
+    /// Counts the change if it was made, or if Postgres was unavailable, because it may then
+    /// have been made.
     fn settle(self, response: &Result<StoredResponse>) {
         let was_made = match response {
             Ok(_) => self.was_attempted.into_inner(),

@@ -26,9 +26,9 @@ pub struct BookingView {
     /// ISO 4217 code.
     currency: String,
     booked_at: DateTime<Utc>,
-    /// Until when the booking can be cancelled without cost. It only moves later, for
-    /// example when the class is moved. Null on the waitlist, which the member can leave
-    /// at any time.
+    /// The time until which the booking can be cancelled free of charge. It can only become
+    /// later, for example when the class is moved. Null on the waitlist, which the member
+    /// can leave at any time.
     free_cancellation_until: Option<DateTime<Utc>>,
     cancelled_at: Option<DateTime<Utc>>,
     /// Whether the booking was cancelled too late for a refund.
@@ -94,7 +94,8 @@ pub struct RosterEntryView {
     /// the waitlist.
     waitlist_position: Option<i64>,
     booked_at: DateTime<Utc>,
-    /// Until when the booking can be cancelled without cost. Null on the waitlist.
+    /// The time until which the booking can be cancelled free of charge. Null on the
+    /// waitlist.
     free_cancellation_until: Option<DateTime<Utc>>,
     /// The price at the time of booking.
     price: Amount,

@@ -1,6 +1,6 @@
 //! The public catalog: class types and their instructors.
 //!
-//! Responses are cached in Redis as JSON texts.
+//! Responses are cached in Redis as JSON.
 
 pub mod class_types;
 pub mod instructors;

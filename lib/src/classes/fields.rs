@@ -60,7 +60,7 @@ pub(super) fn style(text: &str) -> Result<String, Problem> {
     form::required_line(&text.to_lowercase(), STYLE_MAX)
 }
 
-/// Parses a list of short texts and drops duplicates.
+/// Parses a list of short strings and removes duplicates.
 pub(super) fn list(
     texts: Vec<String>,
     parse: impl Fn(&str) -> Result<String, Problem>,

@@ -438,7 +438,7 @@ mod properties {
         }
 
         #[test]
-        fn ids_are_accepted_in_any_order_and_other_texts_are_rejected(
+        fn ids_are_accepted_in_any_order_and_other_strings_are_rejected(
             ids in vec(uuid(), 1..104), text in text(), suffix in text(),
         ) {
             let parsed = |ids: String| parsed_or_client_error(AvailabilityQuery { ids: Some(ids) }.parse());

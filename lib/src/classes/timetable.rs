@@ -50,8 +50,8 @@ pub struct CreateTimetableEntry {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(example = json!({"occurrence": {"id": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "date": "2026-03-15", "time": "20:00"}, "preview": true}))]
 pub struct UpdateTimetableEntry {
-    /// A weekly class. Its upcoming classes change too, except for what was changed for a
-    /// class on its own. Classes that no longer take place are cancelled.
+    /// A weekly class. Its upcoming classes change too. A value that staff have changed for
+    /// a single class is kept. Classes that no longer take place are cancelled.
     pattern: Option<UpdateWeeklyClass>,
     /// A single class. Members who booked it are notified when it moves or gets
     /// another instructor.
@@ -119,7 +119,7 @@ pub fn list(app: &App, page: Page) -> BoxFuture<'_, Result<List<WeeklyClassView>
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one of the three is
+/// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one field of the form is
 /// set; 409 `room_taken`, `instructor_taken`, `studio_closed`.
 pub fn create<'a>(
     app: &'a App,
@@ -144,7 +144,7 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one of the two is
+/// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one of the two classes is
 /// set; [`Error::NotFound`]; 409 `room_taken`, `instructor_taken`,
 /// `places_taken`, `class_started`, `class_cancelled`, `studio_closed`.
 pub fn update<'a>(
@@ -180,7 +180,7 @@ pub fn update<'a>(
     })
 }
 
-/// Rejects a scope for a weekly class.
+/// Rejects a scope other than `all` for a weekly class.
 fn check_weekly(scope: Option<Scope>) -> Result<()> {
     match scope {
         None | Some(Scope::All) => Ok(()),
@@ -202,7 +202,7 @@ fn check_single(from: Option<NaiveDate>) -> Result<()> {
     }
 }
 
-/// Starts what follows a change, and marks the result of a preview.
+/// Sends e-mails and settles payments after a change, or marks the result of a preview.
 fn finish(app: &App, request: Request, mut result: TimetableResult) -> TimetableResult {
     if request.preview {
         result.preview = Some(true);

@@ -140,17 +140,17 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_text_can_be_decrypted_with_its_aad_and_no_altered_value_can(
-            plain in text(), aad in text(), other in text(), made_up in bytes(),
-            at in any::<Index>(), flip in any::<u8>(),
+        fn any_string_can_be_decrypted_with_its_aad_and_no_altered_value_can(
+            plain in text(), aad in text(), other_aad in text(), random_bytes in bytes(),
+            position in any::<Index>(), flip in any::<u8>(),
         ) {
             let keys = Keyring::parse(&["11".repeat(32)]).unwrap();
             let sealed = keys.seal(&aad, &plain).unwrap();
             assert_eq!(keys.open(&aad, &sealed).unwrap(), plain);
-            assert!(aad == other || keys.open(&other, &sealed).is_err());
-            assert!(keys.open(&aad, &altered(&sealed, at, flip)).is_err());
-            assert!(keys.open(&aad, &sealed[..at.index(sealed.len())]).is_err());
-            assert!(keys.open(&aad, &made_up).is_err());
+            assert!(aad == other_aad || keys.open(&other_aad, &sealed).is_err());
+            assert!(keys.open(&aad, &altered(&sealed, position, flip)).is_err());
+            assert!(keys.open(&aad, &sealed[..position.index(sealed.len())]).is_err());
+            assert!(keys.open(&aad, &random_bytes).is_err());
         }
     }
 }

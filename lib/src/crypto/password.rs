@@ -65,8 +65,8 @@ impl Password {
     }
 }
 
-/// Returns whether the characters are all equal, or ascend or descend in steps of one: `aaaaaaaa`,
-/// `23456789`, `zyxwvuts`.
+/// Returns whether the characters are all equal, or ascend or descend in steps of one:
+/// `aaaaaaaa`, `23456789`, `zyxwvuts`.
 fn is_sequence(text: &str) -> bool {
     let codes: Vec<_> = text.chars().map(|c| i64::from(u32::from(c))).collect();
     [-1, 0, 1].iter().any(|step| {
@@ -95,7 +95,7 @@ fn is_personal(password: &str, studio: &str, personal: &[&str]) -> bool {
     })
 }
 
-/// Returns the letters and digits of a text, in lower case and normal form C.
+/// Returns the letters and digits of a string, in lower case and normal form C.
 fn letters_and_digits(text: &str) -> String {
     let lower = text.nfc().flat_map(char::to_lowercase);
     lower.filter(|c| c.is_alphanumeric()).collect()
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_that_is_an_address_or_a_name_is_rejected() {
+    fn a_password_that_is_an_e_mail_address_or_a_name_is_rejected() {
         for rejected in [
             "Ana@Example.com",
             "ana@example.com1!",
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn verifying_a_password_takes_as_long_without_an_account() {
+    fn verifying_a_password_takes_the_same_time_without_an_account() {
         let dummy = PasswordHash::new(DUMMY_HASH).unwrap();
         let hash = new_hash(&Password::submitted("x"), &mut Memory::new()).unwrap();
         let current = PasswordHash::new(&hash).unwrap();

@@ -1,4 +1,4 @@
-//! Secret texts, signatures, and hashes. A secret never appears in a log, an
+//! Secret strings, signatures, and hashes. A secret never appears in a log, an
 //! error, or JSON.
 
 use std::fmt;
@@ -7,24 +7,24 @@ use ring::{digest, hkdf, hmac};
 
 use crate::crypto::random;
 
-/// A secret text. Its `Debug` output is redacted, and it has no `Display`.
+/// A secret string. Its `Debug` output is redacted, and it has no `Display`.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a text that must stay secret.
+    /// Wraps a string that must stay secret.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Returns the text itself.
+    /// Returns the string itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Returns whether the secret equals another text.
+    /// Returns whether the secret equals another string.
     ///
-    /// Both texts are hashed with HMAC and a random key, so the time does not depend on
+    /// Both strings are hashed with HMAC and a random key, so the time does not depend on
     /// where they differ.
     pub fn matches(&self, other: &str) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>());
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_matches_only_the_same_text() {
+    fn a_secret_matches_only_the_same_string() {
         let secret = Secret::new("cron");
         assert!(secret.matches("cron"));
         assert!(!secret.matches("cro") && !secret.matches("cron ") && !secret.matches(""));

@@ -115,9 +115,9 @@ mod tests {
     #[test]
     fn a_signed_token_is_parsed_and_its_key_differs_from_the_token() {
         let token = Token::generate();
-        let read = Token::verified(&token.signed(&signer()), &signer()).unwrap();
-        assert_eq!(read.expose(), token.expose());
-        assert_ne!(read.key().as_str(), token.expose());
+        let parsed = Token::verified(&token.signed(&signer()), &signer()).unwrap();
+        assert_eq!(parsed.expose(), token.expose());
+        assert_ne!(parsed.key().as_str(), token.expose());
     }
 
     #[test]
@@ -153,21 +153,21 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_value_without_a_valid_signature_is_rejected(sent in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
-            assert!(Token::verified(&sent, &signer()).is_none());
+        fn a_value_without_a_valid_signature_is_rejected(input in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
+            assert!(Token::verified(&input, &signer()).is_none());
             assert!(Token::verified(&format!("{token}.{tag}"), &signer()).is_none());
-            assert!(Token::verified(&format!("{token}.{sent}"), &signer()).is_none());
+            assert!(Token::verified(&format!("{token}.{input}"), &signer()).is_none());
         }
 
         #[test]
         fn a_cookie_with_one_character_changed_added_or_removed_is_rejected(
             position in any::<Index>(),
-            inserted in prop_oneof![character(), prop::char::range('0', 'f')],
+            new_character in prop_oneof![character(), prop::char::range('0', 'f')],
             token in "[0-9a-f]{64}",
         ) {
             let cookie = Token(token).signed(&signer());
             assert!(Token::verified(&cookie, &signer()).is_some());
-            if let Some(altered) = altered_text(&cookie, position, inserted) {
+            if let Some(altered) = altered_text(&cookie, position, new_character) {
                 assert!(Token::verified(&altered, &signer()).is_none());
             }
             let upper = cookie.chars().nth(position.index(cookie.len())).unwrap().to_ascii_uppercase();
@@ -176,7 +176,7 @@ mod properties {
             }
             let (before, after) = cookie.split_at(position.index(cookie.len()));
             assert!(Token::verified(before, &signer()).is_none());
-            assert!(Token::verified(&format!("{before}{inserted}{after}"), &signer()).is_none());
+            assert!(Token::verified(&format!("{before}{new_character}{after}"), &signer()).is_none());
         }
     }
 }

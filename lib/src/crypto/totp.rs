@@ -147,7 +147,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_code_is_valid_near_its_time_and_other_texts_are_rejected(
+        fn a_code_is_valid_near_its_time_and_other_input_is_rejected(
             secret in any::<[u8; 20]>(), now in 100..4_000_000_000_i64, input in text(), steps in -3..4_i64,
         ) {
             let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();

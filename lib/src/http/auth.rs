@@ -83,7 +83,7 @@ pub(super) fn visitor_key(parts: &Parts, app: &App) -> Result<Option<SessionKey>
     Ok(token.map(|token| token.key()))
 }
 
-/// The token of a visitor whose first visit is known from the cookie alone.
+/// The token in the cookie that marks a first visit. There is no session yet.
 #[derive(Debug)]
 pub struct FirstVisit(pub Option<Token>);
 
@@ -104,8 +104,8 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// A session that has not ended. Extracted as `Option<ActiveSession>`, it is the session
-/// that keeps the data of the request: the member's, or else the visitor's anonymous one.
+/// A session that has not ended. `Option<ActiveSession>` extracts the session of the
+/// request's credential. If there is none, it extracts the visitor's anonymous session.
 #[derive(Debug)]
 pub struct ActiveSession {
     /// The session's data.
@@ -216,8 +216,9 @@ impl FromRequestParts<App> for Member {
     }
 }
 
-/// A member who has confirmed their e-mail address. Whatever outlives the session, or
-/// sends mail, needs one: anyone can register with an address that is not theirs.
+/// A member who has confirmed their e-mail address. Operations whose effects outlive the
+/// session, or that send e-mails, require it, because anyone can register with an e-mail
+/// address that is not theirs.
 #[derive(Debug)]
 pub struct ConfirmedMember(pub Member);
 

@@ -63,12 +63,12 @@ impl CacheableResponse {
         serde_json::to_string(body).map_err(|error| Error::Internal(Box::new(error)))
     }
 
-    /// Creates a response from a JSON text.
+    /// Creates a response from a JSON string.
     pub fn json(body: String, freshness: Freshness) -> Self {
         Self::text("application/json", body, freshness)
     }
 
-    /// Creates a response from a text of another media type.
+    /// Creates a response from a string of another media type.
     pub fn text(content_type: &'static str, body: String, freshness: Freshness) -> Self {
         Self {
             body,

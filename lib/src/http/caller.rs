@@ -67,7 +67,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn off_vercel_no_header_changes_the_address(
+        fn outside_vercel_no_header_changes_the_address(
             value in header_value(), ip in any::<IpAddr>(), socket in any::<IpAddr>(),
         ) {
             let valid = HeaderValue::from_str(&ip.to_string()).unwrap();

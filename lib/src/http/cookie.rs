@@ -11,10 +11,10 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::session::Token;
 
-/// The error for two cookies with one name. Nothing shows which of them is ours: in a
-/// browser that does not know the prefix `__Host-`, another host of the same domain can
-/// set a cookie with this name. Using either could sign the member in to someone else's
-/// account. Ignoring both would sign the member out without an explanation.
+/// The error for two cookies with the same name. Nothing shows which of them this site has
+/// set: in a browser that does not know the prefix `__Host-`, another host of the same
+/// domain can set a cookie with this name. Using either could sign the member in to someone
+/// else's account. Ignoring both would sign the member out without an explanation.
 const DUPLICATE_COOKIE: Error = Error::Refused {
     code: "duplicate_cookie",
     message: "Your browser sent two cookies with the same name; please delete the cookies of \
@@ -71,7 +71,7 @@ pub(crate) fn read<'a>(
     headers: &'a HeaderMap,
     purpose: CookiePurpose,
 ) -> Result<Option<&'a str>> {
-    let mut values = read_duplicates(app, headers, purpose);
+    let mut values = read_all(app, headers, purpose);
     match (values.next(), values.next()) {
         (_, Some(_)) => Err(DUPLICATE_COOKIE),
         (value, None) => Ok(value),
@@ -80,12 +80,12 @@ pub(crate) fn read<'a>(
 
 /// Returns whether the request has a cookie with the name of this purpose.
 pub(crate) fn is_sent(app: &App, headers: &HeaderMap, purpose: CookiePurpose) -> bool {
-    read_duplicates(app, headers, purpose).next().is_some()
+    read_all(app, headers, purpose).next().is_some()
 }
 
 /// Returns the values of all cookies with the name of this purpose. Their signatures are
 /// not verified.
-pub(crate) fn read_duplicates<'a>(
+pub(crate) fn read_all<'a>(
     app: &App,
     headers: &'a HeaderMap,
     purpose: CookiePurpose,
@@ -119,7 +119,8 @@ pub(crate) fn read_suffixed<'a>(
 
 /// Parses the `Cookie` headers. As in RFC 6265bis (section 5.6), only spaces and tabs are
 /// removed around a name and a value. `str::trim` would also remove U+2000. Browsers allow
-/// every host of the domain to set a cookie whose name is U+2000 and one of our names.
+/// every host of the domain to set a cookie whose name is U+2000 followed by one of our
+/// names.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .get_all(COOKIE)
@@ -200,8 +201,8 @@ impl SetCookie {
         Self::new(app, CookiePurpose::Visitor, &value, None)
     }
 
-    /// Marks a first visit until the browser is closed. Nothing is stored for it: a second
-    /// visit creates the session.
+    /// Marks a first visit until the browser is closed. The stores hold nothing for it: a
+    /// second visit creates the session.
     pub fn first_visit(app: &App, token: &Token) -> Self {
         let value = token.signed(app.first_visit_signer());
         Self::new(app, CookiePurpose::Visitor, &value, None)
@@ -322,7 +323,7 @@ mod properties {
         }
 
         #[test]
-        fn a_second_cookie_with_the_name_is_refused_whatever_its_value(
+        fn a_second_session_cookie_is_rejected_even_if_its_value_is_invalid(
             before in foreign_cookies(), other in header_value(), is_first in any::<bool>(),
             is_one_header in any::<bool>(),
         ) {

@@ -29,8 +29,8 @@ const PROVIDER_FORM: &str = "/api/auth/oauth/callback/{provider}";
 ///
 /// `tower_http::csrf` is more lenient and cannot be made stricter: it accepts a
 /// request with neither `Origin` nor `Sec-Fetch-Site`, `Sec-Fetch-Site: none`,
-/// and any `Origin` with the host of the request, even over plain HTTP. Its
-/// exemptions see only method and path, and those of Sabor depend on `Authorization`.
+/// and any `Origin` with the host of the request, even over plain HTTP. It can exempt
+/// requests only by method and path, but exemptions here depend on `Authorization`.
 pub(super) async fn check(
     State(app): State<App>,
     request: Request,
@@ -156,7 +156,7 @@ mod properties {
 
         #[test]
         fn in_development_only_local_pages_on_the_same_port_are_allowed(
-            text in "[!-$&-~]{0,30}", port in 1..u16::MAX, other in 1..u16::MAX,
+            text in "[!-$&-~]{0,30}", port in 1..u16::MAX, other_port in 1..u16::MAX,
         ) {
             let config = config(&[("SABOR_ENV", "development")]);
             let is_own = |origin: &str, host: &str| {
@@ -164,7 +164,7 @@ mod properties {
             };
             let here = format!("localhost:{port}");
             assert!(is_own(&format!("http://{here}"), &here));
-            assert!(port == other || !is_own(&format!("http://localhost:{other}"), &here));
+            assert!(port == other_port || !is_own(&format!("http://localhost:{other_port}"), &here));
             // The host as the WHATWG URL standard parses it.
             for origin in [text.clone(), format!("http://{text}"), format!("http://{here}{text}")] {
                 let host = url::Url::parse(&origin).ok().and_then(|url| Some(url.host_str()?.to_owned()));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::{Error, Result};
 
-/// The UUID at `{id}` in the path. The response to any other text is 400.
+/// The UUID at `{id}` in the path. The response to any other value is 400.
 #[derive(Clone, Copy, Debug)]
 pub struct Id(pub Uuid);
 

@@ -23,8 +23,8 @@ const MAX_DEVICES: usize = 40;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
-/// How long a browser remembers which account it has registered. The mailed link works as
-/// long.
+/// How long a browser remembers which account it has registered. The mailed link is valid
+/// for the same time.
 const REGISTRATION_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The facts about the caller that a sign-in needs.
@@ -102,7 +102,8 @@ impl SignInContext {
     }
 }
 
-/// Returns the account that this browser has registered. Two cookies are ignored.
+/// Returns the account that this browser has registered. If the request has two registration
+/// cookies, both are ignored.
 fn registration(app: &App, headers: &HeaderMap) -> Option<Uuid> {
     let cookie = cookie::read(app, headers, CookiePurpose::Registration);
     let (id, signature) = cookie.ok()??.split_once('.')?;
@@ -147,7 +148,7 @@ impl FromRequestParts<App> for SignOutContext {
         let mut sessions = Vec::new();
         let mut has_duplicates = false;
         for (purpose, signer) in purposes {
-            let values: Vec<&str> = cookie::read_duplicates(app, &parts.headers, purpose).collect();
+            let values: Vec<&str> = cookie::read_all(app, &parts.headers, purpose).collect();
             has_duplicates |= values.len() > 1;
             let tokens = values
                 .into_iter()

@@ -1,4 +1,4 @@
-//! The end of an account.
+//! Closing accounts, and releasing e-mail addresses.
 
 use uuid::Uuid;
 
@@ -8,34 +8,35 @@ use crate::session::Tx;
 use crate::{App, session};
 
 /// Closes an account: ends its sessions, cancels its bookings of classes that have not
-/// started, and erases what is personal. The address can register again. The transaction
-/// must have locked the member's row.
+/// started, and erases the personal details. The address can be registered again. The
+/// transaction must have locked the member's row.
 pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
     tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
-    // Before the address is erased, because the mails about the bookings go there.
+    // This comes before the erasure, because the e-mails about the bookings need the address.
     booking::cancel_all_of(tx, id, app.clock().now(), &app.config().studio).await?;
     tx.invalidate([app.schedule()]);
     user::erase(tx, id).await
 }
 
-/// Ends the registration that has an address without having confirmed it, so that another
-/// account can have the address. Nothing of it is passed on: neither the password, the
-/// sessions and the profile, nor a role or a link that was mailed. The caller must have
-/// proven that the mailbox is theirs.
+/// Deletes or closes the account that has this address but has not confirmed it, so that
+/// another account can get the address. The other account does not inherit anything, such as
+/// the password, sessions, the profile, a role or mailed links. The caller must have proven
+/// that the mailbox is theirs.
 pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<()> {
     let Some(id) = lock_unconfirmed(tx, email).await? else {
         return Ok(());
     };
-    // An account from before bookings and roles needed a confirmed address may be in use.
+    // The account may have bookings or a role from a time when these did not require a
+    // confirmed address.
     if !user::delete_if_unused(tx, id).await? {
         close(app, tx, id).await?;
     }
     Ok(())
 }
 
-/// Ends the registration that has an address without having confirmed it, as
-/// [`release_address`] does, in favor of a newer registration. That proves nothing about the
-/// mailbox, so an account that is in use stays.
+/// Deletes the account that has this address but has not confirmed it, for a newer
+/// registration. A registration does not prove that the mailbox belongs to the caller, so an
+/// account that is in use is not closed.
 ///
 /// # Errors
 ///
@@ -48,7 +49,8 @@ pub(crate) async fn replace_registration(tx: &Tx, email: &str) -> Result<()> {
 }
 
 async fn lock_unconfirmed(tx: &Tx, email: &str) -> Result<Option<Uuid>> {
-    // Of concurrent registrations each replaces the one before.
+    // With this lock, concurrent registrations run one after another, and each replaces the
+    // previous one.
     user::lock_address(tx, email).await?;
     let id = user::lock_unconfirmed(tx, email).await?;
     if let Some(id) = id {

@@ -15,8 +15,8 @@ pub const PASSWORD: &str = "password123";
 /// Signs in with the demo account. Returns `None` if the credentials are not those of the
 /// demo account, or if it is not enabled.
 ///
-/// The session lasts fifteen minutes, and its cookie and contains `demo.<end>.<signature>`. The cookie
-/// of a stored session contains `<hex>.<signature>`, so the two cannot be confused.
+/// The session lasts fifteen minutes. Its cookie contains `demo.<end>.<signature>`. The
+/// cookie of a stored session contains `<hex>.<signature>`, so the two cannot be confused.
 pub fn sign_in(app: &App, login: &Login) -> Option<SignInResponse> {
     if !app.config().demo_account || !login.matches(EMAIL, PASSWORD) {
         return None;

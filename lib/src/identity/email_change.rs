@@ -93,9 +93,9 @@ pub(crate) async fn send_verification(
 #[serde(rename_all = "camelCase")]
 pub struct EmailConfirmation {
     success: bool,
-    /// Only if the address was confirmed in another browser than the one that registered.
-    /// The account then has no password: send this token with a new one to
-    /// `/api/auth/reset-password`, within an hour.
+    /// Present only if the address was confirmed in another browser than the one that
+    /// registered. The account then has no password. Send this token with a new password to
+    /// `/api/auth/reset-password` within an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
     reset_token: Option<String>,
@@ -108,9 +108,9 @@ pub struct EmailConfirmation {
 
 /// Confirms the e-mail address that a link was mailed to. The link can be used only once.
 ///
-/// The first confirmation ends what was set up before, unless it comes from the browser that
-/// registered. The link of a new address changes the account's address,
-/// and needs a session of the account, which gets a new credential.
+/// The first confirmation removes everything that was set up before, unless it comes from
+/// the browser that registered. The link for a new address changes the account's address. It
+/// requires a session of the account, which gets a new credential.
 ///
 /// # Errors
 ///
@@ -260,7 +260,8 @@ pub fn request_change<'a>(
                     one_time_token::delete(tx, Purpose::VerifyEmail, user.id).await?;
                     mail::notify_account_exists(tx, &owner, notice.clone()).await?;
                 }
-                // An unconfirmed registration gives way to the owner of the mailbox.
+                // If the new address has only an unconfirmed registration, the confirmation
+                // removes it.
                 _ => {
                     let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
                     mail::send_link(tx, keyring, purpose, user.id, new_email, notice).await?;

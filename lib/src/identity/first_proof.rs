@@ -1,8 +1,9 @@
 //! The first proof that an account and its mailbox belong to the same person.
 //!
 //! Anyone can register with an address that is not theirs. The first proof of the mailbox,
-//! by a mailed link or by a provider that has verified the address, therefore ends what was
-//! set up before, unless it comes from the browser that registered. Later proofs end nothing.
+//! by a mailed link or by a provider that has verified the address, therefore removes what
+//! was set up before, unless it comes from the browser that registered. Later proofs remove
+//! nothing.
 
 use uuid::Uuid;
 

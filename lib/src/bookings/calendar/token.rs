@@ -1,4 +1,4 @@
-//! The token in the address of a calendar feed. It grants read access to the
+//! The token in the URL of a calendar feed. It grants read access to the
 //! member's bookings and nothing else.
 
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::{App, BoxFuture, session};
 pub struct CalendarToken {
     /// 64 lower-case hexadecimal characters.
     token: String,
-    /// The address to subscribe to in a calendar program.
+    /// The URL to subscribe to in a calendar program.
     url: String,
 }
 

@@ -1,4 +1,4 @@
-//! How staff list, create, change and retire class types.
+//! Listing, creating, changing and retiring class types, for staff.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -21,34 +21,34 @@ use crate::values::money::Money;
 use crate::values::schema::HttpsUrl;
 use crate::{App, BoxFuture};
 
-/// Longest name of a class type, in characters.
+/// The maximum length of the name of a class type, in characters.
 const NAME_MAX: usize = 100;
 
 /// A class type to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateClassType {
-    /// No two class types have the same name. Case and spaces do not count.
+    /// No two class types have the same name. Case and spaces are ignored.
     #[schema(min_length = 1, max_length = 100, examples("Salsa Foundations"))]
     name: String,
     #[serde(default)]
     #[schema(max_length = 5_000)]
     description: String,
-    /// Each at most 50 characters.
+    /// Each style has at most 50 characters.
     #[serde(default)]
     #[schema(max_items = 20, examples(json!(["salsa"])))]
     styles: Vec<String>,
-    /// `all-levels` by default.
+    /// The default is `all-levels`.
     level: Option<Level>,
-    /// 60 by default.
+    /// The default is 60.
     #[schema(minimum = 1, maximum = 1_440)]
     duration_minutes: Option<i32>,
-    /// The number of spots; 20 by default.
+    /// The number of spots. The default is 20.
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     /// The price of one class.
     price: Money,
-    /// Null: no picture.
+    /// Null if there is no picture.
     #[schema(value_type = Option<HttpsUrl>)]
     image_url: Option<String>,
 }
@@ -56,7 +56,7 @@ pub struct CreateClassType {
 impl CreateClassType {
     fn parse(self, currency: &str) -> Result<NewClassType> {
         let mut form = Form::default();
-        let new = NewClassType {
+        let new_class_type = NewClassType {
             name: form.check("name", name(&self.name)).unwrap_or_default(),
             description: form
                 .check("description", description(&self.description))
@@ -83,7 +83,7 @@ impl CreateClassType {
             image_url: form.check_filled("imageUrl", self.image_url.as_deref(), https_url),
         };
         form.finish()?;
-        Ok(new)
+        Ok(new_class_type)
     }
 }
 
@@ -167,8 +167,8 @@ pub fn create<'a>(
     form: CreateClassType,
 ) -> BoxFuture<'a, Result<StaffClassTypeView>> {
     Box::pin(async move {
-        let new = form.parse(&app.config().studio.currency)?;
-        maintenance::create(app, caller, staff, new, StaffClassTypeView::new).await
+        let new_class_type = form.parse(&app.config().studio.currency)?;
+        maintenance::create(app, caller, staff, new_class_type, StaffClassTypeView::new).await
     })
 }
 
@@ -216,14 +216,17 @@ mod tests {
     use crate::testing::described::bound;
 
     #[test]
-    fn the_description_states_the_bounds_that_are_checked() {
-        for bound in [bound::<CreateClassType>, bound::<UpdateClassType>] {
-            assert_eq!(bound("name", "maxLength"), NAME_MAX as i64);
-            assert_eq!(bound("description", "maxLength"), DESCRIPTION_MAX as i64);
-            assert_eq!(bound("styles", "maxItems"), LIST_MAX as i64);
-            assert_eq!(bound("durationMinutes", "maximum"), i64::from(DURATION_MAX));
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        for bound_of in [bound::<CreateClassType>, bound::<UpdateClassType>] {
+            assert_eq!(bound_of("name", "maxLength"), NAME_MAX as i64);
+            assert_eq!(bound_of("description", "maxLength"), DESCRIPTION_MAX as i64);
+            assert_eq!(bound_of("styles", "maxItems"), LIST_MAX as i64);
             assert_eq!(
-                bound("maxParticipants", "maximum"),
+                bound_of("durationMinutes", "maximum"),
+                i64::from(DURATION_MAX)
+            );
+            assert_eq!(
+                bound_of("maxParticipants", "maximum"),
                 i64::from(PARTICIPANTS_MAX)
             );
         }

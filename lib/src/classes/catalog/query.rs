@@ -44,11 +44,11 @@ fn level(text: &str) -> Result<Level, Problem> {
         .ok_or_else(|| "must be beginner, intermediate, advanced or all-levels".to_owned())
 }
 
-/// The query that identifies a class type or an instructor.
+/// The query that identifies an item, such as a class type or a closure.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct IdQuery {
-    /// The id of the entry.
+    /// The id of the item.
     #[param(required, value_type = Uuid)]
     id: Option<String>,
 }

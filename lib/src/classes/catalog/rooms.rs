@@ -20,7 +20,7 @@ use crate::{App, BoxFuture};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateRoom {
-    /// No two rooms have the same name. Case and spaces do not count.
+    /// No two rooms have the same name. Case and spaces are ignored.
     #[schema(min_length = 1, max_length = 50, examples("Studio A"))]
     name: String,
 }
@@ -114,8 +114,8 @@ pub fn update<'a>(
     })
 }
 
-/// Retires a room, so that it cannot be given to classes. Its classes stay in the
-/// schedule.
+/// Retires a room, which can then no longer be assigned to classes. Its classes stay in
+/// the schedule.
 ///
 /// # Errors
 ///

@@ -82,33 +82,33 @@ impl<'a> ClassChanges<'a> {
     /// Those of [`occurrence::update`]; 409 `studio_closed`.
     pub(super) async fn change(
         &mut self,
-        before: &LockedOccurrence,
+        current: &LockedOccurrence,
         changes: &OccurrenceChanges,
     ) -> Result<()> {
-        let events = self.update(before, changes).await?;
+        let events = self.update(current, changes).await?;
         self.events.extend(events);
-        self.changed.insert(before.id);
+        self.changed.insert(current.id);
         Ok(())
     }
 
     /// Changes a class, unless there is a conflict. The class then stays as it is.
     pub(super) async fn try_change(
         &mut self,
-        before: &LockedOccurrence,
+        current: &LockedOccurrence,
         changes: &OccurrenceChanges,
     ) -> Result<()> {
         let now = self.editor.now;
         if changes.times.is_some_and(|(start, _)| start <= now) {
-            self.note_conflict(before, IN_THE_PAST);
+            self.note_conflict(current, IN_THE_PAST);
             return Ok(());
         }
-        let outcome = self.tx.run_part(false, self.update(before, changes)).await;
+        let outcome = self.tx.run_part(false, self.update(current, changes)).await;
         match outcome {
             Ok(events) => {
                 self.events.extend(events);
-                self.changed.insert(before.id);
+                self.changed.insert(current.id);
             }
-            Err(Error::Conflict { code, .. }) => self.note_conflict(before, code),
+            Err(Error::Conflict { code, .. }) => self.note_conflict(current, code),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -123,31 +123,31 @@ impl<'a> ClassChanges<'a> {
 
     async fn update(
         &self,
-        before: &LockedOccurrence,
+        current: &LockedOccurrence,
         changes: &OccurrenceChanges,
     ) -> Result<Vec<NewMemberEvent>> {
         let Self { editor, tx, .. } = self;
         if let Some((start, _)) = changes.times {
             let date = editor.zone.local(start).date_naive();
-            if date != editor.zone.local(before.start_time).date_naive() {
+            if date != editor.zone.local(current.start_time).date_naive() {
                 closure::check_open(tx, date).await?;
             }
         }
         let studio = &editor.app.config().studio;
-        occurrence::update(tx, before, changes, editor.now, studio).await
+        occurrence::update(tx, current, changes, editor.now, studio).await
     }
 
     /// Cancels a class and its bookings. `reason` is for the members.
     pub(super) async fn cancel(
         &mut self,
-        before: &LockedOccurrence,
+        current: &LockedOccurrence,
         reason: Option<&str>,
     ) -> Result<()> {
-        let cancelled = occurrence::cancel(self.tx, before, reason, self.editor.now);
+        let cancelled = occurrence::cancel(self.tx, current, reason, self.editor.now);
         let (count, events) = cancelled.await?;
         self.events.extend(events);
         self.cancelled_bookings += count;
-        self.cancelled.insert(before.id);
+        self.cancelled.insert(current.id);
         Ok(())
     }
 

@@ -168,8 +168,8 @@ pub fn create<'a>(
     })
 }
 
-/// Changes a closure. Classes that it no longer covers can be generated again, unless they
-/// were cancelled.
+/// Changes a closure. On days that it no longer covers, weekly classes are generated again,
+/// except for occurrences that were cancelled.
 ///
 /// # Errors
 ///

@@ -33,7 +33,8 @@ impl Scope {
         }
     }
 
-    /// Returns the first date that a change affects, if it starts at a class of this date.
+    /// Returns the first date that the change affects, or `None` if the scope has no first
+    /// date. `date` is the date of the class for which the change was requested.
     pub(super) fn start(self, date: NaiveDate) -> Option<NaiveDate> {
         (self == Self::Following).then_some(date)
     }
@@ -47,8 +48,8 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Returns the weekly class of a class and the class's date in it, unless the request
-    /// is about this class alone.
+    /// Returns the id of the weekly class to which the class belongs and the date for which
+    /// the class was generated, or `None` if the request affects only this class.
     pub(super) fn series(&self, current: &LockedOccurrence) -> Result<Option<(Uuid, NaiveDate)>> {
         if self.scope == Scope::This {
             return Ok(None);

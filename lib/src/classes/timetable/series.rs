@@ -23,7 +23,8 @@ pub(super) struct SeriesChange {
     pub(super) room: Option<String>,
     /// The part of the request body that contains the instructor and the room.
     pub(super) form: &'static str,
-    /// By how many days each class moves. `None` moves it to the nearest new weekday.
+    /// The number of days by which each class moves. `None` moves each class to the nearest
+    /// day with the new weekday.
     pub(super) days: Option<i32>,
     /// The class for which staff requested the change. It changes even if it no longer
     /// follows the weekly class.
@@ -51,14 +52,15 @@ impl TimetableEditor<'_> {
         change: &SeriesChange,
     ) -> Result<TimetableResult> {
         let before = weekly_class::lock(tx, id).await?;
-        let changes = assign(tx, &before, change).await?;
+        let changes = resolve_changes(tx, &before, change).await?;
         let from = from.filter(|date| *date > before.effective_from);
         let target_id = match from {
             Some(date) => weekly_class::continue_from(tx, &before, date).await?.id,
             None => id,
         };
         let after = weekly_class::update(tx, target_id, &changes).await?;
-        // The class for which the change was requested can be on another weekday.
+        // `days` counts from the class for which the change was requested. If staff have moved
+        // this class to another weekday, `days` does not fit the other classes.
         let days = change
             .days
             .filter(|days| (before.day_of_week + days - after.day_of_week).rem_euclid(7) == 0);
@@ -150,7 +152,7 @@ impl TimetableEditor<'_> {
 
 /// Returns the changes with the id of the new room. Checks that the new room and the new
 /// instructor are not retired.
-async fn assign(
+async fn resolve_changes(
     tx: &Tx,
     before: &WeeklyClass,
     change: &SeriesChange,
@@ -187,7 +189,7 @@ fn is_excluded(
 }
 
 /// Returns the changes to a class that follows its weekly class, or `None` if it stays as
-/// it is. Only what the class still has in common with the weekly class changes.
+/// it is. Only values that the class still shares with the weekly class change.
 fn follow(
     zone: &TimeZone,
     before: &WeeklyClass,

@@ -226,8 +226,8 @@ impl Resolution<'_> {
         if !account.user.email_verified {
             return self.prove_address(tx, id).await;
         }
-        // If the account is linked to another user of this provider, the address belongs to
-        // someone else there.
+        // If the account is already linked to another user of this provider, the address may
+        // have passed to another person there.
         let (_, identities) = user_identity::list(tx, id).await?;
         if identities.iter().any(|linked| linked.provider == *provider) {
             return Err(ACCOUNT_EXISTS);
@@ -243,8 +243,8 @@ impl Resolution<'_> {
         !user.email_verified && verified.is_some_and(|email| email.as_str() == user.email)
     }
 
-    /// Confirms the address of an account and links the identity. What a stranger may have
-    /// set up with this address ends, unless this browser registered the account.
+    /// Confirms the address of an account and links the identity. Removes what a stranger may
+    /// have set up in the account, unless this browser registered it.
     async fn prove_address(&self, tx: &Tx, id: Uuid) -> Result<Found> {
         tx.invalidate_sessions(session::lock_owner(tx, id).await?);
         let account = self.credentials_of(tx, id).await?;
@@ -274,7 +274,7 @@ impl Resolution<'_> {
         }
         let (kind, caller) = (SecurityEventKind::EmailVerified, &self.context.caller);
         security_event::insert(tx, kind, Some(id), caller).await?;
-        // The epoch may be new.
+        // The epoch may have changed, so the credentials are read again.
         Ok(Found::Existing(Box::new(
             self.credentials_of(tx, id).await?,
         )))

@@ -35,14 +35,14 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 }
 
 impl Claims {
-    /// Returns whether the userinfo endpoint could add to what an ID token says about the
-    /// e-mail address.
+    /// Returns whether the e-mail address is missing, or the claim that says whether it is
+    /// verified. The userinfo endpoint may then have them.
     pub(super) fn needs_userinfo(&self) -> bool {
         self.email.is_none() || self.email_verified.is_none()
     }
 
-    /// Adds the claims of the userinfo endpoint. `email_verified` is about the address that
-    /// stands beside it, so both are taken from the same response.
+    /// Adds the claims of the userinfo endpoint. `email_verified` refers to the address in
+    /// the same response, so both are taken from one response.
     pub(super) fn add_userinfo(self, userinfo: Self) -> Self {
         let (email, email_verified) = match userinfo.email {
             Some(email) => (Some(email), userinfo.email_verified),

@@ -91,7 +91,8 @@ pub fn finish<'a>(
 ) -> BoxFuture<'a, Result<SeeOther, FailedStep>> {
     Box::pin(async move {
         let Some(state) = consume(app, browser, config, callback).await? else {
-            // Anyone can send such a request, and each one costs a query.
+            // Anyone can send such a request, and each one costs a query, so it counts as an
+            // attempt.
             let subjects = Subject::address(OAUTH_ADDRESS, context.caller.address);
             rate_limit::count_attempt(app, &subjects).await?;
             // Some providers leave out the state when the member cancels.
@@ -105,8 +106,8 @@ pub fn finish<'a>(
             Err(error) if error.challenge().is_none() => {
                 record_failure(app, context, config, error);
             }
-            // The provider has authenticated a member, so the start of this sign-in costs
-            // nothing.
+            // The provider has authenticated a member, so the start of this sign-in no longer
+            // counts as an attempt.
             _ => {
                 let subjects = Subject::address(OAUTH_ADDRESS, context.caller.address);
                 rate_limit::forgive(app, subjects);
@@ -203,7 +204,7 @@ async fn identify(
 ) -> Result<Identity> {
     let provider = Provider::load(app, config).await?;
     let metadata = &provider.metadata;
-    // The issuer is checked because one provider could pass on the code of another.
+    // The issuer is checked because a provider could pass on a code from another provider.
     let is_issuer = match &callback.iss {
         Some(iss) => *iss == metadata.issuer,
         None => !metadata.authorization_response_iss_parameter_supported,
