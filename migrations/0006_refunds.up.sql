@@ -1,13 +1,13 @@
 -- Refunds and disputes, each with rows of its own. A payment can be refunded in
 -- parts, a refund can fail after it succeeded, and a dispute takes money away.
 --
--- The previous version of the program knows `payments.status` alone. Triggers keep
--- the status and the refunds in step, whichever of them is written.
+-- The previous version of the program reads and writes only `payments.status`. Triggers
+-- keep the status and the refunds consistent, whichever of the two is written.
 
 -- No payment changes between the copy below and the creation of the triggers.
 lock table payments in share row exclusive mode;
 
--- What is refunded or is going to be. A trigger sums it up from the refunds.
+-- The amount that is refunded or will be. A trigger computes it from the refunds.
 alter table payments add column refunded numeric(10, 2) not null default 0;
 
 create table refunds (
@@ -18,7 +18,7 @@ create table refunds (
     -- How the money is given back: `original` is the way in which it was paid.
     method text not null default 'original'
         constraint refunds_method_known check (method in ('original', 'cash', 'transfer')),
-    -- due: not sent yet. sent: the provider was asked, and has not confirmed. done: the
+    -- due: not sent yet. sent: the provider has not confirmed the refund. done: the
     -- money was returned. failed: the money was not returned; another row can try again.
     -- withdrawn: it was not sent and is not needed any more.
     state text not null default 'due' constraint refunds_state_known
@@ -34,7 +34,8 @@ create table refunds (
     provider_refund text constraint refunds_provider_refund_key unique,
     -- Why it failed: the provider's reason, or `disputed`.
     provider_reason text,
-    -- When the provider was first asked, how often, and when it may be asked next.
+    -- When the refund was first sent to the provider, how often, and when it may be sent
+    -- again.
     first_sent_at timestamptz,
     attempts integer not null default 0,
     next_attempt_at timestamptz not null default now(),
@@ -47,7 +48,7 @@ create table refunds (
 create index refunds_payment_idx on refunds (payment_id, created_at);
 create index refunds_by_idx on refunds (by) where by is not null;
 create index refunds_due_idx on refunds (next_attempt_at) where state in ('due', 'sent');
--- The reports sum up these.
+-- The reports add up completed refunds.
 create index refunds_done_idx on refunds (done_at) include (payment_id, amount)
     where state = 'done';
 
@@ -61,7 +62,7 @@ create table disputes (
     amount numeric(10, 2) not null constraint disputes_amount check (amount >= 0),
     -- What the provider charges for it. Null when it is in another currency.
     fee numeric(10, 2),
-    -- The provider's word, such as `needs_response`, `won` or `lost`.
+    -- The provider's status, such as `needs_response`, `won` or `lost`.
     status text not null,
     -- Whether the disputed money is with the card's bank now.
     withdrawn boolean not null,
@@ -76,14 +77,15 @@ create index disputes_payment_idx on disputes (payment_id);
 create trigger disputes_updated_at before update on disputes
     for each row execute function set_updated_at();
 
--- The refunds until now, which were all of the whole amount.
+-- The existing refunds. Each one is of the whole amount.
 insert into refunds (id, payment_id, amount, state, source, provider_refund, first_sent_at,
     attempts, next_attempt_at, done_at, created_at)
 select gen_random_uuid(), id, amount,
     case when status = 'refunded' then 'done' when provider_refund is null then 'due'
         else 'sent' end,
     'rule', provider_refund,
-    -- An old time: the provider is asked about the refund before it is sent again.
+    -- An old time, so that the program looks the refund up at the provider before it sends
+    -- it again.
     case when attempts > 0 or provider_refund is not null then created_at end,
     attempts, next_attempt_at,
     case when status = 'refunded' then coalesce(refunded_at, updated_at) end,
@@ -96,10 +98,10 @@ alter table payments enable trigger payments_updated_at;
 
 alter table payments add constraint payments_refunded check (refunded between 0 and amount);
 
--- The status that the refunds of a payment give it. A payment that is only refunded in
--- part stays `paid`, because the previous version of the program refunds all that is
--- `refund_due`. It stays `refund_due` while another payment of its booking is open,
--- because a booking has one open payment.
+-- Returns the status that follows from the refunds of a payment. A payment that is only
+-- refunded in part stays `paid`, because the previous version of the program refunds the
+-- whole amount of a payment that is `refund_due`. It stays `refund_due` while another
+-- payment of its booking is open, because a booking can have only one open payment.
 create function payment_status(payment payments) returns text language plpgsql as $$
 declare
     claimed numeric;
@@ -122,13 +124,13 @@ begin
 end
 $$;
 
--- A payment moves only forward, except where a refund fails or is withdrawn.
+-- The status of a payment never moves back, except when a refund fails or is withdrawn.
 create or replace function check_payment_status() returns trigger language plpgsql as $$
 begin
     if not (old.status, new.status) in (
         ('pending', 'paid'), ('pending', 'failed'), ('pending', 'cancelled'),
         ('paid', 'refund_due'), ('paid', 'refunded'), ('refund_due', 'refunded'),
-        -- Paid after all, at a checkout that had been given up.
+        -- Paid at a checkout that had already failed or been cancelled.
         ('failed', 'refund_due'), ('cancelled', 'refund_due')
     ) and new.status <> payment_status(old) then
         raise exception 'a payment does not go from % to %', old.status, new.status
@@ -156,14 +158,14 @@ $$;
 create trigger refunds_of_dispute before insert on refunds
     for each row execute function hold_refund_of_dispute();
 
--- Sums up the refunds of a payment, whose constraint refuses what does not fit. The
--- payment is locked by a statement of its own, so that the sum includes refunds that
+-- Adds up the refunds of a payment. The constraint `payments_refunded` rejects more than
+-- the amount of the payment. The payment is locked by a statement of its own, so that the sum includes refunds that
 -- were committed while it waited.
 create function keep_payment_refunded() returns trigger language plpgsql as $$
 declare
     open text[] := array['due', 'sent'];
 begin
-    -- Nothing that the payment shows has changed, so it is not locked.
+    -- No value that the payment depends on has changed, so the payment is not locked.
     if tg_op = 'UPDATE' and old.amount = new.amount
         and old.provider_refund is not distinct from new.provider_refund
         and (old.state = new.state or (old.state = any (open) and new.state = any (open)))
@@ -195,8 +197,8 @@ create trigger refunds_payment
     after insert or update of state, amount, provider_refund on refunds
     for each row execute function keep_payment_refunded();
 
--- Makes the refunds of a status that was written by the previous version of the program.
--- It does not run for what the trigger above writes.
+-- Creates or completes refunds when the previous version of the program writes the status.
+-- It does not run when the trigger above writes the status.
 create function follow_payment_status() returns trigger language plpgsql as $$
 begin
     if new.provider_refund is not null and new.status in ('refund_due', 'refunded') then

@@ -1,4 +1,4 @@
--- E-mail addresses get one canonical form, and members one that is searched.
+-- E-mail addresses get one canonical form, and members get a column for searches.
 
 -- The form in which names and addresses are searched: without accents and case, with one
 -- kind of apostrophe and hyphen, and single spaces. The extension `unaccent` is not used,

@@ -59,8 +59,8 @@ where name_key(r.name) = name_key(c.room) and t.id = c.class_type_id;
 
 -- Two classes can overlap because their rooms were merged. The newer one then moves
 -- to a room "Studio A (2)". Staff decide where it really takes place, and retire
--- that room. Failing here instead would leave no way out for classes of the past,
--- which staff cannot change.
+-- that room. If the migration failed here instead, staff could not resolve an overlap
+-- of past classes, because they cannot change them.
 do $$
 declare
     class record;
@@ -130,7 +130,8 @@ create trigger class_schedules_room before insert or update of room, room_id on 
 create trigger scheduled_classes_room before insert or update of room, room_id on scheduled_classes
     for each row execute function keep_room();
 
--- Otherwise the previous version would create the old room again.
+-- Writes the new name of a room to the old columns. Otherwise, the previous version would
+-- create a room with the old name again.
 create function rename_room() returns trigger language plpgsql as $$
 begin
     update class_schedules set room = new.name where room_id = new.id and room <> new.name;

@@ -1,7 +1,7 @@
--- A booking says until when it can be cancelled without cost. The rules that a member
--- agreed to then stay in force, whatever the studio changes later.
+-- A booking stores the deadline until which it can be cancelled free of charge. Later
+-- changes to the studio's rules do not affect it.
 
--- Null: no time was agreed on, because the member only waits for a spot.
+-- Null: the booking is a waitlist entry, which has no deadline.
 alter table bookings add column free_until timestamptz;
 
 -- The rule of the previous version, which does not write the column. The migration
@@ -13,7 +13,7 @@ create function default_cancellation_window() returns interval language sql stab
         nullif(current_setting('sabor.cancellation_window_hours', true), ''), '12')::integer)
 $$;
 
--- `free_until` only moves later, whichever statement writes it.
+-- `free_until` never becomes earlier, whichever statement writes it.
 create function keep_free_until() returns trigger language plpgsql as $$
 begin
     if tg_op = 'UPDATE' then
@@ -39,13 +39,13 @@ alter table bookings add constraint bookings_free_until
 create trigger bookings_free_until before insert or update of status, free_until on bookings
     for each row execute function keep_free_until();
 
--- A class that is booked again after a cancellation is found by this index.
+-- Finds the cancelled bookings of a member who books the class again.
 create index bookings_cancelled_member_idx on bookings (user_id, scheduled_class_id)
     where status = 'cancelled';
 
--- Finds the payment that an earlier, cancelled booking of the member for the class has
--- left: one that was kept because the cancellation was late, or one whose refund can
--- still be withdrawn. Locks the payment and the refund, so that it is not sent meanwhile.
+-- Finds a payment of a cancelled booking that can pay when the member books the class
+-- again: one that was kept because the cancellation was late, or one whose refund can still
+-- be withdrawn. Locks the payment and the refund, so that the refund is not sent meanwhile.
 create function find_reusable_payment(
     member_id uuid, class_id uuid, with_refunds boolean
 ) returns payments language plpgsql as $$
@@ -89,8 +89,8 @@ create function count_upcoming_bookings(
       and b.scheduled_class_id <> class.id and c.end_time > at and not c.is_cancelled
 $$;
 
--- Books a spot in a class for a member, or puts the member on its waitlist, with the mail
--- and the event that report it. Returns the outcome, and the booking if there is one.
+-- Books a spot in a class for a member, or puts the member on the waitlist, and inserts the
+-- message and the event about it. Returns the outcome, and the booking if there is one.
 --
 -- This is the successor of the function with the same name and fewer parameters. The
 -- previous version of the program calls that one, so a later migration drops it.
@@ -102,14 +102,14 @@ $$;
 -- read under the lock. Waitlist tickets are drawn under that lock, so they rise in the
 -- order of arrival.
 --
--- A member on the waitlist who asks again when there is a spot moves up to it. This also
+-- A member on the waitlist who books again when a spot is free gets the spot. This also
 -- works after automatic promotion has ended.
 --
 -- Booking again after a cancellation reopens the earlier booking if its payment is still
--- there, so that nobody pays twice. After a late cancellation the waitlist does the same.
--- The reopened booking then keeps its `free_until`: otherwise a late cancellation could be
+-- there, so that nobody pays twice. After a late cancellation, joining the waitlist also
+-- reopens it. The reopened booking then keeps its `free_until`: otherwise a late cancellation could be
 -- undone by booking and cancelling again. It also keeps a `free_until` within the
--- cancellation window: otherwise the grace could be renewed without end.
+-- cancellation window: otherwise the grace period could be renewed again and again.
 create function book_class(
     new_id uuid, member_id uuid, class_id uuid, waits boolean, at timestamptz,
     cutoff interval, cancellation_window interval, grace interval, max_unpaid integer,
@@ -171,7 +171,7 @@ begin
         outcome = 'overlapping_booking';
         return;
     end if;
-    -- A waitlist entry was counted when it was made.
+    -- A waitlist entry was counted when it was created.
     if price > 0 and current_booking.id is null and payment.id is null
         and counts.unpaid >= max_unpaid
     then

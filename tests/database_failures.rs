@@ -16,7 +16,7 @@ use crate::harness::{FaultyProxy, Settings, TestApp, wait_until};
 
 /// Starts another process, which connects to the database of `app` through a faulty
 /// proxy.
-async fn behind_faulty_proxy(app: &TestApp) -> (TestApp, FaultyProxy) {
+async fn start_behind_faulty_proxy(app: &TestApp) -> (TestApp, FaultyProxy) {
     let proxy = FaultyProxy::start(&app.database).await.unwrap();
     let settings = Settings::default().with("POSTGRES_URL", proxy.url());
     (app.start_another_with(settings).await, proxy)
@@ -52,7 +52,7 @@ async fn a_request_that_gets_no_connection_in_time_returns_503() {
     let visitor = app.visitor();
     let response = visitor.sign_in_as("ana");
     let response = tokio::time::timeout(Duration::from_secs(10), response).await;
-    let response = response.expect("a response without a free connection");
+    let response = response.expect("the request must get a response without a free connection");
     response.expect_code(503, "unavailable");
     assert!(response.header("retry-after").is_some());
     drop(only_connection);
@@ -62,23 +62,24 @@ async fn a_request_that_gets_no_connection_in_time_returns_503() {
 #[tokio::test]
 async fn a_read_on_a_broken_connection_is_retried() {
     let app = TestApp::start().await;
-    let (proxied, proxy) = behind_faulty_proxy(&app).await;
+    let (proxied_app, proxy) = start_behind_faulty_proxy(&app).await;
     let ana = app.member("ana").await;
     // The statement that reads a session begins with this text.
     proxy.disconnect_before("with stale as");
-    assert!(ana.connected_to(&proxied).is_signed_in().await);
+    assert!(ana.connected_to(&proxied_app).is_signed_in().await);
 }
 
 #[tokio::test]
 async fn a_write_succeeds_although_its_connection_died_while_idle() {
-    // After 5 seconds, the pool probes the connection. After 31, it discards it unprobed.
+    // After 5 seconds, the pool probes the connection. After 31 seconds, it discards the
+    // connection without a probe.
     for pause in [5, 31] {
         let app = TestApp::start().await;
-        let (proxied, proxy) = behind_faulty_proxy(&app).await;
-        let ana = app.member("ana").await.connected_to(&proxied);
+        let (proxied_app, proxy) = start_behind_faulty_proxy(&app).await;
+        let ana = app.member("ana").await.connected_to(&proxied_app);
         ana.get("/api/session/test-session").await.expect(200);
         proxy.stall_open_connections();
-        proxied.app.clock().advance(TimeDelta::seconds(pause));
+        proxied_app.app.clock().advance(TimeDelta::seconds(pause));
         let started = Instant::now();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         assert!(started.elapsed() < Duration::from_secs(10));
@@ -88,13 +89,14 @@ async fn a_write_succeeds_although_its_connection_died_while_idle() {
 #[tokio::test]
 async fn a_statement_without_a_response_times_out_and_its_connection_is_discarded() {
     let app = TestApp::start().await;
-    let (proxied, proxy) = behind_faulty_proxy(&app).await;
-    let ana = app.member("ana").await.connected_to(&proxied);
+    let (proxied_app, proxy) = start_behind_faulty_proxy(&app).await;
+    let ana = app.member("ana").await.connected_to(&proxied_app);
     ana.get("/api/session/test-session").await.expect(200);
     proxy.stall_open_connections();
     let sign_out = ana.post("/api/auth/logout", json!({}));
     let response = tokio::time::timeout(Duration::from_secs(30), sign_out).await;
-    let response = response.expect("a response although Postgres does not respond");
+    let response =
+        response.expect("the request must get a response although Postgres does not respond");
     response.expect_code(503, "unavailable");
     assert!(ana.cookie().is_some());
     ana.post("/api/auth/logout", json!({})).await.expect(200);
@@ -102,24 +104,22 @@ async fn a_statement_without_a_response_times_out_and_its_connection_is_discarde
 
 #[tokio::test]
 async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
-    for (statement, path) in [
-        ("delete from user_sessions", "/api/auth/logout"),
-        ("commit", "/api/auth/logout?all"),
-    ] {
+    // A sign-out is one statement. A sign-out everywhere is a transaction.
+    for (statement, all) in [("delete from user_sessions", false), ("commit", true)] {
         let app = TestApp::start().await;
-        let (proxied, proxy) = behind_faulty_proxy(&app).await;
+        let (proxied_app, proxy) = start_behind_faulty_proxy(&app).await;
         let ana = app.member("ana").await;
         assert!(ana.is_signed_in().await);
         wait_until(async || app.redis.count("SET") >= 1).await;
         proxy.disconnect_after(statement);
-        let form = json!({ "all": path.ends_with("all") });
-        let client = ana.connected_to(&proxied);
+        let form = json!({ "all": all });
+        let client = ana.connected_to(&proxied_app);
         let response = client.post("/api/auth/logout", form).await;
         response.expect_code(503, "unavailable");
-        assert!(client.cookie().is_some(), "{path}");
+        assert!(client.cookie().is_some(), "{statement}");
         // The commit succeeded, so the cached record must no longer be accepted.
         assert_eq!(app.count("select count(*) from user_sessions").await, 0);
-        assert!(!ana.is_signed_in().await, "{path}");
+        assert!(!ana.is_signed_in().await, "{statement}");
     }
 }
 
@@ -182,10 +182,10 @@ async fn a_lock_that_is_not_free_in_time_returns_503() {
         "{}{separator}options=-c%20lock_timeout%3D100",
         &*app.database
     );
-    let impatient = app
+    let app_with_short_timeout = app
         .start_another_with(Settings::default().with("POSTGRES_URL", url))
         .await;
-    let ana = ana.connected_to(&impatient);
+    let ana = ana.connected_to(&app_with_short_timeout);
     let locks = app.hold_locks("select from users for update").await;
     let form = json!({ "firstName": "Anita" });
     let response = ana.patch("/api/auth/me", form.clone()).await;
@@ -198,9 +198,9 @@ async fn a_lock_that_is_not_free_in_time_returns_503() {
 #[tokio::test]
 async fn a_database_that_takes_longer_to_wake_up_than_a_health_check_becomes_healthy() {
     let app = TestApp::start().await;
-    let (proxied, proxy) = behind_faulty_proxy(&app).await;
+    let (proxied_app, proxy) = start_behind_faulty_proxy(&app).await;
     proxy.set_mode(ProxyMode::Delay(Duration::from_millis(1_500)));
-    let visitor = proxied.visitor();
+    let visitor = proxied_app.visitor();
     let first = visitor.get("/api/health").await.expect(503);
     assert_eq!(first["services"]["database"]["status"], "disconnected");
     wait_until(async || visitor.get("/api/health").await.status == 200).await;
@@ -246,9 +246,9 @@ async fn a_transaction_whose_caller_goes_away_is_rolled_back() {
     }
     // The only connection is usable again, and no transaction is open on it.
     let client = app.app.db().client().await.unwrap();
-    let left = client
+    let row = client
         .query_one("select count(*) from user_sessions", &[])
         .await;
-    assert_eq!(left.unwrap().get::<_, i64>(0), 0);
+    assert_eq!(row.unwrap().get::<_, i64>(0), 0);
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }

@@ -217,23 +217,23 @@ async fn outages_behind_a_pooler_are_explained() {
     let settings = Settings::default().with("POSTGRES_URL", pooler.url());
     let app = TestApp::start_with(settings).await;
     let db = app.app.db();
-    let mut causes = Vec::new();
+    let mut errors = Vec::new();
     // The only connection to Postgres is in use.
     let busy = db.client().await.unwrap();
     busy.batch_execute("begin").await.unwrap();
-    let waiting = db
+    let blocked_read = db
         .read(async |client| Ok(client.batch_execute("select 1").await?))
         .await;
-    causes.push(waiting.unwrap_err());
+    errors.push(blocked_read.unwrap_err());
     drop(busy);
     cluster.stop().await.unwrap();
     for _ in 0..3 {
-        let cut = db
+        let failed_read = db
             .read(async |client| Ok(client.batch_execute("select 1").await?))
             .await;
-        causes.push(cut.unwrap_err());
+        errors.push(failed_read.unwrap_err());
     }
-    for error in causes {
+    for error in errors {
         assert_eq!(error.status(), 503, "{}", cause_chain(&error));
         let cause = cause_chain(&error);
         assert!(is_explained("A request fails with 503", &cause), "{cause}");

@@ -70,7 +70,7 @@ impl EventStream {
             let next_chunk = timeout(Duration::from_secs(20), self.response.chunk());
             let chunk = next_chunk
                 .await
-                .expect("a chunk within 20 seconds")
+                .expect("the stream must send a chunk within 20 seconds")
                 .unwrap()?;
             self.unread += std::str::from_utf8(&chunk).unwrap();
         }
@@ -95,7 +95,10 @@ impl EventStream {
     }
 
     async fn expect(&mut self, kind: &str) -> Event {
-        let event = self.next().await.expect("another event");
+        let event = self
+            .next()
+            .await
+            .expect("the stream must send another event");
         assert_eq!(event.kind, kind, "{event:?}");
         event
     }

@@ -347,7 +347,8 @@ fn environment(
         ("ENCRYPTION_KEY", "11".repeat(32)),
         ("CRON_SECRET", CRON_SECRET.to_owned()),
         ("SITE_URL", SITE.to_owned()),
-        // A registration signs in at once, so that a member costs one hash.
+        // A registration signs the member in, so that only one password hash is computed for
+        // each member.
         ("REQUIRE_EMAIL_VERIFICATION", "false".to_owned()),
         // Makes the application accept the IP address that each client sends.
         ("VERCEL", "1".to_owned()),

@@ -16,7 +16,8 @@ async fn send_due_mails(app: &App) -> SendSummary {
     send_due(app, deadline).await.unwrap()
 }
 
-/// Inserts a contact message into the outbox, addressed to `recipient`.
+/// Inserts a contact message into the outbox, addressed to `recipient`. The mail server
+/// rejects or delays messages to some recipients, as `harness/mail_server.py` says.
 async fn insert_mail(app: &TestApp, recipient: &str) {
     app.sql(&format!(
         "with message as (
@@ -31,7 +32,7 @@ async fn insert_mail(app: &TestApp, recipient: &str) {
     .await;
 }
 
-/// Makes every unsent mail due again.
+/// Makes every unsent message due again.
 async fn make_due(app: &TestApp) {
     app.sql(
         "update mail_outbox set next_attempt_at = now()
@@ -134,7 +135,7 @@ async fn waitlist_promotion_and_cancellation_are_mailed() {
 }
 
 #[tokio::test]
-async fn the_mail_about_a_late_cancellation_says_when_the_free_one_ended() {
+async fn the_message_about_a_late_cancellation_states_the_deadline_for_free_cancellation() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -147,7 +148,7 @@ async fn the_mail_about_a_late_cancellation_says_when_the_free_one_ended() {
     )
     .await;
     let booking = book(&ana, class).await.expect(201);
-    // A confirmation that is not sent before the cancellation is outdated.
+    // The confirmation must be sent first, because it is outdated after the cancellation.
     server.wait_for_mails(1).await;
     insert_desk_payment(&app, &booking).await;
     set_clock_before_start(&app, &booking, TimeDelta::hours(2));
@@ -173,7 +174,7 @@ async fn the_mail_about_a_late_cancellation_says_when_the_free_one_ended() {
 }
 
 #[tokio::test]
-async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times() {
+async fn messages_about_cancelled_and_moved_classes_state_the_reason_and_both_times() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -208,7 +209,7 @@ async fn mails_about_cancelled_and_moved_classes_state_the_reason_and_both_times
     assert_eq!(send_notification("class_moved", &old_room).await.sent, 1);
     let old_end = previous(start, "2030-07-05T02:30:00Z", "Main");
     assert_eq!(send_notification("class_moved", &old_end).await.sent, 1);
-    // The class is back at its old time and room, so no mail is sent.
+    // The class is back at its old time and room, so no message is sent.
     let unchanged = previous("2030-07-05T01:00:00+00:00", "2030-07-05T02:00:00Z", "Main");
     let summary = send_notification("class_moved", &unchanged).await;
     assert_eq!((summary.sent, summary.dropped), (0, 1));
@@ -300,7 +301,7 @@ async fn notifications_about_past_classes_are_not_sent() {
 }
 
 #[tokio::test]
-async fn concurrent_senders_deliver_each_mail_once() {
+async fn concurrent_senders_deliver_each_message_once() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -418,7 +419,7 @@ async fn an_unknown_recipient_is_abandoned_immediately() {
 }
 
 #[tokio::test]
-async fn a_server_that_blocks_the_sender_loses_no_mail() {
+async fn no_message_is_lost_when_the_server_blocks_the_sender() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -440,7 +441,7 @@ async fn rejected_content_is_retried() {
 }
 
 #[tokio::test]
-async fn a_connection_lost_before_the_reply_loses_no_mail_and_resends_the_same_id() {
+async fn a_connection_lost_before_the_reply_loses_no_message_and_the_message_id_stays() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -478,13 +479,13 @@ async fn a_slow_server_times_out() {
         panic!("{:?}", config.mail);
     };
     smtp.deadline = Duration::from_secs(1);
-    let impatient_app = App::new(config).unwrap();
-    assert_eq!(send_due_mails(&impatient_app).await.failed, 1);
-    impatient_app.close().await;
+    let app_with_short_deadline = App::new(config).unwrap();
+    assert_eq!(send_due_mails(&app_with_short_deadline).await.failed, 1);
+    app_with_short_deadline.close().await;
 }
 
 #[tokio::test]
-async fn without_a_server_one_mail_is_attempted_and_the_others_wait() {
+async fn without_a_server_one_message_is_attempted_and_the_others_wait() {
     let port = sabor_testing::port::find_free(None).unwrap();
     let settings = Settings::default()
         .with("SMTP_HOST", "127.0.0.1")
@@ -591,7 +592,7 @@ async fn mail_is_sent_only_over_verified_tls() {
 }
 
 #[tokio::test]
-async fn in_development_mails_are_files_whose_names_sort_by_time() {
+async fn in_development_messages_are_files_whose_names_sort_by_time() {
     let app = TestApp::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut config = app.app.config().clone();
@@ -618,7 +619,7 @@ async fn in_development_mails_are_files_whose_names_sort_by_time() {
 }
 
 #[tokio::test]
-async fn a_flood_of_other_mails_does_not_delay_a_password_reset() {
+async fn many_other_messages_do_not_delay_a_password_reset() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -639,7 +640,7 @@ async fn a_flood_of_other_mails_does_not_delay_a_password_reset() {
 }
 
 #[tokio::test]
-async fn mails_to_an_unconfirmed_address_contain_no_text_that_somebody_entered() {
+async fn messages_to_an_unconfirmed_address_contain_no_user_input() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -678,7 +679,7 @@ async fn mails_to_an_unconfirmed_address_contain_no_text_that_somebody_entered()
 }
 
 #[tokio::test]
-async fn the_reason_of_the_studio_is_mailed_and_that_of_the_member_is_not() {
+async fn a_cancellation_message_contains_the_reason_of_the_studio_but_not_of_the_member() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -710,7 +711,7 @@ async fn the_reason_of_the_studio_is_mailed_and_that_of_the_member_is_not() {
 }
 
 #[tokio::test]
-async fn a_recipient_gets_twenty_booking_mails_in_an_hour_and_reset_links_apart() {
+async fn a_recipient_gets_at_most_twenty_booking_messages_an_hour_besides_reset_links() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -746,7 +747,7 @@ async fn a_recipient_gets_twenty_booking_mails_in_an_hour_and_reset_links_apart(
         .await
         .expect(202);
     assert_eq!(send_due_mails(&mailing_app.app).await.sent, 1);
-    // An hour later there is room again.
+    // An hour later, the limit allows more messages.
     app.sql("update mail_outbox set sent_at = sent_at - interval '1 hour'")
         .await;
     insert_confirmations(1).await;
@@ -754,7 +755,7 @@ async fn a_recipient_gets_twenty_booking_mails_in_an_hour_and_reset_links_apart(
 }
 
 #[tokio::test]
-async fn old_mail_is_dropped_and_counted_before_a_mail_server_is_set_up() {
+async fn old_messages_are_dropped_and_counted_even_without_a_mail_server() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -768,7 +769,7 @@ async fn old_mail_is_dropped_and_counted_before_a_mail_server_is_set_up() {
         .expect(202);
     insert_mail(&app, "studio@sabor.example").await;
     insert_mail(&app, "fresh@sabor.example").await;
-    // Each mail is a little older than its kind may get.
+    // Each message is one minute older than the age limit of its kind.
     app.sql(
         "update mail_outbox set created_at = now() - interval '1 minute' - case kind
             when 'reset_password' then interval '1 hour'
@@ -792,7 +793,7 @@ async fn old_mail_is_dropped_and_counted_before_a_mail_server_is_set_up() {
 }
 
 #[tokio::test]
-async fn mail_about_the_next_class_is_sent_first() {
+async fn messages_about_the_next_class_are_sent_first() {
     let Some(server) = MailServer::start().await else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What names and titles may consist of, wherever people see them.
+//! The characters that names, titles and other texts may contain.
 
 use chrono::TimeDelta;
 use reqwest::Method;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{PASSWORD, TestApp, TestClient};
 
-/// Names that show nothing, or change the text around them.
+/// Names that are invisible, or that change how the text around them is displayed.
 const DECEPTIVE: [&str; 10] = [
     "\u{200b}",
     "\u{3164}",
@@ -137,7 +137,7 @@ async fn name_fields(app: &TestApp, staff: &TestClient) -> Vec<NameField> {
 }
 
 #[tokio::test]
-async fn a_name_must_show_something_and_hide_nothing() {
+async fn invisible_and_deceptive_names_are_rejected() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     for field in name_fields(&app, &admin).await {
@@ -169,7 +169,7 @@ async fn invisible_characters_without_a_meaning_are_removed_from_names() {
             .expect(200);
         assert_eq!(profile["firstName"], stored, "{sent:?}");
     }
-    // A single name is split after its first visible word.
+    // A full name is split after its first visible word.
     let form = json!({ "email": "luz@example.com", "password": PASSWORD, "name": "\u{200b} Luz  de la Vega\u{200b}" });
     let body = app
         .visitor()
@@ -181,7 +181,7 @@ async fn invisible_characters_without_a_meaning_are_removed_from_names() {
 }
 
 #[tokio::test]
-async fn texts_of_several_lines_keep_their_lines_and_follow_the_same_rule() {
+async fn multi_line_texts_keep_their_line_breaks_and_follow_the_same_rules() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let biography = |bio: &str| json!({ "name": "Marisol", "bio": bio });

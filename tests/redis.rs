@@ -96,13 +96,13 @@ async fn an_invalidation_during_an_outage_takes_effect_afterwards() {
         response_cache(&app, "schedule"),
         response_cache(&app, "schedule"),
     );
-    let before = cache.get_or_load("week", async { Ok("old".to_owned()) });
-    assert_eq!(before.await.unwrap(), "old");
+    let old_value = cache.get_or_load("week", async { Ok("old".to_owned()) });
+    assert_eq!(old_value.await.unwrap(), "old");
     app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
     cache.invalidate().await;
     // This cache does not return the old value, although Redis still has it.
-    let after = cache.get_or_load("week", async { Ok("new".to_owned()) });
-    assert_eq!(after.await.unwrap(), "new");
+    let new_value = cache.get_or_load("week", async { Ok("new".to_owned()) });
+    assert_eq!(new_value.await.unwrap(), "new");
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
     wait_until(async || {
         let value = other_cache.get_or_load("week", async { Ok("new".to_owned()) });

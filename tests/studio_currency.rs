@@ -1,4 +1,5 @@
-//! `STUDIO_CURRENCY`: amounts in a currency without decimals have none.
+//! `STUDIO_CURRENCY`: in a currency without decimals, amounts are shown and accepted without
+//! decimals.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -127,7 +128,7 @@ async fn amounts_with_decimals_are_rejected_in_yen() {
 }
 
 #[tokio::test]
-async fn mails_show_yen_without_decimals() {
+async fn messages_show_yen_without_decimals() {
     let Some(server) = MailServer::start().await else {
         return;
     };

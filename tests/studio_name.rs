@@ -1,5 +1,5 @@
 //! `STUDIO_NAME` changes the studio's name in calendars, authenticators, password
-//! rules, and mails.
+//! rules, and e-mails.
 
 use serde_json::json;
 
@@ -31,7 +31,7 @@ async fn the_studio_name_appears_in_calendars_authenticators_and_password_rules(
 }
 
 #[tokio::test]
-async fn the_studio_name_appears_in_mails() {
+async fn the_studio_name_appears_in_emails() {
     let Some(server) = MailServer::start().await else {
         return;
     };

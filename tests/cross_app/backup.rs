@@ -112,9 +112,9 @@ async fn a_backup_restores_every_row() {
     restore.arg("--file").arg(backup_file.path());
     run(restore.arg("--dbname").arg(&*restored.database));
     for table in TABLES {
-        let before = rows(&app, table).await;
-        assert!(!before.is_empty(), "{table}");
-        assert_eq!(rows(&restored, table).await, before, "{table}");
+        let original_rows = rows(&app, table).await;
+        assert!(!original_rows.is_empty(), "{table}");
+        assert_eq!(rows(&restored, table).await, original_rows, "{table}");
     }
     // The restored session and token still work.
     assert!(ana.connected_to(&restored).is_signed_in().await);

@@ -80,7 +80,7 @@ async fn tokens_require_a_known_application_and_membership_in_the_account() {
 }
 
 #[tokio::test]
-async fn return_addresses_must_belong_to_the_application() {
+async fn return_urls_must_belong_to_the_application() {
     let app = TestApp::start().await;
     PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
@@ -191,12 +191,12 @@ async fn a_token_can_be_revoked_by_its_member_and_its_application_only() {
     ana.post(REVOKE, id.clone()).await.expect(200);
     assert_eq!(app.count(unrevoked).await, 0);
     let revoked_at = "select to_char(revoked_at, 'US') from cross_app_sessions";
-    let before: String = app.sql(revoked_at).await[0].get(0);
+    let first_time: String = app.sql(revoked_at).await[0].get(0);
     // Revoking again, from either side, changes nothing and is not logged.
     shop.post(REVOKE, token.clone()).await.expect(200);
     ana.post(REVOKE, token).await.expect(200);
-    let after: String = app.sql(revoked_at).await[0].get(0);
-    assert_eq!(after, before);
+    let second_time: String = app.sql(revoked_at).await[0].get(0);
+    assert_eq!(second_time, first_time);
 
     let second_token = issue_token(&ana, "shop").await;
     shop.post(REVOKE, json!({ "token": second_token }))

@@ -307,7 +307,7 @@ async fn browsers_cannot_act_as_applications_and_show_no_password_prompt() {
         let response = request.json(&json!({ "token": token })).send().await;
         TestResponse::read(response.unwrap()).await
     };
-    // As if a browser had stored the credentials.
+    // The request has the correct secret, as if a browser had stored it.
     let rejected = validate_from("https://evil.example", &shop.secret).await;
     rejected.expect_code(403, "foreign_origin");
     let rejected = validate_from(SITE, "wrong").await;

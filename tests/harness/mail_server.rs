@@ -67,7 +67,7 @@ impl MailServer {
             .with("CONTACT_TO", "studio@sabor.example")
     }
 
-    /// Returns the mails received so far, except the verification mails to new
+    /// Returns the messages received so far, except the verification messages to new
     /// members.
     pub fn received(&self) -> Vec<Value> {
         let mails = self.mails.lock().unwrap();
@@ -79,7 +79,7 @@ impl MailServer {
             .collect()
     }
 
-    /// Waits for `count` mails; returns all that were received.
+    /// Waits for `count` messages; returns all that were received.
     pub async fn wait_for_mails(&self, count: usize) -> Vec<Value> {
         wait_until(async || self.received().len() >= count).await;
         self.received()

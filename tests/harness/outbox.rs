@@ -1,4 +1,4 @@
-//! Reads mails in the outbox.
+//! Reads messages in the outbox.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::TestApp;
 
 impl TestApp {
-    /// Returns the token of the link in the last mail of this kind to this address.
+    /// Returns the token of the link in the last message of this kind to this address.
     /// The outbox stores the token encrypted.
     pub async fn mailed_token(&self, kind: &str, recipient: &str) -> String {
         let rows = self
@@ -21,11 +21,11 @@ impl TestApp {
         let link = &payload["notice"]["link"];
         let sealed = BASE64.decode(link["sealed"].as_str().unwrap()).unwrap();
         let aad = format!("mail_outbox.link:{}", link["id"].as_str().unwrap());
-        let keys = &self.app.config().encryption_keys;
-        keys.open(&aad, &sealed).unwrap()
+        let keyring = &self.app.config().encryption_keys;
+        keyring.open(&aad, &sealed).unwrap()
     }
 
-    /// Returns the number of mails of this kind in the outbox.
+    /// Returns the number of messages of this kind in the outbox.
     pub async fn mail_count(&self, kind: &str) -> i64 {
         self.count(&format!(
             "select count(*) from mail_outbox where kind = '{kind}'"

@@ -108,7 +108,7 @@ impl StripeStandIn {
         self.state.lock().unwrap().delay = delay;
     }
 
-    /// Returns how many requests were in progress at the same time, at most.
+    /// Returns the largest number of requests that were in progress at the same time.
     pub fn most_in_flight(&self) -> usize {
         self.state.lock().unwrap().most_in_flight
     }
@@ -144,7 +144,7 @@ impl StripeStandIn {
             "currency": session["currency"], "fee": 1_500, "net": -amount - 1_500,
             "reporting_category": "dispute", "type": "adjustment",
         });
-        let moved = match status.starts_with("warning_") {
+        let balance_transactions = match status.starts_with("warning_") {
             true => Vec::new(),
             false => vec![withdrawal],
         };
@@ -153,11 +153,11 @@ impl StripeStandIn {
             "id": id,
             "object": "dispute",
             "amount": amount,
-            "balance_transactions": moved,
+            "balance_transactions": balance_transactions,
             "charge": intent.replace("pi_", "ch_"),
             "created": state.clock.now().timestamp(),
             "currency": session["currency"],
-            "is_charge_refundable": moved.is_empty(),
+            "is_charge_refundable": balance_transactions.is_empty(),
             "livemode": false,
             "metadata": {},
             "payment_intent": intent,
@@ -176,7 +176,8 @@ impl StripeStandIn {
         }
     }
 
-    /// Decides a dispute for the studio, and lists the return of this amount, if any.
+    /// Decides a dispute for the studio. If `returned` is set, the dispute lists a balance
+    /// transaction that returns this amount.
     pub fn win_dispute(&self, dispute: &Value, returned: Option<i64>) -> Value {
         self.close_dispute(dispute, "won", returned)
     }
@@ -192,8 +193,8 @@ impl StripeStandIn {
             let mut reinstated = dispute["balance_transactions"][0].clone();
             reinstated["amount"] = json!(returned);
             reinstated["fee"] = json!(0);
-            let moved = dispute["balance_transactions"].as_array_mut().unwrap();
-            moved.push(reinstated);
+            let balance_transactions = dispute["balance_transactions"].as_array_mut().unwrap();
+            balance_transactions.push(reinstated);
         }
         dispute.clone()
     }

@@ -85,7 +85,7 @@ async fn a_signed_out_administrator_cannot_clear_sessions() {
         .post("/api/auth/logout", serde_json::json!({}))
         .await
         .expect(200);
-    // A replica from before the sign-out takes over. Its record allows reads only.
+    // A replica that lacks the sign-out takes over. Its outdated record allows reads only.
     app.redis.restore(&snapshot).await.unwrap();
     assert!(old_client.is_signed_in().await);
     old_client.delete("/api/session/sessions").await.expect(401);

@@ -59,7 +59,7 @@ async fn a_session_that_is_not_remembered_has_a_cookie_that_ends_with_the_browse
 }
 
 #[tokio::test]
-async fn the_second_step_of_a_sign_in_remembers_only_what_was_asked() {
+async fn the_second_step_of_a_sign_in_applies_the_remember_option() {
     if !Authenticator::is_available().await {
         return;
     }
@@ -99,7 +99,7 @@ async fn a_cookie_of_another_host_with_a_similar_name_is_not_a_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await.cookie().unwrap();
     let stranger = app.member("stranger").await.cookie().unwrap();
-    for (before, after) in [
+    for (prefix, suffix) in [
         ("\u{2000}", ""),
         ("\u{a0}", ""),
         ("\u{3000}", ""),
@@ -109,20 +109,23 @@ async fn a_cookie_of_another_host_with_a_similar_name_is_not_a_session() {
         ("", "\u{2000}"),
     ] {
         let (name, value) = stranger.split_once('=').unwrap();
-        let tossed = format!("{before}{name}{after}={value}");
-        let response = get_with_cookies(&app, SESSION, tossed.as_bytes()).await;
+        let similar_cookie = format!("{prefix}{name}{suffix}={value}");
+        let response = get_with_cookies(&app, SESSION, similar_cookie.as_bytes()).await;
         response.expect_code(401, "not_signed_in");
         // The member's own cookie is not affected.
-        for both in [format!("{tossed}; {ana}"), format!("{ana}; {tossed}")] {
+        for both in [
+            format!("{similar_cookie}; {ana}"),
+            format!("{ana}; {similar_cookie}"),
+        ] {
             let response = get_with_cookies(&app, SESSION, both.as_bytes()).await;
             assert_eq!(response.expect(200)["user"]["email"], "ana@example.com");
         }
     }
-    // Upper case is another name too.
+    // The names of cookies are case-sensitive.
     let upper_case = stranger.replace("session", "Session");
     let response = get_with_cookies(&app, SESSION, upper_case.as_bytes()).await;
     response.expect_code(401, "not_signed_in");
-    // A foreign cookie that is not UTF-8 hides nothing.
+    // Another cookie that is not UTF-8 does not hide the session cookie.
     let foreign = [b"bad=\xff\xfe; ", ana.as_bytes(), b"; \xff=1"].concat();
     get_with_cookies(&app, SESSION, &foreign).await.expect(200);
 }
@@ -287,14 +290,14 @@ async fn a_late_response_to_a_visitor_does_not_sign_the_member_out() {
         if has_session {
             ana.visit_twice().await;
         }
-        // Built before the sign-in and answered after it, as a slow request is.
+        // The request is built before the sign-in and sent after it, like a slow request.
         let late_visit = ana.request(Method::GET, COUNTER);
         ana.sign_in_as("ana").await.expect(200);
         let cookie = ana.cookie();
         ana.send(late_visit).await.expect(200);
         assert_eq!(ana.cookie(), cookie);
         assert!(ana.is_signed_in().await);
-        // The member's session has taken over the data, and counts from there.
+        // The member's session has taken over the data and continues to count.
         let body = ana.get(COUNTER).await.expect(200);
         assert_eq!(body["visits"], 1 + 2 * i32::from(has_session));
         let session = ana.get(SESSION).await.expect(200);
@@ -316,7 +319,7 @@ async fn a_late_401_does_not_clear_the_cookie_of_a_newer_session() {
         assert_eq!(response.header("set-cookie"), None);
         assert!(ana.is_signed_in().await);
     }
-    // Nothing clears a forged cookie either, except a sign-out.
+    // Only a sign-out clears a forged cookie.
     let browser = app.visitor();
     browser.set_cookie(Some("__Host-sabor_session=forged.forged".to_owned()));
     let response = browser.get(SESSION).await;

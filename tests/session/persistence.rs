@@ -21,16 +21,25 @@ async fn a_session_survives_a_restart_and_works_in_a_second_process() {
     app.stop().await;
     assert!(ana.connected_to(&third).is_signed_in().await);
     // 6. One process reads what the other writes.
-    let (here, there) = (ana.connected_to(&second), ana.connected_to(&third));
-    here.get("/api/session/test-session").await.expect(200);
-    let body = there.get("/api/session/test-session").await.expect(200);
+    let (second_client, third_client) = (ana.connected_to(&second), ana.connected_to(&third));
+    second_client
+        .get("/api/session/test-session")
+        .await
+        .expect(200);
+    let body = third_client
+        .get("/api/session/test-session")
+        .await
+        .expect(200);
     assert_eq!(body["visits"], 2);
     // 7. Signing out in one process ends the session in the other.
-    here.post("/api/auth/logout", json!({})).await.expect(200);
-    assert!(!there.is_signed_in().await);
+    second_client
+        .post("/api/auth/logout", json!({}))
+        .await
+        .expect(200);
+    assert!(!third_client.is_signed_in().await);
     // 8. The member can sign in again.
-    there.sign_in_as("ana").await.expect(200);
-    assert!(there.connected_to(&second).is_signed_in().await);
+    third_client.sign_in_as("ana").await.expect(200);
+    assert!(third_client.connected_to(&second).is_signed_in().await);
 }
 
 #[tokio::test]

@@ -142,9 +142,9 @@ async fn a_proof_of_the_old_password_creates_no_session() {
 async fn a_proof_from_before_a_revocation_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let proof_before = proof(&app).await;
+    let outdated_proof = proof(&app).await;
     ana.delete("/api/sessions").await.expect(200);
-    assert!(sign_in_with(&app, proof_before).await.is_none());
+    assert!(sign_in_with(&app, outdated_proof).await.is_none());
     assert!(ana.is_signed_in().await);
     // The member can sign in again.
     app.visitor().sign_in_as("ana").await.expect(200);
@@ -396,7 +396,7 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
 
 #[tokio::test]
 async fn a_late_record_is_replaced_by_a_newer_one() {
-    // With `SET NX`, the late record would keep the newer one out.
+    // With `SET NX`, the late record would prevent the newer one from being stored.
     let app = TestApp::start().await;
     let (ana, held) = member_with_late_record(&app).await;
     let old_client = ana.copy();
@@ -524,7 +524,7 @@ async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes
     let snapshot = app.redis.snapshot().await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     assert!(!old_client.is_signed_in().await);
-    // A replica from before the sign-out takes over.
+    // A replica that lacks the sign-out takes over.
     app.redis.restore(&snapshot).await.unwrap();
     for (method, path) in [
         (Method::PATCH, "/api/auth/me"),
@@ -652,7 +652,7 @@ async fn run_after_verification(
 }
 
 #[tokio::test]
-async fn a_password_proof_is_void_after_a_concurrent_password_change() {
+async fn a_password_proof_is_invalid_after_a_concurrent_password_change() {
     for (method, path) in [
         (Method::POST, "/api/auth/change-password"),
         (Method::DELETE, "/api/auth/me"),
@@ -720,7 +720,7 @@ async fn a_read_does_not_wait_for_a_row_lock() {
         .await;
     let held = app.hold_locks("select from user_sessions for update").await;
     let read = tokio::time::timeout(Duration::from_secs(10), ana.is_signed_in());
-    assert!(read.await.expect("a response in spite of the row lock"));
+    assert!(read.await.expect("the read must not wait for the row lock"));
     held.release().await;
 }
 

@@ -1,4 +1,4 @@
-//! Sessions while Redis answers and refuses writes.
+//! Sessions while Redis responds but refuses writes.
 
 use std::time::Duration;
 
@@ -99,8 +99,8 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
         assert!(log.contains(fault.kind()), "{log}");
         assert!(!log.contains("change:"), "{log}");
 
-        // This process has changed no session. It learns of the refusal from the write of its
-        // own health check.
+        // This process has not written to Redis yet. It learns of the refusal from its own
+        // health check, which writes to Redis.
         let body = health(&app).await;
         assert_eq!(body["status"], "degraded", "{fault:?}");
         let kv = &body["services"]["kv"];
@@ -132,12 +132,12 @@ async fn an_invocation_ends_while_redis_refuses_writes_and_its_retries_resume_la
         .json(&json!({}));
     ana_at_function.send(request).await.expect(200);
     let end = tokio::time::timeout(Duration::from_secs(30), function.next_message()).await;
-    assert_eq!(end.expect("the invocation ends")["type"], "end");
+    assert_eq!(end.expect("the invocation must end")["type"], "end");
 
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
     let visitor_at_function = app.visitor().connected_to_url(&function.url);
     wait_until(async || {
-        // A request of somebody else lets the frozen function run.
+        // The function runs again during a request of another visitor.
         let response = visitor_at_function.post("/api/auth/logout", json!({}));
         response.await.expect(200);
         !copy_with_old_cookie.is_signed_in().await

@@ -37,13 +37,13 @@ async fn a_first_visit_leaves_no_row() {
 }
 
 #[tokio::test]
-async fn the_anonymous_sessions_of_an_address_are_limited() {
+async fn the_anonymous_sessions_of_an_ip_address_are_limited() {
     let app = TestApp::start().await;
-    let address = app.visitor();
+    let visitor = app.visitor();
     for _ in 0..60 {
-        address.copy().visit_twice().await;
+        visitor.copy().visit_twice().await;
     }
-    let browser = address.copy();
+    let browser = visitor.copy();
     browser.get("/api/session/test-session").await.expect(200);
     let response = browser.get("/api/session/test-session").await;
     response.expect_code(429, "too_many_requests");
@@ -114,7 +114,7 @@ async fn rejected_requests_keep_the_anonymous_session() {
 }
 
 #[tokio::test]
-async fn session_data_of_a_member_is_not_passed_on() {
+async fn session_data_of_a_member_is_not_passed_on_to_another_member() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.member("luis").await;

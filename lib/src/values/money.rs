@@ -35,9 +35,9 @@ impl Money {
         Ok(Self(amount))
     }
 
-    /// Checks that an amount which was just parsed is possible in a currency. Amounts of a
-    /// currency such as JPY must not have decimals: `25.00` is more likely a slip than 25
-    /// yen.
+    /// Checks that an amount that was just parsed is possible in a currency. An amount in a
+    /// currency such as JPY must not have decimals, because `25.00` is more likely a mistake
+    /// than 25 yen.
     ///
     /// # Errors
     ///
@@ -56,7 +56,7 @@ impl Money {
         Self(amount)
     }
 
-    /// Returns the amount as responses and mails show it.
+    /// Returns the amount as responses and e-mails show it.
     pub fn in_currency(self, currency: &str) -> Amount {
         Amount(format_amount(self.0, currency))
     }
@@ -150,7 +150,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn an_amount_is_read_back_and_converted_to_the_cent(
+        fn a_formatted_amount_is_parsed_and_converted_to_cents(
             cents in 0..9_999_999_999_i64, text in prop_oneof![text(), "[0-9]{0,9}[.,]?[0-9]{0,3}"],
         ) {
             let formatted = format!("{}.{:02}", cents / 100, cents % 100);

@@ -37,7 +37,7 @@ pub struct PhoneNumber(pub String);
 #[schema(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$", examples("19:00"))]
 pub struct TimeOfDay(pub String);
 
-/// A short name for use in addresses.
+/// A short name for use in URLs.
 #[derive(Debug, ToSchema)]
 #[schema(
     min_length = 1,
@@ -47,7 +47,7 @@ pub struct TimeOfDay(pub String);
 )]
 pub struct Slug(pub String);
 
-/// An HTTPS address without user name or password.
+/// An HTTPS URL without a user name or password.
 #[derive(Debug, ToSchema)]
 #[schema(
     format = "uri",

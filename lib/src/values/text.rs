@@ -1,4 +1,4 @@
-//! What a text that people read may consist of.
+//! The characters that a text for people may contain.
 //!
 //! Names must not be blank, must not change the direction of the text around them, and must
 //! not hide characters. Scripts may be mixed, because many names mix them.
@@ -27,10 +27,12 @@ pub enum TextProblem {
 ///
 /// # Errors
 ///
-/// [`TextProblem`] if the text contains what cannot be removed without guessing.
+/// [`TextProblem`] if the text contains forbidden characters or too many combining marks, or
+/// if no character is visible.
 pub fn clean(text: &str, is_allowed_control: impl Fn(char) -> bool) -> Result<String, TextProblem> {
     let kept: String = text.chars().filter(|c| !is_stripped(*c)).collect();
-    // Trimmed first, so that a tab or a line break that was copied along does no harm.
+    // The text is trimmed first, so that a tab or a line break at an end is removed and not
+    // rejected.
     let characters: Vec<char> = kept.trim().chars().collect();
     let is_forbidden = |c: char| is_forbidden(c) && !is_allowed_control(c);
     if characters.iter().copied().any(is_forbidden) {
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_deceive_are_rejected() {
+    fn deceptive_characters_are_rejected() {
         for c in [
             '\0',
             '\n',

@@ -2,9 +2,9 @@
 
 /// Returns the name of the browser or program.
 ///
-/// Browsers also name their predecessors, so the order matters. A short list is enough
-/// for members to recognize their own sessions. Libraries with complete lists are larger
-/// than a function.
+/// A user agent also contains the names of other browsers, so the order matters. A short
+/// list is enough for members to recognize their own sessions. A library with a complete
+/// list would be larger than the executable of a function.
 pub fn browser(user_agent: &str) -> &'static str {
     const KNOWN: [(&str, &str); 11] = [
         ("Edg", "Edge"),
@@ -40,7 +40,7 @@ pub fn device(user_agent: &str) -> &'static str {
 fn first_match(names: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {
     names
         .iter()
-        .find(|(token, _)| user_agent.contains(token))
+        .find(|(word, _)| user_agent.contains(word))
         .map(|(_, name)| *name)
 }
 

@@ -219,7 +219,7 @@ mod properties {
         }
     }
 
-    /// Generates JSON that is not a reply, at any depth.
+    /// Generates JSON with a value that no reply can have, at any depth.
     fn non_reply() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::from),

@@ -132,7 +132,7 @@ async fn dropping_the_future_closes_the_connection() {
     let (listener, redis) = raw_server().await;
     let mut dropped = redis.get("old").unwrap().send();
     let (first, _) = tokio::select! {
-        _ = &mut dropped => panic!("the server did not respond"),
+        _ = &mut dropped => panic!("the request ended without a response"),
         first = accept_request(&listener) => first,
     };
     drop(dropped);
