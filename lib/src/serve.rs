@@ -121,10 +121,10 @@ impl Service<(AppState, Request)> for Function {
     }
 }
 
-/// Returns the URI of a request with the function's own path. After a rewrite, the request
-/// has the original address. The dynamic segment comes from that address. If the address
-/// does not contain the segment, or has its name in brackets, it comes from the query,
-/// where the platform repeats it.
+/// Returns the URI of a request with the function's own path. After a rewrite, a request
+/// still has the path that the client has requested. The dynamic segment is read from this
+/// path. If the path does not contain the segment, or contains the name of the segment in
+/// brackets, the segment is read from the query, where the platform repeats it.
 fn own_uri(requested: &Uri, own_path: &str) -> Uri {
     let query = requested.query().unwrap_or_default();
     let path = match own_path.split_once('{') {
@@ -150,9 +150,9 @@ fn own_uri(requested: &Uri, own_path: &str) -> Uri {
         .unwrap_or_else(|_| Uri::from_static("/"))
 }
 
-/// Wraps the body of a response and keeps its length. The wrapped body is ready as early
-/// as the body itself. A later body would be sent in a second write, which would wait
-/// for an acknowledgment of the first.
+/// Wraps the body of a response and keeps its length. The wrapped body is ready as early as
+/// the body itself. If it were ready later, it would be sent in a second write, which would
+/// wait for an acknowledgment of the first write.
 ///
 /// The platform ends an invocation when the handler returns. A body of unknown
 /// length is a stream, and keeps the invocation alive until the stream ends.
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rewritten_address_gets_the_functions_path_and_keeps_its_query() {
+    fn a_rewritten_request_gets_the_path_of_the_function_and_keeps_its_query() {
         assert_eq!(
             resolve("/signup", "/api/auth/register"),
             "/api/auth/register"

@@ -1,4 +1,4 @@
-//! The content of a mail about an account, as the outbox stores it.
+//! The content of an e-mail about an account, as the outbox stores it.
 
 use std::net::IpAddr;
 
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::values::caller::Caller;
 use crate::values::user_agent::{browser, device};
 
-/// The details of an event that a mail reports.
+/// The details of an event that an e-mail reports.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
@@ -45,7 +45,7 @@ pub struct Access {
     pub remaining: Vec<String>,
 }
 
-/// A link in a mail that has not been sent.
+/// A link in an e-mail that has not been sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {

@@ -1,4 +1,4 @@
-//! The outbox: mails to send, and the data that they report.
+//! The outbox: e-mails to send, and the data that they report.
 
 use std::time::Duration;
 
@@ -17,39 +17,39 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// The number of attempts before a mail is abandoned.
+/// The number of attempts before an e-mail is abandoned.
 pub const MAX_ATTEMPTS: i32 = 10;
 
-/// A claimed mail. No other process claims it before its next attempt is due.
+/// A claimed e-mail. No other process claims it before its next attempt is due.
 #[derive(Clone, Debug)]
 pub struct DueMail {
-    /// The mail's id, which is also part of the `Message-ID`.
+    /// The e-mail's id, which is also part of the `Message-ID`.
     pub id: Uuid,
     /// The recipient's e-mail address.
     pub recipient: String,
-    /// The kind of the mail, such as `booking_confirmed`.
+    /// The kind of the e-mail, such as `booking_confirmed`.
     pub kind: String,
-    /// The data that the mail is composed from.
+    /// The data that the e-mail is composed from.
     pub payload: MailPayload,
     /// The number of attempts, including this one.
     pub attempts: i32,
-    /// When the mail was queued.
+    /// When the e-mail was queued.
     pub created_at: DateTime<Utc>,
 }
 
-/// The payload of a mail. Other data is read when the mail is sent.
+/// The payload of an e-mail. Other data is read when the e-mail is sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MailPayload {
-    /// The booking, for mails about bookings.
+    /// The booking, for e-mails about bookings.
     pub booking_id: Option<Uuid>,
     /// The previous time and room, for `class_moved`.
     pub before: Option<PreviousTime>,
     /// The submission, for `contact_received`.
     pub submission_id: Option<Uuid>,
-    /// The user, for mails about accounts.
+    /// The user, for e-mails about accounts.
     pub user_id: Option<Uuid>,
-    /// The event, for mails about accounts.
+    /// The event, for e-mails about accounts.
     pub notice: Option<Notice>,
     /// The studio's reason, for `booking_cancelled`. A member's own reason is not sent.
     /// Otherwise, anyone could send text to a stranger.
@@ -70,7 +70,7 @@ static INSERT: Statement = Statement::new(
     "insert into mail_outbox (id, recipient, kind, payload) values ($1, $2, $3, $4)",
 );
 
-/// Queues a mail. Must be called in the same transaction as the change that the mail
+/// Queues an e-mail. Must be called in the same transaction as the change that the e-mail
 /// reports.
 pub async fn insert(
     client: &Client,
@@ -83,12 +83,12 @@ pub async fn insert(
         .await
 }
 
-// Claiming counts the attempt and schedules the next one. A sender that dies leaves
-// nothing to clean up, and no other sender claims the mail in the meantime. The
-// subquery is materialized, because a second evaluation would skip the locked row and
-// claim another one. Abandoned mails are due at `infinity`.
+// Claiming counts the attempt and schedules the next one. A sender that dies leaves nothing
+// to clean up, and no other sender claims the e-mail in the meantime. The subquery is
+// materialized, because a second evaluation would skip the locked row and claim another
+// one. Abandoned e-mails are due at `infinity`.
 //
-// Of the mails that have waited longest, those about the next class are claimed first,
+// Of the e-mails that have waited longest, those about the next class are claimed first,
 // because their recipients have the least time.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
@@ -114,7 +114,7 @@ static CLAIM: Statement = Statement::new(
     returning m.id, m.recipient, m.kind, m.payload, m.attempts, m.created_at",
 );
 
-/// Claims a due mail.
+/// Claims a due e-mail.
 pub async fn claim(client: &Client) -> Result<Option<DueMail>> {
     let row = CLAIM.opt(client, &[]).await?;
     row.map(|row| {
@@ -123,7 +123,7 @@ pub async fn claim(client: &Client) -> Result<Option<DueMail>> {
             id: row.try_get("id")?,
             recipient: row.try_get("recipient")?,
             kind: row.try_get("kind")?,
-            // A malformed payload becomes an empty one, and the mail is dropped.
+            // A malformed payload becomes an empty one, and the e-mail is dropped.
             payload: serde_json::from_value(payload).unwrap_or_default(),
             attempts: row.try_get("attempts")?,
             created_at: row.try_get("created_at")?,
@@ -137,11 +137,11 @@ static MARK_SENT: Statement = Statement::new(
     "update mail_outbox set sent_at = now() where id = $1",
 );
 
-/// Marks a mail as sent.
+/// Marks an e-mail as sent.
 ///
 /// # Errors
 ///
-/// [`crate::Error::Unavailable`]. The mail is then sent again.
+/// [`crate::Error::Unavailable`]. The e-mail is then sent again.
 pub async fn mark_sent(client: &Client, id: Uuid) -> Result<()> {
     MARK_SENT.execute(client, &[&id]).await
 }
@@ -151,7 +151,7 @@ static GIVE_UP: Statement = Statement::new(
     "update mail_outbox set next_attempt_at = 'infinity' where id = $1 and sent_at is null",
 );
 
-/// Abandons a mail: no further attempt is made.
+/// Abandons an e-mail: no further attempt is made.
 ///
 /// # Errors
 ///
@@ -160,12 +160,12 @@ pub async fn give_up(client: &Client, id: Uuid) -> Result<()> {
     GIVE_UP.execute(client, &[&id]).await
 }
 
-/// Why a mail is not sent.
+/// Why an e-mail is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropReason {
     /// The event that it reports is outdated.
     Outdated,
-    /// The recipient has received too many mails of its kind.
+    /// The recipient has received too many e-mails of its kind.
     Capped,
 }
 
@@ -184,7 +184,7 @@ static DROP: Statement = Statement::new(
     where id = $1 and sent_at is null",
 );
 
-/// Drops a mail: it is not sent.
+/// Drops an e-mail: it is not sent.
 ///
 /// # Errors
 ///
@@ -208,9 +208,9 @@ static EXPIRE: Statement = Statement::new(
     select count(*) from dropped",
 );
 
-/// Drops up to `limit` mails that are too old. `ages` contains the maximum age of some
+/// Drops up to `limit` e-mails that are too old. `ages` contains the maximum age of some
 /// kinds. `default_age` is the maximum age of all other kinds. Returns the number of
-/// dropped mails.
+/// dropped e-mails.
 pub async fn expire(
     client: &Client,
     ages: &[(&'static str, Duration)],
@@ -228,8 +228,8 @@ pub async fn expire(
     Ok(row.try_get(0)?)
 }
 
-// Mails that another sender has claimed, and mails that wait for another attempt, count as
-// sent, so that concurrent senders do not exceed a cap.
+// E-mails that another sender has claimed, and e-mails that wait for another attempt, count
+// as sent, so that concurrent senders do not exceed a cap.
 static COUNT_RECENT: Statement = Statement::new(
     "mail_outbox.count_recent",
     "select count(*) from mail_outbox
@@ -239,7 +239,7 @@ static COUNT_RECENT: Statement = Statement::new(
             and attempts > 0 and next_attempt_at < 'infinity'))",
 );
 
-/// Counts the other mails of some kinds to a recipient in the last hour.
+/// Counts the other e-mails of some kinds to a recipient in the last hour.
 pub async fn count_recent(client: &Client, due: &DueMail, kinds: &[&str]) -> Result<i64> {
     let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     let row = COUNT_RECENT
@@ -256,19 +256,19 @@ static COUNT_DUE: Statement = Statement::new(
     ) due",
 );
 
-/// Counts the due mails, up to `limit`.
+/// Counts the due e-mails, up to `limit`.
 pub async fn count_due(client: &Client, limit: i64) -> Result<i64> {
     Ok(COUNT_DUE.one(client, &[&limit]).await?.try_get(0)?)
 }
 
-/// The recipient of a mail about an account.
+/// The recipient of an e-mail about an account.
 #[derive(Clone, Debug)]
 pub struct MailRecipient {
     /// The member's first name. Empty if the account is closed.
     pub first_name: String,
     /// The time of the event, formatted in the studio's time zone.
     pub at: String,
-    /// Whether the address that the mail goes to is the member's confirmed one.
+    /// Whether the address that the e-mail goes to is the member's confirmed one.
     pub is_confirmed: bool,
 }
 
@@ -281,8 +281,8 @@ static FIND_RECIPIENT: Statement = Statement::new(
     from users where id = $1",
 );
 
-/// Finds the recipient of a mail about an account, which goes to `address`. Returns `None`
-/// if the account was deleted.
+/// Finds the recipient of an e-mail about an account, which goes to `address`. Returns
+/// `None` if the account was deleted.
 pub async fn find_recipient(
     client: &Client,
     id: Uuid,
@@ -303,14 +303,14 @@ pub async fn find_recipient(
     .transpose()
 }
 
-/// The booking that a mail is about. Times are formatted in the studio's time zone.
+/// The booking that an e-mail is about. Times are formatted in the studio's time zone.
 #[derive(Clone, Debug)]
 pub struct MailBooking {
     /// The booking's status.
     pub status: String,
     /// The member's first name. Empty if the account is closed.
     pub first_name: String,
-    /// Whether the address that the mail goes to is the member's confirmed one.
+    /// Whether the address that the e-mail goes to is the member's confirmed one.
     pub is_confirmed: bool,
     /// The title of the class.
     pub title: String,
@@ -355,7 +355,7 @@ pub struct FormattedTime {
     pub ends: String,
 }
 
-/// The payment that a mail is about.
+/// The payment that an e-mail is about.
 #[derive(Clone, Debug)]
 pub struct MailPayment {
     /// The payment's status.
@@ -414,8 +414,8 @@ static FIND_BOOKING: Statement = Statement::new(
     ),
 );
 
-/// Finds the booking of a mail, in its current state. `before` is the time and room before
-/// the class was moved. Returns `None` if the booking was deleted.
+/// Finds the booking of an e-mail, in its current state. `before` is the time and room
+/// before the class was moved. Returns `None` if the booking was deleted.
 pub async fn find_booking(
     client: &Client,
     id: Uuid,

@@ -146,9 +146,9 @@ pub struct ResetMail<'a> {
     pub id: Uuid,
     /// The token in the link.
     pub token: &'a Token,
-    /// The content of the mail, which contains the encrypted token.
+    /// The content of the e-mail, which contains the encrypted token.
     pub notice: Value,
-    /// The caller who requests the mail.
+    /// The caller who requests the e-mail.
     pub caller: &'a Caller,
 }
 
@@ -177,8 +177,8 @@ static RESET_MAIL: Statement = Statement::new(
 );
 
 impl ResetMail<'_> {
-    /// Queues the mail and replaces the previous token, if there is an active account with
-    /// this address. Records a security event in either case.
+    /// Queues the e-mail and replaces the previous token, if there is an active account
+    /// with this address. Records a security event in either case.
     pub async fn queue(&self, client: &Client) -> Result<()> {
         RESET_MAIL
             .execute(

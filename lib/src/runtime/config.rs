@@ -26,8 +26,8 @@ use crate::runtime::http_client::may_receive_secrets;
 /// The configuration of a process.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `SABOR_ENV=development`, which `cargo dev` and the tests set. It opens the
-    /// routes that take `OpenInDevelopment` to everyone, and allows local origins and
+    /// `SABOR_ENV=development`, which `cargo dev` and the tests set. It opens the routes
+    /// with the extractor `OpenInDevelopment` to everyone, and allows local origins and
     /// cookies over plain HTTP.
     pub development: bool,
     /// Whether the process runs on Vercel (`VERCEL` is set). Vercel's headers are
@@ -64,7 +64,7 @@ pub struct Config {
     pub studio: StudioConfig,
     /// How long data is kept before the clean-up deletes it.
     pub retention: RetentionConfig,
-    /// Mail.
+    /// Outgoing e-mails.
     pub mail: MailConfig,
     /// Card payments. Without it members pay at the desk.
     pub stripe: Option<StripeConfig>,
@@ -126,10 +126,10 @@ impl Config {
         )]
         let variables = std::env::vars_os();
         // A variable that is not UTF-8 counts as unset.
-        let texts = variables.filter_map(|(name, value)| {
+        let utf8_variables = variables.filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        Self::read(&texts.collect())
+        Self::read(&utf8_variables.collect())
     }
 
     /// Reads the configuration from `variables`.
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_must_be_confirmed_unless_it_is_switched_off_or_in_development() {
+    fn email_verification_is_required_unless_disabled_or_in_development() {
         let is_required = |pairs| read(pairs).unwrap().require_email_verification;
         assert!(is_required(&[]));
         assert!(is_required(&[("VERCEL_ENV", "preview")]));
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_of_development_is_written_below_the_folder_of_local_data() {
+    fn mail_in_development_is_written_to_the_folder_for_local_data() {
         for (home, folder) in [("", ".sabor/mail"), ("/data/studio", "/data/studio/mail")] {
             let config = read(&[("SABOR_ENV", "development"), ("SABOR_HOME", home)]).unwrap();
             let MailTransport::Folder(found) = config.mail.transport else {
@@ -592,7 +592,7 @@ mod properties {
             let (name, problem) = line.split_once(": ").unwrap();
             assert!(!line.contains(['\n', '\r']) && line.len() < 200, "{line}");
             assert!(NAMES.contains(&name) || name.starts_with("OAUTH_") || name.starts_with("SMTP_"), "{line}");
-            for (_, value) in pairs.iter().filter(|(set, value)| *set == name && value.trim().len() >= 12) {
+            for (_, value) in pairs.iter().filter(|(variable, value)| *variable == name && value.trim().len() >= 12) {
                 assert!(!problem.contains(value.trim()), "{line}");
             }
         }

@@ -94,12 +94,11 @@ impl HttpClient {
     }
 }
 
-/// Returns whether secrets may be sent to this address: HTTPS, or HTTP on this
-/// machine.
-pub(crate) fn may_receive_secrets(address: &Uri) -> bool {
-    match address.scheme_str() {
+/// Returns whether secrets may be sent to this URI: by HTTPS, or by HTTP on this machine.
+pub(crate) fn may_receive_secrets(uri: &Uri) -> bool {
+    match uri.scheme_str() {
         Some("https") => true,
-        Some("http") => matches!(address.host(), Some("localhost" | "127.0.0.1" | "[::1]")),
+        Some("http") => matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]")),
         _ => false,
     }
 }

@@ -1,9 +1,9 @@
 //! The access token: a JWT (RFC 7519), signed by HMAC-SHA256 (RFC 7518 § 3.2).
 //!
-//! It is implemented here because only Sabor issues and verifies it. Its header is one
-//! of a few known texts and is compared as a whole, so a token cannot select another
-//! algorithm. A JWT crate would add 0.3 MB to each executable, and would parse headers
-//! that are never issued.
+//! It is implemented here because only Sabor issues and verifies it. Its header is one of a
+//! few known strings and is compared as a whole, so a token cannot select another
+//! algorithm. A JWT crate would add 0.3 MB to each executable, and would parse headers that
+//! are never issued.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -69,19 +69,19 @@ impl AccessTokens {
             exp: (now + ACCESS_LIFETIME).timestamp(),
         });
         let AccessKey { header, key } = &self.keys[0];
-        let signed = format!("{header}.{}", BASE64.encode(claims.to_string()));
-        let signature = BASE64.encode(hmac::sign(key, signed.as_bytes()));
-        format!("{signed}.{signature}")
+        let signing_input = format!("{header}.{}", BASE64.encode(claims.to_string()));
+        let signature = BASE64.encode(hmac::sign(key, signing_input.as_bytes()));
+        format!("{signing_input}.{signature}")
     }
 
     /// Returns the key of the token's session. `None` when the token is forged, damaged or
     /// expired. Does no I/O.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<SessionKey> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, claims) = signed.split_once('.')?;
+        let (signing_input, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signing_input.split_once('.')?;
         let access_key = self.keys.iter().find(|key| key.header == header)?;
         let signature = BASE64.decode(signature).ok()?;
-        hmac::verify(&access_key.key, signed.as_bytes(), &signature).ok()?;
+        hmac::verify(&access_key.key, signing_input.as_bytes(), &signature).ok()?;
         let claims: Claims = serde_json::from_slice(&BASE64.decode(claims).ok()?).ok()?;
         let is_ours = claims.iss == self.issuer && claims.aud == self.audience();
         let is_current = claims.exp + LEEWAY.num_seconds() > now.timestamp();
@@ -179,10 +179,10 @@ mod properties {
     }
 
     /// Signs arbitrary claims with the key of `tokens`.
-    fn signed(tokens: &AccessTokens, header: &str, claims: &[u8]) -> String {
-        let signed = format!("{header}.{}", BASE64.encode(claims));
-        let tag = hmac::sign(&tokens.keys[0].key, signed.as_bytes());
-        format!("{signed}.{}", BASE64.encode(tag))
+    fn sign_token(tokens: &AccessTokens, header: &str, claims: &[u8]) -> String {
+        let signing_input = format!("{header}.{}", BASE64.encode(claims));
+        let tag = hmac::sign(&tokens.keys[0].key, signing_input.as_bytes());
+        format!("{signing_input}.{}", BASE64.encode(tag))
     }
 
     proptest! {
@@ -197,7 +197,7 @@ mod properties {
         }
 
         #[test]
-        fn arbitrary_and_altered_texts_are_not_tokens(
+        fn arbitrary_and_altered_strings_are_not_tokens(
             text in text(), session in uuid(), now in any_time(), index in any::<Index>(),
             inserted in prop_oneof![character(), prop::char::range('+', 'z')],
         ) {
@@ -237,12 +237,12 @@ mod properties {
         ) {
             let tokens = tokens("secret", "https://sabor.example");
             let header = tokens.keys[0].header.clone();
-            assert_eq!(tokens.verify(&signed(&tokens, &header, &claims), now), None);
+            assert_eq!(tokens.verify(&sign_token(&tokens, &header, &claims), now), None);
             let token = tokens.issue(Uuid::nil(), Uuid::nil(), now);
             let good = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
             let mut claims: Value = serde_json::from_slice(&good).unwrap();
             claims[field] = value.clone();
-            let key = tokens.verify(&signed(&tokens, &header, claims.to_string().as_bytes()), now);
+            let key = tokens.verify(&sign_token(&tokens, &header, claims.to_string().as_bytes()), now);
             // `iat` may be any number, and `exp` any number in the future.
             let is_valid = match field {
                 "iat" => value.is_i64(),

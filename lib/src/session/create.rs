@@ -22,9 +22,9 @@ use crate::values::caller::Caller;
 // trip, if the locked row exists.
 //
 // A browser is known by its device cookie, unless the epoch has changed since. A program
-// has no cookie. It is known if another token session of the member has the same user
-// agent and address. Only a sign-in with a code can make a device trusted. Other sign-ins
-// do not extend the trust.
+// has no cookie. It is known if another token session of the member has the same user agent
+// and IP address. Only a sign-in with a code can make a device trusted. Other sign-ins do
+// not extend the trust.
 static INSERT: Statement = Statement::new(
     "session.insert",
     "with member as (
@@ -103,7 +103,7 @@ pub enum Credential {
     },
     /// A refresh token, and the access tokens that are issued with it.
     Tokens {
-        /// The session that the access tokens name.
+        /// The session that the access tokens refer to.
         session_id: Uuid,
         /// The first refresh token of the family.
         refresh: Token,
@@ -144,7 +144,7 @@ impl Credential {
     }
 
     /// Returns how long the browser keeps the cookie. Returns `None` if the browser deletes
-    /// it when it is closed, because the member did not ask to stay signed in.
+    /// it when it is closed, because the member did not choose to stay signed in.
     pub(crate) fn max_age(&self) -> Option<Duration> {
         match self {
             Self::Cookie {
@@ -191,7 +191,8 @@ pub enum Notification {
     /// A security event and a member event about a new account.
     SignedUp,
     /// A security event and a member event about a sign-in. If there is a payload and the
-    /// account does not know the device, the member also receives a mail with the payload.
+    /// account does not know the device, the member also receives an e-mail with the
+    /// payload.
     SignedIn(Option<Value>),
 }
 

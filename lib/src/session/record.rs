@@ -18,7 +18,7 @@ pub struct Session {
     pub user: Option<User>,
     /// The data that the application stores in the session: a JSON object.
     pub data: Value,
-    /// Whether the member asked to stay signed in (`remember`).
+    /// Whether the member chose to stay signed in (`remember`).
     pub remembered: bool,
     /// When it was created.
     pub created_at: DateTime<Utc>,

@@ -1,9 +1,9 @@
 //! Refresh tokens. Each can be used once, and is replaced by a successor.
 //!
-//! All tokens of one sign-in are a family. If a replaced token is used again, it may
-//! have been stolen, so the family ends (RFC 9700 § 4.14.2). The client may also have
-//! lost the response, and may notice it only hours later. It therefore receives the same
-//! successor again, until the successor is used.
+//! All tokens of one sign-in are a family. If a replaced token is used again, it may have
+//! been stolen, so the family ends (RFC 9700 § 4.14.2). However, the client may only have
+//! lost the response, and may notice this hours later. The same client therefore receives
+//! the same successor again, until the successor is used.
 
 use tokio_postgres::Row;
 use uuid::Uuid;

@@ -9,9 +9,9 @@ use crate::crypto::token::SessionKey;
 use crate::error::{Error, Result};
 use crate::store::statement::Statement;
 
-// A new row and not a new key: an access token names the row's id, and everything that
-// was issued under the old credential ends with the old row. That includes refresh tokens,
-// pending sign-ins through a provider, and tokens for partner applications.
+// The row is replaced, and not only its key, because access tokens contain the id of the
+// row. Everything that was issued under the old credential ends with the old row: refresh
+// tokens, pending sign-ins through a provider, and tokens for partner applications.
 static RENEW: Statement = Statement::new(
     "session.renew",
     "with ended as (
@@ -45,8 +45,8 @@ pub struct Renewal {
 pub struct RenewedSession {
     /// The new credential.
     pub credential: Credential,
-    /// How long the browser keeps the cookie. Returns `None` if the browser deletes it
-    /// when it is closed.
+    /// How long the browser keeps the cookie. `None` if the browser deletes it when it is
+    /// closed.
     pub max_age: Option<Duration>,
 }
 
@@ -64,8 +64,8 @@ impl Renewal {
     }
 
     /// Ends the session, and continues it under the new credential. Its data and its expiry
-    /// do not change. The transaction must have locked the member's row, and must end or
-    /// keep other sessions before.
+    /// do not change. The transaction must have locked the member's row. If it also ends
+    /// other sessions, it must do so before, because the key of this session changes.
     ///
     /// # Errors
     ///

@@ -384,8 +384,8 @@ impl Sessions {
     }
 }
 
-/// Rejects data that cannot be stored: a value that is not an object, and a NUL in any
-/// text.
+/// Rejects data that cannot be stored: a value that is not an object, or that has a string
+/// with a NUL.
 fn check_storable(data: &Value) -> Result<()> {
     fn contains_nul(value: &Value) -> bool {
         match value {

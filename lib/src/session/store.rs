@@ -183,8 +183,8 @@ fn written_data(outcome: Result<Option<Row>>) -> Result<Value> {
 }
 
 fn check_data_size<T>(outcome: Result<T>) -> Result<T> {
-    let refused = Error::field("data", "must not be larger than 16 KiB");
-    outcome.on_constraint("user_sessions_data_size", refused)
+    let too_large = Error::field("data", "must not be larger than 16 KiB");
+    outcome.on_constraint("user_sessions_data_size", too_large)
 }
 
 static TOUCH: Statement = Statement::new(
@@ -331,7 +331,7 @@ static CLEAR: Statement = Statement::new(
     ) returning session_key",
 );
 
-/// Ends up to `batch` sessions of any visitors and members.
+/// Ends at most `batch` sessions of any visitors and members.
 pub(crate) async fn clear(client: &Client, batch: i64) -> Result<Vec<SessionKey>> {
     keys(&CLEAR.all(client, &[&batch]).await?)
 }

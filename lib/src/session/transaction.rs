@@ -37,11 +37,11 @@ use crate::store::client::Client;
 use crate::store::postgres::Db;
 use crate::store::response_cache::ResponseCache;
 
-/// How often a change that runs into a deadlock or a lock timeout is attempted.
+/// The maximum number of attempts of a change that runs into deadlocks or lock timeouts.
 const MAX_ATTEMPTS: u32 = 3;
 
-/// A change that ran into a lock timeout is not repeated later than this. With a long
-/// `lock_timeout`, the caller would wait too long.
+/// A change that ran into a lock timeout is repeated only within this time. Otherwise, the
+/// caller would wait too long if `lock_timeout` is long.
 const RETRY_LOCK_FOR: Duration = Duration::from_secs(5);
 
 /// A transaction that has not run yet, with its options.
@@ -315,8 +315,8 @@ impl Tx {
         self.changes().responses.extend(caches);
     }
 
-    /// Runs `work`, and then undoes its changes if `is_undone` says so, or if it fails. The
-    /// transaction continues in either case.
+    /// Runs `work`, and then undoes its changes if `is_undone` is true, or if `work` fails.
+    /// The transaction continues in either case.
     ///
     /// # Errors
     ///

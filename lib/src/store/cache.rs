@@ -1,10 +1,10 @@
 //! Cache entries in Redis that are checked by generation.
 //!
-//! For each group of entries, Redis also holds a generation: a random text that is
-//! replaced by every change. A reader fetches an entry and its generation together,
-//! and uses the entry only if it was written under that generation. If not, the
-//! reader loads the value from Postgres and writes it under the generation that it
-//! fetched before. A change is committed first, and then replaces the generation.
+//! For each group of entries, Redis also holds a generation: a random string that every
+//! change replaces. A reader fetches an entry and its generation together, and uses the
+//! entry only if it was written under that generation. If not, the reader loads the value
+//! from Postgres and writes it under the generation that it fetched before. A change is
+//! committed first, and then replaces the generation.
 //!
 //! So a value that was loaded before a change has an old generation and is ignored,
 //! even if it arrives late. Replacing a generation is retried with growing pauses until
@@ -41,7 +41,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// retries happen only while the process runs for other reasons.
 const INVOCATION_TIME: Duration = Duration::from_secs(8);
 
-/// How many generations one request to Redis replaces.
+/// The maximum number of generations that one request to Redis replaces.
 const BATCH: usize = 500;
 
 /// An entry in Redis: a value and the generation that it was written under.

@@ -123,7 +123,7 @@ pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// What reverting migrations deletes.
+/// A table or a column with data that reverting migrations deletes.
 #[derive(Clone, Debug)]
 pub struct Loss {
     /// The table.

@@ -30,8 +30,9 @@ pub struct Page {
 pub struct Cursor {
     /// The position of the last item before the page.
     pub after: Position,
-    /// Items that have moved since then to a position before the cursor belong to the page
-    /// as well, because no page has had them. Only lists whose items can move have this.
+    /// Items that have moved since this time to a position before the cursor also belong to
+    /// the page, because no earlier page contains them. Only lists whose items can move
+    /// have this.
     pub since: Option<DateTime<Utc>>,
 }
 
@@ -48,8 +49,8 @@ impl Page {
         self.cursor.map(|cursor| cursor.after).unzip()
     }
 
-    /// Returns since when items may have moved to a position before this page. `None` for
-    /// the first page.
+    /// Returns the time since which items may have moved to a position before this page.
+    /// `None` for the first page.
     pub fn since(&self) -> Option<DateTime<Utc>> {
         self.cursor.and_then(|cursor| cursor.since)
     }
@@ -89,14 +90,14 @@ static SINCE: Statement = Statement::new(
     "select date_trunc('minute', now()) - interval '2 minutes' as since",
 );
 
-/// Returns the time for the cursor of a list whose items can move. It lies two to three
-/// minutes back, because a move becomes visible later than the time that it records. Whole
-/// minutes make cursors equal, so that cached pages are shared.
+/// Returns the time for the cursor of a list whose items can move. It is two to three
+/// minutes in the past, because a move becomes visible later than the time that it records.
+/// Whole minutes make cursors equal, so that cached pages are shared.
 pub async fn find_since(client: &Client) -> Result<DateTime<Utc>> {
     Ok(SINCE.one(client, &[]).await?.try_get("since")?)
 }
 
-/// Encodes a cursor as text.
+/// Encodes a cursor as a string.
 pub fn encode_cursor(cursor: Cursor) -> String {
     let (time, id) = cursor.after;
     let since = cursor

@@ -28,8 +28,8 @@ const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// How long a probe may take.
 const PROBE_DEADLINE: Duration = Duration::from_millis(500);
 
-/// How often connecting is attempted. A suspended database refuses connections while
-/// it wakes up, which takes a few hundred milliseconds.
+/// The maximum number of attempts to connect. A suspended database refuses connections
+/// while it wakes up, which takes a few hundred milliseconds.
 const CONNECT_ATTEMPTS: u32 = 3;
 
 /// A pool of connections to Postgres, which are opened on first use.
@@ -50,11 +50,11 @@ type PingState = Option<Result<Duration, Arc<Error>>>;
 /// The state of the pool.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolState {
-    /// How many connections there are.
+    /// The number of connections.
     pub size: usize,
-    /// How many of them are not in use.
+    /// The number of connections that are not in use.
     pub free: usize,
-    /// How many requests wait for a connection.
+    /// The number of requests that wait for a connection.
     pub waiting: usize,
 }
 

@@ -35,9 +35,9 @@ static CREATE: Statement = Statement::new(
 /// Books a spot, or joins the waitlist when the class is full and
 /// `join_waitlist` is set.
 ///
-/// The SQL function `book_class` checks the conditions and writes the booking, the mail and
-/// the event in one statement. It reopens an earlier, cancelled booking whose payment was
-/// kept, or whose refund was not sent yet.
+/// The SQL function `book_class` checks the conditions and writes the booking, the e-mail
+/// and the event in one statement. It reopens an earlier, cancelled booking whose payment
+/// was kept, or whose refund was not sent yet.
 ///
 /// # Errors
 ///

@@ -1,9 +1,10 @@
-//! Delivery of the mail in the outbox.
+//! Delivery of the e-mails in the outbox.
 //!
-//! A sender claims a mail, sends it, and marks it as sent. While a claim lasts, no other
-//! sender claims the mail. A mail is sent twice if the sender stops after the server has
-//! accepted the mail and before it is marked (RFC 5321, section 6.1, has the same gap).
-//! Both copies have the same `Message-ID`, so that mail systems can drop the duplicate.
+//! A sender claims an e-mail, sends it, and marks it as sent. While a claim lasts, no other
+//! sender claims the e-mail. An e-mail is sent twice if the sender stops after the server
+//! has accepted the e-mail and before it is marked (RFC 5321, section 6.1, has the same
+//! gap). Both copies have the same `Message-ID`, so that mail systems can drop the
+//! duplicate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,38 +25,38 @@ use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::MailTransport;
 
-/// How long a process sends mails after a response. The clean-up sends the rest.
+/// How long a process sends e-mails after a response. The clean-up sends the rest.
 const SEND_BUDGET: Duration = Duration::from_secs(20);
 
-/// The maximum number of attempts to mark a mail as sent.
+/// The maximum number of attempts to mark an e-mail as sent.
 const MARK_ATTEMPTS: u32 = 4;
 
-/// The pause between two attempts to mark a mail as sent.
+/// The pause between two attempts to mark an e-mail as sent.
 const MARK_PAUSE: Duration = Duration::from_millis(500);
 
-/// The maximum number of mails that are sent at the same time, each over its own
+/// The maximum number of e-mails that are sent at the same time, each over its own
 /// connection.
 const MAX_SENDERS: i64 = 4;
 
-/// The number of due mails for which one connection is opened.
+/// The number of due e-mails for which one connection is opened.
 const MAILS_PER_SENDER: i64 = 5;
 
-/// The result of sending the due mails.
+/// The result of sending the due e-mails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SendSummary {
-    /// Mails that were sent.
+    /// E-mails that were sent.
     pub sent: u64,
-    /// Mails that were dropped because they were outdated.
+    /// E-mails that were dropped because they were outdated.
     pub dropped: u64,
-    /// Mails that were dropped because they were too old.
+    /// E-mails that were dropped because they were too old.
     pub expired: u64,
-    /// Mails that were dropped because their recipient has received too many.
+    /// E-mails that were dropped because their recipient has received too many.
     pub capped: u64,
     /// Attempts that failed and will be retried.
     pub failed: u64,
-    /// Mails that were abandoned.
+    /// E-mails that were abandoned.
     pub given_up: u64,
-    /// Whether due mails are left.
+    /// Whether due e-mails are left.
     pub remaining: bool,
 }
 
@@ -71,12 +72,12 @@ impl SendSummary {
     }
 }
 
-/// Sends the due mails in the background. Must be called after the commit.
+/// Sends the due e-mails in the background. Must be called after the commit.
 pub fn send_due_soon(app: &App) {
     if matches!(app.config().mail.transport, MailTransport::Disabled) {
         return warn_once();
     }
-    // Another sender is waiting, and will find the mails of this commit.
+    // Another sender is waiting, and will find the e-mails of this commit.
     if !app.send_queue().join() {
         return;
     }
@@ -84,7 +85,7 @@ pub fn send_due_soon(app: &App) {
     background::spawn(async move {
         let turn = app.send_queue().take_turn().await;
         let sent = async {
-            // Most transactions queue no mail.
+            // Most transactions queue no e-mail.
             if count_due(&app, 1).await? > 0 {
                 send_due(&app, Instant::now() + SEND_BUDGET).await?;
             }
@@ -97,11 +98,11 @@ pub fn send_due_soon(app: &App) {
     });
 }
 
-/// Sends the due mails, up to four at a time, until none is left or `until` is reached.
+/// Sends the due e-mails, up to four at a time, until none is left or `until` is reached.
 ///
 /// # Errors
 ///
-/// Fails with [`Error::Unavailable`] when Postgres does not answer. Some mails may have
+/// Fails with [`Error::Unavailable`] when Postgres does not answer. Some e-mails may have
 /// been sent before.
 pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>> {
     Box::pin(async move {
@@ -134,16 +135,16 @@ async fn count_due(app: &App, limit: i64) -> Result<i64> {
 /// What the senders of a run share.
 #[derive(Default)]
 struct Run {
-    /// Held while a mail is claimed and its cap is checked, so that the check counts the
-    /// mails that the other senders have claimed before, and no others. Until the first
-    /// mail of the run has been sent, it is also held while a mail is sent. If the server
-    /// cannot be reached, only that mail uses up an attempt.
+    /// Held while an e-mail is claimed and its cap is checked, so that the check counts the
+    /// e-mails that the other senders have claimed before, and no others. Until the first
+    /// e-mail of the run has been sent, it is also held while an e-mail is sent. If the
+    /// server cannot be reached, only that e-mail uses up an attempt.
     turn: Mutex<()>,
     has_sent: AtomicBool,
     is_unreachable: AtomicBool,
 }
 
-/// Sends mails over one connection, and closes it.
+/// Sends e-mails over one connection, and closes it.
 async fn send_over_connection(app: &App, until: Instant, run: &Run) -> Result<SendSummary> {
     let mut summary = SendSummary::default();
     let mut transport = match Transport::new(&app.config().mail) {
@@ -159,12 +160,12 @@ async fn send_over_connection(app: &App, until: Instant, run: &Run) -> Result<Se
     outcome.map(|()| summary)
 }
 
-/// The number of mails that are dropped in one statement.
+/// The number of e-mails that are dropped in one statement.
 const EXPIRY_BATCH: i64 = 5_000;
 
-/// Drops the mails that are too old, even without a mail server. Otherwise, mails that are
-/// months old would be sent once a server is configured. Returns the number of dropped
-/// mails.
+/// Drops the e-mails that are too old, even without a mail server. Otherwise, e-mails that
+/// are months old would be sent once a server is configured. Returns the number of dropped
+/// e-mails.
 async fn expire(app: &App, until: Instant) -> Result<u64> {
     let mut expired = 0;
     while Instant::now() < until {
@@ -190,7 +191,7 @@ fn warn_once() {
     }
 }
 
-/// Sends the due mails. Holds no connection to Postgres while it talks to the mail
+/// Sends the due e-mails. Holds no connection to Postgres while it talks to the mail
 /// server.
 async fn send_until(
     app: &App,
@@ -246,7 +247,7 @@ async fn send_until(
             Err(SendError::Transient(cause)) => retry_later(&due, &cause, summary),
             Err(SendError::Unreachable(cause)) => {
                 retry_later(&due, &cause, summary);
-                // The run ends, so that the other mails do not use up their attempts.
+                // The run ends, so that the other e-mails do not use up their attempts.
                 run.is_unreachable.store(true, Ordering::Relaxed);
             }
         }
@@ -255,7 +256,7 @@ async fn send_until(
     Ok(())
 }
 
-/// Returns whether the recipient has received too many mails of this kind.
+/// Returns whether the recipient has received too many e-mails of this kind.
 async fn exceeds_cap(app: &App, due: &DueMail) -> Result<bool> {
     let Some(cap) = policy::cap(&due.kind) else {
         return Ok(false);
@@ -269,7 +270,7 @@ async fn drop_mail(app: &App, due: &DueMail, reason: DropReason) -> Result<()> {
     mail_outbox::drop_mail(&app.db().client().await?, due.id, reason).await
 }
 
-/// Marks a mail as sent. Retries, because an unmarked mail would be sent again.
+/// Marks an e-mail as sent. Retries, because an unmarked e-mail would be sent again.
 async fn mark_sent(app: &App, due: &DueMail) -> Result<()> {
     let id = due.id;
     let mut attempts = 1;
@@ -300,7 +301,7 @@ async fn give_up(app: &App, due: &DueMail, cause: &str, summary: &mut SendSummar
     Ok(())
 }
 
-/// Composes a mail. Returns `None` if the mail is outdated.
+/// Composes an e-mail. Returns `None` if the e-mail is outdated.
 async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
     match NoticeKind::parse(&due.kind) {
         Some(kind) => compose_notice(app, kind, due).await,
@@ -309,7 +310,7 @@ async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
     }
 }
 
-/// Composes a mail about an account. Returns `None` when the link in the mail is no
+/// Composes an e-mail about an account. Returns `None` when the link in the e-mail is no
 /// longer valid.
 async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Option<Message>> {
     let studio = &app.config().studio;

@@ -1,10 +1,10 @@
-//! The layout of a mail, as plain text and as HTML.
+//! The layout of an e-mail, as plain text and as HTML.
 
 use askama::Template;
 
 use crate::error::{Error, Result};
 
-/// A mail as plain text and as HTML.
+/// An e-mail as plain text and as HTML.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) subject: String,
@@ -14,7 +14,7 @@ pub(super) struct Message {
     pub(super) reply_to: Option<(String, String)>,
 }
 
-/// The content of a mail. It has no markup: the HTML template escapes everything.
+/// The content of an e-mail. It has no markup: the HTML template escapes everything.
 pub(super) struct Content<'a> {
     pub(super) studio: &'a str,
     pub(super) subject: String,

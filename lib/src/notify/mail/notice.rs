@@ -1,4 +1,4 @@
-//! Mails to members about their accounts, and the links in them.
+//! E-mails to members about their accounts, and the links in them.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::models::one_time_token::{self, Purpose};
 use crate::models::user::{Credentials, User};
 use crate::store::client::Client as Postgres;
 
-/// The kind of a mail about an account.
+/// The kind of an e-mail about an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
     /// The link that confirms an e-mail address.
@@ -130,7 +130,7 @@ pub async fn notify_address(
     mail_outbox::insert(client, address, kind.as_str(), &notice.payload(user_id)).await
 }
 
-/// Writes a mail to `address` to the outbox, with a link that works once. It replaces
+/// Writes an e-mail to `address` to the outbox, with a link that works once. It replaces
 /// the earlier link for the same purpose.
 pub async fn send_link(
     client: &Postgres,

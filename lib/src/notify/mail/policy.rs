@@ -1,8 +1,8 @@
-//! How old a mail can get, and how many mails a recipient gets in an hour.
+//! How old an e-mail can get, and how many e-mails a recipient gets in an hour.
 //!
 //! The order of delivery is a column of the outbox: links first, then notices about
-//! accounts, then mails about bookings, so that many mails about bookings do not delay a
-//! password reset.
+//! accounts, then e-mails about bookings, so that many e-mails about bookings do not delay
+//! a password reset.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::models::one_time_token::Purpose;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The maximum age of a mail, unless `ages` contains another one for its kind. It is longer
-/// than the time that all attempts take together.
+/// The maximum age of an e-mail, unless `ages` contains another one for its kind. It is
+/// longer than the time that all attempts take together.
 pub(super) const MAX_AGE: Duration = DAY.saturating_mul(7);
 
-/// Mails that a member's own booking or cancellation causes.
+/// E-mails that a member's own booking or cancellation causes.
 const OWN_BOOKINGS: [&str; 3] = [
     "booking_confirmed",
     "booking_waitlisted",
     "booking_cancelled",
 ];
 
-/// Mails about bookings that a change by the studio, or by another member, causes.
+/// E-mails about bookings that a change by the studio, or by another member, causes.
 const OTHER_BOOKINGS: [&str; 4] = [
     "booking_promoted",
     "class_cancelled",
@@ -30,8 +30,9 @@ const OTHER_BOOKINGS: [&str; 4] = [
     "instructor_changed",
 ];
 
-/// Returns the maximum ages that differ from [`MAX_AGE`]. A mail with a link is dropped
-/// when the link expires. A mail about a class is also dropped when the class has started.
+/// Returns the maximum ages that differ from [`MAX_AGE`]. An e-mail with a link is dropped
+/// when the link expires. An e-mail about a class is also dropped when the class has
+/// started.
 pub(super) fn ages() -> [(&'static str, Duration); 5] {
     let [confirmed, waitlisted, cancelled] = OWN_BOOKINGS;
     [
@@ -49,15 +50,15 @@ pub(super) fn ages() -> [(&'static str, Duration); 5] {
     ]
 }
 
-/// The number of mails of some kinds that one recipient gets in an hour.
+/// The number of e-mails of some kinds that one recipient gets in an hour.
 pub(super) struct Cap {
     pub(super) kinds: Vec<&'static str>,
     pub(super) mails: i64,
 }
 
-/// Returns the cap for a kind of mail. Each kind of mail about an account has its own cap,
-/// so that nobody can prevent a security warning by causing other mails. Mails to the
-/// studio have no cap.
+/// Returns the cap for a kind of e-mail. Each kind of e-mail about an account has its own
+/// cap, so that nobody can prevent a security warning by causing other e-mails. E-mails to
+/// the studio have no cap.
 pub(super) fn cap(kind: &str) -> Option<Cap> {
     if OWN_BOOKINGS.contains(&kind) {
         return Some(Cap {
@@ -73,9 +74,9 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
     }
     let kind = NoticeKind::parse(kind)?;
     let mails = match kind {
-        // A new link replaces the previous one, so its mail must not be dropped. The caps
-        // of mails with links are as high as the number of links that the rate limits allow
-        // in two consecutive windows.
+        // A new link replaces the previous one, so its e-mail must not be dropped. The caps
+        // of e-mails with links are as high as the number of links that the rate limits
+        // allow in two consecutive windows.
         NoticeKind::VerifyEmail => 20,
         // Anyone can cause these.
         NoticeKind::AccountExists | NoticeKind::SignInBlocked => 3,

@@ -1,11 +1,11 @@
-//! The queue of the tasks of a process that send mails.
+//! The queue of the tasks of a process that send e-mails.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Limits a process to one task that sends mails and one that waits. The waiting task
-/// also sends the mails of all requests that arrive meanwhile.
+/// Limits a process to one task that sends e-mails and one that waits. The waiting task
+/// also sends the e-mails of all requests that arrive meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
     turn: Mutex<()>,

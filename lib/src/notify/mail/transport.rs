@@ -1,4 +1,4 @@
-//! Sends mails by SMTP, or writes them into a folder in development.
+//! Sends e-mails by SMTP, or writes them into a folder in development.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -20,26 +20,27 @@ use crate::error::chain;
 use crate::models::mail_outbox::DueMail;
 use crate::runtime::config::{MailConfig, MailTransport, SmtpConfig};
 
-/// Sending a mail may take up to this many times the deadline, because the server may scan
-/// the content before it accepts the mail. Giving up early would send the mail twice.
+/// Sending an e-mail may take up to this many times the deadline, because the server may
+/// scan the content before it accepts the e-mail. Giving up early would send the e-mail
+/// twice.
 const ACCEPT_FACTOR: u32 = 3;
 
 /// How long closing the connection may take.
 const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why a mail was not sent.
+/// Why an e-mail was not sent.
 #[derive(Debug)]
 pub(super) enum SendError {
-    /// The server cannot be reached or rejects the connection. No mail can be sent.
+    /// The server cannot be reached or rejects the connection. No e-mail can be sent.
     Unreachable(String),
-    /// This mail was not sent, but a retry may succeed.
+    /// This e-mail was not sent, but a retry may succeed.
     Transient(String),
-    /// This mail can never be sent.
+    /// This e-mail can never be sent.
     Permanent(String),
 }
 
-/// The way in which mails are sent. A connection to the mail server is opened for the
-/// first mail and used for all mails of a run.
+/// The way in which e-mails are sent. A connection to the mail server is opened for the
+/// first e-mail and used for all e-mails of a run.
 pub(super) struct Transport<'a> {
     config: &'a MailConfig,
     from: Mailbox,
@@ -47,7 +48,7 @@ pub(super) struct Transport<'a> {
 }
 
 impl<'a> Transport<'a> {
-    /// Creates a transport, which connects when the first mail is sent.
+    /// Creates a transport, which connects when the first e-mail is sent.
     ///
     /// # Errors
     ///
@@ -63,7 +64,7 @@ impl<'a> Transport<'a> {
         })
     }
 
-    /// Sends a mail. `Ok` means that the server has accepted it.
+    /// Sends an e-mail. `Ok` means that the server has accepted it.
     pub(super) async fn send(&mut self, due: &DueMail, message: Message) -> Result<(), SendError> {
         let permanent = |error: &dyn std::error::Error| SendError::Permanent(chain(error));
         let to = parse_address(&due.recipient).map_err(|error| permanent(&error))?;
@@ -198,7 +199,7 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// Transfers a mail (RFC 5321, section 3.3). A rejected recipient is a permanent error.
+/// Transfers an e-mail (RFC 5321, section 3.3). A rejected recipient is a permanent error.
 /// A rejected sender is a transient error, because it can be fixed in the configuration.
 /// Many servers report it only in response to the recipient.
 async fn transfer(
@@ -239,7 +240,7 @@ fn is_about_recipient(response: &str) -> bool {
     code.is_none_or(|code| code.starts_with("5.1.") || code.starts_with("5.2."))
 }
 
-/// Returns the file name of a mail. File names sort by time and are the same for every
+/// Returns the file name of an e-mail. File names sort by time and are the same for every
 /// attempt.
 fn file_name(due: &DueMail) -> String {
     let written = due.created_at.timestamp_millis();

@@ -1,4 +1,4 @@
-//! The configuration of mail.
+//! The configuration of e-mail.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,8 +15,8 @@ pub struct MailConfig {
     pub transport: MailTransport,
     /// `MAIL_FROM`: the sender, with or without a display name.
     pub from: String,
-    /// `CONTACT_TO`: the recipient of contact-form messages. If it is `None`, the
-    /// messages are stored but not mailed.
+    /// `CONTACT_TO`: the recipient of contact-form messages. If it is `None`, the messages
+    /// are stored but not sent.
     pub contact_to: Option<String>,
 }
 
@@ -27,7 +27,7 @@ pub enum MailTransport {
     Smtp(SmtpConfig),
     /// Writes mail as files into this folder, in development.
     Folder(PathBuf),
-    /// Sends no mail. It stays in the outbox.
+    /// Sends no e-mail. It stays in the outbox.
     Disabled,
 }
 
@@ -44,20 +44,20 @@ pub struct SmtpConfig {
     pub ca_certificate: Option<String>,
     /// `SMTP_USER` and `SMTP_PASS`, if the server needs them.
     pub credentials: Option<(String, Secret)>,
-    /// The time limit for connecting. Sending a mail may take three times as long. The
-    /// sum is less than the minute after which another sender retries the mail.
+    /// The time limit for connecting. Sending an e-mail may take three times as long. The
+    /// sum is less than the minute after which another sender retries the e-mail.
     pub deadline: Duration,
 }
 
 pub(super) fn mail(
     env: &Environment<'_>,
     development: bool,
-    studio: &str,
+    studio_name: &str,
 ) -> Result<MailConfig, ConfigError> {
     Ok(MailConfig {
         transport: transport(env, development)?,
         from: mailbox(env, "MAIL_FROM")?
-            .unwrap_or_else(|| format!("\"{studio}\" <hello@sabor.dev>")),
+            .unwrap_or_else(|| format!("\"{studio_name}\" <hello@sabor.dev>")),
         contact_to: address(env, "CONTACT_TO")?,
     })
 }

@@ -18,8 +18,8 @@ pub struct ProviderConfig {
     pub client_id: String,
     /// `OAUTH_<PROVIDER>_CLIENT_SECRET`
     pub client_secret: Secret,
-    /// `OAUTH_<PROVIDER>_ISSUER`, without a trailing slash: the issuer of ID tokens,
-    /// and the base of the discovery document. For GitHub, the address of the site.
+    /// `OAUTH_<PROVIDER>_ISSUER`, without a trailing slash: the issuer of ID tokens, and
+    /// the base of the discovery document. For GitHub, the URL of the site.
     pub issuer: String,
     /// The time limit of a call: five seconds, except in tests.
     pub deadline: Duration,
@@ -78,10 +78,7 @@ fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>,
         invalid(&issuer_name, problem)
     })?;
     // Over http:// the client secret would be sent unencrypted.
-    if !issuer
-        .parse()
-        .is_ok_and(|address| may_receive_secrets(&address))
-    {
+    if !issuer.parse().is_ok_and(|url| may_receive_secrets(&url)) {
         return Err(invalid(
             &issuer_name,
             "must start with https:// (or http:// on this machine)",

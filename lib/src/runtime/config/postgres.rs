@@ -120,7 +120,7 @@ pub fn parse_connection_string(
     variable: &str,
     text: &str,
 ) -> Result<tokio_postgres::Config, ConfigError> {
-    let problem = |problem: &str| invalid(variable, problem);
+    let problem = |message: &str| invalid(variable, message);
     let (base, parameters) = split(text).ok_or_else(|| problem(MALFORMED))?;
     let mut accepted = Vec::new();
     let mut ssl_mode = None;
@@ -172,11 +172,11 @@ const DRIVER_PARAMETERS: [&str; 18] = [
 
 /// What a parameter of a connection string means to this client.
 enum Parameter {
-    /// Is passed to the driver, with this value.
+    /// The parameter is passed to the driver with this value.
     Driver(String),
-    /// Decides whether TLS is used.
+    /// The parameter decides whether TLS is used.
     SslMode(SslMode),
-    /// Has no meaning for this client, such as `pgbouncer=true` or `supa=…`.
+    /// The parameter has no meaning for this client, such as `pgbouncer=true` or `supa=…`.
     Ignored,
 }
 
@@ -304,7 +304,7 @@ fn split_pairs(text: &str) -> Option<Parameters> {
 }
 
 /// Takes the value at the start of `text`. Returns it without quotes and escapes, and the
-/// text behind it.
+/// rest of `text`.
 fn take_value(text: &str) -> Option<(String, &str)> {
     let (text, is_quoted) = match text.strip_prefix('\'') {
         Some(text) => (text, true),
@@ -356,7 +356,7 @@ fn has_valid_host(config: &tokio_postgres::Config) -> bool {
     (!hosts.is_empty() || !addresses.is_empty()) && hosts.iter().all(is_valid)
 }
 
-/// Returns whether every address is of this machine.
+/// Returns whether every host is this machine.
 fn is_local(config: &tokio_postgres::Config) -> bool {
     let has_local_addresses = config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     let is_local = |host: &Host| match host {

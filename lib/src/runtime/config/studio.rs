@@ -1,15 +1,15 @@
-//! The configuration of the studio: its name, place, and rules, such as the
-//! cancellation window.
+//! The configuration of the studio: its name, location and rules, such as the cancellation
+//! window.
 
 use std::time::Duration;
 
 use super::environment::{ConfigError, Environment, exact_origin, invalid};
 use crate::values::form;
 
-/// The studio's name, time zone, currency, deadlines and address.
+/// The studio's name, time zone, currency, deadlines and URL.
 #[derive(Clone, Debug)]
 pub struct StudioConfig {
-    /// `STUDIO_NAME`: the name in mails, calendars and authenticator apps.
+    /// `STUDIO_NAME`: the name in e-mails, calendars and authenticator apps.
     pub name: String,
     /// `STUDIO_TIMEZONE`: an IANA time zone. Only its syntax is checked here,
     /// because most functions do not link the time zone database.
@@ -22,16 +22,16 @@ pub struct StudioConfig {
     /// `CANCELLATION_WINDOW_HOURS`: how long before the start of a class a
     /// cancellation becomes late. Late cancellations are not refunded.
     pub cancellation_window: Duration,
-    /// `SCHEDULE_AHEAD_WEEKS`: how far ahead the clean-up generates the classes of weekly
-    /// classes.
+    /// `SCHEDULE_AHEAD_WEEKS`: how far ahead the clean-up generates the occurrences of
+    /// weekly classes.
     pub schedule_ahead_weeks: i64,
     /// `FREE_CANCELLATION_GRACE_MINUTES`: how long after it was made, or after its
-    /// promotion from the waitlist, a booking can always be cancelled without cost.
+    /// promotion from the waitlist, a booking can always be cancelled free of charge.
     pub free_cancellation_grace: Duration,
     /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have.
     pub max_unpaid_bookings: i32,
-    /// `SITE_URL`, or the address of the production deployment on Vercel, without
-    /// a trailing slash. Links in mails and redirects after payments lead to it.
+    /// `SITE_URL`, or the URL of the production deployment on Vercel, without a trailing
+    /// slash. Links in e-mails and redirects after payments lead to it.
     pub site_url: String,
 }
 
@@ -72,9 +72,9 @@ fn name(env: &Environment<'_>) -> Result<String, ConfigError> {
 fn time_zone(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = "STUDIO_TIMEZONE";
     let zone = env.text(name).unwrap_or_else(|| "America/Denver".into());
-    let known = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
     // Names without a slash are fixed offsets or legacy names.
-    if zone != "UTC" && (!zone.contains('/') || !zone.chars().all(known)) {
+    if zone != "UTC" && (!zone.contains('/') || !zone.chars().all(is_allowed)) {
         return Err(invalid(name, "must be a time zone such as America/Denver"));
     }
     Ok(zone)
@@ -123,8 +123,8 @@ fn weeks(env: &Environment<'_>, name: &str, default: i64) -> Result<i64, ConfigE
     Ok(weeks)
 }
 
-/// Returns the site's address. It is never taken from a request, because a request can
-/// name any host.
+/// Returns the site's URL. It is never taken from a request, because a request can contain
+/// any host.
 fn site_url(env: &Environment<'_>, development: bool) -> Result<String, ConfigError> {
     if let Some(site) = env.text("SITE_URL") {
         return exact_origin("SITE_URL", &site);
