@@ -54,8 +54,8 @@ pub async fn insert_desk_payment(app: &TestApp, booking: &Value) {
 }
 
 /// Asserts the invariants that hold for every occurrence at all times: the participant
-/// count matches the bookings, and nobody waits for a free spot before the waitlist's
-/// cutoff, which is two hours.
+/// count matches the bookings, and nobody is on the waitlist of a class with a free spot
+/// that starts in more than two hours.
 pub async fn assert_bookings_consistent(app: &TestApp) {
     let wrong = app
         .count(

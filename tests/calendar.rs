@@ -117,8 +117,8 @@ async fn create_booked_classes(app: &TestApp, title: &str, starts: &[DateTime<Ut
 
 #[tokio::test]
 async fn events_keep_their_local_time_across_clock_changes() {
-    // In 2027 the clocks change on 14 March and 7 November in Denver, and on 28
-    // March and 31 October in Madrid. All of these are Sundays.
+    // In 2027, the clocks change on March 14 and November 7 in Denver, and on March 28 and
+    // October 31 in Madrid. All of these days are Sundays.
     for (zone_name, offsets) in [
         ("America/Denver", &[6, 7][..]),
         ("Europe/Madrid", &[-2, -1]),

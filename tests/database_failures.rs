@@ -229,7 +229,7 @@ async fn a_deadlocked_idempotent_transaction_is_retried_and_stores_its_response(
 }
 
 #[tokio::test]
-async fn a_transaction_whose_caller_goes_away_is_rolled_back() {
+async fn a_transaction_whose_future_is_dropped_is_rolled_back() {
     let settings = Settings::default().with("POSTGRES_POOL_MAX", "1");
     let app = TestApp::start_with(settings).await;
     let insert = "insert into user_sessions (id, session_key, login_method, expires_at,

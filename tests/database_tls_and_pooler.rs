@@ -112,7 +112,7 @@ fn has_pgbouncer() -> bool {
 }
 
 #[tokio::test]
-async fn a_wrong_connection_string_is_reported_as_such() {
+async fn a_wrong_connection_string_is_reported_as_a_misconfiguration() {
     if !has_pgbouncer() {
         return;
     }

@@ -26,7 +26,7 @@ struct EventStream {
     /// Received text that has not been parsed.
     unread: String,
     /// The id of the event that the stream starts after. A browser that reconnects
-    /// before the first event sends it.
+    /// before the first event sends this id.
     starts_after: String,
 }
 

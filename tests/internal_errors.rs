@@ -21,7 +21,7 @@ async fn a_panicking_handler_returns_a_documented_500() {
     let router = sabor::http::router(app.app.clone(), vec![routes]);
     let server = LocalServer::start(router).await;
     let url = format!("{}/api/broken", server.url);
-    // Twice, since the process continues after a panic.
+    // The second request shows that the process continues after a panic.
     for _ in 0..2 {
         let request = reqwest::Client::new().get(&url).header("origin", SITE);
         let response = TestResponse::read(request.send().await.unwrap()).await;

@@ -107,7 +107,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
 }
 
 #[tokio::test]
-async fn waitlist_promotion_and_cancellation_are_mailed() {
+async fn members_receive_messages_about_waitlists_promotions_and_cancellations() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -323,7 +323,7 @@ async fn concurrent_senders_deliver_each_message_once() {
         .map(|mail| mail["headers"]["message-id"].to_string())
         .collect();
     assert_eq!((mails.len(), ids.len()), (100, 100));
-    // Each run uses up to four connections, and each of these for many mails.
+    // Each run uses up to four connections, and each of these for many messages.
     let client_ports: std::collections::BTreeSet<_> =
         mails.iter().map(|mail| mail["peer"].as_u64()).collect();
     assert!((4..=12).contains(&client_ports.len()), "{client_ports:?}");

@@ -169,7 +169,7 @@ async fn an_empty_studio_reports_zeros_for_the_last_thirty_days() {
 }
 
 #[tokio::test]
-async fn weeks_and_months_sum_their_days() {
+async fn weeks_and_months_contain_the_sums_of_their_days() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let future_class = insert_class(&app, "Salsa", "2027-01-01T00:00Z", 20).await;

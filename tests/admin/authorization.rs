@@ -152,7 +152,7 @@ async fn staff_without_a_second_factor_cannot_use_staff_functions_if_it_is_requi
     let response = admin.post("/api/admin/cleanup-sessions", json!({})).await;
     response.expect_code(403, CODE);
     assert_all_rejected(&app, &staff, 403, CODE).await;
-    // They still have their own account, and others are not affected.
+    // Staff can still use their own account. Members and cron are not affected.
     staff.get("/api/auth/me").await.expect(200);
     let ana = app.member("ana").await;
     ana.get("/api/admin/dashboard")

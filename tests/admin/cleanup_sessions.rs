@@ -257,7 +257,7 @@ async fn add_log_and_messages(app: &TestApp, age: &str, count: u32) {
 async fn security_events_and_contact_messages_are_deleted_after_a_year() {
     let app = TestApp::start().await;
     add_log_and_messages(&app, "364 days", 3).await;
-    // More than one batch.
+    // The clean-up deletes these rows in more than one batch.
     add_log_and_messages(&app, "366 days", 5_001).await;
     let details = app.run_clean_up().await.expect(200)["details"].clone();
     assert_eq!(details["securityEvents"], 5_001, "{details}");
@@ -287,7 +287,7 @@ async fn the_retention_of_the_security_log_and_of_messages_can_be_configured() {
 }
 
 #[tokio::test]
-async fn due_mail_is_sent_by_the_cron_run() {
+async fn due_messages_are_sent_by_the_cron_run() {
     let Some(server) = MailServer::start().await else {
         return;
     };

@@ -96,8 +96,8 @@ async fn open_refunds_and_messages_of_any_age_are_counted() {
     assert_eq!(dashboard["contactsUnprocessed"], 2);
     assert_eq!(dashboard["occupancyRate"], json!(null));
     assert_eq!(dashboard["classes"], json!([]));
-    // The members are Sofia and the three with a booking. Sofia's second sign-in
-    // ended her first session.
+    // The members are Sofia and the three with a booking. `TestApp::staff` signs Sofia in
+    // twice, and the second sign-in ended her first session.
     assert_eq!(dashboard["members"], 4);
     assert_eq!(dashboard["activeSessions"], 1);
     assert_eq!(dashboard["signUps"], 1);

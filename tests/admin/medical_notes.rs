@@ -89,7 +89,7 @@ async fn medical_notes_can_be_read_until_the_end_of_the_day_of_the_class() {
     let class = app.create_class(2).await;
     let ana = member_with_notes(&app, "ana").await;
     let booking = book(&ana, class).await.expect(201);
-    // From 17:00 to 18:00 in Denver.
+    // The class takes place from 17:00 to 18:00 in Denver.
     app.sql("update scheduled_classes set start_time = '2027-01-12T00:00Z', end_time = '2027-01-12T01:00Z'")
         .await;
     for before_midnight in ["2026-12-31T12:00:00Z", "2027-01-12T06:59:59Z"] {
@@ -102,7 +102,7 @@ async fn medical_notes_can_be_read_until_the_end_of_the_day_of_the_class() {
         .await
         .expect_code(409, "class_over");
     assert_eq!(roster_entry(&staff, class).await["hasMedicalNotes"], false);
-    // A class that goes on after midnight is not over.
+    // A class that lasts until after midnight is not over.
     app.sql("update scheduled_classes set end_time = '2027-01-12T08:00Z'")
         .await;
     read_notes(&staff, &booking).await.expect(200);

@@ -15,7 +15,7 @@ async fn names(studio: &Studio, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn two_spellings_of_a_room_are_one_room() {
+async fn two_spellings_of_a_room_refer_to_one_room() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "19:00").await;
     let mut overlapping = studio.occurrence(5, "19:30");

@@ -54,7 +54,7 @@ impl Studio {
         }
     }
 
-    /// Returns a weekly class of the first instructor in the blue room.
+    /// Returns the form for a weekly class of the first instructor in the blue room.
     pub fn weekly_class(&self, day: u32, time: &str) -> Value {
         json!({ "pattern": {
             "classTypeId": self.class_type,
@@ -66,7 +66,8 @@ impl Studio {
         }})
     }
 
-    /// Returns an occurrence of the first instructor in the blue room, `days` ahead.
+    /// Returns the form for an occurrence of the first instructor in the blue room, `days`
+    /// ahead.
     pub fn occurrence(&self, days: i64, time: &str) -> Value {
         let date = (self.app.app.clock().now() + TimeDelta::days(days)).date_naive();
         json!({ "occurrence": {

@@ -204,7 +204,7 @@ async fn giving_a_role_requires_the_password_and_renews_the_session() {
     assert_eq!(response.expect(200)["accessToken"], json!(null));
     assert_eq!(app.count(staff_users).await, 1);
     assert!(admin.is_signed_in().await && !copy.is_signed_in().await);
-    // Taking a role away, and other changes, need no password.
+    // Removing a role and other changes require no password.
     let cookie = admin.cookie();
     update(&admin, &id, json!({ "role": "member" }))
         .await

@@ -119,7 +119,7 @@ async fn administrators_and_the_contact_form_use_the_canonical_form() {
 }
 
 #[tokio::test]
-async fn a_local_part_outside_ascii_is_rejected_with_a_reason() {
+async fn a_local_part_with_non_ascii_characters_is_rejected_with_a_reason() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let reason = "before the @";

@@ -74,7 +74,7 @@ async fn the_new_cookie_of_a_remembered_session_lasts_as_long_as_the_session() {
 }
 
 #[tokio::test]
-async fn a_refused_password_change_keeps_the_cookie() {
+async fn a_rejected_password_change_keeps_the_cookie() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let form = json!({ "currentPassword": "guess", "newPassword": NEW_PASSWORD });

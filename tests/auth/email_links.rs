@@ -335,7 +335,7 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
 }
 
 #[tokio::test]
-async fn a_later_reset_keeps_what_the_member_has_set_up_and_ends_the_calendar_feed() {
+async fn a_reset_of_a_confirmed_account_ends_only_the_calendar_feed() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let feed = ana.post("/api/calendar/token", json!({})).await.expect(201);

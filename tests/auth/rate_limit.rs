@@ -536,7 +536,7 @@ async fn the_networks_of_one_ipv6_site_share_limits() {
 }
 
 #[tokio::test]
-async fn a_stranger_at_the_same_address_does_not_block_reauthentication() {
+async fn a_stranger_at_the_same_ip_address_does_not_block_reauthentication() {
     for app in start_with_and_without_redis().await {
         let ana = app.member("ana").await;
         let stranger = ana.copy();

@@ -231,7 +231,7 @@ async fn a_reset_of_an_unconfirmed_account_ends_everything_that_a_stranger_has_s
 }
 
 #[tokio::test]
-async fn confirming_in_a_signed_in_browser_ends_nothing() {
+async fn confirming_in_a_signed_in_browser_keeps_everything_that_was_set_up() {
     let app = TestApp::start().await;
     let ana = app.visitor();
     register(&ana, "Ana", PASSWORD).await.expect(201);
@@ -306,8 +306,8 @@ async fn a_registration_gets_the_same_response_for_any_state_of_the_address() {
     assert_eq!(app.mail_count("account_exists").await, 1);
 }
 
-/// Books a class for every account. Accounts from before bookings needed a confirmed
-/// address can have such a booking.
+/// Books a class for every account. An unconfirmed account can have a booking from the time
+/// before bookings required a confirmed address.
 async fn book_for_everyone(app: &TestApp, class: Uuid) {
     app.sql(&format!(
         "insert into bookings (id, user_id, scheduled_class_id, status, price, currency)

@@ -39,7 +39,7 @@ const LAYERS: [(&str, u8); 24] = [
     ("error", 8),
     ("runtime", 8),
     ("values", 8),
-    // Only tests import it.
+    // Only tests import this module.
     ("testing", 0),
     ("main", 0),
 ];

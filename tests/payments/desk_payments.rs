@@ -140,7 +140,7 @@ async fn staff_can_retry_the_cancelled_refund_of_a_superseded_card_payment() {
 }
 
 #[tokio::test]
-async fn a_desk_payment_of_a_timely_cancellation_is_refunded_by_staff() {
+async fn staff_refund_a_desk_payment_after_a_timely_cancellation() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);

@@ -19,8 +19,8 @@ async fn payment_status(app: &TestApp) -> String {
     rows[0].get(0)
 }
 
-/// Rule: a timely cancellation of a paid booking becomes `refund_due`, and card
-/// payments are refunded through the provider.
+/// Rule: after a timely cancellation, the payment becomes `refund_due`, and a card payment is
+/// refunded through the provider.
 #[tokio::test]
 async fn a_timely_cancellation_refunds_the_card() {
     let (app, stripe) = start_with_stripe().await;
@@ -62,8 +62,8 @@ async fn a_late_cancellation_is_not_refunded() {
     assert!(stripe.refunds().is_empty());
 }
 
-/// Rule: every paid booking of a cancelled occurrence becomes `refund_due`, no
-/// matter how late, and card payments are refunded through the provider.
+/// Rule: when an occurrence is cancelled, no matter how late, its payments become
+/// `refund_due`, and card payments are refunded through the provider.
 #[tokio::test]
 async fn a_cancelled_class_refunds_every_card() {
     let (app, stripe) = start_with_stripe().await;

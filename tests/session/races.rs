@@ -391,8 +391,8 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
     assert_eq!(app.redis.count("MGET"), 10);
 }
 
-// Each of the following tests fails with one of the simpler protocols that the
-// model checker rejected.
+// Each of the following tests fails with a simpler cache protocol. A model checker found
+// these failures.
 
 #[tokio::test]
 async fn a_late_record_is_replaced_by_a_newer_one() {

@@ -27,7 +27,7 @@ async fn visits_are_counted_and_the_token_stays_in_the_cookie() {
 }
 
 #[tokio::test]
-async fn a_first_visit_leaves_no_row() {
+async fn a_first_visit_creates_no_session() {
     let app = TestApp::start().await;
     for _ in 0..50 {
         let body = app.visitor().get("/api/session/test-session").await;

@@ -252,7 +252,7 @@ async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
 }
 
 #[tokio::test]
-async fn a_callback_with_another_or_missing_issuer_is_rejected() {
+async fn a_callback_with_a_wrong_or_missing_issuer_is_rejected() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
