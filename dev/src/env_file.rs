@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_handwritten() {
+    fn an_empty_file_counts_as_handwritten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         fs::write(&path, "").unwrap();

@@ -258,7 +258,10 @@ impl Testbed {
         let secret = Secret::new(self.session_secret.clone());
         let signer = Signer::derive(&[secret], "session cookie");
         let token = token(database, number)?;
-        Ok(format!("__Host-sabor_session={}", token.signed(&signer)))
+        Ok(format!(
+            "__Host-sabor_session={}",
+            token.to_signed_cookie(&signer)
+        ))
     }
 
     /// Returns an issuer of valid access tokens.

@@ -310,14 +310,14 @@ fn e_mails_are_written_to_a_folder_and_requests_for_other_hosts_are_refused() {
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);
     let url = stack.wait_until_up();
-    let forgot = "/api/auth/forgot-password";
+    let path = "/api/auth/path-password";
     let body = "{\"email\":\"ana@sabor.dev\"}";
-    let refused = send(&url, "studio.example", forgot, body);
+    let refused = send(&url, "studio.example", path, body);
     assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
     assert!(refused.contains("foreign_host"), "{refused}");
     let mail = checkout.path(".sabor/mail");
     assert!(!mail.exists());
-    let accepted = send(&url, url.trim_start_matches("http://"), forgot, body);
+    let accepted = send(&url, url.trim_start_matches("http://"), path, body);
     assert!(accepted.starts_with("HTTP/1.1 2"), "{accepted}");
     wait_until("an e-mail is written", || {
         fs::read_dir(&mail).is_ok_and(|mut files| files.next().is_some())
@@ -478,16 +478,16 @@ async fn the_demo_studio_is_added_once_and_a_year_of_data_on_request() {
         checkout.query_text(payments).await,
         "card paid, card refunded, desk paid, desk pending, desk refund_due"
     );
-    let change = "with dearer as (
+    let change = "with raised as (
             update class_types set price_per_class = 99 where name = 'Salsa On2' returning id
         ), moved as (
             update scheduled_classes set room = 'Garden'
             where id = (select id from scheduled_classes order by start_time desc, id limit 1)
-        ), gone as (
+        ), cancelled as (
             update bookings set status = 'cancelled', cancelled_at = now()
             where id = (select id from bookings where status = 'booked' order by id limit 1)
         )
-        select count(*)::text from dearer";
+        select count(*)::text from raised";
     assert_eq!(checkout.query_text(change).await, "1");
     stack.stop();
 

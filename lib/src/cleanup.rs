@@ -149,9 +149,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Returns the value of a step. If the step failed, records that and returns the
+    /// Records the outcome of a step and returns its value. If the step failed, returns the
     /// default value.
-    fn step<T: Default>(&mut self, name: &'static str, outcome: Result<T>) -> T {
+    fn record_step<T: Default>(&mut self, name: &'static str, outcome: Result<T>) -> T {
         self.steps += 1;
         outcome.unwrap_or_else(|error| {
             tracing::error!(step = name, error = %chain(&error), "a clean-up step failed");
@@ -166,12 +166,12 @@ impl<'a> Run<'a> {
             return;
         }
         let settled = reconcile::release_unpaid(self.app, settle_until).await;
-        let settled = self.step("paymentsSettled", settled);
+        let settled = self.record_step("paymentsSettled", settled);
         let refunded = reconcile::refund_due(self.app, refund_until).await;
-        let refunded = self.step("paymentsRefunded", refunded);
+        let refunded = self.record_step("paymentsRefunded", refunded);
         self.report.details.payments_settled = settled.count;
-        let left = self.count_refunds_due().await;
-        self.report.details.refunds_due = self.step("refundsDue", left);
+        let refunds_due = self.count_refunds_due().await;
+        self.report.details.refunds_due = self.record_step("refundsDue", refunds_due);
         self.report.details.payments_refunded = refunded.count;
         self.report.remaining |= settled.remaining || refunded.remaining;
     }
@@ -190,9 +190,9 @@ impl<'a> Run<'a> {
 
     async fn send_mail(&mut self, until: Instant) {
         let sent = mail::send_due(self.app, until).await;
-        let sent = self.step("mail", sent);
-        let left = self.count_mail_due().await;
-        self.report.details.mail_due = self.step("mailDue", left);
+        let sent = self.record_step("mail", sent);
+        let mail_due = self.count_mail_due().await;
+        self.report.details.mail_due = self.record_step("mailDue", mail_due);
         self.report.details.mail_sent = sent.sent;
         self.report.details.mail_failed = sent.failed;
         self.report.details.mail_given_up = sent.given_up;
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
 
     async fn generate_classes(&mut self) {
         let generated = timetable::generate_ahead(self.app).await;
-        let generated = self.step("classes", generated);
+        let generated = self.record_step("classes", generated);
         self.report.details.classes_generated = generated.created as u64;
         self.report.details.class_conflicts = generated.conflicts.len() as u64;
     }
@@ -275,13 +275,13 @@ impl<'a> Run<'a> {
     ) -> u64 {
         let mut count = 0;
         let swept = sweep(self.app, statement, params, &mut count, until).await;
-        self.report.remaining |= self.step(name, swept);
+        self.report.remaining |= self.record_step(name, swept);
         count
     }
 
     async fn archive_tokens(&mut self, until: Instant) {
         let archived = archive(self.app, &mut self.report.details, until).await;
-        self.report.remaining |= self.step("crossApp", archived);
+        self.report.remaining |= self.record_step("crossApp", archived);
     }
 
     /// Returns the report, which names the failed steps. If all steps failed, returns

@@ -182,7 +182,7 @@ impl Error {
 
     /// Adds the name of the connection string's variable, if the connection string is the
     /// problem.
-    pub(crate) fn naming(self, variable: &'static str) -> Self {
+    pub(crate) fn with_variable(self, variable: &'static str) -> Self {
         match self {
             Self::Internal(source) => Self::Internal(match source.downcast::<Misconfiguration>() {
                 Ok(problem) => Box::new(Misconfiguration {

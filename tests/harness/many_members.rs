@@ -37,7 +37,7 @@ impl TestApp {
                     .unwrap()
             );
             let client = visitor.copy();
-            let cookie = format!("__Host-sabor_session={}", token.signed(&signer));
+            let cookie = format!("__Host-sabor_session={}", token.to_signed_cookie(&signer));
             client.set_cookie(Some(cookie));
             members.push(client);
         }

@@ -15,7 +15,7 @@ use tokio::net::UnixStream;
 /// A shell script that runs the server until standard input ends. That happens when
 /// the process that started the script ends, even if it is killed. Each line of the
 /// input is a command, `stop` or `start`.
-const WATCH: &str = r#"
+const WATCHER_SCRIPT: &str = r#"
 dir=$1
 start() {
     redis-server --port 0 --unixsocket "$dir/socket" --dir "$dir" \
@@ -33,9 +33,9 @@ stop
 rm -rf "$dir"
 "#;
 
-/// A private `redis-server` on a Unix socket in a temporary directory. It stores
-/// nothing on disk. It stops when this value is dropped or this process ends, even if
-/// it is killed.
+/// A private `redis-server` on a Unix socket in a temporary directory. It keeps its data
+/// only in memory. It stops when this value is dropped or this process ends, even if the
+/// process is killed.
 pub struct RedisServer {
     watcher: Child,
     directory: PathBuf,
@@ -56,7 +56,7 @@ impl RedisServer {
     pub async fn start() -> io::Result<Self> {
         let directory = private_directory()?;
         let watcher = Command::new("sh")
-            .args(["-c", WATCH, "sh"])
+            .args(["-c", WATCHER_SCRIPT, "sh"])
             .arg(&directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())

@@ -24,15 +24,15 @@ pub(super) async fn measure_cold_start(testbed: &Testbed, peers: &Peers) -> Resu
         Vec::new(),
         vec![Vec::new(); COMPARED_PEERS.len()],
     );
-    let warm = testbed.warm_checks()?;
+    let warm_checks = testbed.warm_checks()?;
     testbed
-        .warm_up(&testbed.start_function(SESSION_CHECK).await?, &warm)
+        .warm_up(&testbed.start_function(SESSION_CHECK).await?, &warm_checks)
         .await?;
     for _ in 0..2 * testbed.rounds() + 1 {
         hits.push(
             measure_first_response(
                 testbed.start_function(SESSION_CHECK).await?,
-                warm[0].clone(),
+                warm_checks[0].clone(),
             )
             .await?,
         );
@@ -70,7 +70,7 @@ pub(super) async fn measure_cold_start(testbed: &Testbed, peers: &Peers) -> Resu
 
 /// Measures the parts of a cold start.
 async fn measure_cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
-    let (warm, rounds) = (testbed.warm_checks()?, 4 * testbed.rounds() + 1);
+    let (warm_checks, rounds) = (testbed.warm_checks()?, 4 * testbed.rounds() + 1);
     let mut parts: [Vec<f64>; 7] = Default::default();
     for _ in 0..rounds {
         let mut record = |part: usize, time: f64| parts[part].push(time);
@@ -79,7 +79,7 @@ async fn measure_cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
         record(1, milliseconds(server.listen_time));
         for part in [2, 3] {
             let started = Instant::now();
-            Load::once(server.address, vec![warm[0].clone()])
+            Load::once(server.address, vec![warm_checks[0].clone()])
                 .run()
                 .await?;
             record(part, milliseconds(started.elapsed()));

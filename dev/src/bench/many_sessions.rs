@@ -118,8 +118,9 @@ pub(super) async fn measure_clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         }
         Ok::<_, anyhow::Error>((started.elapsed(), runs))
     };
-    let (cleaned, meanwhile) = tokio::join!(cleaning, browse(testbed, database, &session_check, 2));
-    let ((duration, runs), meanwhile) = (cleaned?, meanwhile?);
+    let (cleaned, checks_during) =
+        tokio::join!(cleaning, browse(testbed, database, &session_check, 2));
+    let ((duration, runs), checks_during) = (cleaned?, checks_during?);
     for server in [session_check, cleaner] {
         server.stop().await?;
     }
@@ -130,16 +131,16 @@ pub(super) async fn measure_clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         "clean-up of {} of {sessions} sessions in seconds",
         sessions / 2
     );
-    let (before, during) = (baseline.percentile(0.99), meanwhile.percentile(0.99));
+    let (p99_before, p99_during) = (baseline.percentile(0.99), checks_during.percentile(0.99));
     Ok(vec![
         Row::at_most(label, seconds, Unit::Count, 60.0).detail(format!("in {runs} run(s)")),
         Row::at_most(
             "session check p99 during the clean-up / before",
-            during / before,
+            p99_during / p99_before,
             Unit::Times,
             2.0,
         )
-        .detail(format!("{during:.2} ms against {before:.2} ms")),
+        .detail(format!("{p99_during:.2} ms against {p99_before:.2} ms")),
     ])
 }
 

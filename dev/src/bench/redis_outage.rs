@@ -26,12 +26,12 @@ pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>
             .start_function_without_redis("/api/auth/session")
             .await?;
         measure_checks(testbed, &baseline).await?;
-        let (mut without_redis, mut down) = (Vec::new(), Vec::new());
+        let (mut baseline_rounds, mut outage_rounds) = (Vec::new(), Vec::new());
         for _ in 0..testbed.rounds() {
-            without_redis.push(measure_checks(testbed, &baseline).await?);
-            down.push(measure_while_down(testbed, mode).await?);
+            baseline_rounds.push(measure_checks(testbed, &baseline).await?);
+            outage_rounds.push(measure_while_down(testbed, mode).await?);
         }
-        rows.extend(build_rows(fault, &without_redis, &down));
+        rows.extend(build_rows(fault, &baseline_rounds, &outage_rounds));
     }
     Ok(rows)
 }
@@ -53,14 +53,18 @@ async fn measure_checks(testbed: &Testbed, server: &Server) -> Result<LoadStats>
         .await
 }
 
-fn build_rows(fault: &str, without_redis: &[LoadStats], down: &[LoadStats]) -> Vec<Row> {
+fn build_rows(fault: &str, baseline_rounds: &[LoadStats], outage_rounds: &[LoadStats]) -> Vec<Row> {
     let rate = |rounds: &[LoadStats]| median(rounds.iter().map(LoadStats::rate).collect());
-    let (baseline_rate, down_rate) = (rate(without_redis), rate(down));
-    let late_requests = down
+    let (baseline_rate, down_rate) = (rate(baseline_rounds), rate(outage_rounds));
+    let late_requests = outage_rounds
         .iter()
         .map(|round| round.count_at_least(DEADLINE) as f64);
     let most_late = late_requests.fold(0.0, f64::max);
-    let requests = down.iter().map(LoadStats::count).min().unwrap_or(0);
+    let requests = outage_rounds
+        .iter()
+        .map(LoadStats::count)
+        .min()
+        .unwrap_or(0);
     let label = format!("Redis {fault}: session checks / without Redis");
     let waited = format!("Redis {fault}: requests that waited for the timeout");
     vec![

@@ -60,14 +60,14 @@ pub(super) async fn measure_throughput(testbed: &Testbed, peers: &Peers) -> Resu
     for candidate in &candidates {
         candidate.run(Duration::from_millis(500)).await?;
     }
-    let before = candidates[0].cpu_time()?;
+    let cpu_before = candidates[0].cpu_time()?;
     for _ in 0..testbed.rounds() {
         for candidate in &mut candidates {
             let stats = candidate.run(time).await?;
             candidate.rounds.push(stats);
         }
     }
-    let after = candidates[0].cpu_time()?;
+    let cpu_after = candidates[0].cpu_time()?;
     let [function, redis, peer_candidates @ ..] = candidates.as_slice() else {
         return Ok(rows);
     };
@@ -79,7 +79,7 @@ pub(super) async fn measure_throughput(testbed: &Testbed, peers: &Peers) -> Resu
     for peer in peer_candidates {
         rows.extend(compare(function, peer));
     }
-    rows.push(cpu_time_row(function, before, after));
+    rows.push(cpu_time_row(function, cpu_before, cpu_after));
     let share = 100.0 * function.rate() / redis.rate();
     let label = "session check / GET of the Redis endpoint";
     let detail = format!(
@@ -172,16 +172,16 @@ fn describe_rates(function: &Candidate, other: &Candidate) -> String {
 /// Counts how often a session check accesses Redis and Postgres if Redis has the record.
 pub(super) async fn count_round_trips(testbed: &Testbed) -> Result<Vec<Row>> {
     const HITS: usize = 1_000;
-    let (_, before) = count_accesses(testbed, 0).await?;
-    let (accesses, after) = count_accesses(testbed, HITS).await?;
-    let queries = (after - before) as f64 / HITS as f64;
+    let (_, transactions_without_hits) = count_accesses(testbed, 0).await?;
+    let (accesses, transactions) = count_accesses(testbed, HITS).await?;
+    let hit_transactions = transactions - transactions_without_hits;
+    let queries = hit_transactions as f64 / HITS as f64;
     let per_hit = accesses.requests as f64 / HITS as f64;
     let detail = format!("{} MGET in {} requests", accesses.mget, accesses.requests);
     Ok(vec![
         Row::at_most("Redis requests per hit", per_hit, Unit::Count, 1.0).detail(detail),
         Row::at_most("queries per hit", queries, Unit::Count, 0.0).detail(format!(
-            "{} of {HITS} hits; the counters write once in 5 s",
-            after - before
+            "{hit_transactions} of {HITS} hits; the counters write once in 5 s"
         )),
     ])
 }
@@ -195,7 +195,7 @@ struct RedisAccesses {
 /// transactions during its whole life.
 async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(RedisAccesses, i64)> {
     let redis = &testbed.redis.endpoint;
-    let before = testbed.count_transactions(DATABASE).await?;
+    let transactions_before = testbed.count_transactions(DATABASE).await?;
     let server = testbed.start_function("/api/auth/session").await?;
     let calls = testbed.fresh_checks(16)?;
     testbed.warm_up(&server, &calls).await?;
@@ -211,7 +211,7 @@ async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(RedisAccesses
     server.stop().await?;
     Ok((
         accesses,
-        testbed.count_transactions(DATABASE).await? - before,
+        testbed.count_transactions(DATABASE).await? - transactions_before,
     ))
 }
 

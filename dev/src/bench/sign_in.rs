@@ -92,9 +92,9 @@ impl Testbed {
 pub(super) async fn measure_operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 100 } else { 300 };
     let session_check = testbed.start_function("/api/auth/session").await?;
-    let warm = testbed.warm_checks()?;
-    testbed.warm_up(&session_check, &warm).await?;
-    let hits = warm.into_iter().cycle().take(count).collect();
+    let warm_checks = testbed.warm_checks()?;
+    testbed.warm_up(&session_check, &warm_checks).await?;
+    let hits = warm_checks.into_iter().cycle().take(count).collect();
     let hits = Load::once(session_check.address, hits).run().await?;
     let misses = Load::once(session_check.address, testbed.fresh_checks(count)?)
         .run()

@@ -16,10 +16,10 @@ const SIGN_INS: usize = 200;
 /// limit, and session checks on the same cores must not become much slower.
 pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let session_check = testbed.start_function("/api/auth/session").await?;
-    let warm = testbed.warm_checks()?;
-    testbed.warm_up(&session_check, &warm).await?;
+    let warm_checks = testbed.warm_checks()?;
+    testbed.warm_up(&session_check, &warm_checks).await?;
     // The load of one instance on a busy day.
-    let checks = Load::once(session_check.address, warm)
+    let checks = Load::once(session_check.address, warm_checks)
         .connections(4)
         .pause(Duration::from_millis(5));
     let baseline = checks.clone().during(Duration::from_secs(5)).run().await?;
@@ -29,13 +29,13 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
         .connections(SIGN_INS)
         .or_expect(StatusCode::TOO_MANY_REQUESTS)
         .or_expect(StatusCode::SERVICE_UNAVAILABLE);
-    let meanwhile = checks.during(Duration::from_secs(2));
-    let (burst, meanwhile) = tokio::join!(burst.run(), meanwhile.run());
-    let (burst, meanwhile) = (burst?, meanwhile?);
+    let checks_during = checks.during(Duration::from_secs(2));
+    let (burst, checks_during) = tokio::join!(burst.run(), checks_during.run());
+    let (burst, checks_during) = (burst?, checks_during?);
     let p99 = |stats: &LoadStats| stats.percentile(0.99);
-    let (before, during) = (p99(&baseline), p99(&meanwhile));
+    let (p99_before, p99_during) = (p99(&baseline), p99(&checks_during));
     let label = "session check p99 during the burst / before";
-    let detail = format!("{during:.2} ms against {before:.2} ms");
+    let detail = format!("{p99_during:.2} ms against {p99_before:.2} ms");
     let (memory, limit) = ("200 concurrent sign-ins: peak memory", 300.0);
     Ok(vec![
         match login.peak_memory() {
@@ -47,6 +47,6 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
             burst.count(),
             burst.percentile(1.0) / 1_000.0
         )),
-        Row::at_most(label, during / before, Unit::Times, 3.0).detail(detail),
+        Row::at_most(label, p99_during / p99_before, Unit::Times, 3.0).detail(detail),
     ])
 }

@@ -170,7 +170,7 @@ pub(super) struct Environment {
     pub(super) folder: TempDir,
     app_secret: String,
     short: bool,
-    next: AtomicUsize,
+    next_number: AtomicUsize,
     next_member: AtomicUsize,
     next_session: AtomicUsize,
 }
@@ -186,7 +186,7 @@ impl Environment {
             folder: tempfile::tempdir()?,
             app_secret: random::hex::<32>(),
             short,
-            next: AtomicUsize::new(0),
+            next_number: AtomicUsize::new(0),
             next_member: AtomicUsize::new(0),
             next_session: AtomicUsize::new(0),
         };
@@ -231,7 +231,7 @@ impl Environment {
 
     /// Returns a number that has not been returned before.
     pub(super) fn next_number(&self) -> usize {
-        self.next.fetch_add(1, Ordering::Relaxed)
+        self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Returns the number of the next member, and the number of completed rounds.

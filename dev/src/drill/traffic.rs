@@ -51,10 +51,10 @@ async fn book_and_cancel(run: Arc<Run>) -> Result<()> {
     while run.is_running() {
         let (number, round) = run.environment.next_member();
         let email = format!("member{number}@example.com");
-        let Some(own) = sign_in(&run, &email, PASSWORD).await? else {
+        let Some(own_cookie) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
-        let Some(other) = sign_in(&run, &email, PASSWORD).await? else {
+        let Some(other_cookie) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
         let mut booked = Vec::new();
@@ -62,15 +62,15 @@ async fn book_and_cancel(run: Arc<Run>) -> Result<()> {
             // In the next round a member books other classes.
             let class = number + round * CLASSES_PER_MEMBER + offset;
             let class = run.classes[class % run.classes.len()];
-            booked.extend(book(&run, &own, class, number.is_multiple_of(2)).await?);
+            booked.extend(book(&run, &own_cookie, class, number.is_multiple_of(2)).await?);
         }
-        end_other_session(&run, &own, &other).await?;
+        end_other_session(&run, &own_cookie, &other_cookie).await?;
         for booking in booked.into_iter().skip(number % 3) {
-            cancel(&run, &own, booking).await?;
+            cancel(&run, &own_cookie, booking).await?;
         }
         // Some stay signed in, so that the checks cover active sessions.
         if !number.is_multiple_of(4) {
-            sign_out(&run, &own).await?;
+            sign_out(&run, &own_cookie).await?;
         }
     }
     Ok(())
@@ -143,10 +143,10 @@ async fn sign_out(run: &Run, cookie: &str) -> Result<()> {
     Ok(())
 }
 
-/// Ends the session `other` from the session `own`.
-async fn end_other_session(run: &Run, own: &str, other: &str) -> Result<()> {
+/// Ends the session of `other_cookie` with a request from the session of `own_cookie`.
+async fn end_other_session(run: &Run, own_cookie: &str, other_cookie: &str) -> Result<()> {
     let result = run
-        .request_until_definite(Operation::Check, || run.session_check(other))
+        .request_until_definite(Operation::Check, || run.session_check(other_cookie))
         .await?;
     let id = result.response.body["session"]["id"]
         .as_str()
@@ -155,14 +155,14 @@ async fn end_other_session(run: &Run, own: &str, other: &str) -> Result<()> {
         run.report_unexpected(Operation::Check, &result);
         return Ok(());
     };
-    run.log.set_session(other, SessionState::Ending);
+    run.log.set_session(other_cookie, SessionState::Ending);
     let call = || {
         let call = run
             .environment
             .testbed
             .call(Method::DELETE, &format!("/api/sessions/{id}"));
         let call = call
-            .header("cookie", own)
+            .header("cookie", own_cookie)
             .header("sec-fetch-site", "same-origin");
         Ok(call.body(Full::default())?)
     };
@@ -170,7 +170,7 @@ async fn end_other_session(run: &Run, own: &str, other: &str) -> Result<()> {
     let already_ended =
         result.was_retried && result.response.is(StatusCode::NOT_FOUND, "not_found");
     match result.succeeded() || already_ended {
-        true => run.log.end_session(other, result.succeeded()),
+        true => run.log.end_session(other_cookie, result.succeeded()),
         false => run.report_unexpected(Operation::Revoke, &result),
     }
     Ok(())
@@ -182,18 +182,18 @@ async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
     const NEW_PASSWORD: &str = "another horse battery";
     while run.is_running() {
         let email = format!("{}@example.com", Uuid::now_v7());
-        let Some(own) = register(&run, &email).await? else {
+        let Some(own_cookie) = register(&run, &email).await? else {
             continue;
         };
-        let Some(other) = sign_in(&run, &email, PASSWORD).await? else {
+        let Some(other_cookie) = sign_in(&run, &email, PASSWORD).await? else {
             continue;
         };
         // The member's own session gets a new cookie, and the old cookie becomes invalid.
-        for cookie in [&other, &own] {
+        for cookie in [&other_cookie, &own_cookie] {
             run.log.set_session(cookie, SessionState::Ending);
         }
         let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
-        let call = || run.post(Operation::ChangePassword, &own, &form);
+        let call = || run.post(Operation::ChangePassword, &own_cookie, &form);
         let result = run
             .request_until_definite(Operation::ChangePassword, call)
             .await?;
@@ -205,7 +205,7 @@ async fn register_and_change_password(run: Arc<Run>) -> Result<()> {
             run.report_unexpected(Operation::ChangePassword, &result);
             continue;
         }
-        for cookie in [&other, &own] {
+        for cookie in [&other_cookie, &own_cookie] {
             run.log.end_session(cookie, result.succeeded());
         }
         if let Some(renewed) = result.response.cookie() {

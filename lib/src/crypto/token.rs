@@ -49,13 +49,13 @@ impl Token {
     }
 
     /// Returns the token as a signed cookie value: `token.signature`.
-    pub fn signed(&self, signer: &Signer) -> String {
+    pub fn to_signed_cookie(&self, signer: &Signer) -> String {
         format!("{}.{}", self.0, signer.sign(&self.0))
     }
 
     /// Parses a signed cookie value. Returns `None` if the signature does not match. This
     /// check needs no query.
-    pub fn verified(cookie: &str, signer: &Signer) -> Option<Self> {
+    pub fn parse_signed_cookie(cookie: &str, signer: &Signer) -> Option<Self> {
         let (token, signature) = cookie.split_once('.')?;
         let token = Self::parse(token)?;
         signer.verify(&token.0, signature).then_some(token)
@@ -115,25 +115,29 @@ mod tests {
     #[test]
     fn a_signed_token_is_parsed_and_its_key_differs_from_the_token() {
         let token = Token::generate();
-        let parsed = Token::verified(&token.signed(&signer()), &signer()).unwrap();
+        let parsed =
+            Token::parse_signed_cookie(&token.to_signed_cookie(&signer()), &signer()).unwrap();
         assert_eq!(parsed.expose(), token.expose());
         assert_ne!(parsed.key().as_str(), token.expose());
     }
 
     #[test]
     fn an_altered_cookie_is_rejected() {
-        let cookie = Token::generate().signed(&signer());
+        let cookie = Token::generate().to_signed_cookie(&signer());
         for index in 0..cookie.len() {
             let mut bytes = cookie.clone().into_bytes();
             bytes[index] = if bytes[index] == b'0' { b'1' } else { b'0' };
             let altered = String::from_utf8(bytes).unwrap();
             assert!(
-                Token::verified(&altered, &signer()).is_none(),
+                Token::parse_signed_cookie(&altered, &signer()).is_none(),
                 "index {index}"
             );
         }
         for bad in ["", ".", "abc", &cookie[..64], &cookie.to_uppercase()] {
-            assert!(Token::verified(bad, &signer()).is_none(), "{bad}");
+            assert!(
+                Token::parse_signed_cookie(bad, &signer()).is_none(),
+                "{bad}"
+            );
         }
     }
 }
@@ -154,9 +158,9 @@ mod properties {
     proptest! {
         #[test]
         fn a_value_without_a_valid_signature_is_rejected(input in text(), token in "[0-9a-f]{64}", tag in "[0-9a-fA-F]{0,64}") {
-            assert!(Token::verified(&input, &signer()).is_none());
-            assert!(Token::verified(&format!("{token}.{tag}"), &signer()).is_none());
-            assert!(Token::verified(&format!("{token}.{input}"), &signer()).is_none());
+            assert!(Token::parse_signed_cookie(&input, &signer()).is_none());
+            assert!(Token::parse_signed_cookie(&format!("{token}.{tag}"), &signer()).is_none());
+            assert!(Token::parse_signed_cookie(&format!("{token}.{input}"), &signer()).is_none());
         }
 
         #[test]
@@ -165,18 +169,18 @@ mod properties {
             new_character in prop_oneof![character(), prop::char::range('0', 'f')],
             token in "[0-9a-f]{64}",
         ) {
-            let cookie = Token(token).signed(&signer());
-            assert!(Token::verified(&cookie, &signer()).is_some());
+            let cookie = Token(token).to_signed_cookie(&signer());
+            assert!(Token::parse_signed_cookie(&cookie, &signer()).is_some());
             if let Some(altered) = altered_text(&cookie, position, new_character) {
-                assert!(Token::verified(&altered, &signer()).is_none());
+                assert!(Token::parse_signed_cookie(&altered, &signer()).is_none());
             }
             let upper = cookie.chars().nth(position.index(cookie.len())).unwrap().to_ascii_uppercase();
             if let Some(altered) = altered_text(&cookie, position, upper) {
-                assert!(Token::verified(&altered, &signer()).is_none());
+                assert!(Token::parse_signed_cookie(&altered, &signer()).is_none());
             }
             let (before, after) = cookie.split_at(position.index(cookie.len()));
-            assert!(Token::verified(before, &signer()).is_none());
-            assert!(Token::verified(&format!("{before}{new_character}{after}"), &signer()).is_none());
+            assert!(Token::parse_signed_cookie(before, &signer()).is_none());
+            assert!(Token::parse_signed_cookie(&format!("{before}{new_character}{after}"), &signer()).is_none());
         }
     }
 }

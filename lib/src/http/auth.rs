@@ -60,10 +60,12 @@ impl Credential {
         if let Some(session) = demo.flatten() {
             return Ok(Self::Demo(Box::new(session)));
         }
-        Ok(match Token::verified(cookie, app.cookie_signer()) {
-            Some(token) => Self::Cookie(token.key()),
-            None => Self::InvalidCookie,
-        })
+        Ok(
+            match Token::parse_signed_cookie(cookie, app.cookie_signer()) {
+                Some(token) => Self::Cookie(token.key()),
+                None => Self::InvalidCookie,
+            },
+        )
     }
 }
 
@@ -79,7 +81,7 @@ pub(super) fn visitor_key(parts: &Parts, app: &App) -> Result<Option<SessionKey>
         return Ok(None);
     }
     let cookie = cookie::read(app, &parts.headers, CookiePurpose::Visitor)?;
-    let token = cookie.and_then(|cookie| Token::verified(cookie, app.visitor_signer()));
+    let token = cookie.and_then(|cookie| Token::parse_signed_cookie(cookie, app.visitor_signer()));
     Ok(token.map(|token| token.key()))
 }
 
@@ -92,7 +94,8 @@ impl FromRequestParts<App> for FirstVisit {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let cookie = cookie::read(app, &parts.headers, CookiePurpose::Visitor)?;
-        let token = cookie.and_then(|cookie| Token::verified(cookie, app.first_visit_signer()));
+        let token =
+            cookie.and_then(|cookie| Token::parse_signed_cookie(cookie, app.first_visit_signer()));
         Ok(Self(token))
     }
 }
@@ -361,7 +364,7 @@ mod properties {
             assert!(matches!(credential_of(&value, None), Credential::InvalidHeader));
             // A valid cookie in the same request is ignored.
             let token = Token::generate();
-            let cookie = format!("__Host-sabor_session={}", token.signed(APP.cookie_signer()));
+            let cookie = format!("__Host-sabor_session={}", token.to_signed_cookie(APP.cookie_signer()));
             let cookie = HeaderValue::from_str(&cookie).unwrap();
             assert!(matches!(credential_of(&value, Some(&cookie)), Credential::InvalidHeader));
         }

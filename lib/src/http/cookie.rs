@@ -191,20 +191,20 @@ impl SetCookie {
     /// Stores the token of a member's session. `max_age` is the remaining lifetime of a
     /// remembered session, and `None` for any other session.
     pub(crate) fn session(app: &App, token: &Token, max_age: Option<Duration>) -> Self {
-        let value = token.signed(app.cookie_signer());
+        let value = token.to_signed_cookie(app.cookie_signer());
         Self::new(app, CookiePurpose::Session, &value, max_age)
     }
 
     /// Stores the token of an anonymous session until the browser is closed.
     pub fn visitor(app: &App, token: &Token) -> Self {
-        let value = token.signed(app.visitor_signer());
+        let value = token.to_signed_cookie(app.visitor_signer());
         Self::new(app, CookiePurpose::Visitor, &value, None)
     }
 
     /// Marks a first visit until the browser is closed. The stores hold nothing for it: a
     /// second visit creates the session.
     pub fn first_visit(app: &App, token: &Token) -> Self {
-        let value = token.signed(app.first_visit_signer());
+        let value = token.to_signed_cookie(app.first_visit_signer());
         Self::new(app, CookiePurpose::Visitor, &value, None)
     }
 
@@ -260,7 +260,7 @@ mod properties {
 
     fn session_token(headers: &HeaderMap) -> Option<Token> {
         let value = read(&APP, headers, CookiePurpose::Session).ok()??;
-        Token::verified(value, APP.cookie_signer())
+        Token::parse_signed_cookie(value, APP.cookie_signer())
     }
 
     /// Generates foreign cookies: valid ones, broken ones, and ones with similar names.
@@ -311,7 +311,7 @@ mod properties {
             foreign in foreign_cookies(), space in "[ \t]{0,3}", quote in "\"?",
         ) {
             let token = Token::generate();
-            let ours = token.signed(APP.cookie_signer());
+            let ours = token.to_signed_cookie(APP.cookie_signer());
             let mut line = foreign.as_bytes().to_vec();
             let value = format!("{quote}{ours}{quote}");
             line.extend(format!(";{space}__Host-sabor_session={value}{space};").bytes());
@@ -327,7 +327,7 @@ mod properties {
             before in foreign_cookies(), other in header_value(), is_first in any::<bool>(),
             is_one_header in any::<bool>(),
         ) {
-            let ours = Token::generate().signed(APP.cookie_signer()).into_bytes();
+            let ours = Token::generate().to_signed_cookie(APP.cookie_signer()).into_bytes();
             let other = other.as_bytes().iter().copied().filter(|byte| *byte != b';').collect();
             let values = if is_first { [other, ours] } else { [ours, other] };
             let [first, second] = values.map(|value| [b"__Host-sabor_session=", &value[..]].concat());

@@ -62,7 +62,7 @@ impl FromRequestParts<App> for SignInContext {
             visitor_session: visitor_key(parts, app).unwrap_or_default(),
             device_tokens: devices
                 .iter()
-                .filter_map(|(_, value)| Token::verified(value, app.device_signer()))
+                .filter_map(|(_, value)| Token::parse_signed_cookie(value, app.device_signer()))
                 .take(MAX_DEVICES)
                 .collect(),
             device_suffixes: devices
@@ -87,7 +87,7 @@ impl SignInContext {
     /// are too many, this also returns cookies that clear the oldest ones.
     pub(crate) fn device_cookies(&self, app: &App, user_id: Uuid, token: &Token) -> Vec<SetCookie> {
         let suffix = format!("_{}", &sha256_hex(user_id.as_bytes())[..8]);
-        let value = token.signed(app.device_signer());
+        let value = token.to_signed_cookie(app.device_signer());
         let purpose = CookiePurpose::Device;
         let cookie = SetCookie::with_suffix(app, purpose, &suffix, &value, Some(DEVICE_LIFETIME));
         let others = self
@@ -152,7 +152,7 @@ impl FromRequestParts<App> for SignOutContext {
             has_duplicates |= values.len() > 1;
             let tokens = values
                 .into_iter()
-                .filter_map(|value| Token::verified(value, signer));
+                .filter_map(|value| Token::parse_signed_cookie(value, signer));
             sessions.extend(tokens.map(|token| token.key()));
         }
         Ok(Self {
@@ -214,7 +214,7 @@ mod tests {
     async fn context(app: &App, suffixes: impl Iterator<Item = String>) -> SignInContext {
         let cookies: Vec<String> = suffixes
             .map(|suffix| {
-                let value = Token::generate().signed(app.device_signer());
+                let value = Token::generate().to_signed_cookie(app.device_signer());
                 format!("__Host-sabor_device{suffix}={value}")
             })
             .collect();

@@ -108,7 +108,7 @@ impl Db {
                         tokio::time::sleep(Duration::from_millis(pause)).await;
                         attempts += 1;
                     }
-                    Err(error) => return Err(error.naming(self.variable)),
+                    Err(error) => return Err(error.with_variable(self.variable)),
                 }
             }
         })
@@ -296,7 +296,7 @@ pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
     let log_failure = |error: tokio_postgres::Error| {
         tracing::warn!(error = %chain(&error), "connection to Postgres failed");
     };
-    let name_variable = |error| Error::from(error).naming(config.postgres_direct.variable);
+    let name_variable = |error| Error::from(error).with_variable(config.postgres_direct.variable);
     let client = if direct.get_ssl_mode() == SslMode::Disable {
         let (client, connection) = direct.connect(NoTls).await.map_err(name_variable)?;
         tokio::spawn(async move { connection.await.unwrap_or_else(log_failure) });

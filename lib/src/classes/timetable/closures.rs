@@ -158,7 +158,7 @@ pub fn create<'a>(
         let editor = TimetableEditor::new(app, caller, staff)?;
         let created = editor.edit(options.preview, async |tx| {
             let closure = closure::insert(tx, &new_closure).await?;
-            editor.close(tx, closure, &options).await
+            editor.apply_closure(tx, closure, &options).await
         });
         let created = created.await?;
         if !options.preview {
@@ -201,7 +201,7 @@ pub fn update<'a>(
         let editor = TimetableEditor::new(app, caller, staff)?;
         let updated = editor.edit(options.preview, async |tx| {
             let closure = closure::update(tx, form.id, &changes).await?;
-            editor.close(tx, closure, &options).await
+            editor.apply_closure(tx, closure, &options).await
         });
         let updated = updated.await?;
         if !options.preview {
@@ -238,7 +238,12 @@ pub fn delete<'a>(
 
 impl TimetableEditor<'_> {
     /// Cancels the classes of a closure if `options` says so, and records the closure.
-    async fn close(&self, tx: &Tx, closure: Closure, options: &Options) -> Result<ClosureResult> {
+    async fn apply_closure(
+        &self,
+        tx: &Tx,
+        closure: Closure,
+        options: &Options,
+    ) -> Result<ClosureResult> {
         let start_of = |date: NaiveDate| self.zone.resolve(date, NaiveTime::MIN);
         let from = start_of(closure.first_day);
         let until = start_of(closure.last_day + TimeDelta::days(1));

@@ -192,7 +192,7 @@ impl ParsedUpdate {
     }
 
     /// Returns the changes to the weekly class of a class.
-    fn series(
+    fn to_series_change(
         &self,
         date: NaiveDate,
         requested: (Uuid, OccurrenceChanges),
@@ -308,8 +308,8 @@ impl TimetableEditor<'_> {
         let updated = self.edit(request.preview, async |tx| {
             let current = occurrence::lock(tx, id, self.now).await?;
             let changes = update.resolve(tx, &current, self).await?;
-            if let Some((weekly_class_id, date)) = request.series(&current)? {
-                let series = update.series(date, (id, changes))?;
+            if let Some((weekly_class_id, date)) = request.series_of(&current)? {
+                let series = update.to_series_change(date, (id, changes))?;
                 let from = request.scope.start(date);
                 return self.change_series(tx, weekly_class_id, from, &series).await;
             }
@@ -335,7 +335,7 @@ impl TimetableEditor<'_> {
     ) -> Result<TimetableResult> {
         let cancelled = self.edit(request.preview, async |tx| {
             let current = occurrence::lock(tx, id, self.now).await?;
-            if let Some((weekly_class_id, date)) = request.series(&current)? {
+            if let Some((weekly_class_id, date)) = request.series_of(&current)? {
                 let from = request.scope.start(date);
                 return self
                     .retire_series(tx, weekly_class_id, from, &reasons)

@@ -50,7 +50,10 @@ pub(super) struct Request {
 impl Request {
     /// Returns the id of the weekly class to which the class belongs and the date for which
     /// the class was generated, or `None` if the request affects only this class.
-    pub(super) fn series(&self, current: &LockedOccurrence) -> Result<Option<(Uuid, NaiveDate)>> {
+    pub(super) fn series_of(
+        &self,
+        current: &LockedOccurrence,
+    ) -> Result<Option<(Uuid, NaiveDate)>> {
         if self.scope == Scope::This {
             return Ok(None);
         }

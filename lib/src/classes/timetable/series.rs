@@ -74,7 +74,9 @@ impl TimetableEditor<'_> {
                 class_changes.cancel(current, None).await?;
             } else if let Some((_, changes)) = requested {
                 class_changes.try_change(current, changes).await?;
-            } else if let Some(changes) = follow(&self.zone, &before, &after, days, current) {
+            } else if let Some(changes) =
+                follow_weekly_class(&self.zone, &before, &after, days, current)
+            {
                 class_changes.try_change(current, &changes).await?;
             }
         }
@@ -190,7 +192,7 @@ fn is_excluded(
 
 /// Returns the changes to a class that follows its weekly class, or `None` if it stays as
 /// it is. Only values that the class still shares with the weekly class change.
-fn follow(
+fn follow_weekly_class(
     zone: &TimeZone,
     before: &WeeklyClass,
     after: &WeeklyClass,
