@@ -164,7 +164,7 @@ impl Kv {
     ///
     /// # Errors
     ///
-    /// As stated for [`Kv`], except that a refused write is an answer.
+    /// As stated for [`Kv`], except that a refused write counts as an answer.
     pub async fn ping(&self) -> Result<Duration> {
         let started = Instant::now();
         let write = self.redis.set(PING_KEY, "1");

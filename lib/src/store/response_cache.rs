@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::runtime::background::BoxFuture;
 use crate::store::cache::{Entry, Expiry, GenerationCache, Invalidation, Lookup};
 
-/// The number of slots that [`ResponseCache::text`] has for each kind.
+/// The number of slots that [`ResponseCache::get_or_load_text`] has for each kind.
 const SLOTS: u16 = 1_024;
 
 /// The longest time for which an invalidation is retried.

@@ -212,7 +212,7 @@ pub(crate) fn altered_text(genuine: &str, index: Index, replacement: char) -> Op
     })
 }
 
-/// Returns an address with this query. `None` when no request can have the query.
+/// Returns a URI with this query. `None` when no request can have the query.
 pub(crate) fn uri(query: &str) -> Option<Uri> {
     format!("/?{query}").parse().ok()
 }

@@ -31,8 +31,8 @@ impl Cell {
         Self::Number(count.to_string())
     }
 
-    /// Returns the text of the cell. A text that starts like a formula gets an
-    /// apostrophe, so that spreadsheets show it instead of evaluating it.
+    /// Returns the content of the cell. Text that starts like a formula gets an apostrophe,
+    /// so that spreadsheets show the text instead of evaluating it.
     fn into_text(self) -> String {
         match self {
             Self::Text(text) if text.starts_with(FORMULA_STARTS) => {
@@ -52,8 +52,8 @@ pub struct CsvFile {
 }
 
 impl CsvFile {
-    /// Writes the rows, after a byte order mark. The first row is the header. The file name may contain letters,
-    /// digits, dots and hyphens.
+    /// Writes the rows, after a byte order mark. The first row is the header. The file name
+    /// may contain letters, digits, dots and hyphens.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_never_evaluated_as_a_formula() {
+    fn text_is_never_evaluated_as_a_formula() {
         for (text, written) in [
             ("=1+1", "'=1+1"),
             ("+1", "'+1"),
@@ -127,7 +127,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn every_text_is_read_back_and_none_is_a_formula(
+        fn every_cell_is_read_back_and_none_is_a_formula(
             rows in vec(prop::array::uniform3(text()), 1..5), count in any::<i64>(),
         ) {
             let written = rows.iter().map(|row| {

@@ -1,4 +1,4 @@
-//! How many decimals the amounts of a currency have (ISO 4217).
+//! The number of decimals of amounts in a currency (ISO 4217).
 
 use rust_decimal::Decimal;
 
@@ -13,9 +13,9 @@ pub fn is_without_decimals(currency: &str) -> bool {
     WITHOUT_DECIMALS.contains(&currency)
 }
 
-/// Formats an amount with the decimals of its currency: `25.00` for USD, `2500` for JPY.
-/// An amount that is not whole keeps two decimals in every currency, so that the text never
-/// hides a part of it.
+/// Formats an amount with the decimals of its currency: `25.00` for USD, `2500` for JPY. An
+/// amount that is not whole keeps two decimals in every currency, so that no part of the
+/// amount is hidden.
 pub fn format_amount(mut amount: Decimal, currency: &str) -> String {
     let is_whole = amount.fract().is_zero();
     amount.rescale(if is_whole && is_without_decimals(currency) {

@@ -39,8 +39,8 @@ impl Email {
         Ok(email)
     }
 
-    /// Parses the address of an existing account. The local part of an older account may
-    /// contain letters outside ASCII. Its member can still sign in.
+    /// Parses the address of an existing account. The local part may contain letters
+    /// outside ASCII, so that the members of older accounts can still sign in.
     ///
     /// # Errors
     ///
@@ -73,8 +73,8 @@ impl Email {
     }
 }
 
-/// Converts the domain of a mail address to ASCII. Returns `None` if it is not a valid name
-/// of a host.
+/// Converts the domain of an e-mail address to ASCII. Returns `None` if it is not a valid
+/// host name.
 pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     // Hyphens are allowed as third and fourth character, because such domains exist.
     Uts46::new()
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_has_one_form_however_it_is_written() {
+    fn all_spellings_of_a_domain_have_the_same_canonical_form() {
         for (written, canonical) in [
             ("luz@münchen.de", "luz@xn--mnchen-3ya.de"),
             ("luz@XN--MNCHEN-3YA.de", "luz@xn--mnchen-3ya.de"),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn people_read_the_domain_in_unicode() {
+    fn a_readable_address_has_its_domain_in_unicode() {
         for (stored, shown) in [
             ("luz@xn--mnchen-3ya.de", "luz@münchen.de"),
             ("ana@example.com", "ana@example.com"),
@@ -185,7 +185,7 @@ mod properties {
     use super::*;
     use crate::testing::arbitrary::{fits_column, text};
 
-    /// Generates texts that look like e-mail addresses.
+    /// Generates strings that look like e-mail addresses.
     fn address() -> impl Strategy<Value = String> {
         let part = prop_oneof![
             "[a-zA-Z0-9._-]{1,66}",
@@ -215,7 +215,7 @@ mod properties {
             assert!(email.as_str().is_ascii() && !email.as_str().contains(char::is_control), "{email:?}");
             let (local, domain) = email.as_str().rsplit_once('@').unwrap();
             assert!(!local.is_empty() && domain.contains('.'), "{email:?}");
-            // Every account must have an address that mail can be sent to.
+            // Every account must have an address to which e-mails can be sent.
             assert!(email.as_str().parse::<lettre::Address>().is_ok(), "{email:?}");
             assert_eq!(Email::parse(email.as_str()), Ok(email.clone()));
             assert_eq!(Email::parse_existing(&input), Ok(email.clone()));

@@ -48,7 +48,7 @@ pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
     line(slug, max)
 }
 
-/// Parses a text like [`line()`], but allows line breaks and tabs.
+/// Parses a string like [`line()`], but allows line breaks and tabs.
 ///
 /// # Errors
 ///
@@ -136,7 +136,7 @@ impl Form {
         self.check(field, given.map(parse).transpose()).flatten()
     }
 
-    /// Checks a text that may be absent or blank.
+    /// Checks a string that may be absent or blank.
     pub fn check_filled<T>(
         &mut self,
         field: &str,
@@ -222,7 +222,7 @@ mod properties {
 
     use super::*;
 
-    /// Generates texts of characters that the rule for names is about.
+    /// Generates strings of characters that the rule for names treats differently.
     fn tricky_text() -> impl Strategy<Value = String> {
         let ranges = prop_oneof![
             proptest::char::range('\u{300}', '\u{30f}'),
@@ -239,7 +239,8 @@ mod properties {
         proptest::collection::vec(ranges, 0..12).prop_map(String::from_iter)
     }
 
-    /// States the rule for names once more, as ranges of code points.
+    /// Repeats the rule for names as ranges of code points, independently of the
+    /// implementation.
     fn may_be_in_a_name(c: char) -> bool {
         let forbidden = [
             0..=0x1f,
@@ -276,7 +277,7 @@ mod properties {
         }
 
         #[test]
-        fn a_name_shows_something_and_hides_nothing(input in prop_oneof![text(), tricky_text()]) {
+        fn a_name_has_a_visible_character_and_no_hidden_ones(input in prop_oneof![text(), tricky_text()]) {
             let Ok(name) = required_line(&input, 300) else { return Ok(()) };
             assert!(name.chars().all(may_be_in_a_name), "{name:?}");
             assert!(name.contains(|c: char| {

@@ -82,8 +82,8 @@ impl Breaker {
     /// Records that Redis did not answer.
     pub(super) fn record_failure(&self, error: &upstash_redis_rs::Error) {
         self.state().last_failure = Some(Instant::now());
-        let before = self.failures.fetch_add(1, Ordering::Relaxed);
-        if before + 1 == FAILURES {
+        let previous_failures = self.failures.fetch_add(1, Ordering::Relaxed);
+        if previous_failures + 1 == FAILURES {
             let error = chain(error);
             tracing::warn!(error, "Redis does not answer; continuing without it");
         }
@@ -127,8 +127,8 @@ impl Breaker {
     /// [`Self::finish_probe`] after the probe.
     pub(super) fn try_start_probe(&self) -> bool {
         let last_failure = self.state().last_failure;
-        let due = last_failure.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
-        due && !self.probing.swap(true, Ordering::Relaxed)
+        let is_due = last_failure.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL);
+        is_due && !self.probing.swap(true, Ordering::Relaxed)
     }
 
     /// Records that a probe has ended.
