@@ -167,7 +167,7 @@ fn add_event(lines: &mut Lines, zone: &TimeZone, site_url: &str, entry: &Entry) 
 }
 
 /// Writes a time in the zone. The second occurrence of an ambiguous local time is
-/// written in UTC, because local times mean the first one (section 3.3.5).
+/// written in UTC, because a local time means the first one (section 3.3.5).
 fn add_time(lines: &mut Lines, name: &str, zone: &TimeZone, time: DateTime<Utc>) {
     let local_time = zone.local(time).naive_local();
     if zone.resolve(local_time.date(), local_time.time()) == time {

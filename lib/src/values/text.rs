@@ -21,9 +21,9 @@ pub enum TextProblem {
     Blank,
 }
 
-/// Returns a text without surrounding blanks and without invisible characters that carry no
-/// meaning, in NFC. `is_allowed_control` accepts control characters, such as line breaks.
-/// The result is empty if nothing is left.
+/// Trims a text, removes invisible characters that carry no meaning, and normalizes it to
+/// NFC. `is_allowed_control` accepts control characters, such as line breaks. The result is
+/// empty if nothing is left.
 ///
 /// # Errors
 ///

@@ -64,8 +64,8 @@ impl TimeZone {
         let offset = match self.rules.to_ambiguous_timestamp(to_civil(local)).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset,
             AmbiguousOffset::Fold { before, .. } => before,
-            // With the offset before the change, the time lies after the change. The next
-            // local time that exists is the change itself.
+            // With the offset before the change, the skipped time lies after the change. The
+            // next local time that exists is the change itself.
             AmbiguousOffset::Gap { before, .. } => {
                 let utc = local.and_utc() - seconds(before);
                 return self.last_change(utc).unwrap_or(utc);
