@@ -149,8 +149,9 @@ pub fn reset_password<'a>(
     })
 }
 
-/// Removes the calendar feed and, if required, the linked providers. Returns which access
-/// has ended and which remains, and the device that the account still recognizes.
+/// Removes the calendar feed and, if required, the linked providers and everything that an
+/// unproven registrant has set up. Returns which access has ended and which remains, and
+/// the device that the account still recognizes.
 async fn end_access(
     app: &App,
     tx: &Tx,

@@ -39,7 +39,7 @@ impl Level {
         Self::AllLevels,
     ];
 
-    /// The level's name in the table and in queries, such as `all-levels`.
+    /// Returns the level's name in the table and in queries, such as `all-levels`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Beginner => "beginner",
@@ -62,29 +62,29 @@ impl Level {
 /// A row of `class_types`.
 #[derive(Clone, Debug)]
 pub struct ClassType {
-    /// `class_types.id`
+    /// The class type's id.
     pub id: Uuid,
-    /// Unique among class types, without case and spaces.
+    /// The name, which is unique without regard to case and spaces.
     pub name: String,
-    /// May be empty.
+    /// The description. May be empty.
     pub description: String,
-    /// In lower case.
+    /// The dance styles, in lower case.
     pub styles: Vec<String>,
-    /// The level it is for.
+    /// The level of the class type.
     pub level: Level,
-    /// How long an occurrence lasts.
+    /// The duration of an occurrence.
     pub duration_minutes: i32,
     /// The number of spots of a new occurrence that does not set its own.
     pub max_participants: i32,
     /// The price of an occurrence that does not set its own.
     pub price: Money,
-    /// `None`: no picture.
+    /// The URL of the picture. `None` if there is no picture.
     pub image_url: Option<String>,
-    /// False once retired.
+    /// Whether the class type is active. `false` after retirement.
     pub is_active: bool,
-    /// When it was created.
+    /// When the row was created.
     pub created_at: DateTime<Utc>,
-    /// When it was last changed.
+    /// When the row was last changed.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -99,12 +99,12 @@ macro_rules! class_type_columns {
 /// Selects class types; `None` matches all of them.
 #[derive(Clone, Debug, Default)]
 pub struct ClassTypeFilter {
-    /// The level it is for.
+    /// The level of the class type.
     pub level: Option<Level>,
-    /// One of its styles, in lower case.
+    /// A dance style, in lower case.
     pub style: Option<String>,
-    /// An instructor who teaches it, in a weekly class or in an upcoming
-    /// occurrence.
+    /// The id of an instructor who teaches the class type, in a weekly class or in an
+    /// upcoming occurrence.
     pub instructor: Option<Uuid>,
 }
 
@@ -170,51 +170,51 @@ static FIND_OFFERED: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when there is none with this id or it is retired.
+/// [`Error::NotFound`] when no class type has this id or the class type is retired.
 pub async fn find_offered(client: &Client, id: Uuid) -> Result<ClassType> {
     let row = FIND_OFFERED.opt(client, &[&id]).await?;
     ClassType::from_row(&row.ok_or(Error::NotFound)?)
 }
 
-/// A class type to be created.
+/// A class type to create.
 #[derive(Clone, Debug)]
 pub struct NewClassType {
-    /// Not empty.
+    /// The name. Not empty.
     pub name: String,
-    /// May be empty.
+    /// The description. May be empty.
     pub description: String,
-    /// In lower case.
+    /// The dance styles, in lower case.
     pub styles: Vec<String>,
-    /// The level it is for.
+    /// The level of the class type.
     pub level: Level,
-    /// More than 0.
+    /// The duration of an occurrence. More than 0.
     pub duration_minutes: i32,
-    /// More than 0.
+    /// The number of spots of a new occurrence. More than 0.
     pub max_participants: i32,
     /// The price of one occurrence.
     pub price: Money,
-    /// `None`: no picture.
+    /// The URL of the picture. `None` if there is no picture.
     pub image_url: Option<String>,
 }
 
 /// The changes to a class type. `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ClassTypeChanges {
-    /// Not empty.
+    /// The name. Not empty.
     pub name: Option<String>,
-    /// May be empty.
+    /// The description. May be empty.
     pub description: Option<String>,
-    /// In lower case.
+    /// The dance styles, in lower case.
     pub styles: Option<Vec<String>>,
-    /// The level it is for.
+    /// The level of the class type.
     pub level: Option<Level>,
-    /// More than 0.
+    /// The duration of an occurrence. More than 0.
     pub duration_minutes: Option<i32>,
-    /// More than 0.
+    /// The number of spots of a new occurrence. More than 0.
     pub max_participants: Option<i32>,
     /// The price of one occurrence.
     pub price: Option<Money>,
-    /// `Some(None)` removes the picture.
+    /// The URL of the picture. `Some(None)` removes the picture.
     pub image_url: Option<Option<String>>,
     /// `false` retires the class type; `true` offers it again.
     pub is_active: Option<bool>,

@@ -162,7 +162,7 @@ impl CatalogItem for Room {
         Self::from_row(&row)
     }
 
-    /// Changes a room. Classes of the past show the new name, too.
+    /// Changes a room. Past classes also show the new name.
     ///
     /// # Errors
     ///

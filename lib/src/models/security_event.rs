@@ -172,7 +172,7 @@ pub struct SecurityEvent {
     pub created_at: DateTime<Utc>,
 }
 
-/// Which events to list. `None` does not filter.
+/// The conditions for a list of events. A field that is `None` does not filter.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SecurityEventFilter {
     /// The kind.

@@ -59,7 +59,7 @@ pub(super) enum ProviderState {
     Disputes(Uuid, Vec<ProviderDispute>),
     /// Nothing that changes a payment.
     Unchanged,
-    /// It is not about a payment of ours.
+    /// The object does not belong to one of Sabor's payments.
     Foreign,
 }
 

@@ -312,19 +312,19 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
     };
     let (from, to) = query.range(today)?;
     let buckets = split(from, to, query.bucket, &zone);
-    let (first, second) = (buckets.clone(), buckets);
+    let (activity_buckets, attendance_buckets) = (buckets.clone(), buckets);
     let db = app.db();
     let ((activity, counters), (attendance, revenue)) = tokio::try_join!(
         db.read(async move |client| {
             tokio::try_join!(
-                report::activity(client, &first),
-                report::counter_totals(client, &first),
+                report::activity(client, &activity_buckets),
+                report::counter_totals(client, &activity_buckets),
             )
         }),
         db.read(async move |client| {
             tokio::try_join!(
-                report::attendance(client, &second),
-                report::revenue(client, &second),
+                report::attendance(client, &attendance_buckets),
+                report::revenue(client, &attendance_buckets),
             )
         }),
     )?;

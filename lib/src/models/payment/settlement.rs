@@ -28,7 +28,7 @@ pub enum Outcome {
     Released,
     /// The payment changed and must be refunded.
     RefundDue,
-    /// The report is not about a payment of ours.
+    /// The report is not about one of Sabor's payments.
     Foreign,
     /// Money moved in a way that a person must look at.
     Mismatch {

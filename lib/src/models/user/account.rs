@@ -83,7 +83,7 @@ impl Account {
     }
 }
 
-/// The conditions for a list of accounts. `None` selects all accounts.
+/// The conditions for a list of accounts. A field that is `None` does not filter.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
     /// Words, each of which is a part of the e-mail address or of a name. Case and accents
