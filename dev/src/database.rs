@@ -1,4 +1,4 @@
-//! Direct access to the database as its owner, without the pooler.
+//! Direct access to the database as the database owner, without the pooler.
 
 use anyhow::{Context, Result, anyhow, bail};
 use sabor::Config;
@@ -16,8 +16,8 @@ use crate::terminal;
 pub(crate) const DIRECT_URL_VARIABLES: [&str; 2] =
     ["POSTGRES_URL_NON_POOLING", "DATABASE_URL_UNPOOLED"];
 
-/// Returns the connection string of the deployment in the environment, if one is set.
-/// Fails with the name of its variable if it is invalid.
+/// Returns the connection string of the deployment in the environment, if one is set. If it
+/// is invalid, the error names the variable.
 pub(crate) fn deployment_url() -> Result<Option<String>> {
     for variable in DIRECT_URL_VARIABLES {
         if let Some(url) = environment::variable(variable) {

@@ -167,7 +167,8 @@ impl App {
         &self.0.registration_signer
     }
 
-    /// Signs the cookie of a first visit, which has no session.
+    /// Returns the signer of the cookie that marks a first visit, for which there is no
+    /// session.
     pub(crate) fn first_visit_signer(&self) -> &Signer {
         &self.0.first_visit_signer
     }
@@ -202,7 +203,7 @@ impl App {
         &self.0.shutting_down
     }
 
-    /// Stops long-running work: event streams and sending mail. Browsers reconnect their
+    /// Stops long-running work: event streams and sending e-mails. Browsers reconnect their
     /// event streams to another process.
     pub fn shut_down(&self) {
         self.shutting_down().cancel();

@@ -323,8 +323,9 @@ async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Res
     Ok(false)
 }
 
-/// Runs a statement in batches and adds the processed rows to `count`. The size of the
-/// batch is its first parameter, and `params` follow. Returns whether work is left.
+/// Runs a statement in batches and adds the number of processed rows to `count`. The
+/// statement's first parameter is the batch size, and `params` follow. Returns whether work
+/// is left.
 async fn sweep(
     app: &App,
     statement: &Statement,

@@ -53,8 +53,8 @@ const INSERT_MEMBERS: &str = "
     where a.id = md5('demo account')::uuid
     on conflict do nothing";
 
-// The tokens need a session. No browser can use it, because its key is not the hash of a
-// token.
+// The tokens need a session. No browser can use this session, because its key is not the hash
+// of a token.
 const INSERT_SESSION: &str = "
     insert into user_sessions (id, user_id, session_key, epoch, login_method, expires_at,
         absolute_expires_at)

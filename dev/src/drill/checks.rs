@@ -25,7 +25,7 @@ pub(super) enum StalenessLimit {
     None,
     /// Until this long after the fault, if the session ended during or after it.
     AfterRecovery(Duration),
-    /// Until this long after its end.
+    /// Until this long after the session ended.
     Always(Duration),
 }
 

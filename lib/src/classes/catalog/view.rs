@@ -22,9 +22,9 @@ pub struct ClassTypeView {
     styles: Vec<String>,
     level: Level,
     duration_minutes: i32,
-    /// The number of spots in a class that does not set its own.
+    /// The default number of spots in a class of this type.
     max_participants: i32,
-    /// The price of a class that does not set its own.
+    /// The default price of a class of this type.
     price: Amount,
     /// ISO 4217 code.
     currency: String,

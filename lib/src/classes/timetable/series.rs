@@ -42,8 +42,8 @@ impl TimetableEditor<'_> {
     /// Changes a weekly class and its upcoming classes. `from` limits the change to this
     /// date and later ones: the weekly class ends before it, and a new one continues it.
     ///
-    /// A class that staff have changed on its own keeps its own time, room, instructor or
-    /// number of spots. A class that cannot change stays as it is, and is reported.
+    /// If staff have changed the time, room, instructor or number of spots of a single class,
+    /// the class keeps this value. A class that cannot change stays as it is, and is reported.
     pub(super) async fn change_series(
         &self,
         tx: &Tx,

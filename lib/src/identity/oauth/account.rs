@@ -57,8 +57,8 @@ pub(super) fn credential(state: &State) -> Credential {
     Credential::cookie(state.remember)
 }
 
-/// How often an identity is resolved if concurrent requests create or delete the same
-/// account or link.
+/// The maximum number of attempts to resolve an identity. An attempt fails if a concurrent
+/// request creates or deletes the same account or link.
 const MAX_TRIES: u32 = 3;
 
 /// Finds, links or creates the account in one transaction.

@@ -25,7 +25,8 @@ use crate::{App, BoxFuture};
 /// The maximum length of a subject (the claim `sub`), in bytes.
 const MAX_SUBJECT_BYTES: usize = 255;
 
-/// How often a sign-in is tried if the member's sessions end in the meantime.
+/// The maximum number of attempts at a sign-in. An attempt fails if the member's sessions
+/// are ended in the meantime.
 const MAX_TRIES: u32 = 2;
 
 /// Starts a sign-in and redirects the browser to the provider. If a member is signed in
