@@ -32,7 +32,7 @@ pub struct NewState<'a> {
     /// The name of the provider.
     pub provider: &'a str,
     /// The token in the browser's cookie.
-    pub browser: &'a Token,
+    pub browser_token: &'a Token,
     /// The path that the browser returns to.
     pub return_path: &'a str,
     /// Whether to keep the session for thirty days instead of seven.
@@ -110,7 +110,7 @@ pub async fn insert(
             &[
                 &state_hash,
                 &new_state.provider,
-                &new_state.browser.hash(),
+                &new_state.browser_token.hash(),
                 &verifier,
                 &request.nonce,
                 &new_state.return_path,
@@ -147,12 +147,12 @@ pub async fn consume(
     client: &Client,
     keys: &Keyring,
     state: &Token,
-    browser: &Token,
+    browser_token: &Token,
     provider: &str,
 ) -> Result<Option<State>> {
     let state_hash = state.hash();
     let row = CONSUME
-        .opt(client, &[&state_hash, &browser.hash(), &provider])
+        .opt(client, &[&state_hash, &browser_token.hash(), &provider])
         .await?;
     let Some(row) = row else {
         return Ok(None);

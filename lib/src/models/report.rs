@@ -259,8 +259,8 @@ macro_rules! buckets {
     () => {
         "with buckets as materialized (
             select start, start::timestamp at time zone $3 as since,
-                past::timestamp at time zone $3 as till
-            from unnest($1::date[], $2::date[]) as b (start, past)
+                next_start::timestamp at time zone $3 as till
+            from unnest($1::date[], $2::date[]) as b (start, next_start)
         )"
     };
 }
@@ -447,13 +447,14 @@ static COUNTER_TOTALS: Statement = Statement::new(
     concat!(
         "with counted as (
             select day, name, count from daily_counters
-            where day >= ($1::date[])[1] and day < (select max(past) from unnest($2::date[]) past)
+            where day >= ($1::date[])[1]
+            and day < (select max(next_start) from unnest($2::date[]) next_start)
             union all ",
         uncounted_outcomes!(),
         "), figures as (select day, name, max(count) as count from counted group by day, name)
         select start, name, sum(count)::bigint as count
-        from unnest($1::date[], $2::date[]) as b (start, past)
-        join figures on day >= start and day < past
+        from unnest($1::date[], $2::date[]) as b (start, next_start)
+        join figures on day >= start and day < next_start
         group by start, name order by start, name"
     ),
 );

@@ -177,15 +177,15 @@ pub fn create<'a>(
 ) -> BoxFuture<'a, Result<OrganizationView>> {
     Box::pin(async move {
         let action = StaffAction::by_admin(admin, caller)?;
-        let mut check = Form::default();
-        let name = check
+        let mut form = Form::default();
+        let name = form
             .check("name", parse_name(&request.name))
             .unwrap_or_default();
-        let slug = check
+        let slug = form
             .check("slug", parse_slug(&request.slug))
             .unwrap_or_default();
-        let members = check.check("members", check_members(&request.members));
-        check.finish()?;
+        let members = form.check("members", check_members(&request.members));
+        form.finish()?;
         let members = members.unwrap_or_default();
         let created = app.transaction().authorize(&action).run(async |tx| {
             let id = organization::insert(tx, &name, &slug).await?;
@@ -212,13 +212,13 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<OrganizationView>> {
     Box::pin(async move {
         let action = StaffAction::by_admin(admin, caller)?;
-        let mut check = Form::default();
+        let mut form = Form::default();
         let name = request.name.as_deref().map(parse_name).transpose();
-        let name = check.check("name", name).flatten();
+        let name = form.check("name", name).flatten();
         let slug = request.slug.as_deref().map(parse_slug).transpose();
-        let slug = check.check("slug", slug).flatten();
-        let members = check.check("members", check_members(&request.members));
-        check.finish()?;
+        let slug = form.check("slug", slug).flatten();
+        let members = form.check("members", check_members(&request.members));
+        form.finish()?;
         let (id, members) = (request.id, members.unwrap_or_default());
         let updated = app.transaction().authorize(&action).run(async |tx| {
             organization::update(tx, id, name.as_deref(), slug.as_deref()).await?;

@@ -84,10 +84,10 @@ pub fn issue<'a>(
 ) -> BoxFuture<'a, Result<CrossAppToken>> {
     Box::pin(async move {
         let key = member.key()?;
-        let mut check = Form::default();
-        let target_app = check.check("targetApp", apps::name(&request.target_app));
-        let origin = check.check_filled("returnTo", request.return_to.as_deref(), origin_of_url);
-        check.finish()?;
+        let mut form = Form::default();
+        let target_app = form.check("targetApp", apps::name(&request.target_app));
+        let origin = form.check_filled("returnTo", request.return_to.as_deref(), origin_of_url);
+        form.finish()?;
         let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);
         rate_limit::count_attempt(app, &[subject]).await?;
         let new = NewCrossAppToken {

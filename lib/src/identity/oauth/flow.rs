@@ -51,7 +51,7 @@ pub fn begin<'a>(
         let token = browser.token.clone().unwrap_or_else(Token::generate);
         let new_state = NewState {
             provider: &config.name,
-            browser: &token,
+            browser_token: &token,
             return_path,
             remember,
             // A request from another site is always a sign-in. Otherwise the site could
