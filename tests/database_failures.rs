@@ -51,12 +51,13 @@ async fn a_request_that_gets_no_connection_in_time_returns_503() {
     let only_connection = app.app.db().client().await.unwrap();
     let visitor = app.visitor();
     let response = visitor.sign_in_as("ana");
-    let response = tokio::time::timeout(Duration::from_secs(10), response).await;
+    let response = tokio::time::timeout(Duration::from_secs(60), response).await;
     let response = response.expect("the request must get a response without a free connection");
     response.expect_code(503, "unavailable");
     assert!(response.header("retry-after").is_some());
     drop(only_connection);
-    visitor.sign_in_as("ana").await.expect(401);
+    // On a busy machine, a connection may take longer than this time limit again.
+    wait_until(async || visitor.sign_in_as("ana").await.status == 401).await;
 }
 
 #[tokio::test]
@@ -82,7 +83,8 @@ async fn a_write_succeeds_although_its_connection_died_while_idle() {
         proxied_app.app.clock().advance(TimeDelta::seconds(pause));
         let started = Instant::now();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
-        assert!(started.elapsed() < Duration::from_secs(10));
+        // A statement on the dead connection would wait for 15 seconds.
+        assert!(started.elapsed() < Duration::from_secs(15));
     }
 }
 
@@ -94,7 +96,7 @@ async fn a_statement_without_a_response_times_out_and_its_connection_is_discarde
     ana.get("/api/session/test-session").await.expect(200);
     proxy.stall_open_connections();
     let sign_out = ana.post("/api/auth/logout", json!({}));
-    let response = tokio::time::timeout(Duration::from_secs(30), sign_out).await;
+    let response = tokio::time::timeout(Duration::from_secs(60), sign_out).await;
     let response =
         response.expect("the request must get a response although Postgres does not respond");
     response.expect_code(503, "unavailable");

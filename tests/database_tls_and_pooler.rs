@@ -244,8 +244,7 @@ async fn outages_behind_a_pooler_are_explained() {
 async fn errors_of_the_pool_are_explained() {
     let settings = Settings::default()
         .with("POSTGRES_POOL_MAX", "1")
-        .with("POSTGRES_POOL_TIMEOUT_MS", "100")
-        .with("POSTGRES_CONNECT_TIMEOUT_MS", "300");
+        .with("POSTGRES_POOL_TIMEOUT_MS", "100");
     // This listener accepts connections and never responds.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -256,7 +255,8 @@ async fn errors_of_the_pool_are_explained() {
     let start_at = async |port: u16| {
         let url = format!("postgres://u:p@127.0.0.1:{port}/d");
         let settings = settings.clone().with("POSTGRES_URL", url);
-        app.start_another_with(settings).await
+        app.start_another_with(settings.with("POSTGRES_CONNECT_TIMEOUT_MS", "300"))
+            .await
     };
     let only_connection = app.app.db().client().await.unwrap();
     let mut errors = vec![app.app.db().client().await.err().unwrap()];

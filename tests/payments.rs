@@ -128,7 +128,7 @@ pub async fn process_refunds(app: &TestApp) -> u64 {
 }
 
 fn deadline() -> Instant {
-    Instant::now() + Duration::from_secs(20)
+    Instant::now() + Duration::from_secs(60)
 }
 
 /// Makes all pending card payments overdue.

@@ -227,12 +227,15 @@ async fn an_idempotency_key_returns_the_first_response() {
 async fn a_request_interrupted_before_the_checkout_can_be_retried() {
     let stripe = StripeStandIn::start().await;
     let mut settings = stripe.settings();
+    let app = TestApp::start_with(settings.clone()).await;
     settings.stripe_deadline = Some(Duration::from_millis(300));
-    let app = TestApp::start_with(settings).await;
+    let impatient_app = app.start_another_with(settings).await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
     stripe.fail_next(&[StripeFault::Unresponsive]);
-    let interrupted_response = start_payment_with_key(&ana, "once", &booking, "card").await;
+    let impatient_ana = ana.connected_to(&impatient_app);
+    let interrupted_response =
+        start_payment_with_key(&impatient_ana, "once", &booking, "card").await;
     interrupted_response.expect_code(503, "unavailable");
     let first_payment = payment_of(&ana, &booking).await;
     assert_eq!(

@@ -127,7 +127,7 @@ async fn new_database(template: &str) -> Database {
     let cluster = TestCluster::get().await.cluster;
     let name = format!("test_{}", NEXT_ID.fetch_add(1, Ordering::Relaxed));
     // An earlier connection to the template may not have closed yet.
-    for _ in 0..100 {
+    for _ in 0..3_000 {
         match cluster.create_database_from_template(&name, template).await {
             Ok(()) => {
                 let url = cluster.url(&name);

@@ -48,7 +48,7 @@ impl LocalStripe {
             .bearer_auth(SECRET_KEY)
             .header("content-type", "application/x-www-form-urlencoded")
             .body(form.to_owned());
-        let response = request.timeout(Duration::from_secs(10)).send().await;
+        let response = request.timeout(Duration::from_secs(60)).send().await;
         let text = response.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"))
     }

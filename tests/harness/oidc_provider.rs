@@ -196,7 +196,7 @@ impl OidcProvider {
 
 fn http_client() -> reqwest::Client {
     let builder = reqwest::Client::builder().redirect(Policy::none());
-    builder.timeout(Duration::from_secs(20)).build().unwrap()
+    builder.timeout(Duration::from_secs(60)).build().unwrap()
 }
 
 /// Returns the hidden fields of a page, encoded as a form.

@@ -9,7 +9,6 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -18,6 +17,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use sabor::runtime::clock::Clock;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::stripe_events::WEBHOOK_SECRET;
 use super::{LocalServer, Settings};
@@ -62,7 +62,7 @@ struct Account {
     sessions: HashMap<String, Value>,
     refunds: BTreeMap<String, Value>,
     disputes: BTreeMap<String, Value>,
-    delay: Duration,
+    hold: Option<Arc<Semaphore>>,
     in_flight: usize,
     most_in_flight: usize,
     responses_by_key: HashMap<String, StoredResponse>,
@@ -103,9 +103,16 @@ impl StripeStandIn {
         self.state.lock().unwrap().refund_status = Some(status);
     }
 
-    /// Delays each response.
-    pub fn set_delay(&self, delay: Duration) {
-        self.state.lock().unwrap().delay = delay;
+    /// Makes requests wait for [`Self::release`].
+    pub fn hold(&self) {
+        self.state.lock().unwrap().hold = Some(Arc::new(Semaphore::new(0)));
+    }
+
+    /// Lets the requests of [`Self::hold`] continue, and all later ones.
+    pub fn release(&self) {
+        if let Some(hold) = self.state.lock().unwrap().hold.take() {
+            hold.close();
+        }
     }
 
     /// Returns the largest number of requests that were in progress at the same time.
@@ -316,7 +323,7 @@ async fn serve(
         Some(query) => fields(query.as_bytes()),
         None => fields(&body),
     };
-    let (fault, delay) = {
+    let (fault, hold) = {
         let mut state = state.lock().unwrap();
         let request = RecordedRequest {
             method: method.to_string(),
@@ -327,9 +334,12 @@ async fn serve(
         state.requests.push(request);
         state.in_flight += 1;
         state.most_in_flight = state.most_in_flight.max(state.in_flight);
-        (state.faults.pop_front(), state.delay)
+        (state.faults.pop_front(), state.hold.clone())
     };
-    tokio::time::sleep(delay).await;
+    if let Some(hold) = hold {
+        // Acquiring fails once the semaphore is closed, which releases the request.
+        let _ = hold.acquire().await;
+    }
     state.lock().unwrap().in_flight -= 1;
     assert_eq!(
         header("authorization"),

@@ -1,7 +1,5 @@
 //! Refunds of card payments.
 
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -286,8 +284,12 @@ async fn refunds_are_sent_concurrently_and_those_of_earlier_classes_first() {
     // The refund of next week's class has waited longest.
     app.sql(&format!("update refunds set next_attempt_at = now() - interval '1 hour' where payment_id = (select p.id from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{next_week}')"))
         .await;
-    stripe.set_delay(Duration::from_millis(100));
-    assert_eq!(process_refunds(&app).await, 9);
+    stripe.hold();
+    let (processed, ()) = tokio::join!(process_refunds(&app), async {
+        wait_until(async || stripe.most_in_flight() == 8).await;
+        stripe.release();
+    });
+    assert_eq!(processed, 9);
     assert_eq!(stripe.most_in_flight(), 8);
     let rows = app
         .sql(&format!("select p.provider_payment from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{next_week}'"))

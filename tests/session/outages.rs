@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis_endpoint::{FaultMode, WhileHeld};
 use serde_json::json;
@@ -75,7 +75,7 @@ async fn a_revocation_waits_at_most_a_second_for_its_invalidation() {
     app.redis.set_mode(FaultMode::Silent).await.unwrap();
     let sign_out = ana.post("/api/auth/logout", json!({}));
     // The limit is longer than a second because the test machine may be busy.
-    let response = tokio::time::timeout(Duration::from_secs(8), sign_out).await;
+    let response = tokio::time::timeout(Duration::from_secs(30), sign_out).await;
     response
         .expect("the sign-out must get a response although the invalidation hangs")
         .expect(200);
@@ -136,13 +136,12 @@ async fn an_unresponsive_redis_is_skipped_after_a_few_timeouts() {
     let app = TestApp::start_with(settings).await;
     let ana = app.member("ana").await;
     app.redis.set_mode(FaultMode::Silent).await.unwrap();
-    let mut waited = 0;
+    app.redis.clear_log();
     for _ in 0..30 {
-        let started = Instant::now();
         assert!(ana.is_signed_in().await);
-        waited += u32::from(started.elapsed() >= Duration::from_millis(200));
     }
-    assert!(waited <= 4, "{waited} of 30 waited");
+    let waited = app.redis.count("MGET");
+    assert!((1..=4).contains(&waited), "{waited} of 30 waited");
     // Redis is used again once it responds.
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
     app.redis.clear_log();

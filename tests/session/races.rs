@@ -315,26 +315,28 @@ async fn a_commit_completes_when_the_caller_disconnects() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    // A deferred trigger makes the commit take a second.
+    // A deferred trigger makes the commit wait for a lock.
     app.sql(
-        "create function sleep() returns trigger language plpgsql
-        as 'begin perform pg_sleep(1); return null; end'",
+        "create function wait() returns trigger language plpgsql
+        as 'begin perform pg_advisory_xact_lock(1); return null; end'",
     )
     .await;
     app.sql(
-        "create constraint trigger sleep after delete on user_sessions
-        deferrable initially deferred for each row execute function sleep()",
+        "create constraint trigger wait after delete on user_sessions
+        deferrable initially deferred for each row execute function wait()",
     )
     .await;
+    let held = app.hold_locks("select pg_advisory_xact_lock(1)").await;
     let client = ana.copy();
     let form = json!({ "all": true });
     let request = tokio::spawn(async move { client.post("/api/auth/logout", form).await });
-    let active_commits = "select count(*) from pg_stat_activity
-        where datname = current_database() and query = 'commit' and state = 'active'";
-    wait_until(async || app.count(active_commits).await == 1).await;
+    let waiting_commits = "select count(*) from pg_stat_activity
+        where datname = current_database() and query = 'commit' and wait_event_type = 'Lock'";
+    wait_until(async || app.count(waiting_commits).await == 1).await;
     request.abort();
     assert!(request.await.is_err());
     assert_eq!(generations_sent(&app), Vec::<String>::new());
+    held.release().await;
     wait_until(async || !generations_sent(&app).is_empty()).await;
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
     assert!(!ana.is_signed_in().await);

@@ -131,7 +131,7 @@ async fn an_invocation_ends_while_redis_refuses_writes_and_its_retries_resume_la
         .header("x-vercel-internal-request-id", "7")
         .json(&json!({}));
     ana_at_function.send(request).await.expect(200);
-    let end = tokio::time::timeout(Duration::from_secs(30), function.next_message()).await;
+    let end = tokio::time::timeout(Duration::from_secs(60), function.next_message()).await;
     assert_eq!(end.expect("the invocation must end")["type"], "end");
 
     app.redis.set_mode(FaultMode::Normal).await.unwrap();

@@ -141,7 +141,7 @@ fn settings(cluster: &Cluster, database: &str, options: &Options, port: u16) -> 
 }
 
 async fn wait_until_listening(port: u16) -> Result<()> {
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, port))
             .await
             .is_ok()
