@@ -86,6 +86,31 @@ async fn a_due_refund_is_reduced_by_a_refund_in_the_dashboard() {
     assert_eq!(review_count(&app).await, 0);
 }
 
+#[tokio::test]
+async fn a_refund_that_the_dashboard_has_replaced_is_due_again_when_that_one_fails() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = pay_hundred(&app, &stripe, &ana).await;
+    cancel(&ana, &booking).await.expect(200);
+    let refund = stripe.refund_in_dashboard(&session, 7_000);
+    app.deliver_event(&charge_refunded(&session))
+        .await
+        .expect(200);
+    let failed = stripe.update_refund(refund["id"].as_str().unwrap(), "failed");
+    app.deliver_event(&event_about("refund.failed", &failed))
+        .await
+        .expect(200);
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
+    wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
+    let refunds = stripe.refunds().into_iter();
+    let made = refunds.filter(|refund| refund["status"] == "succeeded");
+    let mut amounts: Vec<_> = made.map(|refund| refund["amount"].as_i64()).collect();
+    amounts.sort_unstable();
+    assert_eq!(amounts, [Some(3_000), Some(7_000)]);
+    assert_eq!(review_count(&app).await, 1);
+}
+
 /// 64 staff members each refund 30.00 of 100.00. Then the whole amount is refunded in
 /// Stripe's dashboard.
 #[tokio::test]

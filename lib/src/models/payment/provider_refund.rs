@@ -14,6 +14,7 @@ use super::row::{Payment, PaymentMethod, record_event};
 use super::settlement::{Outcome, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
+use crate::models::booking::BookingStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -106,7 +107,7 @@ pub async fn record_refunds(
     refunds: &[ProviderRefund],
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
-    let Some((payment, _)) = lock_payment(client, payment_id).await? else {
+    let Some((payment, booking)) = lock_payment(client, payment_id).await? else {
         return Ok(Outcome::Unchanged);
     };
     if payment.method != PaymentMethod::Card {
@@ -115,6 +116,7 @@ pub async fn record_refunds(
     let mut recorder = RefundRecorder {
         client,
         payment: &payment,
+        is_cancelled: booking.status == BookingStatus::Cancelled,
         now,
         outcome: Outcome::Unchanged,
         done_count: 0,
@@ -129,6 +131,8 @@ pub async fn record_refunds(
 struct RefundRecorder<'a> {
     client: &'a Client,
     payment: &'a Payment,
+    /// Whether the booking is cancelled.
+    is_cancelled: bool,
     now: DateTime<Utc>,
     outcome: Outcome,
     done_count: usize,
@@ -160,14 +164,16 @@ impl RefundRecorder<'_> {
             _ => {}
         }
         let is_counted = known.is_some_and(RefundRow::counts);
+        let mut replaced = Decimal::ZERO;
         if refund.state != RefundState::Failed && !is_counted {
             let own_id = known.map(|known| known.id);
-            if !self.make_room(&rows, own_id, amount).await? {
+            let Some(withdrawn) = self.make_room(&rows, own_id, amount).await? else {
                 self.outcome = mismatch(self.payment, "refunds of more than the payment");
                 return Ok(());
-            }
+            };
+            replaced = withdrawn;
         }
-        self.store(known, refund, amount).await?;
+        self.store(known, refund, amount, replaced).await?;
         let was_done = known.is_some_and(|known| known.state == RefundState::Done);
         if refund.state == RefundState::Done && !was_done {
             self.done_count += 1;
@@ -187,6 +193,7 @@ impl RefundRecorder<'_> {
         known: Option<&RefundRow>,
         refund: &ProviderRefund,
         amount: Money,
+        replaced: Decimal,
     ) -> Result<()> {
         let state = refund.state.as_str();
         let done_at = (refund.state == RefundState::Done).then_some(self.now);
@@ -204,6 +211,7 @@ impl RefundRecorder<'_> {
                         &refund.failure_reason,
                         &self.now,
                         &done_at,
+                        &replaced,
                     ],
                 )
                 .await;
@@ -225,19 +233,20 @@ impl RefundRecorder<'_> {
 
     /// Withdraws Sabor's own refunds that were not made, newest first, until `amount` fits
     /// into the payment. If more is withdrawn than needed, another refund of the difference
-    /// becomes due. Returns whether `amount` fits.
+    /// becomes due. Returns how much less is due, or `None` if `amount` does not fit.
     async fn make_room(
         &mut self,
         rows: &[RefundRow],
         own_id: Option<Uuid>,
         amount: Money,
-    ) -> Result<bool> {
+    ) -> Result<Option<Decimal>> {
         let counted: Decimal = rows
             .iter()
             .filter(|row| row.counts())
             .map(|row| row.amount.as_column())
             .sum();
-        let mut missing = counted + amount.as_column() - self.payment.amount.as_column();
+        let needed = counted + amount.as_column() - self.payment.amount.as_column();
+        let mut missing = needed;
         let unmade = rows.iter().rev().filter(|row| row.is_unmade());
         let mut withdrawn = Vec::new();
         for row in unmade {
@@ -250,7 +259,7 @@ impl RefundRecorder<'_> {
             }
         }
         if missing > Decimal::ZERO {
-            return Ok(false);
+            return Ok(None);
         }
         if let Some(last) = withdrawn.last().copied() {
             WITHDRAW.execute(self.client, &[&withdrawn]).await?;
@@ -258,12 +267,13 @@ impl RefundRecorder<'_> {
                 self.insert_again(last, -missing, self.now).await?;
             }
         }
-        Ok(true)
+        Ok(Some(needed.max(Decimal::ZERO)))
     }
 
     /// Makes another refund due in place of one of Sabor's own that failed. There is no
     /// retry after too many failures, if somebody cancelled the refund, or if it failed
-    /// because of a dispute, which decides who gets the money.
+    /// because of a dispute, which decides who gets the money. If the refund was made at the
+    /// provider, the amount that was withdrawn for it becomes due again.
     async fn try_again(
         &mut self,
         known: Option<&RefundRow>,
@@ -271,9 +281,12 @@ impl RefundRecorder<'_> {
         refund: &ProviderRefund,
         amount: Money,
     ) -> Result<()> {
-        let Some(known) = known.filter(|known| !known.is_by_provider) else {
+        let Some(known) = known else {
             return Ok(());
         };
+        if known.is_by_provider {
+            return self.insert_replaced(known.id).await;
+        }
         let earlier = rows.iter().filter(|row| {
             row.state == RefundState::Failed && row.id != known.id && row.provider_refund.is_some()
         });
@@ -283,6 +296,22 @@ impl RefundRecorder<'_> {
         if !is_final {
             self.insert_again(known.id, amount.as_column(), self.now + RETRY_PAUSE)
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the amount due again that was withdrawn for a refund at the provider. Nothing is
+    /// due while the member has the booking.
+    async fn insert_replaced(&mut self, id: Uuid) -> Result<()> {
+        if !self.is_cancelled {
+            return Ok(());
+        }
+        let row = INSERT_REPLACED
+            .opt(self.client, &[&random::id(), &id, &self.now])
+            .await?;
+        if let Some(row) = row {
+            self.is_due_again |=
+                RefundState::from_column(row.try_get("state")?)? == RefundState::Due;
         }
         Ok(())
     }
@@ -354,8 +383,8 @@ fn is_up_to_date(row: &RefundRow, refund: &ProviderRefund) -> bool {
 static INSERT: Statement = Statement::new(
     "refund.insert_of_provider",
     "insert into refunds (id, payment_id, amount, state, source, provider_refund,
-        provider_reason, first_sent_at, done_at)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        provider_reason, first_sent_at, done_at, replaced)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 );
 
 static UPDATE: Statement = Statement::new(
@@ -368,6 +397,16 @@ static UPDATE: Statement = Statement::new(
 static WITHDRAW: Statement = Statement::new(
     "refund.withdraw",
     "update refunds set state = 'withdrawn' where id = any ($1)",
+);
+
+// Only as much as is left: staff may have refunded the payment otherwise.
+static INSERT_REPLACED: Statement = Statement::new(
+    "refund.insert_replaced",
+    "insert into refunds (id, payment_id, amount, source, next_attempt_at)
+    select $1, p.id, least(r.replaced, p.amount - p.refunded), 'rule', $3
+    from refunds r join payments p on p.id = r.payment_id
+    where r.id = $2 and r.replaced > 0 and p.refunded < p.amount
+    returning state",
 );
 
 static INSERT_AGAIN: Statement = Statement::new(
