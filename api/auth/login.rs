@@ -19,6 +19,7 @@ pub fn route() -> Routes {
     (status = 200, body = SignInBody, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
     (status = 401, description = "`invalid_credentials`: the e-mail address or the password is wrong. `two_factor_required`: a code is needed; see `challenge`. `invalid_code`: the code is wrong. `challenge_ended`: the challenge has ended; start again"),
     (status = 403, description = "`email_not_verified`: the e-mail address is not confirmed; another link was mailed"),
+    (status = 409, description = "`two_factor_unreadable`: codes from the app cannot be checked, because the studio no longer has the key of the member's secret; use a recovery code"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn sign_in(

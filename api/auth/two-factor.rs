@@ -71,7 +71,7 @@ async fn confirm_two_factor(
     (status = 200, body = SessionRenewed, description = "Disabled; sign-ins need no code"),
     (status = 401, description = "`invalid_code`: the code is wrong"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
-    (status = 409, description = "`two_factor_not_begun`: the second factor is not enabled"),
+    (status = 409, description = "`two_factor_not_begun`: the second factor is not enabled. `two_factor_unreadable`: codes from the app cannot be checked, because the studio no longer has the key of the member's secret; use a recovery code"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn disable_two_factor(

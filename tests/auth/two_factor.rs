@@ -5,7 +5,9 @@ use reqwest::header::USER_AGENT;
 use sabor::crypto::secret::sha256_hex;
 use serde_json::json;
 
-use crate::harness::{Authenticator, PASSWORD, TestApp, TestClient, TestResponse, hex, wait_until};
+use crate::harness::{
+    Authenticator, PASSWORD, Settings, TestApp, TestClient, TestResponse, hex, wait_until,
+};
 
 /// Ana with a second factor: her browser, authenticator app and recovery codes.
 struct TwoFactorMember {
@@ -690,6 +692,8 @@ async fn the_owner_is_notified_when_codes_are_guessed() {
         return;
     };
     use_up_code_attempts(&app).await;
+    // The owner knows even if the guesses stop here.
+    assert_eq!(app.mail_count("codes_guessed").await, 1);
     for _ in 0..5 {
         let (thief, challenge) = new_browser_with_challenge(&app).await;
         answer_challenge(&thief, &challenge, "000000")
@@ -699,6 +703,64 @@ async fn the_owner_is_notified_when_codes_are_guessed() {
     assert_eq!(app.mail_count("codes_guessed").await, 1);
     let log_entries = "select count(*) from security_events where kind = 'two_factor_throttled'";
     assert_eq!(app.count(log_entries).await, 1);
+}
+
+#[tokio::test]
+async fn nine_wrong_codes_and_a_correct_one_send_no_mail() {
+    let app = TestApp::start().await;
+    let Some(ana) = TwoFactorMember::enroll(&app).await else {
+        return;
+    };
+    for wrong_codes in [5, 4] {
+        let (phone, token) = new_browser_with_challenge(&app).await;
+        for _ in 0..wrong_codes {
+            answer_challenge(&phone, &token, "000000")
+                .await
+                .expect_code(401, "invalid_code");
+        }
+    }
+    let (phone, token) = new_browser_with_challenge(&app).await;
+    answer_challenge(&phone, &token, &ana.code(&app).await)
+        .await
+        .expect(200);
+    assert_eq!(app.mail_count("codes_guessed").await, 0);
+}
+
+#[tokio::test]
+async fn a_second_factor_under_a_retired_key_is_explained_and_recovery_codes_still_work() {
+    let app = TestApp::start().await;
+    let Some(ana) = TwoFactorMember::enroll(&app).await else {
+        return;
+    };
+    let new_key = Settings::default().with("ENCRYPTION_KEY", "5a".repeat(32));
+    let rotated_app = app.start_another_with(new_key).await;
+    // More often than wrong codes are allowed: nothing was guessed.
+    for _ in 0..11 {
+        let (phone, token) = new_browser_with_challenge(&rotated_app).await;
+        answer_challenge(&phone, &token, &ana.code(&app).await)
+            .await
+            .expect_code(409, "two_factor_unreadable");
+    }
+    assert_eq!(app.mail_count("codes_guessed").await, 0);
+    let browser = ana.browser.connected_to(&rotated_app);
+    let status = browser.get("/api/auth/two-factor").await.expect(200);
+    assert_eq!(status["enabled"], true);
+    disable(&browser, PASSWORD, &ana.code(&app).await)
+        .await
+        .expect_code(409, "two_factor_unreadable");
+    let (phone, token) = new_browser_with_challenge(&rotated_app).await;
+    answer_challenge(&phone, &token, &ana.recovery_codes[0])
+        .await
+        .expect(200);
+    disable(&browser, PASSWORD, &ana.recovery_codes[1])
+        .await
+        .expect(200);
+    begin_setup(&browser).await.expect(200);
+    // The setup that was begun under a key that was removed meanwhile.
+    let browser = browser.connected_to(&app);
+    confirm_setup(&browser, "000000")
+        .await
+        .expect_code(409, "two_factor_not_begun");
 }
 
 #[tokio::test]

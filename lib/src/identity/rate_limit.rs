@@ -139,6 +139,12 @@ pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
         };
         let states = || subjects.iter().zip(&counters);
         if !states().any(|(subject, counter)| exceeds(subject, counter)) {
+            let reached = states()
+                .filter(|(subject, counter)| {
+                    counter.attempts.max(counter.failed + 1) >= limit_of(subject)
+                })
+                .map(|(subject, _)| subject.limit().name)
+                .collect();
             let now = Instant::now();
             let window_ends = counters
                 .iter()
@@ -147,6 +153,7 @@ pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
                 app: app.clone(),
                 store,
                 subjects: subjects.into_iter().zip(window_ends).collect(),
+                reached,
             });
         }
         adjust(app, store, &subjects, -1, 0).await;
@@ -184,9 +191,17 @@ pub struct Attempt {
     store: Store,
     /// The subjects, and when the window of each ends. Empty once the attempt is settled.
     subjects: Vec<(Subject, Instant)>,
+    /// The names of the limits that are reached if the attempt fails.
+    reached: Vec<&'static str>,
 }
 
 impl Attempt {
+    /// Returns the names of the limits that are reached if the attempt fails. No further
+    /// attempt is allowed then, until a window ends.
+    pub fn reached(&self) -> &[&'static str] {
+        &self.reached
+    }
+
     /// Settles the attempt by its outcome. An outage is neither a success nor a failure, so
     /// it only gives the attempt back.
     pub fn settle<T>(self, outcome: &Result<T>) {

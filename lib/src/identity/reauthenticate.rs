@@ -115,7 +115,7 @@ pub(crate) async fn verify_password(
             PasswordSource::SignIn(_) => unknown_device_subjects(),
             PasswordSource::Session(id) => known_device_subjects(id),
         };
-        let attempt = begin_attempt(app, caller, email, subjects).await?;
+        let attempt = begin_attempt(app, caller, subjects).await?;
         (find_credentials().await, attempt)
     } else {
         let credentials = find_credentials().await?;
@@ -125,7 +125,7 @@ pub(crate) async fn verify_password(
         let subjects = device.map_or_else(unknown_device_subjects, |device| {
             known_device_subjects(device.id)
         });
-        let attempt = begin_attempt(app, caller, email, subjects).await?;
+        let attempt = begin_attempt(app, caller, subjects).await?;
         (Ok(credentials), attempt)
     };
     let checked = async {
@@ -133,7 +133,11 @@ pub(crate) async fn verify_password(
         check_password(app, caller, credentials, Password::submitted(password)).await
     };
     let checked = checked.await;
+    let is_last = attempt.reached().contains(&SIGN_IN_UNKNOWN.name);
     attempt.settle(&checked);
+    if is_last && matches!(checked, Err(Error::InvalidCredentials)) {
+        notify_of_block(app, caller, email);
+    }
     let (credentials, outcome) = checked?;
     if outcome == PasswordCheck::Outdated {
         rehash(app, &credentials, Password::submitted(password));
@@ -143,26 +147,19 @@ pub(crate) async fn verify_password(
 
 /// Reserves an attempt. If it starts a block, records a security event. Later attempts are
 /// not recorded, because there may be any number of them.
-async fn begin_attempt(
-    app: &App,
-    caller: &Caller,
-    email: &str,
-    subjects: Vec<Subject>,
-) -> Result<Attempt> {
+async fn begin_attempt(app: &App, caller: &Caller, subjects: Vec<Subject>) -> Result<Attempt> {
     let begun = rate_limit::begin(app, subjects).await;
     if let Err(Error::TooManyRequests { started, .. }) = &begun
         && !started.is_empty()
     {
         security_events::record(app, SecurityEventKind::SignInThrottled, None, caller);
-        if started.contains(&SIGN_IN_UNKNOWN.name) {
-            notify_of_block(app, caller, email);
-        }
     }
     begun
 }
 
-/// Notifies the owner of an account that unknown devices cannot sign in for a while. Runs
-/// after the response, whose time must not reveal whether there is an account.
+/// Notifies the owner of an account that unknown devices cannot sign in for a while. The
+/// attempt that reaches the limit causes it: who stops there would otherwise stay unnoticed.
+/// Runs after the response, whose time must not reveal whether there is an account.
 fn notify_of_block(app: &App, caller: &Caller, email: &str) {
     let (app, email) = (app.clone(), email.to_owned());
     let notice = Notice::from_caller(caller, app.clock().now());

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::admin::security_events;
 use crate::crypto::secret::sha256_hex;
 use crate::crypto::{random, totp};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 use crate::http::{Member, SetCookie};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{RECOVERY_ADDRESS, SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
@@ -16,7 +16,8 @@ use crate::identity::renewal::NewCredential;
 use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::models::remembered_device;
 use crate::models::security_event::{self, SecurityEventKind};
-use crate::models::user::{self, Credentials, User, second_factor};
+use crate::models::user::second_factor::{self, SecondFactor};
+use crate::models::user::{self, Credentials, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::Renewal;
@@ -44,6 +45,11 @@ const ALREADY_ENABLED: Error = Error::Conflict {
 const NO_SECOND_FACTOR: Error = Error::Conflict {
     code: "two_factor_not_begun",
     message: "There is no second factor to confirm or remove",
+};
+
+const UNREADABLE: Error = Error::Conflict {
+    code: "two_factor_unreadable",
+    message: "Codes from the app cannot be checked at the moment; please use a recovery code",
 };
 
 /// The state of the member's second factor.
@@ -123,10 +129,10 @@ pub struct DisableTwoFactor {
 pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<TwoFactorStatus>> {
     Box::pin(async move {
         member.key()?;
-        let (keys, id) = (app.config().encryption_keys.clone(), member.user.id);
+        let id = member.user.id;
         app.db()
             .read(async move |client| {
-                let factor = second_factor::find(client, &keys, id).await?;
+                let factor = second_factor::find(client, id).await?;
                 let factor = factor.ok_or(Error::SessionGone)?;
                 Ok(TwoFactorStatus {
                     enabled: factor.is_confirmed,
@@ -203,13 +209,15 @@ pub fn confirm<'a>(
         let verified = async {
             let factor = {
                 let postgres = app.db().client().await?;
-                second_factor::find(&postgres, &app.config().encryption_keys, id).await?
+                second_factor::find(&postgres, id).await?
             };
             let factor = factor.ok_or(Error::SessionGone)?;
             if factor.is_confirmed {
                 return Err(ALREADY_ENABLED);
             }
-            let (secret, sealed) = factor.secret.zip(factor.sealed).ok_or(NO_SECOND_FACTOR)?;
+            // A secret that cannot be decrypted is replaced by starting the setup again.
+            let secret = open_secret(app, id, &factor).map_err(|_| NO_SECOND_FACTOR)?;
+            let (secret, sealed) = secret.zip(factor.sealed).ok_or(NO_SECOND_FACTOR)?;
             let step = totp::find_step(&secret, &normalize(&form.code), now)?;
             Ok((step.ok_or(WRONG_CODE)?, sealed))
         };
@@ -255,7 +263,7 @@ pub fn confirm<'a>(
 ///
 /// # Errors
 ///
-/// 401 `invalid_code`; 409 `two_factor_not_begun`; the errors of [`reauthenticate`].
+/// 409 `two_factor_not_begun`; the errors of [`reauthenticate`] and [`verify_code`].
 pub fn disable<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -344,7 +352,8 @@ pub(crate) enum CodeSource {
 ///
 /// # Errors
 ///
-/// 401 `invalid_code`; [`Error::TooManyRequests`]; [`Error::Unavailable`].
+/// 401 `invalid_code`; 409 `two_factor_unreadable` if the secret of the app cannot be
+/// decrypted; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub(crate) async fn verify_code(
     app: &App,
     caller: &Caller,
@@ -366,13 +375,8 @@ pub(crate) async fn verify_code(
         }
         (CodeSource::SignIn, None) => limits.map(|limit| Subject::member(limit, user.id)).to_vec(),
     };
-    let begun = rate_limit::begin(app, subjects).await;
-    if let Err(Error::TooManyRequests { started, .. }) = &begun
-        && !started.is_empty()
-    {
-        notify_of_guesses(app, caller, user).await?;
-    }
-    let attempt = begun?;
+    let attempt = rate_limit::begin(app, subjects).await?;
+    let is_last = !attempt.reached().is_empty();
     let verified = async {
         let postgres = app.db().client().await?;
         let code = match_code(app, &postgres, credentials, code).await?;
@@ -383,11 +387,20 @@ pub(crate) async fn verify_code(
         code.ok_or(WRONG_CODE)
     };
     let verified = verified.await;
-    attempt.settle(&verified);
+    match &verified {
+        // The code was not checked.
+        Err(Error::Conflict { .. }) => attempt.give_back(),
+        _ => attempt.settle(&verified),
+    }
+    if is_last && matches!(verified, Err(Error::Unauthorized { .. })) {
+        notify_of_guesses(app, caller, user).await?;
+    }
     verified
 }
 
-/// Notifies the member that someone who knows the password has tried many wrong codes.
+/// Notifies the member that someone who knows the password has tried so many wrong codes that
+/// no more are accepted for now. The attempt that reaches the limit causes it: who stops
+/// there would otherwise stay unnoticed.
 async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()> {
     let postgres = app.db().client().await?;
     let notice = Notice::from_caller(caller, app.clock().now());
@@ -412,16 +425,29 @@ async fn match_code(
         let code_exists = second_factor::has_code(postgres, id, &hash).await?;
         return Ok(code_exists.then_some(VerifiedCode::Recovery(hash)));
     }
-    let keys = &app.config().encryption_keys;
-    let factor = second_factor::find(postgres, keys, id).await?;
-    let Some((secret, last_step)) =
-        factor.and_then(|factor| Some((factor.secret?, factor.last_step)))
-    else {
+    let Some(factor) = second_factor::find(postgres, id).await? else {
+        return Ok(None);
+    };
+    let Some(secret) = open_secret(app, id, &factor)? else {
         return Ok(None);
     };
     let step = totp::find_step(&secret, &code, now)?;
+    let last_step = factor.last_step;
     let is_new = |step: &i64| last_step.is_none_or(|last_step| last_step < *step);
     Ok(step.filter(is_new).map(VerifiedCode::Totp))
+}
+
+/// Decrypts the secret of a second factor. Returns `None` if no app is set up.
+///
+/// # Errors
+///
+/// 409 `two_factor_unreadable` if it cannot be decrypted, which is logged.
+fn open_secret(app: &App, id: Uuid, factor: &SecondFactor) -> Result<Option<Vec<u8>>> {
+    let opened = factor.open_secret(&app.config().encryption_keys, id);
+    opened.map_err(|error| {
+        tracing::error!(user = %id, error = %chain(&error), "failed to decrypt a second factor");
+        UNREADABLE
+    })
 }
 
 /// Returns whether a normalized code is checked as a recovery code.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::crypto::encryption::Keyring;
 use crate::crypto::random;
 use crate::crypto::token::{SessionKey, Token};
-use crate::error::Result;
+use crate::error::{Result, chain};
 use crate::models::user_session::session_is_active;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -138,11 +138,8 @@ static CONSUME: Statement = Statement::new(
 );
 
 /// Consumes a sign-in that this browser started with this provider. Returns `None` if
-/// there is no such sign-in, or if it has expired.
-///
-/// # Errors
-///
-/// [`crate::Error::Internal`] if the verifier cannot be decrypted.
+/// there is no such sign-in, if it has expired, or if its verifier cannot be decrypted because
+/// the key was removed in the meantime. The browser then starts again.
 pub async fn consume(
     client: &Client,
     keys: &Keyring,
@@ -158,7 +155,14 @@ pub async fn consume(
         return Ok(None);
     };
     let sealed: Vec<u8> = row.try_get("verifier")?;
-    let Some(verifier) = Token::parse(&keys.open(&aad(&state_hash), &sealed)?) else {
+    let verifier = match keys.open(&aad(&state_hash), &sealed) {
+        Ok(text) => Token::parse(&text),
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "failed to decrypt a sign-in in progress");
+            None
+        }
+    };
+    let Some(verifier) = verifier else {
         return Ok(None);
     };
     let user_id: Option<Uuid> = row.try_get("user_id")?;

@@ -221,6 +221,21 @@ async fn a_state_expires_after_ten_minutes() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_was_started_under_a_retired_key_starts_again() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let ana = app.visitor();
+    let callback = oidc
+        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .await;
+    let new_key = oidc.settings().with("ENCRYPTION_KEY", "5a".repeat(32));
+    let rotated_app = app.start_another_with(new_key).await;
+    let response = ana.connected_to(&rotated_app).get(&callback).await;
+    response.expect_code(400, "oauth_state");
+}
+
+#[tokio::test]
 async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;

@@ -12,10 +12,8 @@ use crate::store::statement::Statement;
 /// The second factor of an account.
 #[derive(Clone, Debug)]
 pub struct SecondFactor {
-    /// The secret that the account shares with the authenticator app. `None` if no app is set
-    /// up.
-    pub secret: Option<Vec<u8>>,
-    /// The encrypted secret, as it is stored.
+    /// The encrypted secret that the account shares with the authenticator app. `None` if no
+    /// app is set up.
     pub sealed: Option<Vec<u8>>,
     /// Whether the member has confirmed the secret with a code. Sign-in requires a
     /// code only then.
@@ -24,6 +22,22 @@ pub struct SecondFactor {
     pub last_step: Option<i64>,
     /// The number of unused recovery codes.
     pub codes_left: i64,
+}
+
+impl SecondFactor {
+    /// Decrypts the secret of the account `id`. Returns `None` if no app is set up.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Internal`] if `ENCRYPTION_KEY` no longer lists its key, or if the value
+    /// was altered.
+    pub fn open_secret(&self, keys: &Keyring, id: Uuid) -> Result<Option<Vec<u8>>> {
+        let sealed = self.sealed.as_deref();
+        let secret_hex = sealed
+            .map(|sealed| keys.open(&aad(id), sealed))
+            .transpose()?;
+        Ok(secret_hex.map(|hex| hex::decode(hex).unwrap_or_default()))
+    }
 }
 
 /// Returns the additional authenticated data of a member's secret.
@@ -41,20 +55,11 @@ static FIND: Statement = Statement::new(
 
 /// Returns the second factor of an account, confirmed or not. Returns `None` if the
 /// account does not exist.
-///
-/// # Errors
-///
-/// [`crate::Error::Internal`] if the secret cannot be decrypted.
-pub async fn find(client: &Client, keys: &Keyring, id: Uuid) -> Result<Option<SecondFactor>> {
+pub async fn find(client: &Client, id: Uuid) -> Result<Option<SecondFactor>> {
     let row = FIND.opt(client, &[&id]).await?;
     row.map(|row| {
-        let sealed: Option<Vec<u8>> = row.try_get("totp_secret")?;
-        let secret_hex = sealed.as_ref().map(|sealed| keys.open(&aad(id), sealed));
         Ok(SecondFactor {
-            sealed: sealed.clone(),
-            secret: secret_hex
-                .transpose()?
-                .map(|hex| hex::decode(hex).unwrap_or_default()),
+            sealed: row.try_get("totp_secret")?,
             is_confirmed: row.try_get("is_confirmed")?,
             last_step: row.try_get("totp_last_step")?,
             codes_left: row.try_get("codes_left")?,

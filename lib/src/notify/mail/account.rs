@@ -125,15 +125,17 @@ fn text(kind: NoticeKind, notice: &Notice, other: &str) -> (&'static str, &'stat
         NoticeKind::WrongCodesEntered => (
             "Somebody knows your password",
             "Somebody knows your password",
-            "Please change your password: somebody has entered it, and then several wrong codes. \
-             They did not get in and are locked out for now."
+            "Please change your password: somebody has entered it, and then so many wrong codes that \
+             no more are accepted for now. They did not get in. To sign in on a new device in the \
+             meantime, use a recovery code."
                 .to_owned(),
         ),
         NoticeKind::SignInBlocked => (
             "Somebody is guessing your password",
             "Somebody is guessing your password",
-            "Somebody has entered many wrong passwords for your account. They did not get in. For \
-             an hour, you can sign in only on a device that you have used before. To sign in on \
+            "Somebody has entered so many wrong passwords for your account that no more are accepted \
+             on unknown devices for an hour. They did not get in. Until then, you can sign in only \
+             on a device that you have used before. To sign in on \
              another device, reset your password first (\u{201c}Forgot your password?\u{201d} on \
              the sign-in page)."
                 .to_owned(),
