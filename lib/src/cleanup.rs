@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
-use crate::models::{cross_app_session, expired, mail_outbox, payment};
+use crate::models::{cross_app_session, expired, mail_outbox, payment, user};
 use crate::notify::mail;
 use crate::payments::reconcile;
 use crate::store::statement::{Param, Statement};
@@ -59,6 +59,9 @@ pub struct CleanupDetails {
     security_events: u64,
     /// Deleted messages from the contact form, after `CONTACT_RETENTION_DAYS`.
     contact_submissions: u64,
+    /// Erased accounts that their members had closed with a version of the program that kept
+    /// their data.
+    accounts_erased: u64,
     /// Classes that were generated from weekly classes, `SCHEDULE_AHEAD_WEEKS` ahead.
     classes_generated: u64,
     /// Dates for which no class could be generated, because the room or the instructor is
@@ -240,6 +243,9 @@ impl<'a> Run<'a> {
             )
             .await;
         self.report.details.contact_submissions = swept;
+        self.report.details.accounts_erased = self
+            .sweep("accountsErased", &user::ERASE_CLOSED, until)
+            .await;
         for statement in [
             &expired::ONE_TIME_TOKENS,
             &expired::OAUTH_STATES,

@@ -79,7 +79,7 @@ async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
             "details": {
                 "throttle": 1, "tokens": 4, "idempotencyKeys": 1, "mail": 0, "memberEvents": 0,
                 "webhookEvents": 0, "securityEvents": 0, "contactSubmissions": 0,
-                "classesGenerated": 0, "classConflicts": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
+                "accountsErased": 0, "classesGenerated": 0, "classConflicts": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
                 "paymentsSettled": 0, "paymentsRefunded": 0, "refundsDue": 0, "mailSent": 0, "mailDue": 0, "mailFailed": 0, "mailGivenUp": 0,
                 "mailExpired": 0, "mailCapped": 0,
                 "failed": [],
@@ -235,6 +235,52 @@ async fn old_messages_and_events_are_deleted_after_thirty_days() {
     assert_eq!(app.count("select count(*) from member_events").await, 1);
     assert_eq!(app.count("select count(*) from webhook_events").await, 1);
     assert_eq!(app.count("select count(*) from mail_outbox").await, 2);
+}
+
+#[tokio::test]
+async fn accounts_that_the_previous_version_has_closed_are_erased() {
+    let app = TestApp::start().await;
+    let admin = app.admin("vera").await;
+    let ben = app.member("ben").await.user_id().await;
+    for name in ["ana", "carla"] {
+        let member = app.member(name).await;
+        let details = json!({ "phone": "+1 303 555 0142", "medicalConditions": "asma" });
+        member.patch("/api/auth/me", details).await.expect(200);
+    }
+    // An administrator deactivates Ben, and reactivates Carla after she had closed her account.
+    let deactivate = json!({ "id": ben, "isActive": false });
+    admin
+        .patch("/api/admin/users", deactivate)
+        .await
+        .expect(200);
+    app.sql(
+        "insert into security_events (id, user_id, kind)
+        select gen_random_uuid(), id, 'account_deactivated' from users
+        where email in ('ana@example.com', 'carla@example.com')",
+    )
+    .await;
+    app.sql("update users set is_active = false where email in ('ana@example.com', 'carla@example.com')")
+        .await;
+    let carla = admin.get("/api/admin/users?search=carla").await.expect(200);
+    let reactivate = json!({ "id": carla["items"][0]["id"], "isActive": true });
+    admin
+        .patch("/api/admin/users", reactivate)
+        .await
+        .expect(200);
+    let body = app.run_clean_up().await.expect(200);
+    assert_eq!(body["details"]["accountsErased"], 1);
+    let erased = "select count(*) from users where email like 'closed:%' and phone is null
+        and medical_conditions is null and password_hash is null and closed_at is not null";
+    assert_eq!(app.count(erased).await, 1);
+    let kept = "select count(*) from users where email in ('ben@example.com', 'carla@example.com')
+        and closed_at is null";
+    assert_eq!(app.count(kept).await, 2);
+    let carla_kept = "select count(*) from users where phone is not null";
+    assert_eq!(app.count(carla_kept).await, 1);
+    // The address can register again.
+    app.unconfirmed_member("ana").await;
+    let body = app.run_clean_up().await.expect(200);
+    assert_eq!(body["details"]["accountsErased"], 0);
 }
 
 /// Inserts security events and contact messages of this age.

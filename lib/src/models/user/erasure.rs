@@ -7,23 +7,57 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// The common table expressions that delete the ways to sign in to the account `$1`, its
-/// unfinished sign-ins and its links. The sessions are deleted by [`crate::session`].
-macro_rules! with_credentials_deleted {
+/// The common table expressions that delete the ways to sign in to the accounts whose id
+/// `$is_owner`, their unfinished sign-ins and their links. `$is_owner` is a comparison such as
+/// `= $1`. The sessions are deleted by [`crate::session`].
+macro_rules! delete_credentials {
+    ($is_owner:literal) => {
+        concat!(
+            "identities as (delete from user_identities where user_id ",
+            $is_owner,
+            "), codes as (delete from recovery_codes where user_id ",
+            $is_owner,
+            "), devices as (delete from remembered_devices where user_id ",
+            $is_owner,
+            "), challenges as (delete from sign_in_challenges where user_id ",
+            $is_owner,
+            "), states as (delete from oauth_states where user_id ",
+            $is_owner,
+            "), tokens as (delete from one_time_tokens where user_id ",
+            $is_owner,
+            ")"
+        )
+    };
+}
+
+/// The common table expressions that delete everything else that belongs to the accounts
+/// whose id `$is_owner`.
+macro_rules! delete_belongings {
+    ($is_owner:literal) => {
+        concat!(
+            delete_credentials!($is_owner),
+            ", memberships as (delete from account_members where user_id ",
+            $is_owner,
+            "), instructor as (update instructors set user_id = null where user_id ",
+            $is_owner,
+            "), addresses as (
+                update security_events set detail = detail - 'from' - 'to'
+                where kind in ('email_changed', 'email_change_asked') and user_id ",
+            $is_owner,
+            ")"
+        )
+    };
+}
+
+/// The assignments that replace what is personal in the row of an account.
+macro_rules! erased_columns {
     () => {
-        "with identities as (
-            delete from user_identities where user_id = $1
-        ), codes as (
-            delete from recovery_codes where user_id = $1
-        ), devices as (
-            delete from remembered_devices where user_id = $1
-        ), challenges as (
-            delete from sign_in_challenges where user_id = $1
-        ), states as (
-            delete from oauth_states where user_id = $1
-        ), tokens as (
-            delete from one_time_tokens where user_id = $1
-        )"
+        "email = 'closed:' || u.id, email_verified_at = null, password_hash = null,
+        first_name = 'Former', last_name = 'member', phone = null, date_of_birth = null,
+        emergency_contact_name = null, emergency_contact_phone = null,
+        experience_level = 'beginner', medical_conditions = null, marketing_consent = false,
+        totp_secret = null, totp_confirmed_at = null, totp_last_step = null,
+        calendar_token_hash = null, is_active = false, is_staff = false, is_admin = false"
     };
 }
 
@@ -73,23 +107,11 @@ pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
 static ERASE: Statement = Statement::new(
     "user.erase",
     concat!(
-        with_credentials_deleted!(),
-        ", memberships as (
-            delete from account_members where user_id = $1
-        ), instructor as (
-            update instructors set user_id = null where user_id = $1
-        ), addresses as (
-            update security_events set detail = detail - 'from' - 'to'
-            where user_id = $1 and kind in ('email_changed', 'email_change_asked')
-        )
-        update users set email = 'closed:' || id, email_verified_at = null,
-            password_hash = null, first_name = 'Former', last_name = 'member', phone = null,
-            date_of_birth = null, emergency_contact_name = null,
-            emergency_contact_phone = null, experience_level = 'beginner',
-            medical_conditions = null, marketing_consent = false, totp_secret = null,
-            totp_confirmed_at = null, totp_last_step = null, calendar_token_hash = null,
-            is_active = false, is_staff = false, is_admin = false, closed_at = now()
-        where id = $1"
+        "with ",
+        delete_belongings!("= $1"),
+        " update users u set closed_at = now(), ",
+        erased_columns!(),
+        " where id = $1"
     ),
 );
 
@@ -101,10 +123,38 @@ pub async fn erase(client: &Client, id: Uuid) -> Result<()> {
     ERASE.execute(client, &[&id]).await
 }
 
+/// Erases a batch of `$1` accounts that their members have closed with the version of the
+/// program before `closed_at`, which only deactivated them. Returns their number. The event
+/// of an account that an administrator has deactivated names the administrator.
+pub static ERASE_CLOSED: Statement = Statement::new(
+    "user.erase_closed",
+    concat!(
+        "with closed as materialized (
+            select u.id, last.created_at
+            from users u cross join lateral (
+                select created_at, kind, detail from security_events
+                where user_id = u.id and kind in ('account_deactivated', 'account_activated')
+                order by created_at desc, id desc limit 1
+            ) last
+            where not u.is_active and u.closed_at is null
+                and last.kind = 'account_deactivated' and not last.detail ? 'by'
+            limit $1 for update of u skip locked
+        ), sessions as (delete from user_sessions where user_id in (select id from closed)), ",
+        delete_belongings!("in (select id from closed)"),
+        ", erased as (
+            update users u set closed_at = closed.created_at, ",
+        erased_columns!(),
+        " from closed where u.id = closed.id returning 1
+        )
+        select count(*) from erased"
+    ),
+);
+
 static FORGET_REGISTRANT: Statement = Statement::new(
     "user.forget_registrant",
     concat!(
-        with_credentials_deleted!(),
+        "with ",
+        delete_credentials!("= $1"),
         "
         update users set password_hash = null, phone = null, date_of_birth = null,
             emergency_contact_name = null, emergency_contact_phone = null,
