@@ -20,7 +20,7 @@ async fn two_spellings_of_a_room_refer_to_one_room() {
     let class = studio.create_class(5, "19:00").await;
     let mut overlapping = studio.occurrence(5, "19:30");
     overlapping["occurrence"]["instructorId"] = json!(studio.instructors[1]);
-    for spelling in ["blue", "BLUE ", "b lue"] {
+    for spelling in ["blue", "BLUE ", "b lue", "b\u{a0}lue", "\u{3000}blue"] {
         overlapping["occurrence"]["room"] = json!(spelling);
         let rejected = studio.staff.post(SCHEDULE, overlapping.clone()).await;
         rejected.expect_code(409, "room_taken");

@@ -21,16 +21,17 @@ pub enum TextProblem {
     Blank,
 }
 
-/// Trims a text, removes invisible characters that carry no meaning, and normalizes it to
-/// NFC. `is_allowed_control` accepts control characters, such as line breaks. The result is
-/// empty if nothing is left.
+/// Trims a text, removes invisible characters that carry no meaning, replaces every kind of
+/// space by an ordinary one, and normalizes the text to NFC. `is_allowed_control` accepts
+/// control characters, such as line breaks. The result is empty if nothing is left.
 ///
 /// # Errors
 ///
 /// [`TextProblem`] if the text contains forbidden characters or too many combining marks, or
 /// if no character is visible.
 pub fn clean(text: &str, is_allowed_control: impl Fn(char) -> bool) -> Result<String, TextProblem> {
-    let kept: String = text.chars().filter(|c| !is_stripped(*c)).collect();
+    let kept = text.chars().filter(|c| !is_stripped(*c));
+    let kept: String = kept.map(|c| if is_space(c) { ' ' } else { c }).collect();
     // The text is trimmed first, so that a tab or a line break at an end is removed and not
     // rejected.
     let characters: Vec<char> = kept.trim().chars().collect();
@@ -62,6 +63,15 @@ fn is_stripped(c: char) -> bool {
         | '\u{2060}'
             ..='\u{2064}'   // word joiner and invisible operators
         | '\u{feff}' // byte order mark
+    )
+}
+
+/// Returns whether a character is a space of any width (Unicode's category Zs).
+fn is_space(c: char) -> bool {
+    matches!(
+        c,
+        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
     )
 }
 
@@ -170,6 +180,17 @@ mod tests {
             ("\u{200d}\u{200c}", ""),
         ] {
             assert_eq!(clean_line(text).as_deref(), Ok(cleaned), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn spaces_of_every_width_become_ordinary_spaces() {
+        for space in [
+            ' ', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2007}', '\u{200a}', '\u{202f}', '\u{205f}',
+            '\u{3000}',
+        ] {
+            let text = format!("{space}Studio{space}A{space}");
+            assert_eq!(clean_line(&text).as_deref(), Ok("Studio A"), "{space:?}");
         }
     }
 
