@@ -1,6 +1,6 @@
 //! Changes to weekly classes and to the classes that they have generated.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -138,6 +138,22 @@ async fn a_change_to_the_following_classes_includes_those_on_another_weekday() {
     let remaining_classes =
         format!("select count(*) from scheduled_classes where class_schedule_id = '{id}'");
     assert_eq!(studio.app.count(&remaining_classes).await, 2);
+}
+
+#[tokio::test]
+async fn a_split_on_the_day_of_a_class_that_has_begun_generates_no_second_one() {
+    let (studio, id) = weekly_wednesdays().await;
+    // Wednesday, September 9, 20:00 in Denver.
+    let now = "2026-09-10T02:00:00Z".parse::<DateTime<Utc>>().unwrap();
+    let clock = studio.app.app.clock();
+    clock.advance(now - clock.now());
+    let change = json!({
+        "pattern": { "id": id, "startTime": "21:00" }, "from": "2026-09-09",
+    });
+    let changed = studio.staff.patch(PATH, change).await.expect(200);
+    assert_eq!(changed["comingClasses"], 3);
+    let generation = json!({ "generateUntil": "2026-09-30" });
+    assert_eq!(studio.create(generation).await["generated"], 0);
 }
 
 #[tokio::test]

@@ -146,6 +146,39 @@ async fn booking_again_does_not_extend_the_deadline_for_free_cancellation() {
 }
 
 #[tokio::test]
+async fn booking_again_a_class_that_was_moved_can_be_cancelled_until_its_new_deadline() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let class = app
+        .create_class_with(NewClass {
+            starts_in: Some(48.0),
+            ..NewClass::default()
+        })
+        .await;
+    let booking = book(&ana, class).await.expect(201);
+    insert_desk_payment(&app, &booking).await;
+    let cancelled_booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], false);
+    app.sql(
+        "update scheduled_classes set start_time = start_time + interval '2 days',
+            end_time = end_time + interval '2 days'",
+    )
+    .await;
+    let reopened_booking = book(&ana, class).await.expect(201);
+    assert_eq!(reopened_booking["id"], booking["id"]);
+    assert_eq!(reopened_booking["paymentStatus"], "paid");
+    let at_new_deadline = "select count(*) from bookings b
+        join scheduled_classes c on c.id = b.scheduled_class_id
+        where b.free_until = c.start_time - interval '12 hours'";
+    assert_eq!(app.count(at_new_deadline).await, 1);
+    // Half an hour after the deadline of the old time.
+    app.app.clock().advance(TimeDelta::minutes(36 * 60 + 30));
+    let cancelled_booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], false);
+    assert_eq!(cancelled_booking["paymentStatus"], "refund_due");
+}
+
+#[tokio::test]
 async fn a_payment_that_was_refunded_in_part_does_not_pay_for_a_new_booking() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;

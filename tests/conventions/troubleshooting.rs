@@ -61,6 +61,19 @@ fn page() -> String {
 }
 
 #[test]
+fn a_message_that_no_row_is_about_is_not_explained() {
+    for heading in [
+        "A request fails with 503",
+        "A request fails with 500",
+        "Errors of Redis",
+    ] {
+        for message in ["db error: ERROR: something new", "something new"] {
+            assert!(!is_explained(heading, message), "{heading}: {message}");
+        }
+    }
+}
+
+#[test]
 fn every_warning_and_error_in_the_log_is_explained() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = page();
