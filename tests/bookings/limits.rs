@@ -122,6 +122,30 @@ async fn staff_can_book_for_a_member_beyond_the_limit() {
 }
 
 #[tokio::test]
+async fn cancellations_of_bookings_that_staff_made_count_too() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let class = app.create_class(1).await;
+    let payload = json!({ "userId": ana.user_id().await, "scheduledClassId": class });
+    let book_by_staff = async || {
+        let response = staff.post("/api/admin/bookings", payload.clone()).await;
+        response.expect(201)
+    };
+    for _ in 0..30 {
+        cancel(&ana, &book_by_staff().await).await.expect(200);
+    }
+    let booking = book_by_staff().await;
+    cancel(&ana, &booking)
+        .await
+        .expect_code(429, "too_many_requests");
+    // Her own bookings have a limit of their own.
+    book(&ana, app.create_class(1).await)
+        .await
+        .expect_code(409, "overlapping_booking");
+}
+
+#[tokio::test]
 async fn bookings_of_a_member_cannot_overlap() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
