@@ -527,7 +527,7 @@ async fn the_networks_of_one_ipv6_site_share_limits() {
         // one uses many.
         let count_allowed = async |site: u32, step: u32| {
             let mut count = 0;
-            while request(site, count * step, count).await == 202 {
+            while count <= 120 && request(site, count * step, count).await == 202 {
                 count += 1;
             }
             count
@@ -575,6 +575,11 @@ async fn anonymous_reset_requests_do_not_invalidate_the_newest_link() {
             request().await.expect(202);
         }
         assert_eq!(app.mail_count("reset_password").await, 5);
+        // The limit ends with its window. A block would keep the owner from a new link for
+        // longer than the newest one is valid.
+        let blocks = "select count(*) from login_throttle
+            where starts_with(key, 'forgot_email') and blocked_until is not null";
+        assert_eq!(app.count(blocks).await, 0);
         let form = json!({ "token": newest, "newPassword": "otra contraseña larga" });
         ana.post("/api/auth/reset-password", form).await.expect(200);
     }
