@@ -10,7 +10,7 @@ mod cleanup_sessions;
 mod closures;
 mod contacts;
 mod dashboard;
-mod fixtures;
+pub mod fixtures;
 mod init_db;
 mod instructors;
 mod medical_notes;

@@ -1,6 +1,7 @@
 //! Rules for every function, the API description and the code.
 
 mod layout;
+mod local_time;
 pub mod troubleshooting;
 
 use std::collections::BTreeSet;

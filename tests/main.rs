@@ -9,6 +9,7 @@ mod database_failures;
 mod events;
 mod harness;
 mod internal_errors;
+mod local_time;
 mod mail;
 mod malformed_requests;
 mod names;

@@ -1,6 +1,7 @@
 //! The demo data of the local stack: accounts, a studio and a partner application.
 
 pub(crate) mod cross_app;
+mod local_starts;
 mod studio;
 pub(crate) mod year;
 

@@ -1,6 +1,7 @@
 //! `api/admin/analytics.rs`
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sabor::values::time_zone::TimeZone;
 use serde_json::{Value, json};
 
 use super::fixtures::{cancel_booking, insert_booking, insert_class, insert_payment};
@@ -162,8 +163,8 @@ async fn an_empty_studio_reports_zeros_for_the_last_thirty_days() {
         response["buckets"][7]["revenue"],
         json!([{ "currency": "USD", "paid": "0.00", "refunded": "0.00", "net": "0.00" }])
     );
-    let today = "select (now() at time zone 'America/Denver')::date::text";
-    let today: String = app.sql(today).await[0].get(0);
+    let denver = TimeZone::named("America/Denver").unwrap();
+    let today = denver.date(app.app.clock().now()).to_string();
     assert_eq!(response["to"], today.as_str());
     assert_eq!(response["buckets"][29]["start"], today.as_str());
 }

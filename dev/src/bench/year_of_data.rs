@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use chrono::{Days, NaiveDate};
+use chrono::Days;
 use http_body_util::Full;
 use hyper::Method;
+use sabor::runtime::clock::Clock;
 use sabor_testing::progress::status;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
@@ -95,7 +96,7 @@ pub(super) async fn measure_queries(testbed: &Testbed) -> Result<Vec<Row>> {
             row.get::<_, Uuid>(0)
         )
     });
-    let today: NaiveDate = client.query_one("select now()::date", &[]).await?.get(0);
+    let today = Clock::default().now().date_naive();
     let year = format!("/api/admin/analytics?from={}", today - Days::new(364));
     let searches = [
         "year4711@",

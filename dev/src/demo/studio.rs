@@ -4,9 +4,12 @@
 //! A run on a later day adds the occurrences of new days.
 
 use anyhow::Result;
+use chrono::TimeDelta;
 use sabor::runtime::config::StudioConfig;
 use tokio_postgres::GenericClient;
 use uuid::Uuid;
+
+use super::local_starts::{self, LocalStarts};
 
 /// Adds the rows that are missing.
 pub(super) async fn add(
@@ -14,11 +17,16 @@ pub(super) async fn add(
     studio: &StudioConfig,
     password_hash: &str,
 ) -> Result<()> {
+    let (zone, today) = local_starts::today(studio)?;
+    let first = today - TimeDelta::days(21);
     client.execute(CLASS_TYPES, &[]).await?;
     client.execute(INSTRUCTORS, &[]).await?;
-    client.execute(WEEKLY_CLASSES, &[&studio.time_zone]).await?;
+    client.execute(WEEKLY_CLASSES, &[&first]).await?;
     client.execute(MEMBERS, &[&password_hash]).await?;
-    let rows = client.query(OCCURRENCES, &[&studio.time_zone]).await?;
+    let local = LocalStarts::read(client, &zone, first, today).await?;
+    let rows = client
+        .query(OCCURRENCES, &[&local.dates, &local.times, &local.starts])
+        .await?;
     // Only new occurrences get bookings. A developer may have canceled bookings of the
     // existing ones.
     let new_occurrences: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
@@ -28,7 +36,6 @@ pub(super) async fn add(
             &[
                 &new_occurrences,
                 &studio.currency,
-                &studio.time_zone,
                 &studio.cancellation_window.as_secs_f64(),
                 &studio.free_cancellation_grace.as_secs_f64(),
             ],
@@ -88,7 +95,7 @@ const WEEKLY_CLASSES: &str = "
     insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
         duration_minutes, max_participants, room, effective_from)
     select md5('demo pattern ' || number)::uuid, c.id, i.id, day, time,
-        c.duration_minutes, c.max_participants, room, (now() at time zone $1)::date - 21
+        c.duration_minutes, c.max_participants, room, $1::date
     from (values
         (1, 1, time '18:00', 'Studio A', 1, 1), (2, 1, '19:15', 'Studio A', 2, 2),
         (3, 1, '18:30', 'Studio B', 3, 3), (4, 1, '19:45', 'Studio B', 8, 5),
@@ -133,20 +140,18 @@ const MEMBERS: &str = "
 const OCCURRENCES: &str = "
     insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,
         occurrence_date, title, description, start_time, end_time, max_participants, room)
-    select md5('demo occurrence ' || s.id || ' ' || day::date)::uuid, s.class_type_id,
-        s.instructor_id, s.id, day::date, c.name, c.description,
-        (day::date + s.start_time) at time zone $1,
-        (day::date + s.start_time) at time zone $1 + make_interval(mins => s.duration_minutes),
+    select md5('demo occurrence ' || s.id || ' ' || local.date)::uuid, s.class_type_id,
+        s.instructor_id, s.id, local.date, c.name, c.description,
+        local.start, local.start + make_interval(mins => s.duration_minutes),
         s.max_participants, s.room
     from generate_series(1, 24) number
     join class_schedules s on s.id = md5('demo pattern ' || number)::uuid and s.is_active
     join class_types c on c.id = s.class_type_id and c.is_active
     join instructors i on i.id = s.instructor_id and i.is_active
-    cross join lateral (select (now() at time zone $1)::date as today) today
-    cross join lateral generate_series((today - 21)::timestamp, today + 56, '1 day') day
-    where extract(dow from day) = s.day_of_week
-      and day::date >= s.effective_from
-      and (s.effective_until is null or day::date <= s.effective_until)
+    join unnest($1::date[], $2::time[], $3::timestamptz[]) as local (date, time, start)
+        on local.time = s.start_time and extract(dow from local.date) = s.day_of_week
+    where local.date >= s.effective_from
+      and (s.effective_until is null or local.date <= s.effective_until)
     on conflict do nothing
     returning id";
 
@@ -169,7 +174,7 @@ const BOOKINGS: &str = "
             or u.id in (select md5('demo member ' || n)::uuid from generate_series(1, 40) n)
         cross join lateral (
             select ('x' || substr(md5(u.id::text || c.id), 1, 6))::bit(24)::int as die,
-                ('x' || substr(md5(u.id::text || (c.start_time at time zone $3)::date), 1, 2))
+                ('x' || substr(md5(u.id::text || c.occurrence_date), 1, 2))
                     ::bit(8)::int % 2 as room_of_the_day
         ) dice
         where c.room = case room_of_the_day when 0 then 'Studio A' else 'Studio B' end
@@ -207,7 +212,7 @@ const BOOKINGS: &str = "
     ) decided
     cross join lateral (
         select case when status <> 'waitlisted' then least(start_time,
-            greatest(start_time - make_interval(secs => $4), made_at + make_interval(secs => $5)))
+            greatest(start_time - make_interval(secs => $3), made_at + make_interval(secs => $4)))
         end as free_until
     ) rule
     where not past or rank <= max_participants

@@ -1,6 +1,7 @@
 //! A year of a busy studio for measurements: `cargo dev seed --year`.
 
 use anyhow::{Result, bail};
+use chrono::TimeDelta;
 use sabor::crypto::password::{Hasher, Password};
 use sabor::runtime::config::StudioConfig;
 use sabor_testing::progress::status;
@@ -8,9 +9,10 @@ use tokio_postgres::Client;
 use tokio_postgres::types::ToSql;
 
 use super::PASSWORD;
+use super::local_starts::{self, LocalStarts};
 
-/// The statements in order, with progress messages. They read the studio's time zone,
-/// currency and a password hash from settings.
+/// The statements in order, with progress messages. They read the studio's current date,
+/// its currency and a password hash from settings.
 const STEPS: [(&str, &str); 12] = [
     ("5 000 members", MEMBERS),
     ("8 class types", CLASS_TYPES),
@@ -37,18 +39,27 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
     if client.query_one(exists, &[]).await?.get(0) {
         bail!("this database already has a year of data. `cargo dev reset` deletes it");
     }
+    let (zone, today) = local_starts::today(studio)?;
     let hash = Hasher::new(1).hash(Password::submitted(PASSWORD)).await?;
     let transaction = client.transaction().await?;
     // Settings instead of parameters: not every statement uses all three, and Postgres
     // cannot infer the type of an unused parameter.
     let settings =
-        "select set_config('seed.zone', $1, true), set_config('seed.currency', $2, true),
+        "select set_config('seed.today', $1, true), set_config('seed.currency', $2, true),
         set_config('seed.hash', $3, true)";
-    let values: [&(dyn ToSql + Sync); 3] = [&studio.time_zone, &studio.currency, &hash];
+    let values: [&(dyn ToSql + Sync); 3] = [&today.to_string(), &studio.currency, &hash];
     transaction.execute(settings, &values).await?;
     for (what, statement) in STEPS {
         status(&format!("  writing {what} …"));
-        transaction.batch_execute(statement).await?;
+        if statement == OCCURRENCES {
+            let first = today - TimeDelta::days(365);
+            let local = LocalStarts::read(&transaction, &zone, first, today).await?;
+            transaction
+                .execute(statement, &[&local.dates, &local.times, &local.starts])
+                .await?;
+        } else {
+            transaction.batch_execute(statement).await?;
+        }
     }
     transaction.commit().await?;
     client.batch_execute("vacuum analyze").await?;
@@ -94,7 +105,7 @@ const WEEKLY_CLASSES: &str = "
     select md5('year pattern ' || n)::uuid, md5('year class type ' || 1 + n % 8)::uuid,
         md5('year instructor ' || 1 + room + 4 * (day % 2))::uuid, day,
         time '18:00' + make_interval(mins => 75 * slot), 60, 36, 'Hall ' || 1 + room,
-        (now() at time zone current_setting('seed.zone'))::date - 365
+        current_setting('seed.today')::date - 365
     from generate_series(1, 6) day, generate_series(0, 1) slot, generate_series(0, 3) room,
         lateral (select day * 8 + slot * 4 + room) t (n)";
 
@@ -102,21 +113,15 @@ const WEEKLY_CLASSES: &str = "
 const OCCURRENCES: &str = "
     insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,
         occurrence_date, title, start_time, end_time, max_participants, room, is_cancelled)
-    select md5('year occurrence ' || s.id || ' ' || day::date)::uuid, s.class_type_id,
-        s.instructor_id, s.id, day::date, c.name, starts, starts + interval '1 hour',
+    select md5('year occurrence ' || s.id || ' ' || date)::uuid, s.class_type_id,
+        s.instructor_id, s.id, date, c.name, starts, starts + interval '1 hour',
         case when starts > now() and row_number() over (order by starts, s.id) % 5 = 0 then 24 else 36 end,
         s.room, false
     from class_schedules s
     join class_types c on c.id = s.class_type_id
-    cross join lateral (
-        select (now() at time zone current_setting('seed.zone'))::date as today
-    ) today
-    cross join lateral generate_series((today - 365)::timestamp, today + 56, '1 day') day
-    cross join lateral (
-        select (day::date + s.start_time) at time zone current_setting('seed.zone') as starts
-    ) t
-    where s.id in (select md5('year pattern ' || n)::uuid from generate_series(8, 55) n)
-      and extract(dow from day) = s.day_of_week";
+    join unnest($1::date[], $2::time[], $3::timestamptz[]) as local (date, time, starts)
+        on local.time = s.start_time and extract(dow from date) = s.day_of_week
+    where s.id in (select md5('year pattern ' || n)::uuid from generate_series(8, 55) n)";
 
 // 100 000 requests, distributed over the occurrences in turn. 131 and 5 000 are
 // coprime, so no member gets the same occurrence twice.

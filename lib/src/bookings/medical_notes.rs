@@ -1,6 +1,5 @@
 //! Medical notes of members, which staff can read for classes of today and later.
 
-use chrono::NaiveTime;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -87,7 +86,7 @@ pub(super) fn today(app: &App) -> Result<Today> {
     let zone = TimeZone::of_studio(&app.config().studio)?;
     let now = app.clock().now();
     Ok(Today {
-        start: zone.resolve(zone.local(now).date_naive(), NaiveTime::MIN),
+        start: zone.day_start(zone.date(now)),
         now,
     })
 }

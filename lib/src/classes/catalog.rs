@@ -59,11 +59,11 @@ fn load_list(
     page: Page,
 ) -> BoxFuture<'_, Result<String>> {
     Box::pin(async move {
-        let zone = app.config().studio.time_zone.clone();
+        let today = TimeZone::of_studio(&app.config().studio)?.date(now);
         let rows = app
             .db()
             .read(async move |client| {
-                class_type::list_offered(client, &filter, now, &zone, &page).await
+                class_type::list_offered(client, &filter, now, today, &page).await
             })
             .await?;
         let currency = &app.config().studio.currency;
@@ -94,14 +94,14 @@ fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
     Box::pin(async move {
         let studio = &app.config().studio;
         let (zone, currency) = (TimeZone::of_studio(studio)?, &studio.currency);
-        let zone_name = studio.time_zone.clone();
+        let today = zone.date(now);
         // The statements are pipelined, so this takes one round trip.
         let (class_type, instructors, upcoming) = app
             .db()
             .read(async move |client| {
                 tokio::try_join!(
                     class_type::find_offered(client, id),
-                    instructor::list_teaching(client, id, now, &zone_name),
+                    instructor::list_teaching(client, id, now, today),
                     occurrence::list_upcoming(client, id, now, UPCOMING_MAX),
                 )
             })

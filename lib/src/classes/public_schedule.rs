@@ -84,7 +84,7 @@ impl ScheduleQuery {
             Some(zone) => zone,
             None => TimeZone::of_studio(&app.config().studio)?,
         };
-        let from = from.unwrap_or_else(|| zone.local(now).date_naive());
+        let from = from.unwrap_or_else(|| zone.date(now));
         let to = to.unwrap_or(from + TimeDelta::days(DEFAULT_DAYS - 1));
         if !(0..DAYS_MAX).contains(&(to - from).num_days()) {
             return Err(Error::field(

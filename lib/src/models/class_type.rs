@@ -1,6 +1,6 @@
 //! Class types: what the studio teaches, such as "Salsa Foundations".
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
@@ -120,7 +120,7 @@ static LIST_OFFERED: Statement = Statement::new(
           and ($3::uuid is null or t.id in (
             select s.class_type_id from class_schedules s
             where s.instructor_id = $3 and s.is_active and (s.effective_until is null
-              or s.effective_until >= ($4::timestamptz at time zone $5)::date)
+              or s.effective_until >= $5)
             union all
             select c.class_type_id from scheduled_classes c
             where c.instructor_id = $3 and c.start_time > $4 and not c.is_cancelled))
@@ -130,12 +130,12 @@ static LIST_OFFERED: Statement = Statement::new(
 );
 
 /// Reads a page of the active class types, newest first. `now` and the studio's
-/// `time_zone` decide which weekly classes and occurrences are still to come.
+/// current date, `today`, decide which weekly classes and occurrences are still to come.
 pub async fn list_offered(
     client: &Client,
     filter: &ClassTypeFilter,
     now: DateTime<Utc>,
-    time_zone: &str,
+    today: NaiveDate,
     page: &Page,
 ) -> Result<Vec<ClassType>> {
     let (time, id) = page.after();
@@ -147,7 +147,7 @@ pub async fn list_offered(
                 &filter.style,
                 &filter.instructor,
                 &now,
-                &time_zone,
+                &today,
                 &time,
                 &id,
                 &page.row_limit(),

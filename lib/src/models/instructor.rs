@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
@@ -67,7 +67,7 @@ static LIST_TEACHING: Statement = Statement::new(
         " from instructors i where i.is_active and i.id in (
             select s.instructor_id from class_schedules s
             where s.class_type_id = $1 and s.is_active and (s.effective_until is null
-              or s.effective_until >= ($2::timestamptz at time zone $3)::date)
+              or s.effective_until >= $3)
             union all
             select c.instructor_id from scheduled_classes c
             where c.class_type_id = $1 and c.start_time > $2 and not c.is_cancelled
@@ -76,15 +76,15 @@ static LIST_TEACHING: Statement = Statement::new(
 );
 
 /// Lists the active instructors who teach a class type in a weekly class or an upcoming
-/// occurrence, sorted by name. `time_zone` is the studio's time zone.
+/// occurrence, sorted by name. `today` is the studio's current date.
 pub async fn list_teaching(
     client: &Client,
     class_type_id: Uuid,
     now: DateTime<Utc>,
-    time_zone: &str,
+    today: NaiveDate,
 ) -> Result<Vec<Instructor>> {
     let rows = LIST_TEACHING
-        .all(client, &[&class_type_id, &now, &time_zone])
+        .all(client, &[&class_type_id, &now, &today])
         .await?;
     rows.iter().map(Instructor::from_row).collect()
 }

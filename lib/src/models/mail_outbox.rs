@@ -12,7 +12,6 @@ use crate::crypto::random;
 use crate::error::Result;
 use crate::models::mail_notice::Notice;
 use crate::models::payment_status::shown_payment_status;
-use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -60,9 +59,12 @@ pub struct MailPayload {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreviousTime {
-    start_time: DateTime<Utc>,
-    end_time: DateTime<Utc>,
-    room: String,
+    /// When the class started.
+    pub start_time: DateTime<Utc>,
+    /// When the class ended.
+    pub end_time: DateTime<Utc>,
+    /// The room of the class.
+    pub room: String,
 }
 
 static INSERT: Statement = Statement::new(
@@ -266,8 +268,6 @@ pub async fn count_due(client: &Client, limit: i64) -> Result<i64> {
 pub struct MailRecipient {
     /// The member's first name. Empty if the account is closed.
     pub first_name: String,
-    /// The time of the event, formatted in the studio's time zone.
-    pub at: String,
     /// Whether the address that the e-mail goes to is the member's confirmed one.
     pub is_confirmed: bool,
 }
@@ -275,9 +275,7 @@ pub struct MailRecipient {
 static FIND_RECIPIENT: Statement = Statement::new(
     "mail_outbox.find_recipient",
     "select case when closed_at is null then first_name else '' end as first_name,
-        to_char($2 at time zone $3, 'FMMonth FMDD, YYYY, FMHH12:MI AM')
-        || ' (' || replace(split_part($3, '/', -1), '_', ' ') || ' time)' as at,
-        email = $4 and email_verified_at is not null as is_confirmed
+        email = $2 and email_verified_at is not null as is_confirmed
     from users where id = $1",
 );
 
@@ -287,23 +285,18 @@ pub async fn find_recipient(
     client: &Client,
     id: Uuid,
     address: &str,
-    at: DateTime<Utc>,
-    studio: &StudioConfig,
 ) -> Result<Option<MailRecipient>> {
-    let row = FIND_RECIPIENT
-        .opt(client, &[&id, &at, &studio.time_zone, &address])
-        .await?;
+    let row = FIND_RECIPIENT.opt(client, &[&id, &address]).await?;
     row.map(|row| {
         Ok(MailRecipient {
             first_name: row.try_get("first_name")?,
-            at: row.try_get("at")?,
             is_confirmed: row.try_get("is_confirmed")?,
         })
     })
     .transpose()
 }
 
-/// The booking that an e-mail is about. Times are formatted in the studio's time zone.
+/// The booking that an e-mail is about.
 #[derive(Clone, Debug)]
 pub struct MailBooking {
     /// The booking's status.
@@ -318,11 +311,10 @@ pub struct MailBooking {
     pub room: String,
     /// The instructor's name.
     pub instructor: String,
-    /// The time of the class.
-    pub time: FormattedTime,
-    /// The previous time and room. `None` if the class was not moved, or was moved
-    /// back.
-    pub before: Option<(FormattedTime, String)>,
+    /// When the class starts.
+    pub start_time: DateTime<Utc>,
+    /// When the class ends.
+    pub end_time: DateTime<Utc>,
     /// Whether the class has started.
     pub has_started: bool,
     /// Whether the class is cancelled.
@@ -331,9 +323,9 @@ pub struct MailBooking {
     pub class_reason: Option<String>,
     /// Whether the booking was cancelled too late for a refund.
     pub is_late: bool,
-    /// The time until which the booking can be cancelled free of charge, such as `Friday,
-    /// August 7, 2026, 7:00 AM`. `None` for an entry on the waitlist.
-    pub free_until: Option<String>,
+    /// The time until which the booking can be cancelled free of charge. `None` for an
+    /// entry on the waitlist.
+    pub free_until: Option<DateTime<Utc>>,
     /// Whether the booking can still be cancelled free of charge.
     pub is_free_to_cancel: bool,
     /// The price of the booking.
@@ -342,17 +334,6 @@ pub struct MailBooking {
     pub currency: String,
     /// The latest payment for the booking.
     pub payment: Option<MailPayment>,
-}
-
-/// The time of a class, formatted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FormattedTime {
-    /// The day, such as `Friday, August 7, 2026`.
-    pub day: String,
-    /// The start, such as `7:00 PM`.
-    pub starts: String,
-    /// The end, such as `8:00 PM`.
-    pub ends: String,
 }
 
 /// The payment that an e-mail is about.
@@ -369,28 +350,16 @@ pub struct MailPayment {
     pub refund: Money,
 }
 
-// Postgres formats the times, because a library for time zones would enlarge every
-// executable that sends mail.
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     concat!(
         "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
-        u.email = $7 and u.email_verified_at is not null as is_confirmed,
+        u.email = $3 and u.email_verified_at is not null as is_confirmed,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
-        to_char(c.start_time at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day,
-        to_char(c.start_time at time zone $2, 'FMHH12:MI AM') as starts,
-        to_char(c.end_time at time zone $2, 'FMHH12:MI AM') as ends,
-        to_char($3 at time zone $2, 'FMDay, FMMonth FMDD, YYYY') as day_before,
-        to_char($3 at time zone $2, 'FMHH12:MI AM') as starts_before,
-        to_char($5 at time zone $2, 'FMHH12:MI AM') as ends_before,
-        $6 as room_before,
-        (c.start_time, c.end_time, r.name) is distinct from ($3, $5, $6) as was_moved,
-        c.start_time <= $4 as has_started, c.is_cancelled as class_is_cancelled,
+        c.start_time, c.end_time, c.start_time <= $2 as has_started, c.is_cancelled as class_is_cancelled,
         c.cancellation_reason as class_reason, b.late_cancellation as is_late,
-        to_char(case when b.free_until is not null then least(b.free_until, c.start_time) end
-            at time zone $2,
-            'FMDay, FMMonth FMDD, YYYY, FMHH12:MI AM') as free_until,
-        b.free_until is null or b.free_until >= $4 as is_free_to_cancel,
+        case when b.free_until is not null then least(b.free_until, c.start_time) end as free_until,
+        b.free_until is null or b.free_until >= $2 as is_free_to_cancel,
         b.price, b.currency,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
@@ -414,25 +383,15 @@ static FIND_BOOKING: Statement = Statement::new(
     ),
 );
 
-/// Finds the booking of an e-mail, in its current state. `before` is the time and room
-/// before the class was moved. Returns `None` if the booking was deleted.
+/// Finds the booking of an e-mail, in its current state. Returns `None` if the booking was
+/// deleted.
 pub async fn find_booking(
     client: &Client,
     id: Uuid,
     address: &str,
-    before: Option<&PreviousTime>,
-    studio: &StudioConfig,
     now: DateTime<Utc>,
 ) -> Result<Option<MailBooking>> {
-    let start = before.map(|before| before.start_time);
-    let end = before.map(|before| before.end_time);
-    let room = before.map(|before| before.room.clone());
-    let row = FIND_BOOKING
-        .opt(
-            client,
-            &[&id, &studio.time_zone, &start, &now, &end, &room, &address],
-        )
-        .await?;
+    let row = FIND_BOOKING.opt(client, &[&id, &now, &address]).await?;
     row.map(|row| booking_from_row(&row)).transpose()
 }
 
@@ -445,12 +404,8 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         title: row.try_get("title")?,
         room: row.try_get("room")?,
         instructor: row.try_get("instructor")?,
-        time: FormattedTime {
-            day: row.try_get("day")?,
-            starts: row.try_get("starts")?,
-            ends: row.try_get("ends")?,
-        },
-        before: before_from_row(row)?,
+        start_time: row.try_get("start_time")?,
+        end_time: row.try_get("end_time")?,
         has_started: row.try_get("has_started")?,
         class_is_cancelled: row.try_get("class_is_cancelled")?,
         class_reason: row.try_get("class_reason")?,
@@ -461,21 +416,6 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         currency: row.try_get("currency")?,
         payment: payment_from_row(row)?,
     })
-}
-
-fn before_from_row(row: &Row) -> Result<Option<(FormattedTime, String)>> {
-    let room: Option<String> = row.try_get("room_before")?;
-    let was_moved: bool = row.try_get("was_moved")?;
-    room.filter(|_| was_moved)
-        .map(|room| {
-            let time = FormattedTime {
-                day: row.try_get("day_before")?,
-                starts: row.try_get("starts_before")?,
-                ends: row.try_get("ends_before")?,
-            };
-            Ok((time, room))
-        })
-        .transpose()
 }
 
 fn payment_from_row(row: &Row) -> Result<Option<MailPayment>> {

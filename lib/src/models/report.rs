@@ -1,7 +1,10 @@
 //! The figures of the dashboard and the analytics, aggregated by Postgres.
 //!
-//! Days begin at midnight in the studio's time zone, even when the clocks change. The days
-//! of `daily_counters` begin at midnight in UTC.
+//! The caller says when each day begins and ends in the studio's time zone, because the
+//! time zones of Postgres may be outdated. The days of `daily_counters` begin at midnight
+//! in UTC.
+
+use std::ops::Range;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
@@ -13,33 +16,9 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// Starts a statement with the table `day`, which has the studio's current date and the
-/// times at which that day begins and ends. The arguments are the statement's parameters
-/// for the current time and the time zone.
-macro_rules! day {
-    ($now:literal, $zone:literal) => {
-        concat!(
-            "with day as (
-                select date, date::timestamp at time zone ",
-            $zone,
-            " as since, (date + 1)::timestamp at time zone ",
-            $zone,
-            " as till
-                from (select (",
-            $now,
-            " at time zone ",
-            $zone,
-            ")::date as date) today
-            )"
-        )
-    };
-}
-
 /// The totals of a day.
 #[derive(Clone, Debug)]
 pub struct DailyTotals {
-    /// The studio's current date.
-    pub date: NaiveDate,
     /// Bookings that were made, including those on the waitlist.
     pub bookings: i64,
     /// Bookings that were cancelled.
@@ -65,35 +44,37 @@ pub struct DailyTotals {
 
 static DAILY_TOTALS: Statement = Statement::new(
     "report.daily_totals",
-    concat!(
-        day!("$1", "$2"),
-        ", redis as (
-            select coalesce(sum(count) filter (where name = 'redis_hits'), 0)::bigint as redis_hits,
-                coalesce(sum(count) filter (where name = 'redis_misses'), 0)::bigint as redis_misses,
-                coalesce(sum(count) filter (where name = 'redis_away'), 0)::bigint as redis_away
-            from daily_counters where day = ($1 at time zone 'utc')::date
-        ), cancelled as (
-            select count(*) as cancellations,
-                count(*) filter (where late_cancellation) as late_cancellations
-            from day join bookings on cancelled_at >= since and cancelled_at < till
-            where status = 'cancelled'
-        )
-        select date,
-            (select count(*) from bookings where created_at >= since and created_at < till) as bookings,
-            (select count(*) from users where created_at >= since and created_at < till) as sign_ups,
-            (select count(*) from users where is_active) as members,
-            (select count(*) from user_sessions where expires_at > now()) as active_sessions,
-            (select count(*) from contact_submissions where not is_processed) as contacts,
-            cancelled.*, redis.*
-        from day, cancelled, redis"
-    ),
+    "with redis as (
+        select coalesce(sum(count) filter (where name = 'redis_hits'), 0)::bigint as redis_hits,
+            coalesce(sum(count) filter (where name = 'redis_misses'), 0)::bigint as redis_misses,
+            coalesce(sum(count) filter (where name = 'redis_away'), 0)::bigint as redis_away
+        from daily_counters where day = $3
+    ), cancelled as (
+        select count(*) as cancellations,
+            count(*) filter (where late_cancellation) as late_cancellations
+        from bookings
+        where status = 'cancelled' and cancelled_at >= $1 and cancelled_at < $2
+    )
+    select
+        (select count(*) from bookings where created_at >= $1 and created_at < $2) as bookings,
+        (select count(*) from users where created_at >= $1 and created_at < $2) as sign_ups,
+        (select count(*) from users where is_active) as members,
+        (select count(*) from user_sessions where expires_at > now()) as active_sessions,
+        (select count(*) from contact_submissions where not is_processed) as contacts,
+        cancelled.*, redis.*
+    from cancelled, redis",
 );
 
-/// Reads the totals of the current day.
-pub async fn daily_totals(client: &Client, now: DateTime<Utc>, zone: &str) -> Result<DailyTotals> {
-    let row = DAILY_TOTALS.one(client, &[&now, &zone]).await?;
+/// Reads the totals of a day. `utc_date` is the day of the counters.
+pub async fn daily_totals(
+    client: &Client,
+    day: &Range<DateTime<Utc>>,
+    utc_date: NaiveDate,
+) -> Result<DailyTotals> {
+    let row = DAILY_TOTALS
+        .one(client, &[&day.start, &day.end, &utc_date])
+        .await?;
     Ok(DailyTotals {
-        date: row.try_get("date")?,
         bookings: row.try_get("bookings")?,
         cancellations: row.try_get("cancellations")?,
         late_cancellations: row.try_get("late_cancellations")?,
@@ -134,29 +115,27 @@ pub struct OccurrenceToday {
 
 static OCCURRENCES_TODAY: Statement = Statement::new(
     "report.occurrences_today",
-    concat!(
-        day!("$1", "$2"),
-        "select c.id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
-            r.name as room, i.name as instructor,
-            c.max_participants, c.current_participants, c.is_cancelled,
-            (select count(*) from bookings b
-             where b.scheduled_class_id = c.id and b.status = 'waitlisted') as waitlisted
-        from day
-        join scheduled_classes c on c.start_time >= since and c.start_time < till
-        join class_types t on t.id = c.class_type_id
-        join instructors i on i.id = c.instructor_id
-        join rooms r on r.id = c.room_id
-        order by c.start_time, r.name, c.id"
-    ),
+    "select c.id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
+        r.name as room, i.name as instructor,
+        c.max_participants, c.current_participants, c.is_cancelled,
+        (select count(*) from bookings b
+         where b.scheduled_class_id = c.id and b.status = 'waitlisted') as waitlisted
+    from scheduled_classes c
+    join class_types t on t.id = c.class_type_id
+    join instructors i on i.id = c.instructor_id
+    join rooms r on r.id = c.room_id
+    where c.start_time >= $1 and c.start_time < $2
+    order by c.start_time, r.name, c.id",
 );
 
-/// Lists the occurrences that start on the current day, sorted by start.
+/// Lists the occurrences that start on a day, sorted by start.
 pub async fn occurrences_today(
     client: &Client,
-    now: DateTime<Utc>,
-    zone: &str,
+    day: &Range<DateTime<Utc>>,
 ) -> Result<Vec<OccurrenceToday>> {
-    let rows = OCCURRENCES_TODAY.all(client, &[&now, &zone]).await?;
+    let rows = OCCURRENCES_TODAY
+        .all(client, &[&day.start, &day.end])
+        .await?;
     let occurrence = |row: &Row| {
         Ok(OccurrenceToday {
             id: row.try_get("id")?,
@@ -191,34 +170,29 @@ pub struct RevenueToday {
 
 static REVENUE_TODAY: Statement = Statement::new(
     "report.revenue_today",
-    concat!(
-        day!("$1", "$2"),
-        "select currency, sum(paid) as paid, sum(refunded) as refunded,
-            count(due) as due_count, coalesce(sum(due), 0) as due
-        from (
-            select currency, amount as paid, 0 as refunded, null::numeric as due
-            from day join payments on paid_at >= since and paid_at < till
-            union all
-            select p.currency, 0, r.amount, null
-            from day join refunds r on r.done_at >= since and r.done_at < till
-            join payments p on p.id = r.payment_id
-            where r.state = 'done'
-            union all
-            select p.currency, 0, 0, r.amount
-            from refunds r join payments p on p.id = r.payment_id
-            where r.state in ('due', 'sent')
-        ) moved
-        group by currency order by currency"
-    ),
+    "select currency, sum(paid) as paid, sum(refunded) as refunded,
+        count(due) as due_count, coalesce(sum(due), 0) as due
+    from (
+        select currency, amount as paid, 0 as refunded, null::numeric as due
+        from payments where paid_at >= $1 and paid_at < $2
+        union all
+        select p.currency, 0, r.amount, null
+        from refunds r join payments p on p.id = r.payment_id
+        where r.state = 'done' and r.done_at >= $1 and r.done_at < $2
+        union all
+        select p.currency, 0, 0, r.amount
+        from refunds r join payments p on p.id = r.payment_id
+        where r.state in ('due', 'sent')
+    ) moved
+    group by currency order by currency",
 );
 
-/// Sums up the payments and refunds of the current day, and all refunds that are due.
+/// Sums up the payments and refunds of a day, and all refunds that are due.
 pub async fn revenue_today(
     client: &Client,
-    now: DateTime<Utc>,
-    zone: &str,
+    day: &Range<DateTime<Utc>>,
 ) -> Result<Vec<RevenueToday>> {
-    let rows = REVENUE_TODAY.all(client, &[&now, &zone]).await?;
+    let rows = REVENUE_TODAY.all(client, &[&day.start, &day.end]).await?;
     let revenue = |row: &Row| {
         Ok(RevenueToday {
             currency: row.try_get("currency")?,
@@ -231,17 +205,6 @@ pub async fn revenue_today(
     rows.iter().map(revenue).collect()
 }
 
-static LOCAL_DATE: Statement = Statement::new(
-    "report.local_date",
-    "select ($1 at time zone $2)::date as date",
-);
-
-/// Returns the current date in a time zone.
-pub async fn local_date(client: &Client, now: DateTime<Utc>, zone: &str) -> Result<NaiveDate> {
-    let row = LOCAL_DATE.one(client, &[&now, &zone]).await?;
-    Ok(row.try_get("date")?)
-}
-
 /// Consecutive periods of days, such as weeks.
 #[derive(Clone, Debug)]
 pub struct Buckets {
@@ -249,8 +212,10 @@ pub struct Buckets {
     pub starts: Vec<NaiveDate>,
     /// The day after the last day of each bucket.
     pub ends: Vec<NaiveDate>,
-    /// The time zone of the days.
-    pub zone: String,
+    /// When each bucket begins.
+    pub since: Vec<DateTime<Utc>>,
+    /// When each bucket ends.
+    pub till: Vec<DateTime<Utc>>,
 }
 
 // Each bucket is counted with an index range scan. With 100,000 rows, this takes half as
@@ -258,9 +223,8 @@ pub struct Buckets {
 macro_rules! buckets {
     () => {
         "with buckets as materialized (
-            select start, start::timestamp at time zone $3 as since,
-                next_start::timestamp at time zone $3 as till
-            from unnest($1::date[], $2::date[]) as b (start, next_start)
+            select * from unnest($1::date[], $2::timestamptz[], $3::timestamptz[])
+                as b (start, since, till)
         )"
     };
 }
@@ -301,7 +265,7 @@ static ACTIVITY: Statement = Statement::new(
 /// Counts sign-ups, bookings and cancellations in each bucket.
 pub async fn activity(client: &Client, buckets: &Buckets) -> Result<Vec<Activity>> {
     let rows = ACTIVITY
-        .all(client, &[&buckets.starts, &buckets.ends, &buckets.zone])
+        .all(client, &[&buckets.starts, &buckets.since, &buckets.till])
         .await?;
     let activity = |row: &Row| {
         Ok(Activity {
@@ -364,7 +328,7 @@ static ATTENDANCE: Statement = Statement::new(
 /// the name of the class type.
 pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attendance>> {
     let rows = ATTENDANCE
-        .all(client, &[&buckets.starts, &buckets.ends, &buckets.zone])
+        .all(client, &[&buckets.starts, &buckets.since, &buckets.till])
         .await?;
     let attendance = |row: &Row| {
         Ok(Attendance {
@@ -416,7 +380,7 @@ static REVENUE: Statement = Statement::new(
 /// have no row.
 pub async fn revenue(client: &Client, buckets: &Buckets) -> Result<Vec<Revenue>> {
     let rows = REVENUE
-        .all(client, &[&buckets.starts, &buckets.ends, &buckets.zone])
+        .all(client, &[&buckets.starts, &buckets.since, &buckets.till])
         .await?;
     let revenue = |row: &Row| {
         Ok(Revenue {

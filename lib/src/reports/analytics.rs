@@ -5,7 +5,7 @@ mod csv;
 use std::collections::BTreeMap;
 
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
+use chrono::{Datelike, Days, Months, NaiveDate};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -18,6 +18,7 @@ use crate::reports::dashboard;
 use crate::reports::dashboard::share;
 use crate::values::csv::CsvFile;
 use crate::values::form::{Form, Problem};
+use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
 /// The default length of the range, in days.
@@ -305,12 +306,8 @@ struct Figures {
 }
 
 async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
-    let (zone, now) = (app.config().studio.time_zone.clone(), app.clock().now());
-    let today = match query.to {
-        Some(to) => to,
-        None => local_date(app, now, zone.clone()).await?,
-    };
-    let (from, to) = query.range(today)?;
+    let zone = TimeZone::of_studio(&app.config().studio)?;
+    let (from, to) = query.range(zone.date(app.clock().now()))?;
     let buckets = split(from, to, query.bucket, &zone);
     let (activity_buckets, attendance_buckets) = (buckets.clone(), buckets);
     let db = app.db();
@@ -331,7 +328,7 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
     Ok(Figures {
         from,
         to,
-        zone,
+        zone: app.config().studio.time_zone.clone(),
         activity,
         attendance,
         revenue,
@@ -339,22 +336,19 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
     })
 }
 
-async fn local_date(app: &App, now: DateTime<Utc>, zone: String) -> Result<NaiveDate> {
-    app.db()
-        .read(async move |client| report::local_date(client, now, &zone).await)
-        .await
-}
-
 /// Splits a range into buckets. The first and the last bucket are cut off at the ends
 /// of the range.
-fn split(from: NaiveDate, to: NaiveDate, bucket: BucketSize, zone: &str) -> Buckets {
+fn split(from: NaiveDate, to: NaiveDate, bucket: BucketSize, zone: &TimeZone) -> Buckets {
     let starts = std::iter::successors(Some(from), |start| bucket.next(*start));
     let starts: Vec<_> = starts.take_while(|start| *start <= to).collect();
     let ends = starts.iter().skip(1).copied().chain(to.succ_opt());
+    let ends: Vec<_> = ends.collect();
+    let begin = |days: &[NaiveDate]| days.iter().map(|day| zone.day_start(*day)).collect();
     Buckets {
-        ends: ends.collect(),
+        since: begin(&starts),
+        till: begin(&ends),
         starts,
-        zone: zone.to_owned(),
+        ends,
     }
 }
 
@@ -495,7 +489,7 @@ mod tests {
     }
 
     fn starts(from: &str, to: &str, size: BucketSize) -> Vec<String> {
-        let buckets = split(date(from), date(to), size, "UTC");
+        let buckets = split(date(from), date(to), size, &TimeZone::named("UTC").unwrap());
         assert_eq!(buckets.starts.len(), buckets.ends.len());
         assert_eq!(buckets.ends.last().unwrap().pred_opt(), Some(date(to)));
         buckets.starts.iter().map(NaiveDate::to_string).collect()

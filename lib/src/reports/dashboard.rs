@@ -11,6 +11,7 @@ use crate::health::{self, ServicesHealth};
 use crate::models::report::{self, DailyTotals, OccurrenceToday, RevenueToday};
 use crate::store::postgres::PoolState;
 use crate::values::currency::format_amount;
+use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
 /// The figures of the current day in the studio's time zone.
@@ -152,17 +153,19 @@ struct ConnectionPool {
 /// time.
 pub fn show(app: &App) -> BoxFuture<'_, Result<Dashboard>> {
     Box::pin(async move {
+        let zone = TimeZone::of_studio(&app.config().studio)?;
         let now = app.clock().now();
-        let zone = app.config().studio.time_zone.clone();
+        let date = zone.date(now);
+        let day = zone.day(date);
         let read = app.db().read(async move |client| {
             tokio::try_join!(
-                report::daily_totals(client, now, &zone),
-                report::occurrences_today(client, now, &zone),
-                report::revenue_today(client, now, &zone),
+                report::daily_totals(client, &day, now.date_naive()),
+                report::occurrences_today(client, &day),
+                report::revenue_today(client, &day),
             )
         });
         let (figures, services) = tokio::join!(read, health::check(app));
-        Ok(dashboard(app, figures?, services))
+        Ok(dashboard(app, date, figures?, services))
     })
 }
 
@@ -170,6 +173,7 @@ type Figures = (DailyTotals, Vec<OccurrenceToday>, Vec<RevenueToday>);
 
 fn dashboard(
     app: &App,
+    date: NaiveDate,
     (totals, occurrences, revenue): Figures,
     services: ServicesHealth,
 ) -> Dashboard {
@@ -182,7 +186,7 @@ fn dashboard(
         .sum();
     let with_refunds = revenue.iter().filter(|revenue| revenue.due_count > 0);
     Dashboard {
-        date: totals.date,
+        date,
         time_zone: app.config().studio.time_zone.clone(),
         occupancy_rate: share(taken, spots),
         bookings: totals.bookings,

@@ -1,8 +1,13 @@
 //! Time zones.
 //!
 //! Jiff embeds the IANA database in 0.5 MB. chrono-tz needs 1.9 MB, which is more
-//! than an executable has room for. Only functions that resolve local times link Jiff.
-//! The others let Postgres format times (`at time zone`).
+//! than an executable has room for.
+//!
+//! Every local date and time comes from this database. Postgres has its own, which may be
+//! older, so no statement converts to or from local time. Statements get the
+//! bounds of the local days instead.
+
+use std::ops::Range;
 
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::Timestamp;
@@ -77,6 +82,40 @@ impl TimeZone {
     /// Converts a time to local time.
     pub fn local(&self, time: DateTime<Utc>) -> DateTime<FixedOffset> {
         time.with_timezone(&to_fixed_offset(self.rules.to_offset(to_timestamp(time))))
+    }
+
+    /// Returns the local date at a time.
+    pub fn date(&self, time: DateTime<Utc>) -> NaiveDate {
+        self.local(time).date_naive()
+    }
+
+    /// Returns when a local day starts. If midnight is skipped, this is the first time of
+    /// the day that exists. If midnight occurs twice, this is the first one.
+    pub fn day_start(&self, date: NaiveDate) -> DateTime<Utc> {
+        self.resolve(date, NaiveTime::MIN)
+    }
+
+    /// Returns when a local day starts and when the next one does.
+    pub fn day(&self, date: NaiveDate) -> Range<DateTime<Utc>> {
+        let next = date.succ_opt().unwrap_or(NaiveDate::MAX);
+        self.day_start(date)..self.day_start(next)
+    }
+
+    /// Formats the local date at a time, such as `Friday, August 7, 2026`.
+    pub fn format_date(&self, time: DateTime<Utc>) -> String {
+        self.local(time).format("%A, %B %-d, %Y").to_string()
+    }
+
+    /// Formats the local time of day at a time, such as `7:00 PM`.
+    pub fn format_time(&self, time: DateTime<Utc>) -> String {
+        self.local(time).format("%-I:%M %p").to_string()
+    }
+
+    /// Returns the part of the name that people understand, such as `Denver` for
+    /// `America/Denver`.
+    pub fn city(&self) -> String {
+        let city = self.name.rsplit('/').next().unwrap_or_default();
+        city.replace('_', " ")
     }
 
     /// Returns the zone's abbreviation at a time, such as `MST`.

@@ -128,8 +128,8 @@ impl<'a> ClassChanges<'a> {
     ) -> Result<Vec<NewMemberEvent>> {
         let Self { editor, tx, .. } = self;
         if let Some((start, _)) = changes.times {
-            let date = editor.zone.local(start).date_naive();
-            if date != editor.zone.local(current.start_time).date_naive() {
+            let date = editor.zone.date(start);
+            if date != editor.zone.date(current.start_time) {
                 closure::check_open(tx, date).await?;
             }
         }

@@ -33,7 +33,7 @@ impl<'a> TimetableEditor<'a> {
 
     /// Returns the studio's current date.
     pub(super) fn today(&self) -> NaiveDate {
-        self.zone.local(self.now).date_naive()
+        self.zone.date(self.now)
     }
 
     /// Returns the studio's currency.

@@ -17,7 +17,7 @@ use crate::values::time_zone::TimeZone;
 pub async fn generate_ahead(app: &App) -> Result<Generated> {
     let studio = &app.config().studio;
     let (zone, now) = (TimeZone::of_studio(studio)?, app.clock().now());
-    let today = zone.local(now).date_naive();
+    let today = zone.date(now);
     let until = today + TimeDelta::weeks(studio.schedule_ahead_weeks);
     app.transaction()
         .run(async |tx| {

@@ -281,7 +281,7 @@ impl TimetableEditor<'_> {
     ) -> Result<TimetableResult> {
         let (new_occurrence, room) = form.parse(self)?;
         let created = self.edit(false, async |tx| {
-            let date = self.zone.local(new_occurrence.start_time).date_naive();
+            let date = self.zone.date(new_occurrence.start_time);
             closure::check_open(tx, date).await?;
             let new_occurrence = NewOccurrence {
                 room_id: rooms::assign(tx, &room, None, "occurrence").await?,

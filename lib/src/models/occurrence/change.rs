@@ -391,7 +391,7 @@ fn allows_free_cancellation(
     let room_id: Uuid = after.try_get("room_id")?;
     let instructor: Uuid = after.try_get("instructor_id")?;
     let zone = TimeZone::of_studio(studio)?;
-    let day = |time| zone.local(time).date_naive();
+    let day = |time| zone.date(time);
     Ok((start - before.start_time).abs() >= MAJOR_START_CHANGE
         || day(start) != day(before.start_time)
         || room_id != before.room_id

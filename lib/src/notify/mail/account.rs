@@ -5,6 +5,7 @@ use super::notice::{Access, Notice, NoticeKind};
 use crate::error::Result;
 use crate::models::mail_outbox::MailRecipient;
 use crate::runtime::config::StudioConfig;
+use crate::values::time_zone::TimeZone;
 
 /// Composes the e-mail for a notice. `token` is the secret token in the link.
 pub(super) fn compose(
@@ -13,6 +14,7 @@ pub(super) fn compose(
     notice: &Notice,
     token: Option<&str>,
     studio: &StudioConfig,
+    zone: &TimeZone,
 ) -> Result<Message> {
     // Text that somebody has entered is sent only to confirmed addresses. Otherwise, anyone
     // could send text to a stranger.
@@ -28,7 +30,7 @@ pub(super) fn compose(
         headline: headline.to_owned(),
         greeting: greeting(&recipient.first_name, recipient.is_confirmed),
         paragraphs: vec![paragraph, if_it_was_not_you(kind).to_owned()],
-        facts: facts(recipient, notice),
+        facts: facts(notice, zone),
         link: link(kind, token, studio),
         footer: format!(
             "You receive this e-mail because it concerns your account with {}. \
@@ -194,8 +196,14 @@ fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
     }
 }
 
-fn facts(recipient: &MailRecipient, notice: &Notice) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("When", recipient.at.clone())];
+fn facts(notice: &Notice, zone: &TimeZone) -> Vec<(&'static str, String)> {
+    let at = format!(
+        "{}, {} ({} time)",
+        zone.format_date(notice.at),
+        zone.format_time(notice.at),
+        zone.city()
+    );
+    let mut facts = vec![("When", at)];
     facts.extend(notice.device.clone().map(|device| ("Device", device)));
     facts.extend(notice.ip.map(|ip| ("IP address", ip.to_string())));
     facts

@@ -3,8 +3,64 @@
 use super::account::greeting;
 use super::message::{Content, Message};
 use crate::error::Result;
-use crate::models::mail_outbox::{MailBooking, MailPayment};
+use crate::models::mail_outbox::{MailBooking, MailPayment, PreviousTime};
 use crate::runtime::config::StudioConfig;
+use crate::values::time_zone::TimeZone;
+
+/// The times of a booking as text, in the studio's time zone.
+pub(super) struct LocalTimes {
+    class: LocalTime,
+    /// The previous time and room. `None` if the class was not moved, or was moved back.
+    before: Option<(LocalTime, String)>,
+    /// The time until which the booking can be cancelled free of charge, such as `Friday,
+    /// August 7, 2026, 7:00 AM`. `None` for an entry on the waitlist.
+    free_until: Option<String>,
+    /// The city of the time zone, such as `Denver`.
+    city: String,
+}
+
+/// The time of a class as text.
+#[derive(PartialEq, Eq)]
+struct LocalTime {
+    /// The day, such as `Friday, August 7, 2026`.
+    day: String,
+    /// The start, such as `7:00 PM`.
+    starts: String,
+    /// The end, such as `8:00 PM`.
+    ends: String,
+}
+
+impl LocalTimes {
+    /// Formats the times of a booking. `before` is the time and room before the class was
+    /// moved.
+    pub(super) fn new(
+        booking: &MailBooking,
+        before: Option<&PreviousTime>,
+        zone: &TimeZone,
+    ) -> Self {
+        let format = |starts, ends| LocalTime {
+            day: zone.format_date(starts),
+            starts: zone.format_time(starts),
+            ends: zone.format_time(ends),
+        };
+        let before = before.filter(|before| {
+            (before.start_time, before.end_time, &before.room)
+                != (booking.start_time, booking.end_time, &booking.room)
+        });
+        let deadline = |time| format!("{}, {}", zone.format_date(time), zone.format_time(time));
+        Self {
+            class: format(booking.start_time, booking.end_time),
+            before: before.map(|before| {
+                (
+                    format(before.start_time, before.end_time),
+                    before.room.clone(),
+                )
+            }),
+            free_until: booking.free_until.map(deadline),
+            city: zone.city(),
+        }
+    }
+}
 
 /// Composes the e-mail about a booking. `reason` is the studio's reason for a cancellation.
 /// Returns `None` if the e-mail is outdated, because the booking has changed or the class
@@ -13,18 +69,21 @@ pub(super) fn compose(
     kind: &str,
     reason: Option<&str>,
     booking: &MailBooking,
+    times: &LocalTimes,
     studio: &StudioConfig,
 ) -> Option<Result<Message>> {
     let takes_place = !booking.has_started && !booking.class_is_cancelled;
     let status = booking.status.as_str();
     let (subject, headline, paragraphs) = match kind {
-        "booking_confirmed" if takes_place && status == "booked" => confirmed(booking),
-        "booking_waitlisted" if takes_place && status == "waitlisted" => waitlisted(booking),
-        "booking_promoted" if takes_place && status == "booked" => promoted(booking),
-        "booking_cancelled" if status == "cancelled" => cancelled(booking, reason),
-        "class_cancelled" if booking.class_is_cancelled => class_cancelled(booking),
-        "class_moved" if takes_place && status != "cancelled" => moved(booking)?,
-        "instructor_changed" if takes_place && status != "cancelled" => new_instructor(booking),
+        "booking_confirmed" if takes_place && status == "booked" => confirmed(booking, times),
+        "booking_waitlisted" if takes_place && status == "waitlisted" => waitlisted(booking, times),
+        "booking_promoted" if takes_place && status == "booked" => promoted(booking, times),
+        "booking_cancelled" if status == "cancelled" => cancelled(booking, times, reason),
+        "class_cancelled" if booking.class_is_cancelled => class_cancelled(booking, times),
+        "class_moved" if takes_place && status != "cancelled" => moved(booking, times)?,
+        "instructor_changed" if takes_place && status != "cancelled" => {
+            new_instructor(booking, times)
+        }
         _ => return None,
     };
     let content = Content {
@@ -33,7 +92,7 @@ pub(super) fn compose(
         headline: headline.to_owned(),
         greeting: greeting(&booking.first_name, booking.is_confirmed),
         paragraphs,
-        facts: facts(booking, studio),
+        facts: facts(booking, times),
         link: Some(("Open my bookings", format!("{}/", studio.site_url))),
         footer: format!(
             "You receive this e-mail because you have a booking with {}. \
@@ -47,23 +106,23 @@ pub(super) fn compose(
 /// The subject, headline and paragraphs of an e-mail.
 type Text = (String, &'static str, Vec<String>);
 
-fn confirmed(booking: &MailBooking) -> Text {
+fn confirmed(booking: &MailBooking, times: &LocalTimes) -> Text {
     let mut paragraphs = vec![format!(
         "Your spot in {} is booked. We look forward to dancing with you.",
         booking.title
     )];
     paragraphs.extend(payment_status(booking));
-    paragraphs.extend(cancellation_terms(booking));
+    paragraphs.extend(cancellation_terms(booking, times));
     (
-        format!("Booked: {}, {}", booking.title, booking.time.day),
+        format!("Booked: {}, {}", booking.title, times.class.day),
         "Your spot is booked",
         paragraphs,
     )
 }
 
-fn waitlisted(booking: &MailBooking) -> Text {
+fn waitlisted(booking: &MailBooking, times: &LocalTimes) -> Text {
     (
-        format!("On the waitlist: {}, {}", booking.title, booking.time.day),
+        format!("On the waitlist: {}, {}", booking.title, times.class.day),
         "You are on the waitlist",
         vec![
             format!(
@@ -76,19 +135,19 @@ fn waitlisted(booking: &MailBooking) -> Text {
     )
 }
 
-fn promoted(booking: &MailBooking) -> Text {
+fn promoted(booking: &MailBooking, times: &LocalTimes) -> Text {
     let mut paragraphs = vec![format!(
         "A spot in {} has become free, and it is yours.",
         booking.title
     )];
     paragraphs.extend(payment_status(booking));
-    paragraphs.extend(cancellation_terms(booking));
+    paragraphs.extend(cancellation_terms(booking, times));
     paragraphs.push(
         "If you cannot come, please cancel, so that the next person on the waitlist can dance."
             .to_owned(),
     );
     (
-        format!("You have a spot: {}, {}", booking.title, booking.time.day),
+        format!("You have a spot: {}, {}", booking.title, times.class.day),
         "You have a spot",
         paragraphs,
     )
@@ -118,8 +177,8 @@ fn payment_status(booking: &MailBooking) -> Option<String> {
 /// Describes until when the member can cancel free of charge. Returns `None` for classes
 /// without a price and for entries on the waitlist, because members can always leave the
 /// waitlist free of charge.
-fn cancellation_terms(booking: &MailBooking) -> Option<String> {
-    let until = booking.free_until.as_ref()?;
+fn cancellation_terms(booking: &MailBooking, times: &LocalTimes) -> Option<String> {
+    let until = times.free_until.as_ref()?;
     if booking.price.is_zero() || booking.status == "waitlisted" {
         return None;
     }
@@ -132,7 +191,7 @@ fn cancellation_terms(booking: &MailBooking) -> Option<String> {
     })
 }
 
-fn cancelled(booking: &MailBooking, reason: Option<&str>) -> Text {
+fn cancelled(booking: &MailBooking, times: &LocalTimes, reason: Option<&str>) -> Text {
     let mut paragraphs = vec![format!(
         "Your booking for {} has been cancelled.",
         booking.title
@@ -142,7 +201,7 @@ fn cancelled(booking: &MailBooking, reason: Option<&str>) -> Text {
         Some(payment)
             if booking.is_late && matches!(payment.status.as_str(), "paid" | "partly_refunded") =>
         {
-            let until = booking.free_until.as_deref().unwrap_or_default();
+            let until = times.free_until.as_deref().unwrap_or_default();
             paragraphs.push(format!(
                 "The price is not refunded, because the time for a free cancellation ended on \
                  {until}."
@@ -152,23 +211,23 @@ fn cancelled(booking: &MailBooking, reason: Option<&str>) -> Text {
         None => {}
     }
     (
-        format!("Cancelled: {}, {}", booking.title, booking.time.day),
+        format!("Cancelled: {}, {}", booking.title, times.class.day),
         "Your booking is cancelled",
         paragraphs,
     )
 }
 
-fn class_cancelled(booking: &MailBooking) -> Text {
+fn class_cancelled(booking: &MailBooking, times: &LocalTimes) -> Text {
     let mut paragraphs = vec![format!(
         "We are sorry: {} on {} has been cancelled, and your booking with it.",
-        booking.title, booking.time.day
+        booking.title, times.class.day
     )];
     paragraphs.extend(reason_line(booking.class_reason.as_deref()));
     if let Some(payment) = &booking.payment {
         paragraphs.extend(refund_status(payment, &booking.currency));
     }
     (
-        format!("Class cancelled: {}, {}", booking.title, booking.time.day),
+        format!("Class cancelled: {}, {}", booking.title, times.class.day),
         "This class is cancelled",
         paragraphs,
     )
@@ -200,9 +259,9 @@ fn refund_status(payment: &MailPayment, currency: &str) -> Option<String> {
 }
 
 /// Describes a change of time or room. Returns `None` if the change was undone.
-fn moved(booking: &MailBooking) -> Option<Text> {
-    let (before, room) = booking.before.as_ref()?;
-    let now = &booking.time;
+fn moved(booking: &MailBooking, times: &LocalTimes) -> Option<Text> {
+    let (before, room) = times.before.as_ref()?;
+    let now = &times.class;
     let spot_status = match booking.status.as_str() {
         "waitlisted" => "You keep your place on the waitlist",
         _ => "You keep your spot",
@@ -225,34 +284,31 @@ fn moved(booking: &MailBooking) -> Option<Text> {
         ),
         format!("{spot_status}. If you cannot come, please cancel."),
     ];
-    paragraphs.extend(cancellation_terms(booking));
+    paragraphs.extend(cancellation_terms(booking, times));
     Some((subject, "Your class has moved", paragraphs))
 }
 
-fn new_instructor(booking: &MailBooking) -> Text {
+fn new_instructor(booking: &MailBooking, times: &LocalTimes) -> Text {
     let mut paragraphs = vec![format!(
         "{} will now be taught by {}. You keep your booking.",
         booking.title, booking.instructor
     )];
-    paragraphs.extend(cancellation_terms(booking));
+    paragraphs.extend(cancellation_terms(booking, times));
     (
-        format!("New instructor: {}, {}", booking.title, booking.time.day),
+        format!("New instructor: {}, {}", booking.title, times.class.day),
         "Your class has a new instructor",
         paragraphs,
     )
 }
 
-fn facts(booking: &MailBooking, studio: &StudioConfig) -> Vec<(&'static str, String)> {
-    // `America/Denver` becomes `Denver`, which people understand.
-    let city = studio.time_zone.rsplit('/').next().unwrap_or_default();
-    let city = city.replace('_', " ");
+fn facts(booking: &MailBooking, times: &LocalTimes) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("Class", booking.title.clone()),
         (
             "When",
             format!(
-                "{}, {} to {} ({city} time)",
-                booking.time.day, booking.time.starts, booking.time.ends
+                "{}, {} to {} ({} time)",
+                times.class.day, times.class.starts, times.class.ends, times.city
             ),
         ),
         ("Room", booking.room.clone()),

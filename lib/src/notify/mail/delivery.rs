@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
+use super::booking::LocalTimes;
 use super::message::Message;
 use super::notice::NoticeKind;
 use super::transport::{SendError, Transport};
@@ -24,6 +25,7 @@ use crate::models::one_time_token;
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::MailTransport;
+use crate::values::time_zone::TimeZone;
 
 /// How long a process sends e-mails after a response. The clean-up sends the rest.
 const SEND_BUDGET: Duration = Duration::from_secs(20);
@@ -323,10 +325,10 @@ async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Op
         Some(link) => Some(link.open(&app.config().encryption_keys)?),
         None => None,
     };
-    let recipient = mail_outbox::find_recipient(&client, id, &due.recipient, notice.at, studio);
-    let recipient = recipient.await?;
+    let recipient = mail_outbox::find_recipient(&client, id, &due.recipient).await?;
+    let zone = TimeZone::of_studio(studio)?;
     let compose_for =
-        |recipient| account::compose(kind, &recipient, notice, token.as_deref(), studio);
+        |recipient| account::compose(kind, &recipient, notice, token.as_deref(), studio, &zone);
     recipient.map(compose_for).transpose()
 }
 
@@ -345,10 +347,14 @@ async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
     let Some(id) = due.payload.booking_id else {
         return Ok(None);
     };
-    let (client, before) = (app.db().client().await?, due.payload.before.as_ref());
-    let found = mail_outbox::find_booking(&client, id, &due.recipient, before, studio, now);
-    let (found, reason) = (found.await?, due.payload.reason.as_deref());
+    let client = app.db().client().await?;
+    let found = mail_outbox::find_booking(&client, id, &due.recipient, now).await?;
+    let zone = TimeZone::of_studio(studio)?;
     found
-        .and_then(|booking| booking::compose(&due.kind, reason, &booking, studio))
+        .and_then(|found| {
+            let times = LocalTimes::new(&found, due.payload.before.as_ref(), &zone);
+            let reason = due.payload.reason.as_deref();
+            booking::compose(&due.kind, reason, &found, &times, studio)
+        })
         .transpose()
 }

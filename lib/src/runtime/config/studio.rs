@@ -12,7 +12,7 @@ pub struct StudioConfig {
     /// `STUDIO_NAME`: the name in e-mails, calendars and authenticator apps.
     pub name: String,
     /// `STUDIO_TIMEZONE`: an IANA time zone. Only its syntax is checked here,
-    /// because most functions do not link the time zone database.
+    /// because not every function links the time zone database.
     pub time_zone: String,
     /// `STUDIO_CURRENCY`: an ISO 4217 code.
     pub currency: String,
