@@ -23,24 +23,27 @@ const CALLERS: usize = 8;
 /// The maximum number of attempts at a schema change, which may deadlock with the load.
 const ATTEMPTS: usize = 5;
 
-/// Reverts the newest migration while the functions run, and applies it again.
+/// The oldest migration that the drills revert. It creates the table of the authorization
+/// codes, so its absence affects requests.
+const OLDEST_REVERTED: &str = "0005_cross_app";
+
+/// Reverts migrations while the functions run, and applies them again.
 pub(super) async fn use_older_schema(run: &Run) -> Result<()> {
-    migrate(&run.environment, Some(1)).await?;
-    run.environment.wait_fault_duration().await;
-    migrate(&run.environment, None).await?;
-    run.environment.add_app().await
+    let environment = &run.environment;
+    revert_migrations(environment).await?;
+    environment.wait_fault_duration().await;
+    migrate(environment, None).await?;
+    environment.add_app().await
 }
 
-/// Lets eight callers apply a pending migration concurrently. Only one may apply it.
+/// Lets eight callers apply pending migrations concurrently. Each migration may be applied
+/// only once.
 pub(super) async fn migrate_concurrently(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let variables = environment.variables();
     let first_server = function::start(INIT, &variables).await?;
     let second_server = function::start(INIT, &variables).await?;
-    let migration_count = count_migrations(environment).await?;
-    migrate(environment, Some(1)).await?;
-    let is_reverted = count_migrations(environment).await? == migration_count - 1;
-    ensure!(is_reverted, "no migration is pending");
+    let reverted = revert_migrations(environment).await?;
     let mut callers = JoinSet::new();
     for number in 0..CALLERS {
         let server = if number % 2 == 0 {
@@ -54,8 +57,8 @@ pub(super) async fn migrate_concurrently(run: &Run) -> Result<()> {
     while let Some(result) = callers.join_next().await {
         applied += result??;
     }
-    // `applied` is 0 if the response to the caller that applied the migration was lost.
-    let is_applied_once = applied <= 1 && count_migrations(environment).await? == migration_count;
+    // `applied` is lower if the response to a caller that applied migrations was lost.
+    let is_applied_once = applied <= reverted && count_migrations(environment).await? == reverted;
     run.check(
         is_applied_once,
         "init-db: a migration was not applied exactly once",
@@ -97,11 +100,26 @@ pub(super) async fn use_newer_schema(run: &Run) -> Result<()> {
     .await
 }
 
-/// Counts the applied migrations.
-async fn count_migrations(environment: &Environment) -> Result<i64> {
-    let query = "select count(*) from schema_migrations";
-    let row = environment.connect().await?.query_one(query, &[]).await?;
-    Ok(row.try_get(0)?)
+/// Reverts [`OLDEST_REVERTED`] and all later migrations. Returns how many these are.
+async fn revert_migrations(environment: &Environment) -> Result<usize> {
+    let reverted = count_migrations(environment).await?;
+    ensure!(reverted > 0, "{OLDEST_REVERTED} is not applied");
+    migrate(environment, Some(reverted)).await?;
+    ensure!(
+        count_migrations(environment).await? == 0,
+        "no migration is pending"
+    );
+    Ok(reverted)
+}
+
+/// Counts the applied migrations, starting with [`OLDEST_REVERTED`].
+async fn count_migrations(environment: &Environment) -> Result<usize> {
+    let client = environment.connect().await?;
+    let count: i64 = client
+        .query_one(COUNT_MIGRATIONS, &[&OLDEST_REVERTED])
+        .await?
+        .try_get(0)?;
+    Ok(usize::try_from(count)?)
 }
 
 async fn migrate(environment: &Environment, down: Option<usize>) -> Result<()> {
@@ -150,6 +168,10 @@ async fn init(address: SocketAddr, call: Call) -> Result<usize> {
         attempts += 1;
     }
 }
+
+const COUNT_MIGRATIONS: &str = "
+    select count(*) from schema_migrations
+    where version >= (select version from schema_migrations where name = $1)";
 
 // No migration will use these names.
 const EXTEND_SCHEMA: &str = "
