@@ -9,9 +9,12 @@ mod unpaid_checkouts;
 mod webhook;
 mod webhook_signatures;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sabor::runtime::background::{self, WaitUntil};
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use crate::bookings::book;
 use crate::harness::{StripeStandIn, TestApp, TestClient, TestResponse, stripe_event};
@@ -113,18 +116,28 @@ pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
 
 /// Settles expired card payments, as the clean-up does; returns their number.
 pub async fn release_unpaid(app: &TestApp) -> u64 {
-    sabor::payments::reconcile::release_unpaid(&app.app, deadline())
-        .await
-        .unwrap()
-        .count
+    let released = sabor::payments::reconcile::release_unpaid(&app.app, deadline());
+    run_with_background(released).await.unwrap().count
 }
 
 /// Processes due refunds, as the clean-up does; returns their number.
 pub async fn process_refunds(app: &TestApp) -> u64 {
-    sabor::payments::reconcile::refund_due(&app.app, deadline())
-        .await
-        .unwrap()
-        .count
+    let refunded = sabor::payments::reconcile::refund_due(&app.app, deadline());
+    run_with_background(refunded).await.unwrap().count
+}
+
+/// Runs `work` and the background work that it starts, which may still hold payments.
+async fn run_with_background<T>(work: impl Future<Output = T>) -> T {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let wait_until: WaitUntil = Arc::new(move |work| {
+        let _ = sender.send(tokio::spawn(work));
+    });
+    let output = background::scope(wait_until, work).await;
+    // A task reports the tasks that it starts before it ends.
+    while let Ok(task) = receiver.try_recv() {
+        task.await.unwrap();
+    }
+    output
 }
 
 fn deadline() -> Instant {
