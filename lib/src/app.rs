@@ -178,8 +178,8 @@ impl App {
         &self.0.access_tokens
     }
 
-    /// Returns the cache of responses about class types and instructors. A change to a
-    /// class type or an instructor invalidates this cache and [`App::schedule`].
+    /// Returns the cache of responses about class types and instructors. A change to a class
+    /// type, an instructor or a room invalidates this cache and [`App::schedule`].
     pub fn catalog(&self) -> &ResponseCache {
         &self.0.catalog
     }

@@ -1,7 +1,8 @@
 //! The hourly clean-up.
 //!
-//! Expiry is checked on every read, so a late clean-up costs only disk space and
-//! delays e-mails and payments. If a step fails, the others still run.
+//! Expiry is checked on every read, so a late clean-up only costs disk space, and delays
+//! e-mails, the settlement of payments, and new classes. If a step fails, the others still
+//! run.
 
 use std::time::{Duration, Instant};
 
@@ -94,8 +95,9 @@ pub struct CleanupDetails {
 }
 
 /// Settles payments, sends due e-mails, generates the classes of the next weeks, deletes
-/// expired rows, and archives old tokens, until nothing is left or time runs out. It works
-/// in batches, each in its own transaction. Concurrent runs are safe.
+/// expired rows, erases closed accounts, and archives old tokens, until nothing is left or
+/// time runs out. Rows are processed in batches, each in its own transaction. Concurrent runs
+/// are safe.
 ///
 /// # Errors
 ///
@@ -280,7 +282,7 @@ impl<'a> Run<'a> {
         until: Instant,
     ) -> u64 {
         let mut count = 0;
-        let swept = sweep(self.app, statement, params, &mut count, until).await;
+        let swept = run_in_batches(self.app, statement, params, &mut count, until).await;
         self.report.remaining |= self.record_step(name, swept);
         count
     }
@@ -305,10 +307,9 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Counts the outcomes of cross-app tokens, moves old tokens to the archive, and
-/// deletes old months of the archive. The order matters: a token must be counted before
-/// it is moved, and a partition must exist before a token moves into it. Returns whether
-/// work is left.
+/// Counts the outcomes of cross-app tokens, creates the next partitions of the archive, moves
+/// old tokens there, and deletes old months of the archive. The order matters: a token must
+/// be counted before it is moved, and its partition must exist. Returns whether work is left.
 async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Result<bool> {
     if Instant::now() >= until {
         return Ok(true);
@@ -319,7 +320,7 @@ async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Res
         cross_app_session::make_partitions(&client).await?;
     }
     let moved = &mut details.cross_app_archived;
-    if sweep(app, &cross_app_session::ARCHIVE, &[], moved, until).await? {
+    if run_in_batches(app, &cross_app_session::ARCHIVE, &[], moved, until).await? {
         return Ok(true);
     }
     let months = app.config().retention.archive_months;
@@ -332,7 +333,7 @@ async fn archive(app: &App, details: &mut CleanupDetails, until: Instant) -> Res
 /// Runs a statement in batches and adds the number of processed rows to `count`. The
 /// statement's first parameter is the batch size, and `params` follow. Returns whether work
 /// is left.
-async fn sweep(
+async fn run_in_batches(
     app: &App,
     statement: &Statement,
     params: &[&dyn Param],

@@ -12,13 +12,13 @@ use crate::App;
 use crate::error::{Error, Result, chain};
 
 /// The time limit of a health check.
-const TIMEOUT: Duration = Duration::from_secs(1);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The overall health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthStatus {
-    /// Postgres and Redis answer, and Redis accepts writes.
+    /// Postgres answers. Redis, if it is configured, answers and accepts writes.
     Healthy,
     /// Redis does not answer or refuses writes. Requests succeed, but more slowly.
     Degraded,
@@ -119,7 +119,7 @@ async fn check_service<E: Borrow<Error>>(
     let log_failure = |error: &Error| {
         tracing::warn!(service, error = %chain(error), "health check failed");
     };
-    match timeout(TIMEOUT, ping).await {
+    match timeout(CHECK_TIMEOUT, ping).await {
         Ok(Ok(latency)) => ServiceHealth {
             latency: Some(format!("{}ms", latency.as_millis())),
             ..without_latency(ServiceStatus::Connected)

@@ -164,6 +164,7 @@ pub fn create<'a>(
             .run(async |tx| {
                 let created = booking::create(tx, new_booking, desk.now, desk.studio).await;
                 let booking = created.map_err(|error| match error {
+                    // To a member who books, a deleted account is a session that has ended.
                     Error::SessionGone => Error::NotFound,
                     other => other,
                 })?;
@@ -260,7 +261,8 @@ impl<'a> FrontDesk<'a> {
             .idempotent(self.staff_action.actor_id(), key)
     }
 
-    /// Runs an action and returns the id of the booking's member.
+    /// Runs an action and returns the id of the booking's member. Rejects actions by which
+    /// staff would decide about their own money.
     async fn apply(
         &self,
         tx: &Tx,
@@ -296,7 +298,7 @@ impl<'a> FrontDesk<'a> {
         }
     }
 
-    /// Records an action as a security event, in its transaction.
+    /// Records an action as a security event, in the transaction of the action.
     async fn record(&self, tx: &Tx, member_id: Uuid, detail: Value) -> Result<()> {
         self.staff_action
             .record(

@@ -1,4 +1,4 @@
-//! Medical notes of members, which staff can read for classes of today and later.
+//! Medical notes of members, which staff can read for classes that take place today or later.
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -77,7 +77,7 @@ pub fn read<'a>(
     })
 }
 
-/// Returns the current day at the studio.
+/// Returns the current time, and the start of the current day at the studio.
 ///
 /// # Errors
 ///

@@ -142,7 +142,7 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for an invalid reason; those of
+/// [`Error::Invalid`] for an invalid reason; [`Error::TooManyRequests`]; those of
 /// [`booking::cancel`] and
 /// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn cancel<'a>(
@@ -172,7 +172,7 @@ pub fn cancel<'a>(
     })
 }
 
-/// A booking or a cancellation that counts for a limit of the member. Only a change that is
+/// A booking or a cancellation that counts toward a limit of the member. Only a change that is
 /// made counts. A rejection, such as for a full class, and a stored response do not.
 struct LimitedChange {
     attempt: Attempt,

@@ -1,6 +1,7 @@
-//! The public catalog: class types and their instructors.
+//! The catalog: class types, instructors and rooms.
 //!
-//! Responses are cached in Redis as JSON.
+//! The functions in this file return the public part. Its responses are cached in Redis as
+//! JSON.
 
 pub mod class_types;
 pub mod instructors;

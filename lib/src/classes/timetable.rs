@@ -17,7 +17,7 @@ use utoipa::{IntoParams, ToSchema};
 use self::editor::TimetableEditor;
 pub use self::generation::generate_ahead;
 use self::occurrence::{CreateOccurrence, UpdateOccurrence};
-use self::scope::{Request, Scope};
+use self::scope::{ChangeOptions, Scope};
 use self::series::Reasons;
 use self::view::{TimetableResult, WeeklyClassView};
 use self::weekly::{CreateWeeklyClass, UpdateWeeklyClass};
@@ -79,8 +79,8 @@ pub struct RemovalQuery {
     /// The id of a class to cancel, with all its bookings.
     #[param(value_type = Option<Uuid>)]
     occurrence_id: Option<String>,
-    /// Whether the cancellation of the class also ends its weekly class. The default is
-    /// `this`.
+    /// Whether the cancellation of the class also affects other classes of its weekly class.
+    /// The default is `this`.
     #[param(inline, value_type = Option<Scope>)]
     scope: Option<String>,
     /// The first day on which the weekly class no longer takes place. By default it ends
@@ -155,7 +155,7 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<TimetableResult>> {
     Box::pin(async move {
         let editor = TimetableEditor::new(app, caller, staff)?;
-        let request = Request {
+        let options = ChangeOptions {
             scope: form.scope.unwrap_or_default(),
             preview: form.preview,
         };
@@ -164,11 +164,11 @@ pub fn update<'a>(
                 check_weekly(form.scope)?;
                 let from = form.from.map(fields::date).transpose();
                 let from = from.map_err(|problem| Error::field("from", problem))?;
-                editor.update_weekly_class(weekly, from, request).await?
+                editor.update_weekly_class(weekly, from, options).await?
             }
             (None, Some(occurrence)) => {
                 check_single(form.from)?;
-                editor.update_occurrence(occurrence, request).await?
+                editor.update_occurrence(occurrence, options).await?
             }
             _ => {
                 return Err(Error::malformed(
@@ -176,7 +176,7 @@ pub fn update<'a>(
                 ));
             }
         };
-        Ok(finish(app, request, result))
+        Ok(finish(app, options, result))
     })
 }
 
@@ -203,8 +203,8 @@ fn check_single(from: Option<NaiveDate>) -> Result<()> {
 }
 
 /// Sends e-mails and settles payments after a change, or marks the result of a preview.
-fn finish(app: &App, request: Request, mut result: TimetableResult) -> TimetableResult {
-    if request.preview {
+fn finish(app: &App, options: ChangeOptions, mut result: TimetableResult) -> TimetableResult {
+    if options.preview {
         result.preview = Some(true);
     } else {
         after_commit(app);
@@ -239,7 +239,7 @@ pub fn remove<'a>(
         };
         let preview = form.check_filled("preview", query.preview.as_deref(), query::boolean);
         form.finish()?;
-        let request = Request {
+        let options = ChangeOptions {
             scope: scope.unwrap_or_default(),
             preview: preview.unwrap_or_default(),
         };
@@ -247,12 +247,12 @@ pub fn remove<'a>(
             (Some(id), None) => {
                 check_weekly(scope)?;
                 editor
-                    .retire_weekly_class(id, from, reasons, request)
+                    .retire_weekly_class(id, from, reasons, options)
                     .await?
             }
             (None, Some(id)) => {
                 check_single(from)?;
-                editor.cancel_occurrence(id, reasons, request).await?
+                editor.cancel_occurrence(id, reasons, options).await?
             }
             _ => {
                 return Err(Error::malformed(
@@ -260,6 +260,6 @@ pub fn remove<'a>(
                 ));
             }
         };
-        Ok(finish(app, request, result))
+        Ok(finish(app, options, result))
     })
 }

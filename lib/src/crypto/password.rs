@@ -36,9 +36,10 @@ impl Password {
         Self(text.nfc().collect())
     }
 
-    /// Parses a new password. It must have 8 to 128 characters of any kind. It must
-    /// not be a common password, and it must contain more than `personal` (the
-    /// account's e-mail address and names) or the name of the `studio`.
+    /// Parses a new password. It must have 8 to 128 characters of any kind. It must not be a
+    /// common password or a sequence of characters. It must not be the account's e-mail
+    /// address or names (`personal`) or the studio's name (`studio`), even with digits and
+    /// punctuation added.
     ///
     /// # Errors
     ///
@@ -54,11 +55,13 @@ impl Password {
         }
         let lower = password.0.to_lowercase();
         if common::is_common(&lower) || is_sequence(&lower) {
-            return Err("is one of the most common passwords".to_owned());
+            return Err("must not be a common password or a sequence of characters".to_owned());
         }
         if is_personal(&lower, studio, personal) {
             return Err(
-                "must be more than your e-mail address, your name, or the studio's name".to_owned(),
+                "must not be your e-mail address, your name, or the studio's name, even with \
+                 digits or punctuation added"
+                    .to_owned(),
             );
         }
         Ok(password)
@@ -135,9 +138,10 @@ const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2Fib3Igbm9ib2R5IQ$\
 /// Hashes and verifies passwords on blocking threads, a few at a time. Each hash
 /// takes 19 MiB, and running more of them than there are cores gains nothing.
 ///
-/// The memory is reused, because allocating it for each hash fragments the heap. Blocks
-/// are aligned to 64 bytes, so a freed block is slightly too small for the next hash. A
-/// process that had signed in a few hundred members held 400 MB.
+/// The memory is reused, because allocating it for each hash fragments the heap. Argon2's
+/// blocks are aligned to 64 bytes, so the heap space that one hash frees is slightly too
+/// small for the next. Without reuse, a process that had signed in a few hundred members
+/// held 400 MB.
 #[derive(Clone)]
 pub struct Hasher {
     permits: Arc<Semaphore>,
@@ -214,16 +218,16 @@ impl Hasher {
 }
 
 /// Lowers the priority of this thread, so that a flood of sign-ins leaves the cores
-/// to session checks. Only Linux has priorities for single threads. A failure is
-/// ignored, because only scheduling depends on it.
+/// to session checks. Only on Linux does `setpriority` accept the id of a single thread. A
+/// failure is ignored, because only scheduling depends on it.
 fn lower_thread_priority() {
     #[cfg(target_os = "linux")]
     {
         const NICE: i32 = 10;
         thread_local! {
-            static DONE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+            static IS_LOWERED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
         }
-        if !DONE.replace(true) {
+        if !IS_LOWERED.replace(true) {
             let thread_id = rustix::thread::gettid();
             let _ = rustix::process::setpriority_process(Some(thread_id), NICE);
         }

@@ -1,5 +1,5 @@
-//! Random values from the operating system's generator. No other file
-//! generates random values.
+//! Random values from the operating system's generator. No other file generates random
+//! values, except for the salts in `password.rs`.
 
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;

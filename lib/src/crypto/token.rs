@@ -1,4 +1,4 @@
-//! Tokens that clients hold, and the keys that identify sessions in the stores.
+//! Tokens that clients hold, and the keys that identify sessions in Postgres and Redis.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::crypto::random;
 use crate::crypto::secret::{Signer, sha256_hex};
 
 /// A secret that only its client holds: 32 random bytes as 64 lower-case hex
-/// characters. The stores keep only its hash. For the token of a session, the hash is
+/// characters. Postgres and Redis store only its hash. For the token of a session, the hash is
 /// the [`SessionKey`].
 #[derive(Clone)]
 pub struct Token(String);
@@ -22,8 +22,8 @@ impl Token {
 
     /// Parses a token. Returns `None` for anything but 64 lower-case hex characters.
     pub fn parse(text: &str) -> Option<Self> {
-        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        (text.len() == 64 && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(is_hex)).then(|| Self(text.to_owned()))
     }
 
     /// Returns the 64 characters, to send them to the client.
@@ -31,12 +31,12 @@ impl Token {
         &self.0
     }
 
-    /// Returns the key of the session in both stores.
+    /// Returns the key of the session in Postgres and Redis.
     pub fn key(&self) -> SessionKey {
         SessionKey(self.hash())
     }
 
-    /// Returns the SHA-256 of the token in hex, which is what a store keeps.
+    /// Returns the SHA-256 of the token in hex, which is stored in place of the token.
     pub fn hash(&self) -> String {
         sha256_hex(self.0.as_bytes())
     }
@@ -68,7 +68,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The key of a session in both stores (`user_sessions.session_key`).
+/// The key of a session in Postgres (`user_sessions.session_key`) and Redis.
 ///
 /// It is the SHA-256 of the cookie's token, or `sid:` followed by the session's id
 /// if the session uses a refresh token. The prefix prevents a collision of the two

@@ -108,7 +108,7 @@ fn bearer(value: &HeaderValue) -> Option<&str> {
 }
 
 /// A session that has not ended. `Option<ActiveSession>` extracts the session of the
-/// request's credential. If there is none, it extracts the visitor's anonymous session.
+/// request's credential or, if there is no such session, the visitor's anonymous session.
 #[derive(Debug)]
 pub struct ActiveSession {
     /// The session's data.
@@ -287,8 +287,8 @@ impl Cron {
                 return Box::pin(async { Ok(Self) });
             }
         }
-        // For GET, a cookie is not enough: the browser also sends it with a GET that
-        // another site caused, and the origin check does not cover GET.
+        // For GET, only the secret is accepted. A browser would send its cookie even with a
+        // GET that another site caused, and the origin check does not cover GET.
         if parts.method == Method::GET || parts.method == Method::HEAD {
             return Box::pin(async { Err(Error::NotSignedIn) });
         }

@@ -1,4 +1,4 @@
-//! Cookies for sessions, anonymous data, remembered devices, and pending sign-ins.
+//! Cookies for sessions, remembered devices, pending sign-ins, and new registrations.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub enum CookiePurpose {
     OAuth,
     /// A sign-in that waits for a second-factor code.
     Challenge,
-    /// An account that this browser has registered and may not sign in to yet.
+    /// An account that this browser has registered and may not have confirmed yet.
     Registration,
 }
 
@@ -131,7 +131,8 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
             let (name, value) = (&pair[..name_length], &pair[name_length + 1..]);
             // Each pair is decoded separately, because a foreign cookie may not be UTF-8.
             let name = std::str::from_utf8(name).ok()?;
-            // An invalid value is read as an empty one, so that it counts as a duplicate.
+            // An invalid value is read as an empty one, so that a second cookie with the same
+            // name is still detected.
             let value = std::str::from_utf8(value).unwrap_or_default();
             Some((trim(name), unquote(trim(value))))
         })
@@ -201,7 +202,7 @@ impl SetCookie {
         Self::new(app, CookiePurpose::Visitor, &value, None)
     }
 
-    /// Marks a first visit until the browser is closed. The stores hold nothing for it: a
+    /// Marks a first visit until the browser is closed. No session is stored for it; the
     /// second visit creates the session.
     pub fn first_visit(app: &App, token: &Token) -> Self {
         let value = token.to_signed_cookie(app.first_visit_signer());
@@ -285,11 +286,14 @@ mod properties {
                 .collect()
         });
         let any_pair = "[ -:<-~]{0,20}".prop_map(String::into_bytes);
-        let ours = |pair: &Vec<u8>| {
+        let has_our_name = |pair: &Vec<u8>| {
             let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
             name.trim_ascii() == b"__Host-sabor_session"
         };
-        let pair = prop_oneof![pair, any_pair].prop_filter("ours", move |pair| !ours(pair));
+        let pair = prop_oneof![pair, any_pair]
+            .prop_filter("has the name of the session cookie", move |pair| {
+                !has_our_name(pair)
+            });
         vec(pair, 0..4).prop_map(|pairs| HeaderValue::from_bytes(&pairs.join(&b"; "[..])).unwrap())
     }
 

@@ -17,9 +17,10 @@ const FOREIGN_ORIGIN: Error = Error::Forbidden {
     message: "Requests from this origin are not allowed",
 };
 
-/// The callback to which a provider's page submits a form from its own origin. The
-/// POST changes nothing: it redirects to GET, which checks the state and the cookie.
-const PROVIDER_FORM: &str = "/api/auth/oauth/callback/{provider}";
+/// The path of the callback to which a provider's page submits a form from the provider's
+/// origin. The POST changes nothing: it redirects to GET, which checks the state and the
+/// cookie.
+const PROVIDER_CALLBACK_PATH: &str = "/api/auth/oauth/callback/{provider}";
 
 /// Rejects unsafe requests from other sites.
 ///
@@ -41,7 +42,7 @@ pub(super) async fn check(
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     let path = request.extensions().get::<MatchedPath>();
-    let is_exempt = path.is_some_and(|path| path.as_str() == PROVIDER_FORM);
+    let is_exempt = path.is_some_and(|path| path.as_str() == PROVIDER_CALLBACK_PATH);
     let headers = request.headers();
     let has_bearer = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
     let has_cookie = [CookiePurpose::Session, CookiePurpose::Visitor]

@@ -83,8 +83,8 @@ impl SignInContext {
     }
 
     /// Returns the cookie by which an account recognizes the browser. Its name ends with a
-    /// hash of the user's id, so that a browser can store one for each account. If there
-    /// are too many, this also returns cookies that clear the oldest ones.
+    /// hash of the user's id, so that a browser can store one for each account. If the
+    /// browser has too many device cookies, also returns headers that clear the oldest ones.
     pub(crate) fn device_cookies(&self, app: &App, user_id: Uuid, token: &Token) -> Vec<SetCookie> {
         let suffix = format!("_{}", &sha256_hex(user_id.as_bytes())[..8]);
         let value = token.to_signed_cookie(app.device_signer());
@@ -124,7 +124,7 @@ pub(crate) fn registration_cookie(app: &App, user_id: Uuid) -> SetCookie {
 pub struct SignOutContext {
     /// The keys of the sessions, which may have ended.
     pub sessions: Vec<SessionKey>,
-    /// Whether the request has an `Authorization` header. Its cookies are ignored.
+    /// Whether the request has an `Authorization` header. If so, its cookies are ignored.
     has_authorization: bool,
     /// Whether the request has several session cookies.
     has_duplicates: bool,
@@ -182,8 +182,8 @@ impl SignOutContext {
 #[derive(Debug)]
 pub struct ClearedCookies {
     cookies: Vec<SetCookie>,
-    /// Whether the browser deletes all cookies of the site. It is the only way to delete
-    /// a cookie that another host of the domain has set.
+    /// Whether the response makes the browser delete all cookies of the site. There is no
+    /// other way to delete a cookie that another host of the domain has set.
     clear_site_data: bool,
 }
 

@@ -108,9 +108,9 @@ pub struct EmailConfirmation {
 
 /// Confirms the e-mail address that a link was mailed to. The link can be used only once.
 ///
-/// The first confirmation removes everything that was set up before, unless it comes from
-/// the browser that registered. The link for a new address changes the account's address. It
-/// requires a session of the account, which gets a new credential.
+/// The first confirmation removes everything that was set up before, unless the confirmation
+/// comes from the browser that registered. The link for a new address changes the account's
+/// address. This requires a session of the account, which gets a new credential.
 ///
 /// # Errors
 ///
@@ -221,8 +221,8 @@ async fn change_address(
 }
 
 /// Mails a confirmation link to the new e-mail address, and a notice to the current one. If
-/// another account has confirmed the new address, its owner gets a notice in place of the
-/// link. The session of the caller gets a new credential.
+/// another account has confirmed the new address or is deactivated, the owner of that account
+/// gets a notice instead of the link. The session of the caller gets a new credential.
 ///
 /// # Errors
 ///

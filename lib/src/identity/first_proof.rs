@@ -2,8 +2,8 @@
 //!
 //! Anyone can register with an address that is not theirs. The first proof of the mailbox,
 //! by a mailed link or by a provider that has verified the address, therefore removes what
-//! was set up before, unless it comes from the browser that registered. Later proofs remove
-//! nothing.
+//! was set up before, unless the proof comes from the browser that registered. Later proofs
+//! remove nothing.
 
 use uuid::Uuid;
 
@@ -22,7 +22,8 @@ pub(crate) async fn is_registrant(tx: &Tx, context: &SignInContext, id: Uuid) ->
     has_session(tx, context, id).await
 }
 
-/// Returns whether the request has an active session of the account.
+/// Returns whether the request has an active session of the account. If it has, locks the
+/// rows of the account and the session.
 pub(crate) async fn has_session(tx: &Tx, context: &SignInContext, id: Uuid) -> Result<bool> {
     let Some(key) = &context.previous_session else {
         return Ok(false);

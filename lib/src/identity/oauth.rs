@@ -1,7 +1,7 @@
 //! Sign-in through a provider: the authorization code flow with PKCE (RFC 6749,
 //! RFC 7636, RFC 9700), and OpenID Connect on top of it.
 //!
-//! `flow` redirects the browser to the provider and handles its callback. A row in
+//! `flow` redirects the browser to the provider and handles the provider's response. A row in
 //! `oauth_states` and a cookie connect the two steps. `provider` sends requests to the
 //! provider, `id_token` verifies the ID token, and `account` finds, links or creates
 //! the account.

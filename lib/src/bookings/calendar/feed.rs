@@ -13,9 +13,9 @@ use crate::{App, BoxFuture};
 /// How far back the feed reaches.
 const HISTORY: TimeDelta = TimeDelta::days(90);
 
-/// Renders the feed of the member who holds `token`, with the bookings of the
-/// last 90 days and of all upcoming classes. Cancelled bookings stay in the feed,
-/// because some calendar programs do not remove entries that are missing.
+/// Renders the feed of the member who holds `token`, with the member's bookings of classes in
+/// the last 90 days and in the future. Cancelled bookings stay in the feed, because some
+/// calendar programs do not remove entries that are missing.
 ///
 /// # Errors
 ///

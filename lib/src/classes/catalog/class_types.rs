@@ -142,7 +142,7 @@ fn name(text: &str) -> Result<String, Problem> {
     form::required_line(text, NAME_MAX)
 }
 
-/// Lists a page of class types. Without a filter in `query`, it includes retired ones.
+/// Lists a page of class types. By default, retired ones are included.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ use crate::models::occurrence::change::{
 use crate::session::Tx;
 
 /// The code for a class that cannot move, because it would start in the past.
-const IN_THE_PAST: &str = "in_the_past";
+const PAST_START_CODE: &str = "in_the_past";
 
 /// A class that could not be changed.
 pub(super) struct Conflict {
@@ -99,7 +99,7 @@ impl<'a> ClassChanges<'a> {
     ) -> Result<()> {
         let now = self.editor.now;
         if changes.times.is_some_and(|(start, _)| start <= now) {
-            self.note_conflict(current, IN_THE_PAST);
+            self.note_conflict(current, PAST_START_CODE);
             return Ok(());
         }
         let outcome = self.tx.run_part(false, self.update(current, changes)).await;

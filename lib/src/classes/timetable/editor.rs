@@ -63,7 +63,7 @@ impl<'a> TimetableEditor<'a> {
             .await
     }
 
-    /// Records a change as a security event, in its transaction.
+    /// Records a change as a security event, in the transaction of the change.
     pub(super) async fn record(&self, tx: &Tx, detail: Value) -> Result<()> {
         self.record_as(tx, SecurityEventKind::TimetableChanged, detail)
             .await

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::changes::ClassChanges;
 use super::editor::TimetableEditor;
-use super::scope::Request;
+use super::scope::ChangeOptions;
 use super::series::{Reasons, SeriesChange};
 use super::view::TimetableResult;
 use crate::classes::fields::{clock_time, date, description, duration, participants, room};
@@ -30,7 +30,7 @@ use crate::values::schema::TimeOfDay;
 const TITLE_MAX: usize = 200;
 
 /// The message about a class that would start in the past.
-const IN_THE_PAST: &str = "must not be in the past";
+const PAST_START_PROBLEM: &str = "must not be in the past";
 
 /// A single class to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -61,7 +61,7 @@ pub(super) struct CreateOccurrence {
 }
 
 impl CreateOccurrence {
-    /// Returns the occurrence, and the name of its room.
+    /// Returns the occurrence, and the name of its room. The caller sets the room's id.
     fn parse(self, editor: &TimetableEditor<'_>) -> Result<(NewOccurrence, String)> {
         let mut form = Form::part("occurrence");
         let time = form.check("time", clock_time(&self.time));
@@ -69,7 +69,7 @@ impl CreateOccurrence {
         let date = date.unwrap_or_else(|| editor.today());
         let start = editor.zone.resolve(date, time.unwrap_or_default());
         if start <= editor.now {
-            form.add_problem("date", IN_THE_PAST);
+            form.add_problem("date", PAST_START_PROBLEM);
         }
         let room = form.check("room", room(&self.room)).unwrap_or_default();
         let new_occurrence = NewOccurrence {
@@ -123,12 +123,12 @@ pub(super) struct UpdateOccurrence {
     price: Option<Option<Money>>,
 }
 
-/// The new time of a class. `None` keeps the current value.
+/// The new time and duration of a class. `None` keeps the current value.
 #[derive(Clone, Copy)]
 struct NewTime {
     date: Option<NaiveDate>,
     time: Option<NaiveTime>,
-    minutes: Option<i32>,
+    duration_minutes: Option<i32>,
 }
 
 /// The parsed changes to an occurrence.
@@ -145,7 +145,7 @@ impl UpdateOccurrence {
         let new_time = NewTime {
             date: form.check_given("date", self.date, date),
             time: form.check_given("time", self.time.as_deref(), clock_time),
-            minutes: form.check_given("durationMinutes", self.duration_minutes, duration),
+            duration_minutes: form.check_given("durationMinutes", self.duration_minutes, duration),
         };
         let price = self
             .price
@@ -191,7 +191,8 @@ impl ParsedUpdate {
         Ok(changes)
     }
 
-    /// Returns the changes to the weekly class of a class.
+    /// Returns the changes to the weekly class of a class that was generated for `date`.
+    /// `requested` contains the id of this class and the changes to it.
     fn to_series_change(
         &self,
         date: NaiveDate,
@@ -201,7 +202,7 @@ impl ParsedUpdate {
         let NewTime {
             date: new_date,
             time: start_time,
-            minutes: duration_minutes,
+            duration_minutes,
         } = self.new_time;
         for (field, is_given) in [
             ("title", self.changes.title.is_some()),
@@ -247,9 +248,9 @@ impl NewTime {
         let Self {
             date,
             time,
-            minutes,
+            duration_minutes,
         } = self;
-        if date.is_none() && time.is_none() && minutes.is_none() {
+        if date.is_none() && time.is_none() && duration_minutes.is_none() {
             return Ok(None);
         }
         let local = editor.zone.local(current.start_time);
@@ -261,9 +262,9 @@ impl NewTime {
             ),
         };
         if start <= editor.now {
-            return Err(Error::field("occurrence.date", IN_THE_PAST));
+            return Err(Error::field("occurrence.date", PAST_START_PROBLEM));
         }
-        let length = minutes.map_or(current.end_time - current.start_time, |minutes| {
+        let length = duration_minutes.map_or(current.end_time - current.start_time, |minutes| {
             TimeDelta::minutes(i64::from(minutes))
         });
         Ok(Some((start, start + length)))
@@ -301,16 +302,16 @@ impl TimetableEditor<'_> {
     pub(super) async fn update_occurrence(
         &self,
         form: UpdateOccurrence,
-        request: Request,
+        options: ChangeOptions,
     ) -> Result<TimetableResult> {
         let id = form.id;
         let update = form.parse(self.currency())?;
-        let updated = self.edit(request.preview, async |tx| {
+        let updated = self.edit(options.preview, async |tx| {
             let current = occurrence::lock(tx, id, self.now).await?;
             let changes = update.resolve(tx, &current, self).await?;
-            if let Some((weekly_class_id, date)) = request.series_of(&current)? {
+            if let Some((weekly_class_id, date)) = options.series_of(&current)? {
                 let series = update.to_series_change(date, (id, changes))?;
-                let from = request.scope.start(date);
+                let from = options.scope.start(date);
                 return self.change_series(tx, weekly_class_id, from, &series).await;
             }
             self.record(tx, json!({ "occurrenceId": id, "action": "change" }))
@@ -331,12 +332,12 @@ impl TimetableEditor<'_> {
         &self,
         id: Uuid,
         reasons: Reasons,
-        request: Request,
+        options: ChangeOptions,
     ) -> Result<TimetableResult> {
-        let cancelled = self.edit(request.preview, async |tx| {
+        let cancelled = self.edit(options.preview, async |tx| {
             let current = occurrence::lock(tx, id, self.now).await?;
-            if let Some((weekly_class_id, date)) = request.series_of(&current)? {
-                let from = request.scope.start(date);
+            if let Some((weekly_class_id, date)) = options.series_of(&current)? {
+                let from = options.scope.start(date);
                 return self
                     .retire_series(tx, weekly_class_id, from, &reasons)
                     .await;

@@ -42,14 +42,14 @@ impl Scope {
 
 /// The options of a change.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Request {
+pub(super) struct ChangeOptions {
     pub(super) scope: Scope,
     pub(super) preview: bool,
 }
 
-impl Request {
+impl ChangeOptions {
     /// Returns the id of the weekly class to which the class belongs and the date for which
-    /// the class was generated, or `None` if the request affects only this class.
+    /// the class was generated, or `None` if the change affects only this class.
     pub(super) fn series_of(
         &self,
         current: &LockedOccurrence,

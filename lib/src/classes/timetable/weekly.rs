@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::editor::TimetableEditor;
-use super::scope::Request;
+use super::scope::ChangeOptions;
 use super::series::{Reasons, SeriesChange};
 use super::view::TimetableResult;
 use crate::classes::fields::{clock_time, date, duration, participants, room};
@@ -20,7 +20,7 @@ use crate::values::form::{self, Form, Problem};
 use crate::values::schema::TimeOfDay;
 
 /// How far ahead occurrences can be generated.
-const GENERATION_MAX: TimeDelta = TimeDelta::days(366);
+const MAX_GENERATION_PERIOD: TimeDelta = TimeDelta::days(366);
 
 /// A weekly class to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,7 +49,7 @@ pub(super) struct CreateWeeklyClass {
 }
 
 impl CreateWeeklyClass {
-    /// Returns the weekly class, and the name of its room.
+    /// Returns the weekly class, and the name of its room. The caller sets the room's id.
     fn parse(self, today: NaiveDate) -> Result<(NewWeeklyClass, String)> {
         let mut form = Form::part("pattern");
         let room = form.check("room", room(&self.room)).unwrap_or_default();
@@ -169,10 +169,10 @@ impl TimetableEditor<'_> {
         &self,
         form: UpdateWeeklyClass,
         from: Option<NaiveDate>,
-        request: Request,
+        options: ChangeOptions,
     ) -> Result<TimetableResult> {
         let (id, change) = (form.id, form.parse()?);
-        let updated = self.edit(request.preview, async |tx| {
+        let updated = self.edit(options.preview, async |tx| {
             self.change_series(tx, id, from, &change).await
         });
         updated.await
@@ -183,9 +183,9 @@ impl TimetableEditor<'_> {
         id: Uuid,
         from: Option<NaiveDate>,
         reasons: Reasons,
-        request: Request,
+        options: ChangeOptions,
     ) -> Result<TimetableResult> {
-        let retired = self.edit(request.preview, async |tx| {
+        let retired = self.edit(options.preview, async |tx| {
             self.retire_series(tx, id, from, &reasons).await
         });
         retired.await
@@ -193,8 +193,8 @@ impl TimetableEditor<'_> {
 
     pub(super) async fn generate(&self, until: NaiveDate) -> Result<TimetableResult> {
         let today = self.today();
-        if until < today || until > today + GENERATION_MAX {
-            let days = GENERATION_MAX.num_days();
+        if until < today || until > today + MAX_GENERATION_PERIOD {
+            let days = MAX_GENERATION_PERIOD.num_days();
             let problem = format!("must be a day between today and {days} days from now");
             return Err(Error::field("generateUntil", problem));
         }

@@ -9,11 +9,11 @@ use fst::Set;
 
 /// The transducer that `build.rs` builds from `common.txt`. Only one function refers to
 /// it, so executables that set no password do not contain it.
-const PACKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common_passwords.fst"));
+const TRANSDUCER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/common_passwords.fst"));
 
 /// Returns whether a password, in lower case and normal form C, is common.
 pub(super) fn is_common(lower: &str) -> bool {
-    let common = Set::new(PACKED).expect("build.rs builds a valid set");
+    let common = Set::new(TRANSDUCER).expect("build.rs builds a valid set");
     common.contains(lower)
 }
 
@@ -47,6 +47,6 @@ mod tests {
     #[test]
     fn the_list_is_long_and_its_packed_form_is_small() {
         assert!(LIST.lines().count() > 75_000);
-        assert!(PACKED.len() < 400_000, "{} bytes", PACKED.len());
+        assert!(TRANSDUCER.len() < 400_000, "{} bytes", TRANSDUCER.len());
     }
 }

@@ -53,7 +53,7 @@ pub(super) enum Resolved {
 }
 
 /// Returns the kind of credential that the browser gets.
-pub(super) fn credential(state: &State) -> Credential {
+pub(super) fn session_credential(state: &State) -> Credential {
     Credential::cookie(state.remember)
 }
 
@@ -90,7 +90,7 @@ async fn try_resolve(
     identity: &Identity,
     state: &State,
 ) -> Result<Resolved> {
-    let credential = credential(state);
+    let credential = session_credential(state);
     let session = PendingSession::for_new_account(context, Some(&credential));
     let resolution = Resolution {
         app,
@@ -111,7 +111,7 @@ async fn try_resolve(
     })
 }
 
-/// The result of the transaction.
+/// The result of the transaction. `Created` does not contain the cookies yet.
 enum Found {
     Existing(Box<Credentials>),
     Created(Box<AuthenticatedMember>),
@@ -192,7 +192,8 @@ impl Resolution<'_> {
         }
     }
 
-    /// Returns the account that has linked the identity.
+    /// Returns the account that has linked the identity. Confirms the account's address if the
+    /// provider has verified it. Otherwise, updates the address that is stored with the link.
     async fn find_linked_account(&self, tx: &Tx, owner: Uuid) -> Result<Found> {
         let Identity {
             provider,
@@ -243,8 +244,8 @@ impl Resolution<'_> {
         !user.email_verified && verified.is_some_and(|email| email.as_str() == user.email)
     }
 
-    /// Confirms the address of an account and links the identity. Removes what a stranger may
-    /// have set up in the account, unless this browser registered it.
+    /// Confirms the address of an account and links the identity. Unless this browser
+    /// registered the account, first removes what another person may have set up in it.
     async fn prove_address(&self, tx: &Tx, id: Uuid) -> Result<Found> {
         tx.invalidate_sessions(session::lock_owner(tx, id).await?);
         let account = self.credentials_of(tx, id).await?;

@@ -6,43 +6,44 @@ use crate::models::user::{self, Email};
 use crate::values::form;
 
 /// The claims that Sabor uses, with their names in OpenID Connect Core 1.0 § 5.1. A claim
-/// of the wrong type counts as missing, except for `sub`.
+/// of the wrong type counts as missing, except for two: `email_verified` then counts as
+/// false, and a `sub` of the wrong type is an error.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Claims {
     pub(super) sub: String,
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "string")]
     pub(super) email: Option<String>,
     #[serde(default, deserialize_with = "boolean")]
     pub(super) email_verified: Option<bool>,
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "string")]
     pub(super) given_name: Option<String>,
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "string")]
     pub(super) family_name: Option<String>,
-    #[serde(default, deserialize_with = "text")]
+    #[serde(default, deserialize_with = "string")]
     pub(super) name: Option<String>,
 }
 
-/// Accepts `true` and `"true"`, which some providers send. Everything else is false, except
-/// for `null`.
+/// Reads `true` and the string `"true"`, which some providers send, as true. `null` counts as
+/// missing, and any other value as false.
 fn boolean<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok((!value.is_null()).then(|| value == true || value == "true"))
 }
 
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+fn string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_str().map(str::to_owned))
 }
 
 impl Claims {
     /// Returns whether the e-mail address is missing, or the claim that says whether it is
-    /// verified. The userinfo endpoint may then have them.
+    /// verified. The userinfo endpoint may have the missing claim.
     pub(super) fn needs_userinfo(&self) -> bool {
         self.email.is_none() || self.email_verified.is_none()
     }
 
-    /// Adds the claims of the userinfo endpoint. `email_verified` refers to the address in
-    /// the same response, so both are taken from one response.
+    /// Adds the claims of the userinfo endpoint. If they include an address, `email_verified`
+    /// is taken from there as well, because it refers to the address in the same response.
     pub(super) fn add_userinfo(self, userinfo: Self) -> Self {
         let (email, email_verified) = match userinfo.email {
             Some(email) => (Some(email), userinfo.email_verified),
@@ -101,7 +102,7 @@ fn names(
     full: Option<&str>,
     email: Option<&Email>,
 ) -> (String, String) {
-    // The name is cleaned before it is split, so that no part consists of invisible
+    // The full name is cleaned before it is split, so that no part consists of invisible
     // characters.
     let full = form::line(full.unwrap_or_default(), 2 * user::MAX_NAME).unwrap_or_default();
     let split = full.split_once(char::is_whitespace).unwrap_or((&full, ""));

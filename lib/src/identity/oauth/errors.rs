@@ -15,7 +15,7 @@ pub(super) const REFUSED: Error = Error::Refused {
 };
 
 /// The member has cancelled the sign-in at the provider.
-pub(super) const DENIED: Error = Error::Forbidden {
+pub(super) const CANCELLED: Error = Error::Forbidden {
     code: "access_denied",
     message: "The sign-in was cancelled at the provider",
 };

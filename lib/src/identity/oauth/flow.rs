@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::account::{self, Resolved};
 use super::claims::Identity;
-use super::errors::{DENIED, STATE_UNKNOWN};
+use super::errors::{CANCELLED, STATE_UNKNOWN};
 use super::provider::Provider;
 use super::redirect::{AuthorizationQuery, FailedStep, SeeOther};
 use crate::admin::security_events;
@@ -25,9 +25,9 @@ use crate::{App, BoxFuture};
 /// The maximum length of a subject (the claim `sub`), in bytes.
 const MAX_SUBJECT_BYTES: usize = 255;
 
-/// The maximum number of attempts at a sign-in. An attempt fails if the member's sessions
-/// are ended in the meantime.
-const MAX_TRIES: u32 = 2;
+/// How often the creation of a session is tried. A try fails if the member's sessions are
+/// ended in the meantime.
+const MAX_SESSION_TRIES: u32 = 2;
 
 /// Starts a sign-in and redirects the browser to the provider. If a member is signed in
 /// already, this links the provider to their account instead.
@@ -82,7 +82,7 @@ pub fn begin<'a>(
 /// 400 `oauth_state` or `oauth_refused`; 403 `access_denied`, `email_unverified`,
 /// `email_not_verified` or `account_closed`; 409 `account_exists` or `identity_taken`;
 /// [`Error::TwoFactorRequired`]; [`Error::SessionGone`] if the session of a member who
-/// links a provider has ended; [`Error::Unavailable`].
+/// links a provider has ended; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn finish<'a>(
     app: &'a App,
     context: &'a SignInContext,
@@ -98,7 +98,11 @@ pub fn finish<'a>(
             rate_limit::count_attempt(app, &subjects).await?;
             // Some providers leave out the state when the member cancels.
             let is_cancelled = callback.error.as_deref().is_some_and(is_cancellation);
-            let error = if is_cancelled { DENIED } else { STATE_UNKNOWN };
+            let error = if is_cancelled {
+                CANCELLED
+            } else {
+                STATE_UNKNOWN
+            };
             record_failure(app, context, config, &error);
             return Err(error.into());
         };
@@ -148,7 +152,7 @@ async fn sign_in(
     state: &State,
 ) -> Result<SeeOther> {
     let identity = identify(app, config, callback, state).await?;
-    for _ in 0..MAX_TRIES {
+    for _ in 0..MAX_SESSION_TRIES {
         if let Some(cookies) = try_sign_in(app, context, &identity, state).await? {
             return Ok(SeeOther::to(state.return_path.clone(), cookies));
         }
@@ -178,7 +182,7 @@ async fn try_sign_in(
         second_factor: None,
         device: credentials.device,
         trust_device: false,
-        credential: account::credential(state),
+        credential: account::session_credential(state),
         user: credentials.user,
         proof,
     };
@@ -206,16 +210,16 @@ async fn identify(
     let provider = Provider::load(app, config).await?;
     let metadata = &provider.metadata;
     // The issuer is checked because a provider could pass on a code from another provider.
-    let is_issuer = match &callback.iss {
+    let issuer_matches = match &callback.iss {
         Some(iss) => *iss == metadata.issuer,
         None => !metadata.authorization_response_iss_parameter_supported,
     };
-    if !is_issuer {
+    if !issuer_matches {
         return Err(provider.refuse("the response is from another provider"));
     }
     match callback.error.as_deref() {
         None => {}
-        Some(error) if is_cancellation(error) => return Err(DENIED),
+        Some(error) if is_cancellation(error) => return Err(CANCELLED),
         Some("server_error" | "temporarily_unavailable") => {
             return Err(Error::unavailable(
                 "provider reports that it is unavailable",
@@ -226,7 +230,7 @@ async fn identify(
     let code = callback.code.as_deref();
     let code = code.ok_or_else(|| provider.refuse("the code is missing"))?;
     let claims = provider.claims(code, state).await?;
-    // Postgres cannot store NUL.
+    // The subject is stored, and Postgres cannot store one of the control characters, NUL.
     let is_valid_subject = (1..=MAX_SUBJECT_BYTES).contains(&claims.sub.len())
         && !claims.sub.contains(char::is_control);
     if !is_valid_subject {

@@ -32,6 +32,7 @@ pub(super) fn metadata(site: &str) -> Metadata {
         authorization_endpoint: format!("{site}/login/oauth/authorize"),
         token_endpoint: format!("{site}/login/oauth/access_token"),
         jwks_uri: String::new(),
+        // The base URL of the REST API. `claims` adds the paths.
         userinfo_endpoint: Some(match site {
             "https://github.com" => "https://api.github.com".to_owned(),
             enterprise => format!("{enterprise}/api/v3"),

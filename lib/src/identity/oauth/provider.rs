@@ -60,7 +60,8 @@ pub(super) struct Provider<'a> {
 }
 
 impl<'a> Provider<'a> {
-    /// Loads the metadata of a provider, which Redis caches for an hour.
+    /// Loads the metadata of a provider. The metadata of an OpenID Connect provider is cached
+    /// in Redis for an hour.
     ///
     /// # Errors
     ///
@@ -105,6 +106,7 @@ impl<'a> Provider<'a> {
     /// # Errors
     ///
     /// [`REFUSED`] if the provider or Sabor rejects the code or the ID token;
+    /// [`Error::Internal`] if the provider rejects the client id or secret;
     /// [`Error::Unavailable`].
     pub(super) async fn claims(&self, code: &str, state: &State) -> Result<Claims> {
         let tokens = self.exchange(code, state).await?;
@@ -194,8 +196,8 @@ impl<'a> Provider<'a> {
     }
 
     /// Adds the claims of the userinfo endpoint if the ID token has no e-mail address, or does
-    /// not say whether it is verified. An ID token must contain only `sub` (OpenID Connect
-    /// Core 1.0 § 5.3, 5.4).
+    /// not say whether the address is verified. The only claim about the user that every ID
+    /// token contains is `sub` (OpenID Connect Core 1.0 § 2, 5.4).
     async fn add_userinfo(&self, claims: Claims, access_token: &str) -> Result<Claims> {
         let Some(url) = &self.metadata.userinfo_endpoint else {
             return Ok(claims);

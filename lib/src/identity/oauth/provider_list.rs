@@ -37,8 +37,8 @@ pub fn list(app: &App) -> ProviderList {
     }
 }
 
-/// Returns the name to show to people. If the provider is no longer configured, this is
-/// its technical name.
+/// Returns the name of a provider to show to people, or the technical name `name` if the
+/// provider is no longer configured.
 pub(crate) fn label(app: &App, name: &str) -> String {
     let provider = app.config().providers.get(name);
     provider.map_or_else(|| name.to_owned(), ProviderConfig::label)
