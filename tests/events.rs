@@ -113,9 +113,9 @@ async fn insert_event(app: &TestApp, name: &str, kind: &str, number: u32) {
     .await;
 }
 
-fn settings_with_stream_life(life: Duration) -> Settings {
+fn settings_with_stream_lifetime(life: Duration) -> Settings {
     let timing = Timing {
-        stream_life: life,
+        stream_lifetime: life,
         ..Timing::default()
     };
     Settings {
@@ -216,7 +216,8 @@ async fn an_invalid_last_event_id_is_rejected() {
 
 #[tokio::test]
 async fn a_stream_ends_before_the_platforms_time_limit() {
-    let app = TestApp::start_with(settings_with_stream_life(Duration::from_millis(1_500))).await;
+    let app =
+        TestApp::start_with(settings_with_stream_lifetime(Duration::from_millis(1_500))).await;
     let ana = app.member("ana").await;
     let start = Instant::now();
     let mut stream = EventStream::start(stream_request(&ana)).await;
@@ -225,7 +226,7 @@ async fn a_stream_ends_before_the_platforms_time_limit() {
     assert!(duration >= Duration::from_millis(1_400), "{duration:?}");
     assert!(duration < Duration::from_secs(30), "{duration:?}");
     // `maxDuration` in vercel.json is 60 seconds.
-    assert!(Timing::default().stream_life <= Duration::from_secs(55));
+    assert!(Timing::default().stream_lifetime <= Duration::from_secs(55));
 }
 
 #[tokio::test]

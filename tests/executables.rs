@@ -108,10 +108,10 @@ async fn a_process_killed_before_invalidation_leaves_a_stale_record_only_until_i
     function.send_signal("KILL").await;
     drop(held_invalidation);
     let _ = request.await;
-    let record_life = Timing::default().record_life;
+    let record_lifetime = Timing::default().record_lifetime;
     app.app
         .clock()
-        .advance(chrono::TimeDelta::from_std(record_life).unwrap());
+        .advance(chrono::TimeDelta::from_std(record_lifetime).unwrap());
     assert!(!ana.is_signed_in().await);
 }
 

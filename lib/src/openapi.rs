@@ -138,7 +138,7 @@ fn add_security_schemes(components: &mut Components) {
 }
 
 /// Converts the operation's id, which is the handler's name such as `create_booking`, to
-/// `createBooking`. Generated clients name their methods after it.
+/// `createBooking`. Generated clients name their methods after the id.
 fn name_operation(operation: &mut Operation) {
     let handler = operation.operation_id.take().unwrap_or_default();
     let mut words = handler.split('_');

@@ -53,7 +53,7 @@ fn run(routes: Routes) -> Result<(), vercel_runtime::Error> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        // The error itself has a message for callers, without the cause.
+        // The message of the error itself is for callers, and leaves out the cause.
         let app = App::new(config)
             .map_err(|error| crate::error::chain(error.source().unwrap_or(&error)))?;
         let in_progress = TaskTracker::new();
@@ -124,7 +124,8 @@ impl Service<(AppState, Request)> for Function {
 /// Returns the URI of a request with the function's own path. After a rewrite, a request
 /// still has the path that the client has requested. The dynamic segment is read from this
 /// path. If the path does not contain the segment, or contains the name of the segment in
-/// brackets, the segment is read from the query, where the platform repeats it.
+/// brackets, the segment is read from the query, where the platform repeats it. A missing
+/// segment becomes `-`.
 fn own_uri(requested: &Uri, own_path: &str) -> Uri {
     let query = requested.query().unwrap_or_default();
     let path = match own_path.split_once('{') {

@@ -9,7 +9,7 @@
 //! - [`Transaction`] changes the database, and invalidates the outdated records.
 //! - [`AccessTokens`] issues and verifies the tokens of clients without cookies;
 //!   `refresh_token` handles the tokens that renew them.
-//! - [`Life`] defines how long sessions last.
+//! - [`SessionLifetime`] defines how long sessions last.
 //! - `store` contains the SQL, and `locks` the checks at the start of a transaction.
 //!
 //! ```no_run
@@ -30,7 +30,7 @@ mod access_token;
 mod cache;
 mod create;
 pub mod demo;
-mod life;
+mod lifetime;
 mod list;
 mod locks;
 mod record;
@@ -45,7 +45,7 @@ pub use self::access_token::{ACCESS_LIFETIME, AccessTokens};
 pub(crate) use self::cache::SessionCache;
 pub(crate) use self::create::DEVICE_LIFETIME;
 pub use self::create::{Credential, NewSession, Notification, Trust, create_session};
-pub use self::life::Life;
+pub use self::lifetime::SessionLifetime;
 pub use self::list::{ListedSession, SessionStatistics, SessionsCreated};
 pub use self::locks::{Actor, lock_for_admin, lock_member, lock_owner};
 pub use self::record::Session;

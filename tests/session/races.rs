@@ -507,10 +507,10 @@ fn generations_sent(app: &TestApp) -> Vec<String> {
 
 #[tokio::test]
 async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes() {
-    let record_life = Duration::from_secs(2);
+    let record_lifetime = Duration::from_secs(2);
     let timing = Timing {
-        record_life,
-        generation_life: record_life * 6 / 5,
+        record_lifetime,
+        generation_lifetime: record_lifetime * 6 / 5,
         ..Timing::default()
     };
     let settings = Settings {

@@ -256,7 +256,7 @@ pub fn update<'a>(
             unlocked_keys,
         } = updated;
         rate_limit::delete_counters(app, &unlocked_keys).await;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         if !account.is_active {
             changes::after_commit(app);
         }

@@ -16,6 +16,6 @@ pub(crate) fn reason(text: &str) -> Result<String, form::Problem> {
 /// Sends e-mails and settles payments in the background, after the commit of a
 /// change to bookings.
 pub(crate) fn after_commit(app: &App) {
-    mail::send_due_soon(app);
-    reconcile::settle_soon(app);
+    mail::send_due_in_background(app);
+    reconcile::settle_in_background(app);
 }

@@ -132,7 +132,7 @@ pub fn create<'a>(
             })
             .await;
         change.settle(&response);
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         response
     })
 }

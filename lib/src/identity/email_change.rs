@@ -84,7 +84,7 @@ pub(crate) async fn send_verification(
         mail::send_link(tx, keyring, purpose, id, &user.email, notice).await
     });
     sent.await?;
-    mail::send_due_soon(app);
+    mail::send_due_in_background(app);
     Ok(())
 }
 
@@ -281,7 +281,7 @@ pub fn request_change<'a>(
             renewal.run(tx).await
         });
         let renewed = requested.await?;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         Ok(NewCredential::issue(app, user, &renewed))
     })
 }

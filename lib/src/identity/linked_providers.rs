@@ -110,7 +110,7 @@ pub fn unlink<'a>(
             security_event::insert_with_detail(tx, kind, Some(user.id), caller, detail).await
         });
         unlinked.await?;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         Ok(())
     })
 }

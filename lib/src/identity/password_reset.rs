@@ -60,7 +60,7 @@ pub fn request_reset<'a>(
             caller,
         };
         mail.queue(&app.db().client().await?).await?;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         Ok(())
     })
 }
@@ -144,7 +144,7 @@ pub fn reset_password<'a>(
         });
         let reset = transaction.await?;
         rate_limit::delete_counters(app, &reset.keys).await;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         Ok(())
     })
 }

@@ -220,7 +220,7 @@ pub fn change_password<'a>(
             renewal.run(tx).await
         });
         let renewed = transaction.await?;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         Ok(NewCredential::issue(app, user, &renewed))
     })
 }

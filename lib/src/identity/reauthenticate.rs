@@ -175,7 +175,7 @@ fn notify_of_block(app: &App, caller: &Caller, email: &str) {
             }
         };
         match notified.await {
-            Ok(()) => mail::send_due_soon(&app),
+            Ok(()) => mail::send_due_in_background(&app),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "failed to notify the owner of a blocked account");
             }

@@ -140,7 +140,7 @@ pub fn register_account<'a>(
         };
         let registered = registered.await;
         attempt.settle(&registered);
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         registered
     })
 }

@@ -247,7 +247,7 @@ pub fn confirm<'a>(
             renewal.run(tx).await
         });
         let renewed = transaction.await?;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         let NewCredential { cookie, tokens } = NewCredential::issue(app, &member.user, &renewed);
         let codes = RecoveryCodes {
             success: true,
@@ -299,7 +299,7 @@ pub fn disable<'a>(
             renewal.run(tx).await
         });
         let renewed = transaction.await?;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         Ok(NewCredential::issue(app, &member.user, &renewed))
     })
 }
@@ -407,7 +407,7 @@ async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()
     mail::notify(&postgres, NoticeKind::WrongCodesEntered, user, notice).await?;
     let (kind, id) = (SecurityEventKind::TwoFactorThrottled, Some(user.id));
     security_event::insert(&postgres, kind, id, caller).await?;
-    mail::send_due_soon(app);
+    mail::send_due_in_background(app);
     Ok(())
 }
 

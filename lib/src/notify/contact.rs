@@ -106,7 +106,7 @@ pub fn submit<'a>(
         let studio_email = app.config().mail.contact_to.as_deref();
         let client = app.db().client().await?;
         let id = contact::insert(&client, &new, caller, studio_email).await?;
-        mail::send_due_soon(app);
+        mail::send_due_in_background(app);
         Ok(ContactSubmissionReceipt { success: true, id })
     })
 }

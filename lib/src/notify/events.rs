@@ -114,7 +114,7 @@ pub fn stream<'a>(
 ) -> BoxFuture<'a, Result<Response>> {
     Box::pin(async move {
         let user_id = member.user.id;
-        let ends_at = Instant::now() + app.config().timing.stream_life;
+        let ends_at = Instant::now() + app.config().timing.stream_lifetime;
         let last_seen = last_event_id(headers)?;
         let slot = app.streams().take_slot(user_id);
         let after_id = match last_seen {

@@ -13,7 +13,7 @@ mod policy;
 mod send_queue;
 mod transport;
 
-pub use self::delivery::{SendSummary, send_due, send_due_soon};
+pub use self::delivery::{SendSummary, send_due, send_due_in_background};
 pub use self::notice::{
     Access, Link, Notice, NoticeKind, notify, notify_account_exists, notify_address, send_link,
 };

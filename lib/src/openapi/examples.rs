@@ -58,7 +58,8 @@ fn add_to_response(status: &str, response: &mut RefOr<Response>, schemas: &Schem
     }
 }
 
-/// Sets the code and the message in the example of a failure.
+/// Sets the code and the message in the example of a failure, and removes the fields that
+/// belong to other codes.
 fn set_code(body: &mut Map<String, Value>, code: &str) {
     let errors_with_fixed_message = [
         Error::NotSignedIn,
@@ -102,7 +103,7 @@ fn default_code(status: &str) -> &'static str {
 }
 
 /// Returns the first error code that the description of a failure quotes. Descriptions
-/// of 400 responses also quote field names, so only a name with an underscore counts.
+/// of 400 responses also quote field names, so there only a name with an underscore counts.
 fn quoted_code(status: &str, description: &str) -> Option<String> {
     let mut quoted = description.split('`').skip(1).step_by(2);
     let is_code = |text: &&str| {

@@ -61,9 +61,9 @@ impl NewApp {
     pub fn parse(input: &str, allowed_origins: Vec<String>, single_use: bool) -> Result<Self> {
         let mut form = Form::default();
         let new = Self {
-            name: form.check("name", name(input)).unwrap_or_default(),
+            name: form.check("name", parse_name(input)).unwrap_or_default(),
             allowed_origins: form
-                .check("allowedOrigins", origins(allowed_origins))
+                .check("allowedOrigins", parse_origins(allowed_origins))
                 .unwrap_or_default(),
             single_use,
         };
@@ -101,7 +101,7 @@ pub struct UpdatePartnerApp {
 impl UpdatePartnerApp {
     fn into_changes(self) -> Result<Changes> {
         let mut form = Form::default();
-        let origins = self.allowed_origins.map(origins).transpose();
+        let origins = self.allowed_origins.map(parse_origins).transpose();
         let changes = Changes {
             allowed_origins: form.check("allowedOrigins", origins).flatten(),
             single_use: self.single_use,
@@ -119,7 +119,7 @@ impl UpdatePartnerApp {
 /// # Errors
 ///
 /// Fails with a sentence that describes the problem.
-pub fn name(input: &str) -> Result<String, Problem> {
+pub fn parse_name(input: &str) -> Result<String, Problem> {
     form::slug(input, MAX_NAME, "ticket-shop")
 }
 
@@ -129,7 +129,7 @@ pub fn name(input: &str) -> Result<String, Problem> {
 /// # Errors
 ///
 /// Fails with a sentence that describes the problem.
-fn origin(input: &str) -> Result<String, Problem> {
+fn parse_origin(input: &str) -> Result<String, Problem> {
     let uri: Option<Uri> = input.trim().parse().ok();
     let bare = uri.filter(|uri| uri.path() == "/" && uri.query().is_none());
     let origin = bare.as_ref().and_then(origin_of);
@@ -159,13 +159,13 @@ pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     })
 }
 
-fn origins(inputs: Vec<String>) -> Result<Vec<String>, Problem> {
+fn parse_origins(inputs: Vec<String>) -> Result<Vec<String>, Problem> {
     if inputs.len() > MAX_ORIGINS {
         return Err(format!("must not have more than {MAX_ORIGINS} entries"));
     }
     let mut origins: Vec<String> = inputs
         .iter()
-        .map(|input| origin(input))
+        .map(|input| parse_origin(input))
         .collect::<Result<_, _>>()?;
     origins.sort_unstable();
     origins.dedup();
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn an_origin_is_parsed_only_in_the_form_that_a_browser_sends() {
         assert_eq!(
-            origin(" https://Shop.Example/ ").unwrap(),
+            parse_origin(" https://Shop.Example/ ").unwrap(),
             "https://shop.example"
         );
         for (input, expected) in [
@@ -326,7 +326,7 @@ mod tests {
             ("http://[::1]:80", "http://[::1]"),
             ("http://127.0.0.1", "http://127.0.0.1"),
         ] {
-            assert_eq!(origin(input).unwrap(), expected);
+            assert_eq!(parse_origin(input).unwrap(), expected);
         }
         for bad in [
             "",
@@ -350,7 +350,7 @@ mod tests {
             "https://shop.example.1",
             "http://[::1]0:0",
         ] {
-            assert!(origin(bad).is_err(), "{bad}");
+            assert!(parse_origin(bad).is_err(), "{bad}");
         }
     }
 
@@ -367,9 +367,9 @@ mod tests {
 
     #[test]
     fn a_name_has_no_colon_and_can_be_used_in_basic_authentication() {
-        assert_eq!(name(" ticket-shop ").unwrap(), "ticket-shop");
+        assert_eq!(parse_name(" ticket-shop ").unwrap(), "ticket-shop");
         for bad in ["", "Ticket", "a:b", "a b", "ü", &"x".repeat(51)] {
-            assert!(name(bad).is_err(), "{bad}");
+            assert!(parse_name(bad).is_err(), "{bad}");
         }
     }
 }
@@ -390,8 +390,8 @@ mod properties {
                 "http://(localhost|127.0.0.1|\\[::1\\])[a-z:.@/0-9]{0,8}",
             ],
         ) {
-            let Ok(parsed) = origin(&input) else { return Ok(()) };
-            assert_eq!(origin(&parsed), Ok(parsed.clone()));
+            let Ok(parsed) = parse_origin(&input) else { return Ok(()) };
+            assert_eq!(parse_origin(&parsed), Ok(parsed.clone()));
             let url = match Url::parse(input.trim()) {
                 // No host can have this name, so no browser sends it.
                 Err(ParseError::IdnaError) => return Ok(()),

@@ -85,7 +85,7 @@ pub fn issue<'a>(
     Box::pin(async move {
         let key = member.key()?;
         let mut form = Form::default();
-        let target_app = form.check("targetApp", apps::name(&request.target_app));
+        let target_app = form.check("targetApp", apps::parse_name(&request.target_app));
         let origin = form.check_filled("returnTo", request.return_to.as_deref(), origin_of_url);
         form.finish()?;
         let subject = Subject::member(CROSS_APP_TOKEN, member.user.id);

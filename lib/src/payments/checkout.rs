@@ -15,7 +15,7 @@ use crate::http::{IdempotencyKey, Member, StoredResponse, query};
 use crate::models::idempotency_key;
 use crate::models::payment::{self, Checkout, Payment, PaymentMethod, StartedPayment};
 use crate::models::payment_status::PaymentStatus;
-use crate::payments::reconcile::{self, settle_soon};
+use crate::payments::reconcile::{self, settle_in_background};
 use crate::payments::stripe::{NewSession, Refusal, StripeError};
 use crate::payments::view::PaymentView;
 use crate::store::client::Client;
@@ -119,7 +119,7 @@ pub fn start<'a>(
             FirstStep::Overdue(_) => Err(PAYMENT_UNDER_WAY),
         };
         // A card payment may have been cancelled. Its checkout must be closed.
-        settle_soon(app);
+        settle_in_background(app);
         response
     })
 }

@@ -121,12 +121,12 @@ pub(super) async fn read_state(
         EventKind::Checkout {
             session,
             has_failed,
-        } => checkout(stripe, session, *has_failed).await,
+        } => read_checkout(stripe, session, *has_failed).await,
         EventKind::Refunds { payment_intent, .. } => match payment_intent {
-            Some(intent) => refunds(app, stripe, intent).await,
+            Some(intent) => read_refunds(app, stripe, intent).await,
             None => Ok(ProviderState::Foreign),
         },
-        EventKind::Dispute { dispute } => self::dispute(app, stripe, dispute).await,
+        EventKind::Dispute { dispute } => read_dispute(app, stripe, dispute).await,
         EventKind::Ignored => Ok(ProviderState::Unchanged),
     };
     match state {
@@ -138,7 +138,7 @@ pub(super) async fn read_state(
     }
 }
 
-async fn checkout(
+async fn read_checkout(
     stripe: &Stripe,
     session: &str,
     has_failed: bool,
@@ -160,7 +160,7 @@ async fn checkout(
 }
 
 /// Reads the refunds of a payment intent.
-async fn refunds(
+async fn read_refunds(
     app: &App,
     stripe: &Stripe,
     payment_intent: &str,
@@ -193,7 +193,7 @@ pub(super) async fn disputes_of(
     Ok(ProviderState::Disputes(payment.id, disputes))
 }
 
-async fn dispute(app: &App, stripe: &Stripe, id: &str) -> Result<ProviderState, CheckError> {
+async fn read_dispute(app: &App, stripe: &Stripe, id: &str) -> Result<ProviderState, CheckError> {
     let dispute = stripe.dispute(id).await?;
     let Some(payment_intent) = &dispute.payment_intent else {
         return Ok(ProviderState::Foreign);
@@ -234,12 +234,12 @@ async fn find_payment(
         return Ok(None);
     }
     let paid = ProviderState::Paid(id, Box::new(session));
-    apply_checked(app, &paid).await?;
+    apply_in_transaction(app, &paid).await?;
     Ok(find_by_intent().await?)
 }
 
 /// Applies a state in a separate transaction, with an internal caller.
-pub(super) async fn apply_checked(app: &App, state: &ProviderState) -> Result<Outcome> {
+pub(super) async fn apply_in_transaction(app: &App, state: &ProviderState) -> Result<Outcome> {
     let now = app.clock().now();
     app.transaction()
         .run(async |tx| state.apply(app, tx, &Caller::internal(), now).await)

@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result, chain};
-use crate::models::payment::{self, CheckoutEnd, ClaimedRefund, Outcome, Payment, RefundState};
+use crate::models::payment::{
+    self, CheckoutEnd, ClaimedRefund, Outcome, Payment, ProviderRefund, RefundState,
+};
 use crate::notify::mail;
 use crate::payments::provider_state::{
-    CheckError, ProviderState, apply_checked, disputes_of, refunds_of,
+    CheckError, ProviderState, apply_in_transaction, disputes_of, refunds_of,
 };
 use crate::payments::stripe::{NewRefund, Refusal, SessionStatus, Stripe, StripeError};
 use crate::payments::stripe_report::provider_refund;
@@ -24,7 +26,7 @@ use crate::values::minor_units::minor_units;
 const BATCH_SIZE: i64 = 8;
 
 /// How long idempotency keys are relied on. Stripe keeps them for at least a day. A refund
-/// that was first sent earlier is looked up before it is sent again.
+/// that was first sent longer ago is looked up before it is sent again.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(12);
 
 /// How long the work after a response may take.
@@ -50,7 +52,7 @@ pub struct RunReport {
 
 /// Refunds due payments, and closes the checkouts of cancelled payments, in the
 /// background after the response. The clean-up settles the remaining payments.
-pub fn settle_soon(app: &App) {
+pub fn settle_in_background(app: &App) {
     if app.stripe().is_none() {
         return;
     }
@@ -121,8 +123,8 @@ impl Checked for ClaimedRefund {
     }
 }
 
-/// Claims batches and checks each of them with Stripe, all of a batch at a time, until
-/// nothing is left or `until` is reached.
+/// Claims items in batches, and checks all items of a batch with Stripe at the same time.
+/// Ends when no item is left, when `until` is reached, or when Stripe does not answer.
 async fn check_all<T: Checked>(
     app: &App,
     until: Instant,
@@ -207,7 +209,7 @@ async fn close_checkout(
     if session.status == Some(SessionStatus::Open) {
         session = match stripe.expire_session(reference).await {
             Ok(session) => session,
-            // It was paid or has expired meanwhile.
+            // The session was paid or has expired meanwhile.
             Err(StripeError::Refused { .. }) => stripe.session(reference).await?,
             Err(error) => return Err(error.into()),
         };
@@ -225,7 +227,7 @@ async fn close_checkout(
 }
 
 async fn settle(app: &App, state: &ProviderState) -> Result<()> {
-    after_commit(app, &apply_checked(app, state).await?);
+    after_commit(app, &apply_in_transaction(app, state).await?);
     Ok(())
 }
 
@@ -243,11 +245,14 @@ async fn refund(
     let is_old = refund.first_sent_at < app.clock().now() - KEY_LIFETIME;
     if refund.provider_refund.is_some() || is_old {
         let known = refunds_of(stripe, payment, &payment_intent).await?;
-        let is_made = matches!(&known, ProviderState::Refunds(_, made) if made.iter().any(|made| {
-            made.refund_id == Some(refund.id) || refund.provider_refund.as_ref() == Some(&made.id)
-        }));
+        let is_sent = |at_stripe: &ProviderRefund| {
+            at_stripe.refund_id == Some(refund.id)
+                || refund.provider_refund.as_ref() == Some(&at_stripe.id)
+        };
+        let was_sent =
+            matches!(&known, ProviderState::Refunds(_, refunds) if refunds.iter().any(is_sent));
         let progress = apply_for_refund(app, refund, &known).await?;
-        if is_made || progress == Progress::Settled {
+        if was_sent || progress == Progress::Settled {
             return Ok(progress);
         }
     }
@@ -258,9 +263,9 @@ async fn refund(
         amount: minor_units(refund.amount, &payment.currency).unwrap_or_default(),
     };
     match stripe.create_refund(&new).await {
-        Ok(made) => {
-            let made = ProviderState::Refunds(payment.id, vec![provider_refund(&made)]);
-            apply_for_refund(app, refund, &made).await
+        Ok(created) => {
+            let state = ProviderState::Refunds(payment.id, vec![provider_refund(&created)]);
+            apply_for_refund(app, refund, &state).await
         }
         // Somebody has refunded the payment, for example in Stripe's dashboard.
         Err(error)
@@ -315,8 +320,8 @@ async fn payment_intent(stripe: &Stripe, payment: &Payment) -> Result<Option<Str
 /// Starts the background work that an outcome requires. Must be called after the commit.
 pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
-        Outcome::Released => mail::send_due_soon(app),
-        Outcome::RefundDue => settle_soon(app),
+        Outcome::Released => mail::send_due_in_background(app),
+        Outcome::RefundDue => settle_in_background(app),
         Outcome::Unchanged | Outcome::Changed | Outcome::Foreign | Outcome::Mismatch { .. } => {}
     }
 }

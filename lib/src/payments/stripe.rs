@@ -31,7 +31,7 @@ use crate::runtime::http_client::HttpClient;
 /// The API version that each request uses. Without it, Stripe would use the account's
 /// default version. Objects are always fetched, so the version of the webhook endpoint does
 /// not matter.
-const VERSION: &str = "2025-03-31.basil";
+const API_VERSION: &str = "2025-03-31.basil";
 
 /// The number of attempts for a request that Stripe rate-limits or does not answer.
 const MAX_ATTEMPTS: u32 = 3;
@@ -188,7 +188,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn create_session(&self, new: &NewSession<'_>) -> Result<Session, StripeError> {
         let id = new.payment_id.to_string();
         let expires_at = new.expires_at.timestamp();
@@ -217,7 +217,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn session(&self, id: &str) -> Result<Session, StripeError> {
         let path = format!("/v1/checkout/sessions/{}", path_segment(id));
         self.call(Method::GET, &path, String::new(), None).await
@@ -228,7 +228,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn expire_session(&self, id: &str) -> Result<Session, StripeError> {
         // This needs no idempotency key, because an expired session cannot be expired
         // again.
@@ -241,7 +241,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn create_refund(&self, new: &NewRefund<'_>) -> Result<Refund, StripeError> {
         let id = new.id.to_string();
         let form = form(&[
@@ -257,7 +257,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn refunds(&self, payment_intent: &str) -> Result<Vec<Refund>, StripeError> {
         self.list("/v1/refunds", payment_intent, |refund: &Refund| &refund.id)
             .await
@@ -267,7 +267,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn dispute(&self, id: &str) -> Result<Dispute, StripeError> {
         let path = format!("/v1/disputes/{}", path_segment(id));
         self.call(Method::GET, &path, String::new(), None).await
@@ -277,7 +277,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn disputes(&self, payment_intent: &str) -> Result<Vec<Dispute>, StripeError> {
         self.list("/v1/disputes", payment_intent, |dispute: &Dispute| {
             &dispute.id
@@ -289,7 +289,7 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// [`StripeError`]
+    /// Fails with [`StripeError`].
     pub async fn payment_intent(&self, id: &str) -> Result<PaymentIntent, StripeError> {
         let path = format!("/v1/payment_intents/{}", path_segment(id));
         self.call(Method::GET, &path, String::new(), None).await
@@ -302,19 +302,23 @@ impl Stripe {
         payment_intent: &str,
         id: impl Fn(&T) -> &String,
     ) -> Result<Vec<T>, StripeError> {
-        let first_page = format!(
+        let first_page_path = format!(
             "{path}?limit=100&payment_intent={}",
             path_segment(payment_intent)
         );
-        let mut page = first_page.clone();
+        let mut page_path = first_page_path.clone();
         let mut objects = Vec::new();
         loop {
-            let List { data, has_more } =
-                self.call(Method::GET, &page, String::new(), None).await?;
+            let List { data, has_more } = self
+                .call(Method::GET, &page_path, String::new(), None)
+                .await?;
             objects.extend(data);
             match objects.last() {
                 Some(last) if has_more => {
-                    page = format!("{first_page}&starting_after={}", path_segment(id(last)));
+                    page_path = format!(
+                        "{first_page_path}&starting_after={}",
+                        path_segment(id(last))
+                    );
                 }
                 _ => break,
             }
@@ -388,7 +392,7 @@ impl Stripe {
             .method(method)
             .uri(format!("{}{path}", self.config.api_base))
             .header(AUTHORIZATION, bearer)
-            .header("stripe-version", VERSION);
+            .header("stripe-version", API_VERSION);
         if method == Method::POST {
             request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         }

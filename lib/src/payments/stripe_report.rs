@@ -1,4 +1,4 @@
-//! Stripe's objects in the terms of the models, for the webhook and for reconciliation.
+//! Converts Stripe's objects to types of the models, for the webhook and for reconciliation.
 
 use chrono::DateTime;
 use serde_json::json;

@@ -12,14 +12,15 @@ use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
 /// Applies an event that Stripe reports. Each event takes effect once, and events may
-/// arrive in any order. Events of other kinds are ignored and succeed, so that Stripe
-/// does not repeat them.
+/// arrive in any order. Events of a kind that Sabor does not handle are accepted and
+/// ignored, so that Stripe does not repeat them.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when card payments are not configured;
-/// [`Error::BadSignature`]; [`Error::Malformed`]; [`Error::Unavailable`], after
-/// which Stripe repeats the event.
+/// Fails with [`Error::NotFound`] when card payments are not configured, with
+/// [`Error::BadSignature`] or [`Error::Malformed`] when the event is invalid, and with
+/// [`Error::Unavailable`] when Postgres or Stripe does not answer. Stripe repeats the event
+/// after an error.
 pub fn handle<'a>(
     app: &'a App,
     caller: &'a Caller,

@@ -122,8 +122,8 @@ impl ParsedQuery {
     fn parse(query: &AnalyticsQuery) -> Result<Self> {
         let mut form = Form::default();
         let parsed = Self {
-            from: form.check_filled("from", query.from.as_deref(), date),
-            to: form.check_filled("to", query.to.as_deref(), date),
+            from: form.check_filled("from", query.from.as_deref(), parse_date),
+            to: form.check_filled("to", query.to.as_deref(), parse_date),
             bucket: form
                 .check_filled("bucket", query.bucket.as_deref(), BucketSize::parse)
                 .unwrap_or_default(),
@@ -151,7 +151,7 @@ impl ParsedQuery {
     }
 }
 
-fn date(text: &str) -> Result<NaiveDate, Problem> {
+fn parse_date(text: &str) -> Result<NaiveDate, Problem> {
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     date.filter(|day| (2000..2200).contains(&day.year()))
         .ok_or_else(|| "must be a day such as 2026-11-21".to_owned())
@@ -289,7 +289,7 @@ pub fn show(app: &App, query: AnalyticsQuery) -> BoxFuture<'_, Result<AnalyticsR
         let analytics = aggregate(figures, query.bucket, &app.config().studio.currency);
         match query.format {
             Format::Json => Ok(AnalyticsResponse::Json(Box::new(analytics))),
-            Format::Csv => analytics.spreadsheet().map(AnalyticsResponse::Csv),
+            Format::Csv => analytics.to_csv_file().map(AnalyticsResponse::Csv),
         }
     })
 }
@@ -308,7 +308,7 @@ struct Figures {
 async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
     let zone = TimeZone::of_studio(&app.config().studio)?;
     let (from, to) = query.range(zone.date(app.clock().now()))?;
-    let buckets = split(from, to, query.bucket, &zone);
+    let buckets = split_into_buckets(from, to, query.bucket, &zone);
     let (activity_buckets, attendance_buckets) = (buckets.clone(), buckets);
     let db = app.db();
     let ((activity, counters), (attendance, revenue)) = tokio::try_join!(
@@ -338,7 +338,12 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
 
 /// Splits a range into buckets. The first and the last bucket are cut off at the ends
 /// of the range.
-fn split(from: NaiveDate, to: NaiveDate, bucket: BucketSize, zone: &TimeZone) -> Buckets {
+fn split_into_buckets(
+    from: NaiveDate,
+    to: NaiveDate,
+    bucket: BucketSize,
+    zone: &TimeZone,
+) -> Buckets {
     let starts = std::iter::successors(Some(from), |start| bucket.next(*start));
     let starts: Vec<_> = starts.take_while(|start| *start <= to).collect();
     let ends = starts.iter().skip(1).copied().chain(to.succ_opt());
@@ -489,7 +494,8 @@ mod tests {
     }
 
     fn starts(from: &str, to: &str, size: BucketSize) -> Vec<String> {
-        let buckets = split(date(from), date(to), size, &TimeZone::named("UTC").unwrap());
+        let buckets =
+            split_into_buckets(date(from), date(to), size, &TimeZone::named("UTC").unwrap());
         assert_eq!(buckets.starts.len(), buckets.ends.len());
         assert_eq!(buckets.ends.last().unwrap().pred_opt(), Some(date(to)));
         buckets.starts.iter().map(NaiveDate::to_string).collect()

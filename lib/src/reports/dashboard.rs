@@ -184,7 +184,7 @@ fn dashboard(
     let taken = active()
         .map(|class| i64::from(class.current_participants))
         .sum();
-    let with_refunds = revenue.iter().filter(|revenue| revenue.due_count > 0);
+    let with_due_refunds = revenue.iter().filter(|revenue| revenue.due_count > 0);
     Dashboard {
         date,
         time_zone: app.config().studio.time_zone.clone(),
@@ -193,7 +193,7 @@ fn dashboard(
         cancellations: totals.cancellations,
         late_cancellations: totals.late_cancellations,
         sign_ups: totals.sign_ups,
-        refunds_due: with_refunds
+        refunds_due: with_due_refunds
             .map(|revenue| RefundsDue {
                 currency: revenue.currency.clone(),
                 count: revenue.due_count,
@@ -224,10 +224,10 @@ fn dashboard(
 
 /// Returns the revenue of each currency, always including the studio's currency.
 fn revenue_by_currency(studio_currency: &str, revenue: &[RevenueToday]) -> Vec<Revenue> {
-    let is_included = revenue
+    let has_studio_currency = revenue
         .iter()
         .any(|revenue| revenue.currency == studio_currency);
-    let zero = (!is_included)
+    let zero = (!has_studio_currency)
         .then(|| Revenue::new(studio_currency.to_owned(), Decimal::ZERO, Decimal::ZERO));
     let rows = revenue
         .iter()

@@ -1,4 +1,4 @@
-//! The wall clock. No other module reads the time.
+//! The wall clock, which no other module reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +17,10 @@ pub struct Clock {
 impl Clock {
     /// Returns the current time.
     pub fn now(&self) -> DateTime<Utc> {
-        #[expect(clippy::disallowed_methods, reason = "only this module reads the time")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "only this module reads the wall clock"
+        )]
         let now = Utc::now();
         now + TimeDelta::milliseconds(self.ahead_ms.load(Ordering::Relaxed))
     }

@@ -90,24 +90,24 @@ pub struct RedisConfig {
 #[derive(Clone, Copy, Debug)]
 pub struct Timing {
     /// How long a session record in Redis is valid.
-    pub record_life: Duration,
+    pub record_lifetime: Duration,
     /// How long Redis keeps a new generation. It must outlive the session records that
     /// it invalidates.
-    pub generation_life: Duration,
+    pub generation_lifetime: Duration,
     /// How old `last_activity` may get before a read updates it.
     pub touch_after: Duration,
     /// How long an event stream lasts. It must end before Vercel stops the function
     /// (`maxDuration`).
-    pub stream_life: Duration,
+    pub stream_lifetime: Duration,
 }
 
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            record_life: Duration::from_secs(300),
-            generation_life: Duration::from_secs(360),
+            record_lifetime: Duration::from_secs(300),
+            generation_lifetime: Duration::from_secs(360),
             touch_after: Duration::from_secs(240),
-            stream_life: Duration::from_secs(55),
+            stream_lifetime: Duration::from_secs(55),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Config {
         let studio = studio::studio(&env, development)?;
         Ok(Self {
             development,
-            on_vercel: env.text("VERCEL").is_some(),
+            on_vercel: env.value("VERCEL").is_some(),
             postgres: postgres::postgres(&env)?,
             postgres_direct: postgres::direct(&env)?,
             redis: redis(&env)?,
@@ -167,17 +167,17 @@ impl Config {
 /// Returns whether `SABOR_ENV` is `development`. Deployments reject this value,
 /// because it opens administrative routes.
 fn development(env: &Environment<'_>) -> Result<bool, ConfigError> {
-    match env.text("SABOR_ENV").as_deref() {
+    match env.value("SABOR_ENV").as_deref() {
         None | Some("production") => return Ok(false),
         Some("development") => {}
         Some(_) => return Err(invalid("SABOR_ENV", "must be development or production")),
     }
-    let deployed = matches!(
-        env.text("VERCEL_ENV").as_deref(),
+    let is_deployed = matches!(
+        env.value("VERCEL_ENV").as_deref(),
         Some("production" | "preview")
     );
-    let node_production = env.text("NODE_ENV").as_deref() == Some("production");
-    if deployed || node_production {
+    let is_node_production = env.value("NODE_ENV").as_deref() == Some("production");
+    if is_deployed || is_node_production {
         return Err(invalid(
             "SABOR_ENV",
             "must not be development on a deployment or with NODE_ENV=production",
@@ -193,7 +193,7 @@ fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
     ];
     let timeout = env.millis("KV_TIMEOUT_MS", 250)?;
     for (url_name, token_name) in pairs {
-        let Some(url) = env.text(url_name) else {
+        let Some(url) = env.value(url_name) else {
             continue;
         };
         // The token must not be sent unencrypted over a network.
@@ -204,7 +204,7 @@ fn redis(env: &Environment<'_>) -> Result<Option<RedisConfig>, ConfigError> {
             ));
         }
         let token = env
-            .text(token_name)
+            .value(token_name)
             .ok_or_else(|| invalid(token_name, format!("is required when {url_name} is set")))?;
         return Ok(Some(RedisConfig {
             variables: [url_name, token_name],
@@ -244,7 +244,7 @@ fn encryption_keys(env: &Environment<'_>) -> Result<Keyring, ConfigError> {
 }
 
 fn cron_secret(env: &Environment<'_>, development: bool) -> Result<Option<Secret>, ConfigError> {
-    let Some(secret) = env.text("CRON_SECRET") else {
+    let Some(secret) = env.value("CRON_SECRET") else {
         return Ok(None);
     };
     if secret.len() < 16 && !development {
@@ -260,7 +260,7 @@ fn origins(env: &Environment<'_>) -> Result<BTreeSet<String>, ConfigError> {
     for origin in env.list("ALLOWED_ORIGINS") {
         origins.insert(exact_origin("ALLOWED_ORIGINS", &origin)?);
     }
-    if let Some(site) = env.text("SITE_URL") {
+    if let Some(site) = env.value("SITE_URL") {
         origins.insert(exact_origin("SITE_URL", &site)?);
     }
     for name in [
@@ -268,7 +268,7 @@ fn origins(env: &Environment<'_>) -> Result<BTreeSet<String>, ConfigError> {
         "VERCEL_BRANCH_URL",
         "VERCEL_PROJECT_PRODUCTION_URL",
     ] {
-        origins.extend(env.text(name).map(|host| format!("https://{host}")));
+        origins.extend(env.value(name).map(|host| format!("https://{host}")));
     }
     Ok(origins)
 }
@@ -520,7 +520,7 @@ mod properties {
     use super::tests::read;
     use crate::testing::arbitrary::text;
 
-    const NAMES: &[&str] = &[
+    const VARIABLE_NAMES: &[&str] = &[
         "POSTGRES_URL",
         "DATABASE_URL_UNPOOLED",
         "KV_REST_API_URL",
@@ -584,14 +584,14 @@ mod properties {
     proptest! {
         #[test]
         fn any_environment_is_valid_or_fails_with_one_line_that_names_a_variable(
-            pairs in proptest::collection::vec((select(NAMES), value()), 1..6),
+            pairs in proptest::collection::vec((select(VARIABLE_NAMES), value()), 1..6),
         ) {
             let pairs: Vec<_> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let Err(problem) = read(&pairs) else { return Ok(()) };
-            let line = problem.to_string();
+            let Err(error) = read(&pairs) else { return Ok(()) };
+            let line = error.to_string();
             let (name, problem) = line.split_once(": ").unwrap();
             assert!(!line.contains(['\n', '\r']) && line.len() < 200, "{line}");
-            assert!(NAMES.contains(&name) || name.starts_with("OAUTH_") || name.starts_with("SMTP_"), "{line}");
+            assert!(VARIABLE_NAMES.contains(&name) || name.starts_with("OAUTH_") || name.starts_with("SMTP_"), "{line}");
             for (_, value) in pairs.iter().filter(|(variable, value)| *variable == name && value.trim().len() >= 12) {
                 assert!(!problem.contains(value.trim()), "{line}");
             }

@@ -33,13 +33,13 @@ pub struct HttpResponse {
 }
 
 /// The reason why there is no response. The request may have been processed, except
-/// after [`HttpError::Connect`] and [`HttpError::Address`]. Messages never quote the
+/// after [`HttpError::Connect`] and [`HttpError::InsecureUri`]. Messages never quote the
 /// request, because it contains secrets.
 #[derive(Debug, Error)]
 pub enum HttpError {
-    /// The address is neither HTTPS nor local.
+    /// The URI is neither HTTPS nor local.
     #[error("the address must use https://, or http:// on this machine")]
-    Address,
+    InsecureUri,
     /// No connection could be made.
     #[error("failed to connect")]
     Connect(#[source] hyper_util::client::legacy::Error),
@@ -76,7 +76,7 @@ impl HttpClient {
     ) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
         Box::pin(async move {
             if !may_receive_secrets(request.uri()) {
-                return Err(HttpError::Address);
+                return Err(HttpError::InsecureUri);
             }
             let response = timeout(deadline, self.exchange(request));
             response.await.map_err(|_| HttpError::Deadline(deadline))?

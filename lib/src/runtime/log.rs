@@ -7,7 +7,7 @@ pub fn start(development: bool) {
     let lines = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::INFO)
         .with_target(false)
-        // Files and `vercel dev` would show the escape codes.
+        // Colors are for terminals only: files and `vercel dev` would show escape codes.
         .with_ansi(std::io::stdout().is_terminal());
     // This only fails if logging was started before.
     let _ = if development {

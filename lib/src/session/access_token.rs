@@ -181,8 +181,8 @@ mod properties {
     /// Signs arbitrary claims with the key of `tokens`.
     fn sign_token(tokens: &AccessTokens, header: &str, claims: &[u8]) -> String {
         let signing_input = format!("{header}.{}", BASE64.encode(claims));
-        let tag = hmac::sign(&tokens.keys[0].key, signing_input.as_bytes());
-        format!("{signing_input}.{}", BASE64.encode(tag))
+        let signature = hmac::sign(&tokens.keys[0].key, signing_input.as_bytes());
+        format!("{signing_input}.{}", BASE64.encode(signature))
     }
 
     proptest! {
@@ -239,8 +239,8 @@ mod properties {
             let header = tokens.keys[0].header.clone();
             assert_eq!(tokens.verify(&sign_token(&tokens, &header, &claims), now), None);
             let token = tokens.issue(Uuid::nil(), Uuid::nil(), now);
-            let good = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
-            let mut claims: Value = serde_json::from_slice(&good).unwrap();
+            let valid_claims = BASE64.decode(token.split('.').nth(1).unwrap()).unwrap();
+            let mut claims: Value = serde_json::from_slice(&valid_claims).unwrap();
             claims[field] = value.clone();
             let key = tokens.verify(&sign_token(&tokens, &header, claims.to_string().as_bytes()), now);
             // `iat` may be any number, and `exp` any number in the future.

@@ -32,7 +32,7 @@ impl SessionCache {
         let now_ms = self.clock.now_ms();
         let is_valid = |record: &Record| record.is_valid(key, now_ms);
         self.cache
-            .get(&entry_of(key), &generation_of(key), is_valid)
+            .get(&entry_key_of(key), &generation_key_of(key), is_valid)
             .await
     }
 
@@ -47,9 +47,9 @@ impl SessionCache {
     ) {
         let until_ms = until.timestamp_millis();
         let record = Record::new(key, generation, until_ms, session);
-        let (cache, name) = (self.cache.clone(), entry_of(key));
+        let (cache, entry_key) = (self.cache.clone(), entry_key_of(key));
         background::spawn(async move {
-            cache.put(&name, &record, Expiry::At(until_ms)).await;
+            cache.put(&entry_key, &record, Expiry::At(until_ms)).await;
         });
     }
 
@@ -59,10 +59,10 @@ impl SessionCache {
         keys: impl IntoIterator<Item = SessionKey>,
     ) -> impl Iterator<Item = Invalidation> {
         keys.into_iter().map(|key| Invalidation {
-            generation: generation_of(&key),
-            entry: Some(entry_of(&key)),
-            keep_for: Some(self.timing.generation_life),
-            retry_for: self.timing.record_life,
+            generation_key: generation_key_of(&key),
+            entry_key: Some(entry_key_of(&key)),
+            keep_for: Some(self.timing.generation_lifetime),
+            retry_for: self.timing.record_lifetime,
             is_urgent: true,
         })
     }
@@ -73,10 +73,10 @@ impl SessionCache {
     }
 }
 
-fn entry_of(key: &SessionKey) -> String {
+fn entry_key_of(key: &SessionKey) -> String {
     format!("session:{}", key.as_str())
 }
 
-fn generation_of(key: &SessionKey) -> String {
+fn generation_key_of(key: &SessionKey) -> String {
     format!("change:{}", key.as_str())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::life::Life;
+use super::lifetime::SessionLifetime;
 use super::{SessionKey, Token};
 use crate::crypto::random;
 use crate::error::Result;
@@ -136,10 +136,10 @@ impl Credential {
     }
 
     /// Returns how long the session lasts.
-    pub fn life(&self) -> Life {
+    pub fn lifetime(&self) -> SessionLifetime {
         match self {
-            Self::Cookie { remembered, .. } => Life::of(*remembered),
-            Self::Tokens { .. } => Life::REFRESHED,
+            Self::Cookie { remembered, .. } => SessionLifetime::of(*remembered),
+            Self::Tokens { .. } => SessionLifetime::REFRESHED,
         }
     }
 
@@ -149,7 +149,7 @@ impl Credential {
         match self {
             Self::Cookie {
                 remembered: true, ..
-            } => Some(self.life().absolute),
+            } => Some(self.lifetime().absolute),
             _ => None,
         }
     }
@@ -227,7 +227,7 @@ pub async fn create_session(client: &Client, new_session: &NewSession) -> Result
             refresh,
         } => (*session_id, Some(refresh.hash()), false),
     };
-    let (key, life) = (credential.key(), credential.life());
+    let (key, lifetime) = (credential.key(), credential.lifetime());
     let replaced_keys: Vec<&str> = replaces.iter().map(SessionKey::as_str).collect();
     let device = new_session.device.as_ref();
     let (kind, payload) = match &new_session.notification {
@@ -250,8 +250,8 @@ pub async fn create_session(client: &Client, new_session: &NewSession) -> Result
                 &proof.method,
                 &remembered,
                 &replaced_keys,
-                &life.idle.as_secs_f64(),
-                &life.absolute.as_secs_f64(),
+                &lifetime.idle.as_secs_f64(),
+                &lifetime.absolute.as_secs_f64(),
                 &device.map(|(token, _)| token.hash()),
                 &random::id(),
                 &device.is_some_and(|(_, trust)| *trust == Trust::Given),

@@ -21,12 +21,12 @@ pub fn is_demo(user: &User) -> bool {
     user.id.is_nil()
 }
 
-/// Reads the session from its signed cookie. `None` when the cookie is forged or has
-/// expired.
+/// Returns the session that a signed cookie describes. `None` when the cookie is forged or
+/// has expired.
 pub(crate) fn session(cookie: &str, signer: &Signer, now: DateTime<Utc>) -> Option<Session> {
-    let (record, signature) = cookie.rsplit_once('.')?;
-    let expires_at_ms: i64 = record.strip_prefix("demo.")?.parse().ok()?;
-    if expires_at_ms <= now.timestamp_millis() || !signer.verify(record, signature) {
+    let (signed_part, signature) = cookie.rsplit_once('.')?;
+    let expires_at_ms: i64 = signed_part.strip_prefix("demo.")?.parse().ok()?;
+    if expires_at_ms <= now.timestamp_millis() || !signer.verify(signed_part, signature) {
         return None;
     }
     let expires_at = DateTime::from_timestamp_millis(expires_at_ms)?;

@@ -100,7 +100,7 @@ static ALL: Statement = Statement::new(
     order by s.created_at desc, s.id desc limit $3",
 );
 
-/// Lists all sessions in the same way as [`list`].
+/// Lists the sessions of all members and visitors in the same way as [`list`].
 pub(super) async fn all(client: &Client, page: &Page) -> Result<Vec<ListedSession>> {
     let (time, id) = page.after();
     let rows = ALL.all(client, &[&time, &id, &page.row_limit()]).await?;

@@ -80,7 +80,8 @@ static LOCK_MEMBERS: Statement = Statement::new(
 ///
 /// Fails with [`Error::SessionGone`] when the administrator's session has ended, and
 /// with [`Error::FORBIDDEN`] when its member is no longer an administrator. Fails with
-/// [`Error::TWO_FACTOR_SETUP_REQUIRED`] when the administrator needs a second factor.
+/// [`Error::TWO_FACTOR_SETUP_REQUIRED`] when the administrator lacks a required second
+/// factor.
 pub async fn lock_for_admin(
     client: &Client,
     caller: &SessionKey,
@@ -101,13 +102,13 @@ pub async fn lock_for_admin(
 
 // Locking the member's row is enough, because ending all sessions and changing a role
 // lock this row first.
-static SHARE_MEMBER: Statement = Statement::new(
+static LOCK_MEMBER_FOR_SHARE: Statement = Statement::new(
     "session.share_member",
     "select u.id from user_sessions s join users u on u.id = s.user_id
     where s.session_key = $1 for share of u",
 );
 
-static ROLE: Statement = Statement::new(
+static FIND_ROLE: Statement = Statement::new(
     "session.role",
     concat!(
         "select u.is_admin, u.is_staff or u.is_admin as is_staff,
@@ -150,13 +151,13 @@ impl Actor {
     ///
     /// Fails with [`Error::SessionGone`] when the session has ended, with
     /// [`Error::FORBIDDEN`] when its member no longer has the role, and with
-    /// [`Error::TWO_FACTOR_SETUP_REQUIRED`].
+    /// [`Error::TWO_FACTOR_SETUP_REQUIRED`] when the member lacks a required second factor.
     pub(super) async fn authorize(
         &self,
         client: &Client,
         requires_second_factor: bool,
     ) -> Result<()> {
-        let role = role_under_lock(client, &self.key).await?;
+        let role = lock_and_find_role(client, &self.key).await?;
         let column = match self.requires_admin {
             true => "is_admin",
             false => "is_staff",
@@ -181,13 +182,13 @@ impl AsRef<Self> for Actor {
 /// are read by a second statement, after the lock: a statement that waited for the row
 /// would combine the member's new state with the session's old state. Both statements
 /// are sent at once.
-async fn role_under_lock(client: &Client, caller: &SessionKey) -> Result<Row> {
+async fn lock_and_find_role(client: &Client, caller: &SessionKey) -> Result<Row> {
     let key = caller.as_str();
     let params: [&dyn Param; 1] = [&key];
     let (_, role) = tokio::try_join!(
         biased;
-        SHARE_MEMBER.opt(client, &params),
-        ROLE.opt(client, &params),
+        LOCK_MEMBER_FOR_SHARE.opt(client, &params),
+        FIND_ROLE.opt(client, &params),
     )?;
     role.ok_or(Error::SessionGone)
 }

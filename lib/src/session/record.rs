@@ -32,7 +32,7 @@ pub struct Session {
 }
 
 /// The version of [`Record`]'s format. Records of other versions are ignored.
-const FORMAT: u32 = 2;
+const FORMAT_VERSION: u32 = 2;
 
 /// A session in Redis (`session:<key>`).
 ///
@@ -57,7 +57,7 @@ impl Record {
         session: Session,
     ) -> Self {
         Self {
-            format: FORMAT,
+            format: FORMAT_VERSION,
             key: key.as_str().to_owned(),
             generation,
             until_ms,
@@ -68,7 +68,7 @@ impl Record {
     /// Returns whether this is the record of `key`, has the current format, and has not
     /// expired. The cache checks its generation.
     pub(super) fn is_valid(&self, key: &SessionKey, now_ms: i64) -> bool {
-        self.format == FORMAT && self.key == key.as_str() && self.until_ms > now_ms
+        self.format == FORMAT_VERSION && self.key == key.as_str() && self.until_ms > now_ms
     }
 
     pub(super) fn into_session(self) -> Session {
@@ -182,7 +182,7 @@ mod properties {
             let read = read(&json, &key, generation.as_deref(), now);
             let read = read.map(|session| (session.id, session.data));
             // A fraction may lose its last bit in JSON, so the expected data is also
-            // converted.
+            // converted to JSON and back.
             let data: Value = serde_json::from_str(&data.to_string()).unwrap();
             assert_eq!(read, (until > now).then_some((id, data)));
         }

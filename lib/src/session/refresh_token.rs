@@ -84,7 +84,7 @@ static ROTATE: Statement = Statement::new(
 );
 
 // Finds the seed only for the client that replaced the token.
-static SEED: Statement = Statement::new(
+static FIND_SEED: Statement = Statement::new(
     "refresh.seed",
     "select successor_seed from refresh_tokens
     where token_hash = $1 and replaced_by is not distinct from $2",
@@ -127,7 +127,7 @@ impl Sessions {
         Box::pin(async move { Ok(self.key_of(&token).await?.map(|(key, _)| key)) })
     }
 
-    /// Finds the key of a token's session, and whether the token can still be used.
+    /// Finds the key of a token's session, and returns whether the token can still be used.
     async fn key_of(&self, token: &Token) -> Result<Option<(SessionKey, bool)>> {
         let hash = token.hash();
         self.db
@@ -136,7 +136,7 @@ impl Sessions {
     }
 }
 
-static KEY: Statement = Statement::new(
+static FIND_KEY: Statement = Statement::new(
     "refresh.key",
     "select s.session_key,
         r.replaced_at is null and r.revoked_at is null and r.expires_at > now() as is_live
@@ -145,7 +145,7 @@ static KEY: Statement = Statement::new(
 );
 
 async fn find_key(client: &Client, hash: &str) -> Result<Option<(SessionKey, bool)>> {
-    let row = KEY.opt(client, &[&hash]).await?;
+    let row = FIND_KEY.opt(client, &[&hash]).await?;
     row.map(|row| {
         let key = SessionKey::from_column(row.try_get("session_key")?);
         Ok((key, row.try_get("is_live")?))
@@ -197,14 +197,14 @@ async fn rotate(
     })))
 }
 
-/// Returns the successor of a token that the same client has replaced, if the successor
-/// is unused.
+/// Returns the successor of a token that the same client (by its `User-Agent`) has replaced,
+/// if the successor is unused.
 async fn repeat_successor(
     client: &Client,
     token: &Token,
     user_agent: Option<&str>,
 ) -> Result<Option<Token>> {
-    let row = SEED.opt(client, &[&token.hash(), &user_agent]).await?;
+    let row = FIND_SEED.opt(client, &[&token.hash(), &user_agent]).await?;
     let Some(row) = row else { return Ok(None) };
     let seed: Vec<u8> = row.try_get("successor_seed")?;
     let successor = token.successor(&seed);

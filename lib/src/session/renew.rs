@@ -69,7 +69,7 @@ impl Renewal {
     ///
     /// # Errors
     ///
-    /// [`Error::SessionGone`].
+    /// Fails with [`Error::SessionGone`] when the session has ended.
     pub async fn run(&self, tx: &Tx) -> Result<RenewedSession> {
         let (id, refresh_hash) = match &self.credential {
             Credential::Cookie { .. } => (random::id(), None),

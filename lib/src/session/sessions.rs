@@ -317,7 +317,7 @@ impl Sessions {
         })
     }
 
-    /// Lists all sessions, newest first.
+    /// Lists all sessions that have not expired, newest first.
     pub fn all(&self, page: Page) -> BoxFuture<'_, Result<Vec<ListedSession>>> {
         Box::pin(async move {
             self.db
@@ -378,7 +378,7 @@ impl Sessions {
         })
     }
 
-    /// Prepares a statement that changes the record of this session.
+    /// Prepares a transaction that changes this session.
     fn change(&self, key: &SessionKey) -> Transaction<'_> {
         self.transaction().invalidate_sessions([key.clone()])
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::life::Life;
+use super::lifetime::SessionLifetime;
 use super::record::Session;
 use crate::crypto::random;
 use crate::crypto::token::SessionKey;
@@ -66,8 +66,8 @@ static FIND: Statement = Statement::new(
 pub(crate) type Found = (Session, DateTime<Utc>);
 
 /// Reads an active session, and the time until which a cached record of it may be used.
-/// Updates an outdated `last_activity`, unless another transaction has locked the row.
-/// Running it twice is safe.
+/// If `last_activity` is outdated, updates it and extends the session, unless another
+/// transaction has locked the row. Running it twice is safe.
 pub(crate) async fn find(
     client: &Client,
     key: &SessionKey,
@@ -79,9 +79,9 @@ pub(crate) async fn find(
             &[
                 &key.as_str(),
                 &timing.touch_after.as_secs_f64(),
-                &Life::DEFAULT.idle.as_secs_f64(),
-                &Life::REMEMBERED.idle.as_secs_f64(),
-                &timing.record_life.as_secs_f64(),
+                &SessionLifetime::DEFAULT.idle.as_secs_f64(),
+                &SessionLifetime::REMEMBERED.idle.as_secs_f64(),
+                &timing.record_lifetime.as_secs_f64(),
             ],
         )
         .await?;
@@ -123,7 +123,7 @@ pub(crate) async fn create(
     caller: Option<&Caller>,
     ttl: Option<Duration>,
 ) -> Result<Option<Session>> {
-    let absolute = ttl.unwrap_or(Life::DEFAULT.absolute);
+    let absolute = ttl.unwrap_or(SessionLifetime::DEFAULT.absolute);
     let row = CREATE
         .opt(
             client,
@@ -133,7 +133,7 @@ pub(crate) async fn create(
                 data,
                 &caller.map(|caller| caller.address),
                 &caller.and_then(|caller| caller.user_agent.as_deref()),
-                &absolute.min(Life::DEFAULT.idle).as_secs_f64(),
+                &absolute.min(SessionLifetime::DEFAULT.idle).as_secs_f64(),
                 &absolute.as_secs_f64(),
             ],
         )
@@ -209,8 +209,8 @@ pub(crate) async fn touch(client: &Client, key: &SessionKey) -> Result<Session> 
             client,
             &[
                 &key.as_str(),
-                &Life::DEFAULT.idle.as_secs_f64(),
-                &Life::REMEMBERED.idle.as_secs_f64(),
+                &SessionLifetime::DEFAULT.idle.as_secs_f64(),
+                &SessionLifetime::REMEMBERED.idle.as_secs_f64(),
             ],
         )
         .await?;

@@ -87,8 +87,8 @@ impl<'a> Transaction<'a> {
         self
     }
 
-    /// Stores the response under `key`, if there is one. A repeated request receives the
-    /// stored response.
+    /// If there is a `key`, stores the response under it. A repeated request then receives
+    /// the stored response.
     pub fn idempotent(self, owner: Uuid, key: Option<IdempotencyKey>) -> IdempotentTransaction<'a> {
         IdempotentTransaction {
             transaction: self,
@@ -120,7 +120,8 @@ impl<'a> Transaction<'a> {
 
     /// Runs `work`, which must be a single statement. The statement is committed
     /// automatically, and so needs one round trip instead of three. After a deadlock or a
-    /// lock timeout, it is run again.
+    /// lock timeout, it is run again. With [`Transaction::authorize`], this is
+    /// [`Transaction::run`].
     ///
     /// # Errors
     ///
@@ -167,7 +168,7 @@ impl<'a> Transaction<'a> {
 
     async fn begin(&self) -> Result<Tx> {
         let tx = match Tx::begin(self.db.client().await?).await {
-            Err(error) if self.db.found_closed(&error) => {
+            Err(error) if self.db.record_if_closed(&error) => {
                 Tx::begin(self.db.client().await?).await?
             }
             begun => begun?,
@@ -178,7 +179,8 @@ impl<'a> Transaction<'a> {
         Ok(tx)
     }
 
-    /// Runs `send`, which commits, and invalidates once Postgres has answered.
+    /// Runs `send`, which commits. Then runs the invalidations, unless it is certain that
+    /// nothing was committed.
     async fn commit<T>(
         &self,
         client: Arc<Client>,
@@ -315,7 +317,7 @@ impl Tx {
         self.changes().responses.extend(caches);
     }
 
-    /// Runs `work`, and then undoes its changes if `is_undone` is true, or if `work` fails.
+    /// Runs `work`, and then undoes its changes if `undo` is true, or if `work` fails.
     /// The transaction continues in either case.
     ///
     /// # Errors
@@ -323,12 +325,12 @@ impl Tx {
     /// Fails with the error of `work`.
     pub async fn run_part<T>(
         &self,
-        is_undone: bool,
+        undo: bool,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         self.command("savepoint part").await?;
         let outcome = work.await;
-        if is_undone || outcome.is_err() {
+        if undo || outcome.is_err() {
             self.command("rollback to savepoint part").await?;
         }
         self.command("release savepoint part").await?;
@@ -408,8 +410,8 @@ impl Attempts {
         }
     }
 
-    /// Counts another attempt if the error means that Postgres has rolled the change back,
-    /// and that it may succeed now.
+    /// Counts another attempt, and returns whether it may run: the limits are not reached,
+    /// and the error means that Postgres has rolled the change back, which may succeed now.
     fn allow_retry(&mut self, error: &Error) -> bool {
         self.count += 1;
         let is_in_time = self.started.elapsed() < RETRY_LOCK_FOR;

@@ -54,12 +54,12 @@ impl ListedSession {
         (self.created_at, self.id)
     }
 
-    /// Returns the view for the session's member. `current` is the id of the session that
+    /// Returns the view for the session's member. `current_id` is the id of the session that
     /// makes the request.
-    pub fn view(self, current: Uuid) -> SessionView {
+    pub fn view(self, current_id: Uuid) -> SessionView {
         let user_agent = self.user_agent.unwrap_or_default();
         SessionView {
-            current: self.id == current,
+            current: self.id == current_id,
             id: self.id,
             device: device(&user_agent),
             browser: browser(&user_agent),
@@ -72,11 +72,11 @@ impl ListedSession {
     }
 
     /// Returns the view for an administrator.
-    pub fn admin_view(self, current: Uuid) -> AdminSessionView {
+    pub fn admin_view(self, current_id: Uuid) -> AdminSessionView {
         AdminSessionView {
             user_id: self.user_id,
             email: self.email.as_deref().map(email::readable),
-            session: self.view(current),
+            session: self.view(current_id),
         }
     }
 }

@@ -37,12 +37,12 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// How long retries keep the invocation alive, much shorter than a function may run. Later
-/// retries happen only while the process runs for other reasons.
+/// How long retries keep the invocation alive. This is much shorter than a function may
+/// run. Later retries happen only while the process runs for other reasons.
 const INVOCATION_TIME: Duration = Duration::from_secs(8);
 
 /// The maximum number of generations that one request to Redis replaces.
-const BATCH: usize = 500;
+const BATCH_SIZE: usize = 500;
 
 /// An entry in Redis: a value and the generation that it was written under.
 pub(crate) trait Entry: Serialize + DeserializeOwned {
@@ -81,17 +81,16 @@ pub(crate) enum Expiry {
 #[derive(Clone, Debug)]
 pub(crate) struct Invalidation {
     /// The Redis key of the generation.
-    pub(crate) generation: String,
+    pub(crate) generation_key: String,
     /// The Redis key of the generation's only entry, which is deleted when the
     /// generation is replaced. `None` when the generation has many entries.
-    pub(crate) entry: Option<String>,
+    pub(crate) entry_key: Option<String>,
     /// How long Redis keeps the new generation, which must outlive every entry that was
     /// written before. `None` keeps it forever.
     pub(crate) keep_for: Option<Duration>,
     /// How long replacing the generation is retried: no longer than entries are used.
     pub(crate) retry_for: Duration,
-    /// Whether the response waits for the acknowledgment even if Redis has not
-    /// answered for a while.
+    /// Whether the response waits for the first attempt even if the circuit breaker is open.
     pub(crate) is_urgent: bool,
 }
 
@@ -114,21 +113,21 @@ impl GenerationCache {
         }
     }
 
-    /// Reads the entry at `key` and the generation at `generation`. The entry is
+    /// Reads the entry at `key` and the generation at `generation_key`. The entry is
     /// a hit if it was written under that generation and `is_valid` accepts it.
     pub(crate) async fn get<E: Entry>(
         &self,
         key: &str,
-        generation: &str,
+        generation_key: &str,
         is_valid: impl FnOnce(&E) -> bool,
     ) -> Lookup<E> {
         let Some(kv) = &self.kv else {
             return Lookup::Disabled;
         };
-        if self.pending.contains(generation) {
+        if self.pending.contains(generation_key) {
             return Lookup::Unavailable;
         }
-        let Ok(values) = kv.get_many(&[key, generation]).await else {
+        let Ok(values) = kv.get_many(&[key, generation_key]).await else {
             return Lookup::Unavailable;
         };
         let Ok([json, generation]) = <[_; 2]>::try_from(values) else {
@@ -180,7 +179,7 @@ impl GenerationCache {
             return Vec::new();
         };
         let mut left = Vec::new();
-        for batch in invalidations.chunks(BATCH) {
+        for batch in invalidations.chunks(BATCH_SIZE) {
             let (unacknowledged, outcome) = match replace_batch(kv, batch).await {
                 Ok(replaced) => replaced,
                 Err(error) => (batch.to_vec(), Err(error)),
@@ -217,12 +216,12 @@ async fn replace_batch(
     let redis = kv.redis();
     let mut pipeline = redis.pipeline().timeout(ATTEMPT_DEADLINE);
     for invalidation in batch {
-        if let Some(entry) = &invalidation.entry {
-            pipeline = pipeline.push(redis.del(&[entry])?);
+        if let Some(entry_key) = &invalidation.entry_key {
+            pipeline = pipeline.push(redis.del(&[entry_key])?);
         }
         // Each attempt uses a new generation. If the same one arrived twice, entries that
         // were written in between would become current again.
-        let set = redis.set(&invalidation.generation, &random::hex::<16>())?;
+        let set = redis.set(&invalidation.generation_key, &random::hex::<16>())?;
         pipeline = match invalidation.keep_for {
             Some(ttl) => pipeline.push(set.px(u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX))),
             None => pipeline.push(set),
@@ -231,7 +230,7 @@ async fn replace_batch(
     let mut responses = pipeline.exec().await?.into_iter();
     let (mut unacknowledged, mut outcome) = (Vec::new(), Ok(()));
     for invalidation in batch {
-        let commands = 1 + usize::from(invalidation.entry.is_some());
+        let commands = 1 + usize::from(invalidation.entry_key.is_some());
         let replies = responses.by_ref().take(commands);
         let replies: Result<Vec<_>, _> = replies.collect::<Vec<_>>().into_iter().collect();
         if let Err(error) = replies {
@@ -252,8 +251,9 @@ pub(crate) struct PreparedInvalidation {
 
 impl PreparedInvalidation {
     /// Replaces the generations, and retries in the background until Redis has
-    /// acknowledged all of them. Returns after the first attempt or after a second, or at
-    /// once if Redis has not answered for a while and no invalidation is urgent.
+    /// acknowledged all of them. Returns when the first attempt has ended or has taken
+    /// [`ATTEMPT_DEADLINE`], or at once if the circuit breaker is open and no invalidation is
+    /// urgent.
     pub(crate) async fn run(self) {
         if self.invalidations.is_empty() {
             return;
@@ -284,8 +284,8 @@ impl PreparedInvalidation {
         }
     }
 
-    /// Attempts to replace the generations, and returns those that are left. Drops
-    /// `attempted` after the attempt or after a second.
+    /// Attempts to replace the generations, and returns the invalidations that are left.
+    /// Drops `attempted` as soon as [`PreparedInvalidation::run`] may return.
     async fn first_attempt(&self, attempted: oneshot::Sender<()>) -> Vec<Invalidation> {
         let attempted = self.must_await_attempt().then_some(attempted);
         let mut attempt = pin!(self.cache.replace(&self.invalidations));
@@ -352,30 +352,32 @@ impl Drop for PreparedInvalidation {
     }
 }
 
-/// The generations that changes of this process are about to replace. The value is the
+/// The keys of the generations that changes of this process are about to replace, with the
 /// number of such changes.
 #[derive(Clone, Default)]
 struct PendingInvalidations(Arc<Mutex<HashMap<String, usize>>>);
 
 impl PendingInvalidations {
-    fn contains(&self, generation: &str) -> bool {
-        self.lock().contains_key(generation)
+    fn contains(&self, generation_key: &str) -> bool {
+        self.lock().contains_key(generation_key)
     }
 
     fn add(&self, invalidations: &[Invalidation]) {
         let mut pending = self.lock();
         for invalidation in invalidations {
-            *pending.entry(invalidation.generation.clone()).or_default() += 1;
+            *pending
+                .entry(invalidation.generation_key.clone())
+                .or_default() += 1;
         }
     }
 
     fn remove(&self, invalidations: &[Invalidation]) {
         let mut pending = self.lock();
-        for Invalidation { generation, .. } in invalidations {
-            if let Some(count) = pending.get_mut(generation) {
+        for Invalidation { generation_key, .. } in invalidations {
+            if let Some(count) = pending.get_mut(generation_key) {
                 *count -= 1;
                 if *count == 0 {
-                    pending.remove(generation);
+                    pending.remove(generation_key);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Daily counters, which are counted in memory and written every few seconds.
+//! Daily counters, which are kept in memory and written to Postgres every few seconds.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -49,12 +49,12 @@ static MIGRATIONS: [Migration; 14] = [
 /// wait for it.
 const LOCK: &str = "select pg_advisory_xact_lock(x'7361626f72'::bigint)";
 
-const LIST_EXISTS: &str = "select to_regclass('schema_migrations') is not null";
+const TABLE_EXISTS: &str = "select to_regclass('schema_migrations') is not null";
 const SELECT_APPLIED: &str = "select version, checksum from schema_migrations order by version";
 const INSERT: &str = "insert into schema_migrations (version, name, checksum) values ($1, $2, $3)";
 const DELETE: &str = "delete from schema_migrations where version = $1";
 
-const CREATE_LIST: &str = "
+const CREATE_TABLE: &str = "
     create table if not exists schema_migrations (
         version integer primary key,
         name text not null,
@@ -63,7 +63,7 @@ const CREATE_LIST: &str = "
     )";
 
 /// Applies the pending migrations, each in its own transaction. Returns the
-/// names of those that this call applied. Concurrent callers apply each one once.
+/// names of those that this call applied. Concurrent callers apply each one only once.
 ///
 /// # Errors
 ///
@@ -211,7 +211,7 @@ async fn last_applied(
     Ok(newest)
 }
 
-/// Lists the columns of all tables, quoted, except those of the list of migrations.
+/// Lists the columns of all tables, quoted, except those of the table of migrations.
 /// Partitions are left out, because their rows are counted in the partitioned table.
 const LIST_COLUMNS: &str = "
     select quote_ident(c.relname), quote_ident(a.attname)
@@ -232,9 +232,9 @@ async fn list_columns(transaction: &Transaction<'_>) -> Result<Vec<(String, Stri
 /// migrations.
 async fn list_applied(transaction: &Transaction<'_>) -> Result<Vec<(i32, String)>> {
     transaction.batch_execute(LOCK).await?;
-    let exists = transaction.query_typed(LIST_EXISTS, &[]).await?;
+    let exists = transaction.query_typed(TABLE_EXISTS, &[]).await?;
     if !exists[0].try_get::<_, bool>(0)? {
-        transaction.batch_execute(CREATE_LIST).await?;
+        transaction.batch_execute(CREATE_TABLE).await?;
     }
     let rows = transaction.query_typed(SELECT_APPLIED, &[]).await?;
     rows.iter()
@@ -258,8 +258,8 @@ async fn apply(transaction: &Transaction<'_>, migration: &Migration) -> Result<(
     Ok(())
 }
 
-/// Reverts a migration. For the first migration, also drops the list, so that the schema
-/// is empty.
+/// Reverts a migration. For the first migration, also drops the table of migrations, so
+/// that the schema is empty.
 async fn revert(transaction: &Transaction<'_>, migration: &Migration) -> Result<()> {
     transaction.batch_execute(migration.down).await?;
     if migration.version == 1 {

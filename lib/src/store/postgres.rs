@@ -122,7 +122,7 @@ impl Db {
     pub async fn read<T>(&self, work: impl AsyncFnOnce(&Client) -> Result<T> + Clone) -> Result<T> {
         let client = self.client().await?;
         match work.clone()(&client).await {
-            Err(error) if self.found_closed(&error) => {
+            Err(error) if self.record_if_closed(&error) => {
                 drop(client);
                 let client = self.client().await?;
                 work(&client).await
@@ -144,9 +144,9 @@ impl Db {
         self.read(work).await
     }
 
-    /// Returns whether the error means that the connection was closed. The other connections
-    /// are then probed before their next use, because they are probably closed too.
-    pub(crate) fn found_closed(&self, error: &Error) -> bool {
+    /// Returns whether the error means that the connection was closed. If so, the other
+    /// connections are probed before their next use, because they are probably closed too.
+    pub(crate) fn record_if_closed(&self, error: &Error) -> bool {
         let is_closed = is_closed(error);
         if is_closed {
             self.usage.suspect_all();
@@ -213,8 +213,9 @@ impl Db {
     }
 
     /// Closes connections that were idle for too long. An instance is frozen between
-    /// requests, and does not notice that the server closes connections meanwhile. The
-    /// pause is measured with the wall clock, because a monotonic clock may stop meanwhile.
+    /// requests, and does not notice when the server closes a connection meanwhile. The
+    /// pause is measured with the wall clock, because a monotonic clock may stop while the
+    /// instance is frozen.
     fn close_stale(&self) {
         let pause = self.usage.record(self.clock.now_ms());
         if pause > self.idle_timeout {
@@ -241,7 +242,8 @@ impl Usage {
         }
     }
 
-    /// Records a use at `now_ms`. Returns the pause since the previous use.
+    /// Records a use at `now_ms`, and suspects all connections if the pause since the
+    /// previous use was long. Returns the pause.
     fn record(&self, now_ms: i64) -> Duration {
         let last = self.last_used_ms.swap(now_ms, Ordering::Relaxed);
         let pause = Duration::from_millis(u64::try_from(now_ms - last).unwrap_or(0));

@@ -36,7 +36,7 @@ impl Kv {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] when the URL or the token is invalid.
+    /// Fails with [`Error::Internal`] when the URL or the token is invalid.
     pub fn new(config: &RedisConfig, clock: Clock) -> Result<Self> {
         let [url, token] = config.variables;
         let redis = Redis::new(&config.url, config.token.expose()).map_err(|error| {
@@ -190,8 +190,8 @@ impl Kv {
         }
     }
 
-    /// Records the outcome of a command that Redis accepts even when it refuses others,
-    /// such as a deletion when its memory is full.
+    /// Records a refusal of the command. Does not record that Redis accepted it, because
+    /// Redis accepts some commands, such as deletions, even while it refuses writes.
     fn record_refusal<T>(&self, outcome: &Result<T>) {
         if let Some(kind) = outcome.as_ref().err().and_then(refusal_kind) {
             self.breaker.record_refused_write(kind);
@@ -203,8 +203,8 @@ impl Kv {
         self.breaker.is_closed()
     }
 
-    /// Waits for the next time that the breaker closes. Does not return at once when it is
-    /// closed.
+    /// Waits for the next time that the breaker closes. If the breaker is closed now, this
+    /// is after it has opened again.
     pub(crate) async fn recovered(&self) {
         self.breaker.recovered().await;
     }
@@ -248,7 +248,7 @@ impl Kv {
     }
 
     /// Sends a ping in the background if the last failure was a while ago and no
-    /// other probe is running. No request waits for it.
+    /// other probe is running. No request waits for the ping.
     fn probe(&self) {
         if self.breaker.try_start_probe() {
             let kv = self.clone();

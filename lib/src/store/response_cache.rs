@@ -11,10 +11,10 @@ use crate::runtime::background::BoxFuture;
 use crate::store::cache::{Entry, Expiry, GenerationCache, Invalidation, Lookup};
 
 /// The number of slots that [`ResponseCache::get_or_load_text`] has for each kind.
-const SLOTS: u16 = 1_024;
+const SLOTS_PER_KIND: u16 = 1_024;
 
 /// The longest time for which an invalidation is retried.
-const RETRY_FOR: Duration = Duration::from_secs(300);
+const MAX_RETRY_TIME: Duration = Duration::from_secs(300);
 
 /// The cached responses of one namespace. Invalidating the namespace invalidates all
 /// of them at once, without listing them. Clones are cheap.
@@ -93,7 +93,7 @@ impl ResponseCache {
     ) -> BoxFuture<'a, Result<String>> {
         Box::pin(async move {
             let digest = sha256_hex(request.as_bytes());
-            let slot = u16::from_str_radix(&digest[..4], 16).unwrap_or_default() % SLOTS;
+            let slot = u16::from_str_radix(&digest[..4], 16).unwrap_or_default() % SLOTS_PER_KIND;
             self.get_response(&format!("{kind}:{slot}"), request, load)
                 .await
         })
@@ -132,10 +132,10 @@ impl ResponseCache {
     /// commit.
     pub(crate) fn invalidation(&self) -> Invalidation {
         Invalidation {
-            generation: self.generation_key(),
-            entry: None,
+            generation_key: self.generation_key(),
+            entry_key: None,
             keep_for: None,
-            retry_for: self.ttl.min(RETRY_FOR),
+            retry_for: self.ttl.min(MAX_RETRY_TIME),
             is_urgent: false,
         }
     }

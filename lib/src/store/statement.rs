@@ -97,8 +97,8 @@ impl Statement {
         Box::pin(async move { self.all(client, params).await.map(drop) })
     }
 
-    fn log_if_slow(&self, elapsed: Duration, slow_query: Duration) {
-        if elapsed >= slow_query {
+    fn log_if_slow(&self, elapsed: Duration, threshold: Duration) {
+        if elapsed >= threshold {
             let ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
             tracing::warn!(statement = self.name, ms, "slow query");
         }

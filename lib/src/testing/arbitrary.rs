@@ -14,7 +14,7 @@ use crate::{App, Config, Error};
 
 /// Characters with a special meaning in Unicode or in a format that Sabor reads or
 /// writes.
-const SIGNIFICANT: &[char] = &[
+const SIGNIFICANT_CHARACTERS: &[char] = &[
     '\0',
     '\t',
     '\n',
@@ -67,7 +67,7 @@ const SIGNIFICANT: &[char] = &[
 
 pub(crate) fn character() -> impl Strategy<Value = char> {
     prop_oneof![
-        3 => select(SIGNIFICANT),
+        3 => select(SIGNIFICANT_CHARACTERS),
         3 => proptest::char::range(' ', '~'),
         1 => any::<char>(),
     ]

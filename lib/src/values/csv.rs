@@ -19,7 +19,7 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 pub enum Cell {
     /// Text that may come from a user.
     Text(String),
-    /// A number or a date that the program wrote. It is never escaped.
+    /// A number or a date that the program wrote. It never gets an apostrophe.
     Number(String),
     /// No value.
     Empty,

@@ -76,7 +76,7 @@ impl Email {
 /// Converts the domain of an e-mail address to ASCII. Returns `None` if it is not a valid
 /// host name.
 pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
-    // Hyphens are allowed as third and fourth character, because such domains exist.
+    // The third and the fourth character may both be hyphens, because such domains exist.
     Uts46::new()
         .to_ascii(
             domain.as_bytes(),

@@ -221,8 +221,9 @@ mod properties {
     use unicode_normalization::{UnicodeNormalization, is_nfc};
 
     use super::*;
+    use crate::testing::arbitrary::{fits_column, text};
 
-    /// Generates strings of characters that the rule for names treats differently.
+    /// Generates strings of characters from both sides of the limits of the rule for names.
     fn tricky_text() -> impl Strategy<Value = String> {
         let ranges = prop_oneof![
             proptest::char::range('\u{300}', '\u{30f}'),
@@ -264,8 +265,6 @@ mod properties {
         let code_point = u32::from(c);
         code_point % 0x1_0000 < 0xfffe && !forbidden.iter().any(|range| range.contains(&code_point))
     }
-    use crate::testing::arbitrary::{fits_column, text};
-
     proptest! {
         #[test]
         fn a_parsed_text_fits_its_column_and_parses_to_itself(input in text(), max in 0..300_usize) {

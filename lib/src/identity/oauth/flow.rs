@@ -169,7 +169,7 @@ async fn try_sign_in(
     state: &State,
 ) -> Result<Option<Vec<SetCookie>>> {
     let resolved = account::resolve(app, context, identity, state).await?;
-    mail::send_due_soon(app);
+    mail::send_due_in_background(app);
     let credentials = match resolved {
         Resolved::Linked => return Ok(Some(Vec::new())),
         Resolved::Created(cookies) => return Ok(Some(cookies)),

@@ -80,7 +80,7 @@ pub(crate) async fn create_session(
     if !is_created {
         return Ok(None);
     }
-    mail::send_due_soon(app);
+    mail::send_due_in_background(app);
     Ok(Some(session.respond(app, member)))
 }
 

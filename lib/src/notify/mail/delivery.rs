@@ -75,7 +75,7 @@ impl SendSummary {
 }
 
 /// Sends the due e-mails in the background. Must be called after the commit.
-pub fn send_due_soon(app: &App) {
+pub fn send_due_in_background(app: &App) {
     if matches!(app.config().mail.transport, MailTransport::Disabled) {
         return warn_once();
     }

@@ -148,7 +148,7 @@ impl Refund {
 /// A dispute.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Dispute {
-    /// Such as `du_…`.
+    /// The id, such as `du_…`.
     pub id: String,
     /// The disputed amount in the smallest unit of the currency.
     pub amount: i64,
@@ -167,14 +167,14 @@ pub struct Dispute {
 /// A balance transaction: money that a dispute takes from the studio or returns to it.
 #[derive(Clone, Debug, Deserialize)]
 struct BalanceTransaction {
-    /// Negative: the money was taken from the studio.
+    /// Negative if the money was taken from the studio.
     amount: i64,
     currency: String,
     fee: i64,
 }
 
 impl Dispute {
-    /// Returns whether it is an inquiry, which moves no money.
+    /// Returns whether the dispute is an inquiry, which moves no money.
     pub fn is_inquiry(&self) -> bool {
         self.status.starts_with("warning_")
     }

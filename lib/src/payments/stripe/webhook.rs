@@ -30,7 +30,7 @@ pub enum EventKind {
     Checkout {
         /// The id of the session.
         session: String,
-        /// Whether its payment failed after it was completed.
+        /// Whether the payment failed after the session was completed.
         has_failed: bool,
     },
     /// A payment was refunded, or the status of a refund changed.
@@ -130,10 +130,10 @@ impl Stripe {
     }
 }
 
-/// Verifies a header of the form `t=<seconds>,v1=<hex>`. While a secret is being
-/// replaced, it contains a signature for each secret
-/// (<https://docs.stripe.com/webhooks#verify-manually>). Signatures of other
-/// schemes than `v1` are ignored.
+/// Returns whether a header of the form `t=<seconds>,v1=<hex>` is recent and signs `body`.
+/// While a secret is being replaced, the header contains a signature for each secret
+/// (<https://docs.stripe.com/webhooks#verify-manually>). Signatures of other schemes than
+/// `v1` are ignored.
 fn is_signed(key: &hmac::Key, header: &str, body: &[u8], now: i64) -> bool {
     let parts = || {
         header
@@ -152,7 +152,7 @@ fn is_signed(key: &hmac::Key, header: &str, body: &[u8], now: i64) -> bool {
         && parts()
             .filter(|(name, _)| *name == "v1")
             .filter_map(|(_, signature)| hex::decode(signature).ok())
-            .any(|tag| hmac::verify(key, &message, &tag).is_ok())
+            .any(|signature| hmac::verify(key, &message, &signature).is_ok())
 }
 
 #[cfg(test)]
@@ -243,7 +243,7 @@ mod properties {
         hex::encode(hmac::sign(&key(), &message))
     }
 
-    /// Other items that the header may contain.
+    /// Generates other items that the header may contain.
     fn items() -> impl Strategy<Value = Vec<String>> {
         vec(
             prop_oneof![
@@ -278,8 +278,8 @@ mod properties {
             body in bytes(), time in 1_000_000_000..4_000_000_000_i64,
             index in any::<Index>(), flip in any::<u8>(), replacement in character(),
         ) {
-            let (time_text, tag) = (time.to_string(), signature(time, &body));
-            let header = format!("t={time},v1={tag}");
+            let (time_text, signature_hex) = (time.to_string(), signature(time, &body));
+            let header = format!("t={time},v1={signature_hex}");
             let longer = [&body[..], &[flip]].concat();
             assert!(!is_signed(&key(), &header, &longer, time));
             if !body.is_empty() {
@@ -288,15 +288,15 @@ mod properties {
             if let Some(other_time) = altered_text(&time_text, index, replacement) {
                 // The changed time may be recent, but it is not signed.
                 let now = other_time.parse().unwrap_or(time);
-                assert!(!is_signed(&key(), &format!("t={other_time},v1={tag}"), &body, now));
+                assert!(!is_signed(&key(), &format!("t={other_time},v1={signature_hex}"), &body, now));
             }
             // The boundary between time and body is signed.
             let (shorter_time, rest) = time_text.split_at(9);
             let shifted = [rest.as_bytes(), &body].concat();
-            let header = format!("t={shorter_time},v1={tag}");
+            let header = format!("t={shorter_time},v1={signature_hex}");
             assert!(!is_signed(&key(), &header, &shifted, shorter_time.parse().unwrap()));
             // Another spelling of the same time is not signed.
-            assert!(!is_signed(&key(), &format!("t=+{time},v1={tag}"), &body, time));
+            assert!(!is_signed(&key(), &format!("t=+{time},v1={signature_hex}"), &body, time));
         }
 
         #[test]

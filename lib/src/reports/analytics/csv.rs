@@ -6,9 +6,9 @@ use crate::reports::dashboard;
 use crate::values::csv::{Cell, CsvFile};
 
 impl Analytics {
-    /// Creates a CSV file with a row for each bucket. The columns of partner
-    /// applications and of class types come after the fixed ones.
-    pub(super) fn spreadsheet(&self) -> Result<CsvFile> {
+    /// Creates a CSV file with a row for each bucket. The columns of currencies, partner
+    /// applications and class types come after the fixed ones.
+    pub(super) fn to_csv_file(&self) -> Result<CsvFile> {
         let mut apps: Vec<&String> = self
             .buckets
             .iter()
@@ -24,7 +24,7 @@ impl Analytics {
             let rates = self
                 .occupancy
                 .iter()
-                .map(|class_type| rate(class_type.rates[index]));
+                .map(|class_type| rate_cell(class_type.rates[index]));
             bucket
                 .cells()
                 .into_iter()
@@ -32,14 +32,14 @@ impl Analytics {
                 .chain(rates)
                 .collect()
         });
-        let rows = std::iter::once(self.heading(&apps)).chain(rows);
+        let rows = std::iter::once(self.header_row(&apps)).chain(rows);
         CsvFile::new(
             format!("sabor-{}-{}.csv", self.from, self.to),
             rows.collect(),
         )
     }
 
-    fn heading(&self, apps: &[&String]) -> Vec<Cell> {
+    fn header_row(&self, apps: &[&String]) -> Vec<Cell> {
         let fixed = [
             "Start",
             "Sign-ups",
@@ -103,7 +103,7 @@ impl Bucket {
         let money = self.revenue.iter().flat_map(dashboard::Revenue::amounts);
         std::iter::once(Cell::Number(self.start.to_string()))
             .chain(counts.map(Cell::count))
-            .chain([rate(self.occupancy_rate)])
+            .chain([rate_cell(self.occupancy_rate)])
             .chain(sessions.map(Cell::count))
             .chain(money.map(|amount| Cell::Number(amount.to_owned())))
             .collect()
@@ -120,6 +120,6 @@ fn token_cells(figures: CrossAppTokenFigures) -> [Cell; 4] {
     [created, used, revoked, expired].map(Cell::count)
 }
 
-fn rate(rate: Option<f64>) -> Cell {
+fn rate_cell(rate: Option<f64>) -> Cell {
     rate.map_or(Cell::Empty, |rate| Cell::Number(rate.to_string()))
 }

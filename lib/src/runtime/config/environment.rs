@@ -22,7 +22,7 @@ pub(super) struct Environment<'a>(pub(super) &'a Variables);
 
 impl Environment<'_> {
     /// Returns the value of a variable. An empty variable counts as unset.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn value(&self, name: &str) -> Option<String> {
         let value = self.0.get(name)?.trim();
         (!value.is_empty()).then(|| value.to_owned())
     }
@@ -35,7 +35,7 @@ impl Environment<'_> {
     pub(super) fn first_set(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
         names
             .iter()
-            .find_map(|name| self.text(name).map(|value| (*name, value)))
+            .find_map(|name| self.value(name).map(|value| (*name, value)))
     }
 
     pub(super) fn parse<T: FromStr>(
@@ -44,7 +44,7 @@ impl Environment<'_> {
         default: T,
         expected: &str,
     ) -> Result<T, ConfigError> {
-        match self.text(name) {
+        match self.value(name) {
             None => Ok(default),
             Some(value) => value
                 .parse()
@@ -61,7 +61,7 @@ impl Environment<'_> {
     }
 
     pub(super) fn flag(&self, name: &str, default: bool) -> Result<bool, ConfigError> {
-        match self.text(name).as_deref() {
+        match self.value(name).as_deref() {
             None => Ok(default),
             Some("true" | "1" | "on" | "yes") => Ok(true),
             Some("false" | "0" | "off" | "no") => Ok(false),
@@ -70,7 +70,7 @@ impl Environment<'_> {
     }
 
     pub(super) fn list(&self, name: &str) -> Vec<String> {
-        let text = self.text(name).unwrap_or_default();
+        let text = self.value(name).unwrap_or_default();
         text.split(',')
             .map(|part| part.trim().to_owned())
             .filter(|part| !part.is_empty())

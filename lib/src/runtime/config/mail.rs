@@ -27,7 +27,7 @@ pub enum MailTransport {
     Smtp(SmtpConfig),
     /// Writes mail as files into this folder, in development.
     Folder(PathBuf),
-    /// Sends no e-mail. It stays in the outbox.
+    /// Sends no mail. E-mails stay in the outbox.
     Disabled,
 }
 
@@ -80,7 +80,7 @@ fn checked_address(
     problem: &str,
     options: Options,
 ) -> Result<Option<String>, ConfigError> {
-    let text = env.text(name);
+    let text = env.value(name);
     // The name and the domain may use any script, because both are encoded. The local
     // part is not encoded, and many servers reject non-ASCII characters in it.
     let is_valid = |text: &String| {
@@ -94,19 +94,19 @@ fn checked_address(
 }
 
 fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, ConfigError> {
-    let Some(host) = env.text("SMTP_HOST") else {
+    let Some(host) = env.value("SMTP_HOST") else {
         return Ok(if development {
-            let home = env.text("SABOR_HOME");
+            let home = env.value("SABOR_HOME");
             let home = home.unwrap_or_else(|| ".sabor".to_owned());
             MailTransport::Folder(PathBuf::from(home).join("mail"))
         } else {
             MailTransport::Disabled
         });
     };
-    if env.text("MAIL_FROM").is_none() {
+    if env.value("MAIL_FROM").is_none() {
         return Err(invalid("MAIL_FROM", "is required when SMTP_HOST is set"));
     }
-    let credentials = match (env.text("SMTP_USER"), env.text("SMTP_PASS")) {
+    let credentials = match (env.value("SMTP_USER"), env.value("SMTP_PASS")) {
         (None, None) => None,
         (Some(user), Some(password)) => Some((user, Secret::new(password))),
         (Some(_), None) => return Err(invalid("SMTP_PASS", "is required when SMTP_USER is set")),
@@ -116,7 +116,9 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
         host,
         port: env.parse("SMTP_PORT", 587, "a port")?,
         deadline: Duration::from_secs(10),
-        ca_certificate: env.text("SMTP_CA_CERT").map(|pem| pem.replace("\\n", "\n")),
+        ca_certificate: env
+            .value("SMTP_CA_CERT")
+            .map(|pem| pem.replace("\\n", "\n")),
         credentials,
     }))
 }

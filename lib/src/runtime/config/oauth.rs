@@ -64,15 +64,15 @@ pub(super) fn providers(
 
 fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>, ConfigError> {
     let id_name = format!("OAUTH_{name}_CLIENT_ID");
-    let Some(client_id) = env.text(&id_name) else {
+    let Some(client_id) = env.value(&id_name) else {
         return Ok(None);
     };
     let secret_name = format!("OAUTH_{name}_CLIENT_SECRET");
     let client_secret = env
-        .text(&secret_name)
+        .value(&secret_name)
         .ok_or_else(|| invalid(&secret_name, format!("is required when {id_name} is set")))?;
     let issuer_name = format!("OAUTH_{name}_ISSUER");
-    let issuer = env.text(&issuer_name).or_else(|| default_issuer(name));
+    let issuer = env.value(&issuer_name).or_else(|| default_issuer(name));
     let issuer = issuer.ok_or_else(|| {
         let problem = "is required for providers other than GOOGLE and GITHUB";
         invalid(&issuer_name, problem)

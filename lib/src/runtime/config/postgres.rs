@@ -36,7 +36,7 @@ pub struct ConnectionString {
 }
 
 impl ConnectionString {
-    /// Returns host, port and database, for messages. It contains no password.
+    /// Returns host, port and database, for messages. The result contains no password.
     pub fn location(&self) -> String {
         location(&self.config)
     }
@@ -72,7 +72,7 @@ pub(super) fn postgres(env: &Environment<'_>) -> Result<PostgresConfig, ConfigEr
     Ok(PostgresConfig {
         connection: connection(env, &POOLED_VARIABLES)?,
         ca_certificate: env
-            .text("POSTGRES_CA_CERT")
+            .value("POSTGRES_CA_CERT")
             .map(|pem| pem.replace("\\n", "\n")),
         pool_max,
         pool_timeout: env.millis("POSTGRES_POOL_TIMEOUT_MS", 2_000)?,

@@ -20,18 +20,18 @@ pub struct StripeConfig {
 }
 
 pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, ConfigError> {
-    let Some(secret_key) = env.text("STRIPE_SECRET_KEY") else {
+    let Some(secret_key) = env.value("STRIPE_SECRET_KEY") else {
         return Ok(None);
     };
     // Without the secret, the webhook could not verify events.
-    let webhook_secret = env.text("STRIPE_WEBHOOK_SECRET").ok_or_else(|| {
+    let webhook_secret = env.value("STRIPE_WEBHOOK_SECRET").ok_or_else(|| {
         invalid(
             "STRIPE_WEBHOOK_SECRET",
             "is required when STRIPE_SECRET_KEY is set",
         )
     })?;
     let api_base = env
-        .text("STRIPE_API_BASE")
+        .value("STRIPE_API_BASE")
         .unwrap_or_else(|| "https://api.stripe.com".into());
     let api_base = exact_origin("STRIPE_API_BASE", &api_base)?;
     // Over http:// the secret key would be sent unencrypted.

@@ -25,8 +25,8 @@ pub struct StudioConfig {
     /// `SCHEDULE_AHEAD_WEEKS`: how far ahead the clean-up generates the occurrences of
     /// weekly classes.
     pub schedule_ahead_weeks: i64,
-    /// `FREE_CANCELLATION_GRACE_MINUTES`: how long after it was made, or after its
-    /// promotion from the waitlist, a booking can always be cancelled free of charge.
+    /// `FREE_CANCELLATION_GRACE_MINUTES`: how long a booking can always be cancelled free
+    /// of charge after it was made or was promoted from the waitlist.
     pub free_cancellation_grace: Duration,
     /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have.
     pub max_unpaid_bookings: i32,
@@ -40,7 +40,7 @@ pub(super) fn studio(
     development: bool,
 ) -> Result<StudioConfig, ConfigError> {
     Ok(StudioConfig {
-        name: name(env)?,
+        name: studio_name(env)?,
         time_zone: time_zone(env)?,
         currency: currency(env)?,
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
@@ -54,9 +54,9 @@ pub(super) fn studio(
 
 /// Returns the studio's name. Quotation marks and backslashes are rejected, because they
 /// would have to be escaped in the sender's name.
-fn name(env: &Environment<'_>) -> Result<String, ConfigError> {
+fn studio_name(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = env
-        .text("STUDIO_NAME")
+        .value("STUDIO_NAME")
         .unwrap_or_else(|| "Sabor con Flow".into());
     let name =
         form::required_line(&name, 100).map_err(|problem| invalid("STUDIO_NAME", problem))?;
@@ -71,7 +71,7 @@ fn name(env: &Environment<'_>) -> Result<String, ConfigError> {
 
 fn time_zone(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = "STUDIO_TIMEZONE";
-    let zone = env.text(name).unwrap_or_else(|| "America/Denver".into());
+    let zone = env.value(name).unwrap_or_else(|| "America/Denver".into());
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
     // Names without a slash are fixed offsets or legacy names.
     if zone != "UTC" && (!zone.contains('/') || !zone.chars().all(is_allowed)) {
@@ -82,7 +82,7 @@ fn time_zone(env: &Environment<'_>) -> Result<String, ConfigError> {
 
 fn currency(env: &Environment<'_>) -> Result<String, ConfigError> {
     let name = "STUDIO_CURRENCY";
-    let currency = env.text(name).unwrap_or_else(|| "USD".into());
+    let currency = env.value(name).unwrap_or_else(|| "USD".into());
     if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_uppercase()) {
         return Err(invalid(name, "must be three capital letters, such as USD"));
     }
@@ -126,15 +126,15 @@ fn weeks(env: &Environment<'_>, name: &str, default: i64) -> Result<i64, ConfigE
 /// Returns the site's URL. It is never taken from a request, because a request can contain
 /// any host.
 fn site_url(env: &Environment<'_>, development: bool) -> Result<String, ConfigError> {
-    if let Some(site) = env.text("SITE_URL") {
+    if let Some(site) = env.value("SITE_URL") {
         return exact_origin("SITE_URL", &site);
     }
-    if let Some(host) = env.text("VERCEL_PROJECT_PRODUCTION_URL") {
+    if let Some(host) = env.value("VERCEL_PROJECT_PRODUCTION_URL") {
         return Ok(format!("https://{host}"));
     }
     let needed_by = ["SMTP_HOST", "STRIPE_SECRET_KEY"]
         .into_iter()
-        .find(|name| env.text(name).is_some());
+        .find(|name| env.value(name).is_some());
     match needed_by {
         Some(name) if !development => Err(invalid(
             "SITE_URL",

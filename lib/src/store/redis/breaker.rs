@@ -11,7 +11,7 @@ use crate::error::chain;
 use crate::runtime::clock::Clock;
 
 /// After this many failures in a row, the breaker opens.
-const FAILURES: u32 = 3;
+const FAILURE_LIMIT: u32 = 3;
 
 /// The minimum time between a failure and the next probe. Only an open breaker sends probes.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ pub(super) struct Breaker {
 #[derive(Default)]
 struct State {
     last_failure: Option<Instant>,
-    /// The last refused write of any kind, unless a write was accepted since.
+    /// The last refused write, for any reason, unless a write was accepted since.
     last_refused_write: Option<RefusedWrite>,
 }
 
@@ -61,19 +61,19 @@ impl Breaker {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.failures.load(Ordering::Relaxed) < FAILURES
+        self.failures.load(Ordering::Relaxed) < FAILURE_LIMIT
             && !self.refuses_writes.load(Ordering::Relaxed)
     }
 
-    /// Waits for the next time that the breaker closes. Does not return at once when it is
-    /// closed.
+    /// Waits for the next time that the breaker closes. If the breaker is closed now, this
+    /// is after it has opened again.
     pub(super) async fn recovered(&self) {
         self.recovered.notified().await;
     }
 
     /// Records that Redis answered, even if it rejected the command.
     pub(super) fn record_answer(&self) {
-        if self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
+        if self.failures.swap(0, Ordering::Relaxed) >= FAILURE_LIMIT {
             tracing::info!("Redis answers again");
             self.notify_if_closed();
         }
@@ -83,7 +83,7 @@ impl Breaker {
     pub(super) fn record_failure(&self, error: &upstash_redis_rs::Error) {
         self.state().last_failure = Some(Instant::now());
         let previous_failures = self.failures.fetch_add(1, Ordering::Relaxed);
-        if previous_failures + 1 == FAILURES {
+        if previous_failures + 1 == FAILURE_LIMIT {
             let error = chain(error);
             tracing::warn!(error, "Redis does not answer; continuing without it");
         }

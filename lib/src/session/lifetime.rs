@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long a session lasts.
 #[derive(Clone, Copy, Debug)]
-pub struct Life {
+pub struct SessionLifetime {
     /// How long it lasts without use.
     pub idle: Duration,
     /// How long it lasts in total.
@@ -13,7 +13,7 @@ pub struct Life {
 
 const DAY: u64 = 24 * 60 * 60;
 
-impl Life {
+impl SessionLifetime {
     /// 24 hours without use, 7 days in total.
     pub const DEFAULT: Self = Self {
         idle: Duration::from_secs(DAY),
@@ -31,7 +31,7 @@ impl Life {
         absolute: Duration::from_secs(30 * DAY),
     };
 
-    /// Returns the life of a cookie session.
+    /// Returns the lifetime of a cookie session.
     pub(crate) fn of(remembered: bool) -> Self {
         if remembered {
             Self::REMEMBERED
