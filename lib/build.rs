@@ -6,11 +6,11 @@ use std::path::Path;
 
 use fst::Set;
 
-const LIST: &str = "src/crypto/password/common.txt";
+const LIST_PATH: &str = "src/crypto/password/common.txt";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={LIST}");
-    let packed = Set::from_iter(fs::read_to_string(LIST)?.lines())?;
+    println!("cargo::rerun-if-changed={LIST_PATH}");
+    let packed = Set::from_iter(fs::read_to_string(LIST_PATH)?.lines())?;
     #[expect(
         clippy::disallowed_methods,
         reason = "cargo passes values to a build script only in variables"

@@ -81,7 +81,7 @@ pub(crate) async fn preview_down(url: &str, count: usize) -> Result<String> {
     Ok(format!("{location}: reverting {names} deletes\n{lines}\n"))
 }
 
-/// Applies the pending migrations, or reverts the last `down`. Returns a message.
+/// Applies the pending migrations, or reverts the last `down` migrations. Returns a message.
 pub(crate) async fn migrate(url: &str, down: Option<usize>) -> Result<String> {
     let mut client = connect(url).await?;
     let (names, verb) = match down {
@@ -123,7 +123,8 @@ pub(crate) async fn add_app(
     Ok(secret_message(url, &app, &secret))
 }
 
-/// Replaces a partner application's secret. Returns a message with the new one.
+/// Creates a new secret for a partner application. The previous one stays valid, unless
+/// `end_rotation` ends it. Returns a message with the new secret.
 pub(crate) async fn rotate_app(url: &str, name: &str, end_rotation: bool) -> Result<String> {
     let (client, secret) = (connect(url).await?, Token::generate());
     let Some(app) = partner_app::find(&client, name).await? else {

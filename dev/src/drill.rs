@@ -223,7 +223,8 @@ impl Drill {
         let mut clients = traffic::start_clients(&run);
         tokio::time::sleep(environment.warm_up_duration()).await;
         run.start_fault();
-        // Errors from here on are recorded as violations, so that earlier ones are kept.
+        // Errors from here on are recorded as violations, so that the violations that the
+        // clients have recorded are kept.
         let result = self.inject(&run).await;
         run.end_fault();
         if result.is_err() {

@@ -91,12 +91,12 @@ async fn run_all(
             return Ok(rows);
         };
         let (property, outcome) = result??;
-        let failure = outcome
+        let suffix = outcome
             .failure
             .as_ref()
-            .map_or("", |_| ", one of which fails");
+            .map_or("", |_| ", then a round failed");
         status(&format!(
-            "  {}: {} cases{failure}",
+            "  {}: {} cases passed{suffix}",
             property.name, outcome.cases
         ));
         rows.push((property, outcome));
@@ -280,10 +280,10 @@ fn extract_failure(output: &str) -> String {
     let lines = lines
         .skip_while(|line| !line.starts_with("Test failed: ") && !line.contains("panicked at"))
         .take_while(|line| !line.starts_with("\tsuccesses: "));
-    let output: Vec<_> = lines.collect();
-    match output.is_empty() {
+    let excerpt: Vec<_> = lines.collect();
+    match excerpt.is_empty() {
         true => "failed without a message".to_owned(),
-        false => output.join("\n"),
+        false => excerpt.join("\n"),
     }
 }
 
@@ -344,8 +344,8 @@ mod tests {
     fn the_report_contains_only_the_failure_and_its_input() {
         let output = "running 1 test\nproptest: Saving this\n\nthread 'x' panicked at x.rs:1:2:\n\
             Test failed: left.\nminimal failing input: text = \"a\"\n\tsuccesses: 3\nnote: run with";
-        let output = extract_failure(output);
-        assert!(output.starts_with("thread 'x' panicked"), "{output}");
-        assert!(output.ends_with("text = \"a\""), "{output}");
+        let report = extract_failure(output);
+        assert!(report.starts_with("thread 'x' panicked"), "{report}");
+        assert!(report.ends_with("text = \"a\""), "{report}");
     }
 }

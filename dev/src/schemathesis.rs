@@ -34,7 +34,7 @@ const SEED: u32 = 20_261_121;
 const STATEFUL_RUNS: u32 = 8;
 
 /// The maximum number of Postgres connections. It exceeds the pool of the single process.
-const CONNECTIONS: u16 = 50;
+const MAX_CONNECTIONS: u16 = 50;
 
 /// Schemathesis and its dependencies with exact versions.
 const REQUIREMENTS: &str = include_str!("schemathesis/requirements.txt");
@@ -93,11 +93,11 @@ type Responses = BTreeMap<String, BTreeMap<String, u64>>;
 ///
 /// # Errors
 ///
-/// Fails if a response differs from the description. The report of Schemathesis is
-/// printed first.
+/// Fails if a response differs from the description, after printing the report of
+/// Schemathesis. Also fails if no request succeeded with one of the roles.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
-    let testbed = Testbed::start(true, CONNECTIONS).await?;
+    let testbed = Testbed::start(true, MAX_CONNECTIONS).await?;
     let result = test(&testbed, &folder, options).await;
     testbed.stop().await?;
     result

@@ -10,21 +10,21 @@ use crate::{database, terminal};
 pub(crate) async fn show(url: &str) -> Result<String> {
     let client = database::connect(url).await?;
     let parts = [
-        ("Sessions by state", SESSIONS.to_owned()),
+        ("Sessions by state", SESSIONS_BY_STATE.to_owned()),
         (
             "Sessions of the last 30 days by day of creation (UTC)",
-            SESSION_DAYS.to_owned(),
+            SESSIONS_BY_DAY.to_owned(),
         ),
         (
             "Tokens for partner applications by state",
-            TOKENS.to_owned(),
+            TOKENS_BY_STATE.to_owned(),
         ),
         (
             "Tokens of the last 30 days by day of creation (UTC)",
-            TOKEN_DAYS.to_owned(),
+            TOKENS_BY_DAY.to_owned(),
         ),
-        ("Tables", tables()),
-        ("Indexes", indexes()),
+        ("Tables", table_query()),
+        ("Indexes", index_query()),
     ];
     let mut text = String::new();
     for (heading, query) in parts {
@@ -34,27 +34,27 @@ pub(crate) async fn show(url: &str) -> Result<String> {
     Ok(text)
 }
 
-const SESSIONS: &str = "
+const SESSIONS_BY_STATE: &str = "
     select case when expires_at <= now() then 'expired'
             when user_id is null then 'anonymous' else 'signed in' end as state,
         count(*)::text as sessions, count(distinct user_id)::text as members
     from user_sessions group by 1 order by 1";
 
-const SESSION_DAYS: &str = "
+const SESSIONS_BY_DAY: &str = "
     select (created_at at time zone 'utc')::date::text as day, count(*)::text as created,
         count(*) filter (where expires_at > now())::text as active,
         count(*) filter (where expires_at <= now())::text as expired
     from user_sessions where created_at > now() - interval '30 days'
     group by 1 order by 1";
 
-const TOKENS: &str = "
+const TOKENS_BY_STATE: &str = "
     select case when revoked_at is not null then 'revoked' when used_at is not null then 'used'
             when expires_at <= now() then 'expired' when session_id is null then 'session ended'
             else 'valid' end as state,
         target_app as application, count(*)::text as tokens
     from cross_app_sessions group by 1, 2 order by 1, 2";
 
-const TOKEN_DAYS: &str = "
+const TOKENS_BY_DAY: &str = "
     select (created_at at time zone 'utc')::date::text as day, count(*)::text as created,
         count(used_at)::text as used, count(revoked_at)::text as revoked,
         count(*) filter (where used_at is null and revoked_at is null
@@ -67,7 +67,7 @@ const IS_SESSION_TABLE: &str = "
     (s.relname in ('user_sessions', 'refresh_tokens', 'remembered_devices', 'cross_app_sessions')
         or starts_with(s.relname, 'cross_app_sessions_archive'))";
 
-fn tables() -> String {
+fn table_query() -> String {
     format!(
         "select s.relname as table, pg_size_pretty(pg_total_relation_size(s.relid)) as size,
             n_live_tup::text as live, n_dead_tup::text as dead,
@@ -78,7 +78,7 @@ fn tables() -> String {
     )
 }
 
-fn indexes() -> String {
+fn index_query() -> String {
     format!(
         "select s.indexrelname as index, pg_size_pretty(pg_relation_size(s.indexrelid)) as size,
             idx_scan::text as scans, idx_tup_read::text as \"rows read\"

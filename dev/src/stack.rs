@@ -17,10 +17,10 @@ use crate::lock_file::{LockFile, StackInfo};
 use crate::{database, demo, site};
 
 /// The site's preferred port.
-const PORT: u16 = 3000;
+const PREFERRED_PORT: u16 = 3000;
 
 /// The last port to try if the preferred one is taken.
-const LAST_PORT: u16 = PORT + 99;
+const LAST_PORT: u16 = PREFERRED_PORT + 99;
 
 /// The name of the local database.
 const DATABASE: &str = "sabor";
@@ -199,15 +199,17 @@ async fn listen(requested_port: Option<u16>) -> Result<TcpListener> {
             anyhow!("cannot use port {port} ({error:#}). Choose another one with --port")
         });
     }
-    for port in PORT..=LAST_PORT {
+    for port in PREFERRED_PORT..=LAST_PORT {
         if let Ok(listener) = listen_at(port).await {
-            if port != PORT {
-                status(&format!("Another program uses port {PORT}. Using {port}."));
+            if port != PREFERRED_PORT {
+                status(&format!(
+                    "Another program uses port {PREFERRED_PORT}. Using {port}."
+                ));
             }
             return Ok(listener);
         }
     }
-    bail!("the ports from {PORT} to {LAST_PORT} are taken. Choose one with --port")
+    bail!("the ports from {PREFERRED_PORT} to {LAST_PORT} are taken. Choose one with --port")
 }
 
 /// Binds a port after checking that no server responds on it. The bind alone would

@@ -40,12 +40,12 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// The default number of members.
 pub(crate) const MEMBERS: usize = 1_000;
 
-/// The maximum number of rows that one statement writes. A progress message
-/// precedes each statement.
-const BATCH: usize = 250_000;
+/// The maximum number of rows that one statement writes. If there are more rows, a progress
+/// message precedes each statement.
+const BATCH_SIZE: usize = 250_000;
 
 /// The number of sessions in [`Testbed::warm_checks`].
-const WARM: usize = 64;
+const WARM_SESSIONS: usize = 64;
 
 /// How long connections may take to close after their process has ended.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ impl Testbed {
             session_secret: random::hex::<32>(),
             encryption_key: random::hex::<32>(),
             cron_secret: random::hex::<32>(),
-            next_session: AtomicUsize::new(WARM + 1),
+            next_session: AtomicUsize::new(WARM_SESSIONS + 1),
             next_address: AtomicUsize::new(0),
         };
         testbed
@@ -137,9 +137,9 @@ impl Testbed {
         let members = i32::try_from(members)?;
         client.execute(INSERT_MEMBERS, &[&members, &hash]).await?;
         let even_numbers_expired = expired == Expired::EvenNumbers;
-        for first in (1..=sessions).step_by(BATCH) {
-            let last = sessions.min(first + BATCH - 1);
-            if sessions > BATCH {
+        for first in (1..=sessions).step_by(BATCH_SIZE) {
+            let last = sessions.min(first + BATCH_SIZE - 1);
+            if sessions > BATCH_SIZE {
                 status(&format!("  writing session {first} of {sessions} …"));
             }
             let (first, last) = (i32::try_from(first)?, i32::try_from(last)?);
@@ -224,7 +224,7 @@ impl Testbed {
 
     /// Returns checks of the sessions that the benchmark checks repeatedly.
     pub(crate) fn warm_checks(&self) -> Result<Vec<Call>> {
-        self.session_checks(DATABASE, 1..=WARM)
+        self.session_checks(DATABASE, 1..=WARM_SESSIONS)
     }
 
     /// Returns checks of sessions that were never checked before.
@@ -269,7 +269,7 @@ impl Testbed {
         AccessTokens::new(&[Secret::new(self.session_secret.clone())], issuer)
     }
 
-    /// Builds a request with the platform's headers. Each one has a different client
+    /// Builds a request with the platform's headers. Each request has a different client
     /// address, so that the rate limit has no effect.
     pub(crate) fn call(&self, method: Method, path: &str) -> hyper::http::request::Builder {
         let [_, a, b, c] = self

@@ -290,7 +290,7 @@ async fn the_demo_data_has_a_partner_application_and_commands_add_others() {
     stack.stop();
 }
 
-/// Sends a request to the stack. Returns the response, with its head.
+/// Sends a request to the stack. Returns the response, with its status line and headers.
 fn send(url: &str, host: &str, path: &str, body: &str) -> String {
     let port = url.rsplit_once(':').unwrap().1;
     let mut stream = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
@@ -310,7 +310,7 @@ fn e_mails_are_written_to_a_folder_and_requests_for_other_hosts_are_refused() {
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);
     let url = stack.wait_until_up();
-    let path = "/api/auth/path-password";
+    let path = "/api/auth/forgot-password";
     let body = "{\"email\":\"ana@sabor.dev\"}";
     let refused = send(&url, "studio.example", path, body);
     assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
@@ -407,7 +407,7 @@ async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment
     );
     assert_eq!(checkout.query_text(tables).await, "0");
 
-    // The running stack gets its demo accounts back.
+    // `migrate` also restores the demo accounts of a running stack.
     let migrated = checkout.run(&["migrate"]);
     assert!(
         text(&migrated.stdout).contains("Applied 0001"),

@@ -9,21 +9,22 @@ use crate::testbed::load::{Call, Load, LoadStats, median};
 use crate::testbed::server::Server;
 use crate::testbed::{Expired, Testbed, function};
 
+/// The number of connections of a load that measures a rate.
 const CONNECTIONS: usize = 16;
 
 /// The number of sessions in the small database.
-const FEW: usize = 10_000;
+const FEW_SESSIONS: usize = 10_000;
 
 /// The number of sessions that are checked in a round of misses.
-const MISSES: usize = 1_000;
+const MISSES_PER_ROUND: usize = 1_000;
 
 /// A database with few or many sessions, a function on it, and its rates.
 struct SizedDatabase {
     database: &'static str,
     sessions: usize,
     server: Server,
-    hits: Vec<f64>,
-    misses: Vec<f64>,
+    hit_rates: Vec<f64>,
+    miss_rates: Vec<f64>,
 }
 
 impl SizedDatabase {
@@ -40,21 +41,21 @@ impl SizedDatabase {
             database,
             sessions,
             server,
-            hits: Vec::new(),
-            misses: Vec::new(),
+            hit_rates: Vec::new(),
+            miss_rates: Vec::new(),
         })
     }
 
     /// Measures misses on sessions from the whole table, then hits on some of them.
     async fn measure_round(&mut self, testbed: &Testbed, number: usize) -> Result<()> {
-        let calls = self.scattered_checks(testbed, number * MISSES, MISSES)?;
+        let calls = self.scattered_checks(testbed, number * MISSES_PER_ROUND, MISSES_PER_ROUND)?;
         let load = Load::once(self.server.address, calls.clone()).connections(CONNECTIONS);
-        self.misses.push(load.run().await?.rate());
+        self.miss_rates.push(load.run().await?.rate());
         let hits = calls.into_iter().take(64).collect::<Vec<_>>();
         testbed.warm_up(&self.server, &hits).await?;
         let load = Load::once(self.server.address, hits).connections(CONNECTIONS);
         let load = load.during(Duration::from_secs(if testbed.quick { 1 } else { 2 }));
-        self.hits.push(load.run().await?.rate());
+        self.hit_rates.push(load.run().await?.rate());
         Ok(())
     }
 
@@ -70,7 +71,7 @@ impl SizedDatabase {
 /// Compares session checks among many sessions with those among few.
 pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
     let session_count = if testbed.quick { 200_000 } else { 10_000_000 };
-    let mut few = SizedDatabase::open(testbed, "few", FEW).await?;
+    let mut few = SizedDatabase::open(testbed, "few", FEW_SESSIONS).await?;
     let mut many = SizedDatabase::open(testbed, "many", session_count).await?;
     for number in 0..testbed.rounds() {
         few.measure_round(testbed, number).await?;
@@ -78,13 +79,13 @@ pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>
     }
     let row = |name, many_rates: &[f64], few_rates: &[f64]| {
         let (many_rate, few_rate) = (median(many_rates.to_vec()), median(few_rates.to_vec()));
-        let label = format!("{name} with {session_count} sessions / with {FEW}");
+        let label = format!("{name} with {session_count} sessions / with {FEW_SESSIONS}");
         let row = Row::at_least(label, many_rate / few_rate, Unit::Times, 0.9);
         row.detail(format!("{many_rate:.0} /s against {few_rate:.0} /s"))
     };
     let rows = vec![
-        row("hits", &many.hits, &few.hits),
-        row("misses", &many.misses, &few.misses),
+        row("hits", &many.hit_rates, &few.hit_rates),
+        row("misses", &many.miss_rates, &few.miss_rates),
     ];
     for sized in [few, many] {
         sized.server.stop().await?;
@@ -95,7 +96,7 @@ pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>
 
 /// Measures the clean-up of expired sessions, and session checks during it.
 pub(super) async fn measure_clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
-    const PATH: &str = "/api/admin/cleanup-sessions";
+    const CLEAN_UP_PATH: &str = "/api/admin/cleanup-sessions";
     let sessions = if testbed.quick { 200_000 } else { 2_000_000 };
     let database = "expired";
     testbed
@@ -103,7 +104,7 @@ pub(super) async fn measure_clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         .await?;
     let variables = testbed.function_variables(database, true);
     let session_check = function::start("/api/auth/session", &variables).await?;
-    let cleaner = function::start(PATH, &variables).await?;
+    let cleaner = function::start(CLEAN_UP_PATH, &variables).await?;
     browse(testbed, database, &session_check, 0).await?;
 
     let baseline = browse(testbed, database, &session_check, 1).await?;
@@ -111,7 +112,7 @@ pub(super) async fn measure_clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
         let started = Instant::now();
         let mut runs = 0;
         while testbed.count_expired(database).await? > 0 {
-            Load::once(cleaner.address, vec![testbed.cron_request(PATH)?])
+            Load::once(cleaner.address, vec![testbed.cron_request(CLEAN_UP_PATH)?])
                 .run()
                 .await?;
             runs += 1;

@@ -25,6 +25,7 @@ use crate::testbed::server::{START_TIMEOUT, Server, Variables};
 /// The number of sessions that a peer creates before it is measured.
 const SESSIONS: usize = 16;
 
+/// The files of the peers, by name. The first is the npm manifest.
 const FILES: [(&str, &str); 5] = [
     ("package.json", include_str!("peers/package.json")),
     ("peer.mjs", include_str!("peers/peer.mjs")),
@@ -69,7 +70,7 @@ impl Peer {
     }
 
     /// Returns the path of the peer's session check.
-    fn session_check(self) -> &'static str {
+    fn session_check_path(self) -> &'static str {
         match self {
             Self::BetterAuth => "/api/auth/get-session",
             _ => "/api/auth/session",
@@ -109,7 +110,7 @@ impl Peers {
             .start(peer, &variables(testbed, peer))
             .await?;
         let calls = ready.cookies.iter().map(|cookie| {
-            let call = Request::get(peer.session_check()).header("host", "127.0.0.1");
+            let call = Request::get(peer.session_check_path()).header("host", "127.0.0.1");
             call.header("cookie", cookie).body(Full::default())
         });
         Ok((server, calls.collect::<Result<_, _>>()?))
@@ -120,7 +121,9 @@ async fn set_up(testbed: &Testbed, peer: Peer) -> Result<SetUp> {
     let installed = install().await?;
     status(&format!("Setting up {} …", peer.name()));
     testbed.cluster.create_database(&peer.database()).await?;
-    let cookies = installed.set_up(peer, &variables(testbed, peer)).await?;
+    let cookies = installed
+        .create_sessions(peer, &variables(testbed, peer))
+        .await?;
     Ok(SetUp { installed, cookies })
 }
 
@@ -171,7 +174,7 @@ async fn run_npm(folder: &Path) -> Result<()> {
 
 impl Installed {
     /// Creates the peer's schema and sessions. Returns the sessions' cookies.
-    async fn set_up(&self, peer: Peer, variables: &Variables) -> Result<Vec<String>> {
+    async fn create_sessions(&self, peer: Peer, variables: &Variables) -> Result<Vec<String>> {
         let output = self
             .node(peer)
             .args(["setup", &SESSIONS.to_string()])

@@ -47,17 +47,17 @@ impl Pgbench {
     }
 
     async fn execute(&self, arguments: &[&str]) -> Result<String> {
-        let done = Command::new(&self.program)
+        let output = Command::new(&self.program)
             .args(arguments)
             .arg(&self.url)
             .stdin(Stdio::null())
             .output()
             .await
             .context("cannot run pgbench. Install it (`apt install postgresql-contrib`)")?;
-        if !done.status.success() {
-            let output = String::from_utf8_lossy(&done.stderr).into_owned();
-            bail!("pgbench failed: {}", output.trim());
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            bail!("pgbench failed: {}", errors.trim());
         }
-        Ok(String::from_utf8(done.stdout)?)
+        Ok(String::from_utf8(output.stdout)?)
     }
 }

@@ -10,10 +10,11 @@ use crate::testbed::Testbed;
 use crate::testbed::load::{Load, LoadStats, median};
 use crate::testbed::server::Server;
 
+/// The number of connections of a load.
 const CONNECTIONS: usize = 16;
 
 /// The default of `KV_TIMEOUT_MS`.
-const DEADLINE: Duration = Duration::from_millis(250);
+const REDIS_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Compares session checks while Redis is down with a deployment without Redis.
 pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>> {
@@ -55,10 +56,10 @@ async fn measure_checks(testbed: &Testbed, server: &Server) -> Result<LoadStats>
 
 fn build_rows(fault: &str, baseline_rounds: &[LoadStats], outage_rounds: &[LoadStats]) -> Vec<Row> {
     let rate = |rounds: &[LoadStats]| median(rounds.iter().map(LoadStats::rate).collect());
-    let (baseline_rate, down_rate) = (rate(baseline_rounds), rate(outage_rounds));
+    let (baseline_rate, outage_rate) = (rate(baseline_rounds), rate(outage_rounds));
     let late_requests = outage_rounds
         .iter()
-        .map(|round| round.count_at_least(DEADLINE) as f64);
+        .map(|round| round.count_at_least(REDIS_TIMEOUT) as f64);
     let most_late = late_requests.fold(0.0, f64::max);
     let requests = outage_rounds
         .iter()
@@ -66,17 +67,17 @@ fn build_rows(fault: &str, baseline_rounds: &[LoadStats], outage_rounds: &[LoadS
         .min()
         .unwrap_or(0);
     let label = format!("Redis {fault}: session checks / without Redis");
-    let waited = format!("Redis {fault}: requests that waited for the timeout");
+    let timeout_label = format!("Redis {fault}: requests that timeout_label for the timeout");
     vec![
         Row::at_least(
             label,
-            100.0 * down_rate / baseline_rate,
+            100.0 * outage_rate / baseline_rate,
             Unit::Percent,
             60.0,
         )
-        .detail(format!("{down_rate:.0} /s against {baseline_rate:.0} /s")),
+        .detail(format!("{outage_rate:.0} /s against {baseline_rate:.0} /s")),
         // One request per connection may be in flight when Redis goes down.
-        Row::at_most(waited, most_late, Unit::Count, CONNECTIONS as f64).detail(format!(
+        Row::at_most(timeout_label, most_late, Unit::Count, CONNECTIONS as f64).detail(format!(
             "the most in a round of at least {requests} requests"
         )),
     ]

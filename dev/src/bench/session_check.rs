@@ -12,6 +12,7 @@ use crate::testbed::load::{Call, Load, LoadStats, median};
 use crate::testbed::server::Server;
 use crate::testbed::{DATABASE, Testbed};
 
+/// The number of connections of a load.
 const CONNECTIONS: usize = 16;
 
 /// A server whose throughput is compared.
@@ -77,7 +78,7 @@ pub(super) async fn measure_throughput(testbed: &Testbed, peers: &Peers) -> Resu
         Unit::Rate,
     ));
     for peer in peer_candidates {
-        rows.extend(compare(function, peer));
+        rows.extend(compare_with_peer(function, peer));
     }
     rows.push(cpu_time_row(function, cpu_before, cpu_after));
     let share = 100.0 * function.rate() / redis.rate();
@@ -138,7 +139,7 @@ async fn start_candidates(testbed: &Testbed, peers: &Peers) -> Result<(Vec<Candi
     Ok((candidates, rows))
 }
 
-fn compare(function: &Candidate, peer: &Candidate) -> Vec<Row> {
+fn compare_with_peer(function: &Candidate, peer: &Candidate) -> Vec<Row> {
     let label = format!("session check / {}", peer.name);
     let ratio = function.rate() / peer.rate();
     let bound = match peer.name {
@@ -202,8 +203,8 @@ async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(RedisAccesses
     // Records are written after the response.
     tokio::time::sleep(Duration::from_millis(500)).await;
     redis.clear_log();
-    let hits = calls.into_iter().cycle().take(hits).collect();
-    Load::once(server.address, hits).run().await?;
+    let hit_calls = calls.into_iter().cycle().take(hits).collect();
+    Load::once(server.address, hit_calls).run().await?;
     let accesses = RedisAccesses {
         requests: redis.requests(),
         mget: redis.count("MGET"),

@@ -16,10 +16,11 @@ use crate::testbed::load::{Call, Load, LoadStats};
 use crate::testbed::server::Server;
 use crate::testbed::{DATABASE, PASSWORD, Testbed};
 
-/// The number of calls in a round.
-const ROUND: usize = 10;
+/// The number of requests or hashes in a round.
+const CALLS_PER_ROUND: usize = 10;
 
-/// Compares sign-ins, one at a time and eight at once, with the hash function alone.
+/// Compares sign-ins, one at a time, with the hash function alone. Also measures eight
+/// concurrent sign-ins, and the peak memory.
 pub(super) async fn compare_with_hashing(testbed: &Testbed) -> Result<Vec<Row>> {
     let server = testbed.start_function("/api/auth/login").await?;
     measure_sign_ins(testbed, &server, 2, 1).await?;
@@ -28,7 +29,7 @@ pub(super) async fn compare_with_hashing(testbed: &Testbed) -> Result<Vec<Row>> 
     let (mut hash_rounds, mut request_rounds) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
         hash_rounds.push(time_hashes(&hasher, &hash).await?);
-        request_rounds.push(measure_sign_ins(testbed, &server, ROUND, 1).await?);
+        request_rounds.push(measure_sign_ins(testbed, &server, CALLS_PER_ROUND, 1).await?);
     }
     let [hash_time, request_time] =
         [hash_rounds, request_rounds].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
@@ -53,7 +54,8 @@ async fn measure_sign_ins(
     load.connections(concurrency).run().await
 }
 
-/// Compares the peak memory with that of an idle function plus 19 MiB of hashing per core.
+/// Compares the peak memory with that of an idle function (14 MB) plus the memory of one hash
+/// per core (20 MB, which is 19 MiB).
 fn peak_memory_row(server: &Server) -> Row {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let (label, bound) = ("peak memory of sign-ins", 14.0 + 20.0 * cores as f64);
@@ -64,16 +66,16 @@ fn peak_memory_row(server: &Server) -> Row {
 }
 
 async fn time_hashes(hasher: &Hasher, hash: &str) -> Result<LoadStats> {
-    let started = Instant::now();
+    let round_started = Instant::now();
     let mut latencies = Vec::new();
-    for _ in 0..ROUND {
-        let started_at = Instant::now();
+    for _ in 0..CALLS_PER_ROUND {
+        let hash_started = Instant::now();
         hasher
             .verify(Password::submitted(PASSWORD), Some(hash))
             .await?;
-        latencies.push(started_at.elapsed());
+        latencies.push(hash_started.elapsed());
     }
-    Ok(LoadStats::new(latencies, started.elapsed()))
+    Ok(LoadStats::new(latencies, round_started.elapsed()))
 }
 
 impl Testbed {
@@ -88,7 +90,8 @@ impl Testbed {
     }
 }
 
-/// Measures session look-ups, sign-out, health and registration, one request at a time.
+/// Measures session look-ups, sign-outs, health checks and registrations, one request at a
+/// time, and counts the Redis commands of a sign-in and a sign-out.
 pub(super) async fn measure_operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let count = if testbed.quick { 100 } else { 300 };
     let session_check = testbed.start_function("/api/auth/session").await?;
@@ -112,12 +115,12 @@ pub(super) async fn measure_operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let sign_out_commands = testbed.redis.endpoint.commands();
     testbed.redis.endpoint.clear_log();
     let login = testbed.start_function("/api/auth/login").await?;
-    let calls = (0..ROUND).map(|_| testbed.sign_in_request(PASSWORD));
+    let calls = (0..CALLS_PER_ROUND).map(|_| testbed.sign_in_request(PASSWORD));
     let load = Load::once(login.address, calls.collect::<Result<_>>()?);
     load.run().await?;
     let sign_in_commands = testbed.redis.endpoint.commands();
     Ok(vec![
-        commands_row("a sign-in", sign_in_commands, ROUND),
+        commands_row("a sign-in", sign_in_commands, CALLS_PER_ROUND),
         commands_row("a sign-out", sign_out_commands, count),
         p95_row("session look-up in Redis, p95", &hits, 10.0),
         p95_row("session look-up with a query, p95", &misses, 50.0),
@@ -151,12 +154,12 @@ async fn measure_registrations(testbed: &Testbed) -> Result<Row> {
     let hash = hasher.hash(Password::submitted(PASSWORD)).await?;
     let (mut hash_rounds, mut request_rounds) = (Vec::new(), Vec::new());
     for _ in 0..testbed.rounds() {
-        let forms = (0..ROUND).map(|_| {
+        let calls = (0..CALLS_PER_ROUND).map(|_| {
             let email = format!("{}@example.com", random::hex::<8>());
             let form = json!({ "email": email, "password": PASSWORD, "name": "Ana García" });
             testbed.post("/api/auth/register", &form)
         });
-        let load = Load::once(server.address, forms.collect::<Result<_>>()?);
+        let load = Load::once(server.address, calls.collect::<Result<_>>()?);
         request_rounds.push(load.expect(StatusCode::CREATED).run().await?);
         hash_rounds.push(time_hashes(&hasher, &hash).await?);
     }
@@ -172,19 +175,19 @@ async fn measure_registrations(testbed: &Testbed) -> Result<Row> {
 pub(super) async fn compare_with_unknown_account(testbed: &Testbed) -> Result<Vec<Row>> {
     const ATTEMPTS: usize = 200;
     let server = testbed.start_function("/api/auth/login").await?;
-    send_refused(&server, vec![testbed.sign_in_request("wrong password")?]).await?;
+    measure_rejected_sign_ins(&server, vec![testbed.sign_in_request("wrong password")?]).await?;
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
-    for _ in 0..ATTEMPTS / ROUND {
-        let calls = (0..ROUND).map(|_| testbed.sign_in_request("wrong password"));
-        known.push(send_refused(&server, calls.collect::<Result<_>>()?).await?);
-        let calls = (0..ROUND).map(|_| {
+    for _ in 0..ATTEMPTS / CALLS_PER_ROUND {
+        let calls = (0..CALLS_PER_ROUND).map(|_| testbed.sign_in_request("wrong password"));
+        known.push(measure_rejected_sign_ins(&server, calls.collect::<Result<_>>()?).await?);
+        let calls = (0..CALLS_PER_ROUND).map(|_| {
             let email = format!("{}@example.com", random::hex::<8>());
             testbed.post(
                 "/api/auth/login",
                 &json!({ "email": email, "password": "wrong password" }),
             )
         });
-        unknown.push(send_refused(&server, calls.collect::<Result<_>>()?).await?);
+        unknown.push(measure_rejected_sign_ins(&server, calls.collect::<Result<_>>()?).await?);
     }
     let [known, unknown] = [known, unknown].map(|rounds| LoadStats::merge(&rounds).percentile(0.5));
     let difference = 100.0 * (unknown - known).abs() / known;
@@ -204,21 +207,21 @@ pub(super) async fn measure_refresh(testbed: &Testbed) -> Result<Vec<Row>> {
         .map(|token| sha256_hex(token.as_bytes()))
         .collect();
     let client = testbed.cluster.connect(DATABASE).await?;
-    client.execute(INSERT_FAMILIES, &[&hashes]).await?;
+    client.execute(INSERT_REFRESH_TOKENS, &[&hashes]).await?;
     let server = testbed.start_function("/api/auth/refresh").await?;
-    let form = |token: &String| {
+    let refresh_call = |token: &String| {
         let form = json!({ "refreshToken": token });
         testbed.post("/api/auth/refresh", &form)
     };
-    let calls = tokens.iter().map(form).collect::<Result<_>>()?;
+    let calls = tokens.iter().map(refresh_call).collect::<Result<_>>()?;
     let stats = Load::once(server.address, calls).run().await?;
     Ok(vec![p95_row("refresh, p95", &stats, 50.0)])
 }
 
-const INSERT_FAMILIES: &str = "
+const INSERT_REFRESH_TOKENS: &str = "
     with member as (
         select id, session_epoch from users limit 1
-    ), made as (
+    ), new_sessions as (
         insert into user_sessions (id, user_id, session_key, epoch, login_method,
             expires_at, absolute_expires_at)
         select session.id, member.id, 'sid:' || session.id, session_epoch, 'password', ends, ends
@@ -230,12 +233,12 @@ const INSERT_FAMILIES: &str = "
     )
     insert into refresh_tokens (id, session_id, family_id, token_hash, expires_at)
     select id, id, id, hash, expires_at
-    from (select id, expires_at, row_number() over () as number from made) made
+    from (select id, expires_at, row_number() over () as number from new_sessions) numbered
     join unnest($1::text[]) with ordinality as token (hash, number) using (number)";
 
-async fn send_refused(server: &Server, calls: Vec<Call>) -> Result<LoadStats> {
+async fn measure_rejected_sign_ins(server: &Server, calls: Vec<Call>) -> Result<LoadStats> {
     let load = Load::once(server.address, calls);
-    // The pause keeps work after a response from delaying the next request.
+    // Without the pause, work that continues after a response could delay the next request.
     let load = load.pause(Duration::from_millis(10));
     load.expect(StatusCode::UNAUTHORIZED).run().await
 }

@@ -36,11 +36,11 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
     let (p99_before, p99_during) = (p99(&baseline), p99(&checks_during));
     let label = "session check p99 during the burst / before";
     let detail = format!("{p99_during:.2} ms against {p99_before:.2} ms");
-    let (memory, limit) = ("200 concurrent sign-ins: peak memory", 300.0);
+    let (memory_label, limit) = ("200 concurrent sign-ins: peak memory", 300.0);
     Ok(vec![
         match login.peak_memory() {
-            Ok(peak) => Row::at_most(memory, peak, Unit::Megabytes, limit),
-            Err(error) => Row::not_measured(memory, &format!("{error:#}")),
+            Ok(peak) => Row::at_most(memory_label, peak, Unit::Megabytes, limit),
+            Err(error) => Row::not_measured(memory_label, &format!("{error:#}")),
         }
         .detail(format!(
             "all {} got a response, the last after {:.1} s",

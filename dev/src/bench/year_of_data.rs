@@ -19,14 +19,15 @@ use crate::{database, demo};
 
 const DATABASE: &str = "year";
 
+/// The number of concurrent requests for the schedule.
 const CONNECTIONS: usize = 16;
 
-const SCHEDULE: &str = "/api/classes/schedule";
+const SCHEDULE_PATH: &str = "/api/classes/schedule";
 
-/// Whether the database exists. The first measurement creates it.
-static YEAR: OnceCell<()> = OnceCell::const_new();
+/// Is set once the first measurement has created the database.
+static DATABASE_CREATED: OnceCell<()> = OnceCell::const_new();
 
-/// Creates the database with a year of data and an administrator's session.
+/// Creates the database with a year of data and an administrator's session, unless it exists.
 async fn create_year(testbed: &Testbed) -> Result<()> {
     let create = async || {
         status("  writing a year of a busy studio …");
@@ -39,15 +40,17 @@ async fn create_year(testbed: &Testbed) -> Result<()> {
         demo::year::add(&mut client, &studio).await?;
         testbed.sign_in_admin(&client, DATABASE).await
     };
-    YEAR.get_or_try_init(create).await.copied()
+    DATABASE_CREATED.get_or_try_init(create).await.copied()
 }
 
 /// Measures the public schedule with the cache in Redis, and without it.
 pub(super) async fn measure_schedule(testbed: &Testbed) -> Result<Vec<Row>> {
     create_year(testbed).await?;
-    let cached = function::start(SCHEDULE, &testbed.function_variables(DATABASE, true)).await?;
-    let uncached = function::start(SCHEDULE, &testbed.function_variables(DATABASE, false)).await?;
-    let calls = vec![testbed.get(SCHEDULE, None)?];
+    let cached =
+        function::start(SCHEDULE_PATH, &testbed.function_variables(DATABASE, true)).await?;
+    let uncached =
+        function::start(SCHEDULE_PATH, &testbed.function_variables(DATABASE, false)).await?;
+    let calls = vec![testbed.get(SCHEDULE_PATH, None)?];
     for server in [&cached, &uncached] {
         testbed.warm_up(server, &calls).await?;
     }
@@ -137,7 +140,7 @@ pub(super) async fn measure_queries(testbed: &Testbed) -> Result<Vec<Row>> {
         (
             "schedule without the cache",
             &without_redis,
-            vec![SCHEDULE.to_owned()],
+            vec![SCHEDULE_PATH.to_owned()],
         ),
     ];
     let mut rows = Vec::new();

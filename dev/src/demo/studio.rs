@@ -42,7 +42,7 @@ pub(super) async fn add(
         )
         .await?;
     client.execute(PAYMENTS, &[&new_occurrences]).await?;
-    client.execute(CONTACT, &[]).await?;
+    client.execute(CONTACT_SUBMISSIONS, &[]).await?;
     Ok(())
 }
 
@@ -256,7 +256,7 @@ const PAYMENTS: &str = "
       and (card or b.status <> 'cancelled' or die % 4 = 0)
     on conflict do nothing";
 
-const CONTACT: &str = "
+const CONTACT_SUBMISSIONS: &str = "
     insert into contact_submissions (id, name, email, phone, subject, message, is_processed,
         processed_at, processed_by, created_at)
     select md5('demo contact ' || number)::uuid, name, email, phone, subject, message, done,

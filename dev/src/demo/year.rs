@@ -22,7 +22,7 @@ const STEPS: [(&str, &str); 12] = [
     ("100 000 bookings", BOOKINGS),
     ("the payments", PAYMENTS),
     ("8 000 sessions", SESSIONS),
-    ("800 contact submissions", CONTACT),
+    ("800 contact submissions", CONTACT_SUBMISSIONS),
     ("60 000 security events", SECURITY_EVENTS),
     ("a year of counters", COUNTERS),
     ("member events", MEMBER_EVENTS),
@@ -203,7 +203,7 @@ const SESSIONS: &str = "
         now() + interval '5 days'
     from generate_series(1, 8000) n";
 
-const CONTACT: &str = "
+const CONTACT_SUBMISSIONS: &str = "
     insert into contact_submissions (id, name, email, subject, message, is_processed, processed_at, created_at)
     select md5('year contact ' || n)::uuid, 'Visitor ' || n, 'visitor' || n || '@example.net',
         'A question', 'Is there a class for somebody who has never danced?', n > 25,

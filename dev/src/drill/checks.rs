@@ -158,7 +158,7 @@ async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) 
 }
 
 async fn check_bookings(run: &Run, client: &Client) -> Result<()> {
-    let rows = client.query(BOOKINGS, &[&run.classes]).await?;
+    let rows = client.query(SELECT_BOOKINGS, &[&run.classes]).await?;
     let row = client
         .query_one(COUNT_DUPLICATE_BOOKINGS, &[&run.classes])
         .await?;
@@ -191,7 +191,7 @@ async fn check_bookings(run: &Run, client: &Client) -> Result<()> {
 
 /// Checks that no spot is sold twice, and that nobody waits while a spot is free.
 async fn check_classes(run: &Run, client: &Client) -> Result<()> {
-    let rows = client.query(CLASSES, &[&run.classes]).await?;
+    let rows = client.query(SELECT_CLASSES, &[&run.classes]).await?;
     run.check(
         rows.len() == run.classes.len(),
         "book: an occurrence is missing",
@@ -261,7 +261,7 @@ async fn check_other_changes(run: &Run, client: &Client) -> Result<()> {
     .await
 }
 
-/// Checks that the last refresh token of each family is valid.
+/// Checks that the last refresh token of each session with tokens is valid.
 async fn check_tokens(run: &Run) -> Result<()> {
     let tokens: Vec<String> = run.log.confirmed().refresh_tokens.iter().cloned().collect();
     for token in tokens {
@@ -288,7 +288,7 @@ async fn count<T: tokio_postgres::types::ToSql + Sync>(
 
 const COUNT_SESSIONS: &str = "select count(*) from user_sessions where session_key = any($1)";
 
-const BOOKINGS: &str =
+const SELECT_BOOKINGS: &str =
     "select id, scheduled_class_id, status from bookings where scheduled_class_id = any($1)";
 
 // Each member books an occurrence under one Idempotency-Key.
@@ -298,7 +298,7 @@ const COUNT_DUPLICATE_BOOKINGS: &str = "
         group by user_id, scheduled_class_id having count(*) > 1
     ) twice";
 
-const CLASSES: &str = "
+const SELECT_CLASSES: &str = "
     select c.max_participants::bigint as spots, c.current_participants::bigint as counted,
         count(*) filter (where b.status in ('booked', 'attended', 'no_show')) as booked,
         count(*) filter (where b.status = 'waitlisted') as waiting,

@@ -13,30 +13,30 @@ use crate::testbed::function;
 use crate::testbed::load::Connection;
 use crate::testbed::server::Server;
 
-const PATH: &str = "/api/admin/cleanup-sessions";
+const CLEAN_UP_PATH: &str = "/api/admin/cleanup-sessions";
 
 /// The number of expired sessions and of old tokens that each round creates.
-const ROWS: i32 = 4_000;
+const ROWS_PER_ROUND: i32 = 4_000;
 
 /// How long the final clean-up may take.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The maximum number of rounds until a clean-up is killed halfway.
-const ROUNDS: i32 = 30;
+const MAX_ROUNDS: i32 = 30;
 
 /// Runs two concurrent clean-ups repeatedly. In every third round, one is killed halfway.
 /// At the end, no expired session may be left, and each token must be in the archive once.
 pub(super) async fn run_concurrently(run: &Run) -> Result<()> {
     let (environment, client) = (&run.environment, run.environment.connect().await?);
-    let first_server = function::start(PATH, &environment.variables()).await?;
+    let first_server = function::start(CLEAN_UP_PATH, &environment.variables()).await?;
     let (started, mut round, mut tokens, mut killed) = (Instant::now(), 0, 0, 0);
-    while started.elapsed() < environment.fault_duration() || killed == 0 && round < ROUNDS {
+    while started.elapsed() < environment.fault_duration() || killed == 0 && round < MAX_ROUNDS {
         round += 1;
-        client.execute(INSERT_SESSIONS, &[&ROWS]).await?;
+        client.execute(INSERT_SESSIONS, &[&ROWS_PER_ROUND]).await?;
         tokens += client
-            .execute(INSERT_TOKENS, &[&ROWS, &round, &APP])
+            .execute(INSERT_TOKENS, &[&ROWS_PER_ROUND, &round, &APP])
             .await?;
-        let second_server = function::start(PATH, &environment.variables()).await?;
+        let second_server = function::start(CLEAN_UP_PATH, &environment.variables()).await?;
         let clean_ups = async {
             tokio::try_join!(
                 clean_up(environment, &first_server),
@@ -90,7 +90,7 @@ pub(super) async fn run_concurrently(run: &Run) -> Result<()> {
 async fn clean_up(environment: &Environment, server: &Server) -> Result<Value> {
     let mut connection = Connection::open(server.address).await?;
     let (status, body) = connection
-        .send(environment.testbed.cron_request(PATH)?)
+        .send(environment.testbed.cron_request(CLEAN_UP_PATH)?)
         .await?;
     let body: Value = serde_json::from_slice(&body)?;
     ensure!(status == StatusCode::OK, "the clean-up returned {status}");

@@ -31,16 +31,16 @@ pub(super) const APP: &str = "ticket-shop";
 
 /// The number of classes and of spots in each. The classes are small, so that most
 /// booking requests find no free spot.
-const CLASSES: usize = 12;
-const SPOTS: i32 = 3;
+const CLASS_COUNT: usize = 12;
+const SPOTS_PER_CLASS: i32 = 3;
 
 /// The number of sessions that are checked all the time and never ended.
 pub(super) const PERMANENT_SESSIONS: usize = 64;
 
 /// The connection limits of Postgres and of each process. There are just enough
 /// connections for all processes, so that a drill can exhaust them quickly.
-const CONNECTIONS: u16 = 100;
-const POOL: u16 = 5;
+const MAX_CONNECTIONS: u16 = 100;
+const POOL_SIZE: u16 = 5;
 
 /// How long all processes may take to recover.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -91,7 +91,7 @@ impl Operation {
 
     /// Returns the number of processes. Two processes show whether a change in one is
     /// visible in the other.
-    fn processes(self) -> usize {
+    fn process_count(self) -> usize {
         match self {
             Self::Check | Self::Book => 2,
             _ => 1,
@@ -177,7 +177,7 @@ pub(super) struct Environment {
 
 impl Environment {
     pub(super) async fn start(short: bool) -> Result<Self> {
-        let testbed = Testbed::start(short, CONNECTIONS).await?;
+        let testbed = Testbed::start(short, MAX_CONNECTIONS).await?;
         let proxy = FaultyProxy::start(&testbed.cluster.url(DATABASE)).await?;
         let mut environment = Self {
             testbed,
@@ -193,7 +193,7 @@ impl Environment {
         environment.add_app().await?;
         let variables = environment.variables();
         for operation in Operation::value_variants() {
-            for _ in 0..operation.processes() {
+            for _ in 0..operation.process_count() {
                 let instance = Instance::start(*operation, &variables).await?;
                 environment.instances.push(instance);
             }
@@ -207,7 +207,7 @@ impl Environment {
         let mut variables = self.testbed.function_variables(DATABASE, true);
         variables.retain(|(name, _)| *name != "POSTGRES_URL");
         variables.push(("POSTGRES_URL", self.proxy.url().to_owned()));
-        variables.push(("POSTGRES_POOL_MAX", POOL.to_string()));
+        variables.push(("POSTGRES_POOL_MAX", POOL_SIZE.to_string()));
         variables
     }
 
@@ -226,7 +226,7 @@ impl Environment {
     /// Returns a process of a function. `turn` selects one if there are two.
     pub(super) fn instance(&self, operation: Operation, turn: usize) -> Option<&Instance> {
         self.instances_of(operation)
-            .nth(turn % operation.processes())
+            .nth(turn % operation.process_count())
     }
 
     /// Returns a number that has not been returned before.
@@ -240,8 +240,8 @@ impl Environment {
         (turn % MEMBERS, turn / MEMBERS)
     }
 
-    /// Returns the number of the next session that is never ended. The sessions are used
-    /// in turn, because each member has a rate limit.
+    /// Returns the number of the next session to issue tokens with. These sessions follow the
+    /// permanent ones, and are used in turn, because each member has a rate limit.
     pub(super) fn next_session(&self) -> usize {
         let turn = self.next_session.fetch_add(1, Ordering::Relaxed);
         PERMANENT_SESSIONS + 1 + turn % (MEMBERS - PERMANENT_SESSIONS)
@@ -347,9 +347,9 @@ impl Environment {
             ) last";
         let client = self.connect().await?;
         let mut classes = Vec::new();
-        for _ in 0..CLASSES {
+        for _ in 0..CLASS_COUNT {
             let id = Uuid::now_v7();
-            client.execute(INSERT, &[&id, &SPOTS]).await?;
+            client.execute(INSERT, &[&id, &SPOTS_PER_CLASS]).await?;
             classes.push(id);
         }
         Ok(classes)

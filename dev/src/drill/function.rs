@@ -36,7 +36,7 @@ pub(super) async fn freeze(run: &Run) -> Result<()> {
     for instance in &instances {
         instance.signal("STOP").await?;
     }
-    // Longer than the statement timeout of 15 s, unless the drill is short.
+    // The pause is longer than the statement timeout of 15 s, unless the drill is short.
     tokio::time::sleep(environment.fault_duration() * 2).await;
     for instance in &instances {
         instance.signal("CONT").await?;

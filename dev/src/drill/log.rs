@@ -122,7 +122,7 @@ pub(super) struct Request {
 #[derive(Clone, Copy)]
 pub(super) enum SessionState {
     Active,
-    /// A client has asked to end it and has no definite response yet.
+    /// A client has requested the end of the session and has no definite response yet.
     Ending,
     Ended(SessionEnd),
 }
@@ -165,7 +165,7 @@ pub(super) struct Confirmed {
     pub(super) issued: HashMap<Uuid, Instant>,
     /// The time each redeemed token was issued.
     pub(super) redeemed: HashMap<Uuid, Instant>,
-    /// The last refresh token of each family.
+    /// The last refresh token of each session with tokens.
     pub(super) refresh_tokens: HashSet<String>,
 }
 

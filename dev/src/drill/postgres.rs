@@ -42,7 +42,7 @@ async fn with_proxy_mode(run: &Run, mode: ProxyMode) -> Result<()> {
     Ok(())
 }
 
-/// Terminates the functions' connections and takes all that Postgres allows.
+/// Terminates the functions' connections and takes all connections that Postgres allows.
 pub(super) async fn exhaust_connections(run: &Run) -> Result<()> {
     const TERMINATE_OTHERS: &str =
         "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1";

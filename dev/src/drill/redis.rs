@@ -27,7 +27,11 @@ pub(super) async fn prepare(environment: &Environment) -> Result<()> {
 /// the drill would then prove nothing.
 pub(super) async fn check_effect(run: &Run, counter: &str) -> Result<()> {
     let (client, started) = (run.environment.connect().await?, Instant::now());
-    while client.query_one(IS_ZERO, &[&counter]).await?.try_get(0)? {
+    while client
+        .query_one(COUNTER_IS_ZERO, &[&counter])
+        .await?
+        .try_get(0)?
+    {
         let has_time_left = started.elapsed() < COUNTER_TIMEOUT;
         ensure!(has_time_left, "the functions counted no {counter}");
         // A function writes its counters after a response.
@@ -89,4 +93,5 @@ pub(super) async fn flush_repeatedly(run: &Run) -> Result<()> {
 
 const CLEAR_COUNTERS: &str = "delete from daily_counters where starts_with(name, 'redis_')";
 
-const IS_ZERO: &str = "select coalesce(sum(count), 0) = 0 from daily_counters where name = $1";
+const COUNTER_IS_ZERO: &str =
+    "select coalesce(sum(count), 0) = 0 from daily_counters where name = $1";

@@ -23,7 +23,7 @@ pub(super) struct Row {
     /// How each operation responded during the fault.
     during: Vec<OperationStats>,
     /// The requests that failed, during the fault or not.
-    failed: Failed,
+    failed: FailureCounts,
     /// The longest time for which an ended session was still accepted, in milliseconds.
     longest_stale_read_ms: f64,
     /// The [`StalenessLimit`] of the drill.
@@ -49,14 +49,15 @@ struct OperationStats {
     p99_ms: f64,
 }
 
+/// The number of failed requests, by outcome.
 #[derive(Default, Serialize)]
-struct Failed {
+struct FailureCounts {
     unavailable: usize,
     server_errors: usize,
     no_response: usize,
 }
 
-impl Failed {
+impl FailureCounts {
     fn of(requests: &[Request]) -> Self {
         let count = |outcome| {
             let matching = requests.iter().filter(|request| request.outcome == outcome);
@@ -106,7 +107,7 @@ impl Row {
             drill,
             requests: requests.len(),
             during: operation_stats(&during),
-            failed: Failed::of(requests),
+            failed: FailureCounts::of(requests),
             longest_stale_read_ms: millis(longest_stale_read(log)),
             limit: limit.name(),
             recovery_ms: millis(recovery.unwrap_or_default()),
@@ -135,7 +136,7 @@ impl Row {
             drill,
             requests: 0,
             during: Vec::new(),
-            failed: Failed::default(),
+            failed: FailureCounts::default(),
             longest_stale_read_ms: 0.0,
             limit: limit.name(),
             recovery_ms: 0.0,

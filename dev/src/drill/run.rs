@@ -127,7 +127,7 @@ impl Run {
         !self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Sends a request once.
+    /// Sends a request once. `turn` selects one of the processes of the operation.
     pub(super) async fn send(
         &self,
         operation: Operation,

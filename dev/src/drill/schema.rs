@@ -15,13 +15,13 @@ use crate::database;
 use crate::testbed::load::{Call, Connection};
 use crate::testbed::{DATABASE, function};
 
-const INIT: &str = "/api/admin/init-db";
+const INIT_DB_PATH: &str = "/api/admin/init-db";
 
 /// The number of concurrent callers, on two processes.
-const CALLERS: usize = 8;
+const CALLER_COUNT: usize = 8;
 
 /// The maximum number of attempts at a schema change, which may deadlock with the load.
-const ATTEMPTS: usize = 5;
+const MAX_ATTEMPTS: usize = 5;
 
 /// The oldest migration that the drills revert. It creates the table of the authorization
 /// codes, so its absence affects requests.
@@ -41,17 +41,17 @@ pub(super) async fn use_older_schema(run: &Run) -> Result<()> {
 pub(super) async fn migrate_concurrently(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let variables = environment.variables();
-    let first_server = function::start(INIT, &variables).await?;
-    let second_server = function::start(INIT, &variables).await?;
+    let first_server = function::start(INIT_DB_PATH, &variables).await?;
+    let second_server = function::start(INIT_DB_PATH, &variables).await?;
     let reverted = revert_migrations(environment).await?;
     let mut callers = JoinSet::new();
-    for number in 0..CALLERS {
+    for number in 0..CALLER_COUNT {
         let server = if number % 2 == 0 {
             &first_server
         } else {
             &second_server
         };
-        callers.spawn(init(server.address, init_request(environment)?));
+        callers.spawn(call_init_db(server.address, init_db_request(environment)?));
     }
     let mut applied = 0;
     while let Some(result) = callers.join_next().await {
@@ -73,7 +73,7 @@ pub(super) async fn migrate_concurrently(run: &Run) -> Result<()> {
 pub(super) async fn use_newer_schema(run: &Run) -> Result<()> {
     let environment = &run.environment;
     let client = environment.connect().await?;
-    let row = client.query_one(STATUS_CONSTRAINT, &[]).await?;
+    let row = client.query_one(STATUS_CONSTRAINT_QUERY, &[]).await?;
     let original: String = row.try_get(0)?;
     let widened = original.replacen("CHECK (", "CHECK (status = 'held' or ", 1);
     ensure!(
@@ -86,8 +86,8 @@ pub(super) async fn use_newer_schema(run: &Run) -> Result<()> {
     )
     .await?;
     run.environment.wait_fault_duration().await;
-    let server = function::start(INIT, &environment.variables()).await?;
-    let applied = init(server.address, init_request(environment)?).await?;
+    let server = function::start(INIT_DB_PATH, &environment.variables()).await?;
+    let applied = call_init_db(server.address, init_db_request(environment)?).await?;
     run.check(
         applied == 0,
         "init-db: a migration was applied to a newer schema",
@@ -137,7 +137,7 @@ async fn retry(work: impl AsyncFn() -> Result<()>) -> Result<()> {
     let mut attempts = 1;
     loop {
         match work().await {
-            Err(error) if attempts < ATTEMPTS => {
+            Err(error) if attempts < MAX_ATTEMPTS => {
                 progress::status(&format!("  Retrying after: {error:#}"))
             }
             result => return result,
@@ -146,15 +146,15 @@ async fn retry(work: impl AsyncFn() -> Result<()>) -> Result<()> {
     }
 }
 
-fn init_request(environment: &Environment) -> Result<Call> {
-    let mut call = environment.testbed.cron_request(INIT)?;
+fn init_db_request(environment: &Environment) -> Result<Call> {
+    let mut call = environment.testbed.cron_request(INIT_DB_PATH)?;
     *call.method_mut() = Method::POST;
     *call.body_mut() = Full::default();
     Ok(call)
 }
 
 /// Calls `init-db` until it succeeds. Returns the number of applied migrations.
-async fn init(address: SocketAddr, call: Call) -> Result<usize> {
+async fn call_init_db(address: SocketAddr, call: Call) -> Result<usize> {
     let mut attempts = 1;
     loop {
         let mut connection = Connection::open(address).await?;
@@ -163,8 +163,8 @@ async fn init(address: SocketAddr, call: Call) -> Result<usize> {
             let body: Value = serde_json::from_slice(&body)?;
             return Ok(body["applied"].as_array().map_or(0, Vec::len));
         }
-        let may_retry = status == StatusCode::SERVICE_UNAVAILABLE && attempts < ATTEMPTS;
-        ensure!(may_retry, "{INIT} returned {status}");
+        let may_retry = status == StatusCode::SERVICE_UNAVAILABLE && attempts < MAX_ATTEMPTS;
+        ensure!(may_retry, "{INIT_DB_PATH} returned {status}");
         attempts += 1;
     }
 }
@@ -189,7 +189,7 @@ const REVERT_SCHEMA: &str = "
     drop table drill_vouchers;
     delete from schema_migrations where name = 'drill_vouchers'";
 
-const STATUS_CONSTRAINT: &str = "
+const STATUS_CONSTRAINT_QUERY: &str = "
     select pg_get_constraintdef(oid) from pg_constraint
     where conrelid = 'bookings'::regclass and conname = 'bookings_status_known'";
 

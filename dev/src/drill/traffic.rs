@@ -60,15 +60,15 @@ async fn book_and_cancel(run: Arc<Run>) -> Result<()> {
         let mut booked = Vec::new();
         for offset in 0..CLASSES_PER_MEMBER {
             // In the next round a member books other classes.
-            let class = number + round * CLASSES_PER_MEMBER + offset;
-            let class = run.classes[class % run.classes.len()];
+            let index = number + round * CLASSES_PER_MEMBER + offset;
+            let class = run.classes[index % run.classes.len()];
             booked.extend(book(&run, &own_cookie, class, number.is_multiple_of(2)).await?);
         }
         end_other_session(&run, &own_cookie, &other_cookie).await?;
         for booking in booked.into_iter().skip(number % 3) {
             cancel(&run, &own_cookie, booking).await?;
         }
-        // Some stay signed in, so that the checks cover active sessions.
+        // Some members stay signed in, so that the checks cover active sessions.
         if !number.is_multiple_of(4) {
             sign_out(&run, &own_cookie).await?;
         }
@@ -291,7 +291,8 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
             .text("refreshToken")
             .filter(|_| result.succeeded());
         let Some(next) = next.map(str::to_owned) else {
-            // A retry after the grace period correctly ends the family.
+            // A retry after the grace period counts as a reuse of the token, which correctly
+            // ends the session.
             let is_late = result.was_retried && result.started_at.elapsed() > GRACE_PERIOD;
             if !is_late {
                 run.report_unexpected(Operation::Refresh, &result);

@@ -114,8 +114,8 @@ pub fn list(
             .db()
             .read(async move |client| security_event::list(client, filter, &page).await)
             .await?;
-        let cursor = |event: &SecurityEvent| (event.created_at, event.id);
-        Ok(List::new(rows, page, cursor, SecurityEventView::from))
+        let position = |event: &SecurityEvent| (event.created_at, event.id);
+        Ok(List::new(rows, page, position, SecurityEventView::from))
     })
 }
 

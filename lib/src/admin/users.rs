@@ -53,7 +53,7 @@ const NOT_CONFIRMED: Error = Error::Conflict {
 };
 
 /// The maximum length of the search text, in characters.
-const MAX_SEARCH: usize = 200;
+const MAX_SEARCH_CHARACTERS: usize = 200;
 
 /// The filter of the list of accounts.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -76,7 +76,7 @@ impl AccountQuery {
         let mut form = Form::default();
         let filter = AccountFilter {
             search: form.check_filled("search", self.search.as_deref(), |text| {
-                form::line(text, MAX_SEARCH)
+                form::line(text, MAX_SEARCH_CHARACTERS)
             }),
             role: form.check_filled("role", self.role.as_deref(), role),
             active: form.check_filled("active", self.active.as_deref(), query::boolean),
@@ -412,6 +412,6 @@ mod tests {
     fn the_api_description_states_the_maximum_length_of_a_search() {
         let params = serde_json::to_value(AccountQuery::into_params(|| None)).unwrap();
         assert_eq!(params[0]["name"], "search");
-        assert_eq!(params[0]["schema"]["maxLength"], MAX_SEARCH);
+        assert_eq!(params[0]["schema"]["maxLength"], MAX_SEARCH_CHARACTERS);
     }
 }

