@@ -213,7 +213,7 @@ async fn change_address(
     // Password reset links that were mailed to the old address must stop working.
     one_time_token::delete(tx, Purpose::ResetPassword, id).await?;
     let notice = Notice::from_caller(&context.caller, app.clock().now())
-        .with_other(&email::readable(&link.email));
+        .with_new_address_or_provider(&email::readable(&link.email));
     mail::notify_address(tx, NoticeKind::EmailChanged, id, &old_email, notice).await?;
     let kind = SecurityEventKind::EmailChanged;
     let detail = serde_json::json!({ "from": old_email, "to": link.email });
@@ -272,7 +272,9 @@ pub fn request_change<'a>(
                 tx,
                 kind,
                 user,
-                notice.clone().with_other(&email::readable(new_email)),
+                notice
+                    .clone()
+                    .with_new_address_or_provider(&email::readable(new_email)),
             )
             .await?;
             let kind = SecurityEventKind::EmailChangeRequested;

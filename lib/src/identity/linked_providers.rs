@@ -103,7 +103,9 @@ pub fn unlink<'a>(
                 return Err(LAST_SIGN_IN_METHOD);
             }
             user_identity::delete(tx, user.id, id).await?;
-            let notice = notice.clone().with_other(&label(app, &identity.provider));
+            let notice = notice
+                .clone()
+                .with_new_address_or_provider(&label(app, &identity.provider));
             mail::notify(tx, NoticeKind::IdentityUnlinked, user, notice).await?;
             let detail = serde_json::json!({ "provider": identity.provider });
             let kind = SecurityEventKind::IdentityUnlinked;

@@ -1,4 +1,4 @@
-//! Password reset through a mailed link.
+//! Password reset through a link in an e-mail.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -24,8 +24,8 @@ use crate::values::caller::Caller;
 use crate::values::schema::NewPassword;
 use crate::{App, BoxFuture, session};
 
-/// Sends a link to set a new password to an e-mail address, if an account has it. Neither
-/// the response nor its timing reveals whether one does. If too many links were requested
+/// Sends a link to set a new password to an e-mail address, if there is an account with this
+/// address. Neither the response nor its timing reveals whether there is one. If too many links were requested
 /// for the address, the response is the same, but no further link is sent.
 ///
 /// # Errors

@@ -84,7 +84,7 @@ pub struct UpdateProfile {
     #[schema(value_type = Option<PhoneNumber>)]
     emergency_contact_phone: Option<Option<String>>,
     experience_level: Option<ExperienceLevel>,
-    /// Medical conditions that a teacher should know about. Staff can request them for a
+    /// Medical conditions that an instructor should know about. Staff can request them for a
     /// class that the member has booked, until the end of the day of the class. Each such
     /// request is recorded in the security log.
     #[serde(default, deserialize_with = "nullable")]

@@ -31,7 +31,7 @@ const MINUTE: f64 = 60.0;
 const HOUR: f64 = 3_600.0;
 const DAY: f64 = 86_400.0;
 
-/// Wrong passwords, for an account and an IP address together. A stranger with another IP
+/// Wrong passwords, for an account and an IP address together. An attacker with another IP
 /// address cannot lock a member out.
 pub const SIGN_IN_ACCOUNT: Limit = Limit::new("sign_in_account", 5, MINUTE);
 /// Wrong passwords, for an IP address and any account.
@@ -98,7 +98,7 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 /// The longest pause before a waiting attempt checks the counters again.
 const MAX_PAUSE_MS: u64 = 200;
 
-/// The retry time of an attempt that has waited for too long.
+/// The time after which the client of an attempt that has waited for too long can retry.
 const BUSY_RETRY: Duration = Duration::from_secs(1);
 
 /// An attempt is not given back this shortly before its window ends, because the change
@@ -330,28 +330,28 @@ fn redis_key(subject_key: &str) -> String {
 /// What a failed attempt adds to a counter in Redis. A counter is a single number: the
 /// number of attempts, plus this for each failed attempt. One command can change both, and
 /// they expire together.
-const FAILED: i64 = 1 << 20;
+const FAILURE_AMOUNT: i64 = 1 << 20;
 
 /// The number that replaces a counter during a block. Attempts may still be added to it.
-const BLOCKED: i64 = 1 << 50;
+const BLOCK_VALUE: i64 = 1 << 50;
 
 fn counter_from_redis(value: i64, remaining_ms: i64) -> Counter {
     // If an attempt is given back after its window has ended, the counter of the next
     // window can be slightly negative.
-    let failed = (value + FAILED / 2).div_euclid(FAILED);
+    let failed = (value + FAILURE_AMOUNT / 2).div_euclid(FAILURE_AMOUNT);
     Counter {
-        attempts: value - failed * FAILED,
+        attempts: value - failed * FAILURE_AMOUNT,
         failed,
         // Before version 7, Redis may expire a counter within the transaction.
         remaining: remaining_ms.max(0) as f64 / 1_000.0,
-        is_blocked: value >= BLOCKED / 2,
+        is_blocked: value >= BLOCK_VALUE / 2,
     }
 }
 
 /// Counts one attempt for each subject in one Redis transaction. A missing counter is
 /// created with its expiry.
 async fn count_in_redis(kv: &Kv, subjects: &[Subject], has_failed: bool) -> Result<Vec<Counter>> {
-    let amount = 1 + if has_failed { FAILED } else { 0 };
+    let amount = 1 + if has_failed { FAILURE_AMOUNT } else { 0 };
     let replies = add_in_redis(kv, subjects, amount).await?;
     let counters = replies.chunks(3).map(|reply| match reply {
         [_, Reply::Integer(value), Reply::Integer(remaining_ms)] => {
@@ -384,7 +384,7 @@ async fn adjust(app: &App, store: Store, subjects: &[Subject], attempts: i32, fa
     }
     let adjusted = match (store, app.kv()) {
         (Store::Redis, Some(kv)) => {
-            let amount = i64::from(attempts) + i64::from(failed) * FAILED;
+            let amount = i64::from(attempts) + i64::from(failed) * FAILURE_AMOUNT;
             add_in_redis(kv, subjects, amount).await.map(drop)
         }
         _ => {
@@ -412,7 +412,7 @@ async fn block(app: &App, store: Store, subject: &Subject) -> (f64, bool) {
     };
     if let (Store::Redis, Some(kv)) = (store, app.kv()) {
         let (key, ttl) = (redis_key(subject.key()), Duration::from_secs_f64(wait));
-        if let Err(error) = kv.set(&key, &BLOCKED.to_string(), ttl).await {
+        if let Err(error) = kv.set(&key, &BLOCK_VALUE.to_string(), ttl).await {
             tracing::warn!(error = %chain(&error), "failed to store a block in Redis");
         }
     }
@@ -526,10 +526,12 @@ mod tests {
     #[test]
     fn a_number_in_redis_is_read_as_attempts_and_failures() {
         for (attempts, failed) in [(0, 0), (5, 0), (5, 5), (-1, 0), (-1, 3), (200, 120)] {
-            let counter = counter_from_redis(attempts + failed * FAILED, 1_500);
+            let counter = counter_from_redis(attempts + failed * FAILURE_AMOUNT, 1_500);
             assert_eq!((counter.attempts, counter.failed), (attempts, failed));
             assert!(!counter.is_blocked);
-            assert!(counter_from_redis(BLOCKED + attempts + failed * FAILED, 0).is_blocked);
+            assert!(
+                counter_from_redis(BLOCK_VALUE + attempts + failed * FAILURE_AMOUNT, 0).is_blocked
+            );
         }
     }
 }

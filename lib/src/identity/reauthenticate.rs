@@ -42,19 +42,19 @@ pub async fn reauthenticate(
 ) -> Result<AuthenticationProof> {
     let Some(password) = password else {
         let (key, id) = (member.key()?.clone(), member.user.id);
-        let session = app
+        let reauthentication = app
             .db()
             .read(async move |postgres| user::find_reauthentication(postgres, &key, id).await);
-        let session = session.await?.ok_or(Error::SessionGone)?;
-        if session.has_password {
+        let reauthentication = reauthentication.await?.ok_or(Error::SessionGone)?;
+        if reauthentication.has_password {
             return Err(Error::field("currentPassword", "is required"));
         }
-        return session.provider_proof.ok_or(SIGN_IN_AGAIN);
+        return reauthentication.provider_proof.ok_or(SIGN_IN_AGAIN);
     };
     // Wrong passwords from other clients must not block this check, so the session has its
     // own limit.
-    let session = PasswordSource::Session(member.active_session.session.id);
-    match verify_password(app, caller, &member.user.email, password, session).await {
+    let source = PasswordSource::Session(member.active_session.session.id);
+    match verify_password(app, caller, &member.user.email, password, source).await {
         Ok(credentials) if credentials.user.id == member.user.id => {
             Ok(credentials.proof("password"))
         }
@@ -158,8 +158,9 @@ async fn begin_attempt(app: &App, caller: &Caller, subjects: Vec<Subject>) -> Re
 }
 
 /// Notifies the owner of an account that unknown devices cannot sign in for a while. The
-/// attempt that reaches the limit causes it: who stops there would otherwise stay unnoticed.
-/// Runs after the response, whose time must not reveal whether there is an account.
+/// notice is sent when the limit is reached and not when it is exceeded, because an attacker
+/// may stop at the limit. Runs after the response, whose time must not reveal whether there
+/// is an account.
 fn notify_of_block(app: &App, caller: &Caller, email: &str) {
     let (app, email) = (app.clone(), email.to_owned());
     let notice = Notice::from_caller(caller, app.clock().now());

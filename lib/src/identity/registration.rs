@@ -90,8 +90,8 @@ impl IntoResponse for RegistrationResponse {
     }
 }
 
-/// Creates an account and its first session in one transaction. It replaces an earlier
-/// registration whose address was never confirmed. If addresses must be confirmed first, no
+/// Creates an account and its first session in one transaction. The account replaces an
+/// earlier registration whose address was never confirmed. If addresses must be confirmed first, no
 /// session is created, and only the e-mail reveals whether the address already had an
 /// account.
 ///
@@ -109,8 +109,8 @@ pub fn register_account<'a>(
         let today = app.clock().now().date_naive();
         let (new_user, password) = read(registration, studio_name, today)?;
         let address = context.caller.address;
-        let total = Subject::address(REGISTER_TOTAL, address);
-        rate_limit::count_attempt(app, &total).await?;
+        let total_subjects = Subject::address(REGISTER_TOTAL, address);
+        rate_limit::count_attempt(app, &total_subjects).await?;
         let subjects = Subject::address(REGISTER_ADDRESS, address);
         let attempt = rate_limit::begin(app, subjects).await?;
         let credential = match registration.mode {
@@ -125,7 +125,7 @@ pub fn register_account<'a>(
                 return Ok(RegistrationResponse::Pending(cookie));
             }
             // Each registration sends a link that replaces the previous one, so it counts
-            // for the mailbox.
+            // toward the limit of the mailbox.
             let mailbox = Subject::email(VERIFY_EMAIL, new_user.email.as_str());
             rate_limit::count_attempt(app, slice::from_ref(&mailbox)).await?;
             let inserted = insert(app, context, &new_user, &hash, Some(credential)).await;

@@ -25,7 +25,7 @@ use crate::{App, BoxFuture};
 
 const EMAIL_NOT_VERIFIED: Error = Error::Forbidden {
     code: "email_not_verified",
-    message: "Please confirm your e-mail address first: we have mailed you a link",
+    message: "Please confirm your e-mail address first: we have e-mailed you a link",
 };
 
 /// How the client holds the session.

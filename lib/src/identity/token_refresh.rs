@@ -12,7 +12,7 @@ use crate::session::{Refreshed, Token};
 use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
-const REFUSED: Error = Error::Unauthorized {
+const REFRESH_TOKEN_REFUSED: Error = Error::Unauthorized {
     code: "refresh_token_refused",
     message: "This session has ended; please sign in again",
 };
@@ -29,15 +29,15 @@ pub struct RefreshTokens {
 ///
 /// # Errors
 ///
-/// 401 `refresh_token_refused`; [`Error::Unavailable`], after which the token is still
-/// valid.
+/// 401 `refresh_token_refused`; [`Error::Unavailable`], after which the client can retry
+/// with the same token.
 pub fn refresh_tokens<'a>(
     app: &'a App,
     caller: &'a Caller,
     request: &'a RefreshTokens,
 ) -> BoxFuture<'a, Result<SignInBody>> {
     Box::pin(async move {
-        let token = Token::parse(&request.refresh_token).ok_or(REFUSED)?;
+        let token = Token::parse(&request.refresh_token).ok_or(REFRESH_TOKEN_REFUSED)?;
         let user_agent = caller.user_agent.clone();
         match app.sessions().refresh(token, user_agent).await? {
             Refreshed::Rotated(rotated) => {
@@ -45,11 +45,11 @@ pub fn refresh_tokens<'a>(
                 let tokens = TokenPair::new(app, id, &user, &rotated.refresh);
                 Ok(SignInBody::new(user, Some(tokens)))
             }
-            Refreshed::Unknown => Err(REFUSED),
+            Refreshed::Unknown => Err(REFRESH_TOKEN_REFUSED),
             Refreshed::Replayed { user_id } => {
                 app.counters().add("sessions_revoked", 1);
                 security_events::record(app, SecurityEventKind::RefreshReplayed, user_id, caller);
-                Err(REFUSED)
+                Err(REFRESH_TOKEN_REFUSED)
             }
         }
     })

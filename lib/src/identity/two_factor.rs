@@ -47,7 +47,7 @@ const NO_SECOND_FACTOR: Error = Error::Conflict {
     message: "There is no second factor to confirm or remove",
 };
 
-const UNREADABLE: Error = Error::Conflict {
+const UNREADABLE_SECRET: Error = Error::Conflict {
     code: "two_factor_unreadable",
     message: "Codes from the app cannot be checked at the moment; please use a recovery code",
 };
@@ -217,13 +217,14 @@ pub fn confirm<'a>(
             }
             // A secret that cannot be decrypted is replaced by starting the setup again.
             let secret = open_secret(app, id, &factor).map_err(|_| NO_SECOND_FACTOR)?;
-            let (secret, sealed) = secret.zip(factor.sealed).ok_or(NO_SECOND_FACTOR)?;
-            let step = totp::find_step(&secret, &normalize(&form.code), now)?;
-            Ok((step.ok_or(WRONG_CODE)?, sealed))
+            let (secret, sealed_secret) =
+                secret.zip(factor.sealed_secret).ok_or(NO_SECOND_FACTOR)?;
+            let step = totp::find_step(&secret, &normalize_code(&form.code), now)?;
+            Ok((step.ok_or(WRONG_CODE)?, sealed_secret))
         };
         let verified = verified.await;
         attempt.settle(&verified);
-        let (step, sealed) = verified?;
+        let (step, sealed_secret) = verified?;
         let codes: Vec<String> = (0..RECOVERY_CODES)
             .map(|_| generate_recovery_code())
             .collect();
@@ -235,7 +236,7 @@ pub fn confirm<'a>(
         let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
             session::lock_member(tx, key, id).await?;
-            if !second_factor::confirm(tx, id, step, sealed.clone()).await? {
+            if !second_factor::confirm(tx, id, step, sealed_secret.clone()).await? {
                 return Err(ALREADY_ENABLED);
             }
             second_factor::replace_codes(tx, id, hashes.clone()).await?;
@@ -370,7 +371,7 @@ pub(crate) async fn verify_code(
         (CodeSource::SignIn, Some(device)) => limits
             .map(|limit| Subject::device_of(limit, user.id, device.id))
             .to_vec(),
-        (CodeSource::SignIn, None) if is_recovery_code(&normalize(code)) => {
+        (CodeSource::SignIn, None) if is_recovery_code(&normalize_code(code)) => {
             Subject::address(RECOVERY_ADDRESS, caller.address)
         }
         (CodeSource::SignIn, None) => limits.map(|limit| Subject::member(limit, user.id)).to_vec(),
@@ -399,8 +400,8 @@ pub(crate) async fn verify_code(
 }
 
 /// Notifies the member that someone who knows the password has tried so many wrong codes that
-/// no more are accepted for now. The attempt that reaches the limit causes it: who stops
-/// there would otherwise stay unnoticed.
+/// no more are accepted for now. The notice is sent when the limit is reached and not when it
+/// is exceeded, because an attacker may stop at the limit.
 async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()> {
     let postgres = app.db().client().await?;
     let notice = Notice::from_caller(caller, app.clock().now());
@@ -419,7 +420,7 @@ async fn match_code(
     code: &str,
 ) -> Result<Option<VerifiedCode>> {
     let (id, now) = (credentials.user.id, app.clock().now());
-    let code = normalize(code);
+    let code = normalize_code(code);
     if is_recovery_code(&code) {
         let hash = hash_recovery_code(id, &code);
         let code_exists = second_factor::has_code(postgres, id, &hash).await?;
@@ -441,12 +442,12 @@ async fn match_code(
 ///
 /// # Errors
 ///
-/// 409 `two_factor_unreadable` if it cannot be decrypted, which is logged.
+/// 409 `two_factor_unreadable` if the secret cannot be decrypted. The failure is logged.
 fn open_secret(app: &App, id: Uuid, factor: &SecondFactor) -> Result<Option<Vec<u8>>> {
     let opened = factor.open_secret(&app.config().encryption_keys, id);
     opened.map_err(|error| {
         tracing::error!(user = %id, error = %chain(&error), "failed to decrypt a second factor");
-        UNREADABLE
+        UNREADABLE_SECRET
     })
 }
 
@@ -457,7 +458,7 @@ fn is_recovery_code(code: &str) -> bool {
 
 /// Converts a code to lower case, removes spaces and punctuation, and truncates it.
 /// Corrects the letters that recovery codes do not contain because they look like digits.
-fn normalize(code: &str) -> String {
+fn normalize_code(code: &str) -> String {
     let characters = code
         .chars()
         .filter(|character| character.is_alphanumeric())
@@ -484,5 +485,5 @@ fn generate_recovery_code() -> String {
 /// Hashes a recovery code. A code of eighty bits needs no slow hash. The hash includes the
 /// member's id, so that equal codes of two members have different hashes.
 fn hash_recovery_code(user_id: Uuid, code: &str) -> String {
-    sha256_hex(format!("{user_id}:{}", normalize(code)).as_bytes())
+    sha256_hex(format!("{user_id}:{}", normalize_code(code)).as_bytes())
 }

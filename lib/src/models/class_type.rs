@@ -166,7 +166,7 @@ static FIND_OFFERED: Statement = Statement::new(
     ),
 );
 
-/// Finds a class type.
+/// Finds an active class type.
 ///
 /// # Errors
 ///

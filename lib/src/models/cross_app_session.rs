@@ -63,7 +63,7 @@ static ISSUE: Statement = Statement::new(
             where s.session_key = $1 and ",
         session_is_active!(),
         "), app as (
-            select name, $4::text is null or $4 = any (allowed_origins) as is_origin
+            select name, $4::text is null or $4 = any (allowed_origins) as is_origin_allowed
             from apps where name = $2 and is_active
         ), made as (
             insert into cross_app_sessions (id, token_hash, user_id, account_id, session_id,
@@ -71,12 +71,12 @@ static ISSUE: Statement = Statement::new(
             select $5, $6, caller.user_id, $3, caller.id, app.name, $7, $8,
                 least(now() + make_interval(secs => $9), caller.absolute_expires_at)
             from caller cross join app
-            where app.is_origin and ($3::uuid is null or exists (
+            where app.is_origin_allowed and ($3::uuid is null or exists (
                 select from account_members m
                 where m.account_id = $3 and m.user_id = caller.user_id))
             returning expires_at
         )
-        select exists (select from caller) as is_alive, app.is_origin, made.expires_at
+        select exists (select from caller) as is_alive, app.is_origin_allowed, made.expires_at
         from (select 1) always left join app on true left join made on true"
     ),
 );
@@ -112,7 +112,7 @@ pub async fn issue(client: &Client, new: &NewCrossAppToken<'_>) -> Result<Issued
     if !row.try_get::<_, bool>("is_alive")? {
         return Err(Error::SessionGone);
     }
-    match row.try_get("is_origin")? {
+    match row.try_get("is_origin_allowed")? {
         None => return Err(Error::field("targetApp", "must be a partner application")),
         Some(false) => {
             let problem = "must have an origin that the application allows";
@@ -288,6 +288,8 @@ impl TokenRef {
     }
 }
 
+/// The SQL that revokes the token with the id `$id` or the hash `$hash`. `$revoker` selects
+/// who revokes, and `$owned` is the condition that the token `c` belongs to the revoker.
 macro_rules! revoke {
     ($revoker:expr, $id:literal, $hash:literal, $owned:literal) => {
         concat!(
@@ -343,7 +345,7 @@ pub async fn revoke_own(
 ) -> Result<RevokedToken> {
     let (id, hash) = token.as_params();
     let row = REVOKE_OWN.one(client, &[&key.as_str(), &id, &hash]).await?;
-    revoked(&row, Error::SessionGone)
+    revoked_token_from_row(&row, Error::SessionGone)
 }
 
 /// Revokes a token that was issued for a partner application. Revoking it again succeeds.
@@ -361,10 +363,10 @@ pub async fn revoke_as_partner(
     let row = REVOKE_AS_PARTNER
         .one(client, &[name, &secret_hash, &id, &hash])
         .await?;
-    revoked(&row, Error::UnknownPartner)
+    revoked_token_from_row(&row, Error::UnknownPartner)
 }
 
-fn revoked(row: &Row, unknown_revoker: Error) -> Result<RevokedToken> {
+fn revoked_token_from_row(row: &Row, unknown_revoker: Error) -> Result<RevokedToken> {
     if !row.try_get::<_, bool>("is_known")? {
         return Err(unknown_revoker);
     }
@@ -381,7 +383,7 @@ static REVOKE_ALL_FOR: Statement = Statement::new(
     where target_app = $1 and revoked_at is null and expires_at > now()",
 );
 
-/// Revokes all tokens for an application, including used ones. It is called in the
+/// Revokes all tokens for an application, including used ones. Must be called in the
 /// transaction that changes the application, so that a used token does not become valid
 /// again when the application may now reuse tokens.
 pub async fn revoke_all_for(client: &Client, target_app: &str) -> Result<()> {

@@ -54,7 +54,7 @@ pub static RATE_LIMITS: Statement = delete_statement!(
     "key",
     "expires_at <= now()"
 );
-/// Deletes expired tokens of mailed links.
+/// Deletes expired tokens of links in e-mails.
 pub static ONE_TIME_TOKENS: Statement = delete_statement!(
     "cleanup.one_time_tokens",
     "one_time_tokens",

@@ -254,6 +254,8 @@ impl CatalogItem for Instructor {
         (self.created_at, self.id)
     }
 
+    /// Inserts an instructor.
+    ///
     /// # Errors
     ///
     /// [`Error::Invalid`] when the account does not exist.

@@ -26,8 +26,9 @@ pub struct Notice {
     pub ip: Option<IpAddr>,
     /// The caller's device, such as `Firefox on Linux`.
     pub device: Option<String>,
-    /// The new e-mail address, or the provider.
-    pub other: Option<String>,
+    /// The new e-mail address, or the name of the provider, depending on the event.
+    #[serde(rename = "other")]
+    pub new_address_or_provider: Option<String>,
     /// The link. Its token is encrypted, because the outbox is part of every backup.
     pub link: Option<Link>,
     /// The access that a password reset has ended, and the access that remains.
@@ -62,7 +63,7 @@ impl Notice {
             at: now,
             ip: Some(caller.address),
             device: user_agent.map(|agent| format!("{} on {}", browser(agent), device(agent))),
-            other: None,
+            new_address_or_provider: None,
             link: None,
             access: Access::default(),
         }
@@ -74,7 +75,7 @@ impl Notice {
             at: now,
             ip: None,
             device: None,
-            other: None,
+            new_address_or_provider: None,
             link: None,
             access: Access::default(),
         }
@@ -85,10 +86,10 @@ impl Notice {
         json!({ "userId": user_id, "notice": self })
     }
 
-    /// Adds the new e-mail address or the provider.
+    /// Adds the new e-mail address or the name of the provider.
     #[must_use]
-    pub fn with_other(mut self, other: &str) -> Self {
-        self.other = Some(other.to_owned());
+    pub fn with_new_address_or_provider(mut self, name: &str) -> Self {
+        self.new_address_or_provider = Some(name.to_owned());
         self
     }
 

@@ -43,7 +43,8 @@ pub struct MailPayload {
     /// The booking, for e-mails about bookings.
     pub booking_id: Option<Uuid>,
     /// The previous time and room, for `class_moved`.
-    pub before: Option<PreviousTime>,
+    #[serde(rename = "before")]
+    pub previous: Option<PreviousTime>,
     /// The submission, for `contact_received`.
     pub submission_id: Option<Uuid>,
     /// The user, for e-mails about accounts.

@@ -65,8 +65,8 @@ static RECORD: Statement = Statement::new(
     order by user_id, position",
 );
 
-/// Records events. It must be the last statement of its transaction, because it
-/// locks the streams of the members.
+/// Records events. This must be the last statement of its transaction, because it locks the
+/// streams of the members.
 pub async fn record(client: &Client, events: &[NewMemberEvent]) -> Result<()> {
     let users: Vec<Uuid> = events.iter().map(|event| event.user_id).collect();
     let kinds: Vec<&str> = events.iter().map(|event| event.kind).collect();

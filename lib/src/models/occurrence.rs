@@ -175,7 +175,7 @@ pub async fn list_page(
     page: &Page,
 ) -> Result<MovableList<Occurrence>> {
     let (time, id) = page.after();
-    let since = page.since();
+    let moved_since = page.since();
     let params: [&dyn Param; 7] = [
         &filter.from,
         &filter.until,
@@ -183,7 +183,7 @@ pub async fn list_page(
         &filter.instructor,
         &time,
         &id,
-        &since,
+        &moved_since,
     ];
     // The statements are sent at once and run in this order. `find_since` comes first, so
     // that no move after its time is missed.

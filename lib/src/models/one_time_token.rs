@@ -60,7 +60,7 @@ static ISSUE: Statement = Statement::new(
         epoch = excluded.epoch, created_at = now(), expires_at = excluded.expires_at, used_at = null",
 );
 
-/// Stores a token, with the id of its row. It replaces the member's previous token for the
+/// Stores a token in the row `id`. The token replaces the member's previous one for the same
 /// purpose.
 pub async fn issue(
     client: &Client,

@@ -14,8 +14,8 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
-/// The maximum number of members of an organization. It is limited because every list of
-/// organizations includes their members.
+/// The maximum number of members of an organization. The number is limited because every
+/// list of organizations includes their members.
 pub const MAX_MEMBERS: usize = 100;
 
 /// The role of a member in an organization. Each partner application decides what a role

@@ -35,10 +35,11 @@ pub struct DailyTotals {
     pub contacts: i64,
     /// Sessions that were read from Redis, on the current day in UTC.
     pub redis_hits: i64,
-    /// Sessions that were not in Redis, on the current day in UTC.
+    /// Sessions that were read from Postgres because they were not in Redis, on the current
+    /// day in UTC.
     pub redis_misses: i64,
-    /// Reads of sessions that failed because Redis was unavailable, on the current day in
-    /// UTC.
+    /// Sessions that were read from Postgres because Redis was unavailable, on the current
+    /// day in UTC.
     pub redis_away: i64,
 }
 
@@ -213,9 +214,9 @@ pub struct Buckets {
     /// The day after the last day of each bucket.
     pub ends: Vec<NaiveDate>,
     /// When each bucket begins.
-    pub since: Vec<DateTime<Utc>>,
+    pub start_times: Vec<DateTime<Utc>>,
     /// When each bucket ends.
-    pub till: Vec<DateTime<Utc>>,
+    pub end_times: Vec<DateTime<Utc>>,
 }
 
 // Each bucket is counted with an index range scan. With 100,000 rows, this takes half as
@@ -265,7 +266,10 @@ static ACTIVITY: Statement = Statement::new(
 /// Counts sign-ups, bookings and cancellations in each bucket.
 pub async fn activity(client: &Client, buckets: &Buckets) -> Result<Vec<Activity>> {
     let rows = ACTIVITY
-        .all(client, &[&buckets.starts, &buckets.since, &buckets.till])
+        .all(
+            client,
+            &[&buckets.starts, &buckets.start_times, &buckets.end_times],
+        )
         .await?;
     let activity = |row: &Row| {
         Ok(Activity {
@@ -328,7 +332,10 @@ static ATTENDANCE: Statement = Statement::new(
 /// the name of the class type.
 pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attendance>> {
     let rows = ATTENDANCE
-        .all(client, &[&buckets.starts, &buckets.since, &buckets.till])
+        .all(
+            client,
+            &[&buckets.starts, &buckets.start_times, &buckets.end_times],
+        )
         .await?;
     let attendance = |row: &Row| {
         Ok(Attendance {
@@ -380,7 +387,10 @@ static REVENUE: Statement = Statement::new(
 /// have no row.
 pub async fn revenue(client: &Client, buckets: &Buckets) -> Result<Vec<Revenue>> {
     let rows = REVENUE
-        .all(client, &[&buckets.starts, &buckets.since, &buckets.till])
+        .all(
+            client,
+            &[&buckets.starts, &buckets.start_times, &buckets.end_times],
+        )
         .await?;
     let revenue = |row: &Row| {
         Ok(Revenue {

@@ -49,7 +49,7 @@ pub struct RoomChanges {
     pub is_active: Option<bool>,
 }
 
-static NAMED: Statement = Statement::new("room.named", "select id from room_named($1)");
+static FIND_OR_CREATE: Statement = Statement::new("room.named", "select id from room_named($1)");
 
 static LOCK_ACTIVE: Statement = Statement::new(
     "room.lock_active",
@@ -60,7 +60,7 @@ static LOCK_ACTIVE: Statement = Statement::new(
 /// it. `current` is the room that the class already has, which may be retired. `form` is
 /// the part of the request body that contains the name.
 ///
-/// Must be called in a transaction. The room cannot be retired before it ends.
+/// Must be called in a transaction. The room cannot be retired before the transaction ends.
 ///
 /// # Errors
 ///
@@ -71,7 +71,7 @@ pub async fn assign(
     current: Option<Uuid>,
     form: &str,
 ) -> Result<Uuid> {
-    let id: Uuid = NAMED.one(client, &[&name]).await?.try_get("id")?;
+    let id: Uuid = FIND_OR_CREATE.one(client, &[&name]).await?.try_get("id")?;
     if current != Some(id) && LOCK_ACTIVE.opt(client, &[&id]).await?.is_none() {
         return Err(Error::field(
             &format!("{form}.room"),
@@ -151,6 +151,8 @@ impl CatalogItem for Room {
         (self.created_at, self.id)
     }
 
+    /// Inserts a room.
+    ///
     /// # Errors
     ///
     /// 409 `room_exists`.

@@ -31,7 +31,7 @@ static INSERT: Statement = Statement::new(
     values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))",
 );
 
-/// Stores a challenge. Only a client with its token and user agent can answer it.
+/// Stores a challenge. Only a client with this token and this user agent can answer it.
 pub async fn insert(
     client: &Client,
     token: &Token,

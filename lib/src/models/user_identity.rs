@@ -116,7 +116,7 @@ static DELETE_ALL: Statement = Statement::new(
     "delete from user_identities where user_id = $1",
 );
 
-/// Unlinks all accounts at providers.
+/// Unlinks all accounts of a member at providers.
 pub async fn delete_all(client: &Client, user_id: Uuid) -> Result<()> {
     DELETE_ALL.execute(client, &[&user_id]).await
 }

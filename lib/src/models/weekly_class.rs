@@ -265,11 +265,11 @@ pub async fn insert(client: &Client, weekly_class: &NewWeeklyClass) -> Result<We
     find(client, id).await
 }
 
-/// Returns the error for the id of an unknown or retired class type. `form` is the part of
+/// Returns the error for the id of an unknown or retired class type. `part` is the part of
 /// the request body that contains the id.
-pub(super) fn unknown_class_type(form: &str) -> Error {
+pub(super) fn unknown_class_type(part: &str) -> Error {
     Error::field(
-        &format!("{form}.classTypeId"),
+        &format!("{part}.classTypeId"),
         "there is no such class type",
     )
 }
@@ -293,8 +293,8 @@ static UPDATE: Statement = Statement::new(
     where id = $1 returning id",
 );
 
-/// Changes a locked weekly class, and returns its new state. The caller changes the
-/// occurrences that it has already generated.
+/// Changes a locked weekly class, and returns its new state. The caller must change the
+/// occurrences that were already generated.
 ///
 /// # Errors
 ///
@@ -340,7 +340,7 @@ static CONTINUE: Statement = Statement::new(
 );
 
 /// Ends a locked weekly class on the day before `date`, and returns a new one that
-/// continues it from `date`. The caller moves the occurrences to it.
+/// continues it from `date`. The caller must move the occurrences to the new one.
 ///
 /// # Errors
 ///
@@ -507,8 +507,8 @@ static CONFLICTS: Statement = Statement::new(
 /// Generates the occurrences of all active weekly classes from `first` to
 /// `last`, except those that would start before `now`. Local times are resolved
 /// for each date. A date never gets a second occurrence, even when the first one was moved
-/// to another date or cancelled. Days on which the studio is closed get none. Must be
-/// called in a transaction that holds the timetable's lock.
+/// to another date or cancelled. Days on which the studio is closed get no occurrence. Must
+/// be called in a transaction that holds the timetable's lock.
 pub async fn generate(
     client: &Client,
     zone: &TimeZone,
@@ -533,18 +533,18 @@ pub async fn generate(
         })
         .collect();
     let ids: Vec<Uuid> = planned_dates.iter().map(|_| random::id()).collect();
-    let class_ids: Vec<Uuid> = planned_dates
+    let weekly_class_ids: Vec<Uuid> = planned_dates
         .iter()
         .map(|date| date.weekly_class_id)
         .collect();
     let dates: Vec<NaiveDate> = planned_dates.iter().map(|date| date.date).collect();
     let starts: Vec<DateTime<Utc>> = planned_dates.iter().map(|date| date.start).collect();
     let created = GENERATE
-        .all(client, &[&ids, &class_ids, &dates, &starts])
+        .all(client, &[&ids, &weekly_class_ids, &dates, &starts])
         .await?
         .len();
     let rows = CONFLICTS
-        .all(client, &[&class_ids, &dates, &starts])
+        .all(client, &[&weekly_class_ids, &dates, &starts])
         .await?;
     let conflicts = rows.iter().map(|row| {
         Ok(Conflict {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-/// The maximum number of streams of a member in a process. It is limited because each
-/// stream polls both stores every second. Further streams end at once. If they replaced the
+/// The maximum number of streams of a member in a process. The number is limited because
+/// each stream polls Redis and Postgres every second. Further streams end at once. If they replaced the
 /// oldest stream instead, its browser would reconnect and replace the next one.
 pub(super) const MAX_STREAMS: usize = 5;
 

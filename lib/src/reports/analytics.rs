@@ -350,8 +350,8 @@ fn split_into_buckets(
     let ends: Vec<_> = ends.collect();
     let begin = |days: &[NaiveDate]| days.iter().map(|day| zone.day_start(*day)).collect();
     Buckets {
-        since: begin(&starts),
-        till: begin(&ends),
+        start_times: begin(&starts),
+        end_times: begin(&ends),
         starts,
         ends,
     }

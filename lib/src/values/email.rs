@@ -89,7 +89,7 @@ pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
 
 /// Converts the domain in a search word to its stored form:
 /// `@münchen.de` becomes `@xn--mnchen-3ya.de`.
-pub fn search_word(word: &str) -> String {
+pub fn normalize_search_word(word: &str) -> String {
     match word.rsplit_once('@') {
         Some((local, domain)) if !domain.is_ascii() => match ascii_domain(domain) {
             Some(domain) => format!("{local}@{domain}"),

@@ -286,7 +286,7 @@ impl Resolution<'_> {
         self.insert_link(tx, user.id).await?;
         let provider = &self.identity.provider;
         let notice = Notice::from_caller(&self.context.caller, self.app.clock().now());
-        let notice = notice.with_other(&label(self.app, provider));
+        let notice = notice.with_new_address_or_provider(&label(self.app, provider));
         mail::notify(tx, NoticeKind::IdentityLinked, user, notice).await?;
         let detail = serde_json::json!({ "provider": provider });
         let kind = SecurityEventKind::IdentityLinked;

@@ -54,7 +54,8 @@ impl ProviderClient<'_> {
         parse(&response)
     }
 
-    /// Sends a request. Fails with [`Error::Unavailable`] if the status is 429 or 5xx.
+    /// Sends a request. Fails with [`Error::Unavailable`] if there is no response, or if its
+    /// status is 429 or 5xx.
     async fn send(&self, request: Request<Body>) -> Result<http_client::HttpResponse> {
         let response = self
             .app

@@ -107,7 +107,7 @@ impl SecondFactor {
 pub(crate) struct PendingSession {
     context: SignInContext,
     /// The token by which the account recognizes the browser. `None` for other programs.
-    device: Option<Token>,
+    device_token: Option<Token>,
 }
 
 impl PendingSession {
@@ -123,7 +123,7 @@ impl PendingSession {
         let needs_new_token = is_browser && (known_token.is_none() || member.trust_device);
         Self {
             context: context.clone(),
-            device: match needs_new_token {
+            device_token: match needs_new_token {
                 true => Some(Token::generate()),
                 false => known_token.cloned(),
             },
@@ -138,7 +138,7 @@ impl PendingSession {
         let is_browser = matches!(credential, Some(Credential::Cookie { .. }));
         Self {
             context: context.clone(),
-            device: is_browser.then(Token::generate),
+            device_token: is_browser.then(Token::generate),
         }
     }
 
@@ -159,7 +159,7 @@ impl PendingSession {
             replaces: self.context.replaced_sessions(),
             caller: Some(self.context.caller.clone()),
             credential: member.credential.clone(),
-            device: self.device.clone().map(|token| (token, trust)),
+            device: self.device_token.clone().map(|token| (token, trust)),
             notification,
         }
     }
@@ -170,9 +170,9 @@ impl PendingSession {
         let tokens = match &member.credential {
             Credential::Cookie { token, .. } => {
                 cookies.push(SetCookie::session(app, token, member.credential.max_age()));
-                if let Some(token) = &self.device {
-                    let device = self.context.device_cookies(app, member.user.id, token);
-                    cookies.extend(device);
+                if let Some(device_token) = &self.device_token {
+                    let user_id = member.user.id;
+                    cookies.extend(self.context.device_cookies(app, user_id, device_token));
                 }
                 None
             }

@@ -23,8 +23,8 @@ pub struct Cancellation {
     /// The reason, if one was given.
     pub reason: Option<String>,
     /// Whether the deadlines are waived: the cancellation is never late, and is possible
-    /// after the start. This applies to unpaid bookings that the system cancels, and to
-    /// cancellations for which staff request it.
+    /// after the start. True for unpaid bookings that the system cancels, and for
+    /// cancellations that staff mark as lenient.
     pub lenient: bool,
 }
 

@@ -88,8 +88,8 @@ impl RosterEntry {
 }
 
 /// The condition under which staff may read the medical notes of the member of a booking `b`
-/// for an occurrence `c`: the booking has a spot, and the occurrence starts at or after
-/// `$since` or has not ended at `$now`.
+/// for an occurrence `c`: the booking has a spot, the occurrence is not cancelled, and it
+/// starts at or after `$since` or has not ended at `$now`.
 macro_rules! medical_notes_are_open {
     ($since:literal, $now:literal) => {
         concat!(
@@ -202,7 +202,7 @@ static MEDICAL_NOTES: Statement = Statement::new(
 
 const CLASS_OVER: Error = Error::Conflict {
     code: "class_over",
-    message: "Medical notes can be read only for classes of today and later",
+    message: "Medical notes can be read only if the class takes place today or later",
 };
 
 /// Returns the medical notes of the member of a booking.

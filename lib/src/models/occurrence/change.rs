@@ -178,14 +178,14 @@ static LOCK: Statement = Statement::new(
 /// [`Error::NotFound`]; 409 `class_cancelled`, `class_started`.
 pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<LockedOccurrence> {
     let row = LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
-    let before = LockedOccurrence::from_row(&row)?;
-    if before.is_cancelled {
+    let occurrence = LockedOccurrence::from_row(&row)?;
+    if occurrence.is_cancelled {
         return Err(CLASS_CANCELLED);
     }
-    if before.start_time <= now {
+    if occurrence.start_time <= now {
         return Err(CLASS_STARTED);
     }
-    Ok(before)
+    Ok(occurrence)
 }
 
 static LOCK_UPCOMING_OF_WEEKLY: Statement = Statement::new(

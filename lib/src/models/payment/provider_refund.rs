@@ -22,7 +22,7 @@ use crate::values::money::Money;
 
 /// The number of failed refunds after which no refund of a payment is retried. Staff can
 /// still refund the payment.
-const MAX_FAILED: usize = 3;
+const MAX_FAILED_REFUNDS: usize = 3;
 
 /// The pause before a failed refund is retried.
 const RETRY_PAUSE: TimeDelta = TimeDelta::hours(1);
@@ -41,7 +41,7 @@ pub struct ProviderRefund {
     pub payment_id: Option<Uuid>,
     /// The state: `Sent`, `Done`, or `Failed`.
     pub state: RefundState,
-    /// Whether somebody cancelled it, so that it must not be retried.
+    /// Whether somebody cancelled the refund, so that it must not be retried.
     pub is_cancelled: bool,
     /// The provider's reason for the failure.
     pub failure_reason: Option<String>,
@@ -116,7 +116,7 @@ pub async fn record_refunds(
     let mut recorder = RefundRecorder {
         client,
         payment: &payment,
-        is_cancelled: booking.status == BookingStatus::Cancelled,
+        is_booking_cancelled: booking.status == BookingStatus::Cancelled,
         now,
         outcome: Outcome::Unchanged,
         done_count: 0,
@@ -131,8 +131,7 @@ pub async fn record_refunds(
 struct RefundRecorder<'a> {
     client: &'a Client,
     payment: &'a Payment,
-    /// Whether the booking is cancelled.
-    is_cancelled: bool,
+    is_booking_cancelled: bool,
     now: DateTime<Utc>,
     outcome: Outcome,
     done_count: usize,
@@ -154,7 +153,7 @@ impl RefundRecorder<'_> {
             .iter()
             .map(RefundRow::from_row)
             .collect::<Result<_>>()?;
-        let known = find(&rows, refund, self.payment.id, amount);
+        let known = find_row(&rows, refund, self.payment.id, amount);
         match known {
             Some(known) if is_up_to_date(known, refund) => return Ok(()),
             Some(known) if known.amount != amount => {
@@ -292,7 +291,7 @@ impl RefundRecorder<'_> {
         });
         let is_final = refund.is_cancelled
             || refund.failure_reason.as_deref() == Some(FAILED_BY_DISPUTE)
-            || earlier.count() + 1 >= MAX_FAILED;
+            || earlier.count() + 1 >= MAX_FAILED_REFUNDS;
         if !is_final {
             self.insert_again(known.id, amount.as_column(), self.now + RETRY_PAUSE)
                 .await?;
@@ -303,7 +302,7 @@ impl RefundRecorder<'_> {
     /// Makes the amount due again that was withdrawn for a refund at the provider. Nothing is
     /// due while the member has the booking.
     async fn insert_replaced(&mut self, id: Uuid) -> Result<()> {
-        if !self.is_cancelled {
+        if !self.is_booking_cancelled {
             return Ok(());
         }
         let row = INSERT_REPLACED
@@ -350,7 +349,7 @@ impl RefundRecorder<'_> {
 /// Finds the row of a refund by the provider's id, or else by our id. A refund that the
 /// previous version of the program has sent contains only the payment's id, so it is found
 /// by the payment and the amount.
-fn find<'a>(
+fn find_row<'a>(
     rows: &'a [RefundRow],
     refund: &ProviderRefund,
     payment_id: Uuid,
@@ -399,7 +398,8 @@ static WITHDRAW: Statement = Statement::new(
     "update refunds set state = 'withdrawn' where id = any ($1)",
 );
 
-// Only as much as is left: staff may have refunded the payment otherwise.
+// At most the remaining amount is refunded again, because staff may have refunded a part of
+// the payment in another way.
 static INSERT_REPLACED: Statement = Statement::new(
     "refund.insert_replaced",
     "insert into refunds (id, payment_id, amount, source, next_attempt_at)

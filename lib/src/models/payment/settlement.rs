@@ -218,7 +218,8 @@ pub enum CheckoutEnd {
 /// Applies a report that a checkout ended without a payment.
 ///
 /// The booking is cancelled only if this payment was pending. The booking keeps its spot if
-/// another payment has replaced this one, or if the member never saw the checkout.
+/// another payment has replaced this one, if the member never saw the checkout, or if the
+/// class has started.
 pub async fn settle_ended(
     client: &Client,
     report: &CheckoutReport<'_>,

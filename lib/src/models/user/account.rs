@@ -100,7 +100,10 @@ impl AccountFilter {
     /// used. A domain in Unicode is searched in the form in which it is stored.
     fn words(&self) -> (Vec<String>, Option<String>) {
         let search = self.search.as_deref().unwrap_or_default();
-        let words: Vec<String> = search.split_whitespace().map(email::search_word).collect();
+        let words: Vec<String> = search
+            .split_whitespace()
+            .map(email::normalize_search_word)
+            .collect();
         let longest = words.iter().max_by_key(|word| word.chars().count());
         let longest = longest.cloned();
         (words, longest)

@@ -30,8 +30,8 @@ macro_rules! delete_credentials {
     };
 }
 
-/// The common table expressions that delete everything else that belongs to the accounts
-/// whose id `$is_owner`.
+/// The common table expressions of `delete_credentials!`, and those that delete everything
+/// else that belongs to the accounts whose id `$is_owner`.
 macro_rules! delete_belongings {
     ($is_owner:literal) => {
         concat!(
@@ -66,8 +66,8 @@ static LOCK_ADDRESS: Statement = Statement::new(
     "select pg_advisory_xact_lock(hashtextextended('address:' || $1, 0))",
 );
 
-/// Locks an e-mail address. Other transactions that give it to an account wait until this
-/// one ends.
+/// Locks an e-mail address. Other transactions that give the address to an account wait
+/// until this one ends.
 pub async fn lock_address(client: &Client, email: &str) -> Result<()> {
     LOCK_ADDRESS.execute(client, &[&email]).await
 }
@@ -123,9 +123,10 @@ pub async fn erase(client: &Client, id: Uuid) -> Result<()> {
     ERASE.execute(client, &[&id]).await
 }
 
-/// Erases a batch of `$1` accounts that their members have closed with the version of the
-/// program before `closed_at`, which only deactivated them. Returns their number. The event
-/// of an account that an administrator has deactivated names the administrator.
+/// Erases a batch of `$1` accounts that their members have closed with an earlier version of
+/// the program, which only deactivated them. Returns the number of erased accounts. Does not
+/// erase an account that an administrator has deactivated, whose event names the
+/// administrator (`by`).
 pub static ERASE_CLOSED: Statement = Statement::new(
     "user.erase_closed",
     concat!(

@@ -54,7 +54,8 @@ pub struct User {
     pub phone: Option<String>,
     /// How experienced the member is.
     pub experience_level: ExperienceLevel,
-    /// Whether the member may manage classes and bookings.
+    /// Whether the member has the staff role, which manages classes and bookings. An
+    /// administrator may do the same without it.
     pub is_staff: bool,
     /// Whether the member is an administrator.
     pub is_admin: bool,

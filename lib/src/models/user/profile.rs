@@ -120,8 +120,9 @@ pub enum MedicalConditions {
     None,
     /// The decrypted text.
     Text(String),
-    /// The value cannot be decrypted, because `ENCRYPTION_KEY` no longer lists its key, or
-    /// because the value was altered. One such value must not make a whole response fail.
+    /// The value cannot be decrypted, because `ENCRYPTION_KEY` no longer lists the key that
+    /// encrypted it, or because the value was altered. One such value must not make a whole
+    /// response fail.
     Unreadable,
 }
 
@@ -149,7 +150,7 @@ impl MedicalConditions {
     }
 }
 
-static PROFILE: Statement = Statement::new(
+static FIND_PROFILE: Statement = Statement::new(
     "user.profile",
     "select date_of_birth, emergency_contact_name, emergency_contact_phone,
         medical_conditions, marketing_consent
@@ -163,7 +164,7 @@ static PROFILE: Statement = Statement::new(
 /// [`Error::SessionGone`] if the account no longer exists, because its sessions ended with
 /// it.
 pub async fn find_profile(client: &Client, keys: &Keyring, id: Uuid) -> Result<Profile> {
-    let row = PROFILE
+    let row = FIND_PROFILE
         .opt(client, &[&id])
         .await?
         .ok_or(Error::SessionGone)?;

@@ -14,7 +14,7 @@ use crate::store::statement::Statement;
 pub struct SecondFactor {
     /// The encrypted secret that the account shares with the authenticator app. `None` if no
     /// app is set up.
-    pub sealed: Option<Vec<u8>>,
+    pub sealed_secret: Option<Vec<u8>>,
     /// Whether the member has confirmed the secret with a code. Sign-in requires a
     /// code only then.
     pub is_confirmed: bool,
@@ -29,10 +29,10 @@ impl SecondFactor {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Internal`] if `ENCRYPTION_KEY` no longer lists its key, or if the value
-    /// was altered.
+    /// [`crate::Error::Internal`] if `ENCRYPTION_KEY` no longer lists the key that encrypted
+    /// the secret, or if the value was altered.
     pub fn open_secret(&self, keys: &Keyring, id: Uuid) -> Result<Option<Vec<u8>>> {
-        let sealed = self.sealed.as_deref();
+        let sealed = self.sealed_secret.as_deref();
         let secret_hex = sealed
             .map(|sealed| keys.open(&aad(id), sealed))
             .transpose()?;
@@ -59,7 +59,7 @@ pub async fn find(client: &Client, id: Uuid) -> Result<Option<SecondFactor>> {
     let row = FIND.opt(client, &[&id]).await?;
     row.map(|row| {
         Ok(SecondFactor {
-            sealed: row.try_get("totp_secret")?,
+            sealed_secret: row.try_get("totp_secret")?,
             is_confirmed: row.try_get("is_confirmed")?,
             last_step: row.try_get("totp_last_step")?,
             codes_left: row.try_get("codes_left")?,
@@ -94,10 +94,13 @@ static CONFIRM: Statement = Statement::new(
 );
 
 /// Confirms the secret. From then on, sign-in requires a code on every device.
-/// Returns `false` if a secret is already confirmed, or if `sealed` is no longer the
+/// Returns `false` if a secret is already confirmed, or if `sealed_secret` is no longer the
 /// stored secret.
-pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed: Vec<u8>) -> Result<bool> {
-    Ok(CONFIRM.opt(client, &[&id, &step, &sealed]).await?.is_some())
+pub async fn confirm(client: &Client, id: Uuid, step: i64, sealed_secret: Vec<u8>) -> Result<bool> {
+    Ok(CONFIRM
+        .opt(client, &[&id, &step, &sealed_secret])
+        .await?
+        .is_some())
 }
 
 static USE_STEP: Statement = Statement::new(

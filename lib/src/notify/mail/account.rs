@@ -18,18 +18,18 @@ pub(super) fn compose(
 ) -> Result<Message> {
     // Text that somebody has entered is sent only to confirmed addresses. Otherwise, anyone
     // could send text to a stranger.
-    let other = match (kind, recipient.is_confirmed) {
+    let new_address_or_provider = match (kind, recipient.is_confirmed) {
         (NoticeKind::EmailChangeRequested | NoticeKind::EmailChanged, false) => None,
-        _ => notice.other.as_deref(),
+        _ => notice.new_address_or_provider.as_deref(),
     };
-    let other = other.unwrap_or("another address");
-    let (subject, headline, paragraph) = text(kind, notice, other);
+    let name = new_address_or_provider.unwrap_or("another address");
+    let (subject, headline, paragraph) = text(kind, notice, name);
     let content = Content {
         studio: &studio.name,
         subject: subject.to_owned(),
         headline: headline.to_owned(),
         greeting: greeting(&recipient.first_name, recipient.is_confirmed),
-        paragraphs: vec![paragraph, if_it_was_not_you(kind).to_owned()],
+        paragraphs: vec![paragraph, advice(kind).to_owned()],
         facts: facts(notice, zone),
         link: link(kind, token, studio),
         footer: format!(
@@ -51,8 +51,9 @@ pub(super) fn greeting(first_name: &str, is_confirmed: bool) -> String {
     }
 }
 
-/// Returns the subject, the headline and the first paragraph.
-fn text(kind: NoticeKind, notice: &Notice, other: &str) -> (&'static str, &'static str, String) {
+/// Returns the subject, the headline and the first paragraph. `name` is the new e-mail
+/// address or the name of the provider.
+fn text(kind: NoticeKind, notice: &Notice, name: &str) -> (&'static str, &'static str, String) {
     match kind {
         NoticeKind::VerifyEmail => (
             "Please confirm your e-mail address",
@@ -79,14 +80,14 @@ fn text(kind: NoticeKind, notice: &Notice, other: &str) -> (&'static str, &'stat
             "Your e-mail address is about to change",
             "Your e-mail address is about to change",
             format!(
-                "The e-mail address of your account will change to {other} when that address is \
+                "The e-mail address of your account will change to {name} when that address is \
                  confirmed."
             ),
         ),
         NoticeKind::EmailChanged => (
             "Your e-mail address has changed",
             "Your e-mail address has changed",
-            format!("The e-mail address of your account is now {other}."),
+            format!("The e-mail address of your account is now {name}."),
         ),
         NoticeKind::PasswordChanged => (
             "Your password has been changed",
@@ -145,12 +146,12 @@ fn text(kind: NoticeKind, notice: &Notice, other: &str) -> (&'static str, &'stat
         NoticeKind::IdentityLinked => (
             "A sign-in method was added",
             "A sign-in method was added",
-            format!("You can now sign in with {other}."),
+            format!("You can now sign in with {name}."),
         ),
         NoticeKind::IdentityUnlinked => (
             "A sign-in method was removed",
             "A sign-in method was removed",
-            format!("You can no longer sign in with {other}."),
+            format!("You can no longer sign in with {name}."),
         ),
         NoticeKind::AccountClosed => (
             "Your account is closed",
@@ -176,7 +177,7 @@ fn password_reset(access: &Access) -> String {
 }
 
 /// Returns the advice for a member who did not cause the notice.
-fn if_it_was_not_you(kind: NoticeKind) -> &'static str {
+fn advice(kind: NoticeKind) -> &'static str {
     match kind {
         NoticeKind::VerifyEmail | NoticeKind::ResetPassword => {
             "If you did not request this, you can ignore this e-mail."

@@ -11,7 +11,7 @@ use crate::values::time_zone::TimeZone;
 pub(super) struct LocalTimes {
     class: LocalTime,
     /// The previous time and room. `None` if the class was not moved, or was moved back.
-    before: Option<(LocalTime, String)>,
+    previous: Option<(LocalTime, String)>,
     /// The time until which the booking can be cancelled free of charge, such as `Friday,
     /// August 7, 2026, 7:00 AM`. `None` for an entry on the waitlist.
     free_until: Option<String>,
@@ -31,11 +31,11 @@ struct LocalTime {
 }
 
 impl LocalTimes {
-    /// Formats the times of a booking. `before` is the time and room before the class was
+    /// Formats the times of a booking. `previous` is the time and room before the class was
     /// moved.
     pub(super) fn new(
         booking: &MailBooking,
-        before: Option<&PreviousTime>,
+        previous: Option<&PreviousTime>,
         zone: &TimeZone,
     ) -> Self {
         let format = |starts, ends| LocalTime {
@@ -43,17 +43,17 @@ impl LocalTimes {
             starts: zone.format_time(starts),
             ends: zone.format_time(ends),
         };
-        let before = before.filter(|before| {
-            (before.start_time, before.end_time, &before.room)
+        let previous = previous.filter(|previous| {
+            (previous.start_time, previous.end_time, &previous.room)
                 != (booking.start_time, booking.end_time, &booking.room)
         });
         let deadline = |time| format!("{}, {}", zone.format_date(time), zone.format_time(time));
         Self {
             class: format(booking.start_time, booking.end_time),
-            before: before.map(|before| {
+            previous: previous.map(|previous| {
                 (
-                    format(before.start_time, before.end_time),
-                    before.room.clone(),
+                    format(previous.start_time, previous.end_time),
+                    previous.room.clone(),
                 )
             }),
             free_until: booking.free_until.map(deadline),
@@ -64,7 +64,7 @@ impl LocalTimes {
 
 /// Composes the e-mail about a booking. `reason` is the studio's reason for a cancellation.
 /// Returns `None` if the e-mail is outdated, because the booking has changed or the class
-/// is over.
+/// has started.
 pub(super) fn compose(
     kind: &str,
     reason: Option<&str>,
@@ -104,9 +104,9 @@ pub(super) fn compose(
 }
 
 /// The subject, headline and paragraphs of an e-mail.
-type Text = (String, &'static str, Vec<String>);
+type EmailText = (String, &'static str, Vec<String>);
 
-fn confirmed(booking: &MailBooking, times: &LocalTimes) -> Text {
+fn confirmed(booking: &MailBooking, times: &LocalTimes) -> EmailText {
     let mut paragraphs = vec![format!(
         "Your spot in {} is booked. We look forward to dancing with you.",
         booking.title
@@ -120,7 +120,7 @@ fn confirmed(booking: &MailBooking, times: &LocalTimes) -> Text {
     )
 }
 
-fn waitlisted(booking: &MailBooking, times: &LocalTimes) -> Text {
+fn waitlisted(booking: &MailBooking, times: &LocalTimes) -> EmailText {
     (
         format!("On the waitlist: {}, {}", booking.title, times.class.day),
         "You are on the waitlist",
@@ -135,7 +135,7 @@ fn waitlisted(booking: &MailBooking, times: &LocalTimes) -> Text {
     )
 }
 
-fn promoted(booking: &MailBooking, times: &LocalTimes) -> Text {
+fn promoted(booking: &MailBooking, times: &LocalTimes) -> EmailText {
     let mut paragraphs = vec![format!(
         "A spot in {} has become free, and it is yours.",
         booking.title
@@ -191,7 +191,7 @@ fn cancellation_terms(booking: &MailBooking, times: &LocalTimes) -> Option<Strin
     })
 }
 
-fn cancelled(booking: &MailBooking, times: &LocalTimes, reason: Option<&str>) -> Text {
+fn cancelled(booking: &MailBooking, times: &LocalTimes, reason: Option<&str>) -> EmailText {
     let mut paragraphs = vec![format!(
         "Your booking for {} has been cancelled.",
         booking.title
@@ -217,7 +217,7 @@ fn cancelled(booking: &MailBooking, times: &LocalTimes, reason: Option<&str>) ->
     )
 }
 
-fn class_cancelled(booking: &MailBooking, times: &LocalTimes) -> Text {
+fn class_cancelled(booking: &MailBooking, times: &LocalTimes) -> EmailText {
     let mut paragraphs = vec![format!(
         "We are sorry: {} on {} has been cancelled, and your booking with it.",
         booking.title, times.class.day
@@ -259,24 +259,24 @@ fn refund_status(payment: &MailPayment, currency: &str) -> Option<String> {
 }
 
 /// Describes a change of time or room. Returns `None` if the change was undone.
-fn moved(booking: &MailBooking, times: &LocalTimes) -> Option<Text> {
-    let (before, room) = times.before.as_ref()?;
+fn moved(booking: &MailBooking, times: &LocalTimes) -> Option<EmailText> {
+    let (previous, previous_room) = times.previous.as_ref()?;
     let now = &times.class;
     let spot_status = match booking.status.as_str() {
         "waitlisted" => "You keep your place on the waitlist",
         _ => "You keep your spot",
     };
-    let subject = match before == now {
+    let subject = match previous == now {
         true => format!("New room: {}, {}", booking.title, now.day),
         false => format!("New time: {}, {} at {}", booking.title, now.day, now.starts),
     };
     let mut paragraphs = vec![
         format!(
-            "{} was planned for {}, {} to {}, in {room}. It is now on {}, {} to {}, in {}.",
+            "{} was planned for {}, {} to {}, in {previous_room}. It is now on {}, {} to {}, in {}.",
             booking.title,
-            before.day,
-            before.starts,
-            before.ends,
+            previous.day,
+            previous.starts,
+            previous.ends,
             now.day,
             now.starts,
             now.ends,
@@ -288,7 +288,7 @@ fn moved(booking: &MailBooking, times: &LocalTimes) -> Option<Text> {
     Some((subject, "Your class has moved", paragraphs))
 }
 
-fn new_instructor(booking: &MailBooking, times: &LocalTimes) -> Text {
+fn new_instructor(booking: &MailBooking, times: &LocalTimes) -> EmailText {
     let mut paragraphs = vec![format!(
         "{} will now be taught by {}. You keep your booking.",
         booking.title, booking.instructor

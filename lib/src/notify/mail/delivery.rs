@@ -56,7 +56,7 @@ pub struct SendSummary {
     pub capped: u64,
     /// Attempts that failed and will be retried.
     pub failed: u64,
-    /// E-mails that were abandoned.
+    /// E-mails that were abandoned, after a permanent error or the last attempt.
     pub given_up: u64,
     /// Whether due e-mails are left.
     pub remaining: bool,
@@ -79,7 +79,7 @@ pub fn send_due_in_background(app: &App) {
     if matches!(app.config().mail.transport, MailTransport::Disabled) {
         return warn_once();
     }
-    // Another sender is waiting, and will find the e-mails of this commit.
+    // If another task is waiting already, it will find the e-mails of this commit.
     if !app.send_queue().join() {
         return;
     }
@@ -120,9 +120,9 @@ pub fn send_due(app: &App, until: Instant) -> BoxFuture<'_, Result<SendSummary>>
             return Ok(summary);
         }
         let due = count_due(app, MAX_SENDERS * MAILS_PER_SENDER).await?;
-        let senders = (due / MAILS_PER_SENDER).clamp(1, MAX_SENDERS);
+        let sender_count = (due / MAILS_PER_SENDER).clamp(1, MAX_SENDERS);
         let run = Run::default();
-        let senders = (0..senders).map(|_| send_over_connection(app, until, &run));
+        let senders = (0..sender_count).map(|_| send_over_connection(app, until, &run));
         for sent in join_all(senders).await {
             summary.add(sent?);
         }
@@ -163,7 +163,7 @@ async fn send_over_connection(app: &App, until: Instant, run: &Run) -> Result<Se
 }
 
 /// The number of e-mails that are dropped in one statement.
-const EXPIRY_BATCH: i64 = 5_000;
+const EXPIRY_BATCH_SIZE: i64 = 5_000;
 
 /// Drops the e-mails that are too old, even without a mail server. Otherwise, e-mails that
 /// are months old would be sent once a server is configured. Returns the number of dropped
@@ -171,11 +171,11 @@ const EXPIRY_BATCH: i64 = 5_000;
 async fn expire(app: &App, until: Instant) -> Result<u64> {
     let mut expired = 0;
     while Instant::now() < until {
-        let (ages, default_age) = (policy::ages(), policy::MAX_AGE);
+        let (ages, default_age) = (policy::max_ages(), policy::MAX_AGE);
         let client = app.db().client().await?;
-        let dropped = mail_outbox::expire(&client, &ages, default_age, EXPIRY_BATCH).await?;
+        let dropped = mail_outbox::expire(&client, &ages, default_age, EXPIRY_BATCH_SIZE).await?;
         expired += u64::try_from(dropped).unwrap_or(0);
-        if dropped < EXPIRY_BATCH {
+        if dropped < EXPIRY_BATCH_SIZE {
             break;
         }
     }
@@ -352,7 +352,7 @@ async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
     let zone = TimeZone::of_studio(studio)?;
     found
         .and_then(|found| {
-            let times = LocalTimes::new(&found, due.payload.before.as_ref(), &zone);
+            let times = LocalTimes::new(&found, due.payload.previous.as_ref(), &zone);
             let reason = due.payload.reason.as_deref();
             booking::compose(&due.kind, reason, &found, &times, studio)
         })

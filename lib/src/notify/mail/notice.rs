@@ -95,7 +95,7 @@ impl NoticeKind {
     }
 }
 
-/// Writes a notice to a member to the outbox. It is called in the transaction of the
+/// Writes a notice for a member to the outbox. Must be called in the transaction of the
 /// change.
 pub async fn notify(
     client: &Postgres,
@@ -106,7 +106,7 @@ pub async fn notify(
     notify_address(client, kind, user.id, &user.email, notice).await
 }
 
-/// Notifies the owner of an account that someone tried to use its e-mail address.
+/// Notifies the owner of an account that someone tried to use the owner's e-mail address.
 /// Closed accounts are not notified.
 pub async fn notify_account_exists(
     client: &Postgres,
@@ -130,8 +130,8 @@ pub async fn notify_address(
     mail_outbox::insert(client, address, kind.as_str(), &notice.payload(user_id)).await
 }
 
-/// Writes an e-mail to `address` to the outbox, with a link that works once. It replaces
-/// the earlier link for the same purpose.
+/// Writes an e-mail for `address` to the outbox, with a link that works once. The link
+/// replaces the earlier one for the same purpose.
 pub async fn send_link(
     client: &Postgres,
     keys: &Keyring,

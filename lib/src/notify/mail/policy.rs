@@ -11,19 +11,19 @@ use crate::models::one_time_token::Purpose;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The maximum age of an e-mail, unless `ages` contains another one for its kind. It is
+/// The maximum age of an e-mail, unless `max_ages` contains another one for its kind. It is
 /// longer than the time that all attempts take together.
 pub(super) const MAX_AGE: Duration = DAY.saturating_mul(7);
 
 /// E-mails that a member's own booking or cancellation causes.
-const OWN_BOOKINGS: [&str; 3] = [
+const OWN_BOOKING_KINDS: [&str; 3] = [
     "booking_confirmed",
     "booking_waitlisted",
     "booking_cancelled",
 ];
 
 /// E-mails about bookings that a change by the studio, or by another member, causes.
-const OTHER_BOOKINGS: [&str; 4] = [
+const OTHER_BOOKING_KINDS: [&str; 4] = [
     "booking_promoted",
     "class_cancelled",
     "class_moved",
@@ -33,8 +33,8 @@ const OTHER_BOOKINGS: [&str; 4] = [
 /// Returns the maximum ages that differ from [`MAX_AGE`]. An e-mail with a link is dropped
 /// when the link expires. An e-mail about a class is also dropped when the class has
 /// started.
-pub(super) fn ages() -> [(&'static str, Duration); 5] {
-    let [confirmed, waitlisted, cancelled] = OWN_BOOKINGS;
+pub(super) fn max_ages() -> [(&'static str, Duration); 5] {
+    let [confirmed, waitlisted, cancelled] = OWN_BOOKING_KINDS;
     [
         (
             NoticeKind::ResetPassword.as_str(),
@@ -50,7 +50,7 @@ pub(super) fn ages() -> [(&'static str, Duration); 5] {
     ]
 }
 
-/// The number of e-mails of some kinds that one recipient gets in an hour.
+/// The maximum number of e-mails of certain kinds that one recipient gets in an hour.
 pub(super) struct Cap {
     pub(super) kinds: Vec<&'static str>,
     pub(super) mails: i64,
@@ -60,21 +60,22 @@ pub(super) struct Cap {
 /// cap, so that nobody can prevent a security warning by causing other e-mails. E-mails to
 /// the studio have no cap.
 pub(super) fn cap(kind: &str) -> Option<Cap> {
-    if OWN_BOOKINGS.contains(&kind) {
+    if OWN_BOOKING_KINDS.contains(&kind) {
         return Some(Cap {
-            kinds: OWN_BOOKINGS.to_vec(),
+            kinds: OWN_BOOKING_KINDS.to_vec(),
             mails: 20,
         });
     }
-    if OTHER_BOOKINGS.contains(&kind) {
+    if OTHER_BOOKING_KINDS.contains(&kind) {
         return Some(Cap {
-            kinds: OTHER_BOOKINGS.to_vec(),
+            kinds: OTHER_BOOKING_KINDS.to_vec(),
             mails: 60,
         });
     }
     let kind = NoticeKind::parse(kind)?;
     let mails = match kind {
-        // A new link replaces the previous one, so its e-mail must not be dropped. The caps
+        // A new link replaces the previous one, so the e-mail with the new one must not be
+        // dropped. The caps
         // of e-mails with links are as high as the number of links that the rate limits
         // allow in two consecutive windows.
         NoticeKind::VerifyEmail => 20,

@@ -18,8 +18,8 @@ impl SendQueue {
         !self.has_waiter.swap(true, Ordering::AcqRel)
     }
 
-    /// Waits until the current task has finished. The caller may send while it holds the
-    /// guard.
+    /// Waits until the task that sends now has finished. The caller may send while it holds
+    /// the guard.
     pub(super) async fn take_turn(&self) -> MutexGuard<'_, ()> {
         let turn = self.turn.lock().await;
         self.has_waiter.store(false, Ordering::Release);

@@ -171,7 +171,7 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
         }
     };
     let implicit_tls = (config.port == 465).then(tls).transpose()?;
-    let encrypted = implicit_tls.is_some();
+    let is_encrypted = implicit_tls.is_some();
     let connecting = AsyncSmtpConnection::connect_tokio1(
         server,
         Some(config.deadline),
@@ -182,7 +182,7 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
     let mut connection = connecting.await?;
     // Unencrypted connections are allowed only to the local host.
     let may_be_plain = config.ca_certificate.is_none() && is_loopback(&config.host);
-    if !encrypted && !may_be_plain {
+    if !is_encrypted && !may_be_plain {
         connection.starttls(tls()?, &hello).await?;
     }
     if let Some((user, password)) = &config.credentials {
@@ -200,8 +200,8 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// Transfers an e-mail (RFC 5321, section 3.3). A rejected recipient is a permanent error.
-/// A rejected sender is a transient error, because it can be fixed in the configuration.
-/// Many servers report it only in response to the recipient.
+/// A rejected sender is a transient error, because the sender can be corrected in the
+/// configuration. Many servers reject the sender only in response to the recipient.
 async fn transfer(
     connection: &mut AsyncSmtpConnection,
     from: &Address,
@@ -243,8 +243,8 @@ fn is_about_recipient(response: &str) -> bool {
 /// Returns the file name of an e-mail. File names sort by time and are the same for every
 /// attempt.
 fn file_name(due: &DueMail) -> String {
-    let written = due.created_at.timestamp_millis();
-    format!("{written}-{}-{}.eml", due.kind, due.id)
+    let created_ms = due.created_at.timestamp_millis();
+    format!("{created_ms}-{}-{}.eml", due.kind, due.id)
 }
 
 async fn write_to_folder(folder: PathBuf, name: String, message: Vec<u8>) -> Result<(), SendError> {
@@ -324,10 +324,10 @@ mod properties {
             let mail = formatted(message, "box@studio.example");
             let headers = headers(&mail);
             let names: Vec<_> = headers.iter().map(|(name, _)| name.as_str()).collect();
-            let ours = ["From", "To", "Subject", "Message-ID", "Auto-Submitted", "Date", "MIME-Version",
+            let known_headers = ["From", "To", "Subject", "Message-ID", "Auto-Submitted", "Date", "MIME-Version",
                 "Content-Type", "Content-Transfer-Encoding", "Reply-To"];
             for (index, name) in names.iter().enumerate() {
-                assert!(ours.contains(name) && !names[..index].contains(name), "{mail}");
+                assert!(known_headers.contains(name) && !names[..index].contains(name), "{mail}");
             }
             assert!(headers.contains(&("To".to_owned(), "box@studio.example".to_owned())));
             // Some servers treat a bare CR or LF as the end of a line.
