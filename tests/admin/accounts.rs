@@ -1,4 +1,4 @@
-//! `api/admin/accounts.rs`
+//! `api/admin/accounts.rs`: organizations that members act for.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::harness::TestApp;
 const ACCOUNTS: &str = "/api/admin/accounts";
 
 #[tokio::test]
-async fn account_members_can_be_added_changed_and_removed() {
+async fn the_members_of_an_organization_can_be_added_changed_and_removed() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);

@@ -130,6 +130,7 @@ async fn days_follow_the_studios_time_zone_across_clock_changes() {
             insert_payment(&app, booking, "5.00 USD", time, Some(time)).await;
             cancel_booking(&app, booking, time, false).await;
             insert_class(&app, "Rumba", time, 7).await;
+            // `insert_booking` has registered the member in 2001.
             app.sql(&format!(
                 "update users set created_at = '{time}' where created_at = '2001-01-01'"
             ))

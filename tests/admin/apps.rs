@@ -45,11 +45,11 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     let plaintext_rows =
         format!("select count(*) from apps a where strpos(to_jsonb(a)::text, '{secret}') > 0");
     assert_eq!(app.count(&plaintext_rows).await, 0);
-    let count_events_without_secret = format!(
+    let events_without_secret = format!(
         "select count(*) from security_events where kind = 'partner_app_changed'
             and strpos(detail::text, '{secret}') = 0"
     );
-    assert_eq!(app.count(&count_events_without_secret).await, 1);
+    assert_eq!(app.count(&events_without_secret).await, 1);
 }
 
 #[tokio::test]
@@ -86,9 +86,9 @@ async fn both_secrets_work_during_a_rotation() {
     // A rotation is rejected while another one has not ended, since it would revoke a secret
     // in use.
     let rotated_again = change(json!({ "rotateSecret": true })).await;
-    let rotation_during_rotation = json!({ "id": partner_app["id"], "rotateSecret": true });
+    let second_rotation = json!({ "id": partner_app["id"], "rotateSecret": true });
     admin
-        .patch(APPS, rotation_during_rotation)
+        .patch(APPS, second_rotation)
         .await
         .expect_code(409, "rotating");
     for secret in [&replaced_app["secret"], &rotated_again["secret"]] {

@@ -131,10 +131,10 @@ async fn only_members_with_a_spot_can_be_checked_in() {
         .await
         .expect(200);
     app.app.clock().advance(TimeDelta::hours(73));
-    let late_change =
+    let cancellation_after_start =
         json!({ "bookingId": waitlisted_booking["id"], "action": "cancel", "lenient": true });
     staff
-        .patch("/api/admin/bookings", late_change)
+        .patch("/api/admin/bookings", cancellation_after_start)
         .await
         .expect_code(409, "not_cancellable");
     assert_bookings_consistent(&app).await;

@@ -284,7 +284,7 @@ async fn accounts_that_the_previous_version_has_closed_are_erased() {
 }
 
 /// Inserts security events and contact messages of this age.
-async fn add_log_and_messages(app: &TestApp, age: &str, count: u32) {
+async fn add_events_and_messages(app: &TestApp, age: &str, count: u32) {
     app.sql(&format!(
         "insert into security_events (id, kind, created_at)
         select gen_random_uuid(), 'sign_in_failed', now() - interval '{age}'
@@ -302,9 +302,9 @@ async fn add_log_and_messages(app: &TestApp, age: &str, count: u32) {
 #[tokio::test]
 async fn security_events_and_contact_messages_are_deleted_after_a_year() {
     let app = TestApp::start().await;
-    add_log_and_messages(&app, "364 days", 3).await;
+    add_events_and_messages(&app, "364 days", 3).await;
     // The clean-up deletes these rows in more than one batch.
-    add_log_and_messages(&app, "366 days", 5_001).await;
+    add_events_and_messages(&app, "366 days", 5_001).await;
     let details = app.run_clean_up().await.expect(200)["details"].clone();
     assert_eq!(details["securityEvents"], 5_001, "{details}");
     assert_eq!(details["contactSubmissions"], 5_001, "{details}");
@@ -319,13 +319,13 @@ async fn security_events_and_contact_messages_are_deleted_after_a_year() {
 }
 
 #[tokio::test]
-async fn the_retention_of_the_security_log_and_of_messages_can_be_configured() {
+async fn the_retention_of_security_events_and_contact_messages_can_be_configured() {
     let settings = Settings::default()
         .with("SECURITY_LOG_RETENTION_DAYS", "30")
         .with("CONTACT_RETENTION_DAYS", "60");
     let app = TestApp::start_with(settings).await;
     for age in ["29 days", "59 days", "61 days"] {
-        add_log_and_messages(&app, age, 2).await;
+        add_events_and_messages(&app, age, 2).await;
     }
     let details = app.run_clean_up().await.expect(200)["details"].clone();
     assert_eq!(details["securityEvents"], 4, "{details}");
@@ -342,6 +342,7 @@ async fn due_messages_are_sent_by_the_cron_run() {
     let ana = app.member("ana").await;
     app.sql("delete from mail_outbox").await;
     crate::bookings::book(&ana, class).await.expect(201);
+    // The mail server rejects `later` temporarily and `gone` permanently.
     app.sql(
         "insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), name || '@example.com', 'booking_confirmed', payload

@@ -87,16 +87,16 @@ async fn a_preview_lists_the_rows_that_reverting_deletes_and_changes_nothing() {
         .await
         .unwrap();
     assert_eq!(preview.names.len(), applied.len());
-    let shown: Vec<_> = preview
+    let losses: Vec<_> = preview
         .losses
         .iter()
         .map(|loss| (loss.table.as_str(), loss.column.as_deref(), loss.rows))
         .collect();
-    assert!(shown.contains(&("users", None, 1)), "{shown:?}");
+    assert!(losses.contains(&("users", None, 1)), "{losses:?}");
     // Empty tables are left out.
     assert!(
-        shown.iter().all(|(table, ..)| *table != "bookings"),
-        "{shown:?}"
+        losses.iter().all(|(table, ..)| *table != "bookings"),
+        "{losses:?}"
     );
     assert_eq!(schema(&client).await, full_schema);
     assert!(
@@ -141,7 +141,7 @@ async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_cla
     let database = empty_database().await;
     let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
-    // The migration that adds `rooms`, and those after it.
+    // Reverts the migration that adds `rooms` and all later ones.
     let reverted = "select count(*) from schema_migrations
         where version >= (select version from schema_migrations where name like '%rooms%')";
     let reverted: i64 = client.query_one(reverted, &[]).await.unwrap().get(0);
@@ -172,7 +172,7 @@ async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_cla
         from scheduled_classes c join rooms r on r.id = c.room_id
         join instructors i on i.id = c.instructor_id order by i.name";
     assert_eq!(
-        texts(&client, classes).await,
+        first_column(&client, classes).await,
         [
             "Instructor 1: -, Studio A",
             "Instructor 2: Rueda, Studio A (3)",
@@ -182,9 +182,15 @@ async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_cla
     );
     let weekly_class_rooms =
         "select r.name from class_schedules s join rooms r on r.id = s.room_id";
-    assert_eq!(texts(&client, weekly_class_rooms).await, ["Studio A"]);
+    assert_eq!(
+        first_column(&client, weekly_class_rooms).await,
+        ["Studio A"]
+    );
     let class_types = "select name from class_types order by name";
-    assert_eq!(texts(&client, class_types).await, ["Salsa", "salsa (2)"]);
+    assert_eq!(
+        first_column(&client, class_types).await,
+        ["Salsa", "salsa (2)"]
+    );
 
     // The previous version of the program knows only the columns `room` and `title`.
     let insert_by_previous_version = "
@@ -199,20 +205,21 @@ async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_cla
         .unwrap();
     let class = "select coalesce(c.own_title, '-') || ', ' || r.name
         from scheduled_classes c join rooms r on r.id = c.room_id where c.id = md5('class')::uuid";
-    assert_eq!(texts(&client, class).await, ["-, Studio A"]);
+    assert_eq!(first_column(&client, class).await, ["-, Studio A"]);
     let move_class = "update scheduled_classes set room = 'Garden', title = 'Party'
         where id = md5('class')::uuid";
     client.batch_execute(move_class).await.unwrap();
-    assert_eq!(texts(&client, class).await, ["Party, Garden"]);
+    assert_eq!(first_column(&client, class).await, ["Party, Garden"]);
     migrations::down(&mut client, reverted).await.unwrap();
     let rooms = "select distinct room from scheduled_classes order by room";
     assert_eq!(
-        texts(&client, rooms).await,
+        first_column(&client, rooms).await,
         ["Garden", "Studio A", "Studio A (2)", "Studio A (3)"]
     );
 }
 
-async fn texts(client: &Client, query: &str) -> Vec<String> {
+/// Returns the first column of a query as strings.
+async fn first_column(client: &Client, query: &str) -> Vec<String> {
     let rows = client.query(query, &[]).await.unwrap();
     rows.iter().map(|row| row.get(0)).collect()
 }

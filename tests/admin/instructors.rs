@@ -61,7 +61,7 @@ async fn an_instructor_is_created_with_every_field() {
 }
 
 #[tokio::test]
-async fn omitted_fields_keep_their_value_and_null_clears_them() {
+async fn omitted_fields_keep_their_value_and_null_clears_optional_fields() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let account = staff.get("/api/auth/me").await.expect(200);

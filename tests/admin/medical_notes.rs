@@ -102,7 +102,7 @@ async fn medical_notes_can_be_read_until_the_end_of_the_day_of_the_class() {
         .await
         .expect_code(409, "class_over");
     assert_eq!(roster_entry(&staff, class).await["hasMedicalNotes"], false);
-    // A class that lasts until after midnight is not over.
+    // A class that ends after midnight is not over yet.
     app.sql("update scheduled_classes set end_time = '2027-01-12T08:00Z'")
         .await;
     read_notes(&staff, &booking).await.expect(200);

@@ -26,7 +26,8 @@ impl Studio {
         Self::open_in("America/Denver", None).await
     }
 
-    /// Opens a studio in this time zone, with the application's clock set to `now`.
+    /// Opens a studio in this time zone. If `now` is given, sets the application's clock to
+    /// it.
     pub async fn open_in(zone: &str, now: Option<&str>) -> Self {
         let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", zone)).await;
         let staff = app.staff("sofia").await;
@@ -629,10 +630,10 @@ async fn empty_ambiguous_and_invalid_requests_are_rejected() {
             rejected.expect_code(400, "validation_failed");
         }
     }
-    let unknown_class = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });
+    let unknown_weekly_class = json!({ "pattern": { "id": Uuid::now_v7(), "room": "Red" } });
     studio
         .staff
-        .patch(PATH, unknown_class)
+        .patch(PATH, unknown_weekly_class)
         .await
         .expect_code(404, "not_found");
 }

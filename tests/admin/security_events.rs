@@ -19,8 +19,8 @@ async fn events_are_found_by_kind_member_and_ip_address() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
-    let stranger = app.visitor();
-    stranger
+    let attacker = app.visitor();
+    attacker
         .sign_in("ana@example.com", "guess")
         .await
         .expect(401);

@@ -25,7 +25,8 @@ pub async fn occurrence_on(studio: &Studio, date: &str) -> Uuid {
     studio.app.sql(&query).await[0].get(0)
 }
 
-/// Returns the days and times of the classes in September and October that take place.
+/// Returns the dates and times of the classes in September and October that are not
+/// cancelled.
 async fn times(studio: &Studio) -> Vec<String> {
     let path = "/api/classes/schedule?from=2026-09-01&to=2026-10-31&limit=100";
     let list = studio.app.visitor().get(path).await.expect(200);
@@ -141,7 +142,7 @@ async fn a_change_to_the_following_classes_includes_those_on_another_weekday() {
 }
 
 #[tokio::test]
-async fn a_split_on_the_day_of_a_class_that_has_begun_generates_no_second_one() {
+async fn a_change_from_the_day_of_a_class_that_has_begun_generates_no_second_class() {
     let (studio, id) = weekly_wednesdays().await;
     // Wednesday, September 9, 20:00 in Denver.
     let now = "2026-09-10T02:00:00Z".parse::<DateTime<Utc>>().unwrap();
@@ -424,11 +425,12 @@ async fn an_internal_reason_is_only_in_the_security_log() {
     for text in [list, schedule] {
         assert!(!text.contains("Flu"), "{text}");
     }
-    let elsewhere = "select (select count(*) from mail_outbox where payload::text like '%Flu%')
+    let leaked_reasons =
+        "select (select count(*) from mail_outbox where payload::text like '%Flu%')
         + (select count(*) from member_events where data::text like '%Flu%')
         + (select count(*) from scheduled_classes where cancellation_reason like '%Flu%')
         + (select count(*) from bookings where cancellation_reason like '%Flu%')";
-    assert_eq!(studio.app.count(elsewhere).await, 0);
+    assert_eq!(studio.app.count(leaked_reasons).await, 0);
     let logged = "select count(*) from security_events where detail->>'internalReason' = 'Flu'";
     assert_eq!(studio.app.count(logged).await, 2);
 }

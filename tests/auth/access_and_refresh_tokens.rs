@@ -68,8 +68,8 @@ async fn an_api_client_signs_in_with_tokens_and_gets_no_cookie() {
     let days =
         day_number(&session["session"]["expiresAt"]) - day_number(&session["session"]["createdAt"]);
     assert_eq!(days, 30);
-    // A write with a bearer token needs no `Origin`, since browsers do not add
-    // that header by themselves.
+    // A write with a bearer token is accepted from any origin, because browsers do not add
+    // the `Authorization` header by themselves.
     let request = client.person.request(Method::PATCH, "/api/auth/me");
     let request = request
         .header(AUTHORIZATION, format!("bearer {}", client.access_token))
@@ -455,7 +455,7 @@ async fn an_access_token_ends_after_fifteen_minutes_or_with_its_session() {
 }
 
 #[tokio::test]
-async fn a_forged_token_is_rejected_without_touching_a_store() {
+async fn a_forged_access_token_is_rejected_and_writes_nothing_to_redis() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;

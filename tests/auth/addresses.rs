@@ -1,4 +1,4 @@
-//! E-mail addresses have a canonical form, so that all spellings of a domain belong to one
+//! E-mail addresses have a canonical form, so that all spellings of an address belong to one
 //! account.
 
 use sabor::models::user;
@@ -26,12 +26,12 @@ async fn stored_addresses(app: &TestApp) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn all_spellings_of_a_domain_belong_to_one_account() {
+async fn all_spellings_of_an_address_belong_to_one_account() {
     let app = TestApp::start().await;
     let luz = app.visitor();
     let body = register(&luz, UNICODE).await.expect(201);
     app.confirm_address(CANONICAL).await;
-    // People read the Unicode form.
+    // The response contains the Unicode form, which people can read.
     assert_eq!(body["user"]["email"], UNICODE);
     assert_eq!(stored_addresses(&app).await, [CANONICAL]);
     for spelling in [
@@ -150,7 +150,7 @@ async fn a_local_part_with_non_ascii_characters_is_rejected_with_a_reason() {
         let problem = rejected["details"][field][0].as_str().unwrap();
         assert!(problem.contains(reason), "{problem}");
     }
-    // Existing accounts can sign in, and change their address.
+    // An existing account with such an address can still sign in and change it.
     app.sql("update users set email = 'josé@example.com' where email = 'ana@example.com'")
         .await;
     let jose = app.visitor();
@@ -206,7 +206,9 @@ async fn the_migration_makes_stored_addresses_canonical_and_renames_duplicates()
         .unwrap();
     let accounts: Vec<(String, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let of_year = |year: &str| -> Vec<&str> {
-        let accounts = accounts.iter().filter(|(_, text)| text.starts_with(year));
+        let accounts = accounts
+            .iter()
+            .filter(|(_, year_and_link)| year_and_link.starts_with(year));
         accounts.map(|(email, _)| email.as_str()).collect()
     };
     // The confirmed address wins over the older account; otherwise the older account wins.
@@ -230,9 +232,13 @@ async fn the_migration_makes_stored_addresses_canonical_and_renames_duplicates()
             "{accounts:?}"
         );
     }
-    // The links of the duplicates are deleted, and the log records their former addresses.
+    // The links of the duplicates are deleted, so only the year is left. The log records
+    // their former addresses.
     assert_eq!(
-        accounts.iter().filter(|(_, text)| text.len() == 4).count(),
+        accounts
+            .iter()
+            .filter(|(_, year_and_link)| year_and_link.len() == 4)
+            .count(),
         2
     );
     let rows = client

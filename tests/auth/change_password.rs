@@ -38,7 +38,7 @@ async fn a_new_password_invalidates_copied_cookies() {
     assert_eq!(response.expect(200), json!({ "success": true }));
     assert_ne!(ana.cookie(), copy.cookie());
     assert!(!copy.is_signed_in().await);
-    // The session continues: its data and its absolute expiry stay, and the browser still
+    // The session has a new id. Its creation time and its data stay, and the browser still
     // deletes the cookie when it is closed.
     let renewed = ana.get("/api/auth/session").await.expect(200)["session"].clone();
     assert_ne!(renewed["id"], session["id"]);
@@ -99,7 +99,7 @@ async fn one_of_two_concurrent_password_changes_renews_the_session() {
     assert_eq!(statuses[0], 200);
     assert!(matches!(statuses[1], 401 | 403), "{statuses:?}");
     let signed_in = [first.is_signed_in().await, second.is_signed_in().await];
-    assert_eq!(signed_in.iter().filter(|is| **is).count(), 1);
+    assert_eq!(signed_in.iter().filter(|signed_in| **signed_in).count(), 1);
     assert!(!ana.is_signed_in().await);
 }
 

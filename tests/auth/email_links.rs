@@ -335,7 +335,7 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
 }
 
 #[tokio::test]
-async fn a_reset_of_a_confirmed_account_ends_only_the_calendar_feed() {
+async fn a_reset_of_a_confirmed_account_keeps_the_providers_and_the_second_factor() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let feed = ana.post("/api/calendar/token", json!({})).await.expect(201);
@@ -496,9 +496,9 @@ async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     assert_eq!(session["user"]["email"], "ana@example.com");
     assert_eq!(app.mail_count("email_change_asked").await, 1);
     let token = app.mailed_token("verify_email", "anita@example.com").await;
-    // Only the member can use the link, and the attempts of others do not use it up.
-    for stranger in [app.visitor(), app.member("luis").await] {
-        let rejected = verify_email(&stranger, &token).await;
+    // Only the member can use the link. Attempts by others do not use it up.
+    for other_client in [app.visitor(), app.member("luis").await] {
+        let rejected = verify_email(&other_client, &token).await;
         rejected.expect_code(403, "sign_in_to_confirm");
     }
     verify_email(&ana, &token).await.expect(200);
@@ -562,7 +562,7 @@ async fn an_unverified_member_cannot_sign_in_if_verification_is_required() {
 }
 
 #[tokio::test]
-async fn an_outage_does_not_consume_a_link() {
+async fn a_database_error_does_not_consume_a_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let token = reset_token(&app).await;

@@ -120,7 +120,7 @@ async fn a_deactivated_account_does_not_sign_in() {
 }
 
 #[tokio::test]
-async fn a_shared_tablet_is_a_known_device_of_more_than_eight_accounts() {
+async fn a_shared_tablet_is_a_known_device_of_twelve_accounts() {
     let app = TestApp::start().await;
     let tablet = app.visitor();
     let names: Vec<String> = (0..12).map(|number| format!("member{number}")).collect();
@@ -159,7 +159,7 @@ async fn successful_and_failed_sign_ins_are_logged() {
 }
 
 #[tokio::test]
-async fn the_demo_account_works_read_only_without_any_store() {
+async fn the_demo_account_works_read_only_without_postgres_and_redis() {
     let settings = Settings::default().with("SABOR_ENV", "development");
     let app = TestApp::start_with(
         settings

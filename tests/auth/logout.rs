@@ -67,7 +67,7 @@ async fn signing_out_deletes_an_anonymous_session() {
 async fn other_sites_cannot_sign_anybody_in_or_out() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    // Browsers do not send the cookie with a form of another site.
+    // Browsers do not send the cookie with a form of another site, so `visitor` has none.
     for path in ["/api/auth/logout", "/api/auth/login"] {
         let visitor = app.visitor();
         let form = visitor

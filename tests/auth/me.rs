@@ -173,7 +173,7 @@ async fn closing_an_account_is_confirmed_by_mail_to_its_address() {
         });
         let mail = mail.unwrap_or_else(|| panic!("{subject}: {mails:?}"));
         assert_eq!(mail["to"], json!(["ana@example.com"]));
-        // The name is erased.
+        // The name has been erased, so the greeting contains none.
         assert!(mail["text"].as_str().unwrap().contains("Hola,"), "{mail}");
     }
 }

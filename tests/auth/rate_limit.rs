@@ -46,11 +46,11 @@ async fn exhaust_attempts(person: &TestClient) -> u64 {
 async fn an_account_and_ip_address_have_five_attempts_per_minute_even_concurrently() {
     for app in start_with_and_without_redis().await {
         app.member("ana").await;
-        let stranger = app.visitor();
+        let attacker = app.visitor();
         let requests: Vec<_> = (0..16)
             .map(|_| {
-                let stranger = stranger.copy();
-                tokio::spawn(async move { try_wrong_password(&stranger).await.status })
+                let attacker = attacker.copy();
+                tokio::spawn(async move { try_wrong_password(&attacker).await.status })
             })
             .collect();
         let mut statuses = Vec::new();
@@ -60,7 +60,7 @@ async fn an_account_and_ip_address_have_five_attempts_per_minute_even_concurrent
         statuses.sort_unstable();
         assert_eq!(statuses, [[401; 5].to_vec(), [429; 11].to_vec()].concat());
         // The correct password now works only from another IP address.
-        let response = stranger.sign_in_as("ana").await;
+        let response = attacker.sign_in_as("ana").await;
         response.expect_code(429, "too_many_requests");
         let wait: u64 = response.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=60).contains(&wait), "{wait}");
@@ -95,14 +95,14 @@ async fn lockouts_grow_and_a_correct_password_resets_the_attempts() {
 #[tokio::test]
 async fn no_lockout_is_longer_than_fifteen_minutes() {
     for app in start_with_and_without_redis().await {
-        let stranger = app.visitor();
-        exhaust_attempts(&stranger).await;
+        let attacker = app.visitor();
+        exhaust_attempts(&attacker).await;
         end_lockout(&app, "sign_in").await;
         app.sql("update login_throttle set strikes = 12").await;
-        let wait = exhaust_attempts(&stranger).await;
+        let wait = exhaust_attempts(&attacker).await;
         assert!((890..=900).contains(&wait), "{wait}");
         // Redis stores the lockout with the same duration.
-        let response = try_wrong_password(&stranger).await;
+        let response = try_wrong_password(&attacker).await;
         let retry_after: u64 = response.header("retry-after").unwrap().parse().unwrap();
         assert!((890..=900).contains(&retry_after), "{retry_after}");
     }
@@ -111,13 +111,13 @@ async fn no_lockout_is_longer_than_fifteen_minutes() {
 #[tokio::test]
 async fn an_ip_address_has_twenty_attempts_across_all_accounts() {
     for app in start_with_and_without_redis().await {
-        let stranger = app.visitor();
+        let attacker = app.visitor();
         for number in 0..20 {
             let email = format!("a{number}@example.com");
-            stranger.sign_in(&email, "guess").await.expect(401);
+            attacker.sign_in(&email, "guess").await.expect(401);
         }
         let email = "a20@example.com";
-        stranger.sign_in(email, "guess").await.expect(429);
+        attacker.sign_in(email, "guess").await.expect(429);
         app.visitor().sign_in(email, "guess").await.expect(401);
     }
 }
@@ -144,15 +144,15 @@ async fn a_known_device_is_not_locked_out_by_failures_elsewhere() {
     for app in start_with_and_without_redis().await {
         let ana = app.member("ana").await;
         ana.post("/api/auth/logout", json!({})).await.expect(200);
-        // The stranger has the same IP address as Ana.
-        let stranger = ana.copy();
-        stranger.jar.lock().unwrap().clear();
-        exhaust_attempts(&stranger).await;
+        // The attacker has the same IP address as Ana, but not her cookies.
+        let attacker = ana.copy();
+        attacker.jar.lock().unwrap().clear();
+        exhaust_attempts(&attacker).await;
         for number in 0..20 {
             let email = format!("a{number}@example.com");
-            stranger.sign_in(&email, "guess").await;
+            attacker.sign_in(&email, "guess").await;
         }
-        let response = stranger.sign_in_as("ana").await;
+        let response = attacker.sign_in_as("ana").await;
         response.expect_code(429, "too_many_requests");
         ana.sign_in_as("ana").await.expect(200);
         // The known device has five attempts of its own.
@@ -168,25 +168,25 @@ async fn a_known_device_is_not_locked_out_by_failures_elsewhere() {
 async fn a_forged_device_cookie_gives_no_extra_attempts() {
     let app = TestApp::start().await;
     let (ana, luis) = (app.member("ana").await, app.member("luis").await);
-    let stranger = app.visitor();
+    let attacker = app.visitor();
     let (name, device_cookie) = ana.devices().remove(0);
     let (token, signature) = device_cookie.split_once('.').unwrap();
-    let forged_cookies = [
+    let rejected_cookies = [
         format!("{}.{signature}", "0".repeat(64)),
         token.to_owned(),
         // A valid device cookie of another account.
         luis.devices().remove(0).1,
     ];
     for _ in 0..5 {
-        try_wrong_password(&stranger).await.expect(401);
+        try_wrong_password(&attacker).await.expect(401);
     }
-    for forged_cookie in forged_cookies {
-        stranger
+    for rejected_cookie in rejected_cookies {
+        attacker
             .jar
             .lock()
             .unwrap()
-            .insert(name.clone(), forged_cookie);
-        try_wrong_password(&stranger).await.expect(429);
+            .insert(name.clone(), rejected_cookie);
+        try_wrong_password(&attacker).await.expect(429);
     }
 }
 
@@ -195,15 +195,15 @@ async fn an_administrator_can_end_a_lockout_in_redis_and_postgres() {
     for app in start_with_and_without_redis().await {
         let admin = app.admin("admin").await;
         app.member("ana").await;
-        let stranger = app.visitor();
-        exhaust_attempts(&stranger).await;
+        let attacker = app.visitor();
+        exhaust_attempts(&attacker).await;
         let list = admin.get("/api/admin/users?search=ana").await.expect(200);
         let account = &list["items"][0];
         assert!(account["lockedUntil"].is_string(), "{account}");
         let change = json!({ "id": account["id"], "unlock": true });
         let changed_user = admin.patch("/api/admin/users", change).await.expect(200);
         assert_eq!(changed_user["lockedUntil"], json!(null));
-        let response = stranger.sign_in_as("ana").await;
+        let response = attacker.sign_in_as("ana").await;
         response.expect(200);
     }
 }
@@ -227,10 +227,10 @@ async fn an_administrator_can_end_the_lockout_of_a_known_device() {
 #[tokio::test]
 async fn a_lockout_is_logged_once() {
     for app in start_with_and_without_redis().await {
-        let stranger = app.visitor();
-        exhaust_attempts(&stranger).await;
+        let attacker = app.visitor();
+        exhaust_attempts(&attacker).await;
         for _ in 0..5 {
-            try_wrong_password(&stranger).await.expect(429);
+            try_wrong_password(&attacker).await.expect(429);
         }
         let lockouts = "select count(*) from security_events where kind = 'sign_in_throttled'";
         wait_until(async || app.count(lockouts).await == 1).await;
@@ -244,14 +244,14 @@ async fn a_lockout_is_logged_once() {
 async fn a_lockout_survives_the_loss_of_redis() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let stranger = app.visitor();
-    exhaust_attempts(&stranger).await;
+    let attacker = app.visitor();
+    exhaust_attempts(&attacker).await;
     // Postgres stores the lockout too.
     app.redis.flush().await.unwrap();
     let app_without_redis = app
         .start_another_with(Settings::default().with("KV_REST_API_URL", ""))
         .await;
-    try_wrong_password(&stranger.connected_to(&app_without_redis))
+    try_wrong_password(&attacker.connected_to(&app_without_redis))
         .await
         .expect(429);
 }
@@ -268,20 +268,20 @@ async fn outside_vercel_forwarded_headers_give_no_extra_attempts() {
 #[tokio::test]
 async fn mailed_links_are_limited_by_ip_address_and_by_account() {
     let app = TestApp::start().await;
-    let stranger = app.visitor();
+    let attacker = app.visitor();
     for number in 0..30 {
         let form = json!({ "email": format!("c{number}@b.example") });
-        let response = stranger.post("/api/auth/forgot-password", form).await;
+        let response = attacker.post("/api/auth/forgot-password", form).await;
         response.expect(202);
     }
     let form = json!({ "email": "c30@b.example" });
-    let response = stranger.post("/api/auth/forgot-password", form).await;
+    let response = attacker.post("/api/auth/forgot-password", form).await;
     response.expect_code(429, "too_many_requests");
     assert!(response.header("retry-after").is_some());
     // A member cannot make the studio send mail to many strangers.
     let ana = app.member("ana").await;
     let email_change = |number: usize| {
-        let new_email = format!("stranger{number}@b.example");
+        let new_email = format!("someone{number}@b.example");
         json!({ "newEmail": new_email, "currentPassword": PASSWORD })
     };
     for number in 0..10 {
@@ -295,19 +295,17 @@ async fn mailed_links_are_limited_by_ip_address_and_by_account() {
         .await
         .expect(429);
     let luis = app.unconfirmed_member("luis").await;
+    // The registration has sent the first of five messages.
     for _ in 0..4 {
         luis.post("/api/auth/verify-email", json!({}))
             .await
             .expect(202);
     }
-    for _ in 0..2 {
-        luis.post("/api/auth/verify-email", json!({})).await;
-    }
     luis.post("/api/auth/verify-email", json!({}))
         .await
         .expect(429);
     for _ in 0..30 {
-        let response = stranger.post("/api/auth/verify-email", json!({ "token": "x" }));
+        let response = attacker.post("/api/auth/verify-email", json!({ "token": "x" }));
         response.await.expect_code(400, "link_ended");
     }
     for (path, form) in [
@@ -317,7 +315,7 @@ async fn mailed_links_are_limited_by_ip_address_and_by_account() {
             json!({ "token": "x", "newPassword": PASSWORD }),
         ),
     ] {
-        stranger.post(path, form).await.expect(429);
+        attacker.post(path, form).await.expect(429);
     }
 }
 
@@ -327,10 +325,10 @@ async fn correct_passwords_do_not_count_against_the_limit_of_an_ip_address() {
         for number in 0..40 {
             app.member(&format!("m{number}")).await;
         }
-        let studio = app.visitor();
+        let client_at_studio = app.visitor();
         let sign_ins: Vec<_> = (0..40)
             .map(|number| {
-                let phone = studio.copy();
+                let phone = client_at_studio.copy();
                 tokio::spawn(async move {
                     loop {
                         let response = phone.sign_in_as(&format!("m{number}")).await;
@@ -350,7 +348,13 @@ async fn correct_passwords_do_not_count_against_the_limit_of_an_ip_address() {
         let mut guesses = Vec::new();
         for number in 0..40 {
             let email = format!("m{number}@example.com");
-            guesses.push(studio.copy().sign_in(&email, "guess").await.status);
+            guesses.push(
+                client_at_studio
+                    .copy()
+                    .sign_in(&email, "guess")
+                    .await
+                    .status,
+            );
         }
         assert_eq!(guesses[..20], [401; 20]);
         assert!(guesses.contains(&429), "{guesses:?}");
@@ -361,10 +365,10 @@ async fn correct_passwords_do_not_count_against_the_limit_of_an_ip_address() {
 async fn concurrent_wrong_passwords_never_exceed_the_limit_of_an_ip_address() {
     for app in start_with_and_without_redis().await {
         app.member("ana").await;
-        let studio = app.visitor();
+        let client_at_studio = app.visitor();
         let attempts: Vec<_> = (0..60)
             .map(|number| {
-                let phone = studio.copy();
+                let phone = client_at_studio.copy();
                 tokio::spawn(async move {
                     // Every third password is correct.
                     match number % 3 {
@@ -377,19 +381,25 @@ async fn concurrent_wrong_passwords_never_exceed_the_limit_of_an_ip_address() {
                 })
             })
             .collect();
-        let mut wrong = 0;
+        let mut wrong_count = 0;
         for attempt in attempts {
-            wrong += i32::from(attempt.await.unwrap() == 401);
+            wrong_count += i32::from(attempt.await.unwrap() == 401);
         }
-        assert!((1..=20).contains(&wrong), "{wrong}");
-        // Attempts that a busy server rejected with 503 did not count. They are used up here.
+        assert!((1..=20).contains(&wrong_count), "{wrong_count}");
+        // Attempts that a busy server rejected with 503 did not count, so some attempts may be
+        // left. They are used up here.
         for number in 60.. {
             let email = format!("a{number}@example.com");
-            match studio.copy().sign_in(&email, "guess").await.status {
-                401 => wrong += 1,
+            match client_at_studio
+                .copy()
+                .sign_in(&email, "guess")
+                .await
+                .status
+            {
+                401 => wrong_count += 1,
                 503 => {}
                 status => {
-                    assert_eq!((status, wrong), (429, 20));
+                    assert_eq!((status, wrong_count), (429, 20));
                     break;
                 }
             }
@@ -400,11 +410,11 @@ async fn concurrent_wrong_passwords_never_exceed_the_limit_of_an_ip_address() {
 #[tokio::test]
 async fn many_guests_can_register_from_one_ip_address() {
     let app = TestApp::start().await;
-    let studio = app.visitor();
+    let client_at_studio = app.visitor();
     let register = |name: String| {
         let email = format!("{name}@example.com");
         let form = json!({ "email": email, "password": PASSWORD, "name": "Guest" });
-        let tablet = studio.copy();
+        let tablet = client_at_studio.copy();
         async move { tablet.post("/api/auth/register", form).await }
     };
     for number in 0..30 {
@@ -428,7 +438,7 @@ async fn attempts_at_one_account_from_many_ip_addresses_are_limited() {
             assert_eq!(app.mail_count("sign_in_blocked").await, 0);
             try_wrong_password(&app.visitor()).await.expect(401);
         }
-        // The owner knows even if the guesses stop here.
+        // The owner is notified even if the guesses stop here.
         wait_until(async || app.mail_count("sign_in_blocked").await == 1).await;
         try_wrong_password(&app.visitor()).await.expect(429);
         let phone = app.visitor();
@@ -436,10 +446,10 @@ async fn attempts_at_one_account_from_many_ip_addresses_are_limited() {
         for _ in 0..3 {
             try_wrong_password(&app.visitor()).await.expect(429);
         }
-        // Her known browser can still sign in.
+        // Ana's known browser can still sign in.
         ana.post("/api/auth/logout", json!({})).await.expect(200);
         ana.sign_in_as("ana").await.expect(200);
-        // After a password reset, she can sign in on a new device.
+        // After a password reset, Ana can sign in on a new device.
         let form = json!({ "email": "ana@example.com" });
         phone
             .post("/api/auth/forgot-password", form)
@@ -517,11 +527,8 @@ async fn the_networks_of_one_ipv6_site_share_limits() {
         let request = async |site: u32, network: u32, number: u32| {
             let address = format!("2001:db8:{site:x}:{network:x}::1").parse().unwrap();
             let form = json!({ "email": format!("a{number}@b.example") });
-            let stranger = TestClient::new(app.url(), address);
-            stranger
-                .post("/api/auth/forgot-password", form)
-                .await
-                .status
+            let client = TestClient::new(app.url(), address);
+            client.post("/api/auth/forgot-password", form).await.status
         };
         // Each request comes from another /64. The first site uses one /56, and the second
         // one uses many.
@@ -538,16 +545,16 @@ async fn the_networks_of_one_ipv6_site_share_limits() {
 }
 
 #[tokio::test]
-async fn a_stranger_at_the_same_ip_address_does_not_block_reauthentication() {
+async fn an_attacker_at_the_same_ip_address_does_not_block_reauthentication() {
     for app in start_with_and_without_redis().await {
         let ana = app.member("ana").await;
-        let stranger = ana.copy();
-        stranger.jar.lock().unwrap().clear();
-        stranger.set_cookie(None);
-        exhaust_attempts(&stranger).await;
-        let new_email = |password: &str| json!({ "newEmail": "ana.reyes@example.com", "currentPassword": password });
+        let attacker = ana.copy();
+        attacker.jar.lock().unwrap().clear();
+        attacker.set_cookie(None);
+        exhaust_attempts(&attacker).await;
+        let change_form = |password: &str| json!({ "newEmail": "ana.reyes@example.com", "currentPassword": password });
         let change = async |password: &str| {
-            ana.post("/api/auth/change-email", new_email(password))
+            ana.post("/api/auth/change-email", change_form(password))
                 .await
         };
         change(PASSWORD).await.expect(202);
@@ -588,13 +595,13 @@ async fn anonymous_reset_requests_do_not_invalidate_the_newest_link() {
 #[tokio::test]
 async fn valid_links_do_not_count_against_the_rate_limit() {
     let app = TestApp::start().await;
-    let studio = app.visitor();
+    let client_at_studio = app.visitor();
     for number in 0..32 {
         app.unconfirmed_member(&format!("m{number}")).await;
         let email = format!("m{number}@example.com");
         let token = app.mailed_token("verify_email", &email).await;
         let form = json!({ "token": token });
-        let response = studio.post("/api/auth/verify-email", form).await;
+        let response = client_at_studio.post("/api/auth/verify-email", form).await;
         response.expect(200);
     }
 }

@@ -159,7 +159,7 @@ async fn registration_moves_session_data_to_the_new_session() {
 }
 
 #[tokio::test]
-async fn the_stores_contain_no_plaintext_credentials_or_medical_conditions() {
+async fn postgres_and_redis_contain_no_plaintext_credentials_or_medical_conditions() {
     let app = TestApp::start().await;
     let ana = app.visitor();
     let form = json!({

@@ -25,8 +25,8 @@ async fn register(browser: &TestClient, name: &str, password: &str) -> TestRespo
     browser.post("/api/auth/register", form).await
 }
 
-async fn confirm(browser: &TestClient, link: &str) -> TestResponse {
-    let form = json!({ "token": link });
+async fn confirm(browser: &TestClient, token: &str) -> TestResponse {
+    let form = json!({ "token": token });
     browser.post("/api/auth/verify-email", form).await
 }
 
@@ -35,7 +35,8 @@ async fn set_password(browser: &TestClient, token: &Value) -> TestResponse {
     browser.post("/api/auth/reset-password", form).await
 }
 
-/// Gives the only account a second factor, a provider, a calendar feed and a known device.
+/// Gives the only account a second factor with a recovery code, a linked provider and a
+/// calendar feed.
 async fn set_up_everything(app: &TestApp) {
     app.sql(
         "update users set totp_secret = 'x', totp_confirmed_at = now(),
@@ -54,8 +55,9 @@ async fn set_up_everything(app: &TestApp) {
     .await;
 }
 
-/// Counts what is left of [`set_up_everything`] and of the registrant's details.
-async fn count_what_is_left(app: &TestApp) -> i64 {
+/// Counts the rows and values that are left of [`set_up_everything`], of the details in the
+/// registration and of the known device.
+async fn count_remaining_values(app: &TestApp) -> i64 {
     app.count(
         "select (select count(*) from user_identities) + (select count(*) from recovery_codes)
             + (select count(*) from remembered_devices) + count(totp_secret)
@@ -87,7 +89,7 @@ async fn bookings_second_factors_calendar_feeds_and_partner_tokens_need_a_confir
     let ana = app.unconfirmed_member("ana").await;
     let rejected = book(&ana, class).await;
     rejected.expect_code(403, "email_not_verified");
-    let token = json!({ "targetApp": "ticket-shop" });
+    let token_request = json!({ "targetApp": "ticket-shop" });
     for (method, path, body) in [
         (
             Method::POST,
@@ -100,18 +102,20 @@ async fn bookings_second_factors_calendar_feeds_and_partner_tokens_need_a_confir
             json!({ "code": "123456" }),
         ),
         (Method::POST, "/api/calendar/token", json!({})),
-        (Method::POST, "/api/cross-app/token", token.clone()),
+        (Method::POST, "/api/cross-app/token", token_request.clone()),
     ] {
         let response = ana.send(ana.request(method, path).json(&body)).await;
         response.expect_code(403, "email_not_verified");
     }
     // The link confirms the address, and this session shows it immediately.
-    let link = app.mailed_token("verify_email", "ana@example.com").await;
-    ana.post("/api/auth/verify-email", json!({ "token": link }))
+    let token = app.mailed_token("verify_email", "ana@example.com").await;
+    ana.post("/api/auth/verify-email", json!({ "token": token }))
         .await
         .expect(200);
     book(&ana, class).await.expect(201);
-    ana.post("/api/cross-app/token", token).await.expect(200);
+    ana.post("/api/cross-app/token", token_request)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -133,18 +137,18 @@ async fn a_newer_registration_of_an_unconfirmed_address_replaces_the_older_one()
     register(&older, "Mallory", STRANGERS_PASSWORD)
         .await
         .expect(202);
-    let older_link = app.mailed_token("verify_email", EMAIL).await;
+    let older_token = app.mailed_token("verify_email", EMAIL).await;
     register(&newer, "Ana", PASSWORD).await.expect(202);
-    confirm(&older, &older_link)
+    confirm(&older, &older_token)
         .await
         .expect_code(400, "link_ended");
     older
         .sign_in(EMAIL, STRANGERS_PASSWORD)
         .await
         .expect_code(401, "invalid_credentials");
-    let newer_link = app.mailed_token("verify_email", EMAIL).await;
+    let newer_token = app.mailed_token("verify_email", EMAIL).await;
     // The browser that registered does not have to choose a new password.
-    let confirmed = confirm(&newer, &newer_link).await.expect(200);
+    let confirmed = confirm(&newer, &newer_token).await.expect(200);
     assert_eq!(confirmed, json!({ "success": true }));
     let signed_in = newer.sign_in(EMAIL, PASSWORD).await.expect(200);
     assert_eq!(signed_in["user"]["firstName"], "Ana");
@@ -163,8 +167,8 @@ async fn a_stranger_who_registers_last_cannot_use_the_account_that_the_owner_con
     register(&stranger, "Mallory", STRANGERS_PASSWORD)
         .await
         .expect(202);
-    let link = app.mailed_token("verify_email", EMAIL).await;
-    let confirmed = confirm(&owner, &link).await.expect(200);
+    let token = app.mailed_token("verify_email", EMAIL).await;
+    let confirmed = confirm(&owner, &token).await.expect(200);
     let strangers_sign_in = stranger.sign_in(EMAIL, STRANGERS_PASSWORD).await;
     strangers_sign_in.expect_code(401, "invalid_credentials");
     // The owner chooses a password with the token from the response, which works once.
@@ -190,11 +194,11 @@ async fn confirming_a_strangers_registration_ends_everything_that_the_stranger_h
         .expect(201);
     assert!(stranger.is_signed_in().await);
     set_up_everything(&app).await;
-    assert_eq!(count_what_is_left(&app).await, 8);
-    let link = app.mailed_token("verify_email", EMAIL).await;
+    assert_eq!(count_remaining_values(&app).await, 8);
+    let token = app.mailed_token("verify_email", EMAIL).await;
     let owner = app.visitor();
-    let confirmed = confirm(&owner, &link).await.expect(200);
-    assert_eq!(count_what_is_left(&app).await, 0);
+    let confirmed = confirm(&owner, &token).await.expect(200);
+    assert_eq!(count_remaining_values(&app).await, 0);
     assert!(!stranger.is_signed_in().await);
     let strangers_sign_in = stranger.sign_in(EMAIL, STRANGERS_PASSWORD).await;
     strangers_sign_in.expect_code(401, "invalid_credentials");
@@ -220,7 +224,7 @@ async fn a_reset_of_an_unconfirmed_account_ends_everything_that_a_stranger_has_s
         .expect(202);
     let token = app.mailed_token("reset_password", EMAIL).await;
     set_password(&owner, &json!(token)).await.expect(200);
-    assert_eq!(count_what_is_left(&app).await, 0);
+    assert_eq!(count_remaining_values(&app).await, 0);
     assert!(!stranger.is_signed_in().await);
     // The owner needs no second factor, and the message lists what has ended.
     owner.sign_in(EMAIL, NEW_PASSWORD).await.expect(200);
@@ -236,10 +240,10 @@ async fn confirming_in_a_signed_in_browser_keeps_everything_that_was_set_up() {
     let ana = app.visitor();
     register(&ana, "Ana", PASSWORD).await.expect(201);
     set_up_everything(&app).await;
-    let link = app.mailed_token("verify_email", EMAIL).await;
-    let confirmed = confirm(&ana, &link).await.expect(200);
+    let token = app.mailed_token("verify_email", EMAIL).await;
+    let confirmed = confirm(&ana, &token).await.expect(200);
     assert_eq!(confirmed, json!({ "success": true }));
-    assert_eq!(count_what_is_left(&app).await, 8);
+    assert_eq!(count_remaining_values(&app).await, 8);
     let session = ana.get("/api/auth/session").await.expect(200);
     assert_eq!(session["user"]["emailVerified"], true);
 }
@@ -267,8 +271,8 @@ async fn a_forged_registration_cookie_does_not_keep_the_password() {
         .lock()
         .unwrap()
         .insert("__Host-sabor_registration".to_owned(), forged);
-    let link = app.mailed_token("verify_email", EMAIL).await;
-    let confirmed = confirm(&browser, &link).await.expect(200);
+    let token = app.mailed_token("verify_email", EMAIL).await;
+    let confirmed = confirm(&browser, &token).await.expect(200);
     assert!(confirmed["resetToken"].is_string());
 }
 
@@ -318,24 +322,24 @@ async fn book_for_everyone(app: &TestApp, class: Uuid) {
 
 #[tokio::test]
 async fn a_registration_does_not_replace_an_account_that_is_in_use() {
-    for role in ["is_staff", "is_admin", "none"] {
+    for reason in ["is_staff", "is_admin", "booking"] {
         let app = TestApp::start().await;
         let class = app.create_class(3).await;
         let older = app.visitor();
         register(&older, "Ana", PASSWORD).await.expect(201);
-        match role {
-            "none" => book_for_everyone(&app, class).await,
+        match reason {
+            "booking" => book_for_everyone(&app, class).await,
             column => {
                 app.sql(&format!("update users set {column} = true")).await;
             }
         }
         let newer = register(&app.visitor(), "Mallory", STRANGERS_PASSWORD).await;
         newer.expect_code(409, "email_taken");
-        assert!(older.is_signed_in().await, "{role}");
+        assert!(older.is_signed_in().await, "{reason}");
         let kept = "select count(*) from users where is_active and first_name = 'Ana'";
-        assert_eq!(app.count(kept).await, 1, "{role}");
+        assert_eq!(app.count(kept).await, 1, "{reason}");
         let cancelled = "select count(*) from bookings where status = 'cancelled'";
-        assert_eq!(app.count(cancelled).await, 0, "{role}");
+        assert_eq!(app.count(cancelled).await, 0, "{reason}");
     }
 }
 
@@ -351,8 +355,8 @@ async fn a_member_who_confirms_an_address_closes_an_unconfirmed_account_with_boo
     let luis = app.member("luis").await;
     let form = json!({ "newEmail": EMAIL, "currentPassword": PASSWORD });
     luis.post("/api/auth/change-email", form).await.expect(202);
-    let link = app.mailed_token("verify_email", EMAIL).await;
-    confirm(&luis, &link).await.expect(200);
+    let token = app.mailed_token("verify_email", EMAIL).await;
+    confirm(&luis, &token).await.expect(200);
     assert!(!stranger.is_signed_in().await);
     // The cancelled booking is kept for the reports.
     let cancelled = "select count(*) from bookings b join users u on u.id = b.user_id
@@ -371,8 +375,8 @@ async fn a_member_who_confirms_an_address_replaces_an_unconfirmed_registration()
     let luis = app.member("luis").await;
     let form = json!({ "newEmail": EMAIL, "currentPassword": PASSWORD });
     luis.post("/api/auth/change-email", form).await.expect(202);
-    let link = app.mailed_token("verify_email", EMAIL).await;
-    confirm(&luis, &link).await.expect(200);
+    let token = app.mailed_token("verify_email", EMAIL).await;
+    confirm(&luis, &token).await.expect(200);
     let session = luis.get("/api/auth/session").await.expect(200);
     assert_eq!(session["user"]["email"], EMAIL);
     assert!(!stranger.is_signed_in().await);

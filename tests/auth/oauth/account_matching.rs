@@ -63,13 +63,13 @@ async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notifie
 }
 
 #[tokio::test]
-async fn a_provider_sign_in_with_a_verified_address_replaces_the_registration_of_a_stranger() {
+async fn a_provider_sign_in_with_a_verified_address_replaces_the_registration_of_an_impostor() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let stranger = app.unconfirmed_member("ana").await;
+    let impostor = app.unconfirmed_member("ana").await;
     let details = json!({ "firstName": "Mallory", "phone": "555 0100" });
-    stranger.patch("/api/auth/me", details).await.expect(200);
+    impostor.patch("/api/auth/me", details).await.expect(200);
     app.sql(
         "insert into user_identities (id, user_id, provider, subject)
         select gen_random_uuid(), id, 'acme', 'mallory' from users",
@@ -82,8 +82,8 @@ async fn a_provider_sign_in_with_a_verified_address_replaces_the_registration_of
     assert_eq!(profile["name"], "Ana Reyes");
     assert_eq!(profile["emailVerified"], true);
     assert_eq!(profile["phone"], json!(null));
-    assert!(!stranger.is_signed_in().await);
-    stranger.sign_in_as("ana").await.expect(401);
+    assert!(!impostor.is_signed_in().await);
+    impostor.sign_in_as("ana").await.expect(401);
     assert_eq!((user_count(&app).await, identity_count(&app).await), (1, 1));
 }
 
@@ -150,6 +150,7 @@ async fn a_provider_does_not_bypass_required_email_verification() {
         return;
     };
     let nadia = app.unconfirmed_member("nadia").await;
+    // Links the provider to Nadia's account, because she is signed in.
     assert_redirects_to(&sign_in(&oidc, &nadia, "ana-1").await, "/");
     let settings = oidc.settings().with("REQUIRE_EMAIL_VERIFICATION", "true");
     let strict_app = app.start_another_with(settings).await;
@@ -212,7 +213,8 @@ async fn a_sign_in_finds_an_identity_that_is_linked_at_the_same_time() {
     let callback = oidc
         .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
         .await;
-    // The sign-in has looked up the identity, but not yet the account.
+    // The lock stops the sign-in after it has looked up the identity and before it looks up
+    // the account.
     let locks = app
         .hold_locks(
             "lock table users in access exclusive mode;

@@ -221,7 +221,7 @@ async fn a_state_expires_after_ten_minutes() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_was_started_under_a_retired_key_starts_again() {
+async fn a_sign_in_that_was_started_under_a_retired_key_must_be_started_again() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -373,9 +373,9 @@ async fn completed_sign_ins_do_not_count_against_the_rate_limit() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let studio = app.visitor();
+    let client_at_studio = app.visitor();
     for _ in 0..32 {
-        let tablet = studio.copy();
+        let tablet = client_at_studio.copy();
         assert_redirects_to(&sign_in(&oidc, &tablet, "ana-1").await, "/");
     }
 }

@@ -242,7 +242,7 @@ async fn metadata_with_another_issuer_or_an_unsafe_endpoint_is_rejected() {
 }
 
 #[tokio::test]
-async fn an_unavailable_or_slow_provider_fails_fast() {
+async fn a_sign_in_fails_soon_if_the_provider_is_unavailable_or_does_not_respond() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
@@ -339,10 +339,10 @@ async fn github_sign_in_uses_the_verified_primary_email() {
         (&ana_profile["firstName"], &ana_profile["lastName"]),
         (&json!("Ana"), &json!("Reyes"))
     );
-    let stranger = app.visitor();
-    let authorize_url = start_sign_in(&stranger, "/api/auth/oauth/github").await;
+    let other_client = app.visitor();
+    let authorize_url = start_sign_in(&other_client, "/api/auth/oauth/github").await;
     let callback = with_parameter(&github.complete_sign_in(&authorize_url), "code", "wrong");
-    stranger
+    other_client
         .get(&callback)
         .await
         .expect_code(400, "oauth_refused");
