@@ -327,7 +327,7 @@ async fn a_current_etag_returns_not_modified_until_the_bookings_change() {
 }
 
 #[tokio::test]
-async fn a_feed_contains_the_members_own_bookings_since_90_days_ago() {
+async fn a_feed_contains_only_own_bookings_and_none_older_than_90_days() {
     let app = TestApp::start().await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let now = app.app.clock().now();

@@ -243,7 +243,7 @@ async fn in_development_only_the_same_port_on_localhost_is_an_allowed_origin() {
 fn every_file_under_api_has_one_executable() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    collect(&root.join("api"), &mut files);
+    collect_files(&root.join("api"), &mut files);
     let files: BTreeSet<_> = files
         .iter()
         .map(|file| {
@@ -286,11 +286,12 @@ fn every_file_under_api_has_one_executable() {
     }
 }
 
-fn collect(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+/// Adds all files under a folder to `files`.
+fn collect_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, files);
+            collect_files(&path, files);
         } else {
             files.push(path);
         }
@@ -348,7 +349,7 @@ fn every_reference_in_the_api_description_exists() {
 /// Returns the text of all files under a folder.
 fn source_of(folder: &str) -> String {
     let mut files = Vec::new();
-    collect(
+    collect_files(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join(folder),
         &mut files,
     );

@@ -56,7 +56,8 @@ async fn a_request_that_gets_no_connection_in_time_returns_503() {
     response.expect_code(503, "unavailable");
     assert!(response.header("retry-after").is_some());
     drop(only_connection);
-    // On a busy machine, a connection may take longer than this time limit again.
+    // On a busy machine, a new connection may take longer than 100 ms, so several attempts
+    // may be needed.
     wait_until(async || visitor.sign_in_as("ana").await.status == 401).await;
 }
 
@@ -119,7 +120,7 @@ async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
         let response = client.post("/api/auth/logout", form).await;
         response.expect_code(503, "unavailable");
         assert!(client.cookie().is_some(), "{statement}");
-        // The commit succeeded, so the cached record must no longer be accepted.
+        // The change was committed, so the cached record must no longer be accepted.
         assert_eq!(app.count("select count(*) from user_sessions").await, 0);
         assert!(!ana.is_signed_in().await, "{statement}");
     }

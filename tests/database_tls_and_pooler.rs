@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::conventions::troubleshooting::{is_explained, logged_causes};
 use crate::harness::{Settings, TestApp, cause_chain, connect, is_ci, wait_until};
 
-const HEALTH: &str = env!("CARGO_BIN_EXE_health");
-const CLASSES: &str = env!("CARGO_BIN_EXE_classes-list");
+const HEALTH_EXECUTABLE: &str = env!("CARGO_BIN_EXE_health");
+const CLASSES_EXECUTABLE: &str = env!("CARGO_BIN_EXE_classes-list");
 
 fn self_signed_certificate() -> Tls {
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -118,7 +118,7 @@ async fn a_wrong_connection_string_is_reported_as_a_misconfiguration() {
     }
     let cluster = Cluster::start(Options::default()).await.unwrap();
     cluster.create_database("own").await.unwrap();
-    let checks_passwords = pgbouncer::Options {
+    let password_options = pgbouncer::Options {
         files: vec![("users.txt", "\"sabor\" \"right\"\n".to_owned())],
         settings: vec![
             ("auth_type", "scram-sha-256".to_owned()),
@@ -127,7 +127,7 @@ async fn a_wrong_connection_string_is_reported_as_a_misconfiguration() {
         ..pgbouncer::Options::default()
     };
     let tls = self_signed_certificate();
-    let requires_tls = pgbouncer::Options {
+    let tls_options = pgbouncer::Options {
         files: vec![("tls.pem", tls.certificate), ("tls.key", tls.key)],
         settings: vec![
             ("client_tls_sslmode", "require".to_owned()),
@@ -136,7 +136,7 @@ async fn a_wrong_connection_string_is_reported_as_a_misconfiguration() {
         ],
         ..pgbouncer::Options::default()
     };
-    let has_wrong_password = pgbouncer::Options {
+    let wrong_password_options = pgbouncer::Options {
         server_password: Some("wrong".to_owned()),
         settings: vec![("server_login_retry", "1".to_owned())],
         ..pgbouncer::Options::default()
@@ -145,31 +145,34 @@ async fn a_wrong_connection_string_is_reported_as_a_misconfiguration() {
         let started = PgBouncer::start_with(&cluster, "own", options).await;
         started.unwrap()
     };
-    let (password_checker, tls_requirer, wrong_server_password) = (
-        start(&checks_passwords).await,
-        start(&requires_tls).await,
-        start(&has_wrong_password).await,
+    let (pooler_with_passwords, pooler_with_tls, pooler_with_wrong_password) = (
+        start(&password_options).await,
+        start(&tls_options).await,
+        start(&wrong_password_options).await,
     );
     let with_password =
         |url: String, password: &str| url.replace("sabor@", &format!("sabor:{password}@"));
     let direct = cluster.url("own");
-    let password = "the server rejects the user or the password";
-    let database = "the server has no such database";
+    let password_problem = "the server rejects the user or the password";
+    let database_problem = "the server has no such database";
     let app = TestApp::start().await;
     for (url, problem) in [
-        (with_password(password_checker.url(), "wrong"), password),
         (
-            with_password(password_checker.url(), "right").replace("/own", "/other"),
-            database,
+            with_password(pooler_with_passwords.url(), "wrong"),
+            password_problem,
         ),
-        (tls_requirer.url(), "the server requires TLS"),
-        (wrong_server_password.url(), password),
-        (direct.replace("/own", "/other"), database),
-        (direct.replace("sabor:", "sabor:wrong"), password),
+        (
+            with_password(pooler_with_passwords.url(), "right").replace("/own", "/other"),
+            database_problem,
+        ),
+        (pooler_with_tls.url(), "the server requires TLS"),
+        (pooler_with_wrong_password.url(), password_problem),
+        (direct.replace("/own", "/other"), database_problem),
+        (direct.replace("sabor:", "sabor:wrong"), password_problem),
     ] {
         let settings = Settings::default().with("POSTGRES_URL", url.clone());
         let app = app.start_another_with(settings).await;
-        let health = app.start_function(HEALTH).await;
+        let health = app.start_function(HEALTH_EXECUTABLE).await;
         let visitor = app.visitor().connected_to_url(&health.url);
         // After a failed login, PgBouncer reports an outage for a second.
         wait_until(async || {
@@ -180,7 +183,7 @@ async fn a_wrong_connection_string_is_reported_as_a_misconfiguration() {
         let logged = format!("POSTGRES_URL: {problem}");
         assert!(health.log().contains(&logged), "{url}: {}", health.log());
 
-        let classes = app.start_function(CLASSES).await;
+        let classes = app.start_function(CLASSES_EXECUTABLE).await;
         let visitor = visitor.connected_to_url(&classes.url);
         wait_until(async || visitor.get("/api/classes/list").await.status == 500).await;
         let causes = logged_causes(&classes.log());
@@ -247,7 +250,7 @@ async fn errors_of_the_pool_are_explained() {
         .with("POSTGRES_POOL_TIMEOUT_MS", "100");
     // This listener accepts connections and never responds.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = silent.local_addr().unwrap().port();
+    let silent_port = silent.local_addr().unwrap().port();
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let closed_port = closed.local_addr().unwrap().port();
     drop(closed);
@@ -263,7 +266,7 @@ async fn errors_of_the_pool_are_explained() {
     drop(only_connection);
     app.app.db().close();
     errors.push(app.app.db().client().await.err().unwrap());
-    for port in [port, closed_port] {
+    for port in [silent_port, closed_port] {
         let app = start_at(port).await;
         errors.push(app.app.db().client().await.err().unwrap());
     }

@@ -144,7 +144,8 @@ async fn a_member_receives_only_their_own_events_within_two_seconds() {
         assert_eq!(event.data["kind"], "booking_promoted");
         assert_eq!(event.id.unwrap(), event.data["id"].to_string());
     }
-    // Each wait begins just after a poll. A busy machine may delay some of them.
+    // Each wait begins just after a poll, so it takes about one poll interval. On a busy
+    // machine, some take longer.
     let shortest = delays.iter().min().unwrap();
     assert!(*shortest < Duration::from_secs(2), "{delays:?}");
 }
@@ -253,7 +254,7 @@ async fn a_stream_ends_with_its_session() {
     assert!(phone_stream.next().await.is_none());
     let stored = stream.expect("session_ended").await;
     assert!(stored.id.is_some() && stored.data["data"] == json!({}));
-    // A stream also ends when its session is deleted from both stores.
+    // A stream also ends when its session is deleted from Postgres and Redis.
     app.sql("delete from user_sessions").await;
     app.redis.flush().await.unwrap();
     let ended = stream.expect("session_ended").await;

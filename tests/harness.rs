@@ -122,13 +122,13 @@ impl TestApp {
         Some((app, server))
     }
 
-    /// Starts another process of the same deployment, with the same stores and
-    /// secrets.
+    /// Starts another process of the same deployment, with the same database, Redis endpoint
+    /// and secrets.
     pub async fn start_another(&self) -> Self {
         self.start_another_with(self.settings.clone()).await
     }
 
-    /// Starts another process on the same stores with other settings.
+    /// Starts another process on the same database and Redis endpoint with other settings.
     pub async fn start_another_with(&self, settings: Settings) -> Self {
         Self::start_on(self.database.clone(), self.redis.clone(), settings).await
     }
@@ -168,7 +168,7 @@ impl TestApp {
         &self.server.url
     }
 
-    /// Starts one function as its own process, on the same stores.
+    /// Starts one function as its own process, on the same database and Redis endpoint.
     pub async fn start_function(&self, executable: &str) -> FunctionProcess {
         let variables = environment(&self.database, &self.redis, &self.settings);
         FunctionProcess::start(executable, variables).await
@@ -206,8 +206,8 @@ impl TestApp {
         person
     }
 
-    /// Marks an address as confirmed by SQL. The client must not have used its session
-    /// yet, because its record in Redis would not change.
+    /// Marks an address as confirmed by SQL. The member must not have used the session yet,
+    /// because a session record in Redis would not change.
     pub async fn confirm_address(&self, email: &str) {
         self.sql(&format!(
             "update users set email_verified_at = now() where email = '{email}'"
@@ -281,7 +281,7 @@ impl TestApp {
         .await;
     }
 
-    /// Runs SQL on its own connection; returns the rows.
+    /// Runs SQL on a new connection; returns the rows.
     pub async fn sql(&self, statement: &str) -> Vec<tokio_postgres::Row> {
         let client = databases::connect(&self.database).await;
         client.query(statement, &[]).await.unwrap()
@@ -339,8 +339,9 @@ fn environment(
     let mut variables = HashMap::from([
         ("POSTGRES_URL", database.to_owned()),
         ("POSTGRES_POOL_MAX", "8".to_owned()),
-        // Long, so that a busy machine does not look like an outage. Stories about an
-        // unresponsive Redis wait for its time limit several times.
+        // A busy machine must not look like an outage, so both limits are higher than in
+        // production. That of Redis is lower, because tests of an unresponsive Redis wait for
+        // it several times.
         ("POSTGRES_POOL_TIMEOUT_MS", "20000".to_owned()),
         ("KV_TIMEOUT_MS", "1000".to_owned()),
         ("KV_REST_API_URL", redis.url()),

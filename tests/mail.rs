@@ -32,7 +32,7 @@ async fn insert_mail(app: &TestApp, recipient: &str) {
     .await;
 }
 
-/// Makes every unsent message due again.
+/// Makes every unsent message due again, except abandoned ones.
 async fn make_due(app: &TestApp) {
     app.sql(
         "update mail_outbox set next_attempt_at = now()
@@ -323,7 +323,7 @@ async fn concurrent_senders_deliver_each_message_once() {
         .map(|mail| mail["headers"]["message-id"].to_string())
         .collect();
     assert_eq!((mails.len(), ids.len()), (100, 100));
-    // Each run uses up to four connections, and each of these for many messages.
+    // Each run opens up to four connections and sends many messages over each of them.
     let client_ports: std::collections::BTreeSet<_> =
         mails.iter().map(|mail| mail["peer"].as_u64()).collect();
     assert!((4..=12).contains(&client_ports.len()), "{client_ports:?}");
@@ -646,30 +646,31 @@ async fn messages_to_an_unconfirmed_address_contain_no_user_input() {
     };
     let app = TestApp::start().await;
     let class = app.create_class(3).await;
-    let stranger = app.member("victim").await;
-    book(&stranger, class).await.expect(201);
+    // The attacker has registered with the address of the victim.
+    let attacker = app.member("victim").await;
+    book(&attacker, class).await.expect(201);
     app.sql("update users set first_name = 'Win at evil.example', email_verified_at = null")
         .await;
     app.visitor().sign_in_as("victim").await.expect(200);
     let form = json!({ "email": "victim@example.com" });
-    stranger
+    attacker
         .post("/api/auth/forgot-password", form)
         .await
         .expect(202);
     let form =
         json!({ "newEmail": "win@evil.example", "currentPassword": crate::harness::PASSWORD });
-    stranger
+    attacker
         .post("/api/auth/change-email", form)
         .await
         .expect(202);
     let mailing_app = app.start_another_with(server.settings()).await;
     send_due_mails(&mailing_app.app).await;
     let mails = server.wait_for_mails(4).await;
-    let own_mails = mails
+    let mails_to_victim = mails
         .iter()
         .filter(|mail| mail["to"] == json!(["victim@example.com"]));
     let mut count = 0;
-    for mail in own_mails {
+    for mail in mails_to_victim {
         let whole_mail = mail.to_string();
         assert!(!whole_mail.contains("evil.example"), "{whole_mail}");
         assert!(mail["text"].as_str().unwrap().starts_with("Hola,"));
@@ -711,7 +712,7 @@ async fn a_cancellation_message_contains_the_reason_of_the_studio_but_not_of_the
 }
 
 #[tokio::test]
-async fn a_recipient_gets_at_most_twenty_booking_messages_an_hour_besides_reset_links() {
+async fn a_recipient_gets_at_most_twenty_booking_messages_an_hour_and_reset_links_do_not_count() {
     let Some(server) = MailServer::start().await else {
         return;
     };
@@ -736,6 +737,8 @@ async fn a_recipient_gets_at_most_twenty_booking_messages_an_hour_besides_reset_
         send_due_mails(&other_sender.app)
     );
     let sent = first.sent + second.sent;
+    // Each application counts the messages that the other one has claimed, so both can drop
+    // the last message.
     assert!((19..=20).contains(&sent), "{sent}");
     assert_eq!(sent + first.capped + second.capped, 25);
     assert_eq!(
@@ -769,7 +772,7 @@ async fn old_messages_are_dropped_and_counted_even_without_a_mail_server() {
         .expect(202);
     insert_mail(&app, "studio@sabor.example").await;
     insert_mail(&app, "fresh@sabor.example").await;
-    // Each message is about as old as the age limit of its kind.
+    // Makes each message as old as the age limit of its kind plus `difference`.
     let set_age = async |difference: &str| {
         app.sql(&format!(
             "update mail_outbox set created_at = now() - interval '{difference}' - case kind
@@ -785,7 +788,10 @@ async fn old_messages_are_dropped_and_counted_even_without_a_mail_server() {
     assert_eq!(body["details"]["mailExpired"], 0);
     set_age("1 minute").await;
     let old_mails = count_mails(&app, "recipient <> 'fresh@sabor.example'").await;
-    assert_eq!(old_mails, 4, "link, booking, reset and contact message");
+    assert_eq!(
+        old_mails, 4,
+        "address confirmation, booking confirmation, password reset and contact message"
+    );
     let body = app.run_clean_up().await.expect(200);
     assert_eq!(body["details"]["mailExpired"], old_mails);
     let counter = "select count from daily_counters where name = 'mail_expired'";
@@ -805,22 +811,22 @@ async fn messages_about_the_next_class_are_sent_first() {
     };
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let (next_week, tomorrow) = (app.create_class(3).await, app.create_class(3).await);
+    let (next_week, earlier_class) = (app.create_class(3).await, app.create_class(3).await);
     app.sql(&format!(
         "update scheduled_classes set start_time = now() + interval '7 days',
             end_time = now() + interval '169 hours', own_title = 'Next week' where id = '{next_week}'"
     ))
     .await;
     app.sql(&format!(
-        "update scheduled_classes set own_title = 'Tomorrow' where id = '{tomorrow}'"
+        "update scheduled_classes set own_title = 'Earlier class' where id = '{earlier_class}'"
     ))
     .await;
     book(&ana, next_week).await.expect(201);
-    book(&ana, tomorrow).await.expect(201);
+    book(&ana, earlier_class).await.expect(201);
     let mailing_app = app.start_another_with(server.settings()).await;
     send_due_mails(&mailing_app.app).await;
     let mails = server.wait_for_mails(2).await;
     let subjects = subjects(&mails);
-    assert!(subjects[0].contains("Tomorrow"), "{subjects:?}");
+    assert!(subjects[0].contains("Earlier class"), "{subjects:?}");
     assert!(subjects[1].contains("Next week"), "{subjects:?}");
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::harness::{PASSWORD, TestApp, TestClient};
 
 /// Names that are invisible, or that change how the text around them is displayed.
-const DECEPTIVE: [&str; 10] = [
+const DECEPTIVE_NAMES: [&str; 10] = [
     "\u{200b}",
     "\u{3164}",
     "\u{115f}\u{1160}",
@@ -48,7 +48,7 @@ impl NameField {
     }
 }
 
-/// Returns every field with a name or a title.
+/// Returns fields for names, titles and subjects, each with a form that contains it.
 async fn name_fields(app: &TestApp, staff: &TestClient) -> Vec<NameField> {
     let class_type = json!({ "name": "Salsa", "price": "20" });
     let salsa = staff
@@ -141,7 +141,7 @@ async fn invisible_and_deceptive_names_are_rejected() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     for field in name_fields(&app, &admin).await {
-        for name in DECEPTIVE {
+        for name in DECEPTIVE_NAMES {
             let response = field.send(&admin, name).await;
             let rejected = response.expect_code(400, "validation_failed");
             let problem = &rejected["details"][field.field];

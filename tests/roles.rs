@@ -198,7 +198,7 @@ async fn check_every_operation(role: Role) {
     let mut caller = Caller::new(role).await;
     for (method, path, access) in PERMISSIONS {
         let method: Method = method.parse().unwrap();
-        let mut request = caller.person.request(method.clone(), &example(path));
+        let mut request = caller.client.request(method.clone(), &example(path));
         match role {
             Role::Cron => request = request.bearer_auth(CRON_SECRET),
             Role::Partner => request = request.basic_auth("ticket-shop", Some(&caller.secret)),
@@ -207,7 +207,7 @@ async fn check_every_operation(role: Role) {
         if method != Method::GET {
             request = request.json(&json!({}));
         }
-        let response = caller.person.send(request).await;
+        let response = caller.client.send(request).await;
         let rejected = matches!(response.status, 401 | 403);
         assert_eq!(
             !rejected,
@@ -224,7 +224,7 @@ async fn check_every_operation(role: Role) {
 
 /// A client with a role, and its own application.
 struct Caller {
-    person: TestClient,
+    client: TestClient,
     secret: String,
     _app: TestApp,
 }
@@ -233,7 +233,7 @@ impl Caller {
     async fn new(role: Role) -> Self {
         let app = TestApp::start().await;
         Self {
-            person: client_with_role(&app, role).await,
+            client: client_with_role(&app, role).await,
             secret: app.register_partner_app("ticket-shop").await,
             _app: app,
         }

@@ -113,7 +113,7 @@ async fn a_payment_is_refunded_for_a_timely_cancellation_and_kept_for_a_late_one
 }
 
 #[tokio::test]
-async fn started_and_cancelled_bookings_cannot_be_cancelled() {
+async fn cancelled_bookings_and_bookings_of_started_classes_cannot_be_cancelled() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let class = app
@@ -157,7 +157,7 @@ async fn closing_an_account_cancels_its_future_bookings() {
         for class in [first_class, second_class] {
             join_waitlist(&ben, class).await.expect(201);
         }
-        // Staff check Ana in days before the class by mistake.
+        // By mistake, staff check Ana in days before the class.
         let early_check_in = json!({ "bookingId": booking["id"], "action": "checkIn" });
         admin
             .patch("/api/admin/bookings", early_check_in)

@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::{assert_bookings_consistent, book, cancel, join_waitlist};
 use crate::harness::{Settings, TestApp, TestClient, TestResponse};
 
-const CREATE: &str = env!("CARGO_BIN_EXE_bookings-create");
-const CANCEL: &str = env!("CARGO_BIN_EXE_bookings-cancel");
+const CREATE_EXECUTABLE: &str = env!("CARGO_BIN_EXE_bookings-create");
+const CANCEL_EXECUTABLE: &str = env!("CARGO_BIN_EXE_bookings-cancel");
 
 const CONCURRENT_REQUESTS: usize = 64;
 
@@ -57,8 +57,8 @@ struct Attempt {
 async fn book_concurrently(app: &TestApp, class: Uuid, waitlist: bool) -> Vec<Attempt> {
     let members = app.members(2_000).await;
     let functions = [
-        start_function(app, CREATE).await,
-        start_function(app, CREATE).await,
+        start_function(app, CREATE_EXECUTABLE).await,
+        start_function(app, CREATE_EXECUTABLE).await,
     ];
     let attempts = members.iter().enumerate().map(async |(number, person)| {
         let person = person.connected_to_url(&functions[number % functions.len()]);
@@ -134,8 +134,8 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
         classes.push(app.create_class(spots).await);
     }
     let members = app.members(1_200).await;
-    let create_url = start_function(&app, CREATE).await;
-    let cancel_url = start_function(&app, CANCEL).await;
+    let create_url = start_function(&app, CREATE_EXECUTABLE).await;
+    let cancel_url = start_function(&app, CANCEL_EXECUTABLE).await;
     let deadline = Instant::now() + Duration::from_secs(60);
     let tasks = members.chunks(20).enumerate().map(async |(seed, people)| {
         let mut random = seed as u64 + 1;

@@ -242,7 +242,8 @@ async fn a_request_interrupted_before_the_checkout_can_be_retried() {
         (&first_payment["status"], &first_payment["checkoutUrl"]),
         (&json!("pending"), &Value::Null)
     );
-    // Some minutes later, the planned expiry is earlier than Stripe allows.
+    // Some minutes later, the stored expiry is too early for Stripe, which requires at least
+    // 30 minutes.
     app.sql("update payments set expires_at = now() + interval '29 minutes'")
         .await;
     let payment = start_payment_with_key(&ana, "once", &booking, "card")
@@ -261,8 +262,8 @@ async fn a_request_interrupted_after_the_checkout_returns_the_same_checkout() {
     let payment = start_payment_with_key(&ana, "once", &booking, "card")
         .await
         .expect(201);
-    // A process that is killed after Stripe's response and before its own leaves
-    // this state.
+    // This is the state after a process was killed between Stripe's response and its own
+    // response to the member.
     app.sql("update payments set provider = null, provider_reference = null, checkout_url = null")
         .await;
     app.sql("update idempotency_keys set status = null, body = null")

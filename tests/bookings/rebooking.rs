@@ -146,7 +146,7 @@ async fn booking_again_does_not_extend_the_deadline_for_free_cancellation() {
 }
 
 #[tokio::test]
-async fn booking_again_a_class_that_was_moved_can_be_cancelled_until_its_new_deadline() {
+async fn a_booking_reopened_after_the_class_moved_can_be_cancelled_until_the_new_deadline() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let class = app
@@ -171,7 +171,7 @@ async fn booking_again_a_class_that_was_moved_can_be_cancelled_until_its_new_dea
         join scheduled_classes c on c.id = b.scheduled_class_id
         where b.free_until = c.start_time - interval '12 hours'";
     assert_eq!(app.count(at_new_deadline).await, 1);
-    // Half an hour after the deadline of the old time.
+    // This is half an hour after the deadline that belonged to the old time.
     app.app.clock().advance(TimeDelta::minutes(36 * 60 + 30));
     let cancelled_booking = cancel(&ana, &booking).await.expect(200);
     assert_eq!(cancelled_booking["lateCancellation"], false);

@@ -70,6 +70,7 @@ async fn a_message_with_a_filled_honeypot_is_dropped_with_the_usual_response() {
         let body = response.expect(201);
         let names: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         let id = body["id"].as_str().unwrap();
+        // The digit after the second hyphen of a UUID is its version.
         let id_format = (id.len(), id.as_bytes()[14]);
         (response.status, names, id_format, body["success"].clone())
     };

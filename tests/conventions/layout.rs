@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, ItemUse, LitStr, UseTree, VisRestricted, Visibility};
 
-use super::collect;
+use super::collect_files;
 
 /// The path of a module in the crate, such as `["bookings", "member"]`.
 type Module = Vec<String>;
@@ -161,7 +161,7 @@ impl<'ast> Visit<'ast> for ImportReader {
 fn read_library() -> BTreeMap<Module, Imports> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("lib/src");
     let mut files = Vec::new();
-    collect(&source, &mut files);
+    collect_files(&source, &mut files);
     files.retain(|file| file.extension().is_some_and(|extension| extension == "rs"));
     let mut modules = BTreeMap::new();
     for file in files {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::collect;
+use super::collect_files;
 
 /// What a statement may not contain, because its result depends on the time zones of
 /// Postgres or on the time zone of the connection.
@@ -21,7 +21,7 @@ fn no_sql_depends_on_the_time_zones_of_postgres() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for folder in ["api", "lib/src", "dev/src", "migrations"] {
-        collect(&root.join(folder), &mut files);
+        collect_files(&root.join(folder), &mut files);
     }
     let mut conversions = 0;
     for file in files {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::collect;
+use super::collect_files;
 
 /// Returns the messages that `source` logs at `level`: the last string literal of
 /// each `tracing` call.
@@ -61,7 +61,7 @@ fn page() -> String {
 }
 
 #[test]
-fn a_message_that_no_row_is_about_is_not_explained() {
+fn a_message_that_matches_no_row_is_not_explained() {
     for heading in [
         "A request fails with 503",
         "A request fails with 500",
@@ -78,7 +78,7 @@ fn every_warning_and_error_in_the_log_is_explained() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = page();
     let mut files = Vec::new();
-    collect(&root.join("lib/src"), &mut files);
+    collect_files(&root.join("lib/src"), &mut files);
     let mut unexplained = Vec::new();
     for file in files {
         if file.extension().is_none_or(|extension| extension != "rs") {

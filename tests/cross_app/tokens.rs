@@ -112,9 +112,9 @@ async fn a_member_may_request_ten_tokens_a_minute() {
     let app = TestApp::start().await;
     PartnerServer::register(&app, "shop").await;
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);
-    let ana_elsewhere = app.visitor_with_cookie_of(&ana);
+    let ana_at_new_ip_address = app.visitor_with_cookie_of(&ana);
     let requests = (0..16).map(|number| {
-        let person = [&ana, &ana_elsewhere][number % 2].copy();
+        let person = [&ana, &ana_at_new_ip_address][number % 2].copy();
         tokio::spawn(async move { person.post(TOKEN, json!({ "targetApp": "shop" })).await })
     });
     let mut issued = 0;

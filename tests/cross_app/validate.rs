@@ -103,8 +103,8 @@ async fn every_ended_token_gets_the_same_response() {
         "signed out everywhere",
         "session expired",
         "password changed",
-        "account closed",
-        "left the account",
+        "account deactivated",
+        "left the organization",
         "session deleted",
     ] {
         let name = reason.replace(' ', "-");
@@ -144,12 +144,12 @@ async fn every_ended_token_gets_the_same_response() {
                 let changed = other_session.post("/api/auth/change-password", form).await;
                 _ = changed.expect(200);
             }
-            "account closed" => {
+            "account deactivated" => {
                 let me = ana.get("/api/auth/session").await.expect(200);
                 let form = json!({ "id": me["user"]["id"], "isActive": false });
                 _ = admin.patch("/api/admin/users", form).await.expect(200);
             }
-            "left the account" => {
+            "left the organization" => {
                 let me = ana.get("/api/auth/session").await.expect(200);
                 let membership = json!({ "userId": me["user"]["id"], "role": null });
                 let form = json!({ "id": account, "members": [membership] });
@@ -225,8 +225,8 @@ async fn a_validation_during_sign_out_is_rejected() {
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
-    // The deletion is not committed, so the validation sees the session. It waits for
-    // the lock on the token.
+    // The deletion is not committed, so the validation still sees the session. The deletion
+    // has also locked the row of the token, so the validation waits for it.
     let deletion = app.hold_locks("delete from user_sessions").await;
     let server = shop.clone();
     let validation = tokio::spawn(async move { server.validate(&token).await });

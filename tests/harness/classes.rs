@@ -8,9 +8,9 @@ use super::TestApp;
 /// room, so that there are no conflicts.
 #[derive(Clone, Copy)]
 pub struct NewClass {
-    /// Hours from now to the start; negative for a class that has started. `None` for a
-    /// time in three days at which there is no other class, because the bookings of a
-    /// member cannot overlap.
+    /// Hours from now to the start; negative for a class that has started. With `None`, the
+    /// class starts three days from now, or when the last other class ends if that is later,
+    /// because the bookings of a member cannot overlap.
     pub starts_in: Option<f64>,
     pub spots: i32,
     pub price: &'static str,
@@ -27,7 +27,7 @@ impl Default for NewClass {
 }
 
 impl TestApp {
-    /// Inserts a class in three days with this many spots; returns its id.
+    /// Inserts a class in three days or later with this many spots; returns its id.
     pub async fn create_class(&self, spots: i32) -> Uuid {
         self.create_class_with(NewClass {
             spots,

@@ -151,7 +151,7 @@ impl TestClient {
         }
     }
 
-    /// Visits twice. After that, a visitor has an anonymous session.
+    /// Visits twice, because only the second visit creates an anonymous session.
     pub async fn visit_twice(&self) {
         for _ in 0..2 {
             self.get("/api/session/test-session").await.expect(200);

@@ -19,7 +19,7 @@ const TEMPLATE: &str = "migrated";
 /// The cluster of this test run, with a migrated template database.
 struct TestCluster {
     cluster: &'static Cluster,
-    /// Receives the names of databases that are no longer used.
+    /// Sends the names of unused databases to the thread that drops them.
     unused: UnboundedSender<String>,
 }
 
@@ -79,7 +79,7 @@ pub struct Database(Arc<Inner>);
 
 struct Inner {
     url: String,
-    /// The name of a database in the cluster of this run.
+    /// The name in the cluster of this run, or `None` for a database of another cluster.
     name: Option<String>,
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{LocalServer, Settings};
 
-const TOKEN: &str = "gho_test";
+const ACCESS_TOKEN: &str = "gho_test";
 
 /// The running stand-in, which stops when dropped.
 pub struct GitHubStandIn {
@@ -28,7 +28,7 @@ pub struct GitHubStandIn {
 
 #[derive(Default)]
 struct Shared {
-    challenge: String,
+    code_challenge: String,
     emails: Value,
 }
 
@@ -63,8 +63,8 @@ impl GitHubStandIn {
     }
 
     /// Approves a sign-in; returns the path and query of the callback.
-    pub fn complete_sign_in(&self, authorize: &str) -> String {
-        let (endpoint, query) = authorize.split_once('?').unwrap();
+    pub fn complete_sign_in(&self, authorize_url: &str) -> String {
+        let (endpoint, query) = authorize_url.split_once('?').unwrap();
         assert_eq!(
             endpoint,
             format!("{}/login/oauth/authorize", self.server.url)
@@ -73,7 +73,7 @@ impl GitHubStandIn {
         assert_eq!(query["client_id"], "Iv1.sabor");
         assert_eq!(query["scope"], "read:user user:email");
         assert_eq!(query["code_challenge_method"], "S256");
-        self.shared.lock().unwrap().challenge = query["code_challenge"].to_string();
+        self.shared.lock().unwrap().code_challenge = query["code_challenge"].to_string();
         let state = &query["state"];
         format!("/api/auth/oauth/callback/github?code=abc&state={state}")
     }
@@ -86,7 +86,7 @@ async fn exchange(State(shared): SharedState, headers: HeaderMap, body: Bytes) -
     let form: HashMap<_, _> = form_urlencoded::parse(&body).collect();
     assert_eq!(form["client_secret"], "the secret of the test client");
     let challenge = BASE64.encode(digest(&SHA256, form["code_verifier"].as_bytes()));
-    if form["code"] != "abc" || challenge != shared.lock().unwrap().challenge {
+    if form["code"] != "abc" || challenge != shared.lock().unwrap().code_challenge {
         return Json(json!({
             "error": "bad_verification_code",
             "error_description": "The code passed is incorrect or expired.",
@@ -94,7 +94,7 @@ async fn exchange(State(shared): SharedState, headers: HeaderMap, body: Bytes) -
         }));
     }
     Json(json!({
-        "access_token": TOKEN, "scope": "read:user,user:email", "token_type": "bearer",
+        "access_token": ACCESS_TOKEN, "scope": "read:user,user:email", "token_type": "bearer",
     }))
 }
 
@@ -112,6 +112,6 @@ async fn emails(State(shared): SharedState, headers: HeaderMap) -> Json<Value> {
 }
 
 fn assert_authorized(headers: &HeaderMap) {
-    assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
+    assert_eq!(headers["authorization"], format!("Bearer {ACCESS_TOKEN}"));
     assert!(headers.contains_key("user-agent"));
 }

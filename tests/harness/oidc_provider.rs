@@ -119,7 +119,7 @@ impl OidcProvider {
         })
     }
 
-    /// Returns the issuer.
+    /// Returns the URL of the proxy, which is the provider's issuer.
     pub fn url(&self) -> &str {
         &self.server.url
     }
@@ -161,8 +161,8 @@ impl OidcProvider {
     /// Signs in at the provider as `sub`, or declines if `sub` is `nobody`. Returns
     /// the path and query of the callback, or the fields of the form that is posted
     /// to it.
-    pub async fn complete_sign_in(&self, authorize: &str, sub: &str) -> String {
-        let mut url = format!("{authorize}&login_hint={sub}");
+    pub async fn complete_sign_in(&self, authorize_url: &str, sub: &str) -> String {
+        let mut url = format!("{authorize_url}&login_hint={sub}");
         let mut cookie_jar = BTreeMap::new();
         for _ in 0..10 {
             let cookies: Vec<String> = cookie_jar

@@ -139,8 +139,8 @@ impl StripeStandIn {
         refund
     }
 
-    /// Opens a dispute about the whole amount of a paid session; returns the dispute. A
-    /// status that begins with `warning_` is an inquiry, which takes no money.
+    /// Opens a dispute about the whole amount of a paid session; returns the dispute. With a
+    /// status that begins with `warning_`, it is an inquiry, which takes no money.
     pub fn open_dispute(&self, session: &Value, status: &str) -> Value {
         let mut state = self.state.lock().unwrap();
         state.last_id += 1;
@@ -456,7 +456,7 @@ impl Account {
         }
     }
 
-    /// Returns the payment intent of a session.
+    /// Returns the payment intent with this id, from the values of its session.
     fn payment_intent(&self, id: &str) -> Option<Value> {
         let mut sessions = self.sessions.values();
         let session = sessions.find(|session| session["payment_intent"] == *id)?;
@@ -529,7 +529,7 @@ impl Account {
         self.insert_refund(&form["payment_intent"], amount, metadata)
     }
 
-    /// Refunds an amount of a payment intent, or what is left of it.
+    /// Refunds an amount of a payment intent, or the rest of the payment.
     fn insert_refund(
         &mut self,
         intent: &str,

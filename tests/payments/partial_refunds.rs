@@ -53,7 +53,7 @@ async fn a_partial_refund_in_the_dashboard_is_recorded_once_and_the_rest_is_refu
     assert_eq!(app.count(by_provider).await, 5);
     let bookings = ana.get("/api/bookings/list").await.expect(200);
     assert_eq!(bookings["items"][0]["paymentStatus"], "partly_refunded");
-    // A cancellation in time refunds the rest.
+    // A timely cancellation refunds the rest.
     cancel(&ana, &booking).await.expect(200);
     make_payments_due(&app).await;
     process_refunds(&app).await;
@@ -87,7 +87,7 @@ async fn a_due_refund_is_reduced_by_a_refund_in_the_dashboard() {
 }
 
 #[tokio::test]
-async fn a_refund_that_the_dashboard_has_replaced_is_due_again_when_that_one_fails() {
+async fn a_due_refund_replaced_by_a_refund_in_the_dashboard_is_due_again_if_that_refund_fails() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = pay_hundred(&app, &stripe, &ana).await;
@@ -104,8 +104,8 @@ async fn a_refund_that_the_dashboard_has_replaced_is_due_again_when_that_one_fai
     process_refunds(&app).await;
     wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
     let refunds = stripe.refunds().into_iter();
-    let made = refunds.filter(|refund| refund["status"] == "succeeded");
-    let mut amounts: Vec<_> = made.map(|refund| refund["amount"].as_i64()).collect();
+    let succeeded = refunds.filter(|refund| refund["status"] == "succeeded");
+    let mut amounts: Vec<_> = succeeded.map(|refund| refund["amount"].as_i64()).collect();
     amounts.sort_unstable();
     assert_eq!(amounts, [Some(3_000), Some(7_000)]);
     assert_eq!(review_count(&app).await, 1);

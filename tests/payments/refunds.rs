@@ -267,10 +267,14 @@ async fn a_refund_that_fails_after_it_succeeded_is_replaced_by_a_new_one() {
 #[tokio::test]
 async fn refunds_are_sent_concurrently_and_those_of_earlier_classes_first() {
     let (app, stripe) = start_with_stripe().await;
-    let (today, next_week) = (app.create_class(20).await, app.create_class(20).await);
+    let (earlier_class, next_week) = (app.create_class(20).await, app.create_class(20).await);
     app.sql(&format!("update scheduled_classes set start_time = now() + interval '7 days', end_time = now() + interval '169 hours' where id = '{next_week}'"))
         .await;
-    for (number, class) in [next_week].into_iter().chain([today; 8]).enumerate() {
+    for (number, class) in [next_week]
+        .into_iter()
+        .chain([earlier_class; 8])
+        .enumerate()
+    {
         let member = app.member(&format!("member{number}")).await;
         let booking = book(&member, class).await.expect(201);
         let started = start_payment(&member, &booking, "card").await.expect(201);

@@ -53,7 +53,7 @@ async fn unrelated_events_are_accepted_and_ignored() {
     unrelated["payment_intent"] = json!("pi_unrelated");
     unrelated["payment_intent_metadata"] = json!({});
     // A payment link of the same account sets `client_reference_id` but no metadata.
-    // Metadata with an unknown payment id come from another program.
+    // Metadata with an unknown payment id comes from another program.
     let payment_id = payment_of(&ana, &booking).await["id"].clone();
     for (reference, metadata) in [
         (payment_id, json!({})),
@@ -321,7 +321,7 @@ async fn an_expired_checkout_gives_the_spot_to_the_waitlist() {
     assert_bookings_consistent(&app).await;
 }
 
-/// The member has replaced the first checkout by a second one.
+/// The member has replaced the first checkout with a second one.
 #[tokio::test]
 async fn an_abandoned_checkout_does_not_cancel_a_valid_booking() {
     let (app, stripe) = start_with_stripe().await;

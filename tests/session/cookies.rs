@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::harness::{Authenticator, PASSWORD, Settings, TestApp, TestResponse};
 
-const SESSION: &str = "/api/auth/session";
-const COUNTER: &str = "/api/session/test-session";
+const SESSION_PATH: &str = "/api/auth/session";
+const COUNTER_PATH: &str = "/api/session/test-session";
 
 /// Sends a GET request with only this `Cookie` header.
 async fn get_with_cookies(app: &TestApp, path: &str, cookies: &[u8]) -> TestResponse {
@@ -86,7 +86,7 @@ async fn the_second_step_of_a_sign_in_applies_the_remember_option() {
 #[tokio::test]
 async fn the_cookie_of_an_anonymous_session_ends_with_the_browser() {
     let app = TestApp::start().await;
-    let response = app.visitor().get(COUNTER).await;
+    let response = app.visitor().get(COUNTER_PATH).await;
     assert!(sets_browser_session_cookie(
         &response,
         "__Host-sabor_visitor"
@@ -97,8 +97,8 @@ async fn the_cookie_of_an_anonymous_session_ends_with_the_browser() {
 #[tokio::test]
 async fn a_cookie_of_another_host_with_a_similar_name_is_not_a_session() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await.cookie().unwrap();
-    let stranger = app.member("stranger").await.cookie().unwrap();
+    let anas_cookie = app.member("ana").await.cookie().unwrap();
+    let evas_cookie = app.member("eva").await.cookie().unwrap();
     for (prefix, suffix) in [
         ("\u{2000}", ""),
         ("\u{a0}", ""),
@@ -108,43 +108,48 @@ async fn a_cookie_of_another_host_with_a_similar_name_is_not_a_session() {
         ("\"", ""),
         ("", "\u{2000}"),
     ] {
-        let (name, value) = stranger.split_once('=').unwrap();
+        let (name, value) = evas_cookie.split_once('=').unwrap();
         let similar_cookie = format!("{prefix}{name}{suffix}={value}");
-        let response = get_with_cookies(&app, SESSION, similar_cookie.as_bytes()).await;
+        let response = get_with_cookies(&app, SESSION_PATH, similar_cookie.as_bytes()).await;
         response.expect_code(401, "not_signed_in");
         // The member's own cookie is not affected.
         for both in [
-            format!("{similar_cookie}; {ana}"),
-            format!("{ana}; {similar_cookie}"),
+            format!("{similar_cookie}; {anas_cookie}"),
+            format!("{anas_cookie}; {similar_cookie}"),
         ] {
-            let response = get_with_cookies(&app, SESSION, both.as_bytes()).await;
+            let response = get_with_cookies(&app, SESSION_PATH, both.as_bytes()).await;
             assert_eq!(response.expect(200)["user"]["email"], "ana@example.com");
         }
     }
     // The names of cookies are case-sensitive.
-    let upper_case = stranger.replace("session", "Session");
-    let response = get_with_cookies(&app, SESSION, upper_case.as_bytes()).await;
+    let upper_case = evas_cookie.replace("session", "Session");
+    let response = get_with_cookies(&app, SESSION_PATH, upper_case.as_bytes()).await;
     response.expect_code(401, "not_signed_in");
     // Another cookie that is not UTF-8 does not hide the session cookie.
-    let foreign = [b"bad=\xff\xfe; ", ana.as_bytes(), b"; \xff=1"].concat();
-    get_with_cookies(&app, SESSION, &foreign).await.expect(200);
+    let foreign = [b"bad=\xff\xfe; ", anas_cookie.as_bytes(), b"; \xff=1"].concat();
+    get_with_cookies(&app, SESSION_PATH, &foreign)
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
 async fn two_cookies_with_the_name_of_the_session_are_refused() {
     let app = TestApp::start().await;
-    let ana = app.member("ana").await.cookie().unwrap();
-    let stranger = app.member("stranger").await.cookie().unwrap();
+    let anas_cookie = app.member("ana").await.cookie().unwrap();
+    let evas_cookie = app.member("eva").await.cookie().unwrap();
     let name = "__Host-sabor_session";
     for other in [
-        stranger.as_bytes(),
+        evas_cookie.as_bytes(),
         format!("{name}=").as_bytes(),
         &[name.as_bytes(), b"=\xff"].concat(),
     ] {
-        for (first, second) in [(ana.as_bytes(), other), (other, ana.as_bytes())] {
+        for (first, second) in [
+            (anas_cookie.as_bytes(), other),
+            (other, anas_cookie.as_bytes()),
+        ] {
             for separator in [&b"; "[..], b";", b" ;\t"] {
                 let cookies = [first, second].join(separator);
-                for path in [SESSION, COUNTER, "/api/auth/me"] {
+                for path in [SESSION_PATH, COUNTER_PATH, "/api/auth/me"] {
                     let response = get_with_cookies(&app, path, &cookies).await;
                     let body = response.expect_code(400, "duplicate_cookie");
                     assert!(
@@ -159,13 +164,15 @@ async fn two_cookies_with_the_name_of_the_session_are_refused() {
         }
     }
     // Pages that need no session still work.
-    let cookies = format!("{ana}; {stranger}");
+    let cookies = format!("{anas_cookie}; {evas_cookie}");
     let response = get_with_cookies(&app, "/api/classes/list", cookies.as_bytes()).await;
     response.expect(200);
     // The two cookies may also arrive in two headers.
     let visitor = app.visitor();
-    let request = visitor.request(Method::GET, SESSION);
-    let request = request.header(COOKIE, &ana).header(COOKIE, &stranger);
+    let request = visitor.request(Method::GET, SESSION_PATH);
+    let request = request
+        .header(COOKIE, &anas_cookie)
+        .header(COOKIE, &evas_cookie);
     let response = visitor.send(request).await;
     response.expect_code(400, "duplicate_cookie");
     let form = json!({ "email": "ana@example.com", "password": PASSWORD });
@@ -177,15 +184,15 @@ async fn two_cookies_with_the_name_of_the_session_are_refused() {
 #[tokio::test]
 async fn signing_out_with_two_session_cookies_ends_both_and_clears_all_cookies() {
     let app = TestApp::start().await;
-    let (ana, stranger) = (app.member("ana").await, app.member("stranger").await);
-    let cookies = format!("{}; {}", ana.cookie().unwrap(), stranger.cookie().unwrap());
+    let (ana, eva) = (app.member("ana").await, app.member("eva").await);
+    let cookies = format!("{}; {}", ana.cookie().unwrap(), eva.cookie().unwrap());
     let browser = app.visitor();
     let request = browser.request(Method::POST, "/api/auth/logout");
     let request = request.header(COOKIE, cookies).json(&json!({}));
     let response = browser.send(request).await;
     response.expect(200);
     assert_eq!(response.header("clear-site-data"), Some("\"cookies\""));
-    assert!(!ana.is_signed_in().await && !stranger.is_signed_in().await);
+    assert!(!ana.is_signed_in().await && !eva.is_signed_in().await);
     // An ordinary sign-out leaves the other cookies of the site alone.
     let luis = app.member("luis").await;
     let response = luis.post("/api/auth/logout", json!({})).await;
@@ -224,10 +231,10 @@ async fn two_visitor_cookies_do_not_prevent_a_sign_in() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let visitor = app.visitor();
-    visitor.get(COUNTER).await.expect(200);
+    visitor.get(COUNTER_PATH).await.expect(200);
     let cookie = format!("__Host-sabor_visitor={}", visitor.visitor_cookie().unwrap());
     let cookies = format!("{cookie}; {cookie}");
-    let response = get_with_cookies(&app, COUNTER, cookies.as_bytes()).await;
+    let response = get_with_cookies(&app, COUNTER_PATH, cookies.as_bytes()).await;
     response.expect_code(400, "duplicate_cookie");
     let form = json!({ "email": "ana@example.com", "password": PASSWORD });
     let browser = app.visitor();
@@ -266,7 +273,7 @@ async fn a_quoted_cookie_is_the_same_as_an_unquoted_one() {
         format!("{name}=\"{value}\""),
         format!("{name} =\t\"{value}\" ; a=b"),
     ] {
-        let response = get_with_cookies(&app, SESSION, quoted.as_bytes()).await;
+        let response = get_with_cookies(&app, SESSION_PATH, quoted.as_bytes()).await;
         assert_eq!(response.expect(200)["user"]["email"], "ana@example.com");
     }
     for damaged in [
@@ -275,7 +282,7 @@ async fn a_quoted_cookie_is_the_same_as_an_unquoted_one() {
         format!("{name}=\"\"{value}\"\""),
         format!("{name}=\""),
     ] {
-        let response = get_with_cookies(&app, SESSION, damaged.as_bytes()).await;
+        let response = get_with_cookies(&app, SESSION_PATH, damaged.as_bytes()).await;
         response.expect_code(401, "not_signed_in");
     }
 }
@@ -291,16 +298,16 @@ async fn a_late_response_to_a_visitor_does_not_sign_the_member_out() {
             ana.visit_twice().await;
         }
         // The request is built before the sign-in and sent after it, like a slow request.
-        let late_visit = ana.request(Method::GET, COUNTER);
+        let late_visit = ana.request(Method::GET, COUNTER_PATH);
         ana.sign_in_as("ana").await.expect(200);
         let cookie = ana.cookie();
         ana.send(late_visit).await.expect(200);
         assert_eq!(ana.cookie(), cookie);
         assert!(ana.is_signed_in().await);
         // The member's session has taken over the data and continues to count.
-        let body = ana.get(COUNTER).await.expect(200);
+        let body = ana.get(COUNTER_PATH).await.expect(200);
         assert_eq!(body["visits"], 1 + 2 * i32::from(has_session));
-        let session = ana.get(SESSION).await.expect(200);
+        let session = ana.get(SESSION_PATH).await.expect(200);
         assert_eq!(body["sessionId"], session["session"]["id"]);
     }
 }
@@ -309,7 +316,7 @@ async fn a_late_response_to_a_visitor_does_not_sign_the_member_out() {
 async fn a_late_401_does_not_clear_the_cookie_of_a_newer_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let late_read = ana.request(Method::GET, SESSION);
+    let late_read = ana.request(Method::GET, SESSION_PATH);
     let change = json!({ "firstName": "Anita" });
     let late_write = ana.request(Method::PATCH, "/api/auth/me").json(&change);
     ana.sign_in_as("ana").await.expect(200);
@@ -322,7 +329,7 @@ async fn a_late_401_does_not_clear_the_cookie_of_a_newer_session() {
     // Only a sign-out clears a forged cookie.
     let browser = app.visitor();
     browser.set_cookie(Some("__Host-sabor_session=forged.forged".to_owned()));
-    let response = browser.get(SESSION).await;
+    let response = browser.get(SESSION_PATH).await;
     response.expect_code(401, "not_signed_in");
     assert_eq!(response.header("set-cookie"), None);
     browser
@@ -340,14 +347,14 @@ async fn a_sign_in_takes_over_the_visitors_data_and_clears_the_visitors_cookie()
     browser.visit_twice().await;
     browser.sign_in_as("ana").await.expect(200);
     assert_eq!(browser.visitor_cookie(), None);
-    assert_eq!(browser.get(COUNTER).await.expect(200)["visits"], 3);
+    assert_eq!(browser.get(COUNTER_PATH).await.expect(200)["visits"], 3);
     // The data of a member stays with the member.
     browser
         .post("/api/auth/logout", json!({}))
         .await
         .expect(200);
-    assert_eq!(browser.get(COUNTER).await.expect(200)["visits"], 1);
-    assert_eq!(browser.get(COUNTER).await.expect(200)["visits"], 2);
+    assert_eq!(browser.get(COUNTER_PATH).await.expect(200)["visits"], 1);
+    assert_eq!(browser.get(COUNTER_PATH).await.expect(200)["visits"], 2);
     let anonymous = "select count(*) from user_sessions where user_id is null";
     assert_eq!(app.count(anonymous).await, 1);
 }
@@ -359,12 +366,12 @@ async fn the_cookie_of_an_anonymous_session_cannot_be_used_as_a_session_cookie()
     visitor.visit_twice().await;
     let value = visitor.visitor_cookie().unwrap();
     let cookie = format!("__Host-sabor_session={value}");
-    let response = get_with_cookies(&app, COUNTER, cookie.as_bytes()).await;
+    let response = get_with_cookies(&app, COUNTER_PATH, cookie.as_bytes()).await;
     assert_eq!(response.expect(200)["visits"], 1);
     let ana = app.member("ana").await.cookie().unwrap();
     let cookie = ana.replace("session", "visitor");
-    let response = get_with_cookies(&app, SESSION, cookie.as_bytes()).await;
+    let response = get_with_cookies(&app, SESSION_PATH, cookie.as_bytes()).await;
     response.expect_code(401, "not_signed_in");
-    let response = get_with_cookies(&app, COUNTER, cookie.as_bytes()).await;
+    let response = get_with_cookies(&app, COUNTER_PATH, cookie.as_bytes()).await;
     assert_eq!(response.expect(200)["visits"], 1);
 }

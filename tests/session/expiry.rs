@@ -95,7 +95,8 @@ async fn a_custom_time_to_live_is_honored() {
     let (token, _) = sessions.create(new_session).await.unwrap();
     let key = token.key();
     assert!(sessions.get(&key).await.unwrap().is_some());
-    // Redis has the record, so it is not written after the next line removes it.
+    // `get` writes the record in the background. If the write were still pending, it could
+    // store the record again after `age_sessions` has flushed Redis.
     wait_until(async || app.redis.count("SET") >= 1).await;
     age_sessions(&app, "11 minutes").await;
     assert!(sessions.get(&key).await.unwrap().is_none());

@@ -130,7 +130,7 @@ async fn a_password_change_wins_over_a_sign_in_with_the_old_password() {
 async fn a_proof_of_the_old_password_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let proof = proof(&app).await;
+    let proof = create_proof(&app).await;
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     ana.post("/api/auth/change-password", form)
         .await
@@ -142,7 +142,7 @@ async fn a_proof_of_the_old_password_creates_no_session() {
 async fn a_proof_from_before_a_revocation_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let outdated_proof = proof(&app).await;
+    let outdated_proof = create_proof(&app).await;
     ana.delete("/api/sessions").await.expect(200);
     assert!(sign_in_with(&app, outdated_proof).await.is_none());
     assert!(ana.is_signed_in().await);
@@ -155,7 +155,7 @@ async fn concurrent_sign_ins_and_revocations_leave_no_old_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     for _ in 0..40 {
-        let proof = proof(&app).await;
+        let proof = create_proof(&app).await;
         let (token, revoked) = tokio::join!(sign_in_with(&app, proof), ana.delete("/api/sessions"));
         revoked.expect(200);
         if let Some(token) = token {
@@ -171,8 +171,9 @@ async fn concurrent_sign_ins_and_revocations_leave_no_old_session() {
 async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let proof = proof(&app).await;
-    // The password change has deleted the sessions but has not committed.
+    let proof = create_proof(&app).await;
+    // The lock stops the password change after it has deleted the sessions and before it
+    // commits.
     let held = app
         .hold_locks("lock table security_events in exclusive mode")
         .await;
@@ -256,7 +257,8 @@ async fn a_sign_out_during_a_revocation_keeps_the_counters_correct() {
     assert!(app.count(largest_counter).await < 10);
 }
 
-async fn proof(app: &TestApp) -> AuthenticationProof {
+/// Returns a proof that the first account was authenticated by its password.
+async fn create_proof(app: &TestApp) -> AuthenticationProof {
     let rows = app.sql("select id, session_epoch from users").await;
     AuthenticationProof {
         user_id: rows[0].get(0),
@@ -348,7 +350,7 @@ async fn a_destroyed_session_is_never_read_again_in_either_process() {
     let other = app.start_another().await;
     app.member("ana").await;
     for round in 0..150_u64 {
-        let token = sign_in_with(&app, proof(&app).await).await.unwrap();
+        let token = sign_in_with(&app, create_proof(&app).await).await.unwrap();
         let key = token.key();
         let readers: Vec<_> = (0..4)
             .map(|reader| {
@@ -614,7 +616,7 @@ async fn a_session_cannot_end_another_members_sessions() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     app.member("luis").await;
-    let token = sign_in_with(&app, proof(&app).await).await.unwrap();
+    let token = sign_in_with(&app, create_proof(&app).await).await.unwrap();
     let luis: Uuid = app
         .sql("select id from users where email = 'luis@example.com'")
         .await[0]
@@ -707,7 +709,7 @@ async fn a_sign_in_during_a_revocation_verifies_the_password_again() {
 async fn a_proof_for_a_deactivated_account_creates_no_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let proof = proof(&app).await;
+    let proof = create_proof(&app).await;
     app.sql("update users set is_active = false").await;
     assert!(sign_in_with(&app, proof).await.is_none());
     // The existing session is rejected too.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestApp, TestClient, wait_until};
 
-const LOGOUT: &str = env!("CARGO_BIN_EXE_auth-logout");
+const LOGOUT_EXECUTABLE: &str = env!("CARGO_BIN_EXE_auth-logout");
 
 /// A reason for which Redis refuses writes.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ async fn health(app: &TestApp) -> Value {
     app.visitor().get("/api/health").await.expect(200)
 }
 
-fn count(log: &str, text: &str) -> usize {
+fn count_lines(log: &str, text: &str) -> usize {
     log.lines().filter(|line| line.contains(text)).count()
 }
 
@@ -78,7 +78,7 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
         };
         let ana = cached_member(&app).await;
         let copy_with_old_cookie = ana.copy();
-        let function = app.start_function(LOGOUT).await;
+        let function = app.start_function(LOGOUT_EXECUTABLE).await;
         fault.begin(&app).await;
         app.redis.clear_log();
         let ana_at_function = ana.connected_to_url(&function.url);
@@ -86,16 +86,16 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
             .post("/api/auth/logout", json!({}))
             .await
             .expect(200);
-        // The first attempt and two retries.
+        // Waits for the first attempt and two retries.
         wait_until(async || app.redis.count("DEL") >= 3).await;
-        wait_until(async || count(&function.log(), "Redis refuses writes") == 1).await;
+        wait_until(async || count_lines(&function.log(), "Redis refuses writes") == 1).await;
         let log = function.log();
         assert_eq!(
-            count(&log, "failed to invalidate cache entries"),
+            count_lines(&log, "failed to invalidate cache entries"),
             1,
             "{log}"
         );
-        assert_eq!(count(&log, "Redis refuses writes"), 1, "{log}");
+        assert_eq!(count_lines(&log, "Redis refuses writes"), 1, "{log}");
         assert!(log.contains(fault.kind()), "{log}");
         assert!(!log.contains("change:"), "{log}");
 
@@ -122,7 +122,7 @@ async fn an_invocation_ends_while_redis_refuses_writes_and_its_retries_resume_la
     let app = TestApp::start().await;
     let ana = cached_member(&app).await;
     let copy_with_old_cookie = ana.copy();
-    let mut function = app.start_function(LOGOUT).await;
+    let mut function = app.start_function(LOGOUT_EXECUTABLE).await;
     app.redis.set_mode(FaultMode::ReadOnly).await.unwrap();
     let ana_at_function = ana.connected_to_url(&function.url);
     let request = ana_at_function
