@@ -7,7 +7,7 @@
 -- No payment changes between the copy below and the creation of the triggers.
 lock table payments in share row exclusive mode;
 
--- The amount that is refunded or will be. A trigger computes it from the refunds.
+-- The amount that was refunded or is to be refunded. A trigger computes it from the refunds.
 alter table payments add column refunded numeric(10, 2) not null default 0;
 
 create table refunds (
@@ -32,7 +32,7 @@ create table refunds (
     by uuid references users on delete restrict,
     -- The provider's id of the refund. Null until the provider has made it.
     provider_refund text constraint refunds_provider_refund_key unique,
-    -- Why it failed: the provider's reason, or `disputed`.
+    -- Why the refund failed: the provider's reason, or `disputed`.
     provider_reason text,
     -- When the refund was first sent to the provider, how often, and when it may be sent
     -- again.
@@ -60,7 +60,7 @@ create table disputes (
     provider_dispute text not null constraint disputes_provider_dispute_key unique,
     payment_id uuid not null references payments on delete restrict,
     amount numeric(10, 2) not null constraint disputes_amount check (amount >= 0),
-    -- What the provider charges for it. Null when it is in another currency.
+    -- The provider's fee for the dispute. Null when the fee is in another currency.
     fee numeric(10, 2),
     -- The provider's status, such as `needs_response`, `won` or `lost`.
     status text not null,
@@ -100,8 +100,9 @@ alter table payments add constraint payments_refunded check (refunded between 0 
 
 -- Returns the status that follows from the refunds of a payment. A payment that is only
 -- refunded in part stays `paid`, because the previous version of the program refunds the
--- whole amount of a payment that is `refund_due`. It stays `refund_due` while another
--- payment of its booking is open, because a booking can have only one open payment.
+-- whole amount of a payment that is `refund_due`. A payment that was `refund_due` stays so
+-- while another payment of its booking is open, because a booking can have only one open
+-- payment.
 create function payment_status(payment payments) returns text language plpgsql as $$
 declare
     claimed numeric;
@@ -159,8 +160,8 @@ create trigger refunds_of_dispute before insert on refunds
     for each row execute function hold_refund_of_dispute();
 
 -- Adds up the refunds of a payment. The constraint `payments_refunded` rejects more than
--- the amount of the payment. The payment is locked by a statement of its own, so that the sum includes refunds that
--- were committed while it waited.
+-- the amount of the payment. A separate statement locks the payment first, so that the sum
+-- includes refunds that were committed while that statement waited.
 create function keep_payment_refunded() returns trigger language plpgsql as $$
 declare
     open text[] := array['due', 'sent'];

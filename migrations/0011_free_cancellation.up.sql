@@ -63,7 +63,7 @@ begin
     if payment.status = 'refund_due' then
         perform from refunds r where r.payment_id = payment.id and r.state = 'due'
         for no key update;
-        -- It may have been sent while this function waited for the lock.
+        -- The refund may have been sent while this function waited for the lock.
         if not found or exists (
             select from refunds r where r.payment_id = payment.id and r.state in ('sent', 'done')
         ) then
@@ -75,8 +75,8 @@ end
 $$;
 
 -- Counts the member's bookings and waitlist entries that overlap a class, and those that
--- are still to be paid. A waitlist entry counts like a spot, because a
--- promotion does not ask the member again.
+-- are still to be paid. A waitlist entry counts like a booking, because a promotion does
+-- not ask the member again.
 create function count_upcoming_bookings(
     member_id uuid, class scheduled_classes, at timestamptz,
     out overlapping bigint, out unpaid bigint
@@ -107,9 +107,10 @@ $$;
 --
 -- Booking again after a cancellation reopens the earlier booking if its payment is still
 -- there, so that nobody pays twice. After a late cancellation, joining the waitlist also
--- reopens it. The reopened booking then keeps its `free_until`: otherwise a late cancellation could be
--- undone by booking and cancelling again. It also keeps a `free_until` within the
--- cancellation window: otherwise the grace period could be renewed again and again.
+-- reopens it. A booking that was cancelled late keeps its `free_until`: otherwise a late
+-- cancellation could be undone by booking and cancelling again. A reopened booking also
+-- keeps a `free_until` within the cancellation window: otherwise the grace period could be
+-- renewed again and again.
 create function book_class(
     new_id uuid, member_id uuid, class_id uuid, waits boolean, at timestamptz,
     cutoff interval, cancellation_window interval, grace interval, max_unpaid integer,

@@ -1,5 +1,5 @@
--- Links are delivered first, then notices about accounts, then everything about bookings
--- and messages to the studio. Many of those do not delay a password reset.
+-- Links are delivered first, then notices about accounts, then messages about bookings and
+-- messages to the studio. Many booking messages therefore do not delay a password reset.
 alter table mail_outbox
     add column priority smallint not null generated always as (
         case

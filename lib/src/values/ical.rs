@@ -37,7 +37,7 @@ impl Status {
     }
 }
 
-/// An event.
+/// An entry of a calendar, which is written as an event (section 3.6.1).
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// The id, which stays the same when the event changes.
@@ -54,7 +54,7 @@ pub struct Entry {
     pub summary: String,
     /// The location.
     pub location: String,
-    /// The description. The site's address is appended to it.
+    /// The description. The URL of the site is appended to it.
     pub description: String,
     /// The time of the last change.
     pub modified: DateTime<Utc>,
@@ -207,8 +207,8 @@ impl Lines {
         self.0.push_str("\r\n");
     }
 
-    /// Adds a line with a text from a user (section 3.3.11). Control characters,
-    /// which cannot be escaped, become spaces.
+    /// Adds a line whose value may need escaping (section 3.3.11). Control characters except
+    /// tabs and line breaks cannot be escaped, so they become spaces.
     fn add_text(&mut self, name: &str, text: &str) {
         let mut escaped = String::with_capacity(text.len());
         for c in text.replace("\r\n", "\n").chars() {
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_becomes_one_escaped_line() {
+    fn text_becomes_one_escaped_line() {
         assert_eq!(
             line("a, b; c\\d\r\ne\nf:g"),
             "SUMMARY:a\\, b\\; c\\\\d\\ne\\nf:g\r\n"
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_zone_is_written_without_changes_and_without_events() {
+    fn the_time_zone_is_written_even_without_clock_changes_or_events() {
         for (zone, offset) in [("UTC", "+0000"), ("America/Phoenix", "-0700")] {
             let text = rendered(
                 zone,

@@ -1,4 +1,4 @@
-//! Schemas of text formats, for the API description.
+//! Schemas of strings with a format, for the API description.
 //!
 //! Forms have plain strings, so that all invalid fields can be reported at once.
 //! The description shows these types instead (`value_type`). The parser of each field

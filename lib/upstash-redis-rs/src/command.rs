@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::transport::Path;
+use crate::transport::RequestKind;
 use crate::{Error, FromReply, Redis, reply};
 
 /// A future that sends a request and resolves to its reply.
 ///
-/// Nothing is sent before the future is polled. Dropping it cancels the request
-/// and closes its connection, but the command may have been applied.
+/// Nothing is sent before the future is polled. Dropping the future cancels the request and
+/// closes its connection, but the command may have been applied.
 pub type ReplyFuture<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// A command that can be sent, alone or in a [`Pipeline`](crate::Pipeline).
@@ -42,7 +42,9 @@ pub trait Command: Sized {
     fn send(self) -> ReplyFuture<Self::Output> {
         let request = self.into_request();
         let body = Value::from(request.arguments).to_string();
-        let response = request.redis.execute(Path::Single, body, request.timeout);
+        let response = request
+            .redis
+            .execute(RequestKind::Single, body, request.timeout);
         Box::pin(async move { reply::parse(&response.await?)?.read() })
     }
 }

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::transport::Path;
+use crate::transport::RequestKind;
 use crate::{Command, Error, Redis, Reply, ReplyFuture, reply};
 
 /// Commands that are sent in one request, as a pipeline or as a transaction.
 #[must_use = "commands do nothing until they are sent"]
 pub struct Pipeline {
     redis: Redis,
-    path: Path,
+    kind: RequestKind,
     commands: Vec<Vec<String>>,
     timeout: Duration,
 }
 
 impl Pipeline {
-    pub(crate) fn new(redis: &Redis, path: Path) -> Self {
+    pub(crate) fn new(redis: &Redis, kind: RequestKind) -> Self {
         Self {
             redis: redis.clone(),
-            path,
+            kind,
             commands: Vec::new(),
             timeout: redis.timeout(),
         }
@@ -49,7 +49,7 @@ impl Pipeline {
     pub fn exec(self) -> ReplyFuture<Vec<Result<Reply, Error>>> {
         let expected = self.commands.len();
         let body = Value::from(self.commands).to_string();
-        let response = self.redis.execute(self.path, body, self.timeout);
+        let response = self.redis.execute(self.kind, body, self.timeout);
         Box::pin(async move {
             if expected == 0 {
                 return Err(Error::InvalidCommand("the pipeline is empty"));

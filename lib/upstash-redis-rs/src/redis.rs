@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 
-use crate::transport::{Path, Transport};
+use crate::transport::{RequestKind, Transport};
 use crate::{Error, Pipeline, Reply, ReplyFuture, Request, Set};
 
 /// A client for one database at Upstash, or at an endpoint with the same protocol.
@@ -168,14 +168,14 @@ impl Redis {
     /// Creates a pipeline: several commands in one request, run in order. Commands
     /// of other clients may run between them.
     pub fn pipeline(&self) -> Pipeline {
-        Pipeline::new(self, Path::Pipeline)
+        Pipeline::new(self, RequestKind::Pipeline)
     }
 
     /// Creates a transaction (`MULTI`): several commands in one request, with no
     /// other command between them. None runs if one is invalid. A command that fails
     /// while it runs does not undo the others.
     pub fn multi(&self) -> Pipeline {
-        Pipeline::new(self, Path::MultiExec)
+        Pipeline::new(self, RequestKind::MultiExec)
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -184,11 +184,11 @@ impl Redis {
 
     pub(crate) fn execute(
         &self,
-        path: Path,
+        kind: RequestKind,
         body: String,
         timeout: Duration,
     ) -> ReplyFuture<Bytes> {
-        Arc::clone(&self.transport).execute(path, body, timeout)
+        Arc::clone(&self.transport).execute(kind, body, timeout)
     }
 
     /// Creates a command with keys. Empty keys are rejected: Redis accepts them, but they

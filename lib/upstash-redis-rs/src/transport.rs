@@ -27,9 +27,9 @@ const MAX_BODY: usize = 16 * 1024 * 1024;
 type Connector = HttpsConnector<HttpConnector>;
 type HttpClient = Client<Connector, Full<Bytes>>;
 
-/// One of the protocol's three paths.
+/// The kind of a request, which determines its path.
 #[derive(Clone, Copy)]
-pub(crate) enum Path {
+pub(crate) enum RequestKind {
     Single,
     Pipeline,
     MultiExec,
@@ -104,19 +104,19 @@ impl Transport {
     /// connection.
     pub(crate) fn execute(
         self: Arc<Self>,
-        path: Path,
+        kind: RequestKind,
         body: String,
         timeout: Duration,
     ) -> ReplyFuture<Bytes> {
         Box::pin(async move {
-            tokio::time::timeout(timeout, self.exchange(path, body))
+            tokio::time::timeout(timeout, self.exchange(kind, body))
                 .await
                 .map_err(|_| Error::Timeout(timeout))?
         })
     }
 
-    async fn exchange(&self, path: Path, body: String) -> Result<Bytes, Error> {
-        let response = self.client().request(self.request(path, body)).await;
+    async fn exchange(&self, kind: RequestKind, body: String) -> Result<Bytes, Error> {
+        let response = self.client().request(self.request(kind, body)).await;
         let (head, body) = response.map_err(connection_error)?.into_parts();
         let body = read_body(body).await?;
         match head.status {
@@ -130,11 +130,11 @@ impl Transport {
         }
     }
 
-    fn request(&self, path: Path, body: String) -> Request<Full<Bytes>> {
-        let uri = match path {
-            Path::Single => &self.single,
-            Path::Pipeline => &self.pipeline,
-            Path::MultiExec => &self.multi_exec,
+    fn request(&self, kind: RequestKind, body: String) -> Request<Full<Bytes>> {
+        let uri = match kind {
+            RequestKind::Single => &self.single,
+            RequestKind::Pipeline => &self.pipeline,
+            RequestKind::MultiExec => &self.multi_exec,
         };
         let mut request = Request::new(Full::from(body));
         *request.method_mut() = Method::POST;
