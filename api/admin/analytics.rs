@@ -18,7 +18,7 @@ pub fn route() -> Routes {
         (Analytics = "application/json"),
         (String = "text/csv"),
     )),
-    (status = 400, description = "A parameter is invalid, or the range is too long for its bucket size"),
+    (status = 400, description = "A parameter is invalid, or the range is too long for this `bucket`"),
 ))]
 async fn get_analytics(
     app: App,

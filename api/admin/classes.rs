@@ -20,7 +20,7 @@ pub fn route() -> Routes {
     ]
 }
 
-/// Lists all class types, newest first. Retired ones are included.
+/// Lists class types, newest first. By default, retired ones are included.
 #[utoipa::path(get, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(ActiveQuery, PageParams), responses(
     (status = 200, body = List<StaffClassTypeView>, description = "One page of the list"),
 ))]

@@ -1,4 +1,4 @@
-//! GET, POST /api/admin/cleanup-sessions — deletes expired rows, archives old ones, and sends due e-mails.
+//! GET, POST /api/admin/cleanup-sessions — runs the clean-up, which also settles payments and sends e-mails.
 
 use sabor::cleanup::{self, CleanupResult};
 use sabor::http::{Cron, Json, OpenInDevelopment};

@@ -20,8 +20,8 @@ pub fn route() -> Routes {
     ]
 }
 
-/// Lists all instructors with their hourly rates, newest first. Retired instructors
-/// are included.
+/// Lists instructors with their hourly rates, newest first. By default, retired
+/// instructors are included.
 #[utoipa::path(get, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(ActiveQuery, PageParams), responses(
     (status = 200, body = List<StaffInstructorView>, description = "One page of the list"),
 ))]

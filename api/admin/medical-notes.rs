@@ -11,8 +11,8 @@ pub fn route() -> Routes {
     routes![read_medical_notes]
 }
 
-/// Returns the medical notes of the member of a booking, for a class of today
-/// or later. Each request is recorded in the security log, with the member and
+/// Returns the medical notes of the member of a booking, if the class takes place
+/// today or later. Each request is recorded in the security log, with the member and
 /// the reader.
 #[utoipa::path(post, path = "/api/admin/medical-notes", tag = "administration", security(("session" = [])), request_body = ReadMedicalNotes, responses(
     (status = 200, body = MedicalNotesView, description = "The notes; `unreadable` is true if they can no longer be decrypted"),

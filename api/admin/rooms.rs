@@ -14,7 +14,7 @@ pub fn route() -> Routes {
     routes![list_rooms, create_room, update_room, retire_room]
 }
 
-/// Lists all rooms, newest first. Retired ones are included.
+/// Lists rooms, newest first. By default, retired ones are included.
 #[utoipa::path(get, path = "/api/admin/rooms", tag = "administration", security(("session" = [])), params(ActiveQuery, PageParams), responses(
     (status = 200, body = List<RoomView>, description = "One page of the list"),
 ))]

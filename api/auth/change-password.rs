@@ -16,8 +16,8 @@ struct ChangePassword {
     /// member must then have signed in through a provider in the last ten minutes.
     #[schema(format = "password")]
     current_password: Option<String>,
-    /// 8 to 128 characters. Common passwords, the e-mail address and the name are
-    /// rejected.
+    /// 8 to 128 characters. Common passwords, sequences of characters, the e-mail address,
+    /// and the names of the member and the studio are rejected.
     #[schema(value_type = NewPassword)]
     new_password: String,
 }

@@ -29,7 +29,7 @@ async fn get_two_factor(app: App, member: Member) -> Result<Json<TwoFactorStatus
 }
 
 /// Creates a secret for an authenticator app. The second factor is enabled when a
-/// code confirms the secret. Another call replaces it. Renews the session.
+/// code confirms the secret. Another call replaces the secret. Renews the session.
 #[utoipa::path(post, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = StartTwoFactor, responses(
     (status = 200, body = TwoFactorEnrollment, description = "The secret as text, link and QR code; it is returned only once"),
     (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address. `wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),

@@ -28,7 +28,7 @@ async fn get_booking_payment(
 /// Starts a payment. For `card`, the response has the URL of the payment page,
 /// and the spot is held for half an hour. For `desk`, the spot is held without a
 /// time limit. A repeated request returns the existing payment. A request with
-/// the other method replaces it.
+/// the other method replaces the existing payment.
 #[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = StartPayment, responses(
     (status = 201, body = PaymentView, description = "The payment; a card payment has `checkoutUrl`"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),

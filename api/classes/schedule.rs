@@ -1,4 +1,4 @@
-//! GET /api/classes/schedule — the public timetable.
+//! GET /api/classes/schedule — the public schedule.
 
 use axum::http::HeaderMap;
 use sabor::classes::public_schedule;
@@ -12,7 +12,7 @@ pub fn route() -> Routes {
     routes![list_schedule]
 }
 
-/// Lists occurrences ordered by start time, including cancelled ones. The
+/// Lists classes ordered by start time, including cancelled ones. The
 /// default range is two weeks from today. With `Accept: text/calendar`, the
 /// response is iCalendar and has all days of the range on one page.
 ///

@@ -35,7 +35,7 @@ use crate::testbed::{Testbed, function};
 
 /// The maximum number of Postgres connections. It is enough for all functions that run
 /// concurrently.
-const CONNECTIONS: u16 = 300;
+const MAX_CONNECTIONS: u16 = 300;
 
 /// Options of `cargo dev bench`.
 #[derive(Args)]
@@ -115,7 +115,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         return run_in_release();
     }
     function::build().await?;
-    let testbed = Testbed::start(options.quick, CONNECTIONS).await?;
+    let testbed = Testbed::start(options.quick, MAX_CONNECTIONS).await?;
     let peers = Peers::default();
     let all = Measurement::value_variants().iter().copied();
     let mut rows = Vec::new();

@@ -279,7 +279,7 @@ impl HeldRequests {
     pub async fn release(self) {
         self.state.remove_hold(&self.hold);
         for request in self.hold.take() {
-            let results = self.state.run(request.path, &request.commands).await;
+            let results = self.state.run(request.kind, &request.commands).await;
             _ = request.response.send(results);
         }
     }

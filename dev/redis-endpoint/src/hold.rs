@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{oneshot, watch};
 
-use crate::protocol::Path;
+use crate::protocol::RequestKind;
 use crate::reply::CommandResult;
 
 /// What a client gets while its request is held.
@@ -29,7 +29,7 @@ pub(crate) struct Hold {
 }
 
 pub(crate) struct HeldRequest {
-    pub(crate) path: Path,
+    pub(crate) kind: RequestKind,
     pub(crate) commands: Vec<Vec<String>>,
     pub(crate) response: oneshot::Sender<Results>,
 }
@@ -55,7 +55,11 @@ impl Hold {
     }
 
     /// Holds the request if it matches.
-    pub(crate) fn try_hold(&self, path: Path, commands: &[Vec<String>]) -> Option<HeldResponse> {
+    pub(crate) fn try_hold(
+        &self,
+        kind: RequestKind,
+        commands: &[Vec<String>],
+    ) -> Option<HeldResponse> {
         let mut matches = self
             .predicate
             .lock()
@@ -67,7 +71,7 @@ impl Hold {
         }
         let (response, receiver) = oneshot::channel();
         let request = HeldRequest {
-            path,
+            kind,
             commands: commands.to_vec(),
             response,
         };

@@ -49,10 +49,10 @@ pub(crate) async fn serve(
     connections.shutdown().await;
 }
 
-async fn serve_connection(stream: TcpStream, number: u64, state: Arc<State>) {
+async fn serve_connection(stream: TcpStream, connection_number: u64, state: Arc<State>) {
     // Responses are single small writes. Delaying them saves no packets.
     _ = stream.set_nodelay(true);
-    let service = service_fn(|request| respond(Arc::clone(&state), number, request));
+    let service = service_fn(|request| respond(Arc::clone(&state), connection_number, request));
     // A failed connection affects only its client.
     _ = http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
@@ -62,7 +62,7 @@ async fn serve_connection(stream: TcpStream, number: u64, state: Arc<State>) {
 /// Responds to one request. An error closes the connection without a response.
 async fn respond(
     state: Arc<State>,
-    connection: u64,
+    connection_number: u64,
     request: Request<Incoming>,
 ) -> io::Result<Response<ResponseBody>> {
     let mode = state.mode();
@@ -78,7 +78,7 @@ async fn respond(
     };
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-    let Commands { path, commands } = match Commands::parse(&head.method, &head.uri, &body) {
+    let Commands { kind, commands } = match Commands::parse(&head.method, &head.uri, &body) {
         Some(Ok(commands)) => commands,
         Some(Err(text)) => {
             return Ok(json(StatusCode::BAD_REQUEST, protocol::render_error(&text)));
@@ -90,15 +90,17 @@ async fn respond(
             ));
         }
     };
-    state.log().add(connection, head.uri.path(), &commands);
+    state
+        .log()
+        .add(connection_number, head.uri.path(), &commands);
 
     match mode {
         FaultMode::Silent => return std::future::pending().await,
         FaultMode::NotJson => return Ok(html_page()),
         _ => {}
     }
-    let results = match state.try_hold(path, &commands) {
-        None => state.run(path, &commands).await,
+    let results = match state.try_hold(kind, &commands) {
+        None => state.run(kind, &commands).await,
         Some(HeldResponse::Now(results)) => Ok(results),
         Some(HeldResponse::Later(results)) => results.await.map_err(io::Error::other)?,
         Some(HeldResponse::Disconnect) => {
@@ -106,7 +108,7 @@ async fn respond(
         }
     };
     let (status, body) = match results {
-        Ok(results) => protocol::render(path, &results, encoding),
+        Ok(results) => protocol::render(kind, &results, encoding),
         Err(text) => (StatusCode::BAD_REQUEST, protocol::render_error(&text)),
     };
     let mut response = json(status, body);

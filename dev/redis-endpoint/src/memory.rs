@@ -168,7 +168,8 @@ impl Memory {
         }
     }
 
-    /// Returns -2 for an absent key and -1 for a key without expiry.
+    /// Returns the expiry of a key, which `convert` converts from Unix milliseconds. Returns
+    /// -2 for an absent key and -1 for a key without expiry.
     fn expiry(&mut self, key: &str, now: i64, convert: impl Fn(i64) -> i64) -> Reply {
         match self.live_entry(key, now) {
             Some(entry) => entry.expires_at.map_or(-1, convert).into(),

@@ -48,7 +48,7 @@ impl FaultMode {
 }
 
 fn writes(name: &str) -> bool {
-    const READS: [&str; 13] = [
+    const READ_COMMANDS: [&str; 13] = [
         "DBSIZE",
         "ECHO",
         "EXISTS",
@@ -63,5 +63,7 @@ fn writes(name: &str) -> bool {
         "TTL",
         "TYPE",
     ];
-    !READS.iter().any(|read| name.eq_ignore_ascii_case(read))
+    !READ_COMMANDS
+        .iter()
+        .any(|read| name.eq_ignore_ascii_case(read))
 }

@@ -14,7 +14,7 @@ const TOKEN_PARAMETER: &str = "_token";
 
 /// How the commands of a request are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Path {
+pub(crate) enum RequestKind {
     /// One command, as the body of a POST to `/` or as the path of the URL.
     Single,
     Pipeline,
@@ -24,37 +24,37 @@ pub(crate) enum Path {
 /// The commands of a request.
 #[derive(Debug)]
 pub(crate) struct Commands {
-    pub(crate) path: Path,
+    pub(crate) kind: RequestKind,
     pub(crate) commands: Vec<Vec<String>>,
 }
 
 impl Commands {
-    /// Parses a request. Returns `None` if the method and the path do not belong together.
+    /// Parses a request. Returns `None` if the path does not support the method.
     /// The error is the text to respond with.
     pub(crate) fn parse(method: &Method, uri: &Uri, body: &[u8]) -> Option<Result<Self, String>> {
         let is_post = method == Method::POST;
-        let path = match uri.path() {
-            "/" if is_post => Path::Single,
-            "/pipeline" if is_post => Path::Pipeline,
-            "/multi-exec" if is_post => Path::MultiExec,
+        let kind = match uri.path() {
+            "/" if is_post => RequestKind::Single,
+            "/pipeline" if is_post => RequestKind::Pipeline,
+            "/multi-exec" if is_post => RequestKind::MultiExec,
             "/" | "/pipeline" | "/multi-exec" => return None,
             _ if is_post || [Method::GET, Method::HEAD, Method::PUT].contains(method) => {
                 let command = parse_url(uri, body);
                 return Some(command.map(|command| Self {
-                    path: Path::Single,
+                    kind: RequestKind::Single,
                     commands: vec![command],
                 }));
             }
             _ => return None,
         };
-        Some(parse_body(path, body).map(|commands| Self { path, commands }))
+        Some(parse_body(kind, body).map(|commands| Self { kind, commands }))
     }
 }
 
-fn parse_body(path: Path, body: &[u8]) -> Result<Vec<Vec<String>>, String> {
-    let commands: serde_json::Result<Vec<Vec<Word>>> = match path {
-        Path::Single => serde_json::from_slice(body).map(|command| vec![command]),
-        Path::Pipeline | Path::MultiExec => serde_json::from_slice(body),
+fn parse_body(kind: RequestKind, body: &[u8]) -> Result<Vec<Vec<String>>, String> {
+    let commands: serde_json::Result<Vec<Vec<Word>>> = match kind {
+        RequestKind::Single => serde_json::from_slice(body).map(|command| vec![command]),
+        RequestKind::Pipeline | RequestKind::MultiExec => serde_json::from_slice(body),
     };
     let commands = commands.map_err(|error| format!("ERR failed to parse command: {error}"))?;
     if commands.is_empty() || commands.iter().any(Vec::is_empty) {
@@ -94,12 +94,12 @@ pub(crate) fn url_token(uri: &Uri) -> Option<String> {
 
 /// Returns the status and body of the response to a request.
 pub(crate) fn render(
-    path: Path,
+    kind: RequestKind,
     results: &[CommandResult],
     encoding: Encoding,
 ) -> (StatusCode, String) {
     let mut body = String::new();
-    if let (Path::Single, [result]) = (path, results) {
+    if let (RequestKind::Single, [result]) = (kind, results) {
         write_result(&mut body, result, encoding);
         let status = match result {
             Ok(_) => StatusCode::OK,

@@ -7,7 +7,7 @@ use crate::backend::Backend;
 use crate::hold::{HeldResponse, Hold, Results};
 use crate::log::Log;
 use crate::mode::FaultMode;
-use crate::protocol::Path;
+use crate::protocol::RequestKind;
 
 pub(crate) struct State {
     pub(crate) backend: Backend,
@@ -53,15 +53,19 @@ impl State {
     }
 
     /// Holds the request if it matches one of the holds.
-    pub(crate) fn try_hold(&self, path: Path, commands: &[Vec<String>]) -> Option<HeldResponse> {
+    pub(crate) fn try_hold(
+        &self,
+        kind: RequestKind,
+        commands: &[Vec<String>],
+    ) -> Option<HeldResponse> {
         let holds = lock(&self.holds);
-        holds.iter().find_map(|hold| hold.try_hold(path, commands))
+        holds.iter().find_map(|hold| hold.try_hold(kind, commands))
     }
 
     /// Runs the commands of a request, except those that the mode refuses.
-    pub(crate) async fn run(&self, path: Path, commands: &[Vec<String>]) -> Results {
+    pub(crate) async fn run(&self, kind: RequestKind, commands: &[Vec<String>]) -> Results {
         let mode = self.mode();
-        let atomic = path == Path::MultiExec;
+        let atomic = kind == RequestKind::MultiExec;
         let refuse = |command: &[String]| mode.refusal(command);
         self.backend.run(commands, atomic, refuse).await
     }

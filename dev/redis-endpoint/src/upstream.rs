@@ -14,24 +14,24 @@ use crate::reply::{CommandResult, Reply};
 
 /// The number of connections, which all requests share. With two, one can send commands
 /// while the other reads replies.
-const CONNECTIONS: usize = 2;
+const CONNECTION_COUNT: usize = 2;
 
 /// The maximum number of requests that wait to be written to a connection.
-const BUFFERED_REQUESTS: usize = 1024;
+const MAX_BUFFERED_REQUESTS: usize = 1024;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A connection that was idle for longer is tested before it is used.
+/// A connection that was idle for longer than this is tested before it is used.
 const IDLE_LIMIT: Duration = Duration::from_millis(500);
 
 /// A script flag that Upstash has and Redis does not know. It only permits
 /// scripts to run in parallel.
-const KEY_LOCKING: &str = "allow-key-locking";
+const KEY_LOCKING_FLAG: &str = "allow-key-locking";
 
 pub(crate) struct Upstream {
     client: Client,
     config: AsyncConnectionConfig,
-    connections: [Mutex<Option<Connection>>; CONNECTIONS],
+    connections: [Mutex<Option<Connection>>; CONNECTION_COUNT],
     next: AtomicUsize,
 }
 
@@ -54,7 +54,7 @@ impl Upstream {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(None)
-            .set_pipeline_buffer_size(BUFFERED_REQUESTS);
+            .set_pipeline_buffer_size(MAX_BUFFERED_REQUESTS);
         Ok(Self {
             client: Client::open(info.set_redis_settings(redis).set_tcp_settings(tcp))?,
             config,
@@ -84,7 +84,7 @@ impl Upstream {
 
     async fn send(&self, commands: &[Vec<String>], atomic: bool) -> RedisResult<Vec<Value>> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let slot = &self.connections[turn % CONNECTIONS];
+        let slot = &self.connections[turn % CONNECTION_COUNT];
         let mut link = self.connection(slot).await?;
         let replies = match commands {
             [command] if !atomic => {
@@ -158,27 +158,27 @@ fn packed(command: &[String]) -> Cmd {
 }
 
 fn script_position(command: &[String]) -> Option<usize> {
-    let is = |position: usize, word| {
+    let has_word = |position: usize, word| {
         let found: Option<&String> = command.get(position);
         found.is_some_and(|found| found.eq_ignore_ascii_case(word))
     };
-    if is(0, "EVAL") || is(0, "EVAL_RO") {
+    if has_word(0, "EVAL") || has_word(0, "EVAL_RO") {
         Some(1)
-    } else if is(0, "SCRIPT") && is(1, "LOAD") {
+    } else if has_word(0, "SCRIPT") && has_word(1, "LOAD") {
         Some(2)
     } else {
         None
     }
 }
 
-/// Returns the script without [`KEY_LOCKING`], if its first line has flags. Clients
+/// Returns the script without [`KEY_LOCKING_FLAG`], if its first line has flags. Clients
 /// compute the hash of the original script, so for them EVALSHA always fails with
 /// NOSCRIPT and they use EVAL.
 fn without_key_locking(script: &str) -> Option<String> {
     let (flags, body) = script.strip_prefix("#!lua flags=")?.split_once('\n')?;
     let kept: Vec<&str> = flags
         .split(',')
-        .filter(|flag| flag.trim() != KEY_LOCKING)
+        .filter(|flag| flag.trim() != KEY_LOCKING_FLAG)
         .collect();
     match &kept[..] {
         [] => Some(format!("#!lua\n{body}")),
@@ -202,7 +202,7 @@ fn pipeline(commands: &[Vec<String>], atomic: bool) -> Pipeline {
     pipeline
 }
 
-/// Converts a reply. If an array contains an error, the command fails with it.
+/// Converts a reply. If an array contains an error, the command fails with this error.
 fn command_result(value: Value) -> CommandResult {
     Ok(match value {
         Value::Nil => Reply::Nil,

@@ -24,7 +24,8 @@ async fn install() -> Option<PathBuf> {
     if directory.exists() {
         return Some(directory);
     }
-    // Renamed when complete, because two test runs may install concurrently.
+    // The directory is renamed when it is complete, because two test runs may install
+    // concurrently.
     let partial = directory.with_extension(std::process::id().to_string());
     std::fs::create_dir_all(&partial).unwrap();
     let mut npm = Command::new("npm");

@@ -232,6 +232,7 @@ async fn no_command_fails_after_an_idle_server_restarts() {
         endpoint.set("key", "value").await.unwrap();
         server.kill().await.unwrap();
         server.restart().await.unwrap();
+        // After 500 ms without use, a connection is tested before it is used.
         tokio::time::sleep(Duration::from_millis(600)).await;
         assert_eq!(endpoint.get("key").await, Ok(None));
     }

@@ -64,7 +64,7 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
         for (method, rounds) in [
             DirectMethod::Statement,
             DirectMethod::Transaction,
-            DirectMethod::Prepared,
+            DirectMethod::PreparedTransaction,
         ]
         .into_iter()
         .zip(&mut direct_rounds)
@@ -163,7 +163,7 @@ fn create_pool(testbed: &Testbed) -> Result<Db> {
 enum DirectMethod {
     Statement,
     Transaction,
-    Prepared,
+    PreparedTransaction,
 }
 
 async fn book_directly(
@@ -188,7 +188,7 @@ async fn book_directly(
                     DirectMethod::Transaction => {
                         book_by_transaction(&pool, occurrence, *member, false).await?
                     }
-                    DirectMethod::Prepared => {
+                    DirectMethod::PreparedTransaction => {
                         book_by_transaction(&pool, occurrence, *member, true).await?
                     }
                 }

@@ -23,7 +23,7 @@ use crate::testbed::{DATABASE, Testbed, function};
 const APP: &str = "ticket-shop";
 
 /// The number of tokens that are issued and redeemed before the measurement.
-const WARM_UP: usize = 100;
+const WARM_UP_TOKENS: usize = 100;
 
 /// The number of sessions, which the requests use in turn.
 const SESSIONS: usize = 500;
@@ -59,7 +59,9 @@ pub(super) async fn measure_issue_and_redeem(testbed: &Testbed) -> Result<Vec<Ro
         let redeem = redeem.header("content-type", "application/json");
         Ok((issue, redeem.body(Full::default())?))
     };
-    let pairs: Vec<(Call, Call)> = (0..count + WARM_UP).map(pair).collect::<Result<_>>()?;
+    let pairs: Vec<(Call, Call)> = (0..count + WARM_UP_TOKENS)
+        .map(pair)
+        .collect::<Result<_>>()?;
     let (pairs, next) = (Arc::new(pairs), Arc::new(AtomicUsize::new(0)));
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -81,11 +83,11 @@ pub(super) async fn measure_issue_and_redeem(testbed: &Testbed) -> Result<Vec<Ro
         timings.extend(result??);
     }
     timings.sort_unstable();
-    let first = timings.get(WARM_UP);
+    let first = timings.get(WARM_UP_TOKENS);
     let started = first.map_or_else(Instant::now, |(sent_at, _)| *sent_at);
     let latencies = timings
         .into_iter()
-        .skip(WARM_UP)
+        .skip(WARM_UP_TOKENS)
         .map(|(_, latency)| latency);
     let stats = LoadStats::new(latencies.collect(), started.elapsed());
     Ok(vec![
@@ -134,7 +136,7 @@ const INSERT_APP: &str = "
 /// Measures the archive of 400 days of tokens. Afterwards each token must be in the
 /// partition of its month, and the daily counters must match.
 pub(super) async fn measure_archive(testbed: &Testbed) -> Result<Vec<Row>> {
-    const PATH: &str = "/api/admin/cleanup-sessions";
+    const CLEAN_UP_PATH: &str = "/api/admin/cleanup-sessions";
     let count: i32 = if testbed.quick { 100_000 } else { 1_000_000 };
     let database = "archive";
     testbed
@@ -151,11 +153,11 @@ pub(super) async fn measure_archive(testbed: &Testbed) -> Result<Vec<Row>> {
     let mut variables = testbed.function_variables(database, true);
     // Keeps all months, so that all tokens can be counted.
     variables.push(("ARCHIVE_RETENTION_MONTHS", "24".to_owned()));
-    let cleaner = function::start(PATH, &variables).await?;
+    let cleaner = function::start(CLEAN_UP_PATH, &variables).await?;
     let started = Instant::now();
     let mut runs = 0;
     while client.query_one(HAS_OLD_TOKENS, &[]).await?.try_get(0)? {
-        let calls = vec![testbed.cron_request(PATH)?];
+        let calls = vec![testbed.cron_request(CLEAN_UP_PATH)?];
         Load::once(cleaner.address, calls).run().await?;
         runs += 1;
     }
@@ -165,13 +167,13 @@ pub(super) async fn measure_archive(testbed: &Testbed) -> Result<Vec<Row>> {
         archived == due,
         "a token is not in the partition of its month"
     );
-    let counters = query_counts(&client, COUNTERS).await?;
-    Load::once(cleaner.address, vec![testbed.cron_request(PATH)?])
+    let counters = query_counts(&client, COUNTER_TOTALS).await?;
+    Load::once(cleaner.address, vec![testbed.cron_request(CLEAN_UP_PATH)?])
         .run()
         .await?;
     let after_second_run = (
         query_counts(&client, ARCHIVED_BY_MONTH).await?,
-        query_counts(&client, COUNTERS).await?,
+        query_counts(&client, COUNTER_TOTALS).await?,
     );
     ensure!(
         after_second_run == (archived, counters.clone()),
@@ -218,6 +220,6 @@ const ARCHIVED_BY_MONTH: &str = "
     select tableoid::regclass::text, count(*) from cross_app_sessions_archive
     group by 1 order by 1";
 
-const COUNTERS: &str = "
+const COUNTER_TOTALS: &str = "
     select substr(name, 11), sum(count)::bigint from daily_counters
     where starts_with(name, 'cross_app_') group by 1 order by 1";

@@ -12,7 +12,7 @@ use crate::testbed::load::{Call, Load, median};
 use crate::testbed::server::Server;
 use crate::testbed::{DATABASE, Testbed, function};
 
-const SESSION_CHECK: &str = "/api/auth/session";
+const SESSION_CHECK_PATH: &str = "/api/auth/session";
 
 /// The peers to compare with.
 const COMPARED_PEERS: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
@@ -26,19 +26,23 @@ pub(super) async fn measure_cold_start(testbed: &Testbed, peers: &Peers) -> Resu
     );
     let warm_checks = testbed.warm_checks()?;
     testbed
-        .warm_up(&testbed.start_function(SESSION_CHECK).await?, &warm_checks)
+        .warm_up(
+            &testbed.start_function(SESSION_CHECK_PATH).await?,
+            &warm_checks,
+        )
         .await?;
     for _ in 0..2 * testbed.rounds() + 1 {
         hits.push(
             measure_first_response(
-                testbed.start_function(SESSION_CHECK).await?,
+                testbed.start_function(SESSION_CHECK_PATH).await?,
                 warm_checks[0].clone(),
             )
             .await?,
         );
         let fresh = testbed.fresh_checks(1)?.remove(0);
         misses.push(
-            measure_first_response(testbed.start_function(SESSION_CHECK).await?, fresh).await?,
+            measure_first_response(testbed.start_function(SESSION_CHECK_PATH).await?, fresh)
+                .await?,
         );
         for (times, peer) in peer_times.iter_mut().zip(COMPARED_PEERS) {
             if let Ok((server, calls)) = peers.start(testbed, peer).await {
@@ -75,7 +79,7 @@ async fn measure_cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
     for _ in 0..rounds {
         let mut record = |part: usize, time: f64| parts[part].push(time);
         record(0, time_unconfigured_process().await?);
-        let server = testbed.start_function(SESSION_CHECK).await?;
+        let server = testbed.start_function(SESSION_CHECK_PATH).await?;
         record(1, milliseconds(server.listen_time));
         for part in [2, 3] {
             let started = Instant::now();
@@ -94,16 +98,16 @@ async fn measure_cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
             record(part, milliseconds(started.elapsed()));
         }
     }
-    let names = [
+    let labels = [
         "a process that ends because of a missing setting",
         "until the function listens",
         "the first response after that, from Redis",
         "the second response",
-        "for a query: connecting to Postgres",
-        "for a query: the first statement of a connection",
-        "for a query: the second statement",
+        "connecting to Postgres, if a query is needed",
+        "the first statement of a connection, if a query is needed",
+        "the second statement of a connection, if a query is needed",
     ];
-    let rows = names.into_iter().zip(parts).map(|(label, times)| {
+    let rows = labels.into_iter().zip(parts).map(|(label, times)| {
         let label = format!("part of a cold start: {label}");
         Row::info(label, median(times), Unit::Milliseconds)
     });
@@ -113,7 +117,9 @@ async fn measure_cold_start_parts(testbed: &Testbed) -> Result<Vec<Row>> {
 /// Measures how long a function takes to report that its configuration is missing and to exit.
 async fn time_unconfigured_process() -> Result<f64> {
     let executables = function::executables()?;
-    let entry = executables.iter().find(|(path, _)| path == SESSION_CHECK);
+    let entry = executables
+        .iter()
+        .find(|(path, _)| path == SESSION_CHECK_PATH);
     let (_, executable) = entry.context("the session check has no executable")?;
     let started = Instant::now();
     let mut command = tokio::process::Command::new(executable);
@@ -126,7 +132,7 @@ fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1_000.0
 }
 
-/// Reads the tables of a session check, without a matching row.
+/// Queries the tables of a session check, and matches no row.
 const SESSION_QUERY: &str =
     "select u.id, s.id from user_sessions s join users u on u.id = s.user_id
     where s.session_key = 'none'";
@@ -156,7 +162,8 @@ async fn compare_cold_start(
 }
 
 /// Measures the idle memory of every function after one response, and the size of its
-/// executable.
+/// executable. Also measures the idle memory of a session check after a warm-up, and compares
+/// it with the peers.
 pub(super) async fn measure_memory_and_size(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
     let (mut memory, mut sizes) = (Vec::new(), Vec::new());
     for (path, executable) in function::executables()? {
@@ -172,25 +179,26 @@ pub(super) async fn measure_memory_and_size(testbed: &Testbed, peers: &Peers) ->
         memory.push((measure_idle_memory(&server).await?, path.clone()));
         sizes.push((std::fs::metadata(&executable)?.len() as f64 / 1e6, path));
     }
-    let server = testbed.start_function(SESSION_CHECK).await?;
+    let server = testbed.start_function(SESSION_CHECK_PATH).await?;
     testbed.warm_up(&server, &testbed.warm_checks()?).await?;
-    let busy_memory = measure_idle_memory(&server).await?;
+    let warm_memory = measure_idle_memory(&server).await?;
     let mut rows = vec![
         largest_row("memory of an idle function", memory, 14.0),
         Row::at_most(
-            "memory of a busy session check",
-            busy_memory,
+            "memory of a session check after a warm-up",
+            warm_memory,
             Unit::Megabytes,
             14.0,
         ),
         largest_row("size of an executable", sizes, 10.0),
     ];
     for peer in COMPARED_PEERS {
-        rows.push(compare_memory(testbed, peers, busy_memory, peer).await);
+        rows.push(compare_memory(testbed, peers, warm_memory, peer).await);
     }
     Ok(rows)
 }
 
+/// Waits until the work that follows a response has ended, and returns the memory.
 async fn measure_idle_memory(server: &Server) -> Result<f64> {
     tokio::time::sleep(Duration::from_millis(300)).await;
     server.memory().await

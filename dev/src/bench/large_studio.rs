@@ -14,13 +14,13 @@ use crate::testbed::server::Server;
 use crate::testbed::{Expired, Testbed, function};
 
 const DATABASE: &str = "large";
-const SESSION_CHECK: &str = "/api/auth/session";
+const SESSION_CHECK_PATH: &str = "/api/auth/session";
 
 /// The number of processes. Vercel starts another one when all are busy.
 const INSTANCES: usize = 100;
 
 /// The pooler's connections to Postgres, for all processes.
-const CONNECTIONS: u16 = 20;
+const POOLER_CONNECTIONS: u16 = 20;
 
 /// The number of session checks per instance in a round.
 const CHECKS_PER_INSTANCE: usize = 40;
@@ -32,7 +32,7 @@ pub(super) async fn measure(testbed: &Testbed) -> Result<Vec<Row>> {
         .create_database_with(DATABASE, members, members, Expired::None)
         .await?;
     let client = testbed.cluster.connect(DATABASE).await?;
-    // Done before the first request, because session records in Redis hold the role.
+    // The role is set before the first request, because session records in Redis hold it.
     let promote = "update users set is_admin = true where id = md5('member1')::uuid";
     client.execute(promote, &[]).await?;
     drop(client);
@@ -64,8 +64,11 @@ async fn measure_storage(testbed: &Testbed, members: usize) -> Result<Vec<Row>> 
         );
         rows.push(row.detail(format!("{members} take {} MB", bytes / 1_000_000)));
     }
-    let server =
-        function::start(SESSION_CHECK, &testbed.function_variables(DATABASE, true)).await?;
+    let server = function::start(
+        SESSION_CHECK_PATH,
+        &testbed.function_variables(DATABASE, true),
+    )
+    .await?;
     testbed
         .warm_up(&server, &testbed.session_checks(DATABASE, [1])?)
         .await?;
@@ -121,12 +124,12 @@ async fn request_in_turn(testbed: &Testbed, paths: &[String]) -> Result<LoadStat
 /// Measures many processes on one pooler: first cold and with sessions from Postgres,
 /// then with sessions from Redis.
 async fn measure_instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>> {
-    let pooler = PgBouncer::start(&testbed.cluster, DATABASE, CONNECTIONS).await?;
+    let pooler = PgBouncer::start(&testbed.cluster, DATABASE, POOLER_CONNECTIONS).await?;
     let mut variables = testbed.function_variables(DATABASE, true);
     variables.retain(|(name, _)| *name != "POSTGRES_URL");
     variables.push(("POSTGRES_URL", pooler.url()));
     let started = Instant::now();
-    let starts = (0..INSTANCES).map(|_| function::start(SESSION_CHECK, &variables));
+    let starts = (0..INSTANCES).map(|_| function::start(SESSION_CHECK_PATH, &variables));
     let servers = try_join_all(starts).await?;
     let time_to_start = started.elapsed();
     let step = members / (INSTANCES * CHECKS_PER_INSTANCE + 1);
@@ -157,7 +160,7 @@ async fn measure_instances(testbed: &Testbed, members: usize) -> Result<Vec<Row>
             format!("{INSTANCES} instances: connections to Postgres"),
             connection_count as f64,
             Unit::Count,
-            f64::from(CONNECTIONS),
+            f64::from(POOLER_CONNECTIONS),
         )
         .detail("through one PgBouncer, in transaction mode"),
         row("cold, sessions from Postgres", &misses),
