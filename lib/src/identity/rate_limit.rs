@@ -402,8 +402,8 @@ async fn adjust(app: &App, store: Store, subjects: &[Subject], attempts: i32, fa
 /// started it.
 async fn block(app: &App, store: Store, subject: &Subject) -> (f64, bool) {
     let blocked = async { rate_limit::block(&app.db().client().await?, subject).await };
-    let (wait, is_new) = match blocked.await {
-        Ok(Some(wait)) => (wait, true),
+    let (block_seconds, is_new) = match blocked.await {
+        Ok(Some(block_seconds)) => (block_seconds, true),
         Ok(None) => return (subject.limit().window, false),
         Err(error) => {
             tracing::warn!(error = %chain(&error), "failed to store a block, using the length of the window");
@@ -411,12 +411,15 @@ async fn block(app: &App, store: Store, subject: &Subject) -> (f64, bool) {
         }
     };
     if let (Store::Redis, Some(kv)) = (store, app.kv()) {
-        let (key, ttl) = (redis_key(subject.key()), Duration::from_secs_f64(wait));
+        let (key, ttl) = (
+            redis_key(subject.key()),
+            Duration::from_secs_f64(block_seconds),
+        );
         if let Err(error) = kv.set(&key, &BLOCK_VALUE.to_string(), ttl).await {
             tracing::warn!(error = %chain(&error), "failed to store a block in Redis");
         }
     }
-    (wait, is_new)
+    (block_seconds, is_new)
 }
 
 fn millis(seconds: f64) -> u64 {

@@ -107,7 +107,7 @@ pub fn register_account<'a>(
     Box::pin(async move {
         let studio_name = &app.config().studio.name;
         let today = app.clock().now().date_naive();
-        let (new_user, password) = read(registration, studio_name, today)?;
+        let (new_user, password) = validate(registration, studio_name, today)?;
         let address = context.caller.address;
         let total_subjects = Subject::address(REGISTER_TOTAL, address);
         rate_limit::count_attempt(app, &total_subjects).await?;
@@ -221,7 +221,7 @@ async fn notify_owner(app: &App, context: &SignInContext, email: &Email) -> Resu
 }
 
 /// Validates a registration. The error contains the problems of all fields.
-fn read(
+fn validate(
     registration: &Registration,
     studio_name: &str,
     today: NaiveDate,
@@ -357,12 +357,12 @@ mod properties {
             let Some(registration) = parsed_or_client_error(parse::<Registration>(body.to_string().as_bytes())) else {
                 return Ok(());
             };
-            let error = read(&registration, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
+            let error = validate(&registration, "Sabor con Flow", today).err().map(|error| format!("{error} {:?}", error.details()));
             assert!(
                 registration.password.len() < 12
                     || !error.unwrap_or_default().contains(&registration.password)
             );
-            if let Some((new_user, _)) = parsed_or_client_error(read(&registration, "Sabor con Flow", today)) {
+            if let Some((new_user, _)) = parsed_or_client_error(validate(&registration, "Sabor con Flow", today)) {
                 assert!(fits_column(new_user.email.as_str(), user::MAX_EMAIL));
                 assert!(!new_user.first_name.is_empty() && fits_column(&new_user.first_name, user::MAX_NAME));
                 assert!(fits_column(&new_user.last_name, user::MAX_NAME));

@@ -128,6 +128,7 @@ pub struct DisableTwoFactor {
 /// Returns the state of the member's second factor.
 pub fn status<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<TwoFactorStatus>> {
     Box::pin(async move {
+        // The demo account is rejected, because it is not stored.
         member.key()?;
         let id = member.user.id;
         app.db()

@@ -137,7 +137,7 @@ pub async fn occurrences_today(
     let rows = OCCURRENCES_TODAY
         .all(client, &[&day.start, &day.end])
         .await?;
-    let occurrence = |row: &Row| {
+    let from_row = |row: &Row| {
         Ok(OccurrenceToday {
             id: row.try_get("id")?,
             title: row.try_get("title")?,
@@ -151,7 +151,7 @@ pub async fn occurrences_today(
             is_cancelled: row.try_get("is_cancelled")?,
         })
     };
-    rows.iter().map(occurrence).collect()
+    rows.iter().map(from_row).collect()
 }
 
 /// The payments of the current day in one currency.
@@ -194,7 +194,7 @@ pub async fn revenue_today(
     day: &Range<DateTime<Utc>>,
 ) -> Result<Vec<RevenueToday>> {
     let rows = REVENUE_TODAY.all(client, &[&day.start, &day.end]).await?;
-    let revenue = |row: &Row| {
+    let from_row = |row: &Row| {
         Ok(RevenueToday {
             currency: row.try_get("currency")?,
             paid: row.try_get("paid")?,
@@ -203,7 +203,7 @@ pub async fn revenue_today(
             due: row.try_get("due")?,
         })
     };
-    rows.iter().map(revenue).collect()
+    rows.iter().map(from_row).collect()
 }
 
 /// Consecutive periods of days, such as weeks.
@@ -271,7 +271,7 @@ pub async fn activity(client: &Client, buckets: &Buckets) -> Result<Vec<Activity
             &[&buckets.starts, &buckets.start_times, &buckets.end_times],
         )
         .await?;
-    let activity = |row: &Row| {
+    let from_row = |row: &Row| {
         Ok(Activity {
             start: row.try_get("start")?,
             sign_ups: row.try_get("sign_ups")?,
@@ -280,7 +280,7 @@ pub async fn activity(client: &Client, buckets: &Buckets) -> Result<Vec<Activity
             late_cancellations: row.try_get("late_cancellations")?,
         })
     };
-    rows.iter().map(activity).collect()
+    rows.iter().map(from_row).collect()
 }
 
 /// The occurrences of one class type that started in a bucket, and who attended.
@@ -337,7 +337,7 @@ pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attend
             &[&buckets.starts, &buckets.start_times, &buckets.end_times],
         )
         .await?;
-    let attendance = |row: &Row| {
+    let from_row = |row: &Row| {
         Ok(Attendance {
             start: row.try_get("start")?,
             class_type_id: row.try_get("class_type_id")?,
@@ -349,7 +349,7 @@ pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attend
             no_shows: row.try_get("no_shows")?,
         })
     };
-    rows.iter().map(attendance).collect()
+    rows.iter().map(from_row).collect()
 }
 
 /// The payments of a bucket in one currency.
@@ -392,7 +392,7 @@ pub async fn revenue(client: &Client, buckets: &Buckets) -> Result<Vec<Revenue>>
             &[&buckets.starts, &buckets.start_times, &buckets.end_times],
         )
         .await?;
-    let revenue = |row: &Row| {
+    let from_row = |row: &Row| {
         Ok(Revenue {
             start: row.try_get("start")?,
             currency: row.try_get("currency")?,
@@ -400,7 +400,7 @@ pub async fn revenue(client: &Client, buckets: &Buckets) -> Result<Vec<Revenue>>
             refunded: row.try_get("refunded")?,
         })
     };
-    rows.iter().map(revenue).collect()
+    rows.iter().map(from_row).collect()
 }
 
 /// The sum of one daily counter in a bucket.
@@ -439,12 +439,12 @@ pub async fn counter_totals(client: &Client, buckets: &Buckets) -> Result<Vec<Co
     let rows = COUNTER_TOTALS
         .all(client, &[&buckets.starts, &buckets.ends])
         .await?;
-    let counter = |row: &Row| {
+    let from_row = |row: &Row| {
         Ok(CounterTotal {
             start: row.try_get("start")?,
             name: row.try_get("name")?,
             count: row.try_get("count")?,
         })
     };
-    rows.iter().map(counter).collect()
+    rows.iter().map(from_row).collect()
 }

@@ -101,6 +101,7 @@ pub fn start<'a>(
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     let StartPayment { booking_id, method } = *form;
     Box::pin(async move {
+        // The demo account is rejected, because it is not stored.
         member.key()?;
         let request = PaymentRequest {
             app,
@@ -118,7 +119,7 @@ pub fn start<'a>(
             FirstStep::Card(checkout) => request.check_out(*checkout).await,
             FirstStep::Overdue(_) => Err(PAYMENT_UNDER_WAY),
         };
-        // A card payment may have been cancelled. Its checkout must be closed.
+        // This payment may have replaced a card payment, whose checkout must be closed.
         settle_in_background(app);
         response
     })

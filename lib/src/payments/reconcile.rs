@@ -79,7 +79,7 @@ pub fn settle_in_background(app: &App) {
 pub async fn refund_due(app: &App, until: Instant) -> Result<RunReport> {
     let now = app.clock().now();
     let claim = async move |client: &Client| payment::claim_refunds(client, BATCH_SIZE, now).await;
-    check_all(app, until, claim, refund).await
+    check_all(app, until, claim, send_refund).await
 }
 
 /// Settles overdue card payments as Stripe reports them. If a payment was not made, its
@@ -232,13 +232,13 @@ async fn settle(app: &App, state: &ProviderState) -> Result<()> {
 }
 
 /// Sends a refund, or looks up the refund that was sent before.
-async fn refund(
+async fn send_refund(
     app: &App,
     stripe: &Stripe,
     refund: &ClaimedRefund,
 ) -> Result<Progress, CheckError> {
     let payment = &refund.payment;
-    let Some(payment_intent) = payment_intent(stripe, payment).await? else {
+    let Some(payment_intent) = find_payment_intent(stripe, payment).await? else {
         tracing::error!(payment = %payment.id, "the payment to refund is unknown at Stripe");
         return Ok(Progress::Waiting);
     };
@@ -309,7 +309,10 @@ async fn apply_for_refund(
 }
 
 /// Returns Stripe's id of the payment intent of a payment.
-async fn payment_intent(stripe: &Stripe, payment: &Payment) -> Result<Option<String>, StripeError> {
+async fn find_payment_intent(
+    stripe: &Stripe,
+    payment: &Payment,
+) -> Result<Option<String>, StripeError> {
     match (&payment.provider_payment, &payment.provider_reference) {
         (Some(payment_intent), _) => Ok(Some(payment_intent.clone())),
         (None, Some(reference)) => Ok(stripe.session(reference).await?.payment_intent),

@@ -2,7 +2,7 @@
 //! its webhook events.
 //!
 //! See <https://docs.stripe.com/api>. Requests are forms, and responses are JSON.
-//! Requests that change something carry an `Idempotency-Key`, so that they can be
+//! Requests that create something carry an `Idempotency-Key`, so that they can be
 //! retried when no response arrives.
 
 mod object;

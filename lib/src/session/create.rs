@@ -138,7 +138,7 @@ impl Credential {
     /// Returns how long the session lasts.
     pub fn lifetime(&self) -> SessionLifetime {
         match self {
-            Self::Cookie { remembered, .. } => SessionLifetime::of(*remembered),
+            Self::Cookie { remembered, .. } => SessionLifetime::of_cookie(*remembered),
             Self::Tokens { .. } => SessionLifetime::REFRESHED,
         }
     }

@@ -32,7 +32,7 @@ impl SessionLifetime {
     };
 
     /// Returns the lifetime of a cookie session.
-    pub(crate) fn of(remembered: bool) -> Self {
+    pub(crate) fn of_cookie(remembered: bool) -> Self {
         if remembered {
             Self::REMEMBERED
         } else {

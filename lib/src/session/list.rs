@@ -30,7 +30,9 @@ pub struct ListedSession {
     pub login_method: String,
     /// When the session was created.
     pub created_at: DateTime<Utc>,
-    /// When the session was last used, accurate to five minutes.
+    /// When the session was last used, accurate to nine minutes: a use is recorded only if
+    /// the last recorded one is four minutes old, and only if the session is read from
+    /// Postgres, which happens every five minutes.
     pub last_activity: DateTime<Utc>,
     /// When the session expires unless it is used before then.
     pub expires_at: DateTime<Utc>,

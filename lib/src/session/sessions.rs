@@ -46,9 +46,9 @@ impl Default for NewAnonymousSession {
 
 /// Reads, creates, changes and ends sessions. Clones are cheap.
 ///
-/// Every method fails with [`Error::Unavailable`] when Postgres does not answer.
-/// Without Redis, sessions work but are slower. A method that changes a session
-/// fails with [`Error::SessionGone`] when the session has ended.
+/// A method fails with [`Error::Unavailable`] when it needs Postgres and Postgres does not
+/// answer. Without Redis, sessions work but are slower. A method that changes the data of a
+/// session or extends it fails with [`Error::SessionGone`] when the session has ended.
 #[derive(Clone)]
 pub struct Sessions {
     pub(super) db: Arc<Db>,
@@ -180,7 +180,7 @@ impl Sessions {
     /// does.
     pub async fn set(&self, key: &SessionKey, data: Value) -> Result<Value> {
         check_storable(&data)?;
-        self.change(key)
+        self.prepare_change(key)
             .run_statement(async |client| store::set(client, key, &data).await)
             .await
     }
@@ -193,7 +193,7 @@ impl Sessions {
     /// Fails with the errors of [`Sessions::set`].
     pub async fn update(&self, key: &SessionKey, patch: Value) -> Result<Value> {
         check_storable(&patch)?;
-        self.change(key)
+        self.prepare_change(key)
             .run_statement(async |client| store::update(client, key, &patch).await)
             .await
     }
@@ -207,7 +207,7 @@ impl Sessions {
     pub fn increment(&self, key: &SessionKey, field: &'static str) -> BoxFuture<'_, Result<Value>> {
         let key = key.clone();
         Box::pin(async move {
-            self.change(&key)
+            self.prepare_change(&key)
                 .run_statement(async |client| store::increment(client, &key, field).await)
                 .await
         })
@@ -219,7 +219,7 @@ impl Sessions {
     ///
     /// Fails with [`Error::SessionGone`] when the session has ended.
     pub async fn touch(&self, key: &SessionKey) -> Result<Session> {
-        self.change(key)
+        self.prepare_change(key)
             .run_statement(async |client| store::touch(client, key).await)
             .await
     }
@@ -234,7 +234,7 @@ impl Sessions {
         let key = key.clone();
         Box::pin(async move {
             let ended = self
-                .change(&key)
+                .prepare_change(&key)
                 .run_statement(async |client| store::destroy(client, &key).await)
                 .await?;
             self.counters
@@ -379,7 +379,7 @@ impl Sessions {
     }
 
     /// Prepares a transaction that changes this session.
-    fn change(&self, key: &SessionKey) -> Transaction<'_> {
+    fn prepare_change(&self, key: &SessionKey) -> Transaction<'_> {
         self.transaction().invalidate_sessions([key.clone()])
     }
 }

@@ -85,11 +85,11 @@ pub(crate) async fn find(
             ],
         )
         .await?;
-    row.map(|row| Ok((session(&row)?, row.try_get("until")?)))
+    row.map(|row| Ok((session_from_row(&row)?, row.try_get("until")?)))
         .transpose()
 }
 
-fn session(row: &Row) -> Result<Session> {
+fn session_from_row(row: &Row) -> Result<Session> {
     let user_id: Option<Uuid> = row.try_get("user_id")?;
     Ok(Session {
         id: row.try_get("session_id")?,
@@ -138,7 +138,10 @@ pub(crate) async fn create(
             ],
         )
         .await;
-    check_data_size(row)?.as_ref().map(session).transpose()
+    check_data_size(row)?
+        .as_ref()
+        .map(session_from_row)
+        .transpose()
 }
 
 static SET: Statement = Statement::new(
@@ -214,7 +217,7 @@ pub(crate) async fn touch(client: &Client, key: &SessionKey) -> Result<Session> 
             ],
         )
         .await?;
-    session(&row.ok_or(Error::SessionGone)?)
+    session_from_row(&row.ok_or(Error::SessionGone)?)
 }
 
 static DESTROY: Statement = Statement::new(
@@ -304,7 +307,7 @@ pub(crate) async fn delete_all_of(
     if kept.is_some() {
         rows.extend(KEEP.all(client, &[&kept, &epoch]).await?);
     }
-    keys(&rows)
+    keys_from_rows(&rows)
 }
 
 static KEYS_OF: Statement = Statement::new(
@@ -314,10 +317,10 @@ static KEYS_OF: Statement = Statement::new(
 
 /// Lists the keys of a member's sessions. Their records contain the member's data.
 pub(crate) async fn keys_of(client: &Client, user_id: Uuid) -> Result<Vec<SessionKey>> {
-    keys(&KEYS_OF.all(client, &[&user_id]).await?)
+    keys_from_rows(&KEYS_OF.all(client, &[&user_id]).await?)
 }
 
-fn keys(rows: &[Row]) -> Result<Vec<SessionKey>> {
+fn keys_from_rows(rows: &[Row]) -> Result<Vec<SessionKey>> {
     rows.iter()
         .map(|row| Ok(SessionKey::from_column(row.try_get("session_key")?)))
         .collect()
@@ -333,5 +336,5 @@ static CLEAR: Statement = Statement::new(
 
 /// Ends at most `batch` sessions of any visitors and members.
 pub(crate) async fn clear(client: &Client, batch: i64) -> Result<Vec<SessionKey>> {
-    keys(&CLEAR.all(client, &[&batch]).await?)
+    keys_from_rows(&CLEAR.all(client, &[&batch]).await?)
 }

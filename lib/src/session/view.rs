@@ -28,7 +28,7 @@ pub struct SessionView {
     /// How the member signed in, such as `password`.
     login_method: String,
     created_at: DateTime<Utc>,
-    /// When the session was last used, accurate to five minutes.
+    /// When the session was last used, accurate to nine minutes.
     last_active: DateTime<Utc>,
     expires_at: DateTime<Utc>,
     /// Whether this is the session of the request.

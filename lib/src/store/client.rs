@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// The time limit of a statement, longer than any statement takes. Without it, a request
 /// would wait forever for a server that has stopped answering.
-const DEADLINE: Duration = Duration::from_secs(15);
+const STATEMENT_TIME_LIMIT: Duration = Duration::from_secs(15);
 
 /// A connection, from the pool or separate. It dereferences to [`tokio_postgres::Client`].
 pub struct Client {
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// Waits until Postgres has answered everything that was sent on this
-    /// connection, or until the deadline. Postgres answers in order.
+    /// connection, or until the time limit. Postgres answers in order.
     pub(crate) async fn wait_until_answered(&self) {
         // On an error, the connection has ended, so no answer is outstanding.
         let _ = in_time("sync", self.check_connection()).await;
@@ -98,7 +98,7 @@ pub(super) async fn in_time<T>(
     name: &str,
     query: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T> {
-    match timeout(DEADLINE, query).await {
+    match timeout(STATEMENT_TIME_LIMIT, query).await {
         Ok(outcome) => Ok(outcome?),
         Err(_) => Err(Error::unavailable(format!("{name} took too long"))),
     }

@@ -12,7 +12,7 @@ use crate::store::postgres::Db;
 use crate::store::statement::Statement;
 
 /// The minimum time between two writes, in milliseconds.
-const WRITE_EVERY_MS: i64 = 5_000;
+const WRITE_INTERVAL_MS: i64 = 5_000;
 
 /// Counters that outlive the rows that they count (`daily_counters`).
 ///
@@ -49,7 +49,7 @@ impl Counters {
     pub(crate) fn write_when_due(&self) {
         let now_ms = self.0.clock.now_ms();
         let last_write_ms = self.0.last_write_ms.load(Ordering::Relaxed);
-        if now_ms - last_write_ms < WRITE_EVERY_MS || self.counted().is_empty() {
+        if now_ms - last_write_ms < WRITE_INTERVAL_MS || self.counted().is_empty() {
             return;
         }
         // Of several concurrent requests, only one writes.

@@ -18,7 +18,7 @@ pub type Problem = String;
 ///
 /// Fails with a message for the user.
 pub fn line(text: &str, max: usize) -> Result<String, Problem> {
-    bounded(text, max, |_| false)
+    parse_bounded(text, max, |_| false)
 }
 
 /// Parses a line that must not be empty.
@@ -57,10 +57,10 @@ pub fn paragraphs(text: &str, max: usize) -> Result<String, Problem> {
     let text = text
         .replace("\r\n", "\n")
         .replace(['\u{2028}', '\u{2029}'], "\n");
-    bounded(&text, max, |c| c == '\n' || c == '\t')
+    parse_bounded(&text, max, |c| c == '\n' || c == '\t')
 }
 
-fn bounded(
+fn parse_bounded(
     text: &str,
     max: usize,
     is_allowed_control: impl Fn(char) -> bool,
