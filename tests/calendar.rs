@@ -248,6 +248,7 @@ async fn a_cancelled_class_stays_in_the_calendar_as_cancelled() {
         .await;
     let text = unfold(&fetch_feed(&app, &create_token(&ana).await).await);
     assert_eq!(property(&text, "STATUS:"), "CANCELLED");
+    // The change to the class adds one, and the status `CANCELLED` adds two.
     assert_eq!(property(&text, "SEQUENCE:"), "3");
 }
 

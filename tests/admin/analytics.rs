@@ -25,6 +25,7 @@ fn figures(response: &Value, name: &str) -> Vec<i64> {
 async fn every_figure_matches_the_inserted_rows() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
+    // Sofia is the only sign-up of that day.
     app.sql("update users set created_at = '2026-05-05T18:00Z'")
         .await;
     let salsa = insert_class(&app, "Salsa", "2026-05-05T23:00Z", 4).await;
@@ -156,6 +157,7 @@ fn one_microsecond_before(time: &str) -> String {
 async fn an_empty_studio_reports_zeros_for_the_last_thirty_days() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
+    // Sofia must not count as a sign-up.
     app.sql("update users set created_at = '2001-01-01'").await;
     let response = staff.get(PATH).await.expect(200);
     assert_eq!(figures(&response, "signUps"), [0; 30]);

@@ -91,6 +91,7 @@ async fn attendance_can_be_recorded_corrected_and_undone() {
             .expect(200)["status"],
         "attended"
     );
+    // The class has started.
     app.app.clock().advance(TimeDelta::hours(73));
     assert_eq!(
         perform_action(&staff, &booking, "noShow").await.expect(200)["status"],
@@ -130,6 +131,7 @@ async fn only_members_with_a_spot_can_be_checked_in() {
     perform_action(&staff, &waitlisted_booking, "checkIn")
         .await
         .expect(200);
+    // The class has started.
     app.app.clock().advance(TimeDelta::hours(73));
     let cancellation_after_start =
         json!({ "bookingId": waitlisted_booking["id"], "action": "cancel", "lenient": true });
@@ -147,6 +149,7 @@ async fn staff_can_waive_a_late_cancellation() {
     for lenient in [false, true] {
         let person = app.member(&format!("member-{lenient}")).await;
         let booking = book(&person, app.create_class(1).await).await.expect(201);
+        // The class starts soon, so the cancellation is late.
         app.app.clock().advance(TimeDelta::hours(71));
         let change = json!({
             "bookingId": booking["id"],
@@ -216,6 +219,7 @@ async fn staff_cannot_change_the_payment_of_their_own_booking() {
         .await
         .expect_code(403, "own_booking");
     let cancel = |lenient: bool| json!({ "bookingId": booking["id"], "action": "cancel", "lenient": lenient });
+    // The class starts in an hour.
     app.app.clock().advance(TimeDelta::hours(71));
     sofia
         .patch("/api/admin/bookings", cancel(true))

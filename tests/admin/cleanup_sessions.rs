@@ -172,13 +172,15 @@ async fn session_events_are_counted_per_day() {
     add_sessions(&app, 3, 0).await;
     app.run_clean_up().await.expect(200);
     app.app.counters().write().await;
-    let count_of = "select count from daily_counters where name = ";
+    let count_query = "select count from daily_counters where name = ";
     assert_eq!(
-        app.count(&format!("{count_of} 'sessions_expired'")).await,
+        app.count(&format!("{count_query} 'sessions_expired'"))
+            .await,
         3
     );
     assert_eq!(
-        app.count(&format!("{count_of} 'sessions_created'")).await,
+        app.count(&format!("{count_query} 'sessions_created'"))
+            .await,
         1
     );
 }

@@ -142,9 +142,9 @@ async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_cla
     let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
     // Reverts the migration that adds `rooms` and all later ones.
-    let reverted = "select count(*) from schema_migrations
+    let reverted_query = "select count(*) from schema_migrations
         where version >= (select version from schema_migrations where name like '%rooms%')";
-    let reverted: i64 = client.query_one(reverted, &[]).await.unwrap().get(0);
+    let reverted: i64 = client.query_one(reverted_query, &[]).await.unwrap().get(0);
     let reverted = usize::try_from(reverted).unwrap();
     migrations::down(&mut client, reverted).await.unwrap();
     let insert_old_rows = "

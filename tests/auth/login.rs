@@ -85,7 +85,7 @@ async fn in_development_the_cookie_works_over_plain_http() {
 }
 
 #[tokio::test]
-async fn bcrypt_hashes_still_sign_in_and_are_replaced_by_argon2id() {
+async fn a_member_with_a_bcrypt_hash_can_sign_in_and_gets_an_argon2id_hash() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let bcrypt_hash = bcrypt::hash("imported password", 10).unwrap();

@@ -229,13 +229,13 @@ async fn a_request_interrupted_before_the_checkout_can_be_retried() {
     let mut settings = stripe.settings();
     let app = TestApp::start_with(settings.clone()).await;
     settings.stripe_deadline = Some(Duration::from_millis(300));
-    let impatient_app = app.start_another_with(settings).await;
+    let app_with_short_deadline = app.start_another_with(settings).await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
     stripe.fail_next(&[StripeFault::Unresponsive]);
-    let impatient_ana = ana.connected_to(&impatient_app);
+    let ana_with_short_deadline = ana.connected_to(&app_with_short_deadline);
     let interrupted_response =
-        start_payment_with_key(&impatient_ana, "once", &booking, "card").await;
+        start_payment_with_key(&ana_with_short_deadline, "once", &booking, "card").await;
     interrupted_response.expect_code(503, "unavailable");
     let first_payment = payment_of(&ana, &booking).await;
     assert_eq!(

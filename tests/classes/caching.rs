@@ -12,6 +12,11 @@ use super::{
 use crate::bookings::{book, cancel};
 use crate::harness::{TestApp, TestClient, TestResponse, wait_until};
 
+/// Indexes of the paths that [`create_class_and_paths`] returns.
+const LIST: usize = 0;
+const SCHEDULE: usize = 3;
+const AVAILABILITY: usize = 4;
+
 /// Creates a class in two days; returns it with every path that shows it.
 async fn create_class_and_paths(app: &TestApp) -> (ClassTypeAndInstructor, Uuid, [String; 5]) {
     let salsa = create_class_type(app, "Salsa").await;
@@ -194,13 +199,13 @@ async fn a_matching_etag_returns_not_modified() {
     }
     // A booking changes the response and its ETag.
     let tag = visitor
-        .get(&paths[4])
+        .get(&paths[AVAILABILITY])
         .await
         .header("etag")
         .unwrap()
         .to_owned();
     book(&app.member("ana").await, id).await.expect(201);
-    let availability = get_if_none_match(&visitor, &paths[4], &tag)
+    let availability = get_if_none_match(&visitor, &paths[AVAILABILITY], &tag)
         .await
         .expect(200);
     assert_eq!(availability["items"][0]["placesLeft"], 19);
@@ -211,12 +216,12 @@ async fn an_invalidation_is_retried_until_redis_accepts_it() {
     let app = TestApp::start().await;
     let (salsa, _, paths) = create_class_and_paths(&app).await;
     let staff = app.staff("sofia").await;
-    let old_list = get_ok(&app.visitor(), &paths[0]).await;
+    let old_list = get_ok(&app.visitor(), &paths[LIST]).await;
     app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     let change = json!({ "id": salsa.class_type, "description": "Another one" });
     staff.patch("/api/admin/classes", change).await.expect(200);
     app.redis.set_mode(FaultMode::Normal).await.unwrap();
-    wait_until(async || get_ok(&app.visitor(), &paths[0]).await != old_list).await;
+    wait_until(async || get_ok(&app.visitor(), &paths[LIST]).await != old_list).await;
 }
 
 #[tokio::test]
@@ -232,7 +237,7 @@ async fn without_redis_every_response_comes_from_postgres() {
         assert!(response.header("etag").is_some());
     }
     book(&ana, id).await.expect(201);
-    let availability = get_ok(&visitor, &paths[4]).await;
+    let availability = get_ok(&visitor, &paths[AVAILABILITY]).await;
     assert_eq!(availability["items"][0]["placesLeft"], 19);
 }
 
@@ -248,9 +253,9 @@ async fn without_postgres_only_cached_responses_are_available() {
     );
     let app_without_postgres = app.start_another_with(settings).await;
     let client = visitor.connected_to(&app_without_postgres);
-    let cached = get_ok(&visitor, &paths[0]).await;
-    assert_eq!(get_ok(&client, &paths[0]).await, cached);
-    let response = client.get(&paths[3]).await;
+    let cached = get_ok(&visitor, &paths[LIST]).await;
+    assert_eq!(get_ok(&client, &paths[LIST]).await, cached);
+    let response = client.get(&paths[SCHEDULE]).await;
     response.expect_code(503, "unavailable");
     assert_eq!(response.header("cache-control"), Some("no-store"));
 }

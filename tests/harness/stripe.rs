@@ -62,12 +62,15 @@ struct Account {
     sessions: HashMap<String, Value>,
     refunds: BTreeMap<String, Value>,
     disputes: BTreeMap<String, Value>,
+    /// While this is set, requests wait until it is closed.
     hold: Option<Arc<Semaphore>>,
+    /// The number of requests in progress.
     in_flight: usize,
     most_in_flight: usize,
     responses_by_key: HashMap<String, StoredResponse>,
     faults: VecDeque<StripeFault>,
     requests: Vec<RecordedRequest>,
+    /// The status of new refunds. `None` means `succeeded`.
     refund_status: Option<&'static str>,
     last_id: usize,
 }

@@ -63,11 +63,11 @@ async fn in_development_everyone_may_list_and_clear_sessions() {
 async fn clearing_ends_a_session_that_is_being_written() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let held = app.hold_locks("select from user_sessions for update").await;
+    let locks = app.hold_locks("select from user_sessions for update").await;
     let sessions = app.app.sessions().clone();
     let clearing = tokio::spawn(async move { sessions.clear(None).await.unwrap() });
     wait_until(async || clearing.is_finished() || app.blocked_statements().await == 1).await;
-    held.release().await;
+    locks.release().await;
     assert_eq!(clearing.await.unwrap(), 1);
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
 }

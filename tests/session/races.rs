@@ -174,7 +174,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     let proof = create_proof(&app).await;
     // The lock stops the password change after it has deleted the sessions and before it
     // commits.
-    let held = app
+    let locks = app
         .hold_locks("lock table security_events in exclusive mode")
         .await;
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
@@ -197,7 +197,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
     });
     wait_until(async || late_sign_in.is_finished() || app.blocked_statements().await == 2).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
-    held.release().await;
+    locks.release().await;
     password_change.await.unwrap();
     if let Some(key) = late_sign_in.await.unwrap() {
         let seen = app.app.sessions().get(&key).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_sign_in_between_deletion_and_commit_is_ended_too() {
 async fn concurrent_revocations_from_one_session_both_succeed() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold_locks("select from users for update").await;
+    let locks = app.hold_locks("select from users for update").await;
     let requests: Vec<_> = (0..2)
         .map(|_| {
             let ana = ana.copy();
@@ -217,7 +217,7 @@ async fn concurrent_revocations_from_one_session_both_succeed() {
         })
         .collect();
     wait_until(async || app.blocked_statements().await == 2).await;
-    held.release().await;
+    locks.release().await;
     for request in requests {
         request.await.unwrap().expect(200);
     }
@@ -227,14 +227,14 @@ async fn concurrent_revocations_from_one_session_both_succeed() {
 async fn a_concurrent_sign_out_everywhere_ends_the_current_session_too() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold_locks("select from users for update").await;
+    let locks = app.hold_locks("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
     let revocation = tokio::spawn(async move { first.delete("/api/sessions").await });
     wait_until(async || app.blocked_statements().await == 1).await;
     let form = json!({ "all": true });
     let sign_out = tokio::spawn(async move { second.post("/api/auth/logout", form).await });
     wait_until(async || app.blocked_statements().await == 2).await;
-    held.release().await;
+    locks.release().await;
     revocation.await.unwrap().expect(200);
     sign_out.await.unwrap().expect(200);
     assert!(!ana.is_signed_in().await);
@@ -244,12 +244,12 @@ async fn a_concurrent_sign_out_everywhere_ends_the_current_session_too() {
 async fn a_sign_out_during_a_revocation_keeps_the_counters_correct() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold_locks("select from users for update").await;
+    let locks = app.hold_locks("select from users for update").await;
     let (first, second) = (ana.copy(), ana.copy());
     let revocation = tokio::spawn(async move { first.delete("/api/sessions").await });
     wait_until(async || app.blocked_statements().await == 1).await;
     second.post("/api/auth/logout", json!({})).await.expect(200);
-    held.release().await;
+    locks.release().await;
     revocation.await.unwrap().expect_code(401, "session_gone");
     assert!(!ana.is_signed_in().await);
     app.app.counters().write().await;
@@ -284,13 +284,13 @@ async fn a_revocation_completes_when_the_caller_disconnects() {
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
     let key = session_key(&app).await;
-    let held = app.hold_locks("select from user_sessions for update").await;
+    let locks = app.hold_locks("select from user_sessions for update").await;
     let client = ana.copy();
     let request = tokio::spawn(async move { client.post("/api/auth/logout", json!({})).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     request.abort();
     assert!(request.await.is_err());
-    held.release().await;
+    locks.release().await;
     let generation = format!("change:{key}");
     wait_until(async || app.redis.get(&generation).await.unwrap().is_some()).await;
     assert!(!ana.is_signed_in().await);
@@ -300,14 +300,14 @@ async fn a_revocation_completes_when_the_caller_disconnects() {
 async fn a_transaction_completes_when_the_caller_disconnects() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold_locks("select from user_sessions for update").await;
+    let locks = app.hold_locks("select from user_sessions for update").await;
     let client = ana.copy();
     let form = json!({ "all": true });
     let request = tokio::spawn(async move { client.post("/api/auth/logout", form).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     request.abort();
     assert!(request.await.is_err());
-    held.release().await;
+    locks.release().await;
     wait_until(async || app.count("select count(*) from user_sessions").await == 0).await;
     assert!(!ana.is_signed_in().await);
 }
@@ -328,7 +328,7 @@ async fn a_commit_completes_when_the_caller_disconnects() {
         deferrable initially deferred for each row execute function wait()",
     )
     .await;
-    let held = app.hold_locks("select pg_advisory_xact_lock(1)").await;
+    let locks = app.hold_locks("select pg_advisory_xact_lock(1)").await;
     let client = ana.copy();
     let form = json!({ "all": true });
     let request = tokio::spawn(async move { client.post("/api/auth/logout", form).await });
@@ -338,7 +338,7 @@ async fn a_commit_completes_when_the_caller_disconnects() {
     request.abort();
     assert!(request.await.is_err());
     assert_eq!(generations_sent(&app), Vec::<String>::new());
-    held.release().await;
+    locks.release().await;
     wait_until(async || !generations_sent(&app).is_empty()).await;
     assert_eq!(app.count("select count(*) from user_sessions").await, 0);
     assert!(!ana.is_signed_in().await);
@@ -487,12 +487,12 @@ async fn every_retry_of_an_invalidation_uses_a_new_generation() {
 async fn an_invalidation_is_sent_after_the_commit() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let held = app.hold_locks("select from user_sessions for update").await;
+    let locks = app.hold_locks("select from user_sessions for update").await;
     let client = ana.copy();
     let response = tokio::spawn(async move { client.post("/api/auth/logout", json!({})).await });
     wait_until(async || app.blocked_statements().await == 1).await;
     assert_eq!(generations_sent(&app), Vec::<String>::new());
-    held.release().await;
+    locks.release().await;
     response.await.unwrap().expect(200);
     assert_eq!(generations_sent(&app).len(), 1);
 }
@@ -641,17 +641,17 @@ async fn run_after_verification(
     request: RequestBuilder,
     change: &str,
 ) -> TestResponse {
-    let first = app.app.db().client().await.unwrap();
+    let first_connection = app.app.db().client().await.unwrap();
     let response = tokio::spawn(request.send());
     wait_until(async || app.app.db().state().waiting == 1).await;
     let process = app.app.clone();
-    let second = tokio::spawn(async move { process.db().client().await.unwrap() });
+    let second_connection = tokio::spawn(async move { process.db().client().await.unwrap() });
     wait_until(async || app.app.db().state().waiting == 2).await;
-    drop(first);
-    let second = second.await.unwrap();
+    drop(first_connection);
+    let second_connection = second_connection.await.unwrap();
     let client = connect(&app.database).await;
     client.batch_execute(change).await.unwrap();
-    drop(second);
+    drop(second_connection);
     TestResponse::read(response.await.unwrap().unwrap()).await
 }
 
@@ -722,10 +722,10 @@ async fn a_read_does_not_wait_for_a_row_lock() {
     let ana = app.member("ana").await;
     app.sql("update user_sessions set last_activity = now() - interval '10 minutes'")
         .await;
-    let held = app.hold_locks("select from user_sessions for update").await;
+    let locks = app.hold_locks("select from user_sessions for update").await;
     let read = tokio::time::timeout(Duration::from_secs(10), ana.is_signed_in());
     assert!(read.await.expect("the read must not wait for the row lock"));
-    held.release().await;
+    locks.release().await;
 }
 
 #[tokio::test]

@@ -131,6 +131,7 @@ struct Observance<'a, Offset> {
     since: NaiveDateTime,
     offset_from: Offset,
     offset_to: Offset,
+    /// The abbreviation, such as `MST`.
     name: &'a str,
 }
 

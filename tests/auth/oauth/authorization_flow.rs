@@ -101,6 +101,7 @@ async fn a_declined_sign_in_is_reported_as_json_or_by_redirect() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
+    // The subject `nobody` declines at the provider.
     let response = sign_in(&oidc, &app.visitor(), "nobody").await;
     response.expect_code(403, "access_denied");
     let visitor = app.visitor();
@@ -355,6 +356,7 @@ async fn sign_in_starts_and_failed_callbacks_are_rate_limited_by_ip_address() {
         return;
     };
     let visitor = app.visitor();
+    // Each round uses up two of the thirty attempts.
     for _ in 0..15 {
         start_sign_in(&visitor, START).await;
         let response = visitor.get("/api/auth/oauth/callback/acme").await;
@@ -374,6 +376,7 @@ async fn completed_sign_ins_do_not_count_against_the_rate_limit() {
         return;
     };
     let client_at_studio = app.visitor();
+    // The limit is thirty attempts.
     for _ in 0..32 {
         let tablet = client_at_studio.copy();
         assert_redirects_to(&sign_in(&oidc, &tablet, "ana-1").await, "/");

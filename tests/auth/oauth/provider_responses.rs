@@ -246,7 +246,7 @@ async fn a_sign_in_fails_soon_if_the_provider_is_unavailable_or_does_not_respond
     let Some((oidc, app)) = start_with_provider().await else {
         return;
     };
-    let impatient_app = app
+    let app_with_short_deadline = app
         .start_another_with(Settings {
             provider_deadline: Some(Duration::from_millis(500)),
             ..oidc.settings()
@@ -265,7 +265,10 @@ async fn a_sign_in_fails_soon_if_the_provider_is_unavailable_or_does_not_respond
     {
         oidc.set_fault(fault);
         let start = std::time::Instant::now();
-        let response = ana.connected_to(&impatient_app).get(&callback).await;
+        let response = ana
+            .connected_to(&app_with_short_deadline)
+            .get(&callback)
+            .await;
         response.expect_code(503, "unavailable");
         assert!(response.header("retry-after").is_some());
         assert!(start.elapsed() < Duration::from_secs(30));
