@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestApp, TestClient, TestResponse};
 
-const TOKEN: &str = "/api/cross-app/token";
-const VALIDATE: &str = "/api/cross-app/validate";
-const REVOKE: &str = "/api/cross-app/revoke";
+const TOKEN_PATH: &str = "/api/cross-app/token";
+const VALIDATE_PATH: &str = "/api/cross-app/validate";
+const REVOKE_PATH: &str = "/api/cross-app/revoke";
 
 /// The server of a partner application.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl PartnerServer {
     }
 
     async fn validate(&self, token: &str) -> TestResponse {
-        self.post(VALIDATE, json!({ "token": token })).await
+        self.post(VALIDATE_PATH, json!({ "token": token })).await
     }
 
     /// Returns the same server, connected to another process of the studio.
@@ -53,7 +53,9 @@ impl PartnerServer {
 
 /// Issues a token for an application.
 async fn issue_token(person: &TestClient, target_app: &str) -> String {
-    let issued = person.post(TOKEN, json!({ "targetApp": target_app })).await;
+    let issued = person
+        .post(TOKEN_PATH, json!({ "targetApp": target_app }))
+        .await;
     issued.expect(200)["token"].as_str().unwrap().to_owned()
 }
 

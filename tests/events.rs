@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::harness::{Settings, TestApp, TestClient, TestResponse, wait_until};
 
 const PATH: &str = "/api/events";
-const EVENTS_FUNCTION: &str = env!("CARGO_BIN_EXE_events");
+const EVENTS_EXECUTABLE: &str = env!("CARGO_BIN_EXE_events");
 
 /// An event as a browser's `EventSource` parses it.
 #[derive(Debug)]
@@ -352,7 +352,7 @@ async fn a_sixth_stream_is_refused_with_a_retry_delay_and_misses_nothing() {
     let ben = app.member("ben").await;
     EventStream::start(stream_request(&ben)).await;
     streams.pop();
-    // The server notices a closed stream when it next writes or checks it.
+    // The server notices only at its next write or check that a stream is closed.
     let mut accepted = None;
     wait_until(async || {
         let mut stream = reconnect().await;
@@ -387,7 +387,7 @@ async fn past_events_are_listed_page_by_page() {
 async fn a_function_keeps_its_invocation_open_while_streaming_and_ends_streams_on_sigterm() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mut function = app.start_function(EVENTS_FUNCTION).await;
+    let mut function = app.start_function(EVENTS_EXECUTABLE).await;
     let request = stream_request(&ana.connected_to_url(&function.url))
         .header("x-vercel-internal-invocation-id", "i")
         .header("x-vercel-internal-request-id", "7");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::conventions::{example, operations};
 use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, partner_secret};
 
-const JSON: &str = "application/json";
+const JSON_TYPE: &str = "application/json";
 
 async fn send(
     person: &TestClient,
@@ -33,7 +33,7 @@ fn operations_with_body() -> Vec<(Method, String, Vec<String>)> {
     let mut with_body = Vec::new();
     for (method, path) in operations() {
         let operation = &document["paths"][&path][method.as_str().to_lowercase()];
-        let schema = &operation["requestBody"]["content"][JSON]["schema"];
+        let schema = &operation["requestBody"]["content"][JSON_TYPE]["schema"];
         let name = schema["$ref"]
             .as_str()
             .or(schema["oneOf"][0]["$ref"].as_str());
@@ -66,7 +66,7 @@ async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
             b"\x00".to_vec(),
             deeply_nested.clone(),
         ] {
-            let response = send(&ana, &method, &path, JSON, body.clone()).await;
+            let response = send(&ana, &method, &path, JSON_TYPE, body.clone()).await;
             let excerpt = String::from_utf8_lossy(&body[..body.len().min(20)]);
             assert_eq!(response.status, 400, "{path} {excerpt} {}", response.text);
             assert!(response.expect(400)["code"].is_string());
@@ -81,7 +81,7 @@ async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
             response.expect_code(415, "not_json");
         }
         let large = format!("{{\"email\":\"{}\"}}", "x".repeat(1024 * 1024));
-        let response = send(&ana, &method, &path, JSON, large.into_bytes()).await;
+        let response = send(&ana, &method, &path, JSON_TYPE, large.into_bytes()).await;
         response.expect_code(413, "body_too_large");
     }
 }
@@ -116,7 +116,7 @@ async fn no_field_value_causes_a_server_error() {
                     &visitor,
                     &method,
                     &path,
-                    JSON,
+                    JSON_TYPE,
                     body.to_string().into_bytes(),
                 )
                 .await;
@@ -141,11 +141,11 @@ async fn unknown_and_duplicate_fields_are_rejected_by_name() {
     let ana = app.admin("ana").await;
     for (method, path, fields) in operations_with_body() {
         let body = br#"{"shoeSize":1}"#.to_vec();
-        let response = send(&ana, &method, &path, JSON, body).await;
+        let response = send(&ana, &method, &path, JSON_TYPE, body).await;
         let details = response.expect_code(400, "validation_failed")["details"].clone();
         assert_eq!(details["shoeSize"][0], "is not a known field", "{path}");
         let body = format!("{{\"{0}\":null,\"{0}\":null}}", fields[0]);
-        let response = send(&ana, &method, &path, JSON, body.into_bytes()).await;
+        let response = send(&ana, &method, &path, JSON_TYPE, body.into_bytes()).await;
         response.expect_code(400, "validation_failed");
     }
     assert!(ana.is_signed_in().await);

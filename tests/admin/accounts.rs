@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::harness::TestApp;
 
-const ACCOUNTS: &str = "/api/admin/accounts";
+const PATH: &str = "/api/admin/accounts";
 
 #[tokio::test]
 async fn the_members_of_an_organization_can_be_added_changed_and_removed() {
@@ -17,7 +17,7 @@ async fn the_members_of_an_organization_can_be_added_changed_and_removed() {
         "slug": "casa",
         "members": [{ "userId": ana_id, "role": "owner" }],
     });
-    let account = admin.post(ACCOUNTS, form).await.expect(201);
+    let account = admin.post(PATH, form).await.expect(201);
     assert_eq!(account["name"], "Casa Latina");
     assert_eq!(account["members"][0]["email"], "ana@example.com");
     assert_eq!(account["members"][0]["role"], "owner");
@@ -25,7 +25,7 @@ async fn the_members_of_an_organization_can_be_added_changed_and_removed() {
     let members =
         json!([{ "userId": ana_id, "role": "member" }, { "userId": leo_id, "role": "admin" }]);
     let change = json!({ "id": account["id"], "slug": "casa-latina", "members": members });
-    let changed_account = admin.patch(ACCOUNTS, change).await.expect(200);
+    let changed_account = admin.patch(PATH, change).await.expect(200);
     assert_eq!(changed_account["name"], "Casa Latina");
     assert_eq!(changed_account["slug"], "casa-latina");
     let roles: Vec<_> = changed_account["members"]
@@ -40,9 +40,9 @@ async fn the_members_of_an_organization_can_be_added_changed_and_removed() {
     );
 
     let change = json!({ "id": account["id"], "members": [{ "userId": ana_id, "role": null }] });
-    let changed_account = admin.patch(ACCOUNTS, change).await.expect(200);
+    let changed_account = admin.patch(PATH, change).await.expect(200);
     assert_eq!(changed_account["members"].as_array().unwrap().len(), 1);
-    let list = admin.get(ACCOUNTS).await.expect(200);
+    let list = admin.get(PATH).await.expect(200);
     assert_eq!(list["items"], json!([changed_account]));
     let log_entries = "select count(*) from security_events where kind = 'partner_account_changed'";
     assert_eq!(app.count(log_entries).await, 3);
@@ -67,18 +67,15 @@ async fn invalid_changes_are_rejected_as_a_whole() {
             json!({ "name": "x", "slug": "x", "members": [member(&admin_id), member(&admin_id)] }),
         ),
     ] {
-        let rejected = admin.post(ACCOUNTS, invalid_form).await.expect(400);
+        let rejected = admin.post(PATH, invalid_form).await.expect(400);
         assert!(rejected["details"][field].is_array(), "{rejected}");
     }
     assert_eq!(app.count("select count(*) from accounts").await, 0);
     let form = json!({ "name": "x", "slug": "x" });
-    let account = admin.post(ACCOUNTS, form.clone()).await.expect(201);
-    admin
-        .post(ACCOUNTS, form)
-        .await
-        .expect_code(409, "slug_taken");
+    let account = admin.post(PATH, form.clone()).await.expect(201);
+    admin.post(PATH, form).await.expect_code(409, "slug_taken");
     let change = json!({ "id": unknown_user, "name": "y" });
-    admin.patch(ACCOUNTS, change).await.expect(404);
+    admin.patch(PATH, change).await.expect(404);
 
     app.sql(&format!(
         "with added as (
@@ -92,7 +89,7 @@ async fn invalid_changes_are_rejected_as_a_whole() {
     ))
     .await;
     let change = json!({ "id": account["id"], "members": [member(&admin_id)] });
-    let rejected = admin.patch(ACCOUNTS, change).await;
+    let rejected = admin.patch(PATH, change).await;
     rejected.expect_code(409, "account_full");
     let member_rows = "select count(*) from account_members";
     assert_eq!(app.count(member_rows).await, 100);

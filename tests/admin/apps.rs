@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestApp, TestClient};
 
-const APPS: &str = "/api/admin/apps";
+const PATH: &str = "/api/admin/apps";
 
 /// Returns whether the API accepts this secret of a partner application. The token does not
 /// exist, so the status is always 401. The code shows whether the secret was accepted.
@@ -29,7 +29,7 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
         "name": "ticket-shop",
         "allowedOrigins": ["https://Shop.example/", "https://shop.example", "http://localhost:4000"],
     });
-    let partner_app = admin.post(APPS, form).await.expect(201);
+    let partner_app = admin.post(PATH, form).await.expect(201);
     let secret = &partner_app["secret"];
     assert_eq!(
         partner_app["allowedOrigins"],
@@ -38,7 +38,7 @@ async fn a_secret_is_shown_once_and_stored_as_a_hash() {
     assert_eq!(partner_app["singleUse"], true);
     assert_eq!(partner_app["isActive"], true);
     assert!(is_accepted(&partner_server, "ticket-shop", secret).await);
-    let list = admin.get(APPS).await;
+    let list = admin.get(PATH).await;
     assert!(!list.text.contains("ecret"));
     assert_eq!(list.expect(200)["items"][0]["id"], partner_app["id"]);
     let secret = secret.as_str().unwrap();
@@ -57,14 +57,14 @@ async fn both_secrets_work_during_a_rotation() {
     let app = TestApp::start().await;
     let (admin, partner_server) = (app.admin("admin").await, app.visitor());
     let form = json!({ "name": "shop", "allowedOrigins": [] });
-    let partner_app = admin.post(APPS, form).await.expect(201);
+    let partner_app = admin.post(PATH, form).await.expect(201);
     let first_secret = partner_app["secret"].clone();
     let change = async |fields: Value| {
         let mut form = json!({ "id": partner_app["id"] });
         for (name, value) in fields.as_object().unwrap() {
             form[name] = value.clone();
         }
-        admin.patch(APPS, form).await.expect(200)
+        admin.patch(PATH, form).await.expect(200)
     };
     let rotated_app = change(json!({ "rotateSecret": true })).await;
     let second_secret = rotated_app["secret"].clone();
@@ -88,7 +88,7 @@ async fn both_secrets_work_during_a_rotation() {
     let rotated_again = change(json!({ "rotateSecret": true })).await;
     let second_rotation = json!({ "id": partner_app["id"], "rotateSecret": true });
     admin
-        .patch(APPS, second_rotation)
+        .patch(PATH, second_rotation)
         .await
         .expect_code(409, "rotating");
     for secret in [&replaced_app["secret"], &rotated_again["secret"]] {
@@ -105,10 +105,10 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
     let admin = app.admin("admin").await;
     let form =
         json!({ "name": "shop", "allowedOrigins": ["https://a.example"], "singleUse": false });
-    let partner_app = admin.post(APPS, form.clone()).await.expect(201);
-    admin.post(APPS, form).await.expect_code(409, "name_taken");
+    let partner_app = admin.post(PATH, form.clone()).await.expect(201);
+    admin.post(PATH, form).await.expect_code(409, "name_taken");
     let change = json!({ "id": partner_app["id"], "allowedOrigins": ["https://b.example"] });
-    let changed_app = admin.patch(APPS, change).await.expect(200);
+    let changed_app = admin.patch(PATH, change).await.expect(200);
     assert_eq!(changed_app["singleUse"], false);
     assert_eq!(changed_app["allowedOrigins"], json!(["https://b.example"]));
     for (field, invalid_form) in [
@@ -130,11 +130,11 @@ async fn omitted_fields_keep_their_value_and_invalid_ones_are_rejected() {
             json!({ "name": "x", "allowedOrigins": vec!["https://a.example"; 21] }),
         ),
     ] {
-        let rejected = admin.post(APPS, invalid_form).await.expect(400);
+        let rejected = admin.post(PATH, invalid_form).await.expect(400);
         assert!(rejected["details"][field].is_array(), "{rejected}");
     }
     let unknown_app = json!({ "id": "00000000-0000-4000-8000-000000000000" });
-    admin.patch(APPS, unknown_app).await.expect(404);
+    admin.patch(PATH, unknown_app).await.expect(404);
 }
 
 #[tokio::test]
@@ -147,7 +147,7 @@ async fn a_former_administrator_cannot_register_partner_apps_or_organizations() 
     app.sql("update users set is_admin = false, is_staff = true")
         .await;
     let form = json!({ "name": "shop", "allowedOrigins": [] });
-    admin.post(APPS, form).await.expect_code(403, "forbidden");
+    admin.post(PATH, form).await.expect_code(403, "forbidden");
     let form = json!({ "name": "Casa", "slug": "casa" });
     admin
         .post("/api/admin/accounts", form)

@@ -136,22 +136,22 @@ async fn start_with_required_second_factor() -> TestApp {
 
 #[tokio::test]
 async fn staff_without_a_second_factor_cannot_use_staff_functions_if_it_is_required() {
-    const CODE: &str = "two_factor_setup_required";
+    const SETUP_REQUIRED: &str = "two_factor_setup_required";
     let app = start_with_required_second_factor().await;
     let (staff, admin) = (app.staff("sofia").await, app.admin("admin").await);
     for path in ["/api/admin/dashboard", "/api/admin/contacts"] {
-        let body = staff.get(path).await.expect_code(403, CODE);
+        let body = staff.get(path).await.expect_code(403, SETUP_REQUIRED);
         let message = body["error"].as_str().unwrap();
         assert!(message.contains("set it up in your account settings"));
-        admin.get(path).await.expect_code(403, CODE);
+        admin.get(path).await.expect_code(403, SETUP_REQUIRED);
     }
     for path in ["/api/admin/users", "/api/session/sessions"] {
-        admin.get(path).await.expect_code(403, CODE);
+        admin.get(path).await.expect_code(403, SETUP_REQUIRED);
         staff.get(path).await.expect_code(403, "forbidden");
     }
     let response = admin.post("/api/admin/cleanup-sessions", json!({})).await;
-    response.expect_code(403, CODE);
-    assert_all_rejected(&app, &staff, 403, CODE).await;
+    response.expect_code(403, SETUP_REQUIRED);
+    assert_all_rejected(&app, &staff, 403, SETUP_REQUIRED).await;
     // Staff can still use their own account. Members and cron are not affected.
     staff.get("/api/auth/me").await.expect(200);
     let ana = app.member("ana").await;

@@ -7,7 +7,7 @@ use super::assert_rejects_only;
 use crate::classes::{create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
-const CLASSES: &str = "/api/admin/classes";
+const PATH: &str = "/api/admin/classes";
 
 #[tokio::test]
 async fn a_new_class_type_is_listed_immediately() {
@@ -28,7 +28,7 @@ async fn a_new_class_type_is_listed_immediately() {
         "price": "22.5",
         "imageUrl": "https://cdn.example.com/salsa.jpg",
     });
-    let class_type = staff.post(CLASSES, form).await.expect(201);
+    let class_type = staff.post(PATH, form).await.expect(201);
     for (field, value) in [
         ("name", json!("Salsa en l\u{ed}nea")),
         ("description", json!("First line.\nSecond.")),
@@ -47,7 +47,7 @@ async fn a_new_class_type_is_listed_immediately() {
     assert_eq!(values_of(&list, "id"), [class_type["id"].clone()]);
     // Optional fields have defaults.
     let form = json!({ "name": "Rumba", "price": "0" });
-    let minimal_class_type = staff.post(CLASSES, form).await.expect(201);
+    let minimal_class_type = staff.post(PATH, form).await.expect(201);
     assert_eq!(minimal_class_type["level"], "all-levels");
     assert_eq!(minimal_class_type["durationMinutes"], 60);
     assert_eq!(minimal_class_type["maxParticipants"], 20);
@@ -59,17 +59,17 @@ async fn class_type_names_are_unique() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let form = json!({ "name": "Salsa", "price": "18" });
-    staff.post(CLASSES, form.clone()).await.expect(201);
-    let response = staff.post(CLASSES, form).await;
+    staff.post(PATH, form.clone()).await.expect(201);
+    let response = staff.post(PATH, form).await;
     response.expect_code(409, "class_type_exists");
     let rumba = json!({ "name": "Rumba", "price": "18" });
-    let rumba = staff.post(CLASSES, rumba).await.expect(201);
+    let rumba = staff.post(PATH, rumba).await.expect(201);
     let change = json!({ "id": rumba["id"], "name": "Salsa" });
-    let response = staff.patch(CLASSES, change).await;
+    let response = staff.patch(PATH, change).await;
     response.expect_code(409, "class_type_exists");
     // A class type may keep its own name.
     let change = json!({ "id": rumba["id"], "name": "Rumba" });
-    staff.patch(CLASSES, change).await.expect(200);
+    staff.patch(PATH, change).await.expect(200);
 }
 
 #[tokio::test]
@@ -78,21 +78,21 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     let staff = app.staff("sofia").await;
     let form = json!({ "name": "Salsa", "price": "18", "styles": ["salsa"],
         "imageUrl": "https://cdn.example.com/salsa.jpg" });
-    let class_type = staff.post(CLASSES, form).await.expect(201);
+    let class_type = staff.post(PATH, form).await.expect(201);
     let id = &class_type["id"];
     let change = json!({ "id": id, "price": "19.00" });
-    let changed_class_type = staff.patch(CLASSES, change).await.expect(200);
+    let changed_class_type = staff.patch(PATH, change).await.expect(200);
     let mut expected = class_type.clone();
     expected["price"] = json!("19.00");
     expected["updatedAt"] = changed_class_type["updatedAt"].clone();
     assert_eq!(changed_class_type, expected);
     let change = json!({ "id": id, "imageUrl": null, "styles": [], "name": null });
-    let changed_class_type = staff.patch(CLASSES, change).await.expect(200);
+    let changed_class_type = staff.patch(PATH, change).await.expect(200);
     assert_eq!(changed_class_type["imageUrl"], json!(null));
     assert_eq!(changed_class_type["styles"], json!([]));
     assert_eq!(changed_class_type["name"], "Salsa");
     let unknown_class_type = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let response = staff.patch(CLASSES, unknown_class_type).await;
+    let response = staff.patch(PATH, unknown_class_type).await;
     response.expect_code(404, "not_found");
 }
 
@@ -101,7 +101,7 @@ async fn invalid_values_are_rejected_field_by_field() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let valid_form = json!({ "name": "Salsa", "price": "18" });
-    let class_type = staff.post(CLASSES, valid_form.clone()).await.expect(201);
+    let class_type = staff.post(PATH, valid_form.clone()).await.expect(201);
     for (field, value) in [
         ("name", json!("")),
         ("name", json!("x".repeat(101))),
@@ -134,8 +134,8 @@ async fn invalid_values_are_rejected_field_by_field() {
         let mut change = json!({ "id": class_type["id"] });
         change[field] = value;
         for response in [
-            staff.post(CLASSES, new_class_type).await,
-            staff.patch(CLASSES, change).await,
+            staff.post(PATH, new_class_type).await,
+            staff.patch(PATH, change).await,
         ] {
             assert_rejects_only(&response, field);
         }
@@ -143,7 +143,7 @@ async fn invalid_values_are_rejected_field_by_field() {
     assert_eq!(app.count("select count(*) from class_types").await, 1);
     // All invalid fields are reported at once.
     let form = json!({ "name": "", "price": "1", "durationMinutes": 0, "styles": [""] });
-    let body = staff.post(CLASSES, form).await.expect(400);
+    let body = staff.post(PATH, form).await.expect(400);
     assert_eq!(body["details"].as_object().unwrap().len(), 3);
 }
 
@@ -168,7 +168,7 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     let visitor = app.visitor();
     let details_path = format!("/api/classes/details?id={}", salsa.class_type);
     get_ok(&visitor, &details_path).await;
-    let path = format!("{CLASSES}?id={}", salsa.class_type);
+    let path = format!("{PATH}?id={}", salsa.class_type);
     let expected = json!({ "success": true, "comingClasses": 2, "activePatterns": 1 });
     // A second call changes nothing.
     for _ in 0..2 {
@@ -185,18 +185,12 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
     let timetable = get_ok(&visitor, "/api/classes/schedule").await;
     assert_eq!(values_of(&timetable, "title").len(), 3);
     // Staff still see the class type and can reactivate it.
-    let retired_class_types = staff
-        .get(&format!("{CLASSES}?active=false"))
-        .await
-        .expect(200);
+    let retired_class_types = staff.get(&format!("{PATH}?active=false")).await.expect(200);
     assert_eq!(values_of(&retired_class_types, "name"), ["Salsa"]);
-    let active_class_types = staff
-        .get(&format!("{CLASSES}?active=true"))
-        .await
-        .expect(200);
+    let active_class_types = staff.get(&format!("{PATH}?active=true")).await.expect(200);
     assert_eq!(active_class_types["items"], json!([]));
     let change = json!({ "id": salsa.class_type, "isActive": true });
-    staff.patch(CLASSES, change).await.expect(200);
+    staff.patch(PATH, change).await.expect(200);
     get_ok(&visitor, &details_path).await;
     for (id, status) in [
         ("01a1fbec-f5a7-774d-993f-b6dedc6eb201", 404),
@@ -204,7 +198,7 @@ async fn a_retired_class_type_is_no_longer_listed_but_its_classes_remain() {
         ("", 400),
     ] {
         staff
-            .delete(&format!("{CLASSES}?id={id}"))
+            .delete(&format!("{PATH}?id={id}"))
             .await
             .expect(status);
     }
@@ -216,16 +210,16 @@ async fn every_change_is_logged_with_its_author_and_action() {
     let staff = app.staff("sofia").await;
     let profile = staff.get("/api/auth/me").await.expect(200);
     let form = json!({ "name": "Salsa", "price": "18" });
-    let class_type = staff.post(CLASSES, form.clone()).await.expect(201);
+    let class_type = staff.post(PATH, form.clone()).await.expect(201);
     let id = class_type["id"].as_str().unwrap();
     let change = json!({ "id": id, "price": "20" });
-    staff.patch(CLASSES, change).await.expect(200);
-    let path = format!("{CLASSES}?id={id}");
+    staff.patch(PATH, change).await.expect(200);
+    let path = format!("{PATH}?id={id}");
     for _ in 0..2 {
         staff.delete(&path).await.expect(200);
     }
     // A rejected change is not logged.
-    staff.post(CLASSES, form).await.expect(409);
+    staff.post(PATH, form).await.expect(409);
     let rows = app
         .sql(
             "select detail from security_events
@@ -251,6 +245,6 @@ async fn a_change_that_cannot_be_logged_is_rolled_back() {
     app.sql("alter table security_events add constraint reject_log_entry check (kind <> 'class_type_changed') not valid")
         .await;
     let form = json!({ "name": "Salsa", "price": "18" });
-    staff.post(CLASSES, form).await.expect(500);
+    staff.post(PATH, form).await.expect(500);
     assert_eq!(app.count("select count(*) from class_types").await, 0);
 }

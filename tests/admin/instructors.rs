@@ -7,7 +7,7 @@ use super::assert_rejects_only;
 use crate::classes::{create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
-const INSTRUCTORS: &str = "/api/admin/instructors";
+const PATH: &str = "/api/admin/instructors";
 
 #[tokio::test]
 async fn an_instructor_is_created_with_every_field() {
@@ -30,7 +30,7 @@ async fn an_instructor_is_created_with_every_field() {
         "profileImageUrl": "https://cdn.example.com/rosa.jpg",
         "socialMediaLinks": { "instagram": "https://instagram.example/rosa" },
     });
-    let instructor = staff.post(INSTRUCTORS, form).await.expect(201);
+    let instructor = staff.post(PATH, form).await.expect(201);
     for (field, value) in [
         ("name", json!("Rosa D\u{ed}az")),
         ("userId", account["id"].clone()),
@@ -49,13 +49,10 @@ async fn an_instructor_is_created_with_every_field() {
     ] {
         assert_eq!(instructor[field], value, "{field}");
     }
-    let list = staff.get(INSTRUCTORS).await.expect(200);
+    let list = staff.get(PATH).await.expect(200);
     assert_eq!(list["items"], json!([instructor]));
     // Optional fields have defaults.
-    let minimal_instructor = staff
-        .post(INSTRUCTORS, json!({ "name": "Leo" }))
-        .await
-        .expect(201);
+    let minimal_instructor = staff.post(PATH, json!({ "name": "Leo" })).await.expect(201);
     assert_eq!(minimal_instructor["hourlyRate"], json!(null));
     assert_eq!(minimal_instructor["socialMediaLinks"], json!({}));
 }
@@ -68,17 +65,17 @@ async fn omitted_fields_keep_their_value_and_null_clears_optional_fields() {
     let form = json!({ "name": "Rosa", "userId": account["id"], "hourlyRate": "55",
         "profileImageUrl": "https://cdn.example.com/rosa.jpg", "specialties": ["salsa"],
         "socialMediaLinks": { "web": "https://rosa.example" } });
-    let instructor = staff.post(INSTRUCTORS, form).await.expect(201);
+    let instructor = staff.post(PATH, form).await.expect(201);
     let id = &instructor["id"];
     let change = json!({ "id": id, "experienceYears": 16 });
-    let changed_instructor = staff.patch(INSTRUCTORS, change).await.expect(200);
+    let changed_instructor = staff.patch(PATH, change).await.expect(200);
     let mut expected = instructor.clone();
     expected["experienceYears"] = json!(16);
     expected["updatedAt"] = changed_instructor["updatedAt"].clone();
     assert_eq!(changed_instructor, expected);
     let change = json!({ "id": id, "userId": null, "hourlyRate": null, "profileImageUrl": null,
         "socialMediaLinks": {}, "specialties": [], "name": null });
-    let changed_instructor = staff.patch(INSTRUCTORS, change).await.expect(200);
+    let changed_instructor = staff.patch(PATH, change).await.expect(200);
     for field in ["userId", "hourlyRate", "profileImageUrl"] {
         assert_eq!(changed_instructor[field], json!(null), "{field}");
     }
@@ -86,7 +83,7 @@ async fn omitted_fields_keep_their_value_and_null_clears_optional_fields() {
     assert_eq!(changed_instructor["specialties"], json!([]));
     assert_eq!(changed_instructor["name"], "Rosa");
     let unknown_instructor = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
-    let response = staff.patch(INSTRUCTORS, unknown_instructor).await;
+    let response = staff.patch(PATH, unknown_instructor).await;
     response.expect_code(404, "not_found");
 }
 
@@ -95,7 +92,7 @@ async fn invalid_values_are_rejected_field_by_field() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let instructor = staff
-        .post(INSTRUCTORS, json!({ "name": "Rosa" }))
+        .post(PATH, json!({ "name": "Rosa" }))
         .await
         .expect(201);
     let too_many_links: serde_json::Map<_, _> = (0..11)
@@ -127,8 +124,8 @@ async fn invalid_values_are_rejected_field_by_field() {
         let mut change = json!({ "id": instructor["id"] });
         change[field] = value;
         for response in [
-            staff.post(INSTRUCTORS, new_instructor).await,
-            staff.patch(INSTRUCTORS, change).await,
+            staff.post(PATH, new_instructor).await,
+            staff.patch(PATH, change).await,
         ] {
             assert_rejects_only(&response, field);
         }
@@ -150,7 +147,7 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
         get_ok(&visitor, &details_path).await["instructors"][0]["name"],
         "Teacher of Salsa"
     );
-    let path = format!("{INSTRUCTORS}?id={}", salsa.instructor);
+    let path = format!("{PATH}?id={}", salsa.instructor);
     let expected = json!({ "success": true, "comingClasses": 1, "activePatterns": 0 });
     for _ in 0..2 {
         assert_eq!(staff.delete(&path).await.expect(200), expected);
@@ -162,23 +159,20 @@ async fn a_retired_instructor_keeps_their_scheduled_classes() {
         class_type["upcomingClasses"][0]["instructor"]["name"],
         "Teacher of Salsa"
     );
-    let retired_instructors = staff
-        .get(&format!("{INSTRUCTORS}?active=false"))
-        .await
-        .expect(200);
+    let retired_instructors = staff.get(&format!("{PATH}?active=false")).await.expect(200);
     assert_eq!(
         values_of(&retired_instructors, "name"),
         ["Teacher of Salsa"]
     );
     let reactivation = json!({ "id": salsa.instructor, "isActive": true });
-    staff.patch(INSTRUCTORS, reactivation).await.expect(200);
-    let unknown_instructor = format!("{INSTRUCTORS}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
+    staff.patch(PATH, reactivation).await.expect(200);
+    let unknown_instructor = format!("{PATH}?id=01a1fbec-f5a7-774d-993f-b6dedc6eb201");
     staff
         .delete(&unknown_instructor)
         .await
         .expect_code(404, "not_found");
     staff
-        .delete(INSTRUCTORS)
+        .delete(PATH)
         .await
         .expect_code(400, "validation_failed");
 }
@@ -189,14 +183,11 @@ async fn every_change_is_logged_without_the_hourly_rate() {
     let staff = app.staff("sofia").await;
     let profile = staff.get("/api/auth/me").await.expect(200);
     let form = json!({ "name": "Rosa", "hourlyRate": "4321.09" });
-    let instructor = staff.post(INSTRUCTORS, form).await.expect(201);
+    let instructor = staff.post(PATH, form).await.expect(201);
     let id = instructor["id"].as_str().unwrap();
     let change = json!({ "id": id, "hourlyRate": "4321.10" });
-    staff.patch(INSTRUCTORS, change).await.expect(200);
-    staff
-        .delete(&format!("{INSTRUCTORS}?id={id}"))
-        .await
-        .expect(200);
+    staff.patch(PATH, change).await.expect(200);
+    staff.delete(&format!("{PATH}?id={id}")).await.expect(200);
     let rows = app
         .sql(
             "select detail from security_events where kind = 'instructor_changed'
@@ -220,20 +211,12 @@ async fn instructors_are_listed_page_by_page_newest_first() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     for name in ["One", "Two", "Three"] {
-        staff
-            .post(INSTRUCTORS, json!({ "name": name }))
-            .await
-            .expect(201);
+        staff.post(PATH, json!({ "name": name })).await.expect(201);
     }
-    let first_page = staff
-        .get(&format!("{INSTRUCTORS}?limit=2"))
-        .await
-        .expect(200);
+    let first_page = staff.get(&format!("{PATH}?limit=2")).await.expect(200);
     assert_eq!(values_of(&first_page, "name"), ["Three", "Two"]);
     let cursor = first_page["nextCursor"].as_str().unwrap();
-    let second_page = staff
-        .get(&format!("{INSTRUCTORS}?limit=2&cursor={cursor}"))
-        .await;
+    let second_page = staff.get(&format!("{PATH}?limit=2&cursor={cursor}")).await;
     let second_page = second_page.expect(200);
     assert_eq!(values_of(&second_page, "name"), ["One"]);
     assert_eq!(second_page["nextCursor"], json!(null));

@@ -9,7 +9,7 @@ use super::schedule::{PATH, Studio};
 use crate::bookings::{assert_bookings_consistent, book, join_waitlist};
 
 /// Opens a studio on Tuesday, September 1, with classes on the five Wednesdays of the
-/// month. Returns it with the id of the weekly class.
+/// month. Returns the studio and the id of the weekly class.
 pub async fn weekly_wednesdays() -> (Studio, String) {
     let studio = Studio::open_in("America/Denver", Some("2026-09-01T12:00:00Z")).await;
     let created = studio.create(studio.weekly_class(3, "19:00")).await;

@@ -268,7 +268,7 @@ async fn one_of_two_administrators_who_remove_each_other_remains() {
 }
 
 #[tokio::test]
-async fn one_of_the_administrators_who_remove_each_other_in_a_ring_remains() {
+async fn at_least_one_of_three_administrators_who_remove_each_other_in_a_ring_remains() {
     let app = TestApp::start().await;
     let mut ring = Vec::new();
     for name in ["one", "two", "three"] {

@@ -11,9 +11,9 @@ use crate::harness::{
 };
 
 /// An address as people write it.
-const UNICODE: &str = "luz@münchen.de";
+const UNICODE_ADDRESS: &str = "luz@münchen.de";
 /// The same address as it is stored. Chromium also sends it in this form.
-const CANONICAL: &str = "luz@xn--mnchen-3ya.de";
+const CANONICAL_ADDRESS: &str = "luz@xn--mnchen-3ya.de";
 
 async fn register(person: &TestClient, email: &str) -> TestResponse {
     let form = json!({ "email": email, "password": PASSWORD, "name": "Luz Reyes" });
@@ -29,14 +29,14 @@ async fn stored_addresses(app: &TestApp) -> Vec<String> {
 async fn all_spellings_of_an_address_belong_to_one_account() {
     let app = TestApp::start().await;
     let luz = app.visitor();
-    let body = register(&luz, UNICODE).await.expect(201);
-    app.confirm_address(CANONICAL).await;
+    let body = register(&luz, UNICODE_ADDRESS).await.expect(201);
+    app.confirm_address(CANONICAL_ADDRESS).await;
     // The response contains the Unicode form, which people can read.
-    assert_eq!(body["user"]["email"], UNICODE);
-    assert_eq!(stored_addresses(&app).await, [CANONICAL]);
+    assert_eq!(body["user"]["email"], UNICODE_ADDRESS);
+    assert_eq!(stored_addresses(&app).await, [CANONICAL_ADDRESS]);
     for spelling in [
-        CANONICAL,
-        UNICODE,
+        CANONICAL_ADDRESS,
+        UNICODE_ADDRESS,
         "LUZ@MÜNCHEN.DE",
         "luz@XN--MNCHEN-3YA.de",
         "luz@mu\u{308}nchen.de",
@@ -46,21 +46,23 @@ async fn all_spellings_of_an_address_belong_to_one_account() {
             .await
             .expect_code(409, "email_taken");
         let response = app.visitor().sign_in(spelling, PASSWORD).await.expect(200);
-        assert_eq!(response["user"]["email"], UNICODE, "{spelling}");
+        assert_eq!(response["user"]["email"], UNICODE_ADDRESS, "{spelling}");
     }
-    let same_address = json!({ "newEmail": CANONICAL, "currentPassword": PASSWORD });
+    let same_address = json!({ "newEmail": CANONICAL_ADDRESS, "currentPassword": PASSWORD });
     let rejected = luz.post("/api/auth/change-email", same_address).await;
     rejected.expect_code(400, "validation_failed");
-    assert_eq!(stored_addresses(&app).await, [CANONICAL]);
+    assert_eq!(stored_addresses(&app).await, [CANONICAL_ADDRESS]);
 }
 
 #[tokio::test]
 async fn an_address_cannot_be_changed_to_another_spelling_of_a_taken_one() {
     let app = TestApp::start().await;
-    register(&app.visitor(), CANONICAL).await.expect(201);
-    app.confirm_address(CANONICAL).await;
+    register(&app.visitor(), CANONICAL_ADDRESS)
+        .await
+        .expect(201);
+    app.confirm_address(CANONICAL_ADDRESS).await;
     let ana = app.member("ana").await;
-    let change = json!({ "newEmail": UNICODE, "currentPassword": PASSWORD });
+    let change = json!({ "newEmail": UNICODE_ADDRESS, "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", change).await.expect(202);
     assert_eq!(app.mail_count("account_exists").await, 1);
     let links = "select count(*) from one_time_tokens t join users u on u.id = t.user_id
@@ -74,7 +76,7 @@ async fn a_reset_link_reaches_an_address_with_a_unicode_domain() {
         return;
     };
     let app = TestApp::start().await;
-    register(&app.visitor(), UNICODE).await.expect(201);
+    register(&app.visitor(), UNICODE_ADDRESS).await.expect(201);
     app.sql("delete from mail_outbox").await;
     let app = app.start_another_with(server.settings()).await;
     let forgot = json!({ "email": "Luz@München.de" });
@@ -83,16 +85,21 @@ async fn a_reset_link_reaches_an_address_with_a_unicode_domain() {
         .await
         .expect(202);
     let mail = &server.wait_for_mails(1).await[0];
-    assert_eq!(mail["to"], json!([CANONICAL]));
+    assert_eq!(mail["to"], json!([CANONICAL_ADDRESS]));
 }
 
 #[tokio::test]
 async fn administrators_and_the_contact_form_use_the_canonical_form() {
     let app = TestApp::start().await;
     let (admin, staff) = (app.admin("admin").await, app.staff("sofia").await);
-    register(&app.visitor(), UNICODE).await.expect(201);
-    app.confirm_address(CANONICAL).await;
-    for search in [CANONICAL, UNICODE, "@MÜNCHEN.de", "luz@münchen.de+reyes"] {
+    register(&app.visitor(), UNICODE_ADDRESS).await.expect(201);
+    app.confirm_address(CANONICAL_ADDRESS).await;
+    for search in [
+        CANONICAL_ADDRESS,
+        UNICODE_ADDRESS,
+        "@MÜNCHEN.de",
+        "luz@münchen.de+reyes",
+    ] {
         let query: String = form_urlencoded::byte_serialize(search.as_bytes()).collect();
         let query = query.replace("%2B", "+");
         let found = admin
@@ -100,22 +107,24 @@ async fn administrators_and_the_contact_form_use_the_canonical_form() {
             .await
             .expect(200);
         assert_eq!(found["items"].as_array().unwrap().len(), 1, "{search}");
-        assert_eq!(found["items"][0]["email"], UNICODE);
+        assert_eq!(found["items"][0]["email"], UNICODE_ADDRESS);
     }
     let client = app.app.db().client().await.unwrap();
     assert!(user::grant_admin(&client, "LUZ@MÜNCHEN.DE").await.unwrap());
     assert!(!user::grant_admin(&client, "nobody").await.unwrap());
-    let is_admin = format!("select count(*) from users where is_admin and email = '{CANONICAL}'");
+    let is_admin =
+        format!("select count(*) from users where is_admin and email = '{CANONICAL_ADDRESS}'");
     assert_eq!(app.count(&is_admin).await, 1);
-    let form = json!({ "name": "Luz", "email": UNICODE, "subject": "Hola", "message": "Hola" });
+    let form =
+        json!({ "name": "Luz", "email": UNICODE_ADDRESS, "subject": "Hola", "message": "Hola" });
     app.visitor()
         .post("/api/contact/submit", form)
         .await
         .expect(201);
     let stored = app.sql("select email from contact_submissions").await;
-    assert_eq!(stored[0].get::<_, String>(0), CANONICAL);
+    assert_eq!(stored[0].get::<_, String>(0), CANONICAL_ADDRESS);
     let inbox = staff.get("/api/admin/contacts").await.expect(200);
-    assert_eq!(inbox["items"][0]["email"], UNICODE);
+    assert_eq!(inbox["items"][0]["email"], UNICODE_ADDRESS);
 }
 
 #[tokio::test]
@@ -253,7 +262,7 @@ async fn the_migration_makes_stored_addresses_canonical_and_renames_duplicates()
         .map(|row| row.get::<_, Value>(0)["from"].as_str().unwrap().to_owned())
         .collect();
     sources.sort();
-    assert_eq!(sources, ["ana@xn--r8jz45g.xn--zckzah", UNICODE]);
+    assert_eq!(sources, ["ana@xn--r8jz45g.xn--zckzah", UNICODE_ADDRESS]);
     // The database rejects an address in another form, even from the previous version of the
     // program.
     let insert = "insert into users (id, email, first_name, last_name)

@@ -111,7 +111,7 @@ async fn a_member_with_a_bcrypt_hash_can_sign_in_and_gets_an_argon2id_hash() {
 }
 
 #[tokio::test]
-async fn a_deactivated_account_does_not_sign_in() {
+async fn a_deactivated_account_cannot_sign_in() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql("update users set is_active = false").await;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{OidcProvider, Settings, TestApp, TestClient, TestResponse};
 
-const START: &str = "/api/auth/oauth/acme";
+const START_PATH: &str = "/api/auth/oauth/acme";
 
 /// Starts a provider and an application that offers it. Returns `None` if the
 /// provider cannot be installed.
@@ -57,7 +57,7 @@ async fn sign_in_via(
 }
 
 async fn sign_in(oidc: &OidcProvider, person: &TestClient, sub: &str) -> TestResponse {
-    sign_in_via(oidc, person, START, sub).await
+    sign_in_via(oidc, person, START_PATH, sub).await
 }
 
 #[track_caller]

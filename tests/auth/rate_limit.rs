@@ -259,6 +259,7 @@ async fn a_lockout_survives_the_loss_of_redis() {
 #[tokio::test]
 async fn outside_vercel_forwarded_headers_give_no_extra_attempts() {
     let app = TestApp::start_with(Settings::default().with("VERCEL", "")).await;
+    // Each visitor sends another IP address in `X-Real-IP`.
     for _ in 0..5 {
         try_wrong_password(&app.visitor()).await.expect(401);
     }

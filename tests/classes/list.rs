@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{advance_to_next_minute, create_class_at, create_class_type, get_ok, values_of};
 use crate::harness::TestApp;
 
-const LIST: &str = "/api/classes/list";
+const PATH: &str = "/api/classes/list";
 
 #[tokio::test]
 async fn visitors_see_active_class_types_only() {
@@ -18,7 +18,7 @@ async fn visitors_see_active_class_types_only() {
         bachata.class_type
     ))
     .await;
-    let list = get_ok(&app.visitor(), LIST).await;
+    let list = get_ok(&app.visitor(), PATH).await;
     assert_eq!(
         list,
         json!({
@@ -60,7 +60,7 @@ async fn the_list_can_be_filtered_by_level_and_style() {
         ("level=beginner&style=rumba", vec![]),
         ("level=&style=", vec!["Rumba", "Salsa"]),
     ] {
-        let list = get_ok(&visitor, &format!("{LIST}?{query}")).await;
+        let list = get_ok(&visitor, &format!("{PATH}?{query}")).await;
         assert_eq!(values_of(&list, "name"), names, "{query}");
     }
 }
@@ -94,7 +94,7 @@ async fn the_instructor_filter_covers_weekly_and_upcoming_classes() {
         create_class_at(&app, with_instructor(cancelled), now + TimeDelta::days(4)).await;
     app.mark_cancelled(cancelled_class).await;
     let visitor = app.visitor();
-    let path = format!("{LIST}?instructor={}", weekly.instructor);
+    let path = format!("{PATH}?instructor={}", weekly.instructor);
     assert_eq!(
         values_of(&get_ok(&visitor, &path).await, "name"),
         ["Upcoming", "Weekly"]
@@ -113,7 +113,7 @@ async fn the_list_is_paginated() {
     for name in ["One", "Two", "Three"] {
         create_class_type(&app, name).await;
     }
-    let class_types = app.visitor().get_all(&format!("{LIST}?limit=1")).await;
+    let class_types = app.visitor().get_all(&format!("{PATH}?limit=1")).await;
     let names: Vec<_> = class_types
         .iter()
         .map(|class_type| &class_type["name"])

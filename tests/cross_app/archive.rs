@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PartnerServer, REVOKE, TOKEN, issue_token};
+use super::{PartnerServer, REVOKE_PATH, TOKEN_PATH, issue_token};
 use crate::harness::{Settings, TestApp, wait_until};
 
 /// Runs the clean-up in three processes at once; returns the number of archived
@@ -59,10 +59,10 @@ async fn token_counters(app: &TestApp) -> Vec<(String, i64)> {
 
 #[tokio::test]
 async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
-    const COUNT: u32 = 40_000;
+    const TOKEN_COUNT: u32 = 40_000;
     let settings = Settings::default().with("ARCHIVE_RETENTION_MONTHS", "24");
     let app = TestApp::start_with(settings).await;
-    insert_tokens(&app, COUNT).await;
+    insert_tokens(&app, TOKEN_COUNT).await;
     let due_query =
         "select 'cross_app_sessions_archive_' || to_char(created_at at time zone 'utc', 'YYYY_MM'),
             count(*)
@@ -82,8 +82,8 @@ async fn tokens_are_archived_by_month_and_a_second_run_changes_nothing() {
     assert_eq!(cleaned["details"]["failed"], json!([]));
     assert_eq!(archived_by_month(&app).await, due);
     let live_count = app.count("select count(*) from cross_app_sessions").await;
-    assert_eq!(live_count + old_count, i64::from(COUNT));
-    let quarter = i64::from(COUNT) / 4;
+    assert_eq!(live_count + old_count, i64::from(TOKEN_COUNT));
+    let quarter = i64::from(TOKEN_COUNT) / 4;
     let sums = [
         ("cross_app_created:shop".to_owned(), 4 * quarter),
         ("cross_app_expired:shop".to_owned(), quarter),
@@ -247,11 +247,11 @@ async fn an_expired_token_that_is_revoked_still_counts_as_expired() {
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     let payload = json!({ "targetApp": "shop" });
-    let issued = ana.post(TOKEN, payload).await.expect(200);
+    let issued = ana.post(TOKEN_PATH, payload).await.expect(200);
     app.sql("update cross_app_sessions set expires_at = now()")
         .await;
     app.run_clean_up().await.expect(200);
-    ana.post(REVOKE, json!({ "id": issued["id"] }))
+    ana.post(REVOKE_PATH, json!({ "id": issued["id"] }))
         .await
         .expect(200);
     let token = issued["token"].as_str().unwrap();
@@ -275,8 +275,8 @@ async fn token_analytics_are_current_before_and_after_the_clean_up() {
     let used = issue_token(&ana, "shop").await;
     shop.validate(&used).await.expect(200);
     let payload = json!({ "targetApp": "shop" });
-    let revoked = ana.post(TOKEN, payload).await.expect(200);
-    ana.post(REVOKE, json!({ "id": revoked["id"] }))
+    let revoked = ana.post(TOKEN_PATH, payload).await.expect(200);
+    ana.post(REVOKE_PATH, json!({ "id": revoked["id"] }))
         .await
         .expect(200);
     issue_token(&ana, "shop").await;

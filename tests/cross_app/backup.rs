@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
-use super::{PartnerServer, TOKEN, create_account, issue_token};
+use super::{PartnerServer, TOKEN_PATH, create_account, issue_token};
 use crate::harness::{PASSWORD, TestApp, is_ci, postgres_binaries};
 
 /// The tables of the backup, each after the tables that it references.
@@ -77,7 +77,7 @@ async fn a_backup_restores_every_row() {
     let account_id = create_account(&app, "casa", &[("ana", "owner")]).await;
     let payload = json!({ "targetApp": "shop", "accountId": account_id });
     for _ in 0..3 {
-        ana.post(TOKEN, payload.clone()).await.expect(200);
+        ana.post(TOKEN_PATH, payload.clone()).await.expect(200);
     }
     app.sql(
         "update cross_app_sessions set created_at = created_at - interval '1 month' * n

@@ -12,7 +12,7 @@ use axum::routing::get;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use super::{TOKEN, VALIDATE};
+use super::{TOKEN_PATH, VALIDATE_PATH};
 use crate::harness::{LocalServer, TestApp};
 
 /// The state of the ticket shop's server.
@@ -31,7 +31,7 @@ async fn welcome(
 ) -> impl IntoResponse {
     let secret = shop.secret.lock().unwrap().clone();
     let response = reqwest::Client::new()
-        .post(format!("{}{VALIDATE}", shop.studio_url))
+        .post(format!("{}{VALIDATE_PATH}", shop.studio_url))
         .basic_auth("ticket-shop", Some(secret))
         .json(&json!({ "token": query["token"] }))
         .send()
@@ -105,7 +105,7 @@ async fn a_member_signs_in_to_the_ticket_shop() {
         "accountId": account,
         "returnTo": format!("{origin}/welcome"),
     });
-    let issued = ana.post(TOKEN, payload.clone()).await.expect(200);
+    let issued = ana.post(TOKEN_PATH, payload.clone()).await.expect(200);
     let welcome_url = format!(
         "{origin}/welcome?token={}",
         issued["token"].as_str().unwrap()
@@ -130,7 +130,7 @@ async fn a_member_signs_in_to_the_ticket_shop() {
         if let Some(secret) = secret {
             *shop.secret.lock().unwrap() = secret.to_owned();
         }
-        let issued = ana.post(TOKEN, payload.clone()).await.expect(200);
+        let issued = ana.post(TOKEN_PATH, payload.clone()).await.expect(200);
         let welcome_url = format!(
             "{origin}/welcome?token={}",
             issued["token"].as_str().unwrap()
@@ -141,7 +141,7 @@ async fn a_member_signs_in_to_the_ticket_shop() {
         );
     }
     // After a sign-out the token is rejected.
-    let issued = ana.post(TOKEN, payload).await.expect(200);
+    let issued = ana.post(TOKEN_PATH, payload).await.expect(200);
     ana.post("/api/auth/logout", json!({})).await.expect(200);
     let welcome_url = format!(
         "{origin}/welcome?token={}",

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{PartnerServer, REVOKE, TOKEN, create_account, issue_token};
+use super::{PartnerServer, REVOKE_PATH, TOKEN_PATH, create_account, issue_token};
 use crate::harness::TestApp;
 
 #[tokio::test]
@@ -11,7 +11,7 @@ async fn a_token_lasts_fifteen_minutes_and_is_stored_as_a_hash() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
-    let issued = ana.post(TOKEN, json!({ "targetApp": "shop" })).await;
+    let issued = ana.post(TOKEN_PATH, json!({ "targetApp": "shop" })).await;
     let issued = issued.expect(200);
     let token = issued["token"].as_str().unwrap();
     assert_eq!(token.len(), 64);
@@ -55,26 +55,28 @@ async fn tokens_require_a_known_application_and_membership_in_the_account() {
     let own_account = create_account(&app, "anas", &[("ana", "member")]).await;
 
     for name in ["market", "Shop", "", "a:b"] {
-        let rejected = ana.post(TOKEN, json!({ "targetApp": name })).await;
+        let rejected = ana.post(TOKEN_PATH, json!({ "targetApp": name })).await;
         assert!(rejected.expect(400)["details"]["targetApp"].is_array());
     }
     let payload = |account: &str| json!({ "targetApp": "shop", "accountId": account });
-    let rejected = ana.post(TOKEN, payload(&foreign_account)).await;
+    let rejected = ana.post(TOKEN_PATH, payload(&foreign_account)).await;
     rejected.expect_code(403, "not_a_member");
     let unknown_account = "00000000-0000-4000-8000-000000000000";
-    let rejected = ana.post(TOKEN, payload(unknown_account)).await;
+    let rejected = ana.post(TOKEN_PATH, payload(unknown_account)).await;
     rejected.expect_code(403, "not_a_member");
     assert_eq!(
         app.count("select count(*) from cross_app_sessions").await,
         0
     );
-    ana.post(TOKEN, payload(&own_account)).await.expect(200);
+    ana.post(TOKEN_PATH, payload(&own_account))
+        .await
+        .expect(200);
 
     app.sql("update apps set is_active = false").await;
-    let rejected = ana.post(TOKEN, payload(&own_account)).await;
+    let rejected = ana.post(TOKEN_PATH, payload(&own_account)).await;
     assert!(rejected.expect(400)["details"]["targetApp"].is_array());
     app.visitor()
-        .post(TOKEN, payload(&own_account))
+        .post(TOKEN_PATH, payload(&own_account))
         .await
         .expect_code(401, "not_signed_in");
 }
@@ -85,9 +87,12 @@ async fn return_urls_must_belong_to_the_application() {
     PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     let payload = |return_to: &str| json!({ "targetApp": "shop", "returnTo": return_to });
-    ana.post(TOKEN, payload("https://Shop.example/welcome?from=sabor"))
-        .await
-        .expect(200);
+    ana.post(
+        TOKEN_PATH,
+        payload("https://Shop.example/welcome?from=sabor"),
+    )
+    .await
+    .expect(200);
     for foreign_url in [
         "https://evil.example/",
         "https://shop.example.evil.example/",
@@ -97,7 +102,7 @@ async fn return_urls_must_belong_to_the_application() {
         "javascript:alert(1)",
         "/welcome",
     ] {
-        let rejected = ana.post(TOKEN, payload(foreign_url)).await;
+        let rejected = ana.post(TOKEN_PATH, payload(foreign_url)).await;
         let rejected = rejected.expect(400);
         assert!(rejected["details"]["returnTo"].is_array(), "{foreign_url}");
     }
@@ -115,7 +120,11 @@ async fn a_member_may_request_ten_tokens_a_minute() {
     let ana_at_new_ip_address = app.visitor_with_cookie_of(&ana);
     let requests = (0..16).map(|number| {
         let person = [&ana, &ana_at_new_ip_address][number % 2].copy();
-        tokio::spawn(async move { person.post(TOKEN, json!({ "targetApp": "shop" })).await })
+        tokio::spawn(async move {
+            person
+                .post(TOKEN_PATH, json!({ "targetApp": "shop" }))
+                .await
+        })
     });
     let mut issued = 0;
     for request in requests.collect::<Vec<_>>() {
@@ -138,8 +147,11 @@ async fn a_request_during_sign_out_gets_no_token() {
     let ana = app.member("ana").await;
     let deletion = app.hold_locks("delete from user_sessions").await;
     let client = ana.copy();
-    let request =
-        tokio::spawn(async move { client.post(TOKEN, json!({ "targetApp": "shop" })).await });
+    let request = tokio::spawn(async move {
+        client
+            .post(TOKEN_PATH, json!({ "targetApp": "shop" }))
+            .await
+    });
     crate::harness::wait_until(async || app.blocked_statements().await == 1).await;
     deletion.commit().await;
     request.await.unwrap().expect_code(401, "session_gone");
@@ -158,7 +170,7 @@ async fn a_session_that_exists_only_in_redis_gets_no_token() {
     crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
     // Direct SQL does not invalidate the record in Redis.
     app.sql("delete from user_sessions").await;
-    ana.post(TOKEN, json!({ "targetApp": "shop" }))
+    ana.post(TOKEN_PATH, json!({ "targetApp": "shop" }))
         .await
         .expect_code(401, "session_gone");
 }
@@ -172,34 +184,34 @@ async fn a_token_can_be_revoked_by_its_member_and_its_application_only() {
     );
     let (ana, leo) = (app.member("ana").await, app.member("leo").await);
     let payload = json!({ "targetApp": "shop" });
-    let issued = ana.post(TOKEN, payload).await.expect(200);
+    let issued = ana.post(TOKEN_PATH, payload).await.expect(200);
     let (id, token) = (
         json!({ "id": issued["id"] }),
         json!({ "token": issued["token"] }),
     );
     for selector in [&id, &token] {
-        let rejected = leo.post(REVOKE, selector.clone()).await;
+        let rejected = leo.post(REVOKE_PATH, selector.clone()).await;
         rejected.expect_code(404, "not_found");
-        let rejected = market.post(REVOKE, selector.clone()).await;
+        let rejected = market.post(REVOKE_PATH, selector.clone()).await;
         rejected.expect_code(404, "not_found");
-        let rejected = app.visitor().post(REVOKE, selector.clone()).await;
+        let rejected = app.visitor().post(REVOKE_PATH, selector.clone()).await;
         rejected.expect_code(401, "not_signed_in");
     }
     let unrevoked = "select count(*) from cross_app_sessions where revoked_at is null";
     assert_eq!(app.count(unrevoked).await, 1);
 
-    ana.post(REVOKE, id.clone()).await.expect(200);
+    ana.post(REVOKE_PATH, id.clone()).await.expect(200);
     assert_eq!(app.count(unrevoked).await, 0);
     let revoked_at = "select to_char(revoked_at, 'US') from cross_app_sessions";
     let first_time: String = app.sql(revoked_at).await[0].get(0);
     // Revoking again, from either side, changes nothing and is not logged.
-    shop.post(REVOKE, token.clone()).await.expect(200);
-    ana.post(REVOKE, token).await.expect(200);
+    shop.post(REVOKE_PATH, token.clone()).await.expect(200);
+    ana.post(REVOKE_PATH, token).await.expect(200);
     let second_time: String = app.sql(revoked_at).await[0].get(0);
     assert_eq!(second_time, first_time);
 
     let second_token = issue_token(&ana, "shop").await;
-    shop.post(REVOKE, json!({ "token": second_token }))
+    shop.post(REVOKE_PATH, json!({ "token": second_token }))
         .await
         .expect(200);
     shop.validate(&second_token)
@@ -214,13 +226,15 @@ async fn a_revocation_must_name_exactly_one_token() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let id = "00000000-0000-4000-8000-000000000000";
-    let rejected = ana.post(REVOKE, json!({})).await.expect(400);
+    let rejected = ana.post(REVOKE_PATH, json!({})).await.expect(400);
     assert!(rejected["details"]["token"].is_array());
     let both_fields = json!({ "id": id, "token": "00".repeat(32) });
-    let rejected = ana.post(REVOKE, both_fields).await.expect(400);
+    let rejected = ana.post(REVOKE_PATH, both_fields).await.expect(400);
     assert!(rejected["details"]["id"].is_array());
-    ana.post(REVOKE, json!({ "id": id })).await.expect(404);
-    ana.post(REVOKE, json!({ "token": "?" })).await.expect(404);
+    ana.post(REVOKE_PATH, json!({ "id": id })).await.expect(404);
+    ana.post(REVOKE_PATH, json!({ "token": "?" }))
+        .await
+        .expect(404);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use redis_endpoint::FaultMode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{PartnerServer, REVOKE, TOKEN, VALIDATE, create_account, issue_token};
+use super::{PartnerServer, REVOKE_PATH, TOKEN_PATH, VALIDATE_PATH, create_account, issue_token};
 use crate::harness::{PASSWORD, SITE, TestApp, TestResponse, wait_until};
 
 #[tokio::test]
@@ -14,7 +14,7 @@ async fn validation_returns_the_member_and_the_account() {
     let ana = app.member("ana").await;
     let id = create_account(&app, "casa", &[("ana", "admin")]).await;
     let payload = json!({ "targetApp": "shop", "accountId": id });
-    let issued = ana.post(TOKEN, payload).await.expect(200);
+    let issued = ana.post(TOKEN_PATH, payload).await.expect(200);
     let validated = shop.validate(issued["token"].as_str().unwrap()).await;
     let validated = validated.expect(200);
     let user = ana.get("/api/auth/session").await.expect(200)["user"].clone();
@@ -111,7 +111,7 @@ async fn every_ended_token_gets_the_same_response() {
         let ana = app.member(&name).await;
         let account = create_account(&app, &name, &[(&name, "member"), ("leo", "owner")]).await;
         let payload = json!({ "targetApp": "shop", "accountId": account });
-        let issued = ana.post(TOKEN, payload).await.expect(200);
+        let issued = ana.post(TOKEN_PATH, payload).await.expect(200);
         let mut token = issued["token"].as_str().unwrap().to_owned();
         let id = issued["id"].as_str().unwrap();
         let token_row = format!("id = '{id}'");
@@ -123,7 +123,7 @@ async fn every_ended_token_gets_the_same_response() {
                 let expire = "update cross_app_sessions set expires_at = now() where ";
                 _ = app.sql(&format!("{expire}{token_row}")).await;
             }
-            "revoked" => _ = ana.post(REVOKE, json!({ "id": id })).await.expect(200),
+            "revoked" => _ = ana.post(REVOKE_PATH, json!({ "id": id })).await.expect(200),
             "signed out" => _ = ana.post("/api/auth/logout", json!({})).await.expect(200),
             "signed out everywhere" => {
                 let form = json!({ "all": true });
@@ -202,11 +202,11 @@ async fn a_wrong_secret_is_rejected_and_the_token_stays_valid() {
     let body = json!({ "token": token });
     // Neither a member nor a visitor is an application.
     for person in [&ana, &app.visitor()] {
-        let rejected = person.post(VALIDATE, body.clone()).await;
+        let rejected = person.post(VALIDATE_PATH, body.clone()).await;
         rejected.expect_code(401, "unknown_application");
     }
     let request = ana
-        .request(Method::POST, VALIDATE)
+        .request(Method::POST, VALIDATE_PATH)
         .bearer_auth(&shop.secret);
     let rejected = ana.send(request.json(&body)).await;
     rejected.expect_code(401, "unknown_application");
@@ -300,7 +300,7 @@ async fn browsers_cannot_act_as_applications_and_show_no_password_prompt() {
     let ana = app.member("ana").await;
     let token = issue_token(&ana, "shop").await;
     let validate_from = async |origin: &str, secret: &str| {
-        let request = reqwest::Client::new().post(format!("{}{VALIDATE}", shop.studio_url));
+        let request = reqwest::Client::new().post(format!("{}{VALIDATE_PATH}", shop.studio_url));
         let request = request
             .basic_auth("shop", Some(secret))
             .header("origin", origin);
@@ -336,8 +336,8 @@ async fn without_postgres_validation_returns_503_and_the_token_stays_valid() {
     cluster.stop().await.unwrap();
     for response in [
         shop.validate(&token).await,
-        ana.post(TOKEN, json!({ "targetApp": "shop" })).await,
-        ana.post(REVOKE, json!({ "token": token })).await,
+        ana.post(TOKEN_PATH, json!({ "targetApp": "shop" })).await,
+        ana.post(REVOKE_PATH, json!({ "token": token })).await,
     ] {
         response.expect_code(503, "unavailable");
         assert!(response.header("retry-after").is_some());
@@ -357,7 +357,7 @@ async fn no_request_waits_for_the_archive() {
         .await;
     let token = issue_token(&ana, "shop").await;
     shop.validate(&token).await.expect(200);
-    ana.post(REVOKE, json!({ "token": token }))
+    ana.post(REVOKE_PATH, json!({ "token": token }))
         .await
         .expect(200);
     ana.get("/api/auth/me").await.expect(200);

@@ -10,7 +10,7 @@ use super::{TestApp, TestClient, python};
 const PATH: &str = "/api/auth/two-factor";
 
 /// Prints the parts of an enrollment URI as JSON.
-const READ_URI: &str = "
+const READ_URI_SCRIPT: &str = "
 import json, pyotp, sys
 totp = pyotp.parse_uri(sys.argv[1])
 print(json.dumps({
@@ -24,7 +24,7 @@ print(json.dumps({
 }))";
 
 /// Prints the code for an enrollment URI at a Unix time.
-const SHOW_CODE: &str = "
+const SHOW_CODE_SCRIPT: &str = "
 import pyotp, sys
 print(pyotp.parse_uri(sys.argv[1]).at(int(sys.argv[2])))";
 
@@ -70,12 +70,16 @@ impl Authenticator {
     /// Returns the code that is shown `seconds` from now.
     pub async fn code_in(&self, app: &TestApp, seconds: i64) -> String {
         let time = app.app.clock().now() + TimeDelta::seconds(seconds);
-        run(SHOW_CODE, &[&self.uri, &time.timestamp().to_string()]).await
+        run(
+            SHOW_CODE_SCRIPT,
+            &[&self.uri, &time.timestamp().to_string()],
+        )
+        .await
     }
 
     /// Returns the parts of the scanned URI.
     pub async fn content(&self) -> Value {
-        serde_json::from_str(&run(READ_URI, &[&self.uri]).await).unwrap()
+        serde_json::from_str(&run(READ_URI_SCRIPT, &[&self.uri]).await).unwrap()
     }
 }
 

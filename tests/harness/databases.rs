@@ -14,7 +14,7 @@ use tokio_postgres::{Client, NoTls};
 
 static CLUSTER: OnceCell<TestCluster> = OnceCell::const_new();
 static NEXT_ID: AtomicU32 = AtomicU32::new(0);
-const TEMPLATE: &str = "migrated";
+const TEMPLATE_DATABASE: &str = "migrated";
 
 /// The cluster of this test run, with a migrated template database.
 struct TestCluster {
@@ -58,8 +58,8 @@ async fn start_cluster() -> Cluster {
         ..Options::default()
     };
     let cluster = Cluster::start(options).await.unwrap();
-    cluster.create_database(TEMPLATE).await.unwrap();
-    let mut client = connect(&cluster.url(TEMPLATE)).await;
+    cluster.create_database(TEMPLATE_DATABASE).await.unwrap();
+    let mut client = connect(&cluster.url(TEMPLATE_DATABASE)).await;
     sabor::store::migrations::up(&mut client).await.unwrap();
     drop(client);
     cluster
@@ -115,7 +115,7 @@ pub async fn postgres_binaries() -> &'static Path {
 
 /// Creates a migrated database.
 pub async fn migrated_database() -> Database {
-    new_database(TEMPLATE).await
+    new_database(TEMPLATE_DATABASE).await
 }
 
 /// Creates a database without a schema.

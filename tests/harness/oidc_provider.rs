@@ -30,7 +30,7 @@ use super::packages::{install_script, node_packages, start_node};
 use super::{LocalServer, SITE, Settings};
 
 /// The path of the callback, without the provider's name.
-const CALLBACK: &str = "/api/auth/oauth/callback";
+const CALLBACK_PATH: &str = "/api/auth/oauth/callback";
 
 /// Modifies a JSON object in a response.
 type JsonRewrite = Arc<dyn Fn(&mut Value) + Send + Sync>;
@@ -87,7 +87,7 @@ impl OidcProvider {
             let mut process = Command::new("node")
                 .arg(&script)
                 .arg(&url)
-                .arg(format!("{SITE}{CALLBACK}"))
+                .arg(format!("{SITE}{CALLBACK_PATH}"))
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())

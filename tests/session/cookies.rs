@@ -32,15 +32,15 @@ fn sets_browser_session_cookie(response: &TestResponse, name: &str) -> bool {
 
 #[tokio::test]
 async fn a_session_that_is_not_remembered_has_a_cookie_that_ends_with_the_browser() {
-    const NAME: &str = "__Host-sabor_session";
+    const COOKIE_NAME: &str = "__Host-sabor_session";
     let app = TestApp::start().await;
     let ana = app.visitor();
     let form = json!({ "email": "ana@example.com", "password": PASSWORD, "name": "Ana" });
     let response = ana.post("/api/auth/register", form.clone()).await;
-    assert!(sets_browser_session_cookie(&response, NAME));
+    assert!(sets_browser_session_cookie(&response, COOKIE_NAME));
     assert!(sets_browser_session_cookie(
         &ana.sign_in_as("ana").await,
-        NAME
+        COOKIE_NAME
     ));
     // The server still ends the session after seven days.
     let bounded = "select count(*) from user_sessions
@@ -52,7 +52,7 @@ async fn a_session_that_is_not_remembered_has_a_cookie_that_ends_with_the_browse
     form["remember"] = json!(true);
     let response = app.visitor().post("/api/auth/register", form).await;
     assert!(
-        set_cookie(&response, NAME)
+        set_cookie(&response, COOKIE_NAME)
             .unwrap()
             .contains("Max-Age=2592000;")
     );

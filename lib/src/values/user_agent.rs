@@ -6,7 +6,7 @@
 /// list is enough for members to recognize their own sessions. A library with a complete
 /// list would be larger than the executable of a function.
 pub fn browser(user_agent: &str) -> &'static str {
-    const KNOWN: [(&str, &str); 11] = [
+    const BROWSERS: [(&str, &str); 11] = [
         ("Edg", "Edge"),
         ("OPR/", "Opera"),
         ("SamsungBrowser/", "Samsung Internet"),
@@ -19,12 +19,12 @@ pub fn browser(user_agent: &str) -> &'static str {
         ("curl/", "curl"),
         ("okhttp/", "Android app"),
     ];
-    first_match(&KNOWN, user_agent).unwrap_or("Unknown browser")
+    first_match(&BROWSERS, user_agent).unwrap_or("Unknown browser")
 }
 
 /// Returns the kind of device.
 pub fn device(user_agent: &str) -> &'static str {
-    const KNOWN: [(&str, &str); 8] = [
+    const DEVICES: [(&str, &str); 8] = [
         ("iPhone", "iPhone"),
         ("iPad", "iPad"),
         ("Android", "Android"),
@@ -34,7 +34,7 @@ pub fn device(user_agent: &str) -> &'static str {
         ("Linux", "Linux"),
         ("curl/", "Command line"),
     ];
-    first_match(&KNOWN, user_agent).unwrap_or("Unknown device")
+    first_match(&DEVICES, user_agent).unwrap_or("Unknown device")
 }
 
 fn first_match(names: &[(&str, &'static str)], user_agent: &str) -> Option<&'static str> {

@@ -22,7 +22,7 @@ use crate::{Error, ReplyFuture, reply};
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The maximum size of a response body, in bytes.
-const MAX_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 type Connector = HttpsConnector<HttpConnector>;
 type HttpClient = Client<Connector, Full<Bytes>>;
@@ -196,7 +196,7 @@ fn build_connector() -> Result<Connector, Error> {
 }
 
 async fn read_body(body: Incoming) -> Result<Bytes, Error> {
-    match Limited::new(body, MAX_BODY).collect().await {
+    match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Error::protocol("the response is larger than 16 MiB"))

@@ -6,7 +6,7 @@ use reqwest::header::ACCEPT;
 use serde_json::json;
 
 use super::{
-    START, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
+    START_PATH, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
     start_with_provider, user_count,
 };
 use crate::harness::{Authenticator, PASSWORD, wait_until};
@@ -184,7 +184,7 @@ async fn concurrent_first_sign_ins_create_one_member() {
     for _ in 0..6 {
         let person = app.visitor();
         let callback = oidc
-            .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
+            .complete_sign_in(&start_sign_in(&person, START_PATH).await, "ana-1")
             .await;
         callbacks.push((person, callback));
     }
@@ -211,7 +211,7 @@ async fn a_sign_in_finds_an_identity_that_is_linked_at_the_same_time() {
         .await;
     let person = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&person, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&person, START_PATH).await, "ana-1")
         .await;
     // The lock stops the sign-in after it has looked up the identity and before it looks up
     // the account.
@@ -262,7 +262,7 @@ async fn a_provider_sign_in_also_requires_the_second_factor() {
     sign_in(&oidc, &ana, "ana-1").await;
     let (authenticator, _) = Authenticator::enroll(&app, &ana, None).await;
     let phone = app.visitor();
-    let path = format!("{START}?returnTo=/classes?a=b&remember=true");
+    let path = format!("{START_PATH}?returnTo=/classes?a=b&remember=true");
     let callback = oidc
         .complete_sign_in(&start_sign_in(&phone, &path).await, "ana-1")
         .await;

@@ -5,7 +5,7 @@ use reqwest::header::ACCEPT;
 use serde_json::json;
 
 use super::{
-    START, assert_redirects_to, parameter, profile, sign_in, sign_in_via, start_sign_in,
+    START_PATH, assert_redirects_to, parameter, profile, sign_in, sign_in_via, start_sign_in,
     start_with_provider, start_with_provider_and, with_parameter, without_parameter,
 };
 use crate::harness::{TestClient, send_from_origin, wait_until};
@@ -17,7 +17,7 @@ async fn the_authorization_request_has_pkce_state_nonce_and_a_redirect_uri_of_th
     };
     let visitor = app.visitor();
     // A forged host header does not change the redirect URI.
-    let request = visitor.request(Method::GET, START);
+    let request = visitor.request(Method::GET, START_PATH);
     let response = visitor
         .send(request.header("x-forwarded-host", "evil.example"))
         .await;
@@ -74,7 +74,7 @@ async fn the_provider_can_respond_with_form_post() {
         return;
     };
     let ana = app.visitor();
-    let authorize_url = start_sign_in(&ana, START).await;
+    let authorize_url = start_sign_in(&ana, START_PATH).await;
     let form = oidc
         .complete_sign_in(&format!("{authorize_url}&response_mode=form_post"), "ana-1")
         .await;
@@ -106,7 +106,7 @@ async fn a_declined_sign_in_is_reported_as_json_or_by_redirect() {
     response.expect_code(403, "access_denied");
     let visitor = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&visitor, START).await, "nobody")
+        .complete_sign_in(&start_sign_in(&visitor, START_PATH).await, "nobody")
         .await;
     let request = visitor.request(Method::GET, &callback);
     let response = visitor
@@ -130,7 +130,7 @@ async fn a_cancelled_sign_in_is_reported_even_without_a_state() {
         return;
     };
     let visitor = app.visitor();
-    start_sign_in(&visitor, START).await;
+    start_sign_in(&visitor, START_PATH).await;
     for error in [
         "access_denied",
         "user_cancelled_authorize",
@@ -164,7 +164,7 @@ async fn a_state_works_once_and_only_for_its_provider_and_browser() {
     };
     let ana = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     let assert_rejected = async |person: &TestClient, path: &str| {
         let response = person.get(path).await;
@@ -173,7 +173,7 @@ async fn a_state_works_once_and_only_for_its_provider_and_browser() {
     // An attacker sends a victim the callback link of the attacker's own sign-in.
     assert_rejected(&app.visitor(), &callback).await;
     let other_browser = app.visitor();
-    start_sign_in(&other_browser, START).await;
+    start_sign_in(&other_browser, START_PATH).await;
     assert_rejected(&other_browser, &callback).await;
     assert_rejected(&ana, &with_parameter(&callback, "state", &"ab".repeat(32))).await;
     assert_rejected(&ana, &without_parameter(&callback, "state")).await;
@@ -190,14 +190,15 @@ async fn two_tabs_can_sign_in_in_parallel() {
         return;
     };
     let ana = app.visitor();
-    let first_url = start_sign_in(&ana, START).await;
-    let second_url = start_sign_in(&ana, &format!("{START}?returnTo=/classes")).await;
+    let first_url = start_sign_in(&ana, START_PATH).await;
+    let second_url = start_sign_in(&ana, &format!("{START_PATH}?returnTo=/classes")).await;
     assert_redirects_to(
         &ana.get(&oidc.complete_sign_in(&first_url, "ana-1").await)
             .await,
         "/",
     );
-    // The second tab signs in; it does not link the provider to the new session.
+    // The second tab signs in. It does not link the provider to the account that is signed in
+    // now.
     let response = ana
         .get(&oidc.complete_sign_in(&second_url, "ana-1").await)
         .await;
@@ -211,7 +212,7 @@ async fn a_state_expires_after_ten_minutes() {
     };
     let ana = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     let ten_minute_states = "select count(*) from oauth_states
         where expires_at between now() + interval '9 minutes' and now() + interval '10 minutes'";
@@ -228,7 +229,7 @@ async fn a_sign_in_that_was_started_under_a_retired_key_must_be_started_again() 
     };
     let ana = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     let new_key = oidc.settings().with("ENCRYPTION_KEY", "5a".repeat(32));
     let rotated_app = app.start_another_with(new_key).await;
@@ -243,14 +244,14 @@ async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
     };
     let ana = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     let code = parameter(&callback, "code").unwrap();
     assert_redirects_to(&ana.get(&callback).await, "/");
     let thief = app.visitor();
     let assert_code_rejected = async |code: &str| {
         let own_callback = oidc
-            .complete_sign_in(&start_sign_in(&thief, START).await, "ana-1")
+            .complete_sign_in(&start_sign_in(&thief, START_PATH).await, "ana-1")
             .await;
         let response = thief
             .get(&with_parameter(&own_callback, "code", code))
@@ -261,7 +262,7 @@ async fn an_authorization_code_works_once_and_only_for_its_own_sign_in() {
     // An unused code does not match the verifier of another sign-in.
     let other_browser = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&other_browser, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&other_browser, START_PATH).await, "ana-1")
         .await;
     assert_code_rejected(&parameter(&callback, "code").unwrap()).await;
     assert!(!thief.is_signed_in().await);
@@ -274,7 +275,7 @@ async fn a_callback_with_a_wrong_or_missing_issuer_is_rejected() {
     };
     let ana = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     let foreign_issuer = with_parameter(&callback, "iss", "https://other.example");
     ana.get(&foreign_issuer)
@@ -282,14 +283,14 @@ async fn a_callback_with_a_wrong_or_missing_issuer_is_rejected() {
         .expect_code(400, "oauth_refused");
     // This provider declares that it always sends its issuer.
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     let without_issuer = without_parameter(&callback, "iss");
     ana.get(&without_issuer)
         .await
         .expect_code(400, "oauth_refused");
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     let repeated_code = format!("{callback}&code=another");
     ana.get(&repeated_code)
@@ -303,7 +304,7 @@ async fn return_paths_lead_only_to_this_site() {
         return;
     };
     let ana = app.visitor();
-    let path = format!("{START}?returnTo=%2Fclasses%3Fstyle%3Dsalsa%23week&remember=true");
+    let path = format!("{START_PATH}?returnTo=%2Fclasses%3Fstyle%3Dsalsa%23week&remember=true");
     let response = sign_in_via(&oidc, &ana, &path, "ana-1").await;
     assert_redirects_to(&response, "/classes?style=salsa#week");
     let cookies: Vec<_> = response.headers.get_all("set-cookie").iter().collect();
@@ -322,7 +323,7 @@ async fn return_paths_lead_only_to_this_site() {
         "javascript:alert(1)",
         "evil.example",
     ] {
-        let path = format!("{START}?returnTo={foreign_path}");
+        let path = format!("{START_PATH}?returnTo={foreign_path}");
         let response = app.visitor().get(&path).await;
         let body = response.expect_code(400, "validation_failed");
         assert!(body["details"]["returnTo"].is_array(), "{foreign_path}");
@@ -358,12 +359,12 @@ async fn sign_in_starts_and_failed_callbacks_are_rate_limited_by_ip_address() {
     let visitor = app.visitor();
     // Each round uses up two of the thirty attempts.
     for _ in 0..15 {
-        start_sign_in(&visitor, START).await;
+        start_sign_in(&visitor, START_PATH).await;
         let response = visitor.get("/api/auth/oauth/callback/acme").await;
         response.expect_code(400, "oauth_state");
     }
     visitor
-        .get(START)
+        .get(START_PATH)
         .await
         .expect_code(429, "too_many_requests");
     let response = visitor.get("/api/auth/oauth/callback/acme").await;

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{
-    START, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
+    START_PATH, ana_claims, assert_redirects_to, identity_count, profile, sign_in, start_sign_in,
     start_with_provider, user_count,
 };
 use crate::harness::{PASSWORD, ProviderFault, wait_until};
@@ -130,7 +130,7 @@ async fn other_sites_cannot_start_linking() {
     .await;
     for site in ["cross-site", "same-site"] {
         let nadia = app.member(site).await;
-        let request = nadia.request(Method::GET, START);
+        let request = nadia.request(Method::GET, START_PATH);
         let response = nadia.send(request.header("sec-fetch-site", site)).await;
         let authorize_url = response.header("location").unwrap();
         let response = nadia
@@ -150,7 +150,7 @@ async fn linking_fails_after_the_session_ends_or_the_password_changes() {
     };
     let nadia = app.member("nadia").await;
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&nadia, START_PATH).await, "ana-1")
         .await;
     nadia.post("/api/auth/logout", json!({})).await.expect(200);
     nadia.get(&callback).await.expect_code(400, "oauth_state");
@@ -161,7 +161,7 @@ async fn linking_fails_after_the_session_ends_or_the_password_changes() {
     sign_in_again().await;
     // The session ends during the request to the provider.
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&nadia, START_PATH).await, "ana-1")
         .await;
     let release = Arc::new(tokio::sync::Notify::new());
     oidc.set_fault(ProviderFault::HoldTokenRequest(release.clone()));
@@ -175,7 +175,7 @@ async fn linking_fails_after_the_session_ends_or_the_password_changes() {
     oidc.set_fault(ProviderFault::None);
     sign_in_again().await;
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&nadia, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&nadia, START_PATH).await, "ana-1")
         .await;
     // A password change keeps the current session and ends all others.
     let form = json!({ "currentPassword": PASSWORD, "newPassword": "otra contraseña larga" });

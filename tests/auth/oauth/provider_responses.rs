@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{
-    START, ana_claims, assert_redirects_to, profile, sign_in, start_sign_in, start_with_provider,
-    user_count, with_parameter,
+    START_PATH, ana_claims, assert_redirects_to, profile, sign_in, start_sign_in,
+    start_with_provider, user_count, with_parameter,
 };
 use crate::harness::{
     GitHubStandIn, OidcProvider, ProviderFault, Settings, TestApp, TestClient, TokenRewrite,
@@ -73,7 +73,7 @@ async fn id_token_expiry_is_checked_against_the_clock_of_the_application() {
     };
     let ana = app.visitor();
     let callback = oidc
-        .complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
     app.app.clock().advance(TimeDelta::hours(2));
     ana.get(&callback).await.expect_code(400, "oauth_refused");
@@ -232,12 +232,12 @@ async fn metadata_with_another_issuer_or_an_unsafe_endpoint_is_rejected() {
     let set_foreign_issuer =
         |metadata: &mut Value| metadata["issuer"] = json!("https://other.example");
     oidc.set_fault(ProviderFault::Metadata(Arc::new(set_foreign_issuer)));
-    let response = app.visitor().get(START).await;
+    let response = app.visitor().get(START_PATH).await;
     response.expect_code(503, "unavailable");
     let set_script_endpoint =
         |metadata: &mut Value| metadata["authorization_endpoint"] = json!("javascript:alert(1)");
     oidc.set_fault(ProviderFault::Metadata(Arc::new(set_script_endpoint)));
-    let response = app.visitor().get(START).await;
+    let response = app.visitor().get(START_PATH).await;
     response.expect_code(503, "unavailable");
 }
 
@@ -254,9 +254,9 @@ async fn a_sign_in_fails_soon_if_the_provider_is_unavailable_or_does_not_respond
         .await;
     let ana = app.visitor();
     let callbacks = [
-        oidc.complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        oidc.complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
             .await,
-        oidc.complete_sign_in(&start_sign_in(&ana, START).await, "ana-1")
+        oidc.complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
             .await,
     ];
     for (fault, callback) in [ProviderFault::Unavailable, ProviderFault::Unresponsive]
@@ -280,7 +280,7 @@ async fn a_sign_in_fails_soon_if_the_provider_is_unavailable_or_does_not_respond
     let response = app_with_unreachable_provider
         .await
         .visitor()
-        .get(START)
+        .get(START_PATH)
         .await;
     response.expect_code(503, "unavailable");
     assert!(!ana.is_signed_in().await);
