@@ -191,7 +191,7 @@ async fn damaged_cookies_and_bearer_tokens_are_treated_as_signed_out() {
         assert_eq!(response.header("set-cookie"), None, "{damaged_value}");
     }
     // None of these cookies caused a request to Redis.
-    assert_eq!(app.redis.requests(), 0);
+    assert_eq!(app.redis.request_count(), 0);
     // The cookie is ignored if there is a bearer token.
     ana.set_cookie(Some(valid_cookie.clone()));
     for bearer in ["", "x", "eyJhbGciOiJub25lIn0.e30."] {

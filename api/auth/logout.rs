@@ -56,8 +56,8 @@ async fn sign_out(
     Ok((context.clear_cookies(&app), Success::RESPONSE))
 }
 
-/// Ends all sessions of the session's user. Returns the user's id, or `None` if
-/// the session had already ended.
+/// Ends all sessions of the session's user. Returns the user's id, or `None` if the session
+/// was anonymous or had already ended.
 async fn end_all(app: &App, key: &SessionKey) -> Result<Option<uuid::Uuid>> {
     let session = app.sessions().get(key).await?;
     let Some(user) = session.and_then(|session| session.user) else {

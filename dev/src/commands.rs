@@ -298,8 +298,8 @@ async fn migrate_local(local: &LocalDatabase, down: Option<usize>) -> Result<Str
     Ok(message)
 }
 
-/// Runs `work` on the deployment's database if the environment names one, otherwise on
-/// the local one. Prints the message that `work` returns.
+/// Runs `work` on the deployment's database if the environment names one. Otherwise migrates
+/// the local database and runs `work` on it. Prints the message that `work` returns.
 async fn on_deployment_or_local(
     command: &str,
     work: impl AsyncFnOnce(&str) -> Result<String>,

@@ -214,9 +214,9 @@ impl Drill {
     async fn run(self, environment: &Arc<Environment>) -> Result<Row> {
         self.prepare(environment).await?;
         let tolerance = Tolerance {
-            may_fail: self.tolerated_failures(),
-            recovery: self.recovery_time(),
-            exempt: self.exempt_operations(),
+            tolerated_failures: self.tolerated_failures(),
+            recovery_time: self.recovery_time(),
+            exempt_operations: self.exempt_operations(),
             client_timeout: self.client_timeout(),
         };
         let run = Arc::new(Run::new(environment.clone(), tolerance).await?);

@@ -44,7 +44,7 @@ pub struct CleanupResult {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CleanupDetails {
-    /// Deleted counters of sign-in attempts.
+    /// Deleted counters of rate limits.
     throttle: u64,
     /// Deleted tokens of links in e-mails, unfinished sign-ins, and remembered devices.
     tokens: u64,

@@ -379,9 +379,9 @@ struct Misconfiguration {
 /// Poolers report such a problem as a violation of the protocol or as an internal error,
 /// so only the text distinguishes it from an outage.
 fn connection_problem(error: &tokio_postgres::Error) -> Option<&'static str> {
-    const PASSWORD: &str = "the server rejects the user or the password";
-    const DATABASE: &str = "the server has no such database";
-    const TLS: &str = "the server requires TLS: use sslmode=require";
+    const PASSWORD_PROBLEM: &str = "the server rejects the user or the password";
+    const DATABASE_PROBLEM: &str = "the server has no such database";
+    const TLS_PROBLEM: &str = "the server requires TLS: use sslmode=require";
     let Some(reported) = error.as_db_error() else {
         let text = error.to_string();
         let is_configuration = ["invalid configuration", "authentication error"]
@@ -390,24 +390,26 @@ fn connection_problem(error: &tokio_postgres::Error) -> Option<&'static str> {
         return is_configuration.then_some("the user or the password is missing or unsuitable");
     };
     let text = reported.message();
-    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    let contains_any = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
     match reported.code().code() {
-        "28000" if says(&["no encryption", "SSL off"]) => Some(TLS),
-        "28P01" | "28000" => Some(PASSWORD),
-        "3D000" => Some(DATABASE),
-        "08P01" | "XX000" if says(&["SSL required", "sslmode=require"]) => Some(TLS),
-        "08P01" | "XX000" if says(&["no such database"]) => Some(DATABASE),
+        "28000" if contains_any(&["no encryption", "SSL off"]) => Some(TLS_PROBLEM),
+        "28P01" | "28000" => Some(PASSWORD_PROBLEM),
+        "3D000" => Some(DATABASE_PROBLEM),
+        "08P01" | "XX000" if contains_any(&["SSL required", "sslmode=require"]) => {
+            Some(TLS_PROBLEM)
+        }
+        "08P01" | "XX000" if contains_any(&["no such database"]) => Some(DATABASE_PROBLEM),
         "08P01" | "XX000"
-            if says(&[
+            if contains_any(&[
                 "authentication failed",
                 "auth failed",
                 "no such user",
                 "Tenant or user not found",
             ]) =>
         {
-            Some(PASSWORD)
+            Some(PASSWORD_PROBLEM)
         }
-        "08P01" if says(&["unsupported startup parameter"]) => {
+        "08P01" if contains_any(&["unsupported startup parameter"]) => {
             Some("the pooler rejects a parameter: remove `options` from the connection string")
         }
         _ => None,

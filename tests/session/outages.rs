@@ -166,7 +166,7 @@ async fn sessions_work_with_postgres_alone() {
         .await
         .expect(200);
     assert!(!ana.is_signed_in().await);
-    assert_eq!(app.redis.requests(), 0);
+    assert_eq!(app.redis.request_count(), 0);
 }
 
 #[tokio::test]

@@ -391,7 +391,7 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
     for _ in 0..10 {
         assert!(ana.is_signed_in().await);
     }
-    assert_eq!(app.redis.requests(), 10);
+    assert_eq!(app.redis.request_count(), 10);
     assert_eq!(app.redis.count("MGET"), 10);
 }
 

@@ -139,13 +139,13 @@ impl Endpoint {
     }
 
     /// Returns how many HTTP requests were logged.
-    pub fn requests(&self) -> u64 {
-        self.state.log().requests()
+    pub fn request_count(&self) -> u64 {
+        self.state.log().request_count()
     }
 
     /// Returns how many commands were logged.
-    pub fn commands(&self) -> u64 {
-        self.state.log().commands()
+    pub fn command_count(&self) -> u64 {
+        self.state.log().command_count()
     }
 
     /// Returns how often this command was logged.

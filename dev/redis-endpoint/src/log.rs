@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 pub struct LogEntry {
     /// The number of the connection, counted in the order of acceptance.
     pub connection: u64,
-    /// `/`, `/pipeline` or `/multi-exec`.
+    /// The path of the URL: `/`, `/pipeline`, `/multi-exec`, or a command such as `/get/key`.
     pub path: String,
     /// The commands, each with its arguments.
     pub commands: Vec<Vec<String>>,
@@ -55,11 +55,11 @@ impl Log {
         self.entries.iter().cloned().collect()
     }
 
-    pub(crate) fn requests(&self) -> u64 {
+    pub(crate) fn request_count(&self) -> u64 {
         self.request_count
     }
 
-    pub(crate) fn commands(&self) -> u64 {
+    pub(crate) fn command_count(&self) -> u64 {
         self.command_counts.values().sum()
     }
 

@@ -206,7 +206,7 @@ async fn count_accesses(testbed: &Testbed, hits: usize) -> Result<(RedisAccesses
     let hit_calls = calls.into_iter().cycle().take(hits).collect();
     Load::once(server.address, hit_calls).run().await?;
     let accesses = RedisAccesses {
-        requests: redis.requests(),
+        requests: redis.request_count(),
         mget: redis.count("MGET"),
     };
     server.stop().await?;
@@ -262,7 +262,7 @@ pub(super) async fn measure_hit_ratio(testbed: &Testbed) -> Result<Vec<Row>> {
         .pause(INTERVAL)
         .during(Duration::from_secs(600));
     let requests = load.run().await?.count();
-    let (written, commands) = (redis.count("SET"), redis.commands());
+    let (written, commands) = (redis.count("SET"), redis.command_count());
     let share = 100.0 * (1.0 - written as f64 / requests as f64);
     let detail = format!(
         "{requests} requests in 600 s, {written} from Postgres, including the first of each session"

@@ -112,13 +112,13 @@ pub(super) async fn measure_operations(testbed: &Testbed) -> Result<Vec<Row>> {
     let health_checks = Load::once(health.address, health_calls).run().await?;
     testbed.redis.endpoint.clear_log();
     let sign_outs = measure_sign_outs(testbed, count).await?;
-    let sign_out_commands = testbed.redis.endpoint.commands();
+    let sign_out_commands = testbed.redis.endpoint.command_count();
     testbed.redis.endpoint.clear_log();
     let login = testbed.start_function("/api/auth/login").await?;
     let calls = (0..CALLS_PER_ROUND).map(|_| testbed.sign_in_request(PASSWORD));
     let load = Load::once(login.address, calls.collect::<Result<_>>()?);
     load.run().await?;
-    let sign_in_commands = testbed.redis.endpoint.commands();
+    let sign_in_commands = testbed.redis.endpoint.command_count();
     Ok(vec![
         commands_row("a sign-in", sign_in_commands, CALLS_PER_ROUND),
         commands_row("a sign-out", sign_out_commands, count),

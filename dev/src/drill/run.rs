@@ -25,11 +25,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// The effects that a fault may have.
 pub(super) struct Tolerance {
     /// How requests may fail.
-    pub(super) may_fail: &'static [Outcome],
+    pub(super) tolerated_failures: &'static [Outcome],
     /// How long after the fault new requests may still fail.
-    pub(super) recovery: Duration,
+    pub(super) recovery_time: Duration,
     /// Operations that need not work during the fault and whose data may be lost.
-    pub(super) exempt: &'static [Operation],
+    pub(super) exempt_operations: &'static [Operation],
     /// How long a client waits for a response.
     pub(super) client_timeout: Duration,
 }
@@ -81,27 +81,32 @@ impl Run {
             .fault_start
             .get()
             .is_some_and(|fault_start| *fault_start <= received_at);
-        let has_recovered = |fault_end: &Instant| *fault_end + self.tolerance.recovery < sent_at;
+        let has_recovered =
+            |fault_end: &Instant| *fault_end + self.tolerance.recovery_time < sent_at;
         started && !self.fault_end.get().is_some_and(has_recovered)
     }
 
     /// Returns whether any response to this operation is acceptable.
     fn is_exempt(&self, operation: Operation, response: &ApiResponse) -> bool {
-        self.tolerance.exempt.contains(&operation)
+        self.tolerance.exempt_operations.contains(&operation)
             && self.overlaps_fault(response.sent_at, response.received_at)
     }
 
     /// Returns whether data created at that time may be lost.
     pub(super) fn may_lose(&self, operation: Operation, created_at: Instant) -> bool {
         let is_later = |fault_end: &Instant| *fault_end < created_at;
-        self.tolerance.exempt.contains(&operation) && !self.fault_end.get().is_some_and(is_later)
+        self.tolerance.exempt_operations.contains(&operation)
+            && !self.fault_end.get().is_some_and(is_later)
     }
 
     /// Returns why the outcome is not acceptable, or `None` if it is acceptable.
     pub(super) fn unexpected_failure(&self, request: &Request) -> Option<&'static str> {
-        let is_tolerated = self.tolerance.may_fail.contains(&request.outcome)
+        let is_tolerated = self.tolerance.tolerated_failures.contains(&request.outcome)
             || request.outcome == Outcome::ServerError
-                && self.tolerance.exempt.contains(&request.operation);
+                && self
+                    .tolerance
+                    .exempt_operations
+                    .contains(&request.operation);
         match self.overlaps_fault(request.sent_at, request.received_at) {
             _ if request.outcome.is_definite() => None,
             false => Some("outside the fault"),
@@ -112,7 +117,8 @@ impl Run {
 
     /// Returns whether a request failed because of the fault.
     pub(super) fn has_effect(&self) -> bool {
-        let has_failed = |request: &Request| self.tolerance.may_fail.contains(&request.outcome);
+        let has_failed =
+            |request: &Request| self.tolerance.tolerated_failures.contains(&request.outcome);
         let requests = self.log.requests().into_iter();
         let mut failed = requests.filter(has_failed);
         failed.any(|request| self.overlaps_fault(request.sent_at, request.received_at))

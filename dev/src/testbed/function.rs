@@ -91,6 +91,7 @@ pub(crate) async fn start_executable(executable: &Path, variables: &Variables) -
     Ok(server)
 }
 
+/// Waits until the function reports that it listens. Returns the stream of its messages.
 async fn wait_until_started(listener: &UnixListener) -> Result<BufReader<UnixStream>> {
     let (stream, _) = listener.accept().await?;
     let mut messages = BufReader::new(stream);

@@ -59,6 +59,8 @@ impl Server {
         let (_, rest) = stat
             .rsplit_once(')')
             .context("unexpected format of /proc/<pid>/stat")?;
+        // Fields 14 and 15 of the line are the time in user mode and in the kernel. `rest`
+        // begins with field 3.
         let mut fields = rest.split_whitespace().skip(11);
         let mut next = || -> Result<f64> {
             let ticks: f64 = fields

@@ -20,10 +20,10 @@ pub struct FaultyProxy {
 /// How the proxy treats connections.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ProxyMode {
-    /// Accepts and forwards them.
+    /// Accepts and forwards all connections.
     #[default]
     Forward,
-    /// Accepts them, but forwards nothing. Connections that were open when this
+    /// Accepts connections, but forwards no data. Connections that were open when this
     /// mode was set stay stalled, because bytes were lost.
     Stall,
     /// Closes open and new connections immediately.

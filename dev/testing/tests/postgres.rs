@@ -172,7 +172,7 @@ async fn no_row_is_lost_when_the_owner_is_killed() {
     let owner = Owner::start(permanent_options(folder.path()).directory.as_deref(), true);
     create_table(&owner.url).await;
     owner.kill();
-    // The old Postgres is still stopping.
+    // The old Postgres is still stopping, so `start` waits for it.
     let cluster = Cluster::start(permanent_options(folder.path()))
         .await
         .unwrap();

@@ -54,8 +54,9 @@ impl StaffAction {
         self.actor_id
     }
 
-    /// Records the action as a security event in its transaction. `subject` is the
-    /// affected member. The id of the member who acts is added to `detail` as `by`.
+    /// Records the action as a security event in `tx`, the transaction of the action.
+    /// `subject` is the affected member. The id of the member who acts is added to `detail`
+    /// as `by`.
     ///
     /// # Errors
     ///

@@ -10,6 +10,7 @@ use ring::digest::{SHA256, digest};
 use crate::crypto::random;
 use crate::error::{Error, Result};
 
+/// The length of a key id, in bytes.
 const KEY_ID_LEN: usize = 4;
 
 /// The keys of `ENCRYPTION_KEY`. The first key encrypts; every key can decrypt.

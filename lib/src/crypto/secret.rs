@@ -39,7 +39,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Signs with the first key of `SESSION_SECRET` and verifies with all of them.
+/// Signs with a key from the first secret in `SESSION_SECRET`, and verifies with the keys
+/// from all of them.
 ///
 /// Each purpose has its own derived keys (HKDF-SHA256, RFC 5869), so a
 /// signature made for one purpose is invalid for another.

@@ -31,8 +31,8 @@ pub fn find_step(secret: &[u8], code: &str, now: DateTime<Utc>) -> Result<Option
 /// # Errors
 ///
 /// [`Error::Internal`] if the secret is too short.
-pub fn code_at(secret: &[u8], now: DateTime<Utc>) -> Result<String> {
-    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+pub fn code_at(secret: &[u8], time: DateTime<Utc>) -> Result<String> {
+    let seconds = u64::try_from(time.timestamp()).unwrap_or_default();
     Ok(generator(secret)?.generate(seconds).to_string())
 }
 

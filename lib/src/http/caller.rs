@@ -34,7 +34,8 @@ fn address(parts: &Parts, on_vercel: bool) -> IpAddr {
     let socket = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     forwarded
         .or(socket.map(|ConnectInfo(socket)| socket.ip()))
-        // Without this information, the function listens only on the loopback address.
+        // A function's executable outside Vercel has neither. It listens only on the loopback
+        // address.
         .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
 

@@ -21,8 +21,8 @@ use crate::runtime::background::BoxFuture;
 /// The maximum size of a request body.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 
-/// The maximum length of a field's name in error details. Longer names are truncated.
-const MAX_NAME_CHARS: usize = 100;
+/// The maximum length of a field's path in error details. Longer paths are truncated.
+const MAX_PATH_CHARS: usize = 100;
 
 /// How long a request body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -230,7 +230,7 @@ fn describe(path: &str, error: &serde_json::Error) -> Error {
 
 /// Truncates the path of a field, because the caller may choose a name of any length.
 fn truncated(path: &str) -> String {
-    match path.char_indices().nth(MAX_NAME_CHARS) {
+    match path.char_indices().nth(MAX_PATH_CHARS) {
         Some((end, _)) => format!("{}…", &path[..end]),
         None => path.to_owned(),
     }
@@ -477,7 +477,7 @@ mod properties {
     }
 
     fn is_path(known: &str, path: &str) -> bool {
-        // A long name is truncated.
+        // A long path is truncated.
         path.strip_suffix('…')
             .map_or(path == known, |start| known.starts_with(start))
     }

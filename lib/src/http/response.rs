@@ -1,4 +1,4 @@
-//! The outermost layer: request ids, security headers, and the request log.
+//! The layer that completes responses: request ids, security headers, and the request log.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -51,8 +51,8 @@ impl FromRequestParts<App> for SignInContext {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let Ok(caller) = Caller::from_request_parts(parts, app).await;
-        // Two device cookies of one account are ignored, so that the account does not
-        // recognize the device.
+        // Two device cookies of one account are ignored, because nothing shows which of them
+        // this site has set. The account then does not recognize the device.
         let devices = cookie::read_suffixed(app, &parts.headers, CookiePurpose::Device);
         let challenge = cookie::read(app, &parts.headers, CookiePurpose::Challenge)?;
         Ok(Self {

@@ -376,7 +376,7 @@ async fn invalid_arguments_are_refused_before_sending() {
     assert!(invalid(redis.del(&["a", ""]).unwrap_err()));
     assert!(invalid(redis.command(&[]).unwrap_err()));
     assert!(invalid(redis.pipeline().exec().await.unwrap_err()));
-    assert_eq!(endpoint.requests(), 0);
+    assert_eq!(endpoint.request_count(), 0);
 
     let invalid_url = |url| matches!(Redis::new(url, "token"), Err(Error::InvalidUrl(_)));
     assert!(invalid_url("") && invalid_url("localhost") && invalid_url("redis://localhost"));

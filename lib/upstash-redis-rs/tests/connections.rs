@@ -25,7 +25,7 @@ async fn a_connection_is_reused() {
         redis.ping().send().await.unwrap();
         redis.clone().ping().send().await.unwrap();
     }
-    assert_eq!(endpoint.requests(), 20);
+    assert_eq!(endpoint.request_count(), 20);
     assert_eq!(last_connection(&endpoint), 0);
 }
 
@@ -274,7 +274,7 @@ async fn an_https_url_is_never_used_without_tls() {
         .send()
         .await;
     assert!(matches!(result, Err(Error::Connect(_))), "{result:?}");
-    assert_eq!(endpoint.requests(), 0);
+    assert_eq!(endpoint.request_count(), 0);
 }
 
 #[tokio::test]

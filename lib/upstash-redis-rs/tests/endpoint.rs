@@ -71,14 +71,14 @@ async fn requests_are_logged_and_counted() {
     redis.ping().send().await.unwrap();
     let pipeline = redis.pipeline().push(redis.ping()).push(redis.dbsize());
     pipeline.exec().await.unwrap();
-    assert_eq!(endpoint.requests(), 2);
+    assert_eq!(endpoint.request_count(), 2);
     assert_eq!((endpoint.count("ping"), endpoint.count("GET")), (2, 0));
     let log = endpoint.log();
     assert_eq!(log[0].path, "/");
     assert_eq!(log[1].path, "/pipeline");
     assert_eq!(log[1].commands, [["PING"], ["DBSIZE"]]);
     endpoint.clear_log();
-    assert_eq!((endpoint.requests(), endpoint.log().len()), (0, 0));
+    assert_eq!((endpoint.request_count(), endpoint.log().len()), (0, 0));
 }
 
 async fn assert_snapshot_is_restored(endpoint: Endpoint) {

@@ -103,7 +103,7 @@ impl CreateInstructor {
 }
 
 /// The changes to an instructor. Fields that are left out keep their values, and
-/// null clears a field.
+/// null clears an optional field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateInstructor {

@@ -52,6 +52,7 @@ pub struct RoomView {
 }
 
 impl RoomView {
+    /// Creates the view of a room. The currency is not used, because a room has no price.
     fn new(room: Room, _currency: &str) -> Self {
         Self {
             id: room.id,

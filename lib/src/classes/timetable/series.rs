@@ -39,8 +39,9 @@ pub(super) struct Reasons {
 }
 
 impl TimetableEditor<'_> {
-    /// Changes a weekly class and its upcoming classes. `from` limits the change to this
-    /// date and later ones: the weekly class ends before it, and a new one continues it.
+    /// Changes a weekly class and its upcoming classes. `from` limits the change to this date
+    /// and later ones: the weekly class then ends the day before, and a new weekly class
+    /// takes its place.
     ///
     /// If staff have changed the time, room, instructor or number of spots of a single class,
     /// the class keeps this value. A class that cannot change stays as it is, and is reported.

@@ -86,7 +86,7 @@ pub struct EffectView {
     pub(super) cancelled_classes: usize,
     /// The number of bookings with a spot in these classes.
     pub(super) bookings: usize,
-    /// The number of places on the waitlists of these classes.
+    /// The number of entries on the waitlists of these classes.
     pub(super) waitlisted: usize,
     /// The number of different members who booked these classes or are on their waitlists.
     pub(super) members: usize,
@@ -121,7 +121,7 @@ pub struct TimetableResult {
     /// The number of upcoming classes of the weekly class after the change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) coming_classes: Option<i64>,
-    /// The id of the class.
+    /// The id of the single class that was created, changed or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) occurrence_id: Option<Uuid>,
     /// The number of bookings that were cancelled with their classes.
