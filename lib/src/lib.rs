@@ -1,7 +1,7 @@
 //! The crate that all functions of Sabor share.
 //!
 //! A file under `api/` serves one URL. Code that several of these files need is in this
-//! crate. Its modules, from the outermost to the innermost:
+//! crate. The modules of the crate, from the outermost to the innermost:
 //!
 //! - [`serve()`] runs one function on Vercel. [`routes!`] builds its routes
 //!   from the descriptions of its handlers. [`App`] is the state of a process.

@@ -202,8 +202,8 @@ impl Attempt {
         &self.reached
     }
 
-    /// Settles the attempt by its outcome. An outage is neither a success nor a failure, so
-    /// it only gives the attempt back.
+    /// Settles the attempt by its outcome. After an outage, which is neither a success nor a
+    /// failure, the attempt is only given back.
     pub fn settle<T>(self, outcome: &Result<T>) {
         match outcome {
             Ok(_) => self.succeed(),

@@ -64,7 +64,8 @@ pub async fn reauthenticate(
     }
 }
 
-/// The client that sends a password. It decides for which limit a wrong password counts.
+/// The kind of client that sends a password, which decides for which limit a wrong password
+/// counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PasswordSource<'a> {
     /// A sign-in, with the device tokens of its browser.
@@ -108,8 +109,8 @@ pub(crate) async fn verify_password(
     };
     let known_device_subjects = |id| vec![Subject::device(SIGN_IN_DEVICE, email, id)];
     // Without a device token, the attempt is counted first, so that a blocked attempt costs
-    // no query. With one, the device is looked up first, because a recognized device has a
-    // limit of its own.
+    // no query. With a device token, the device is looked up first, because a recognized
+    // device has a limit of its own.
     let (credentials, attempt) = if devices.is_empty() {
         let subjects = match source {
             PasswordSource::SignIn(_) => unknown_device_subjects(),

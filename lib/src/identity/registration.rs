@@ -76,8 +76,8 @@ pub struct Registration {
 pub enum RegistrationResponse {
     /// The member is signed in.
     SignedIn(Box<SignInResponse>),
-    /// An e-mail was sent to the address, whether or not it had an account. The browser
-    /// gets a cookie that identifies it when the member confirms the address.
+    /// An e-mail was sent to the address, whether or not there was an account with it. The
+    /// browser gets a cookie that identifies the browser when the member confirms the address.
     Pending(SetCookie),
 }
 

@@ -226,7 +226,7 @@ async fn authenticate_by_challenge(
 
 /// Checks that the e-mail address is confirmed, if the configuration requires it. If it is
 /// not confirmed, sends the link again, because only a member who is signed in can request
-/// it.
+/// the link.
 ///
 /// # Errors
 ///

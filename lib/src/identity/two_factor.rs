@@ -331,7 +331,7 @@ impl VerifiedCode {
     }
 }
 
-/// The client that sends a code. It decides for which limits a wrong code counts.
+/// The kind of client that sends a code, which decides for which limits a wrong code counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CodeSource {
     /// A sign-in.

@@ -168,7 +168,7 @@ macro_rules! known_app {
 
 // Exactly one of several concurrent calls finds `used_at` null. The others wait for the
 // row lock and read the row again. A session that ends concurrently is noticed in the
-// same way, because its end clears `session_id`. Only the first validation of a reusable
+// same way, because the end of a session clears `session_id`. Only the first validation of a reusable
 // token is recorded, so that an application cannot fill the table of events.
 static VALIDATE: Statement = Statement::new(
     "cross_app_session.validate",
@@ -450,7 +450,7 @@ pub async fn make_partitions(client: &Client) -> Result<()> {
 }
 
 /// Moves up to `$1` tokens that are older than thirty days to the archive, and counts
-/// them. It is one statement, so a failure cannot lose or duplicate a token.
+/// them. This is one statement, so a failure cannot lose or duplicate a token.
 pub(crate) static ARCHIVE: Statement = Statement::new(
     "cross_app_session.archive",
     "with old as (

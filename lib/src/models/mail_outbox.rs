@@ -191,7 +191,7 @@ static DROP: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`crate::Error::Unavailable`]. It is then claimed again later.
+/// [`crate::Error::Unavailable`]. The e-mail is then claimed again later.
 pub async fn drop_mail(client: &Client, id: Uuid, reason: DropReason) -> Result<()> {
     DROP.execute(client, &[&id, &reason.as_str()]).await
 }

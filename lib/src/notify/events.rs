@@ -34,7 +34,7 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Returns the first event of a stream. It sets the browser's reconnection delay and the
 /// id after which the stream begins. A browser that reconnects before it receives
-/// another event sends this id, so it misses no event.
+/// another event sends this id, and so misses no event.
 fn first_event(after_id: i64) -> Event {
     Event::default()
         .retry(Duration::from_secs(1))
@@ -51,8 +51,9 @@ fn too_many_streams(after_id: i64) -> Event {
         .id(after_id.to_string())
 }
 
-/// Returns the last event of a stream whose session has ended. It has no id, because
-/// it is not stored. `current` distinguishes it from the end of another session.
+/// Returns the last event of a stream whose session has ended. The event has no id, because
+/// it is not stored. `current` distinguishes it from an event about the end of another
+/// session.
 fn session_ended() -> Event {
     Event::default()
         .event("session_ended")
@@ -132,7 +133,8 @@ pub fn stream<'a>(
             app: app.clone(),
             user_id,
             _slot: slot,
-            // The demo account has no session key. Its cookie is checked on reconnect.
+            // The demo account has no session key. The cookie of the demo account is checked
+            // when the browser reconnects.
             key: member.key().ok().cloned(),
             after_id,
             ends_at,

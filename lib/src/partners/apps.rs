@@ -92,8 +92,8 @@ pub struct UpdatePartnerApp {
     /// a repeated request does not invalidate a secret in use.
     #[serde(default)]
     rotate_secret: bool,
-    /// Invalidates the previous secret. Together with `rotateSecret`, it invalidates all
-    /// secrets but the new one, for example because they have leaked.
+    /// Invalidates the previous secret. Together with `rotateSecret`, this invalidates all
+    /// secrets but the new one, for example after a leak.
     #[serde(default)]
     end_rotation: bool,
 }

@@ -1,7 +1,7 @@
 //! Cross-app tokens, which sign a member in to a partner application.
 //!
 //! The site requests a token and sends the browser to the application with it. The
-//! application's server validates the token, authenticated by the application's secret.
+//! application's server authenticates with the application's secret and validates the token.
 //! The response contains the member and the organization that the member acts for. A token
 //! expires after fifteen minutes or with its session. By default it can be used once.
 

@@ -59,7 +59,7 @@ pub enum StripeError {
         /// The parameter that was refused. Empty if Stripe names none.
         parameter: String,
     },
-    /// It is unknown whether the request took effect. It can be repeated with the
+    /// It is unknown whether the request took effect. The request can be repeated with the
     /// same idempotency key.
     #[error("Stripe is unavailable: {0}")]
     Unavailable(String),

@@ -26,9 +26,9 @@ use crate::runtime::http_client::may_receive_secrets;
 /// The configuration of a process.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `SABOR_ENV=development`, which `cargo dev` and the tests set. It opens the routes
-    /// with the extractor `OpenInDevelopment` to everyone, and allows local origins and
-    /// cookies over plain HTTP.
+    /// `SABOR_ENV=development`, which `cargo dev` and the tests set. Development mode opens
+    /// the routes with the extractor `OpenInDevelopment` to everyone, and allows local origins
+    /// and cookies over plain HTTP.
     pub development: bool,
     /// Whether the process runs on Vercel (`VERCEL` is set). Vercel's headers are
     /// trusted only if it does.

@@ -1,8 +1,8 @@
 //! The access token: a JWT (RFC 7519), signed by HMAC-SHA256 (RFC 7518 § 3.2).
 //!
-//! It is implemented here because only Sabor issues and verifies it. Its header is one of a
-//! few known strings and is compared as a whole, so a token cannot select another
-//! algorithm. A JWT crate would add 0.3 MB to each executable, and would parse headers that
+//! The format is implemented here because only Sabor issues and verifies these tokens. The
+//! header of a token is one of a few known strings and is compared as a whole, so a token
+//! cannot select another algorithm. A JWT crate would add 0.3 MB to each executable, and would parse headers that
 //! are never issued.
 
 use base64::Engine;

@@ -17,12 +17,12 @@ use crate::values::caller::Caller;
 
 // The member's row is locked, so that the epoch cannot change meanwhile. Without the
 // lock, the session could be created after another transaction has deleted all
-// sessions, and be read before that transaction commits. Its record in Redis would then
-// have a generation that nothing replaces. All other rows are written in the same round
+// sessions, and be read before that transaction commits. The record of the session in Redis
+// would then have a generation that nothing replaces. All other rows are written in the same round
 // trip, if the locked row exists.
 //
 // A browser is known by its device cookie, unless the epoch has changed since. A program
-// has no cookie. It is known if another token session of the member has the same user agent
+// has no cookie, and is known if another token session of the member has the same user agent
 // and IP address. Only a sign-in with a code can make a device trusted. Other sign-ins do
 // not extend the trust.
 static INSERT: Statement = Statement::new(

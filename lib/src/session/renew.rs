@@ -64,8 +64,8 @@ impl Renewal {
     }
 
     /// Ends the session, and continues it under the new credential. Its data and its expiry
-    /// do not change. The transaction must have locked the member's row. If it also ends
-    /// other sessions, it must do so before, because the key of this session changes.
+    /// do not change. The transaction must have locked the member's row. A transaction that
+    /// also ends other sessions must end them first, because the key of this session changes.
     ///
     /// # Errors
     ///

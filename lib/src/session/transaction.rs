@@ -14,7 +14,7 @@
 //! # }
 //! ```
 //!
-//! The Redis entries that a change affects are invalidated after its commit, by the
+//! The Redis entries that a change affects are invalidated after the commit, by the
 //! protocol of [`store::cache`](crate::store::cache). They are also invalidated when it
 //! is unknown whether the commit happened, and when the caller has disconnected. They are
 //! kept when nothing was committed, because members depend on them while Postgres is

@@ -318,8 +318,8 @@ static UPDATE: Statement = Statement::new(
 
 /// Changes a locked occurrence. A change of time, room or instructor notifies the members
 /// who booked the occurrence or are on its waitlist. If the day, the room or the instructor
-/// changes, or if the start moves by at least 15 minutes, they can cancel free of charge
-/// until the new start. Additional spots are given to the members on the waitlist. Returns
+/// changes, or if the start moves by at least 15 minutes, these members can cancel free of
+/// charge until the new start. Additional spots are given to the members on the waitlist. Returns
 /// the members' events, which the caller must record at the end of its transaction.
 ///
 /// # Errors

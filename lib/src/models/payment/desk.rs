@@ -84,7 +84,7 @@ fn has_spot(status: BookingStatus) -> bool {
 }
 
 // If the refund of a payment through an abandoned checkout fails, the payment stays
-// `refund_due`. It is refunded before the payment that has replaced it.
+// `refund_due`. Such a payment is refunded before the one that has replaced it.
 static LOCK_REFUNDABLE: Statement = Statement::new(
     "payment.lock_refundable",
     concat!(

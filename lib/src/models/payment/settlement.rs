@@ -179,7 +179,7 @@ pub async fn settle_paid(
     );
     let status = match payment.status {
         PaymentStatus::Pending => PaymentStatus::Paid,
-        // The booking may have another open payment, so this one is only refunded.
+        // The booking may have another open payment, so this payment is only refunded.
         PaymentStatus::Failed | PaymentStatus::Cancelled => payment.status,
         _ => {
             return Ok(match is_other_provider_payment(&payment, report) {

@@ -98,8 +98,8 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
     returning u.id",
 );
 
-/// Deletes an account and everything that belongs to it. Returns `false` if it has a role or
-/// bookings, which may have been paid, or has decided about a refund.
+/// Deletes an account and everything that belongs to it. Returns `false` if the account has a
+/// role or bookings, which may have been paid, or has decided about a refund.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())
 }
@@ -117,7 +117,7 @@ static ERASE: Statement = Statement::new(
 
 /// Closes an account and erases its personal data. Its bookings and payments stay, under a
 /// neutral name. The e-mail address is replaced by `closed:` and the id, so that another
-/// account can use it. The transaction must have locked the member's row and ended the
+/// account can use the address. The transaction must have locked the member's row and ended the
 /// sessions.
 pub async fn erase(client: &Client, id: Uuid) -> Result<()> {
     ERASE.execute(client, &[&id]).await

@@ -12,9 +12,10 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::email::Email;
 
-/// The personal details of a member that [`User`] does not contain. The member sees them.
-/// Staff see them on the roster of a class that the member has booked, except for the
-/// medical conditions, which they have to request (see [`crate::bookings::medical_notes`]).
+/// The personal details of a member that [`User`] does not contain. The member sees all of
+/// them. Staff see the date of birth and the emergency contact on the roster of a class that
+/// the member has booked, and can request the medical conditions (see
+/// [`crate::bookings::medical_notes`]).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// The date of birth, if the member gave it.

@@ -11,8 +11,8 @@ use crate::models::one_time_token::Purpose;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The maximum age of an e-mail, unless `max_ages` contains another one for its kind. It is
-/// longer than the time that all attempts take together.
+/// The maximum age of an e-mail of a kind that `max_ages` does not contain. It is longer than
+/// the time that all attempts take together.
 pub(super) const MAX_AGE: Duration = DAY.saturating_mul(7);
 
 /// E-mails that a member's own booking or cancellation causes.

@@ -21,8 +21,8 @@ use crate::models::mail_outbox::DueMail;
 use crate::runtime::config::{MailConfig, MailTransport, SmtpConfig};
 
 /// Sending an e-mail may take up to this many times the deadline, because the server may
-/// scan the content before it accepts the e-mail. Giving up early would send the e-mail
-/// twice.
+/// scan the content before it accepts the e-mail. If the sender gave up too early, the e-mail
+/// would be sent twice.
 const ACCEPT_FACTOR: u32 = 3;
 
 /// How long closing the connection may take.

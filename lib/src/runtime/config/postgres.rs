@@ -240,9 +240,9 @@ impl Parameter {
 /// The names and values of parameters.
 type Parameters = Vec<(String, String)>;
 
-/// Splits a connection string into its part before the parameters, which is empty for
-/// `key=value` pairs, and the parameters. Those of a URL stay percent-encoded. Returns
-/// `None` if the string is malformed.
+/// Splits a connection string into the part before the parameters, which is empty for
+/// `key=value` pairs, and the parameters. The parameters of a URL stay percent-encoded.
+/// Returns `None` if the string is malformed.
 fn split(text: &str) -> Option<(&str, Parameters)> {
     let after_scheme = ["postgres://", "postgresql://"]
         .iter()
