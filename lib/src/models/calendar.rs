@@ -35,7 +35,7 @@ pub struct CalendarBooking {
 }
 
 impl CalendarBooking {
-    /// Returns `None` for the row of a member without bookings.
+    /// Reads a booking. Returns `None` for the row of a member without bookings.
     fn from_row(row: &Row) -> Result<Option<Self>> {
         let Some(id) = row.try_get("id")? else {
             return Ok(None);

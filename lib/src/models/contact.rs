@@ -118,8 +118,8 @@ pub async fn insert(
     Ok(id)
 }
 
-/// The columns of [`ContactSubmission`].
-macro_rules! columns {
+/// The submission_columns of [`ContactSubmission`].
+macro_rules! submission_columns {
     () => {
         "id, name, email, phone, subject, message, is_processed, processed_at, processed_by,
             created_at"
@@ -130,7 +130,7 @@ static FIND: Statement = Statement::new(
     "contact.find",
     concat!(
         "select ",
-        columns!(),
+        submission_columns!(),
         " from contact_submissions where id = $1"
     ),
 );
@@ -145,7 +145,7 @@ static LIST: Statement = Statement::new(
     "contact.list",
     concat!(
         "select ",
-        columns!(),
+        submission_columns!(),
         " from contact_submissions
         where ($1 is null or is_processed = $1)
           and ($2 is null or (created_at, id) < ($2, $3))
@@ -183,7 +183,7 @@ static MARK: Statement = Statement::new(
                 when was_processed then processed_by else $3 end
         from before where id = before_id
         returning was_processed is distinct from $2 as changed, ",
-        columns!()
+        submission_columns!()
     ),
 );
 

@@ -103,7 +103,7 @@ pub async fn insert(
         nonce: random::hex::<32>(),
     };
     let state_hash = request.state.hash();
-    let verifier = keys.seal(&aad(&state_hash), request.verifier.expose())?;
+    let sealed_verifier = keys.seal(&aad(&state_hash), request.verifier.expose())?;
     INSERT
         .execute(
             client,
@@ -111,7 +111,7 @@ pub async fn insert(
                 &state_hash,
                 &new_state.provider,
                 &new_state.browser_token.hash(),
-                &verifier,
+                &sealed_verifier,
                 &request.nonce,
                 &new_state.return_path,
                 &new_state.remember,
@@ -154,8 +154,8 @@ pub async fn consume(
     let Some(row) = row else {
         return Ok(None);
     };
-    let sealed: Vec<u8> = row.try_get("verifier")?;
-    let verifier = match keys.open(&aad(&state_hash), &sealed) {
+    let sealed_verifier: Vec<u8> = row.try_get("verifier")?;
+    let verifier = match keys.open(&aad(&state_hash), &sealed_verifier) {
         Ok(text) => Token::parse(&text),
         Err(error) => {
             tracing::warn!(error = %chain(&error), "failed to decrypt a sign-in in progress");

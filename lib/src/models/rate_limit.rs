@@ -285,7 +285,7 @@ static BLOCK: Statement = Statement::new(
             else least($2 * power(2, least(t.strikes, 20)), $3) end),
         expires_at = now() + interval '1 hour' + make_interval(secs => $3)
     where t.blocked_until is null or t.blocked_until <= now()
-    returning extract(epoch from blocked_until - now())::float8 as wait",
+    returning extract(epoch from blocked_until - now())::float8 as block_seconds",
 );
 
 /// Blocks a subject that has exceeded its limit. Consecutive blocks double in length.
@@ -295,7 +295,7 @@ pub(crate) async fn block(client: &Client, subject: &Subject) -> Result<Option<f
     let row = BLOCK
         .opt(client, &[&subject.key(), &window, &longest])
         .await?;
-    row.map(|row| Ok(row.try_get("wait")?)).transpose()
+    row.map(|row| Ok(row.try_get("block_seconds")?)).transpose()
 }
 
 static RESET: Statement = Statement::new(

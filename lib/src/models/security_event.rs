@@ -136,7 +136,7 @@ kinds! {
 
 impl SecurityEventKind {
     /// Returns the kind of the event that the member's own devices receive, if any.
-    fn member_event(self) -> Option<&'static str> {
+    fn member_event_kind(self) -> Option<&'static str> {
         match self {
             Self::SignedUp | Self::SignedIn => Some("session_started"),
             Self::SignedOut | Self::SessionEnded => Some("session_ended"),
@@ -278,7 +278,7 @@ pub async fn insert_with_detail(
                 &caller.user_agent,
                 &detail,
                 &random::id(),
-                &kind.member_event(),
+                &kind.member_event_kind(),
             ],
         )
         .await

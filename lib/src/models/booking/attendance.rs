@@ -23,17 +23,17 @@ pub enum Attendance {
 static RECORD: Statement = Statement::new(
     "booking.record_attendance",
     "with booking as (
-        select b.id, b.user_id, b.status, c.start_time <= $3 as started
+        select b.id, b.user_id, b.status, c.start_time <= $3 as has_started
         from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
         where b.id = $1
         for no key update of b
     ), recorded as (
         update bookings b set status = $2 from booking
         where b.id = booking.id and booking.status in ('booked', 'attended', 'no_show')
-          and (booking.started or $2 <> 'no_show')
+          and (booking.has_started or $2 <> 'no_show')
         returning b.id
     )
-    select user_id, started, exists (select from recorded) as recorded from booking",
+    select user_id, has_started, exists (select from recorded) as is_recorded from booking",
 );
 
 /// Records whether the member of a booking attended, and returns the member's
@@ -59,10 +59,10 @@ pub async fn record_attendance(
         .opt(client, &[&booking_id, &status, &now])
         .await?
         .ok_or(Error::NotFound)?;
-    if row.try_get("recorded")? {
+    if row.try_get("is_recorded")? {
         return Ok(row.try_get("user_id")?);
     }
-    if attendance == Attendance::NoShow && !row.try_get::<_, bool>("started")? {
+    if attendance == Attendance::NoShow && !row.try_get::<_, bool>("has_started")? {
         return Err(Error::Conflict {
             code: "class_not_started",
             message: "This class has not begun yet",

@@ -291,10 +291,10 @@ async fn list(
         page_statement.all(client, &page_params),
         moved_statement.all(client, &moved_params),
     )?;
-    let read = |rows: Vec<Row>| rows.iter().map(Booking::from_row).collect::<Result<_>>();
+    let from_rows = |rows: Vec<Row>| rows.iter().map(Booking::from_row).collect::<Result<_>>();
     Ok(MovableList {
-        rows: read(rows)?,
-        moved: read(moved)?,
+        rows: from_rows(rows)?,
+        moved: from_rows(moved)?,
         since,
     })
 }

@@ -12,11 +12,12 @@ use crate::store::statement::Statement;
 
 // Promotion is a separate statement from the cancellation, because a statement does not
 // see waitlist entries that were committed while it waited for the lock.
+//
 // A booking that was reopened after a late cancellation keeps its `free_until`.
 static PROMOTE: Statement = Statement::new(
     "booking.promote",
     "with class as (
-        select id, max_participants - current_participants as free,
+        select id, max_participants - current_participants as free_spots,
             least(start_time, greatest(start_time - make_interval(secs => $4),
                 $2 + make_interval(secs => $5))) as free_until
         from scheduled_classes
@@ -24,7 +25,7 @@ static PROMOTE: Statement = Statement::new(
     ), next as (
         select id from bookings
         where scheduled_class_id = $1 and status = 'waitlisted'
-        order by waitlist_position limit (select free from class)
+        order by waitlist_position limit (select free_spots from class)
     ), promoted as (
         update bookings b set status = 'booked', waitlist_position = null,
             free_until = coalesce(b.free_until, class.free_until)

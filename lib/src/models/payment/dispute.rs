@@ -101,6 +101,7 @@ pub async fn record_dispute(
     }
     let is_same_currency = dispute.currency.eq_ignore_ascii_case(&payment.currency);
     let to_money = |units| from_minor_units(units, &payment.currency).filter(|_| is_same_currency);
+    // A dispute whose amount cannot be converted counts for the whole payment.
     let amount = to_money(dispute.amount).unwrap_or(payment.amount);
     UPSERT
         .execute(

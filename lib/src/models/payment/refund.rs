@@ -53,8 +53,11 @@ impl RefundState {
 /// Who decided on a refund.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RefundSource {
+    /// A rule, such as that of a timely cancellation.
     Rule,
+    /// A member of staff.
     Staff,
+    /// Somebody at the provider, for example in its dashboard.
     Provider,
 }
 
@@ -68,7 +71,7 @@ impl RefundSource {
     }
 }
 
-/// A refund to send to the provider, which was claimed.
+/// A claimed refund, which must be sent to the provider.
 #[derive(Clone, Debug)]
 pub struct ClaimedRefund {
     /// The refund's id.

@@ -51,10 +51,10 @@ macro_rules! credentials_where {
     };
 }
 
-static CREDENTIALS_BY_EMAIL: Statement =
+static FIND_CREDENTIALS_BY_EMAIL: Statement =
     Statement::new("user.credentials", credentials_where!("u.email = $1"));
 
-static CREDENTIALS_BY_ID: Statement =
+static FIND_CREDENTIALS_BY_ID: Statement =
     Statement::new("user.credentials_of", credentials_where!("u.id = $1"));
 
 /// Returns the credentials of the account with this e-mail address. `device_tokens` come
@@ -65,7 +65,7 @@ pub async fn find_credentials_by_email(
     device_tokens: &[Token],
 ) -> Result<Option<Credentials>> {
     let device_hashes: Vec<String> = device_tokens.iter().map(Token::hash).collect();
-    let row = CREDENTIALS_BY_EMAIL
+    let row = FIND_CREDENTIALS_BY_EMAIL
         .opt(client, &[&email, &device_hashes])
         .await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
@@ -78,7 +78,7 @@ pub async fn find_credentials_by_id(
     device_tokens: &[Token],
 ) -> Result<Option<Credentials>> {
     let device_hashes: Vec<String> = device_tokens.iter().map(Token::hash).collect();
-    let row = CREDENTIALS_BY_ID
+    let row = FIND_CREDENTIALS_BY_ID
         .opt(client, &[&id, &device_hashes])
         .await?;
     row.map(|row| Credentials::from_row(&row)).transpose()
@@ -217,7 +217,7 @@ pub async fn require_epoch(client: &Client, proof: &AuthenticationProof) -> Resu
     row.map(|_| ()).ok_or(WRONG_PASSWORD)
 }
 
-static REAUTHENTICATION: Statement = Statement::new(
+static FIND_REAUTHENTICATION: Statement = Statement::new(
     "user.reauthentication",
     concat!(
         "select u.password_hash is not null as has_password, u.session_epoch, s.login_method,
@@ -247,7 +247,9 @@ pub async fn find_reauthentication(
     session: &SessionKey,
     id: Uuid,
 ) -> Result<Option<Reauthentication>> {
-    let row = REAUTHENTICATION.opt(client, &[&session.as_str()]).await?;
+    let row = FIND_REAUTHENTICATION
+        .opt(client, &[&session.as_str()])
+        .await?;
     row.map(|row| {
         let is_recent_by_provider: bool = row.try_get("is_recent_by_provider")?;
         let proof = AuthenticationProof {
