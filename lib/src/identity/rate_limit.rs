@@ -99,7 +99,7 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 const MAX_PAUSE_MS: u64 = 200;
 
 /// The time after which the client of an attempt that has waited for too long can retry.
-const BUSY_RETRY: Duration = Duration::from_secs(1);
+const BUSY_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// An attempt is not given back this shortly before its window ends, because the change
 /// could reach the counter of the next window.
@@ -167,7 +167,7 @@ pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
         excess.finish()?;
         if start.elapsed() >= MAX_WAIT {
             return Err(Error::TooManyRequests {
-                retry_after: BUSY_RETRY,
+                retry_after: BUSY_RETRY_DELAY,
                 exceeded: Vec::new(),
                 started: Vec::new(),
             });

@@ -30,7 +30,7 @@ use crate::{App, BoxFuture, session};
 const TOTP_DIGITS: usize = 6;
 
 /// The number of recovery codes that a member gets.
-const RECOVERY_CODES: usize = 10;
+const RECOVERY_CODE_COUNT: usize = 10;
 
 const WRONG_CODE: Error = Error::Unauthorized {
     code: "invalid_code",
@@ -226,7 +226,7 @@ pub fn confirm<'a>(
         let verified = verified.await;
         attempt.settle(&verified);
         let (step, sealed_secret) = verified?;
-        let codes: Vec<String> = (0..RECOVERY_CODES)
+        let codes: Vec<String> = (0..RECOVERY_CODE_COUNT)
             .map(|_| generate_recovery_code())
             .collect();
         let hashes: Vec<String> = codes

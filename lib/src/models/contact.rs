@@ -118,7 +118,7 @@ pub async fn insert(
     Ok(id)
 }
 
-/// The submission_columns of [`ContactSubmission`].
+/// The columns of [`ContactSubmission`].
 macro_rules! submission_columns {
     () => {
         "id, name, email, phone, subject, message, is_processed, processed_at, processed_by,

@@ -194,7 +194,7 @@ impl Stripe {
         let expires_at = new.expires_at.timestamp();
         let amount = new.amount.to_string();
         let price = "line_items[0][price_data]";
-        let form = form(&[
+        let form = encode_form(&[
             ("mode", "payment"),
             // Other methods may settle days later, and would hold the spot for days.
             ("payment_method_types[0]", "card"),
@@ -244,7 +244,7 @@ impl Stripe {
     /// Fails with [`StripeError`].
     pub async fn create_refund(&self, new: &NewRefund<'_>) -> Result<Refund, StripeError> {
         let id = new.id.to_string();
-        let form = form(&[
+        let form = encode_form(&[
             ("payment_intent", new.payment_intent),
             ("amount", &new.amount.to_string()),
             ("metadata[payment_id]", &new.payment_id.to_string()),
@@ -403,7 +403,7 @@ impl Stripe {
     }
 }
 
-fn form(fields: &[(&str, &str)]) -> String {
+fn encode_form(fields: &[(&str, &str)]) -> String {
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.extend_pairs(fields);
     form.finish()

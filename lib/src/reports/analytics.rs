@@ -22,7 +22,7 @@ use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
 /// The default length of the range, in days.
-const DEFAULT_DAYS: u64 = 30;
+const DEFAULT_RANGE_DAYS: u64 = 30;
 
 /// The prefix in the names of the counters of cross-app tokens. The outcome, a colon
 /// and the application follow.
@@ -138,7 +138,7 @@ impl ParsedQuery {
     /// Returns the first and the last day, with the defaults filled in.
     fn range(&self, today: NaiveDate) -> Result<(NaiveDate, NaiveDate)> {
         let to = self.to.unwrap_or(today);
-        let from = self.from.unwrap_or(to - Days::new(DEFAULT_DAYS - 1));
+        let from = self.from.unwrap_or(to - Days::new(DEFAULT_RANGE_DAYS - 1));
         if from > to {
             return Err(Error::field("to", "must not be before from"));
         }
@@ -546,7 +546,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_query_is_a_range_of_the_allowed_length_or_refused(query in any_query(&["from", "to", "bucket", "format"])) {
+        fn any_query_is_rejected_or_has_a_range_of_the_allowed_length(query in any_query(&["from", "to", "bucket", "format"])) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
             let parsed = uri(&query).and_then(|uri| Query::<AnalyticsQuery>::try_from_uri(&uri).ok());
             let Some(query) = parsed.and_then(|Query(query)| parsed_or_client_error(ParsedQuery::parse(&query))) else {

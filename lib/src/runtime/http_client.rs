@@ -84,7 +84,7 @@ impl HttpClient {
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<HttpResponse, HttpError> {
-        let response = self.0.get_or_init(client).request(request).await;
+        let response = self.0.get_or_init(create_client).request(request).await;
         let (parts, body) = response.map_err(connection_error)?.into_parts();
         Ok(HttpResponse {
             status: parts.status,
@@ -103,7 +103,7 @@ pub(crate) fn may_receive_secrets(uri: &Uri) -> bool {
     }
 }
 
-fn client() -> HyperClient {
+fn create_client() -> HyperClient {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);

@@ -20,7 +20,7 @@ use crate::crypto::token::SessionKey;
 pub const ACCESS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 
 /// How far the clocks of two instances may differ.
-const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+const CLOCK_LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
 /// Issues and verifies access tokens. Their keys are derived from
 /// `SESSION_SECRET`: the first one signs, all of them verify.
@@ -84,7 +84,7 @@ impl AccessTokens {
         hmac::verify(&access_key.key, signing_input.as_bytes(), &signature).ok()?;
         let claims: Claims = serde_json::from_slice(&BASE64.decode(claims).ok()?).ok()?;
         let is_ours = claims.iss == self.issuer && claims.aud == self.audience();
-        let is_current = claims.exp + LEEWAY.num_seconds() > now.timestamp();
+        let is_current = claims.exp + CLOCK_LEEWAY.num_seconds() > now.timestamp();
         (is_ours && is_current).then(|| SessionKey::of_session(claims.sid))
     }
 

@@ -351,7 +351,7 @@ impl Sessions {
     /// the session of an administrator, and with [`Error::Unavailable`] when Postgres does
     /// not answer. Some batches may have ended before.
     pub fn clear(&self, admin: Option<&SessionKey>) -> BoxFuture<'_, Result<usize>> {
-        const BATCH: i64 = 2_000;
+        const BATCH_SIZE: i64 = 2_000;
         let mut admin = admin.cloned();
         Box::pin(async move {
             let mut ended = 0;
@@ -363,7 +363,7 @@ impl Sessions {
                 }
                 let batch = transaction
                     .run(async |tx| {
-                        let keys = store::clear(tx, BATCH).await?;
+                        let keys = store::clear(tx, BATCH_SIZE).await?;
                         let ended = keys.len();
                         tx.invalidate_sessions(keys);
                         Ok(ended)

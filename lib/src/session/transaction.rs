@@ -42,7 +42,7 @@ const MAX_ATTEMPTS: u32 = 3;
 
 /// A change that ran into a lock timeout is repeated only within this time. Otherwise, the
 /// caller would wait too long if `lock_timeout` is long.
-const RETRY_LOCK_FOR: Duration = Duration::from_secs(5);
+const LOCK_RETRY_TIME: Duration = Duration::from_secs(5);
 
 /// A transaction that has not run yet, with its options.
 #[must_use = "nothing is sent before `run`"]
@@ -414,7 +414,7 @@ impl Attempts {
     /// and the error means that Postgres has rolled the change back, which may succeed now.
     fn allow_retry(&mut self, error: &Error) -> bool {
         self.count += 1;
-        let is_in_time = self.started.elapsed() < RETRY_LOCK_FOR;
+        let is_in_time = self.started.elapsed() < LOCK_RETRY_TIME;
         self.count <= MAX_ATTEMPTS && (is_deadlock(error) || is_lock_timeout(error) && is_in_time)
     }
 }

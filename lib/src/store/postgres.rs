@@ -23,14 +23,14 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 
 /// A connection that was not used for this long is probed before it is used.
-const PROBE_AFTER: Duration = Duration::from_secs(1);
+const PROBE_IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// How long a probe may take.
 const PROBE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// The maximum number of attempts to connect. A suspended database refuses connections
 /// while it wakes up, which takes a few hundred milliseconds.
-const CONNECT_ATTEMPTS: u32 = 3;
+const MAX_CONNECT_ATTEMPTS: u32 = 3;
 
 /// A pool of connections to Postgres, which are opened on first use.
 pub struct Db {
@@ -68,7 +68,7 @@ impl Db {
     /// Fails with [`Error::Internal`] when `POSTGRES_CA_CERT` contains no certificate.
     pub fn new(config: &PostgresConfig, clock: Clock) -> Result<Self> {
         let usage = Arc::new(Usage::new(clock.now_ms()));
-        let pool = Pool::builder(manager(config)?)
+        let pool = Pool::builder(create_manager(config)?)
             .max_size(config.pool_max)
             .timeouts(Timeouts {
                 wait: Some(config.pool_timeout),
@@ -103,7 +103,7 @@ impl Db {
             loop {
                 match self.pool.get().await.map_err(Error::from) {
                     Ok(connection) => return Ok(Client::pooled(connection, self.slow_query)),
-                    Err(error) if attempts < CONNECT_ATTEMPTS && is_waking(&error) => {
+                    Err(error) if attempts < MAX_CONNECT_ATTEMPTS && is_waking(&error) => {
                         let pause = 50 * u64::from(attempts) + random::below(100);
                         tokio::time::sleep(Duration::from_millis(pause)).await;
                         attempts += 1;
@@ -247,7 +247,7 @@ impl Usage {
     fn record(&self, now_ms: i64) -> Duration {
         let last = self.last_used_ms.swap(now_ms, Ordering::Relaxed);
         let pause = Duration::from_millis(u64::try_from(now_ms - last).unwrap_or(0));
-        if pause > PROBE_AFTER {
+        if pause > PROBE_IDLE_TIME {
             self.suspect_all();
         }
         pause
@@ -261,7 +261,7 @@ impl Usage {
     fn is_suspect(&self, metrics: &Metrics) -> bool {
         let last_used = metrics.recycled.unwrap_or(metrics.created);
         let suspected_at = *self.suspected_at();
-        metrics.last_used() > PROBE_AFTER || suspected_at.is_some_and(|at| last_used < at)
+        metrics.last_used() > PROBE_IDLE_TIME || suspected_at.is_some_and(|at| last_used < at)
     }
 
     fn suspected_at(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -312,7 +312,7 @@ pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
     Ok(Client::direct(client, config.postgres.slow_query))
 }
 
-fn manager(config: &PostgresConfig) -> Result<Manager> {
+fn create_manager(config: &PostgresConfig) -> Result<Manager> {
     let connection = config.connection.config.clone();
     let recycling = ManagerConfig {
         recycling_method: RecyclingMethod::Fast,

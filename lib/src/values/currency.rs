@@ -3,14 +3,14 @@
 use rust_decimal::Decimal;
 
 /// Currencies without a smaller unit in use.
-const WITHOUT_DECIMALS: [&str; 17] = [
+const CURRENCIES_WITHOUT_DECIMALS: [&str; 17] = [
     "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND",
     "VUV", "XAF", "XOF", "XPF",
 ];
 
 /// Returns whether amounts of a currency are whole numbers.
 pub fn is_without_decimals(currency: &str) -> bool {
-    WITHOUT_DECIMALS.contains(&currency)
+    CURRENCIES_WITHOUT_DECIMALS.contains(&currency)
 }
 
 /// Formats an amount with the decimals of its currency: `25.00` for USD, `2500` for JPY. An

@@ -11,9 +11,9 @@ use crate::values::form::{self, Problem};
 /// The maximum length of an e-mail address, in characters.
 pub const MAX_EMAIL: usize = 255;
 
-const MALFORMED: &str = "must look like ana@example.com";
+const MALFORMED_MESSAGE: &str = "must look like ana@example.com";
 
-const NOT_ASCII: &str = "must have only letters from a to z, digits and punctuation before the @. \
+const NOT_ASCII_MESSAGE: &str = "must have only letters from a to z, digits and punctuation before the @. \
     Mail servers do not deliver to other addresses";
 
 /// An e-mail address in canonical form: in lower case, with an ASCII local part, and with
@@ -34,7 +34,7 @@ impl Email {
     pub fn parse(input: &str) -> Result<Self, Problem> {
         let email = Self::parse_existing(input)?;
         if !email.0.is_ascii() {
-            return Err(NOT_ASCII.to_owned());
+            return Err(NOT_ASCII_MESSAGE.to_owned());
         }
         Ok(email)
     }
@@ -46,7 +46,7 @@ impl Email {
     ///
     /// Fails with a message for the user.
     pub fn parse_existing(input: &str) -> Result<Self, Problem> {
-        let malformed = || MALFORMED.to_owned();
+        let malformed = || MALFORMED_MESSAGE.to_owned();
         let text = form::required_line(input, MAX_EMAIL)?;
         let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
         let domain = ascii_domain(domain).ok_or_else(malformed)?;
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_local_part_outside_ascii_is_rejected_except_at_sign_in() {
         for address in ["José@example.com", "иван@пример.рф"] {
-            assert_eq!(Email::parse(address).unwrap_err(), NOT_ASCII);
+            assert_eq!(Email::parse(address).unwrap_err(), NOT_ASCII_MESSAGE);
             assert!(Email::parse_existing(address).is_ok());
         }
         let existing = Email::parse_existing("JOSÉ@münchen.de").unwrap();

@@ -41,7 +41,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn a_visitors_text_is_never_markup(words in prop_oneof![text(), "[<>&\"'/a-z!=-]{0,60}"]) {
+        fn text_from_a_visitor_is_never_markup(words in prop_oneof![text(), "[<>&\"'/a-z!=-]{0,60}"]) {
             let compose_from = |words: &str| {
                 let submission = ContactSubmission {
                     id: Uuid::nil(), name: words.to_owned(), email: words.to_owned(), phone: Some(words.to_owned()),

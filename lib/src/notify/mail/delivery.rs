@@ -31,7 +31,7 @@ use crate::values::time_zone::TimeZone;
 const SEND_BUDGET: Duration = Duration::from_secs(20);
 
 /// The maximum number of attempts to mark an e-mail as sent.
-const MARK_ATTEMPTS: u32 = 4;
+const MAX_MARK_ATTEMPTS: u32 = 4;
 
 /// The pause between two attempts to mark an e-mail as sent.
 const MARK_PAUSE: Duration = Duration::from_millis(500);
@@ -281,7 +281,7 @@ async fn mark_sent(app: &App, due: &DueMail) -> Result<()> {
             .db()
             .repeatable_write(async move |client| mail_outbox::mark_sent(client, id).await);
         match marked.await {
-            Err(error) if attempts == MARK_ATTEMPTS => return Err(error),
+            Err(error) if attempts == MAX_MARK_ATTEMPTS => return Err(error),
             Err(_) => tokio::time::sleep(MARK_PAUSE).await,
             Ok(()) => return Ok(()),
         }

@@ -310,7 +310,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn no_text_of_a_visitor_adds_a_header_or_a_recipient(
+        fn text_from_a_visitor_adds_no_header_and_no_recipient(
             name in text(), subject in text(), message in text(), phone in text(),
             // In lower case, as addresses are stored.
             email in prop_oneof![text(), "[a-z]{1,9}@[a-z]{1,9}\\.example"].prop_map(|email| email.to_lowercase()),
@@ -337,7 +337,7 @@ mod properties {
         }
 
         #[test]
-        fn a_mail_goes_only_to_the_address_of_the_account(
+        fn an_email_goes_only_to_the_address_of_the_account(
             input in prop_oneof![text(), "[!-~]{1,20}@[a-z.-]{1,20}", "[a-z]{1,9}@[^@]{1,9}\\.example", "\"[ -~]{1,20}\"@[a-z]{1,9}\\.example"],
         ) {
             let Ok(email) = Email::parse(&input) else { return Ok(()) };

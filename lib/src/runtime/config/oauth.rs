@@ -55,14 +55,14 @@ pub(super) fn providers(
         .filter_map(|name| name.strip_prefix("OAUTH_")?.strip_suffix("_CLIENT_ID"));
     let mut providers = BTreeMap::new();
     for name in names {
-        if let Some(provider) = provider(env, name)? {
+        if let Some(provider) = read_provider(env, name)? {
             providers.insert(provider.name.clone(), provider);
         }
     }
     Ok(providers)
 }
 
-fn provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>, ConfigError> {
+fn read_provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderConfig>, ConfigError> {
     let id_name = format!("OAUTH_{name}_CLIENT_ID");
     let Some(client_id) = env.value(&id_name) else {
         return Ok(None);

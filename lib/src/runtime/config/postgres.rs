@@ -121,7 +121,7 @@ pub fn parse_connection_string(
     text: &str,
 ) -> Result<tokio_postgres::Config, ConfigError> {
     let problem = |message: &str| invalid(variable, message);
-    let (base, parameters) = split(text).ok_or_else(|| problem(MALFORMED))?;
+    let (base, parameters) = split_parameters(text).ok_or_else(|| problem(MALFORMED_MESSAGE))?;
     let mut accepted = Vec::new();
     let mut ssl_mode = None;
     for (name, value) in parameters {
@@ -131,11 +131,11 @@ pub fn parse_connection_string(
             Parameter::Ignored => {}
         }
     }
-    let mut config: tokio_postgres::Config = join(base, &accepted)
+    let mut config: tokio_postgres::Config = join_parameters(base, &accepted)
         .parse()
-        .map_err(|_| problem(MALFORMED))?;
+        .map_err(|_| problem(MALFORMED_MESSAGE))?;
     if !has_valid_host(&config) {
-        return Err(problem(MALFORMED));
+        return Err(problem(MALFORMED_MESSAGE));
     }
     let default_mode = match is_local(&config) {
         true => SslMode::Prefer,
@@ -145,7 +145,7 @@ pub fn parse_connection_string(
     Ok(config)
 }
 
-const MALFORMED: &str = "is not a valid Postgres connection string \
+const MALFORMED_MESSAGE: &str = "is not a valid Postgres connection string \
     (special characters in the password must be percent-encoded)";
 
 /// The parameters that the driver understands, except for `sslmode`.
@@ -243,7 +243,7 @@ type Parameters = Vec<(String, String)>;
 /// Splits a connection string into the part before the parameters, which is empty for
 /// `key=value` pairs, and the parameters. The parameters of a URL stay percent-encoded.
 /// Returns `None` if the string is malformed.
-fn split(text: &str) -> Option<(&str, Parameters)> {
+fn split_parameters(text: &str) -> Option<(&str, Parameters)> {
     let after_scheme = ["postgres://", "postgresql://"]
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme));
@@ -326,7 +326,7 @@ fn take_value(text: &str) -> Option<(String, &str)> {
 }
 
 /// Writes the connection string of `base` and these parameters.
-fn join(base: &str, parameters: &Parameters) -> String {
+fn join_parameters(base: &str, parameters: &Parameters) -> String {
     if base.is_empty() {
         let pair = |(name, value): &(String, String)| {
             let escaped = value.replace('\\', r"\\").replace('\'', r"\'");
@@ -429,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_with_special_characters_are_read_from_both_forms() {
+    fn passwords_with_special_characters_are_read_from_urls_and_pairs() {
         for (text, password) in [
             ("postgres://u:p%40ss@h/d", "p@ss"),
             ("postgres://u:p?ss@h/d?sslmode=require", "p?ss"),
@@ -486,7 +486,7 @@ mod tests {
         ] {
             assert_eq!(
                 parse(text).unwrap_err(),
-                format!("POSTGRES_URL: {MALFORMED}"),
+                format!("POSTGRES_URL: {MALFORMED_MESSAGE}"),
                 "{text}"
             );
         }
