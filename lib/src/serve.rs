@@ -107,16 +107,15 @@ impl Service<(AppState, Request)> for Function {
         let (mut parts, body) = request.into_parts();
         parts.uri = own_uri(&parts.uri, &self.path);
         let request = http::Request::from_parts(parts, Body::new(body));
-        let in_progress = self.in_progress.token();
-        let tasks = self.in_progress.clone();
+        let request_token = self.in_progress.token();
+        let in_progress = self.in_progress.clone();
         Box::pin(async move {
             let wait_until: WaitUntil =
-                Arc::new(move |work| state.wait_until(tasks.track_future(work)));
-            let request = background::scope(wait_until.clone(), router.oneshot(request));
-            let response = request
+                Arc::new(move |work| state.wait_until(in_progress.track_future(work)));
+            let response = background::scope(wait_until.clone(), router.oneshot(request))
                 .await
                 .unwrap_or_else(|never: Infallible| match never {});
-            Ok(response.map(|body| pass_through(body, &wait_until, in_progress)))
+            Ok(response.map(|body| pass_through(body, &wait_until, request_token)))
         })
     }
 }
@@ -157,7 +156,11 @@ fn own_uri(requested: &Uri, own_path: &str) -> Uri {
 ///
 /// The platform ends an invocation when the handler returns. A body of unknown
 /// length is a stream, and keeps the invocation alive until the stream ends.
-fn pass_through(body: Body, wait_until: &WaitUntil, in_progress: TaskTrackerToken) -> ResponseBody {
+fn pass_through(
+    body: Body,
+    wait_until: &WaitUntil,
+    request_token: TaskTrackerToken,
+) -> ResponseBody {
     let size = http_body::Body::size_hint(&body);
     let stream = size.exact().is_none().then(|| {
         let (sender, ended) = oneshot::channel();
@@ -170,7 +173,7 @@ fn pass_through(body: Body, wait_until: &WaitUntil, in_progress: TaskTrackerToke
         size,
         has_ended: http_body::Body::is_end_stream(&body),
         body: SyncWrapper::new(body),
-        _until_consumed: (in_progress, stream),
+        _until_consumed: (request_token, stream),
     }))
 }
 

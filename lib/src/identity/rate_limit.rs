@@ -123,8 +123,9 @@ pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
     excess.finish()
 }
 
-/// Reserves an attempt for each subject. The returned [`Attempt`] counts as failed unless
-/// [`Attempt::settle`] or [`Attempt::succeed`] is called.
+/// Reserves an attempt for each subject. The returned [`Attempt`] counts as failed when it is
+/// dropped without a call to [`Attempt::settle`], [`Attempt::succeed`] or
+/// [`Attempt::give_back`].
 ///
 /// # Errors
 ///

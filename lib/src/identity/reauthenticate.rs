@@ -91,15 +91,15 @@ pub(crate) async fn verify_password(
     // An invalid e-mail address has no account, but the check must take the same time.
     let email = Email::parse_existing(email).unwrap_or_default();
     let email = email.as_str();
-    let devices = match source {
-        PasswordSource::SignIn(devices) => devices,
+    let device_tokens = match source {
+        PasswordSource::SignIn(device_tokens) => device_tokens,
         PasswordSource::Session(_) => &[],
     };
     // The connection is returned to the pool before the password is hashed, because
     // hashing takes longer than all queries of a sign-in together.
     let find_credentials = async || {
         let postgres = app.db().client().await?;
-        user::find_credentials_by_email(&postgres, email, devices).await
+        user::find_credentials_by_email(&postgres, email, device_tokens).await
     };
     let unknown_device_subjects = || {
         let mut subjects = Subject::address(SIGN_IN_ADDRESS, caller.address);
@@ -111,7 +111,7 @@ pub(crate) async fn verify_password(
     // Without a device token, the attempt is counted first, so that a blocked attempt costs
     // no query. With a device token, the device is looked up first, because a recognized
     // device has a limit of its own.
-    let (credentials, attempt) = if devices.is_empty() {
+    let (credentials, attempt) = if device_tokens.is_empty() {
         let subjects = match source {
             PasswordSource::SignIn(_) => unknown_device_subjects(),
             PasswordSource::Session(id) => known_device_subjects(id),

@@ -145,8 +145,8 @@ enum FirstStep {
 
 impl PaymentRequest<'_> {
     /// Claims the idempotency key and inserts the payment in one transaction (step one). A
-    /// rejection is also stored under the key. The transaction can be committed for this,
-    /// because a rejection changes nothing else.
+    /// refusal is also stored under the key. The transaction can be committed for this,
+    /// because a refusal changes nothing else.
     async fn insert_payment(&self, booking_id: Uuid, method: PaymentMethod) -> Result<FirstStep> {
         let accepts_cards = self.app.stripe().is_some();
         let now = self.app.clock().now();

@@ -348,10 +348,10 @@ fn split_into_buckets(
     let starts: Vec<_> = starts.take_while(|start| *start <= to).collect();
     let ends = starts.iter().skip(1).copied().chain(to.succ_opt());
     let ends: Vec<_> = ends.collect();
-    let begin = |days: &[NaiveDate]| days.iter().map(|day| zone.day_start(*day)).collect();
+    let day_starts = |days: &[NaiveDate]| days.iter().map(|day| zone.day_start(*day)).collect();
     Buckets {
-        start_times: begin(&starts),
-        end_times: begin(&ends),
+        start_times: day_starts(&starts),
+        end_times: day_starts(&ends),
         starts,
         ends,
     }

@@ -165,23 +165,23 @@ pub fn show(app: &App) -> BoxFuture<'_, Result<Dashboard>> {
             )
         });
         let (figures, services) = tokio::join!(read, health::check(app));
-        Ok(dashboard(app, date, figures?, services))
+        Ok(build_dashboard(app, date, figures?, services))
     })
 }
 
 type Figures = (DailyTotals, Vec<OccurrenceToday>, Vec<RevenueToday>);
 
-fn dashboard(
+fn build_dashboard(
     app: &App,
     date: NaiveDate,
     (totals, occurrences, revenue): Figures,
     services: ServicesHealth,
 ) -> Dashboard {
-    let active = || occurrences.iter().filter(|class| !class.is_cancelled);
-    let spots = active()
+    let active_classes = || occurrences.iter().filter(|class| !class.is_cancelled);
+    let spots = active_classes()
         .map(|class| i64::from(class.max_participants))
         .sum();
-    let taken = active()
+    let taken = active_classes()
         .map(|class| i64::from(class.current_participants))
         .sum();
     let with_due_refunds = revenue.iter().filter(|revenue| revenue.due_count > 0);

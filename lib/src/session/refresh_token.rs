@@ -153,6 +153,7 @@ async fn find_key(client: &Client, hash: &str) -> Result<Option<(SessionKey, boo
     .transpose()
 }
 
+/// Replaces a token, repeats the successor of a replaced token, or ends the family.
 async fn rotate(
     tx: &Tx,
     token: &Token,
@@ -160,10 +161,10 @@ async fn rotate(
     seed: &[u8],
 ) -> Result<Refreshed> {
     let hash = token.hash();
-    let Some(locked) = LOCK.opt(tx, &[&hash]).await? else {
+    let Some(locked_session) = LOCK.opt(tx, &[&hash]).await? else {
         return Ok(Refreshed::Unknown);
     };
-    let session_id: Uuid = locked.try_get("id")?;
+    let session_id: Uuid = locked_session.try_get("id")?;
     let successor = token.successor(seed);
     let row = ROTATE
         .opt(
@@ -188,7 +189,7 @@ async fn rotate(
         repeat_successor(tx, token, user_agent).await?
     };
     let Some(refresh) = refresh else {
-        return end_family(tx, &locked).await;
+        return end_family(tx, &locked_session).await;
     };
     Ok(Refreshed::Rotated(Box::new(Rotated {
         session_id,
@@ -213,11 +214,11 @@ async fn repeat_successor(
 }
 
 /// Ends the session of a family. This is committed, although the request is refused.
-async fn end_family(tx: &Tx, locked: &Row) -> Result<Refreshed> {
-    let key = SessionKey::from_column(locked.try_get("session_key")?);
+async fn end_family(tx: &Tx, locked_session: &Row) -> Result<Refreshed> {
+    let key = SessionKey::from_column(locked_session.try_get("session_key")?);
     destroy(tx, &key).await?;
     tx.invalidate_sessions([key]);
     Ok(Refreshed::Replayed {
-        user_id: locked.try_get("user_id")?,
+        user_id: locked_session.try_get("user_id")?,
     })
 }

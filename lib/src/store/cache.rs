@@ -227,11 +227,11 @@ async fn replace_batch(
             None => pipeline.push(set),
         };
     }
-    let mut responses = pipeline.exec().await?.into_iter();
+    let mut all_replies = pipeline.exec().await?.into_iter();
     let (mut unacknowledged, mut outcome) = (Vec::new(), Ok(()));
     for invalidation in batch {
         let commands = 1 + usize::from(invalidation.entry_key.is_some());
-        let replies = responses.by_ref().take(commands);
+        let replies = all_replies.by_ref().take(commands);
         let replies: Result<Vec<_>, _> = replies.collect::<Vec<_>>().into_iter().collect();
         if let Err(error) = replies {
             unacknowledged.push(invalidation.clone());
@@ -258,19 +258,19 @@ impl PreparedInvalidation {
         if self.invalidations.is_empty() {
             return;
         }
-        let (attempted, first_attempt) = oneshot::channel();
-        background::spawn(self.retry_invalidation(attempted));
+        let (attempt_sender, attempt_receiver) = oneshot::channel();
+        background::spawn(self.retry_invalidation(attempt_sender));
         // The task drops the sender without sending a value, so this returns an error.
-        let _ = first_attempt.await;
+        let _ = attempt_receiver.await;
     }
 
     /// Invalidates while the invocation lasts, and hands what is left to a task that does
     /// not keep the invocation alive.
-    async fn retry_invalidation(self, attempted: oneshot::Sender<()>) {
+    async fn retry_invalidation(self, attempt_sender: oneshot::Sender<()>) {
         let started = Instant::now();
         let mut retries = Retries {
             cache: self.cache.clone(),
-            left: self.first_attempt(attempted).await,
+            left: self.first_attempt(attempt_sender).await,
             started,
             pause: FIRST_PAUSE,
         };
@@ -285,14 +285,14 @@ impl PreparedInvalidation {
     }
 
     /// Attempts to replace the generations, and returns the invalidations that are left.
-    /// Drops `attempted` as soon as [`PreparedInvalidation::run`] may return.
-    async fn first_attempt(&self, attempted: oneshot::Sender<()>) -> Vec<Invalidation> {
-        let attempted = self.must_await_attempt().then_some(attempted);
+    /// Drops the sender as soon as [`PreparedInvalidation::run`] may return.
+    async fn first_attempt(&self, attempt_sender: oneshot::Sender<()>) -> Vec<Invalidation> {
+        let attempt_sender = self.must_await_attempt().then_some(attempt_sender);
         let mut attempt = pin!(self.cache.replace(&self.invalidations));
         match timeout(ATTEMPT_DEADLINE, &mut attempt).await {
             Ok(left) => left,
             Err(_) => {
-                drop(attempted);
+                drop(attempt_sender);
                 attempt.await
             }
         }

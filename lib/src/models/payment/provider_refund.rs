@@ -128,17 +128,22 @@ pub async fn record_refunds(
     recorder.finish().await
 }
 
+/// Records the refunds of one payment, one after another.
 struct RefundRecorder<'a> {
     client: &'a Client,
     payment: &'a Payment,
     is_booking_cancelled: bool,
     now: DateTime<Utc>,
     outcome: Outcome,
+    /// The number of refunds that are now done and were not done before.
     done_count: usize,
+    /// Whether another refund has become due in place of one that failed or was withdrawn.
     is_due_again: bool,
 }
 
 impl RefundRecorder<'_> {
+    /// Records a refund, withdraws those that no longer fit into the payment, and retries the
+    /// refund if it failed.
     async fn record(&mut self, refund: &ProviderRefund) -> Result<()> {
         let currency = &self.payment.currency;
         let amount = from_minor_units(refund.amount, currency)
@@ -179,7 +184,7 @@ impl RefundRecorder<'_> {
         }
         if refund.state == RefundState::Failed {
             self.outcome = mismatch(self.payment, "a refund failed");
-            self.try_again(known, &rows, refund, amount).await?;
+            self.retry_refund(known, &rows, refund, amount).await?;
         } else if matches!(self.outcome, Outcome::Unchanged) {
             self.outcome = Outcome::Changed;
         }
@@ -273,7 +278,7 @@ impl RefundRecorder<'_> {
     /// retry after too many failures, if somebody cancelled the refund, or if it failed
     /// because of a dispute, which decides who gets the money. If the refund was made at the
     /// provider, the amount that was withdrawn for it becomes due again.
-    async fn try_again(
+    async fn retry_refund(
         &mut self,
         known: Option<&RefundRow>,
         rows: &[RefundRow],

@@ -23,7 +23,7 @@ pub(super) fn compose(
         _ => notice.new_address_or_provider.as_deref(),
     };
     let name = new_address_or_provider.unwrap_or("another address");
-    let (subject, headline, paragraph) = text(kind, notice, name);
+    let (subject, headline, paragraph) = compose_text(kind, notice, name);
     let content = Content {
         studio: &studio.name,
         subject: subject.to_owned(),
@@ -53,7 +53,11 @@ pub(super) fn greeting(first_name: &str, is_confirmed: bool) -> String {
 
 /// Returns the subject, the headline and the first paragraph. `name` is the new e-mail
 /// address or the name of the provider.
-fn text(kind: NoticeKind, notice: &Notice, name: &str) -> (&'static str, &'static str, String) {
+fn compose_text(
+    kind: NoticeKind,
+    notice: &Notice,
+    name: &str,
+) -> (&'static str, &'static str, String) {
     match kind {
         NoticeKind::VerifyEmail => (
             "Please confirm your e-mail address",

@@ -250,7 +250,7 @@ fn split_parameters(text: &str) -> Option<(&str, Parameters)> {
     let Some(after_scheme) = after_scheme else {
         return Some(("", split_pairs(text)?));
     };
-    // A `?` before the `@` belongs to the password, unless the `@` belongs to the path.
+    // A `?` before the `@` belongs to the password, unless a `/` comes before the `@`.
     let host_start = match after_scheme.find(['@', '/']) {
         Some(position) if after_scheme[position..].starts_with('@') => position + 1,
         _ => 0,
@@ -303,8 +303,8 @@ fn split_pairs(text: &str) -> Option<Parameters> {
     Some(parameters)
 }
 
-/// Takes the value at the start of `text`. Returns it without quotes and escapes, and the
-/// rest of `text`.
+/// Takes the value at the start of `text`. Returns the value without quotes and escapes, and
+/// the rest of `text`.
 fn take_value(text: &str) -> Option<(String, &str)> {
     let (text, is_quoted) = match text.strip_prefix('\'') {
         Some(text) => (text, true),
