@@ -363,8 +363,8 @@ async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
-    let tables = "select count(*)::text from pg_tables where schemaname = 'public'";
-    let all_tables = checkout.query_text(tables).await;
+    let count_tables = "select count(*)::text from pg_tables where schemaname = 'public'";
+    let all_tables = checkout.query_text(count_tables).await;
     let deployment = |arguments: &[&str]| {
         let mut command = checkout.command(&["migrate", "--deployment", "--down"]);
         command
@@ -373,8 +373,8 @@ async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment
             .stdin(Stdio::null());
         command.output().unwrap()
     };
-    let applied = "select count(*)::text from schema_migrations";
-    let applied = checkout.query_text(applied).await;
+    let count_applied = "select count(*)::text from schema_migrations";
+    let applied = checkout.query_text(count_applied).await;
 
     let refused = deployment(&["99", "--yes"]);
     assert!(!refused.status.success());
@@ -398,14 +398,14 @@ async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment
         line.is_some_and(|line| line.ends_with(&format!(" {users}"))),
         "{shown}"
     );
-    assert_eq!(checkout.query_text(tables).await, all_tables);
+    assert_eq!(checkout.query_text(count_tables).await, all_tables);
 
     let confirmed = deployment(&[&applied, "--yes"]);
     assert!(
         text(&confirmed.stdout).contains("Reverted"),
         "{confirmed:?}"
     );
-    assert_eq!(checkout.query_text(tables).await, "0");
+    assert_eq!(checkout.query_text(count_tables).await, "0");
 
     // `migrate` also restores the demo accounts of a running stack.
     let migrated = checkout.run(&["migrate"]);
@@ -413,7 +413,7 @@ async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment
         text(&migrated.stdout).contains("Applied 0001"),
         "{migrated:?}"
     );
-    assert_eq!(checkout.query_text(tables).await, all_tables);
+    assert_eq!(checkout.query_text(count_tables).await, all_tables);
     let accounts = "select string_agg(first_name, ' ' order by email) from users
         where email like '%@sabor.dev'";
     assert_eq!(checkout.query_text(accounts).await, "Adriana Ana Sofia");

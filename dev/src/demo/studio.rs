@@ -27,7 +27,7 @@ pub(super) async fn add(
     let rows = client
         .query(OCCURRENCES, &[&local.dates, &local.times, &local.starts])
         .await?;
-    // Only new occurrences get bookings. A developer may have canceled bookings of the
+    // Only new occurrences get bookings. A developer may have cancelled bookings of the
     // existing ones.
     let new_occurrences: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
     client
@@ -252,7 +252,7 @@ const PAYMENTS: &str = "
     ) decided
     where b.scheduled_class_id = any ($1) and b.status <> 'waitlisted' and b.price > 0
       and b.id = md5('demo booking ' || b.user_id || ' ' || b.scheduled_class_id)::uuid
-      -- A booking canceled before its payment at the desk has no payment.
+      -- A booking that was cancelled before its payment at the desk has no payment.
       and (card or b.status <> 'cancelled' or die % 4 = 0)
     on conflict do nothing";
 

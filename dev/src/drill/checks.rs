@@ -177,11 +177,11 @@ async fn check_bookings(run: &Run, client: &Client) -> Result<()> {
         let lost_spot = booking.is_some_and(|booking| booking.has_spot) && status == "waitlisted";
         run.check(!lost_spot, "book: a confirmed spot became a waitlist entry");
         let lost_cancellation = !is_cancelled && confirmed.cancelled.contains(&id);
-        run.check(!lost_cancellation, "cancel: confirmed, but not canceled");
+        run.check(!lost_cancellation, "cancel: confirmed, but not cancelled");
         let was_requested = confirmed.cancellation_requested.contains(&id);
         run.check(
             !is_cancelled || was_requested,
-            "book: canceled without a request",
+            "book: cancelled without a request",
         );
     }
     let all_exist = found_count == confirmed.booked.len();

@@ -150,7 +150,8 @@ impl Run {
         Ok(response)
     }
 
-    /// Sends a request until the response is definite. Two processes take turns.
+    /// Sends a request until the response is definite. If the operation has two processes, they
+    /// take turns.
     pub(super) async fn request_until_definite(
         &self,
         operation: Operation,

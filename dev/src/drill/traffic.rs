@@ -1,7 +1,8 @@
 //! The load: clients of several kinds.
 //!
-//! Each client retries on the other process until the response is definite. It records
-//! confirmed changes and violations in the [`log`](super::log).
+//! Each client repeats a request until the response is definite, on another process if the
+//! function has two. The client records confirmed changes and violations in the
+//! [`log`](super::log).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,8 +25,8 @@ use crate::testbed::{DATABASE, PASSWORD};
 /// How many classes a member books.
 const CLASSES_PER_MEMBER: usize = 3;
 
-/// How long a retried refresh returns the same response.
-const GRACE_PERIOD: Duration = Duration::from_secs(10);
+/// A rejected refresh is not reported if it was retried for longer than this.
+const REPORTED_RETRY_TIME: Duration = Duration::from_secs(10);
 
 /// Starts all clients.
 pub(super) fn start_clients(run: &Arc<Run>) -> JoinSet<Result<()>> {
@@ -291,9 +292,8 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
             .text("refreshToken")
             .filter(|_| result.succeeded());
         let Some(next) = next.map(str::to_owned) else {
-            // A retry after the grace period counts as a reuse of the token, which correctly
-            // ends the session.
-            let is_late = result.was_retried && result.started_at.elapsed() > GRACE_PERIOD;
+            // A very late retry may count as a reuse of the token, which ends the session.
+            let is_late = result.was_retried && result.started_at.elapsed() > REPORTED_RETRY_TIME;
             if !is_late {
                 run.report_unexpected(Operation::Refresh, &result);
             }

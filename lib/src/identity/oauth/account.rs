@@ -57,8 +57,8 @@ pub(super) fn session_credential(state: &State) -> Credential {
     Credential::cookie(state.remember)
 }
 
-/// The maximum number of attempts to resolve an identity. An attempt fails if a concurrent
-/// request creates or deletes the same account or link.
+/// How often the resolution of an identity is tried. A try fails if a concurrent request
+/// creates or deletes the same account or link.
 const MAX_TRIES: u32 = 3;
 
 /// Finds, links or creates the account in one transaction.

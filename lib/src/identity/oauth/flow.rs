@@ -80,7 +80,8 @@ pub fn begin<'a>(
 /// # Errors
 ///
 /// 400 `oauth_state` or `oauth_refused`; 403 `access_denied`, `email_unverified`,
-/// `email_not_verified` or `account_closed`; 409 `account_exists` or `identity_taken`;
+/// `email_not_verified`, `account_closed` or `sign_in_again`; 409 `account_exists`,
+/// `identity_taken` or `identity_overtaken`;
 /// [`Error::TwoFactorRequired`]; [`Error::SessionGone`] if the session of a member who
 /// links a provider has ended; [`Error::TooManyRequests`]; [`Error::Unavailable`].
 pub fn finish<'a>(
