@@ -2,7 +2,7 @@
 //! status of payments, because it does not know the table `refunds`.
 
 use super::{book_and_pay, start_with_stripe};
-use crate::harness::TestApp;
+use crate::harness::{TestApp, wait_until};
 
 /// Returns the status and the refunded amount of the only payment, and the states and
 /// amounts of its refunds.
@@ -91,4 +91,27 @@ async fn refunds_never_exceed_the_payment() {
     }
     let two = expected("paid", "20.00", &[("due", "10.00"), ("due", "10.00")]);
     assert_eq!(payment_and_refunds(&app).await, two);
+}
+
+#[tokio::test]
+async fn a_refund_waits_for_a_concurrent_one_and_counts_it() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    book_and_pay(&app, &stripe, &ana).await;
+    let insert = |amount: u32| {
+        format!(
+            "insert into refunds (id, payment_id, amount, source)
+            select gen_random_uuid(), id, {amount}, 'staff' from payments"
+        )
+    };
+    let first = app.hold_locks(&insert(20)).await;
+    let client = app.app.db().client().await.unwrap();
+    let statement = insert(10);
+    let (second, ()) = tokio::join!(client.batch_execute(&statement), async {
+        wait_until(async || app.blocked_statements().await == 1).await;
+        first.commit().await;
+    });
+    assert!(second.is_err(), "30.00 of 25.00 were refunded");
+    let one = expected("paid", "20.00", &[("due", "20.00")]);
+    assert_eq!(payment_and_refunds(&app).await, one);
 }
