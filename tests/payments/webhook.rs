@@ -121,6 +121,29 @@ async fn the_state_is_read_from_stripe_and_not_from_the_event() {
 }
 
 #[tokio::test]
+async fn a_paid_checkout_other_than_the_stored_one_pays_nothing_and_is_recorded_for_staff() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, session) = start_checkout(&app, &stripe, &ana).await;
+    // Its metadata names the payment.
+    let mut other = session.clone();
+    other["id"] = json!("cs_other");
+    stripe.add_session(&other);
+    let other = stripe.complete_checkout(&other);
+    app.deliver_event(&checkout_completed(&other))
+        .await
+        .expect(200);
+    assert_eq!(payment_of(&ana, &booking).await["status"], "pending");
+    assert_eq!(review_count(&app).await, 1);
+    // The stored checkout can still be paid.
+    let session = stripe.complete_checkout(&session);
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
+}
+
+#[tokio::test]
 async fn an_event_can_be_delivered_again_after_a_stripe_outage() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
