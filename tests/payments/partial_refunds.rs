@@ -111,6 +111,37 @@ async fn a_due_refund_replaced_by_a_refund_in_the_dashboard_is_due_again_if_that
     assert_eq!(review_count(&app).await, 1);
 }
 
+#[tokio::test]
+async fn only_what_a_refund_has_replaced_is_due_again_and_only_while_the_booking_is_cancelled() {
+    for is_cancelled in [true, false] {
+        let (app, stripe) = start_with_stripe().await;
+        let ana = app.member("ana").await;
+        let (_, session) = pay_hundred(&app, &stripe, &ana).await;
+        app.sql("insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 40, 'staff' from payments")
+            .await;
+        let refund = stripe.refund_in_dashboard(&session, 10_000);
+        app.deliver_event(&charge_refunded(&session))
+            .await
+            .expect(200);
+        if is_cancelled {
+            app.sql("update bookings set status = 'cancelled', cancelled_at = now(), late_cancellation = true")
+                .await;
+        }
+        let failed = stripe.update_refund(refund["id"].as_str().unwrap(), "failed");
+        app.deliver_event(&event_about("refund.failed", &failed))
+            .await
+            .expect(200);
+        let rows = app
+            .sql("select state || ' ' || amount from refunds order by created_at")
+            .await;
+        let states: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let mut expected = vec!["withdrawn 40.00", "failed 100.00"];
+        expected.extend(is_cancelled.then_some("due 40.00"));
+        assert_eq!(states, expected);
+        assert_eq!(review_count(&app).await, 1);
+    }
+}
+
 /// 64 staff members each refund 30.00 of 100.00. Then the whole amount is refunded in
 /// Stripe's dashboard.
 #[tokio::test]
