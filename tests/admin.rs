@@ -22,7 +22,7 @@ mod users;
 
 use crate::harness::TestResponse;
 
-/// Asserts that a response rejects this field and no other.
+/// Asserts that a response rejects this field, or a part of it, and no other field.
 #[track_caller]
 fn assert_rejects_only(response: &TestResponse, field: &str) {
     let body = response.expect_code(400, "validation_failed");

@@ -59,7 +59,8 @@ async fn issue_token(person: &TestClient, target_app: &str) -> String {
     issued.expect(200)["token"].as_str().unwrap().to_owned()
 }
 
-/// Creates an organization (an `account`) with these members and roles; returns its id.
+/// Registers an administrator who creates an organization (an `account`) with these members
+/// and roles; returns its id.
 async fn create_account(app: &TestApp, slug: &str, members: &[(&str, &str)]) -> String {
     let admin = app.admin(&format!("admin-of-{slug}")).await;
     let mut memberships = Vec::new();

@@ -37,6 +37,7 @@ fn stream_request(person: &TestClient) -> RequestBuilder {
 }
 
 impl EventStream {
+    /// Sends a request and asserts that the response is an event stream.
     async fn open(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         // After any other response, `EventSource` does not reconnect.
@@ -49,6 +50,7 @@ impl EventStream {
         }
     }
 
+    /// Opens a stream and reads its first block.
     async fn start(request: RequestBuilder) -> Self {
         let mut stream = Self::open(request).await;
         // The first block states where the stream starts.
@@ -76,6 +78,7 @@ impl EventStream {
         }
     }
 
+    /// Returns the next event, or `None` at the end of the stream.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let block = self.next_block().await?;

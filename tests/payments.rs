@@ -126,14 +126,15 @@ pub async fn process_refunds(app: &TestApp) -> u64 {
     run_with_background(refunded).await.unwrap().count
 }
 
-/// Runs `work` and the background work that it starts, which may still hold payments.
+/// Runs `work`, and then waits for the background work that it has started, such as sending
+/// a refund.
 async fn run_with_background<T>(work: impl Future<Output = T>) -> T {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    let wait_until: WaitUntil = Arc::new(move |work| {
-        let _ = sender.send(tokio::spawn(work));
+    let wait_until: WaitUntil = Arc::new(move |background_work| {
+        let _ = sender.send(tokio::spawn(background_work));
     });
     let output = background::scope(wait_until, work).await;
-    // A task reports the tasks that it starts before it ends.
+    // Before a task ends, it has sent the tasks that it started.
     while let Ok(task) = receiver.try_recv() {
         task.await.unwrap();
     }
@@ -150,7 +151,7 @@ pub async fn expire_card_payments(app: &TestApp) {
         .await;
 }
 
-/// Makes all payments due for their next attempt.
+/// Makes all payments and refunds due for their next attempt.
 pub async fn make_payments_due(app: &TestApp) {
     app.sql("update payments set next_attempt_at = now()").await;
     app.sql("update refunds set next_attempt_at = now() - interval '1 second'")

@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use crate::harness::TestApp;
 
-/// Inserts a class of this type, with its own instructor and room.
+/// Inserts a class of one hour, with its own instructor and room. Creates the class type if
+/// it does not exist.
 pub async fn insert_class(app: &TestApp, class_type: &str, start: &str, spots: i32) -> Uuid {
     let id = Uuid::now_v7();
     let class_type = class_type.replace('\'', "''");

@@ -24,8 +24,9 @@ async fn clean_up_in_three_processes(app: &TestApp) -> i64 {
     archived
 }
 
-/// Inserts tokens created over the last 400 days. A quarter is used, a quarter is
-/// revoked, a quarter is both, and a quarter is neither.
+/// Registers Ana and the application `shop`, and inserts tokens created over the last 400
+/// days. A quarter is used, a quarter is revoked, a quarter is both, and a quarter is
+/// neither.
 async fn insert_tokens(app: &TestApp, count: u32) {
     app.member("ana").await;
     app.register_partner_app("shop").await;
