@@ -287,7 +287,7 @@ async fn migrate_local(local: &LocalDatabase, down: Option<usize>) -> Result<Str
         print(&database::preview_down(&local.url, count).await?);
     }
     let message = database::migrate(&local.url, down).await?;
-    if let Some(running) = &local.running {
+    if let Some(running) = &local.running_stack {
         if down.is_none() {
             let studio = database::config(&local.url)?.studio;
             let mut client = database::connect(&local.url).await?;
@@ -373,8 +373,10 @@ async fn psql(arguments: &[String]) -> Result<()> {
 /// The local database. It belongs to the running stack, or was started for one command.
 struct LocalDatabase {
     url: String,
-    started: Option<(postgres::Cluster, LockFile)>,
-    running: Option<StackInfo>,
+    /// The cluster that was started for this command, with its lock.
+    started_cluster: Option<(postgres::Cluster, LockFile)>,
+    /// The running stack that owns the database.
+    running_stack: Option<StackInfo>,
 }
 
 impl LocalDatabase {
@@ -382,18 +384,18 @@ impl LocalDatabase {
         match LockFile::try_acquire(command)? {
             Lock::Acquired(lock_file) => {
                 let (cluster, url) = stack::start_cluster(&lock_file).await?;
-                let started = Some((cluster, lock_file));
+                let started_cluster = Some((cluster, lock_file));
                 Ok(Self {
                     url,
-                    started,
-                    running: None,
+                    started_cluster,
+                    running_stack: None,
                 })
             }
             Lock::HeldBy(running) => match running.postgres.clone() {
                 Some(url) => Ok(Self {
                     url,
-                    started: None,
-                    running: Some(running),
+                    started_cluster: None,
+                    running_stack: Some(running),
                 }),
                 None => bail!("{}", running.message()),
             },
@@ -401,7 +403,7 @@ impl LocalDatabase {
     }
 
     async fn close(self) -> Result<()> {
-        match self.started {
+        match self.started_cluster {
             Some((cluster, _lock_file)) => cluster.stop().await,
             None => Ok(()),
         }

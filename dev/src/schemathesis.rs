@@ -117,7 +117,7 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
     let server = tokio::spawn(functions::serve(listener, router));
 
     let mut results = Vec::new();
-    let mut failed = Vec::new();
+    let mut failed_roles = Vec::new();
     let roles = Role::value_variants().iter().copied();
     for role in roles.filter(|role| options.role.is_empty() || options.role.contains(role)) {
         let message = format!("Testing as {}", role.name());
@@ -132,17 +132,17 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
         );
         if !failures.is_empty() {
             status(&failures);
-            failed.push(role.name());
+            failed_roles.push(role.name());
         }
         results.push((role, responses));
     }
     server.abort();
     app.close().await;
     print_responses(&results);
-    if !failed.is_empty() {
+    if !failed_roles.is_empty() {
         bail!(
             "responses differ from the description for: {}",
-            failed.join(", ")
+            failed_roles.join(", ")
         );
     }
     Ok(())

@@ -88,8 +88,8 @@ impl Stack {
         let listener = listen(requested_port).await?;
         let port = listener.local_addr()?.port();
         let url = format!("http://localhost:{port}");
-        let (cluster, postgres) = start_cluster(&lock_file).await?;
-        status(&database::migrate(&postgres, None).await?);
+        let (cluster, postgres_url) = start_cluster(&lock_file).await?;
+        status(&database::migrate(&postgres_url, None).await?);
 
         let secrets = read_secrets()?;
         let redis = LocalRedis::start(lock_file.last.redis_port, redis_token(&secrets)).await?;
@@ -98,14 +98,14 @@ impl Stack {
             ("SABOR_HOME", absolute_home()?),
             ("SITE_URL", url.clone()),
             ("ALLOWED_ORIGINS", allowed_origins(port)),
-            ("POSTGRES_URL", postgres.clone()),
+            ("POSTGRES_URL", postgres_url.clone()),
             ("KV_REST_API_URL", redis.endpoint.url()),
         ];
         variables.extend(secrets);
         write_env_file(&variables, write_env)?;
 
         let config = read_config(&variables)?;
-        let mut client = database::connect(&postgres).await?;
+        let mut client = database::connect(&postgres_url).await?;
         demo::add(&mut client, &config.studio).await?;
         sabor::runtime::log::start(true);
         let app = App::new(config)?;
@@ -114,7 +114,7 @@ impl Stack {
             command: "cargo dev".to_owned(),
             process: std::process::id(),
             url: Some(url.clone()),
-            postgres: Some(postgres),
+            postgres: Some(postgres_url),
             postgres_port: Some(cluster.port()),
             redis_port: redis.port(),
         })?;

@@ -37,7 +37,7 @@ const COMMANDS: [(&str, usize, usize); 19] = [
 pub(crate) struct Memory {
     entries: HashMap<String, Entry>,
     /// The number of entries above which expired ones are removed.
-    sweep_at: usize,
+    sweep_threshold: usize,
 }
 
 struct Entry {
@@ -127,9 +127,9 @@ impl Memory {
         let value = value.to_owned();
         self.entries
             .insert(key.to_owned(), Entry { value, expires_at });
-        if self.entries.len() > self.sweep_at {
+        if self.entries.len() > self.sweep_threshold {
             self.sweep(now);
-            self.sweep_at = 2 * self.entries.len() + 1024;
+            self.sweep_threshold = 2 * self.entries.len() + 1024;
         }
         Ok("OK".into())
     }

@@ -106,14 +106,17 @@ async fn check_sessions(run: &Arc<Run>, client: &Client, limit: StalenessLimit) 
     };
     let (active, ended) = (run.log.active_sessions(), run.log.ended_sessions());
     let keys: Vec<String> = active.iter().map(|cookie| key(cookie)).collect();
-    let existing = count(client, COUNT_SESSIONS, &keys).await?;
+    let existing_count = count(client, COUNT_SESSIONS, &keys).await?;
     run.check(
-        existing == keys.len(),
+        existing_count == keys.len(),
         "sign-in: confirmed, but not in Postgres",
     );
     let keys: Vec<String> = ended.iter().map(|(cookie, _)| key(cookie)).collect();
-    let existing = count(client, COUNT_SESSIONS, &keys).await?;
-    run.check(existing == 0, "sign-out: confirmed, but still in Postgres");
+    let existing_count = count(client, COUNT_SESSIONS, &keys).await?;
+    run.check(
+        existing_count == 0,
+        "sign-out: confirmed, but still in Postgres",
+    );
     let mut accepted = Vec::new();
     for turn in 0..2 {
         for cookie in &active {
@@ -224,8 +227,8 @@ async fn check_classes(run: &Run, client: &Client) -> Result<()> {
 /// Checks that confirmed messages, accounts and tokens exist.
 async fn check_other_changes(run: &Run, client: &Client) -> Result<()> {
     let check_all = async |query, ids: Vec<Uuid>, message| {
-        let existing = count(client, query, &ids).await?;
-        run.check(existing == ids.len(), message);
+        let existing_count = count(client, query, &ids).await?;
+        run.check(existing_count == ids.len(), message);
         Ok::<_, anyhow::Error>(())
     };
     let messages = run.log.confirmed().messages.iter().copied().collect();
@@ -236,8 +239,8 @@ async fn check_other_changes(run: &Run, client: &Client) -> Result<()> {
     )
     .await?;
     let registered: Vec<String> = run.log.confirmed().registered.iter().cloned().collect();
-    let existing = count(client, COUNT_USERS, &registered).await?;
-    let all_exist = existing == registered.len();
+    let existing_count = count(client, COUNT_USERS, &registered).await?;
+    let all_exist = existing_count == registered.len();
     run.check(all_exist, "register: confirmed, but not in Postgres");
     let required_ids = |tokens: &HashMap<Uuid, Instant>| {
         let required = tokens
