@@ -80,9 +80,9 @@ pub struct Settings {
     /// Time limits of the session model.
     pub timing: Option<Timing>,
     /// Deadline of requests to Stripe.
-    pub stripe_deadline: Option<Duration>,
+    pub stripe_time_limit: Option<Duration>,
     /// Deadline of requests to sign-in providers.
-    pub provider_deadline: Option<Duration>,
+    pub provider_time_limit: Option<Duration>,
 }
 
 impl Settings {
@@ -369,12 +369,12 @@ fn config(database: &str, redis: &Endpoint, settings: &Settings) -> Config {
     if let Some(timing) = settings.timing {
         config.timing = timing;
     }
-    if let (Some(stripe), Some(deadline)) = (&mut config.stripe, settings.stripe_deadline) {
-        stripe.deadline = deadline;
+    if let (Some(stripe), Some(time_limit)) = (&mut config.stripe, settings.stripe_time_limit) {
+        stripe.time_limit = time_limit;
     }
-    if let Some(deadline) = settings.provider_deadline {
+    if let Some(time_limit) = settings.provider_time_limit {
         for provider in config.providers.values_mut() {
-            provider.deadline = deadline;
+            provider.time_limit = time_limit;
         }
     }
     config

@@ -478,7 +478,7 @@ async fn a_slow_server_times_out() {
     let MailTransport::Smtp(smtp) = &mut config.mail.transport else {
         panic!("{:?}", config.mail);
     };
-    smtp.deadline = Duration::from_secs(1);
+    smtp.time_limit = Duration::from_secs(1);
     let app_with_short_deadline = App::new(config).unwrap();
     assert_eq!(send_due_mails(&app_with_short_deadline).await.failed, 1);
     app_with_short_deadline.close().await;

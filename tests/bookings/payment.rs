@@ -228,7 +228,7 @@ async fn a_request_interrupted_before_the_checkout_can_be_retried() {
     let stripe = StripeStandIn::start().await;
     let mut settings = stripe.settings();
     let app = TestApp::start_with(settings.clone()).await;
-    settings.stripe_deadline = Some(Duration::from_millis(300));
+    settings.stripe_time_limit = Some(Duration::from_millis(300));
     let app_with_short_deadline = app.start_another_with(settings).await;
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);

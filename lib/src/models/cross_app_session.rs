@@ -1,5 +1,5 @@
-//! Tokens that sign a member in to a partner application, and their archive. Only the
-//! hash of a token is stored.
+//! Tokens that sign a member in to a partner application, and their archive. The table is
+//! `cross_app_sessions`. Only the hash of a token is stored.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;

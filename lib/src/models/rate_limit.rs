@@ -1,4 +1,5 @@
-//! Rate limits: Postgres counts attempts, and blocks further ones for some time.
+//! Rate limits: Postgres counts attempts, and blocks further ones for some time. The table is
+//! `login_throttle`.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

@@ -350,7 +350,7 @@ impl Stripe {
     }
 
     /// Sends a request, and retries it until there is a final response or the
-    /// deadline has passed.
+    /// time limit has passed.
     async fn send(
         &self,
         method: Method,
@@ -358,12 +358,12 @@ impl Stripe {
         form: String,
         key: Option<String>,
     ) -> Result<Vec<u8>, StripeError> {
-        let deadline = self.config.deadline;
-        let response = timeout(deadline, async {
+        let time_limit = self.config.time_limit;
+        let response = timeout(time_limit, async {
             let mut attempt = 1;
             loop {
                 let request = self.request(&method, path, &form, key.as_deref())?;
-                let outcome = parse_response(self.http_client.send(request, deadline).await);
+                let outcome = parse_response(self.http_client.send(request, time_limit).await);
                 if attempt == MAX_ATTEMPTS || !matches!(outcome, Err(StripeError::Unavailable(_))) {
                     return outcome;
                 }
@@ -371,7 +371,7 @@ impl Stripe {
                 attempt += 1;
             }
         });
-        let timed_out = |_| StripeError::Unavailable(format!("no response within {deadline:?}"));
+        let timed_out = |_| StripeError::Unavailable(format!("no response within {time_limit:?}"));
         response.await.map_err(timed_out)?
     }
 

@@ -51,7 +51,7 @@ pub enum HttpError {
     TooLarge,
     /// The response did not arrive in time.
     #[error("no response within {0:?}")]
-    Deadline(Duration),
+    TimedOut(Duration),
 }
 
 /// An HTTP/1.1 client, created on first use, because most functions never use it.
@@ -72,14 +72,16 @@ impl HttpClient {
     pub fn send(
         &self,
         request: Request<Full<Bytes>>,
-        deadline: Duration,
+        time_limit: Duration,
     ) -> BoxFuture<'_, Result<HttpResponse, HttpError>> {
         Box::pin(async move {
             if !may_receive_secrets(request.uri()) {
                 return Err(HttpError::InsecureUri);
             }
-            let response = timeout(deadline, self.exchange(request));
-            response.await.map_err(|_| HttpError::Deadline(deadline))?
+            let response = timeout(time_limit, self.exchange(request));
+            response
+                .await
+                .map_err(|_| HttpError::TimedOut(time_limit))?
         })
     }
 

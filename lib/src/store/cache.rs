@@ -28,7 +28,7 @@ use crate::store::redis::Kv;
 
 /// How long a response waits for its invalidations, and how long Redis may take
 /// to acknowledge a batch.
-const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
+const ATTEMPT_TIME_LIMIT: Duration = Duration::from_secs(1);
 
 /// The pause before the first retry. It doubles after each failed retry, up to
 /// [`LONGEST_PAUSE`].
@@ -214,7 +214,7 @@ async fn replace_batch(
     batch: &[Invalidation],
 ) -> Result<(Vec<Invalidation>, Result<(), upstash_redis_rs::Error>), upstash_redis_rs::Error> {
     let redis = kv.redis();
-    let mut pipeline = redis.pipeline().timeout(ATTEMPT_DEADLINE);
+    let mut pipeline = redis.pipeline().timeout(ATTEMPT_TIME_LIMIT);
     for invalidation in batch {
         if let Some(entry_key) = &invalidation.entry_key {
             pipeline = pipeline.push(redis.del(&[entry_key])?);
@@ -252,7 +252,7 @@ pub(crate) struct PreparedInvalidation {
 impl PreparedInvalidation {
     /// Replaces the generations, and retries in the background until Redis has
     /// acknowledged all of them. Returns when the first attempt has ended or has taken
-    /// [`ATTEMPT_DEADLINE`], or at once if the circuit breaker is open and no invalidation is
+    /// [`ATTEMPT_TIME_LIMIT`], or at once if the circuit breaker is open and no invalidation is
     /// urgent.
     pub(crate) async fn run(self) {
         if self.invalidations.is_empty() {
@@ -289,7 +289,7 @@ impl PreparedInvalidation {
     async fn first_attempt(&self, attempt_sender: oneshot::Sender<()>) -> Vec<Invalidation> {
         let attempt_sender = self.must_await_attempt().then_some(attempt_sender);
         let mut attempt = pin!(self.cache.replace(&self.invalidations));
-        match timeout(ATTEMPT_DEADLINE, &mut attempt).await {
+        match timeout(ATTEMPT_TIME_LIMIT, &mut attempt).await {
             Ok(left) => left,
             Err(_) => {
                 drop(attempt_sender);

@@ -26,7 +26,7 @@ use crate::store::statement::Statement;
 const PROBE_IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// How long a probe may take.
-const PROBE_DEADLINE: Duration = Duration::from_millis(500);
+const PROBE_TIME_LIMIT: Duration = Duration::from_millis(500);
 
 /// The maximum number of attempts to connect. A suspended database refuses connections
 /// while it wakes up, which takes a few hundred milliseconds.
@@ -73,7 +73,7 @@ impl Db {
             .timeouts(Timeouts {
                 wait: Some(config.pool_timeout),
                 create: Some(config.connect_timeout),
-                recycle: Some(PROBE_DEADLINE),
+                recycle: Some(PROBE_TIME_LIMIT),
             })
             .runtime(Runtime::Tokio1)
             .pre_recycle(probe_suspects(usage.clone()))
@@ -278,7 +278,7 @@ fn probe_suspects(usage: Arc<Usage>) -> Hook {
             if !is_suspect {
                 return Ok(());
             }
-            match timeout(PROBE_DEADLINE, client.check_connection()).await {
+            match timeout(PROBE_TIME_LIMIT, client.check_connection()).await {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(HookError::Backend(error)),
                 Err(_) => Err(HookError::message("no answer to the probe")),

@@ -248,7 +248,7 @@ async fn a_sign_in_fails_soon_if_the_provider_is_unavailable_or_does_not_respond
     };
     let app_with_short_deadline = app
         .start_another_with(Settings {
-            provider_deadline: Some(Duration::from_millis(500)),
+            provider_time_limit: Some(Duration::from_millis(500)),
             ..oidc.settings()
         })
         .await;

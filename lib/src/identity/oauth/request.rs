@@ -60,7 +60,7 @@ impl ProviderClient<'_> {
         let response = self
             .app
             .http_client()
-            .send(request, self.config.deadline)
+            .send(request, self.config.time_limit)
             .await;
         let response = response.map_err(|error| self.unavailable(&chain(&error)))?;
         let status = response.status;

@@ -20,7 +20,7 @@ use crate::error::chain;
 use crate::models::mail_outbox::DueMail;
 use crate::runtime::config::{MailConfig, MailTransport, SmtpConfig};
 
-/// Sending an e-mail may take up to this many times the deadline, because the server may
+/// Sending an e-mail may take up to this many times the time limit, because the server may
 /// scan the content before it accepts the e-mail. If the sender gave up too early, the e-mail
 /// would be sent twice.
 const ACCEPT_FACTOR: u32 = 3;
@@ -90,13 +90,13 @@ impl<'a> Transport<'a> {
         let unreachable = |error: SmtpError| SendError::Unreachable(chain(&error));
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => timeout(config.deadline, connect(config, self.from.email.domain()))
+            None => timeout(config.time_limit, connect(config, self.from.email.domain()))
                 .await
                 .map_err(|_| SendError::Unreachable("connecting took too long".to_owned()))?
                 .map_err(unreachable)?,
         };
         let transfer = transfer(&mut connection, &self.from.email, to, message);
-        timeout(config.deadline * ACCEPT_FACTOR, transfer)
+        timeout(config.time_limit * ACCEPT_FACTOR, transfer)
             .await
             .map_err(|_| {
                 SendError::Transient("the server took too long to accept the mail".to_owned())
@@ -174,7 +174,7 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
     let is_encrypted = implicit_tls.is_some();
     let connecting = AsyncSmtpConnection::connect_tokio1(
         server,
-        Some(config.deadline),
+        Some(config.time_limit),
         &hello,
         implicit_tls,
         None,

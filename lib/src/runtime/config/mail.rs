@@ -46,7 +46,7 @@ pub struct SmtpConfig {
     pub credentials: Option<(String, Secret)>,
     /// The time limit for connecting. Sending an e-mail may take three times as long. The
     /// sum is less than the minute after which another sender retries the e-mail.
-    pub deadline: Duration,
+    pub time_limit: Duration,
 }
 
 pub(super) fn mail(
@@ -115,7 +115,7 @@ fn transport(env: &Environment<'_>, development: bool) -> Result<MailTransport, 
     Ok(MailTransport::Smtp(SmtpConfig {
         host,
         port: env.parse("SMTP_PORT", 587, "a port")?,
-        deadline: Duration::from_secs(10),
+        time_limit: Duration::from_secs(10),
         ca_certificate: env
             .value("SMTP_CA_CERT")
             .map(|pem| pem.replace("\\n", "\n")),

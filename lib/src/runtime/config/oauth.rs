@@ -22,7 +22,7 @@ pub struct ProviderConfig {
     /// the base of the discovery document. For GitHub, the URL of the site.
     pub issuer: String,
     /// The time limit of a call: five seconds, except in tests.
-    pub deadline: Duration,
+    pub time_limit: Duration,
 }
 
 impl ProviderConfig {
@@ -101,7 +101,7 @@ fn read_provider(env: &Environment<'_>, name: &str) -> Result<Option<ProviderCon
         client_id,
         client_secret: Secret::new(client_secret),
         issuer: issuer.trim_end_matches('/').to_owned(),
-        deadline: Duration::from_secs(5),
+        time_limit: Duration::from_secs(5),
     }))
 }
 

@@ -16,7 +16,7 @@ pub struct StripeConfig {
     /// `STRIPE_API_BASE`, without a trailing slash.
     pub api_base: String,
     /// The time limit of a call, including retries: ten seconds, except in tests.
-    pub deadline: Duration,
+    pub time_limit: Duration,
 }
 
 pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, ConfigError> {
@@ -48,6 +48,6 @@ pub(super) fn stripe(env: &Environment<'_>) -> Result<Option<StripeConfig>, Conf
         secret_key: Secret::new(secret_key),
         webhook_secret: Secret::new(webhook_secret),
         api_base,
-        deadline: Duration::from_secs(10),
+        time_limit: Duration::from_secs(10),
     }))
 }
