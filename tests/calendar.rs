@@ -5,7 +5,7 @@ use std::process::Stdio;
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use reqwest::Method;
 use sabor::values::time_zone::TimeZone;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
@@ -236,6 +236,35 @@ async fn booking_changes_keep_the_uid_and_raise_the_sequence() {
     let (status, sequence, _, summary) = read_event().await;
     assert_eq!((status.as_str(), sequence), ("CANCELLED", 3));
     assert_eq!(summary, "Cancelled: Salsa on a Friday");
+}
+
+#[tokio::test]
+async fn a_moved_booking_updates_its_calendar_entry() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let (class, target) = (app.create_class(1).await, app.create_class(1).await);
+    // Calendars ignore an update with a lower sequence.
+    app.sql(&format!(
+        "update scheduled_classes set sequence = 7 where id = '{class}'"
+    ))
+    .await;
+    let booking = book(&ana, class).await.expect(201);
+    let token = create_token(&ana).await;
+    let read = async || unfold(&fetch_feed(&app, &token).await);
+    let mut previous = read().await;
+    for class in [target, class, target] {
+        let change = json!({
+            "bookingId": booking["id"], "action": "move", "scheduledClassId": class,
+        });
+        staff.patch("/api/admin/bookings", change).await.expect(200);
+        let feed = read().await;
+        assert_eq!(property(&feed, "UID:"), property(&previous, "UID:"));
+        assert_ne!(property(&feed, "DTSTART;"), property(&previous, "DTSTART;"));
+        let sequence = |feed: &str| property(feed, "SEQUENCE:").parse::<i32>().unwrap();
+        assert!(sequence(&feed) > sequence(&previous));
+        previous = feed;
+    }
 }
 
 #[tokio::test]

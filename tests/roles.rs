@@ -72,6 +72,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/admin/accounts", Access::Admin),
     ("POST", "/api/admin/apps", Access::Admin),
     ("POST", "/api/admin/bookings", Access::Staff),
+    ("POST", "/api/admin/check-ins", Access::Staff),
     ("POST", "/api/admin/classes", Access::Staff),
     ("POST", "/api/admin/cleanup-sessions", Access::CronOrAdmin),
     ("POST", "/api/admin/closures", Access::Staff),

@@ -31,11 +31,13 @@ async fn list_roster(
     front_desk::roster(&app, query, page).await.map(Json)
 }
 
-/// Books a class for a member.
+/// Books a class for a member. Staff can book until the end of the class, for a member who
+/// comes late or without a booking.
 #[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBookingForMember, responses(
     (status = 201, body = BookingView, description = "The new booking; `status` shows whether it is on the waitlist"),
+    (status = 403, description = "`own_booking`: staff cannot book for themselves here"),
     (status = 404, description = "`not_found`: no member or class has this id"),
-    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_over`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking_for_member(
     app: App,
@@ -47,12 +49,14 @@ async fn create_booking_for_member(
 }
 
 /// Updates a booking at the front desk. Staff can check a member in, mark a
-/// no-show, undo either, cancel, record a payment at the desk, and refund.
+/// no-show, undo either, cancel, move to another class, record a payment at the desk, and
+/// refund. Check-in opens an hour before the start. Staff can cancel after the start: the
+/// cancellation is late, unless `lenient` is set.
 #[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateBooking, responses(
     (status = 200, body = BookingView, description = "The updated booking"),
-    (status = 403, description = "`own_booking`: staff cannot mark their own booking as paid, refund it, or cancel it leniently"),
-    (status = 404, description = "`not_found`: no booking has this id"),
-    (status = 409, description = "`class_not_started`: a no-show can be recorded only after the start of the class. `no_place`: the booking has no spot. `not_cancellable`: the booking cannot be cancelled. `class_started`: a booking cannot be cancelled after the start of the class, unless `lenient` is set. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`, `payment_disputed`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 403, description = "`own_booking`: staff cannot mark their own booking as paid, refund it, move it, or cancel it leniently or after the start"),
+    (status = 404, description = "`not_found`: no booking has this id, or no class to move to"),
+    (status = 409, description = "`check_in_not_open`: check-in opens an hour before the start of the class. `class_not_started`: a no-show can be recorded only after the start of the class. `no_place`: the booking has no spot. `not_cancellable`: the booking cannot be cancelled. `checked_in`: the check-in must be undone before the booking can be cancelled. `not_movable`: only a booking with a spot and without recorded attendance can be moved. `class_full`, `class_cancelled`, `class_over`, `already_booked`, `overlapping_booking`: the booking cannot move to this class. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`, `payment_disputed`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn update_booking(
     app: App,

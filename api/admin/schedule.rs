@@ -66,12 +66,13 @@ async fn update_timetable_entry(
 
 /// Retires a weekly class and cancels its upcoming occurrences, or cancels a single
 /// occurrence. Cancelling cancels the bookings, makes their payments due for refund, and
-/// notifies the members.
+/// notifies the members. An occurrence that has begun can be cancelled until a day after
+/// its end.
 #[utoipa::path(delete, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), params(RemovalQuery), responses(
     (status = 200, body = TimetableResult, description = "The result"),
     (status = 400, description = "Exactly one of `patternId` and `occurrenceId` must be given"),
     (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),
-    (status = 409, description = "`class_started`: the occurrence has started. `class_cancelled`: the occurrence is already cancelled"),
+    (status = 409, description = "`class_over`: the occurrence ended more than a day ago. `class_cancelled`: the occurrence is already cancelled"),
 ))]
 async fn remove_timetable_entry(
     app: App,

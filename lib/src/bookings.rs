@@ -2,6 +2,7 @@
 
 pub mod calendar;
 pub mod changes;
+pub mod check_ins;
 pub mod front_desk;
 pub mod medical_notes;
 pub mod member;

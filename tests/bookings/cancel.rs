@@ -157,12 +157,12 @@ async fn closing_an_account_cancels_its_future_bookings() {
         for class in [first_class, second_class] {
             join_waitlist(&ben, class).await.expect(201);
         }
-        // By mistake, staff check Ana in days before the class.
-        let early_check_in = json!({ "bookingId": booking["id"], "action": "checkIn" });
-        admin
-            .patch("/api/admin/bookings", early_check_in)
-            .await
-            .expect(200);
+        // The previous version of the program checked members in days before a class.
+        app.sql(&format!(
+            "update bookings set status = 'attended' where id = '{}'",
+            booking["id"].as_str().unwrap()
+        ))
+        .await;
         if by_admin {
             let id = ana.user_id().await;
             let change = json!({ "id": id, "isActive": false });

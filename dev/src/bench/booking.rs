@@ -223,7 +223,7 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         user_id: member,
         scheduled_class_id: occurrence,
         join_waitlist: false,
-        waive_unpaid_limit: false,
+        by_staff: false,
     };
     let connection = pool.client().await?;
     match booking::create(&connection, new_booking, Clock::default().now(), &studio).await {

@@ -194,11 +194,12 @@ const BOOKINGS: &str = "
     )
     insert into bookings (id, user_id, scheduled_class_id, status, waitlist_position, price,
         currency, booked_at, free_until, cancelled_at, late_cancellation, cancellation_reason,
-        created_at)
+        checked_in_at, created_at)
     select md5('demo booking ' || user_id || ' ' || id)::uuid, user_id, id, status,
         case status when 'waitlisted' then nextval('waitlist_tickets') end, price, $2, made_at,
         free_until, gone_at, coalesce(gone_at > free_until, false),
         case when gone and die % 2 = 0 then 'Something came up at work' end,
+        case status when 'attended' then start_time - make_interval(mins => 2 + die % 16) end,
         made_at
     from ranked cross join lateral (
         select case when gone then 'cancelled'

@@ -43,6 +43,7 @@ KIND_BY_PATH = {
 KIND_BY_FIELD = {
     "accountId": "account",
     "bookingId": "booking",
+    "bookingIds": "booking",
     "classType": "class type",
     "classTypeId": "class type",
     "ids": "occurrence",

@@ -12,7 +12,9 @@ use super::view::{BookingView, RosterEntryView};
 use crate::admin::staff_action::StaffAction;
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
-use crate::models::booking::{self, Attendance, Cancellation, NewBooking, RosterEntry};
+use crate::models::booking::{
+    self, Attendance, Cancellation, CancelledBy, NewBooking, RosterEntry,
+};
 use crate::models::payment;
 use crate::models::security_event::SecurityEventKind;
 use crate::runtime::config::StudioConfig;
@@ -25,8 +27,7 @@ use crate::{App, BoxFuture};
 /// The error for staff who would decide about their own money.
 const OWN_BOOKING: Error = Error::Forbidden {
     code: "own_booking",
-    message: "You cannot record a payment, refund, or waive a deadline for your own booking; \
-              please ask a colleague",
+    message: "You cannot act as staff on your own booking; please ask a colleague",
 };
 
 /// A booking to create for a member.
@@ -48,6 +49,8 @@ pub struct CreateBookingForMember {
 pub struct UpdateBooking {
     booking_id: Uuid,
     action: BookingAction,
+    /// For `move`: the id of the class to move to.
+    scheduled_class_id: Option<Uuid>,
     /// For `cancel`: a message to the member.
     #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
@@ -72,6 +75,8 @@ pub enum BookingAction {
     UndoAttendance,
     /// Cancels the booking.
     Cancel,
+    /// Moves the booking to a free spot in another class. It keeps its price and its payment.
+    Move,
     /// Records that the member paid at the desk.
     MarkPaid,
     /// Refunds what is left of the payment. A card payment is refunded to the card. A
@@ -86,6 +91,7 @@ impl BookingAction {
             Self::NoShow => "no_show",
             Self::UndoAttendance => "undo_attendance",
             Self::Cancel => "cancel",
+            Self::Move => "move",
             Self::MarkPaid => "mark_paid",
             Self::Refund => "refund",
         }
@@ -142,8 +148,8 @@ pub fn roster(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] if the member does not exist; those of [`booking::create`] and
-/// [`IdempotentTransaction::run`].
+/// 403 `own_booking`; [`Error::NotFound`] if the member does not exist; those of
+/// [`booking::create`] and [`IdempotentTransaction::run`].
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -155,10 +161,13 @@ pub fn create<'a>(
         user_id: form.user_id,
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
-        waive_unpaid_limit: true,
+        by_staff: true,
     };
     Box::pin(async move {
         let desk = FrontDesk::new(app, caller, staff)?;
+        if new_booking.user_id == staff.user.id {
+            return Err(OWN_BOOKING);
+        }
         let response = desk
             .transaction(key)
             .run(async |tx| {
@@ -182,7 +191,8 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for an invalid reason; those of [`booking::cancel`],
+/// [`Error::Invalid`] for an invalid reason, or without the class to move to; 403
+/// `own_booking`; those of [`booking::cancel`], [`booking::move_to`],
 /// [`booking::record_attendance`], [`payment::mark_paid_at_desk`],
 /// [`payment::refund`], and [`IdempotentTransaction::run`].
 pub fn update<'a>(
@@ -194,17 +204,17 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     Box::pin(async move {
         let (id, action) = (form.booking_id, form.action);
-        let (cancellation, internal_reason) = form.parse()?;
+        let (change, internal_reason) = form.parse()?;
         let desk = FrontDesk::new(app, caller, staff)?;
         let response = desk
             .transaction(key)
             .run(async |tx| {
-                let member_id = desk.apply(tx, action, &cancellation).await?;
-                let detail = json!({
+                let mut detail = json!({
                     "bookingId": id,
                     "action": action.as_str(),
                     "internalReason": internal_reason,
                 });
+                let member_id = desk.apply(tx, id, &change, &mut detail).await?;
                 desk.record(tx, member_id, detail).await?;
                 let booking = booking::find(tx, id).await?;
                 StoredResponse::ok(&BookingView::from(booking))
@@ -215,22 +225,49 @@ pub fn update<'a>(
     })
 }
 
+/// A parsed change to a booking.
+enum BookingChange {
+    Record(Attendance),
+    Cancel {
+        cancellation: Cancellation,
+        lenient: bool,
+    },
+    MoveTo(Uuid),
+    MarkPaid,
+    Refund,
+}
+
 impl UpdateBooking {
-    /// Parses the fields for [`BookingAction::Cancel`]. Returns the internal reason beside
-    /// the cancellation.
-    fn parse(self) -> Result<(Cancellation, Option<String>)> {
+    /// Parses the fields of the action. Returns the internal reason beside the change.
+    fn parse(self) -> Result<(BookingChange, Option<String>)> {
         let mut form = Form::default();
         let internal = self.internal_reason.as_deref();
         let internal_reason = form.check_filled("internalReason", internal, reason);
         let reason = form.check_filled("reason", self.reason.as_deref(), reason);
+        if self.action == BookingAction::Move && self.scheduled_class_id.is_none() {
+            form.add_problem("scheduledClassId", "is required to move a booking");
+        }
         form.finish()?;
-        let cancellation = Cancellation {
-            booking_id: self.booking_id,
-            owner: None,
-            reason,
-            lenient: self.lenient,
+        let lenient = self.lenient;
+        let change = match self.action {
+            BookingAction::CheckIn => BookingChange::Record(Attendance::Attended),
+            BookingAction::NoShow => BookingChange::Record(Attendance::NoShow),
+            BookingAction::UndoAttendance => BookingChange::Record(Attendance::Unknown),
+            BookingAction::Cancel => BookingChange::Cancel {
+                cancellation: Cancellation {
+                    booking_id: self.booking_id,
+                    by: CancelledBy::Studio { lenient },
+                    reason,
+                },
+                lenient,
+            },
+            BookingAction::Move => {
+                BookingChange::MoveTo(self.scheduled_class_id.unwrap_or_default())
+            }
+            BookingAction::MarkPaid => BookingChange::MarkPaid,
+            BookingAction::Refund => BookingChange::Refund,
         };
-        Ok((cancellation, internal_reason))
+        Ok((change, internal_reason))
     }
 }
 
@@ -261,41 +298,47 @@ impl<'a> FrontDesk<'a> {
             .idempotent(self.staff_action.actor_id(), key)
     }
 
-    /// Runs an action and returns the id of the booking's member. Rejects actions by which
-    /// staff would decide about their own money.
+    /// Makes a change and returns the id of the booking's member. Rejects changes by which
+    /// staff would decide about their own booking. Adds to `detail` what the security log
+    /// needs beyond the action.
     async fn apply(
         &self,
         tx: &Tx,
-        action: BookingAction,
-        cancellation: &Cancellation,
+        id: Uuid,
+        change: &BookingChange,
+        detail: &mut Value,
     ) -> Result<Uuid> {
-        let (id, now) = (cancellation.booking_id, self.now);
-        let needs_colleague = match action {
-            BookingAction::MarkPaid | BookingAction::Refund => true,
-            BookingAction::Cancel => cancellation.lenient,
-            BookingAction::CheckIn | BookingAction::NoShow | BookingAction::UndoAttendance => false,
+        let (now, studio, actor_id) = (self.now, self.studio, self.staff_action.actor_id());
+        let booking = booking::find(tx, id).await?;
+        let needs_colleague = match change {
+            BookingChange::MoveTo(_) | BookingChange::MarkPaid | BookingChange::Refund => true,
+            // A member can cancel until the start, by the rules that hold for everyone.
+            BookingChange::Cancel { lenient, .. } => *lenient || booking.start_time <= now,
+            BookingChange::Record(_) => false,
         };
-        if needs_colleague && booking::find(tx, id).await?.user_id == self.staff_action.actor_id() {
+        if needs_colleague && booking.user_id == actor_id {
             return Err(OWN_BOOKING);
         }
-        let record_attendance = |attendance| booking::record_attendance(tx, id, attendance, now);
-        match action {
-            BookingAction::CheckIn => record_attendance(Attendance::Attended).await,
-            BookingAction::NoShow => record_attendance(Attendance::NoShow).await,
-            BookingAction::UndoAttendance => record_attendance(Attendance::Unknown).await,
-            BookingAction::Cancel => {
-                let booking = booking::cancel(tx, cancellation, now, self.studio).await?;
-                Ok(booking.user_id)
+        match change {
+            BookingChange::Record(attendance) => {
+                booking::record_attendance(tx, id, *attendance, now).await?;
             }
-            BookingAction::MarkPaid => {
-                let payment = payment::mark_paid_at_desk(tx, id, now).await?;
-                Ok(payment.user_id)
+            BookingChange::Cancel { cancellation, .. } => {
+                booking::cancel(tx, cancellation, now, studio).await?;
             }
-            BookingAction::Refund => {
-                let actor_id = Some(self.staff_action.actor_id());
-                Ok(payment::refund(tx, id, actor_id, now).await?.user_id)
+            BookingChange::MoveTo(class_id) => {
+                let from = booking::move_to(tx, id, *class_id, now, studio).await?;
+                detail["from"] = json!(from);
+                detail["to"] = json!(class_id);
+            }
+            BookingChange::MarkPaid => {
+                payment::mark_paid_at_desk(tx, id, now).await?;
+            }
+            BookingChange::Refund => {
+                payment::refund(tx, id, Some(actor_id), now).await?;
             }
         }
+        Ok(booking.user_id)
     }
 
     /// Records an action as a security event, in the transaction of the action.

@@ -11,7 +11,7 @@ use super::view::BookingView;
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse};
 use crate::identity::rate_limit::{self, Attempt, BOOKING, CANCELLATION, Limit, Subject};
-use crate::models::booking::{self, Booking, Cancellation, NewBooking};
+use crate::models::booking::{self, Booking, Cancellation, CancelledBy, NewBooking};
 use crate::notify::mail;
 use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
@@ -115,7 +115,7 @@ pub fn create<'a>(
         user_id: member.user.id,
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
-        waive_unpaid_limit: false,
+        by_staff: false,
     };
     Box::pin(async move {
         member.key()?;
@@ -213,9 +213,8 @@ impl CancelBooking {
         form.finish()?;
         Ok(Cancellation {
             booking_id: self.booking_id,
-            owner: Some(member.user.id),
+            by: CancelledBy::Member(member.user.id),
             reason,
-            lenient: false,
         })
     }
 }

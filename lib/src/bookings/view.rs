@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::booking::{Booking, BookingStatus, RosterEntry};
+use crate::models::user::ExperienceLevel;
 use crate::values::email;
 use crate::values::money::Amount;
 
@@ -94,6 +95,8 @@ pub struct RosterEntryView {
     /// the waitlist.
     waitlist_position: Option<i64>,
     booked_at: DateTime<Utc>,
+    /// When the member was checked in. Null if they are not.
+    checked_in_at: Option<DateTime<Utc>>,
     /// The time until which the booking can be cancelled free of charge. Null on the
     /// waitlist.
     free_cancellation_until: Option<DateTime<Utc>>,
@@ -110,6 +113,10 @@ pub struct RosterEntryView {
     name: String,
     email: String,
     phone: Option<String>,
+    /// The member's experience, as the member states it.
+    level: ExperienceLevel,
+    /// The number of classes that the member was checked in for, including this one.
+    visits: i64,
     date_of_birth: Option<NaiveDate>,
     emergency_contact_name: Option<String>,
     emergency_contact_phone: Option<String>,
@@ -126,6 +133,7 @@ impl From<RosterEntry> for RosterEntryView {
             status: entry.status,
             waitlist_position: entry.waitlist_position,
             booked_at: entry.booked_at,
+            checked_in_at: entry.checked_in_at,
             free_cancellation_until: entry.free_until,
             price: entry.price.in_currency(&entry.currency),
             currency: entry.currency,
@@ -135,6 +143,8 @@ impl From<RosterEntry> for RosterEntryView {
             name: entry.name,
             email: email::readable(&entry.email),
             phone: entry.phone,
+            level: entry.level,
+            visits: entry.visits,
             date_of_birth: entry.date_of_birth,
             emergency_contact_name: entry.emergency_contact_name,
             emergency_contact_phone: entry.emergency_contact_phone,

@@ -8,14 +8,19 @@ mod attendance;
 mod cancellation;
 mod creation;
 mod errors;
+mod moving;
 mod roster;
 mod row;
 mod waitlist;
 
-pub use self::attendance::{Attendance, record_attendance};
-pub use self::cancellation::{Cancellation, cancel, cancel_all_of};
+pub use self::attendance::{
+    Attendance, CheckIn, CheckInRejection, check_in_all, record_attendance,
+};
+pub(in crate::models) use self::attendance::{CHECK_IN_OPENS, undo_check_ins};
+pub use self::cancellation::{Cancellation, CancelledBy, cancel, cancel_all_of};
 pub use self::creation::{NewBooking, create};
-pub(in crate::models) use self::errors::{CLASS_CANCELLED, CLASS_STARTED};
+pub(in crate::models) use self::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED};
+pub use self::moving::move_to;
 pub use self::roster::{MedicalNotes, RosterEntry, Today, find_medical_notes, list_roster};
 pub(in crate::models) use self::row::lock_occurrence;
 pub use self::row::{Booking, BookingStatus, find, list_past, list_upcoming};

@@ -18,8 +18,9 @@ pub struct CalendarBooking {
     pub status: BookingStatus,
     /// Whether the occurrence is cancelled.
     pub class_cancelled: bool,
-    /// The occurrence's iCalendar sequence.
-    pub class_sequence: i32,
+    /// The iCalendar sequence, which rises when the occurrence changes and when the booking
+    /// moves to another occurrence.
+    pub sequence: i32,
     /// The occurrence's title.
     pub title: String,
     /// When the occurrence starts.
@@ -44,7 +45,7 @@ impl CalendarBooking {
             id,
             status: BookingStatus::from_column(row.try_get("status")?)?,
             class_cancelled: row.try_get("class_cancelled")?,
-            class_sequence: row.try_get("sequence")?,
+            sequence: row.try_get("sequence")?,
             title: row.try_get("title")?,
             start_time: row.try_get("start_time")?,
             end_time: row.try_get("end_time")?,
@@ -59,7 +60,8 @@ impl CalendarBooking {
 // unknown token. The limit bounds the feed of a member who books and cancels very often.
 static LIST_BY_TOKEN: Statement = Statement::new(
     "calendar.list_by_token",
-    "select b.id, b.status, c.is_cancelled as class_cancelled, c.sequence,
+    "select b.id, b.status, c.is_cancelled as class_cancelled,
+        c.sequence + b.sequence_offset as sequence,
         coalesce(c.own_title, t.name) as title, c.start_time, c.end_time, r.name as room,
         i.name as instructor,
         greatest(b.updated_at, c.updated_at) as modified

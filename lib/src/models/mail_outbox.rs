@@ -42,7 +42,8 @@ pub struct DueMail {
 pub struct MailPayload {
     /// The booking, for e-mails about bookings.
     pub booking_id: Option<Uuid>,
-    /// The previous time and room, for `class_moved`.
+    /// The previous time and room, for `class_moved`. The title as well, if the booking has
+    /// moved to another class.
     #[serde(rename = "before")]
     pub previous: Option<PreviousTime>,
     /// The submission, for `contact_received`.
@@ -56,7 +57,7 @@ pub struct MailPayload {
     pub reason: Option<String>,
 }
 
-/// The time and room of a class before it was moved.
+/// The time and room of a class before it was moved, or of the class that a booking has left.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreviousTime {
@@ -66,6 +67,8 @@ pub struct PreviousTime {
     pub end_time: DateTime<Utc>,
     /// The room of the class.
     pub room: String,
+    /// The title of the class that the booking has left.
+    pub title: Option<String>,
 }
 
 static INSERT: Statement = Statement::new(

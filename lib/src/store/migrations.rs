@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 14] = [
+static MIGRATIONS: [Migration; 15] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -42,6 +42,7 @@ static MIGRATIONS: [Migration; 14] = [
     migration!(12, "0012_rate_limit_failures"),
     migration!(13, "0013_mail_priority"),
     migration!(14, "0014_replaced_refunds"),
+    migration!(15, "0015_front_desk"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

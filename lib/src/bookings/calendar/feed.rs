@@ -50,7 +50,7 @@ impl From<CalendarBooking> for Entry {
         };
         Self {
             uid: booking.id,
-            sequence: booking.class_sequence + rank,
+            sequence: booking.sequence + rank,
             status,
             start: booking.start_time,
             end: booking.end_time,

@@ -335,11 +335,11 @@ impl TimetableEditor<'_> {
         options: ChangeOptions,
     ) -> Result<TimetableResult> {
         let cancelled = self.edit(options.preview, async |tx| {
-            let current = occurrence::lock(tx, id, self.now).await?;
+            let current = occurrence::lock_for_cancellation(tx, id, self.now).await?;
             if let Some((weekly_class_id, date)) = options.series_of(&current)? {
                 let from = options.scope.start(date);
                 return self
-                    .retire_series(tx, weekly_class_id, from, &reasons)
+                    .retire_series(tx, weekly_class_id, from, &reasons, Some(&current))
                     .await;
             }
             let detail = json!({

@@ -91,17 +91,21 @@ impl TimetableEditor<'_> {
     }
 
     /// Retires a weekly class and cancels its upcoming classes. With `from`, the weekly class
-    /// ends before this date instead.
+    /// ends before this date instead. `requested` is the class for which staff requested it.
+    /// It is cancelled even if it has begun.
     pub(super) async fn retire_series(
         &self,
         tx: &Tx,
         id: Uuid,
         from: Option<NaiveDate>,
         reasons: &Reasons,
+        requested: Option<&LockedOccurrence>,
     ) -> Result<TimetableResult> {
         let before = weekly_class::lock(tx, id).await?;
         let from = from.filter(|date| *date > before.effective_from);
-        let occurrences = occurrence::lock_upcoming_of_weekly(tx, id, from, self.now).await?;
+        let mut occurrences = occurrence::lock_upcoming_of_weekly(tx, id, from, self.now).await?;
+        let begun = requested.filter(|requested| requested.start_time <= self.now);
+        occurrences.splice(..0, begun.cloned());
         let changes = match from {
             Some(date) => WeeklyClassChanges {
                 effective_until: Some(date.pred_opt().map(|last| {

@@ -186,7 +186,7 @@ impl TimetableEditor<'_> {
         options: ChangeOptions,
     ) -> Result<TimetableResult> {
         let retired = self.edit(options.preview, async |tx| {
-            self.retire_series(tx, id, from, &reasons).await
+            self.retire_series(tx, id, from, &reasons, None).await
         });
         retired.await
     }

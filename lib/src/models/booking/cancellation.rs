@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::errors::CLASS_STARTED;
-use super::row::{Booking, find, lock_occurrence};
+use super::row::{Booking, BookingStatus, find, lock_occurrence};
 use super::waitlist::promote;
 use crate::error::{Error, Result};
 use crate::models::member_event::{self, NewMemberEvent};
@@ -18,26 +18,48 @@ use crate::store::statement::Statement;
 pub struct Cancellation {
     /// The booking's id.
     pub booking_id: Uuid,
-    /// The member who must own the booking. `None` allows any member.
-    pub owner: Option<Uuid>,
+    /// Who cancels the booking.
+    pub by: CancelledBy,
     /// The reason, if one was given.
     pub reason: Option<String>,
-    /// Whether the deadlines are waived: the cancellation is never late, and is possible
-    /// after the start. True for unpaid bookings that the system cancels, and for
-    /// cancellations that staff mark as lenient.
-    pub lenient: bool,
+}
+
+/// Who cancels a booking. This decides until when it can be cancelled.
+#[derive(Clone, Copy, Debug)]
+pub enum CancelledBy {
+    /// The member with this id, who must own the booking. They can cancel until the start,
+    /// unless they are checked in.
+    Member(Uuid),
+    /// The member with this id, whose account is being closed. A check-in does not matter.
+    ClosedAccount(Uuid),
+    /// The studio, which can also cancel after the start.
+    Studio {
+        /// Whether the cancellation is never late. This applies to unpaid bookings that the
+        /// system cancels, and to cancellations for which staff request it.
+        lenient: bool,
+    },
+}
+
+impl CancelledBy {
+    fn owner(self) -> Option<Uuid> {
+        match self {
+            Self::Member(id) | Self::ClosedAccount(id) => Some(id),
+            Self::Studio { .. } => None,
+        }
+    }
 }
 
 // A member on the waitlist has no `free_until` and can leave at any time. The exception is
-// a booking that was cancelled late and reopened, because it keeps its `free_until`. A
-// member who was checked in before the start can still cancel until the start.
+// a booking that was cancelled late and reopened, because it keeps its `free_until`. The
+// deadline can be after the start, if the class or the booking has moved to an earlier time.
 //
 // The refund waits for ten minutes, so that it can be withdrawn if the member books again.
 static CANCEL: Statement = Statement::new(
     "booking.cancel",
     "with cancelled_booking as (
         update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
-            cancellation_reason = $3, late_cancellation = coalesce(free_until < $2, false) and not $4
+            cancellation_reason = $3,
+            late_cancellation = free_until is not null and least(free_until, $7) < $2 and not $4
         where id = $1 and (status in ('booked', 'waitlisted') or (status = 'attended' and $5))
         returning id, user_id, late_cancellation
     ), cancelled_payment as (
@@ -62,14 +84,15 @@ static CANCEL: Statement = Statement::new(
 );
 
 /// Cancels a booking and gives its spot to the first member on the waitlist. The payment is
-/// refunded, unless the cancellation is late, which means after the booking's `free_until`.
-/// Returns the cancelled booking. Must be called in a transaction.
+/// refunded, unless the cancellation is late, which means after the booking's `free_until` or
+/// after the start. Returns the cancelled booking. Must be called in a transaction.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when the booking does not exist or belongs to another
-/// member; 409 `class_started`; 409 `not_cancellable` when the booking is
-/// already cancelled or the class was attended.
+/// member; 409 `class_started` when a member cancels after the start; 409 `checked_in` when
+/// the member is checked in; 409 `not_cancellable` when the booking is already cancelled or
+/// the member did not come.
 pub async fn cancel(
     client: &Client,
     cancellation: &Cancellation,
@@ -101,9 +124,8 @@ pub async fn cancel_all_of(
     for row in &rows {
         let cancellation = Cancellation {
             booking_id: row.try_get("id")?,
-            owner: Some(user_id),
+            by: CancelledBy::ClosedAccount(user_id),
             reason: None,
-            lenient: false,
         };
         match cancel_and_promote(client, &cancellation, now, studio).await {
             Ok(booking_events) => events.extend(booking_events),
@@ -123,17 +145,15 @@ async fn cancel_and_promote(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Vec<NewMemberEvent>> {
-    let id = cancellation.booking_id;
-    let (class_id, start) = lock_occurrence(client, id, cancellation.owner).await?;
-    if start <= now && !cancellation.lenient {
+    let (id, by) = (cancellation.booking_id, cancellation.by);
+    let (class_id, start) = lock_occurrence(client, id, by.owner()).await?;
+    let is_studio = matches!(by, CancelledBy::Studio { .. });
+    if start <= now && !is_studio {
         return Err(CLASS_STARTED);
     }
     // The e-mail does not contain a reason that the member has given. Otherwise, anyone
     // could register with a stranger's e-mail address and send text to it.
-    let reason_in_mail = match cancellation.owner {
-        Some(_) => None,
-        None => cancellation.reason.clone(),
-    };
+    let reason_in_mail = cancellation.reason.clone().filter(|_| is_studio);
     let row = CANCEL
         .opt(
             client,
@@ -141,13 +161,21 @@ async fn cancel_and_promote(
                 &id,
                 &now,
                 &cancellation.reason,
-                &cancellation.lenient,
-                &(start > now),
+                &matches!(by, CancelledBy::Studio { lenient: true }),
+                &matches!(by, CancelledBy::ClosedAccount(_)),
                 &reason_in_mail,
+                &start,
             ],
         )
-        .await?
-        .ok_or(NOT_CANCELLABLE)?;
+        .await?;
+    let Some(row) = row else {
+        let is_checked_in = find(client, id).await?.status == BookingStatus::Attended;
+        return Err(match is_checked_in {
+            true if is_studio => UNDO_CHECK_IN_FIRST,
+            true => CHECKED_IN,
+            false => NOT_CANCELLABLE,
+        });
+    };
     let user_id: Uuid = row.try_get("user_id")?;
     let event = |kind, data| NewMemberEvent {
         user_id,
@@ -163,6 +191,16 @@ async fn cancel_and_promote(
     events.extend(promote(client, class_id, now, studio).await?);
     Ok(events)
 }
+
+const CHECKED_IN: Error = Error::Conflict {
+    code: "checked_in",
+    message: "You are checked in for this class; please ask at the desk to cancel",
+};
+
+const UNDO_CHECK_IN_FIRST: Error = Error::Conflict {
+    code: "checked_in",
+    message: "The member is checked in; undo the check-in first",
+};
 
 const NOT_CANCELLABLE: Error = Error::Conflict {
     code: "not_cancellable",

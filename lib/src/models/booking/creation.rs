@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::errors::{CLASS_CANCELLED, CLASS_STARTED};
+use super::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, NOT_MOVABLE};
 use super::row::{Booking, find};
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
@@ -20,16 +20,16 @@ pub struct NewBooking {
     pub scheduled_class_id: Uuid,
     /// Whether to join the waitlist when the class is full.
     pub join_waitlist: bool,
-    /// Whether `MAX_UNPAID_BOOKINGS` is waived. Staff who book for a member are not bound
-    /// by it.
-    pub waive_unpaid_limit: bool,
+    /// Whether staff book for the member. They are not bound by `MAX_UNPAID_BOOKINGS`, and
+    /// can book until the end of the class.
+    pub by_staff: bool,
 }
 
 static CREATE: Statement = Statement::new(
     "booking.create",
     "select outcome, booking_id
     from book_class($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7),
-        make_interval(secs => $8), $9, $10)",
+        make_interval(secs => $8), $9, $10, $11, $12)",
 );
 
 /// Books a spot, or joins the waitlist when the class is full and
@@ -42,7 +42,7 @@ static CREATE: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::NotFound`] when the occurrence does not exist; 409 `class_full`,
-/// `class_cancelled`, `class_started`, `waitlist_closed`, `already_booked`,
+/// `class_cancelled`, `class_started`, `class_over`, `waitlist_closed`, `already_booked`,
 /// `overlapping_booking`, `too_many_unpaid_bookings`; [`Error::SessionGone`] when the
 /// member's account is closed.
 pub async fn create(
@@ -51,7 +51,24 @@ pub async fn create(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Booking> {
-    let max_unpaid = (!booking.waive_unpaid_limit).then_some(studio.max_unpaid_bookings);
+    let id = decide(client, &booking, None, now, studio).await?;
+    find(client, id).await
+}
+
+/// Calls the SQL function `book_class`, and returns the id of the booking. With `moved_id`,
+/// this booking moves to the occurrence.
+///
+/// # Errors
+///
+/// Those of [`create`]; with `moved_id`, also 409 `not_movable`.
+pub(super) async fn decide(
+    client: &Client,
+    booking: &NewBooking,
+    moved_id: Option<Uuid>,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Uuid> {
+    let max_unpaid = (!booking.by_staff).then_some(studio.max_unpaid_bookings);
     let row = CREATE
         .one(
             client,
@@ -66,20 +83,24 @@ pub async fn create(
                 &studio.free_cancellation_grace.as_secs_f64(),
                 &max_unpaid,
                 &studio.currency,
+                &booking.by_staff,
+                &moved_id,
             ],
         )
         .await
         .on_constraint("bookings_active_key", ALREADY_BOOKED)?;
     let outcome: String = row.try_get("outcome")?;
     match outcome.as_str() {
-        "booked" | "waitlisted" => find(client, row.try_get("booking_id")?).await,
+        "booked" | "waitlisted" => Ok(row.try_get("booking_id")?),
         "already_booked" => Err(ALREADY_BOOKED),
         "class_full" => Err(CLASS_FULL),
         "class_cancelled" => Err(CLASS_CANCELLED),
         "class_started" => Err(CLASS_STARTED),
+        "class_over" => Err(CLASS_OVER),
         "waitlist_closed" => Err(WAITLIST_CLOSED),
         "overlapping_booking" => Err(OVERLAPPING_BOOKING),
         "too_many_unpaid_bookings" => Err(TOO_MANY_UNPAID_BOOKINGS),
+        "not_movable" => Err(NOT_MOVABLE),
         "class_unknown" => Err(Error::NotFound),
         "account_closed" => Err(Error::SessionGone),
         _ => Err(Error::internal("unknown outcome of book_class")),

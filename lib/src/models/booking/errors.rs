@@ -1,4 +1,4 @@
-//! Errors about the class of a booking.
+//! Errors about a booking and its class.
 
 use crate::error::Error;
 
@@ -15,4 +15,14 @@ pub(in crate::models) const NO_SPOT: Error = Error::Conflict {
 pub(in crate::models) const CLASS_STARTED: Error = Error::Conflict {
     code: "class_started",
     message: "This class has already begun",
+};
+
+pub(in crate::models) const CLASS_OVER: Error = Error::Conflict {
+    code: "class_over",
+    message: "This class is over",
+};
+
+pub(in crate::models) const NOT_MOVABLE: Error = Error::Conflict {
+    code: "not_movable",
+    message: "This booking cannot be moved: it has no spot, or attendance was recorded",
 };

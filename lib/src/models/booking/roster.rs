@@ -9,7 +9,7 @@ use super::errors::{CLASS_CANCELLED, NO_SPOT};
 use super::row::{BookingStatus, computed_columns};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, Result};
-use crate::models::user::MedicalConditions;
+use crate::models::user::{ExperienceLevel, MedicalConditions};
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -26,6 +26,8 @@ pub struct RosterEntry {
     pub waitlist_position: Option<i64>,
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
+    /// When the member was checked in. `None` if they are not, or if the time is unknown.
+    pub checked_in_at: Option<DateTime<Utc>>,
     /// The time until which the booking can be cancelled free of charge, at the latest the
     /// start. `None` for an entry on the waitlist.
     pub free_until: Option<DateTime<Utc>>,
@@ -45,6 +47,10 @@ pub struct RosterEntry {
     pub email: String,
     /// The member's phone number.
     pub phone: Option<String>,
+    /// The member's experience.
+    pub level: ExperienceLevel,
+    /// The number of classes that the member was checked in for, including this one.
+    pub visits: i64,
     /// The member's date of birth.
     pub date_of_birth: Option<NaiveDate>,
     /// The emergency contact's name.
@@ -69,6 +75,7 @@ impl RosterEntry {
             status: BookingStatus::from_column(row.try_get("status")?)?,
             waitlist_position: row.try_get("waitlist_position")?,
             booked_at: row.try_get("booked_at")?,
+            checked_in_at: row.try_get("checked_in_at")?,
             free_until: row.try_get("free_until")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             currency: row.try_get("currency")?,
@@ -78,6 +85,8 @@ impl RosterEntry {
             name: names.join(" ").trim_end().to_owned(),
             email: row.try_get("email")?,
             phone: row.try_get("phone")?,
+            level: ExperienceLevel::from_column(row.try_get("experience_level")?)?,
+            visits: row.try_get("visits")?,
             date_of_birth: row.try_get("date_of_birth")?,
             emergency_contact_name: row.try_get("emergency_contact_name")?,
             emergency_contact_phone: row.try_get("emergency_contact_phone")?,
@@ -106,11 +115,14 @@ macro_rules! medical_notes_are_open {
 static LIST: Statement = Statement::new(
     "booking.list_roster",
     concat!(
-        "select b.id, b.status, b.booked_at,
+        "select b.id, b.status, b.booked_at, b.checked_in_at,
             case when b.free_until > c.start_time then c.start_time else b.free_until end
                 as free_until,
             b.price, b.currency, b.created_at, b.user_id,
-            u.first_name, u.last_name, u.email, u.phone, u.date_of_birth,
+            u.first_name, u.last_name, u.email, u.phone, u.experience_level,
+            u.date_of_birth,
+            (select count(*) from bookings v
+                where v.user_id = b.user_id and v.status = 'attended') as visits,
             u.emergency_contact_name, u.emergency_contact_phone,
             u.medical_conditions is not null and ",
         medical_notes_are_open!("$6", "$7"),

@@ -40,6 +40,14 @@ impl BookingStatus {
             _ => return Err(Error::internal("unknown booking status")),
         })
     }
+
+    /// Returns whether a booking with this status takes one of the spots of its class.
+    pub fn has_spot(self) -> bool {
+        match self {
+            Self::Booked | Self::Attended | Self::NoShow => true,
+            Self::Waitlisted | Self::Cancelled => false,
+        }
+    }
 }
 
 /// A booking, with data of its occurrence and its last payment.
@@ -185,6 +193,11 @@ static LOCK_OCCURRENCE: Statement = Statement::new(
     ) for no key update",
 );
 
+static FIND_OCCURRENCE: Statement = Statement::new(
+    "booking.find_occurrence",
+    "select scheduled_class_id from bookings where id = $1",
+);
+
 /// Locks the occurrence of a booking, and returns the occurrence's id and start. When
 /// `owner` is given, the booking must belong to that member.
 ///
@@ -196,11 +209,23 @@ pub(in crate::models) async fn lock_occurrence(
     booking_id: Uuid,
     owner: Option<Uuid>,
 ) -> Result<(Uuid, DateTime<Utc>)> {
-    let row = LOCK_OCCURRENCE
-        .opt(client, &[&booking_id, &owner])
-        .await?
-        .ok_or(Error::NotFound)?;
-    Ok((row.try_get("id")?, row.try_get("start_time")?))
+    let lock_params: [&dyn Param; 2] = [&booking_id, &owner];
+    let find_params: [&dyn Param; 1] = [&booking_id];
+    loop {
+        // The statements are sent at once and run in this order. The second one sees whether
+        // the booking has moved to another occurrence while the first one waited.
+        let (locked, current) = tokio::try_join!(
+            biased;
+            LOCK_OCCURRENCE.opt(client, &lock_params),
+            FIND_OCCURRENCE.opt(client, &find_params),
+        )?;
+        let locked = locked.ok_or(Error::NotFound)?;
+        let current: Uuid = current.ok_or(Error::NotFound)?.try_get(0)?;
+        let id: Uuid = locked.try_get("id")?;
+        if id == current {
+            return Ok((id, locked.try_get("start_time")?));
+        }
+    }
 }
 
 /// Selects the bookings `b` of the member `$1` for which `$condition` is true. The
@@ -234,7 +259,7 @@ static LIST_UPCOMING: Statement = bookings_where!(
 
 static LIST_UPCOMING_MOVED: Statement = bookings_where!(
     "booking.list_upcoming_moved",
-    "c.end_time > $2 and (c.start_time, b.id) <= ($3, $4) and c.moved_at > $5
+    "c.end_time > $2 and (c.start_time, b.id) <= ($3, $4) and greatest(c.moved_at, b.moved_at) > $5
     order by c.start_time, b.id"
 );
 
@@ -258,7 +283,7 @@ static LIST_PAST: Statement = bookings_where!(
 
 static LIST_PAST_MOVED: Statement = bookings_where!(
     "booking.list_past_moved",
-    "c.end_time <= $2 and (c.start_time, b.id) >= ($3, $4) and c.moved_at > $5
+    "c.end_time <= $2 and (c.start_time, b.id) >= ($3, $4) and greatest(c.moved_at, b.moved_at) > $5
     order by c.start_time desc, b.id desc"
 );
 

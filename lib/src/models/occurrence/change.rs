@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
-use crate::models::booking::{self, CLASS_CANCELLED, CLASS_STARTED};
+use crate::models::booking::{self, CHECK_IN_OPENS, CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED};
 use crate::models::instructor;
 use crate::models::member_event::NewMemberEvent;
 use crate::models::weekly_class::unknown_class_type;
@@ -177,15 +177,45 @@ static LOCK: Statement = Statement::new(
 ///
 /// [`Error::NotFound`]; 409 `class_cancelled`, `class_started`.
 pub async fn lock(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<LockedOccurrence> {
+    let before = lock_active(client, id).await?;
+    match before.start_time <= now {
+        true => Err(CLASS_STARTED),
+        false => Ok(before),
+    }
+}
+
+/// How long after its end a class can be cancelled. Staff may learn later that it did not
+/// take place.
+const CANCELLABLE_AFTER_END: TimeDelta = TimeDelta::hours(24);
+
+/// Locks an occurrence that is to be cancelled. It may have begun, for example if the
+/// instructor has not come. Must be called in a transaction, before the locks of its bookings
+/// are taken.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; 409 `class_cancelled`; 409 `class_over` when it ended more than a day
+/// ago.
+pub async fn lock_for_cancellation(
+    client: &Client,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<LockedOccurrence> {
+    let before = lock_active(client, id).await?;
+    match before.end_time + CANCELLABLE_AFTER_END <= now {
+        true => Err(CLASS_OVER),
+        false => Ok(before),
+    }
+}
+
+/// Locks an occurrence that is not cancelled.
+async fn lock_active(client: &Client, id: Uuid) -> Result<LockedOccurrence> {
     let row = LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
     let occurrence = LockedOccurrence::from_row(&row)?;
-    if occurrence.is_cancelled {
-        return Err(CLASS_CANCELLED);
+    match occurrence.is_cancelled {
+        true => Err(CLASS_CANCELLED),
+        false => Ok(occurrence),
     }
-    if occurrence.start_time <= now {
-        return Err(CLASS_STARTED);
-    }
-    Ok(occurrence)
 }
 
 static LOCK_UPCOMING_OF_WEEKLY: Statement = Statement::new(
@@ -319,8 +349,9 @@ static UPDATE: Statement = Statement::new(
 /// Changes a locked occurrence. A change of time, room or instructor notifies the members
 /// who booked the occurrence or are on its waitlist. If the day, the room or the instructor
 /// changes, or if the start moves by at least 15 minutes, these members can cancel free of
-/// charge until the new start. Additional spots are given to the members on the waitlist. Returns
-/// the members' events, which the caller must record at the end of its transaction.
+/// charge until the new start. Check-ins are undone if the class now starts in more than an
+/// hour. Additional spots are given to the members on the waitlist. Returns the members'
+/// events, which the caller must record at the end of its transaction.
 ///
 /// # Errors
 ///
@@ -364,6 +395,10 @@ pub async fn update(
         ALLOW_FREE_CANCELLATION
             .execute(client, &[&before.id])
             .await?;
+    }
+    let start: DateTime<Utc> = row.try_get("start_time")?;
+    if start > before.start_time && start > now + CHECK_IN_OPENS {
+        booking::undo_check_ins(client, before.id).await?;
     }
     let mut events = Vec::new();
     for (kind, payload) in notifications(before, &row)? {
@@ -466,8 +501,8 @@ fn event_from_row(row: &Row, kind: &'static str, occurrence_id: Uuid) -> Result<
     })
 }
 
-// A member can be checked in before the start. Such a booking is cancelled too. Earlier late
-// cancellations no longer count as late. Their payments are refunded too, because the class
+// The bookings of members who are checked in are cancelled too, and those of members who did
+// not come. Earlier late cancellations no longer count as late. Their payments are refunded too, because the class
 // does not take place.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",

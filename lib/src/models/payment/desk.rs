@@ -11,7 +11,6 @@ use super::row::{
 use super::settlement::lock_payment;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::models::booking::BookingStatus;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -49,7 +48,7 @@ pub async fn mark_paid_at_desk(
     let booking = lock_booking(client, booking_id, None).await?;
     let row = match lock_open(client, booking_id).await? {
         Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
-        _ if !has_spot(booking.status) => return Err(NOT_PAYABLE),
+        _ if !booking.status.has_spot() => return Err(NOT_PAYABLE),
         _ if booking.price.is_zero() => return Err(NOTHING_TO_PAY),
         Some(payment) if payment.method == PaymentMethod::Desk => {
             MARK_PAID.one(client, &[&payment.id, &now]).await?
@@ -76,11 +75,6 @@ pub async fn mark_paid_at_desk(
     let payment = Payment::from_row(&row)?;
     record_event(client, &payment, "payment_paid").await?;
     Ok(payment)
-}
-
-fn has_spot(status: BookingStatus) -> bool {
-    use BookingStatus::{Attended, Booked, NoShow};
-    matches!(status, Booked | Attended | NoShow)
 }
 
 // If the refund of a payment through an abandoned checkout fails, the payment stays

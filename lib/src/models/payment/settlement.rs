@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
 use super::row::{Payment, PaymentMethod, lock_booking, payment_columns, record_event};
 use crate::error::Result;
-use crate::models::booking::{self, Booking, BookingStatus, Cancellation};
+use crate::models::booking::{self, Booking, BookingStatus, Cancellation, CancelledBy};
 use crate::models::payment_status::PaymentStatus;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
@@ -173,10 +173,7 @@ pub async fn settle_paid(
             "a payment of another amount, or for a booking to be paid at the desk",
         ));
     }
-    let has_spot = !matches!(
-        booking.status,
-        BookingStatus::Waitlisted | BookingStatus::Cancelled
-    );
+    let has_spot = booking.status.has_spot();
     let status = match payment.status {
         PaymentStatus::Pending => PaymentStatus::Paid,
         // The booking may have another open payment, so this payment is only refunded.
@@ -255,9 +252,8 @@ pub async fn settle_ended(
     }
     let cancellation = Cancellation {
         booking_id: booking.id,
-        owner: None,
+        by: CancelledBy::Studio { lenient: true },
         reason: Some("It was not paid in time".to_owned()),
-        lenient: true,
     };
     booking::cancel(client, &cancellation, now, studio).await?;
     Ok(Outcome::Released)

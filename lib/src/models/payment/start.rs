@@ -7,7 +7,6 @@ use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
 use super::row::{Payment, PaymentMethod, cancel, lock_booking, lock_open, payment_columns};
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::models::booking::BookingStatus;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -57,7 +56,7 @@ static INSERT: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::NotFound`] when the booking does not exist or belongs to another
-/// member; 409 `not_payable`, `nothing_to_pay`, `already_paid`; 409
+/// member; 409 `not_payable` when the booking has no spot; 409 `nothing_to_pay`, `already_paid`; 409
 /// `card_not_available` when card payments are not configured.
 pub async fn start(
     client: &Client,
@@ -72,7 +71,7 @@ pub async fn start(
         Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
         pending => pending,
     };
-    if booking.status != BookingStatus::Booked {
+    if !booking.status.has_spot() {
         return Err(NOT_PAYABLE);
     }
     if booking.price.is_zero() {

@@ -30,7 +30,7 @@ impl ExperienceLevel {
         }
     }
 
-    fn from_column(text: &str) -> Result<Self> {
+    pub(in crate::models) fn from_column(text: &str) -> Result<Self> {
         [Self::Beginner, Self::Intermediate, Self::Advanced]
             .into_iter()
             .find(|level| level.as_str() == text)

@@ -3,7 +3,7 @@
 use super::account::greeting;
 use super::message::{Content, Message};
 use crate::error::Result;
-use crate::models::mail_outbox::{MailBooking, MailPayment, PreviousTime};
+use crate::models::mail_outbox::{MailBooking, MailPayload, MailPayment, PreviousTime};
 use crate::runtime::config::StudioConfig;
 use crate::values::time_zone::TimeZone;
 
@@ -62,25 +62,33 @@ impl LocalTimes {
     }
 }
 
-/// Composes the e-mail about a booking. `reason` is the studio's reason for a cancellation.
-/// Returns `None` if the e-mail is outdated, because the booking has changed or the class
-/// has started.
+/// Composes the e-mail about a booking. Returns `None` if the e-mail is outdated, because
+/// the booking has changed or the class has started.
 pub(super) fn compose(
     kind: &str,
-    reason: Option<&str>,
+    payload: &MailPayload,
     booking: &MailBooking,
     times: &LocalTimes,
     studio: &StudioConfig,
 ) -> Option<Result<Message>> {
     let takes_place = !booking.has_started && !booking.class_is_cancelled;
     let status = booking.status.as_str();
+    let previous_title = payload
+        .previous
+        .as_ref()
+        .and_then(|previous| previous.title.as_deref());
     let (subject, headline, paragraphs) = match kind {
         "booking_confirmed" if takes_place && status == "booked" => confirmed(booking, times),
         "booking_waitlisted" if takes_place && status == "waitlisted" => waitlisted(booking, times),
         "booking_promoted" if takes_place && status == "booked" => promoted(booking, times),
-        "booking_cancelled" if status == "cancelled" => cancelled(booking, times, reason),
+        "booking_cancelled" if status == "cancelled" => {
+            cancelled(booking, times, payload.reason.as_deref())
+        }
         "class_cancelled" if booking.class_is_cancelled => class_cancelled(booking, times),
-        "class_moved" if takes_place && status != "cancelled" => moved(booking, times)?,
+        "class_moved" if takes_place && status != "cancelled" => match previous_title {
+            Some(title) => booking_moved(title, booking, times)?,
+            None => moved(booking, times)?,
+        },
         "instructor_changed" if takes_place && status != "cancelled" => {
             new_instructor(booking, times)
         }
@@ -286,6 +294,36 @@ fn moved(booking: &MailBooking, times: &LocalTimes) -> Option<EmailText> {
     ];
     paragraphs.extend(cancellation_terms(booking, times));
     Some((subject, "Your class has moved", paragraphs))
+}
+
+/// Describes the move of a booking from the class with this title to another one. Returns
+/// `None` if it was moved back.
+fn booking_moved(
+    previous_title: &str,
+    booking: &MailBooking,
+    times: &LocalTimes,
+) -> Option<EmailText> {
+    let (previous, previous_room) = times.previous.as_ref()?;
+    let now = &times.class;
+    let mut paragraphs = vec![format!(
+        "Your booking for {previous_title} on {}, {} to {}, in {previous_room}, has been moved. It \
+         is now for {} on {}, {} to {}, in {}.",
+        previous.day,
+        previous.starts,
+        previous.ends,
+        booking.title,
+        now.day,
+        now.starts,
+        now.ends,
+        booking.room
+    )];
+    paragraphs.extend(payment_status(booking));
+    paragraphs.extend(cancellation_terms(booking, times));
+    let subject = format!(
+        "Booking moved: {}, {} at {}",
+        booking.title, now.day, now.starts
+    );
+    Some((subject, "Your booking has moved", paragraphs))
 }
 
 fn new_instructor(booking: &MailBooking, times: &LocalTimes) -> EmailText {

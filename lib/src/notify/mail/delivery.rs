@@ -353,8 +353,7 @@ async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
     found
         .and_then(|found| {
             let times = LocalTimes::new(&found, due.payload.previous.as_ref(), &zone);
-            let reason = due.payload.reason.as_deref();
-            booking::compose(&due.kind, reason, &found, &times, studio)
+            booking::compose(&due.kind, &due.payload, &found, &times, studio)
         })
         .transpose()
 }
