@@ -2,6 +2,7 @@
 
 mod desk_payments;
 mod disputes;
+mod list;
 mod partial_refunds;
 mod previous_version;
 mod refunds;

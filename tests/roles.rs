@@ -31,6 +31,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/contacts", Access::Staff),
     ("GET", "/api/admin/dashboard", Access::Staff),
     ("GET", "/api/admin/instructors", Access::Staff),
+    ("GET", "/api/admin/payments", Access::Staff),
     ("GET", "/api/admin/rooms", Access::Staff),
     ("GET", "/api/admin/schedule", Access::Staff),
     ("GET", "/api/admin/security-events", Access::Admin),

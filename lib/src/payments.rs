@@ -1,6 +1,7 @@
 //! Payments: Stripe Checkout, the webhook, and reconciliation.
 
 pub mod checkout;
+pub mod list;
 mod provider_state;
 pub mod reconcile;
 pub mod stripe;

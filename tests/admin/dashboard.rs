@@ -70,6 +70,58 @@ async fn the_dashboard_covers_the_studios_local_day_when_the_clocks_go_back() {
 }
 
 #[tokio::test]
+async fn any_day_can_be_shown_with_its_check_ins_and_unpaid_bookings() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let class = insert_class(&app, "Salsa", "2027-03-05T18:00Z", 9).await;
+    insert_class(&app, "Salsa", "2027-03-06T18:00Z", 9).await;
+    let mut bookings = Vec::new();
+    for status in [
+        "booked",
+        "attended",
+        "attended",
+        "attended",
+        "no_show",
+        "waitlisted",
+    ] {
+        let booking = insert_booking(&app, class, status, "2027-03-05T17:00Z").await;
+        bookings.push(booking);
+    }
+    let paid_at = "2027-03-05T17:30Z";
+    insert_payment(&app, bookings[1], "25.00 USD", paid_at, None).await;
+    insert_payment(&app, bookings[2], "25.00 USD", paid_at, Some(paid_at)).await;
+    app.sql(&format!(
+        "update bookings set price = 0 where id = '{}'",
+        bookings[3]
+    ))
+    .await;
+    let day = staff
+        .get(&format!("{PATH}?date=2027-03-05"))
+        .await
+        .expect(200);
+    assert_eq!(day["date"], "2027-03-05");
+    let classes = day["classes"].as_array().unwrap();
+    assert_eq!(classes.len(), 1);
+    assert_eq!(classes[0]["taken"], 5);
+    assert_eq!(classes[0]["checkedIn"], 3);
+    // The first booking, the one whose payment was refunded, and the no-show.
+    assert_eq!(classes[0]["unpaid"], 3);
+    assert_eq!(classes[0]["waitlisted"], 1);
+    assert_eq!(day["bookings"], 6);
+    assert_eq!(day["revenue"][0]["paid"], "50.00");
+    let next_day = staff
+        .get(&format!("{PATH}?date=2027-03-07"))
+        .await
+        .expect(200);
+    assert_eq!(next_day["classes"], json!([]));
+    assert_eq!(next_day["bookings"], 0);
+    for date in ["2027-3-5", "yesterday", "2027-02-30"] {
+        let rejected = staff.get(&format!("{PATH}?date={date}")).await;
+        super::assert_rejects_only(&rejected, "date");
+    }
+}
+
+#[tokio::test]
 async fn open_refunds_and_messages_of_any_age_are_counted() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;

@@ -31,21 +31,30 @@ pub enum PaymentStatus {
 }
 
 impl PaymentStatus {
+    /// All statuses.
+    pub const ALL: [Self; 8] = [
+        Self::Pending,
+        Self::Paid,
+        Self::Failed,
+        Self::Cancelled,
+        Self::RefundDue,
+        Self::PartlyRefunded,
+        Self::Refunded,
+        Self::Disputed,
+    ];
+
     pub(super) fn from_column(text: &str) -> Result<Self> {
-        Ok(match text {
-            "pending" => Self::Pending,
-            "paid" => Self::Paid,
-            "failed" => Self::Failed,
-            "cancelled" => Self::Cancelled,
-            "refund_due" => Self::RefundDue,
-            "partly_refunded" => Self::PartlyRefunded,
-            "refunded" => Self::Refunded,
-            "disputed" => Self::Disputed,
-            _ => return Err(Error::internal("unknown payment status")),
-        })
+        Self::parse(text).ok_or_else(|| Error::internal("unknown payment status"))
     }
 
-    pub(super) fn as_str(self) -> &'static str {
+    /// Parses the name that [`PaymentStatus::as_str`] returns.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|status| status.as_str() == text)
+    }
+
+    /// Returns the name in requests and responses.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Paid => "paid",

@@ -91,7 +91,7 @@ pub async fn daily_totals(
 
 /// An occurrence of the current day.
 #[derive(Clone, Debug)]
-pub struct OccurrenceToday {
+pub struct OccurrenceOfDay {
     /// The occurrence's id.
     pub id: Uuid,
     /// The occurrence's title.
@@ -110,35 +110,45 @@ pub struct OccurrenceToday {
     pub current_participants: i32,
     /// The number of members on the waitlist.
     pub waitlisted: i64,
+    /// The number of members who are checked in.
+    pub checked_in: i64,
+    /// The number of bookings with a spot that have a price and are not paid.
+    pub unpaid: i64,
     /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
 }
 
-static OCCURRENCES_TODAY: Statement = Statement::new(
-    "report.occurrences_today",
+static OCCURRENCES_OF_DAY: Statement = Statement::new(
+    "report.occurrences_of_day",
     "select c.id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
         r.name as room, i.name as instructor,
-        c.max_participants, c.current_participants, c.is_cancelled,
-        (select count(*) from bookings b
-         where b.scheduled_class_id = c.id and b.status = 'waitlisted') as waitlisted
+        c.max_participants, c.current_participants, c.is_cancelled, counts.*
     from scheduled_classes c
     join class_types t on t.id = c.class_type_id
     join instructors i on i.id = c.instructor_id
     join rooms r on r.id = c.room_id
+    cross join lateral (
+        select count(*) filter (where b.status = 'waitlisted') as waitlisted,
+            count(*) filter (where b.status = 'attended') as checked_in,
+            count(*) filter (where b.status in ('booked', 'attended', 'no_show') and b.price > 0
+                and not exists (select from payments p
+                    where p.booking_id = b.id and p.status = 'paid')) as unpaid
+        from bookings b where b.scheduled_class_id = c.id
+    ) counts
     where c.start_time >= $1 and c.start_time < $2
     order by c.start_time, r.name, c.id",
 );
 
 /// Lists the occurrences that start on a day, sorted by start.
-pub async fn occurrences_today(
+pub async fn occurrences_of_day(
     client: &Client,
     day: &Range<DateTime<Utc>>,
-) -> Result<Vec<OccurrenceToday>> {
-    let rows = OCCURRENCES_TODAY
+) -> Result<Vec<OccurrenceOfDay>> {
+    let rows = OCCURRENCES_OF_DAY
         .all(client, &[&day.start, &day.end])
         .await?;
     let from_row = |row: &Row| {
-        Ok(OccurrenceToday {
+        Ok(OccurrenceOfDay {
             id: row.try_get("id")?,
             title: row.try_get("title")?,
             start_time: row.try_get("start_time")?,
@@ -148,6 +158,8 @@ pub async fn occurrences_today(
             max_participants: row.try_get("max_participants")?,
             current_participants: row.try_get("current_participants")?,
             waitlisted: row.try_get("waitlisted")?,
+            checked_in: row.try_get("checked_in")?,
+            unpaid: row.try_get("unpaid")?,
             is_cancelled: row.try_get("is_cancelled")?,
         })
     };
@@ -156,7 +168,7 @@ pub async fn occurrences_today(
 
 /// The payments of the current day in one currency.
 #[derive(Clone, Debug)]
-pub struct RevenueToday {
+pub struct DailyRevenue {
     /// The ISO 4217 code of the currency.
     pub currency: String,
     /// The sum of payments.
@@ -169,8 +181,8 @@ pub struct RevenueToday {
     pub due: Decimal,
 }
 
-static REVENUE_TODAY: Statement = Statement::new(
-    "report.revenue_today",
+static DAILY_REVENUE: Statement = Statement::new(
+    "report.daily_revenue",
     "select currency, sum(paid) as paid, sum(refunded) as refunded,
         count(due) as due_count, coalesce(sum(due), 0) as due
     from (
@@ -189,13 +201,13 @@ static REVENUE_TODAY: Statement = Statement::new(
 );
 
 /// Sums up the payments and refunds of a day, and all refunds that are due.
-pub async fn revenue_today(
+pub async fn daily_revenue(
     client: &Client,
     day: &Range<DateTime<Utc>>,
-) -> Result<Vec<RevenueToday>> {
-    let rows = REVENUE_TODAY.all(client, &[&day.start, &day.end]).await?;
+) -> Result<Vec<DailyRevenue>> {
+    let rows = DAILY_REVENUE.all(client, &[&day.start, &day.end]).await?;
     let from_row = |row: &Row| {
-        Ok(RevenueToday {
+        Ok(DailyRevenue {
             currency: row.try_get("currency")?,
             paid: row.try_get("paid")?,
             refunded: row.try_get("refunded")?,

@@ -1,41 +1,44 @@
-//! The dashboard: the studio's current day at a glance.
+//! The dashboard: a day of the studio at a glance.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::health::{self, ServicesHealth};
-use crate::models::report::{self, DailyTotals, OccurrenceToday, RevenueToday};
+use crate::http::query;
+use crate::models::report::{self, DailyRevenue, DailyTotals, OccurrenceOfDay};
 use crate::store::postgres::PoolState;
 use crate::values::currency::format_amount;
+use crate::values::form::Form;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
-/// The figures of the current day in the studio's time zone.
+/// The figures of a day in the studio's time zone. Members, sessions, messages, due refunds
+/// and the state of the services are those of now.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Dashboard {
-    /// The current date in `timeZone`.
+    /// The day in `timeZone`.
     date: NaiveDate,
     /// The studio's IANA time zone.
     time_zone: String,
-    /// The classes that start today, sorted by start.
-    classes: Vec<OccurrenceTodayView>,
+    /// The classes that start on the day, sorted by start.
+    classes: Vec<OccurrenceOfDayView>,
     /// The share of taken spots in these classes, from 0 to 1, without cancelled
     /// classes. Null when there are no spots.
     occupancy_rate: Option<f64>,
-    /// Bookings made today, including the waitlist.
+    /// Bookings made on the day, including the waitlist.
     bookings: i64,
-    /// Bookings cancelled today.
+    /// Bookings cancelled on the day.
     cancellations: i64,
-    /// Bookings cancelled today too late for a refund.
+    /// Bookings cancelled on the day too late for a refund.
     late_cancellations: i64,
-    /// Accounts created today.
+    /// Accounts created on the day.
     sign_ups: i64,
-    /// Payments and refunds of today, by currency.
+    /// Payments and refunds of the day, by currency.
     revenue: Vec<Revenue>,
     /// All due refunds, by currency. The payments may be of any day.
     refunds_due: Vec<RefundsDue>,
@@ -50,11 +53,11 @@ pub struct Dashboard {
     services: ServicesHealth,
 }
 
-/// A class that starts today.
+/// A class that starts on the day.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = TodaysClass)]
-struct OccurrenceTodayView {
+#[schema(as = DashboardClass)]
+struct OccurrenceOfDayView {
     id: Uuid,
     title: String,
     start_time: DateTime<Utc>,
@@ -70,6 +73,10 @@ struct OccurrenceTodayView {
     occupancy_rate: Option<f64>,
     /// The number of members on the waitlist.
     waitlisted: i64,
+    /// The number of members who are checked in.
+    checked_in: i64,
+    /// The number of bookings with a spot that have a price and are not paid.
+    unpaid: i64,
     is_cancelled: bool,
 }
 
@@ -149,19 +156,35 @@ struct ConnectionPool {
     waiting: usize,
 }
 
-/// Reads the dashboard with three statements, and checks the services at the same
+/// The query of the dashboard.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct DashboardQuery {
+    /// The day in the studio's time zone. The default is the current day.
+    #[param(value_type = Option<NaiveDate>)]
+    date: Option<String>,
+}
+
+/// Reads the dashboard of a day with three statements, and checks the services at the same
 /// time.
-pub fn show(app: &App) -> BoxFuture<'_, Result<Dashboard>> {
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid) if the day is invalid.
+pub fn show<'a>(app: &'a App, query: &'a DashboardQuery) -> BoxFuture<'a, Result<Dashboard>> {
     Box::pin(async move {
+        let mut form = Form::default();
+        let date = form.check_filled("date", query.date.as_deref(), query::date);
+        form.finish()?;
         let zone = TimeZone::of_studio(&app.config().studio)?;
         let now = app.clock().now();
-        let date = zone.date(now);
+        let date = date.unwrap_or_else(|| zone.date(now));
         let day = zone.day(date);
         let read = app.db().read(async move |client| {
             tokio::try_join!(
                 report::daily_totals(client, &day, now.date_naive()),
-                report::occurrences_today(client, &day),
-                report::revenue_today(client, &day),
+                report::occurrences_of_day(client, &day),
+                report::daily_revenue(client, &day),
             )
         });
         let (figures, services) = tokio::join!(read, health::check(app));
@@ -169,7 +192,7 @@ pub fn show(app: &App) -> BoxFuture<'_, Result<Dashboard>> {
     })
 }
 
-type Figures = (DailyTotals, Vec<OccurrenceToday>, Vec<RevenueToday>);
+type Figures = (DailyTotals, Vec<OccurrenceOfDay>, Vec<DailyRevenue>);
 
 fn build_dashboard(
     app: &App,
@@ -217,13 +240,13 @@ fn build_dashboard(
         services,
         classes: occurrences
             .into_iter()
-            .map(OccurrenceTodayView::from)
+            .map(OccurrenceOfDayView::from)
             .collect(),
     }
 }
 
 /// Returns the revenue of each currency, always including the studio's currency.
-fn revenue_by_currency(studio_currency: &str, revenue: &[RevenueToday]) -> Vec<Revenue> {
+fn revenue_by_currency(studio_currency: &str, revenue: &[DailyRevenue]) -> Vec<Revenue> {
     let has_studio_currency = revenue
         .iter()
         .any(|revenue| revenue.currency == studio_currency);
@@ -241,8 +264,8 @@ pub(crate) fn share(part: i64, whole: i64) -> Option<f64> {
     (whole > 0).then(|| (1_000.0 * part as f64 / whole as f64).round() / 1_000.0)
 }
 
-impl From<OccurrenceToday> for OccurrenceTodayView {
-    fn from(class: OccurrenceToday) -> Self {
+impl From<OccurrenceOfDay> for OccurrenceOfDayView {
+    fn from(class: OccurrenceOfDay) -> Self {
         Self {
             id: class.id,
             title: class.title,
@@ -257,6 +280,8 @@ impl From<OccurrenceToday> for OccurrenceTodayView {
                 class.max_participants.into(),
             ),
             waitlisted: class.waitlisted,
+            checked_in: class.checked_in,
+            unpaid: class.unpaid,
             is_cancelled: class.is_cancelled,
         }
     }

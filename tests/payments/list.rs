@@ -1,0 +1,99 @@
+//! `api/admin/payments.rs`: the list of all payments.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use crate::bookings::{book, cancel, insert_desk_payment, set_clock_before_start};
+use crate::harness::{TestApp, TestClient};
+
+const PATH: &str = "/api/admin/payments";
+
+async fn list(staff: &TestClient, query: &str) -> Vec<Value> {
+    let list = staff.get(&format!("{PATH}{query}")).await.expect(200);
+    list["items"].as_array().unwrap().clone()
+}
+
+#[tokio::test]
+async fn staff_find_the_payments_with_a_status() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let mut bookings = Vec::new();
+    for _ in 0..4 {
+        let booking = book(&ana, app.create_class(1).await).await.expect(201);
+        match bookings.len() {
+            // A payment that was started at the desk.
+            0 => {
+                let payment = json!({ "bookingId": booking["id"], "method": "desk" });
+                ana.post("/api/bookings/payment", payment).await.expect(201);
+            }
+            _ => insert_desk_payment(&app, &booking).await,
+        }
+        bookings.push(booking);
+    }
+    cancel(&ana, &bookings[2]).await.expect(200);
+    let refund = json!({ "bookingId": bookings[3]["id"], "action": "refund" });
+    staff.patch("/api/admin/bookings", refund).await.expect(200);
+    for (status, index) in [
+        ("pending", 0),
+        ("paid", 1),
+        ("refund_due", 2),
+        ("refunded", 3),
+    ] {
+        let payments = list(&staff, &format!("?status={status}")).await;
+        assert_eq!(payments.len(), 1, "{status}");
+        assert_eq!(payments[0]["status"], status);
+        assert_eq!(payments[0]["bookingId"], bookings[index]["id"]);
+        assert_eq!(payments[0]["amount"], "25.00");
+        let due = if status == "refund_due" {
+            "25.00"
+        } else {
+            "0.00"
+        };
+        assert_eq!(payments[0]["refundDue"], due);
+    }
+    assert_eq!(list(&staff, "?status=disputed").await, [] as [Value; 0]);
+    let due = &list(&staff, "?status=refund_due").await[0];
+    assert_eq!(due["member"]["name"], "ana Reyes");
+    assert_eq!(due["member"]["email"], "ana@example.com");
+    assert_eq!(due["class"]["title"], bookings[2]["class"]["title"]);
+    assert_eq!(due["class"]["startTime"], bookings[2]["class"]["startTime"]);
+    let rejected = staff.get(&format!("{PATH}?status=due")).await;
+    let problem = rejected.expect_code(400, "validation_failed");
+    assert!(problem["details"]["status"].is_array());
+}
+
+#[tokio::test]
+async fn the_list_of_payments_is_read_page_by_page_newest_first() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        let booking = book(&ana, app.create_class(1).await).await.expect(201);
+        insert_desk_payment(&app, &booking).await;
+        expected.insert(0, booking["id"].clone());
+    }
+    let payments = staff.get_all(&format!("{PATH}?limit=1")).await;
+    let ids: Vec<_> = payments
+        .iter()
+        .map(|payment| &payment["bookingId"])
+        .collect();
+    assert_eq!(ids, expected.iter().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_payment_of_a_closed_account_shows_no_address() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let booking = book(&ana, app.create_class(1).await).await.expect(201);
+    insert_desk_payment(&app, &booking).await;
+    set_clock_before_start(&app, &booking, TimeDelta::hours(1));
+    let request = ana.request(reqwest::Method::DELETE, "/api/auth/me");
+    let body = json!({ "currentPassword": crate::harness::PASSWORD });
+    ana.send(request.json(&body)).await.expect(200);
+    let payment = &list(&staff, "").await[0];
+    assert_eq!(payment["member"]["name"], "Former member");
+    assert_eq!(payment["member"]["email"], json!(null));
+}
