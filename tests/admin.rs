@@ -16,6 +16,7 @@ mod front_desk_times;
 mod init_db;
 mod instructors;
 mod medical_notes;
+mod members;
 mod moved_bookings;
 mod rooms;
 mod schedule;

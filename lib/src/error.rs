@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::{WasNull, WrongType};
+use uuid::Uuid;
 
 use crate::crypto::token::Token;
 
@@ -109,6 +110,9 @@ pub enum Error {
     /// 409 `email_taken`: another account has this e-mail address.
     #[error("User with this email already exists")]
     EmailTaken,
+    /// 409 `member_exists`: staff create a member with the e-mail address of this member.
+    #[error("There is already an account with this e-mail address")]
+    MemberExists(Uuid),
     /// 409 `identity_overtaken`: a concurrent request has linked the same account at a
     /// provider, or has created or deleted the member's account.
     #[error("Please try again")]
@@ -252,6 +256,14 @@ impl Error {
         }
     }
 
+    /// Returns the id of the member who has the e-mail address, for staff.
+    pub fn member_id(&self) -> Option<Uuid> {
+        match self {
+            Self::MemberExists(id) => Some(*id),
+            _ => None,
+        }
+    }
+
     /// Returns the HTTP status.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -271,9 +283,10 @@ impl Error {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::EmailTaken | Self::ConcurrentIdentityChange | Self::Conflict { .. } => {
-                StatusCode::CONFLICT
-            }
+            Self::EmailTaken
+            | Self::MemberExists(_)
+            | Self::ConcurrentIdentityChange
+            | Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Repeated(refusal) => {
                 StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
@@ -300,6 +313,7 @@ impl Error {
             | Self::Forbidden { code, .. }
             | Self::Conflict { code, .. } => code,
             Self::EmailTaken => "email_taken",
+            Self::MemberExists(_) => "member_exists",
             Self::ConcurrentIdentityChange => "identity_overtaken",
             Self::UnknownPartner => "unknown_application",
             Self::TokenEnded => "token_ended",

@@ -29,6 +29,7 @@ KIND_BY_PATH = {
     "/api/admin/closures": "closure",
     "/api/admin/contacts": "message",
     "/api/admin/instructors": "instructor",
+    "/api/admin/members": "member",
     "/api/admin/rooms": "room",
     "/api/admin/schedule": "weekly class",
     "/api/admin/users": "member",

@@ -16,7 +16,7 @@ use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::identity::view::UserView;
 use crate::models::booking;
 use crate::models::security_event::{self, SecurityEventKind};
-use crate::models::user::account::{self, Account, AccountFilter, Role};
+use crate::models::user::account::{self, Account, AccountFilter, MAX_SEARCH_CHARACTERS, Role};
 use crate::models::user::{self, second_factor};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
@@ -51,9 +51,6 @@ const NOT_CONFIRMED: Error = Error::Conflict {
     code: "email_not_verified",
     message: "This member has not confirmed their e-mail address, so it may not be theirs",
 };
-
-/// The maximum length of the search text, in characters.
-const MAX_SEARCH_CHARACTERS: usize = 200;
 
 /// The filter of the list of accounts.
 #[derive(Debug, Deserialize, IntoParams)]

@@ -8,6 +8,7 @@ use http::StatusCode;
 use http::header::{self, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::error::{Details, Error};
 
@@ -27,6 +28,9 @@ pub struct ErrorResponse {
     /// needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     challenge: Option<String>,
+    /// The id of the member who has the e-mail address. Present only with `member_exists`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    member_id: Option<Uuid>,
     /// The id of the request, as in the header `x-request-id` and in the log.
     request_id: String,
 }
@@ -39,6 +43,7 @@ pub(super) fn write_error(error: &Error, id: &str, is_browser: bool, response: &
         code: error.code().to_owned(),
         details: error.details().cloned(),
         challenge: error.challenge().map(|token| token.expose().to_owned()),
+        member_id: error.member_id(),
         request_id: id.to_owned(),
     };
     let (parts, body) = axum::Json(body).into_response().into_parts();

@@ -74,6 +74,8 @@ pub const NEW_EMAIL: Limit = Limit::new("new_email", 5, HOUR).without_block();
 /// E-mails to confirm an e-mail address, for the IP address or the account that requests
 /// them.
 pub const CHANGE_EMAIL: Limit = Limit::new("change_email", 10, HOUR);
+/// Accounts that a member of staff creates for members. Each sends an e-mail.
+pub const INVITATION: Limit = Limit::new("invitation", 60, HOUR);
 /// Sign-ins through a provider that are not completed, for an IP address.
 pub const OAUTH_ADDRESS: Limit = Limit::new("oauth_address", 30, 10.0 * MINUTE);
 /// Tokens for partner applications, for a member.

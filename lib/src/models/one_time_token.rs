@@ -17,6 +17,9 @@ use crate::values::caller::Caller;
 pub enum Purpose {
     /// Confirms the account's current or new e-mail address.
     VerifyEmail,
+    /// Confirms the address of an account that staff have created. To the page that the link
+    /// opens, this is the same as [`Purpose::VerifyEmail`].
+    Invitation,
     /// Sets a new password.
     ResetPassword,
 }
@@ -24,7 +27,7 @@ pub enum Purpose {
 impl Purpose {
     fn as_str(self) -> &'static str {
         match self {
-            Self::VerifyEmail => "verify_email",
+            Self::VerifyEmail | Self::Invitation => "verify_email",
             Self::ResetPassword => "reset_password",
         }
     }
@@ -33,6 +36,7 @@ impl Purpose {
     pub fn lifetime(self) -> Duration {
         Duration::from_secs(match self {
             Self::VerifyEmail => 24 * 3_600,
+            Self::Invitation => 7 * 24 * 3_600,
             Self::ResetPassword => 3_600,
         })
     }

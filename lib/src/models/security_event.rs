@@ -76,6 +76,8 @@ kinds! {
     SignInUnlocked = "sign_in_unlocked",
     /// Staff changed a member's booking.
     BookingChanged = "booking_changed",
+    /// Staff created an account for a member.
+    MemberCreated = "member_created",
     /// Staff read a member's medical notes.
     MedicalNotesRead = "medical_notes_read",
     /// Staff changed a weekly class or one occurrence.

@@ -83,6 +83,9 @@ impl Account {
     }
 }
 
+/// The maximum length of the text of a search, in characters.
+pub const MAX_SEARCH_CHARACTERS: usize = 200;
+
 /// The conditions for a list of accounts. A field that is `None` does not filter.
 #[derive(Clone, Debug, Default)]
 pub struct AccountFilter {
@@ -95,19 +98,17 @@ pub struct AccountFilter {
     pub active: Option<bool>,
 }
 
-impl AccountFilter {
-    /// Returns the words of the search, and the longest of them, for which the index is
-    /// used. A domain in Unicode is searched in the form in which it is stored.
-    fn words(&self) -> (Vec<String>, Option<String>) {
-        let search = self.search.as_deref().unwrap_or_default();
-        let words: Vec<String> = search
-            .split_whitespace()
-            .map(email::normalize_search_word)
-            .collect();
-        let longest = words.iter().max_by_key(|word| word.chars().count());
-        let longest = longest.cloned();
-        (words, longest)
-    }
+/// Returns the words of a search, and the longest of them, for which the index is
+/// used. A domain in Unicode is searched in the form in which it is stored.
+fn search_words(search: Option<&str>) -> (Vec<String>, Option<String>) {
+    let search = search.unwrap_or_default();
+    let words: Vec<String> = search
+        .split_whitespace()
+        .map(email::normalize_search_word)
+        .collect();
+    let longest = words.iter().max_by_key(|word| word.chars().count());
+    let longest = longest.cloned();
+    (words, longest)
 }
 
 /// Selects the columns of [`Account`] for the users `u` in `$rows`. The key of a rate limit
@@ -138,17 +139,31 @@ macro_rules! accounts_of {
     };
 }
 
-// All words must be found, in any order. An index cannot be used for `like all`, so the
-// longest word has a condition of its own.
+/// The condition that finds all words of a search, in any order. An index cannot be used for
+/// `like all`, so the longest word has a condition of its own.
+macro_rules! search_finds {
+    ($longest:literal, $words:literal) => {
+        concat!(
+            "(",
+            $longest,
+            "::text is null or (search_text like search_pattern(",
+            $longest,
+            ") and search_text like all (
+                array(select search_pattern(word) from unnest(",
+            $words,
+            "::text[]) word))))"
+        )
+    };
+}
+
 static LIST: Statement = Statement::new(
     "user.account.list",
     concat!(
         "with page as materialized (
             select * from users
-            where ($1::text is null
-                or (search_text like search_pattern($1) and search_text like all (
-                    array(select search_pattern(word) from unnest($7::text[]) word))))
-              and ($2::text is null or $2 =
+            where ",
+        search_finds!("$1", "$7"),
+        " and ($2::text is null or $2 =
                 case when is_admin then 'admin' when is_staff then 'staff' else 'member' end)
               and ($3::boolean is null or is_active = $3)
               and ($4::timestamptz is null or (created_at, id) < ($4, $5))
@@ -164,7 +179,7 @@ static LIST: Statement = Statement::new(
 pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Result<Vec<Account>> {
     let (time, id) = page.after();
     let role = filter.role.map(Role::as_str);
-    let (words, longest_word) = filter.words();
+    let (words, longest_word) = search_words(filter.search.as_deref());
     let rows = LIST
         .all(
             client,
@@ -180,6 +195,32 @@ pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Resul
         )
         .await?;
     rows.iter().map(Account::from_row).collect()
+}
+
+static LIST_MEMBERS: Statement = Statement::new(
+    "user.account.list_members",
+    concat!(
+        "select ",
+        user_columns!("u"),
+        " from users u where is_active and ",
+        search_finds!("$1", "$2"),
+        " and ($3::timestamptz is null or (created_at, id) < ($3, $4))
+        order by created_at desc, id desc limit $5"
+    ),
+);
+
+/// Lists a page of the members with active accounts, newest first. Returns one row more than
+/// the page holds if there is a next page.
+pub async fn list_members(client: &Client, search: Option<&str>, page: &Page) -> Result<Vec<User>> {
+    let (time, id) = page.after();
+    let (words, longest_word) = search_words(search);
+    let rows = LIST_MEMBERS
+        .all(
+            client,
+            &[&longest_word, &words, &time, &id, &page.row_limit()],
+        )
+        .await?;
+    rows.iter().map(User::from_row).collect()
 }
 
 static FIND: Statement = Statement::new(

@@ -66,6 +66,15 @@ fn compose_text(
              and expires after 24 hours."
                 .to_owned(),
         ),
+        NoticeKind::Invitation => (
+            "Your account with us",
+            "Your account is ready",
+            "We have created an account for you, in which you see and cancel your bookings. Please \
+             confirm your e-mail address with the button below, and choose a password. The link \
+             works once and expires after seven days. After that, you can get another one with \
+             \u{201c}Forgot your password?\u{201d} on the sign-in page."
+                .to_owned(),
+        ),
         NoticeKind::ResetPassword => (
             "Reset your password",
             "Choose a new password",
@@ -183,6 +192,7 @@ fn password_reset(access: &Access) -> String {
 /// Returns the advice for a member who did not cause the notice.
 fn advice(kind: NoticeKind) -> &'static str {
     match kind {
+        NoticeKind::Invitation => "If you have not been to our studio, you can ignore this e-mail.",
         NoticeKind::VerifyEmail | NoticeKind::ResetPassword => {
             "If you did not request this, you can ignore this e-mail."
         }
@@ -223,7 +233,7 @@ fn link(
 ) -> Option<(&'static str, String)> {
     let site = &studio.site_url;
     match (kind, token) {
-        (NoticeKind::VerifyEmail, Some(token)) => Some((
+        (NoticeKind::VerifyEmail | NoticeKind::Invitation, Some(token)) => Some((
             "Confirm my address",
             format!("{site}/verify-email.html#token={token}"),
         )),

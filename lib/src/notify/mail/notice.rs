@@ -15,6 +15,8 @@ use crate::store::client::Client as Postgres;
 pub enum NoticeKind {
     /// The link that confirms an e-mail address.
     VerifyEmail,
+    /// The link that confirms the address of an account that staff have created.
+    Invitation,
     /// The link for a new password.
     ResetPassword,
     /// Someone tried to use the member's e-mail address for another account.
@@ -49,8 +51,9 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 17] = [
         Self::VerifyEmail,
+        Self::Invitation,
         Self::ResetPassword,
         Self::AccountExists,
         Self::EmailChangeRequested,
@@ -72,6 +75,7 @@ impl NoticeKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
+            Self::Invitation => "invitation",
             Self::ResetPassword => "reset_password",
             Self::AccountExists => "account_exists",
             Self::EmailChangeRequested => "email_change_asked",
@@ -145,6 +149,7 @@ pub async fn send_link(
     notice.link = Some(link);
     let kind = match purpose {
         Purpose::VerifyEmail => NoticeKind::VerifyEmail,
+        Purpose::Invitation => NoticeKind::Invitation,
         Purpose::ResetPassword => NoticeKind::ResetPassword,
     };
     notify_address(client, kind, user_id, address, notice).await

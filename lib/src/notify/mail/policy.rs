@@ -33,7 +33,7 @@ const OTHER_BOOKING_KINDS: [&str; 4] = [
 /// Returns the maximum ages that differ from [`MAX_AGE`]. An e-mail with a link is dropped
 /// when the link expires. An e-mail about a class is also dropped when the class has
 /// started.
-pub(super) fn max_ages() -> [(&'static str, Duration); 5] {
+pub(super) fn max_ages() -> [(&'static str, Duration); 6] {
     let [confirmed, waitlisted, cancelled] = OWN_BOOKING_KINDS;
     [
         (
@@ -43,6 +43,10 @@ pub(super) fn max_ages() -> [(&'static str, Duration); 5] {
         (
             NoticeKind::VerifyEmail.as_str(),
             Purpose::VerifyEmail.lifetime(),
+        ),
+        (
+            NoticeKind::Invitation.as_str(),
+            Purpose::Invitation.lifetime(),
         ),
         (confirmed, DAY),
         (waitlisted, DAY),

@@ -1,0 +1,194 @@
+//! The members, as the front desk finds and creates them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::staff_action::StaffAction;
+use crate::error::{Error, Result};
+use crate::http::{List, Member};
+use crate::identity::rate_limit;
+use crate::identity::rate_limit::{INVITATION, Subject};
+use crate::models::one_time_token::Purpose;
+use crate::models::security_event::SecurityEventKind;
+use crate::models::user::account::{self, MAX_SEARCH_CHARACTERS};
+use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile, User};
+use crate::notify::mail;
+use crate::notify::mail::Notice;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
+use crate::values::email;
+use crate::values::form::{self, Form};
+use crate::values::schema::{EmailAddress, PhoneNumber};
+use crate::{App, BoxFuture};
+
+/// The filter of the list of members.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MemberQuery {
+    /// Words, in any order. Each must be a part of the e-mail address or of a name. Case,
+    /// accents, and kinds of apostrophes are ignored: `jose nunez` finds José Núñez.
+    #[param(max_length = 200, example = "morales")]
+    search: Option<String>,
+}
+
+/// A member, as the front desk sees them.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Member)]
+pub struct MemberView {
+    id: Uuid,
+    /// The first and last name, separated by a space.
+    name: String,
+    first_name: String,
+    last_name: String,
+    /// The e-mail address, with its domain in Unicode.
+    email: String,
+    /// Whether the member has confirmed the address.
+    email_verified: bool,
+    phone: Option<String>,
+    /// The member's experience, as the member states it.
+    level: ExperienceLevel,
+    created_at: DateTime<Utc>,
+}
+
+impl From<User> for MemberView {
+    fn from(user: User) -> Self {
+        Self {
+            name: user.name(),
+            id: user.id,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            email: email::readable(&user.email),
+            email_verified: user.email_verified,
+            phone: user.phone,
+            level: user.experience_level,
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// A member to create.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateMember {
+    /// The address that the invitation is sent to.
+    #[schema(value_type = EmailAddress)]
+    email: String,
+    #[schema(min_length = 1, max_length = 100, examples("Ana"))]
+    first_name: String,
+    #[schema(max_length = 100, examples("Morales"))]
+    last_name: Option<String>,
+    #[schema(value_type = Option<PhoneNumber>)]
+    phone: Option<String>,
+    /// The default is `beginner`.
+    level: Option<ExperienceLevel>,
+}
+
+impl CreateMember {
+    fn parse(&self) -> Result<NewUser> {
+        let mut form = Form::default();
+        let last_name = self.last_name.as_deref().unwrap_or_default();
+        let new_user = NewUser {
+            email: form
+                .check("email", Email::parse(&self.email))
+                .unwrap_or_default(),
+            email_verified: false,
+            first_name: form
+                .check("firstName", user::first_name(&self.first_name))
+                .unwrap_or_default(),
+            last_name: form
+                .check("lastName", user::last_name(last_name))
+                .unwrap_or_default(),
+            phone: form.check_filled("phone", self.phone.as_deref(), user::phone),
+            experience_level: self.level.unwrap_or(ExperienceLevel::Beginner),
+            profile: Profile::default(),
+        };
+        form.finish()?;
+        Ok(new_user)
+    }
+}
+
+/// Lists the members with active accounts, newest first.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if the search text is invalid.
+pub fn list<'a>(
+    app: &'a App,
+    query: &'a MemberQuery,
+    page: Page,
+) -> BoxFuture<'a, Result<List<MemberView>>> {
+    Box::pin(async move {
+        let mut form = Form::default();
+        let search = form.check_filled("search", query.search.as_deref(), |text| {
+            form::line(text, MAX_SEARCH_CHARACTERS)
+        });
+        form.finish()?;
+        let rows = app
+            .db()
+            .read(async move |client| account::list_members(client, search.as_deref(), &page).await)
+            .await?;
+        let position = |user: &User| (user.created_at, user.id);
+        Ok(List::new(rows, page, position, MemberView::from))
+    })
+}
+
+/// Creates an account without a password, and sends an invitation to its address.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] with the problems of all fields; 409 `member_exists`;
+/// [`Error::TooManyRequests`]; [`Error::FORBIDDEN`] if the caller is no longer staff.
+pub fn create<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    staff: &'a Member,
+    form: &'a CreateMember,
+) -> BoxFuture<'a, Result<MemberView>> {
+    Box::pin(async move {
+        let new_user = form.parse()?;
+        let action = StaffAction::by_staff(staff, caller)?;
+        let subjects = vec![Subject::member(INVITATION, action.actor_id())];
+        rate_limit::count_attempt(app, &subjects).await?;
+        let keys = &app.config().encryption_keys;
+        let notice = Notice::from_studio(app.clock().now());
+        let created = app.transaction().authorize(&action).run(async |tx| {
+            let address = new_user.email.as_str();
+            user::lock_address(tx, address).await?;
+            if let Some(owner) = user::find_credentials_by_email(tx, address, &[]).await? {
+                return Err(Error::MemberExists(owner.user.id));
+            }
+            let user = user::insert(tx, keys, &new_user, None).await?;
+            let (purpose, id) = (Purpose::Invitation, user.id);
+            mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
+            let kind = SecurityEventKind::MemberCreated;
+            action.record(tx, kind, Some(id), json!({})).await?;
+            Ok(user)
+        });
+        let created = created.await;
+        if created.is_err() {
+            rate_limit::forgive(app, subjects);
+        }
+        mail::send_due_in_background(app);
+        created.map(MemberView::from)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::described::bound;
+
+    #[test]
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        for field in ["firstName", "lastName"] {
+            let max_length = bound::<CreateMember>(field, "maxLength");
+            assert_eq!(max_length, user::MAX_NAME as i64);
+        }
+        let params = serde_json::to_value(MemberQuery::into_params(|| None)).unwrap();
+        assert_eq!(params[0]["schema"]["maxLength"], MAX_SEARCH_CHARACTERS);
+    }
+}
