@@ -20,6 +20,10 @@ pub fn route() -> Routes {
 /// at a time. A sixth stream ends at once, and the browser reconnects after half
 /// a minute.
 ///
+/// The name of a server-sent event is the `kind` in its data. When the session of the
+/// stream ends, the last event is a `session_ended` without an id, with the data
+/// `{"current": true}`.
+///
 /// A failed request closes a browser's `EventSource`. After a 503 the page has
 /// to create a new one.
 #[utoipa::path(get, path = "/api/events", tag = "events", security(("session" = [])), params(PageParams, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received; the stream starts after it")), responses(

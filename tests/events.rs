@@ -1,5 +1,6 @@
 //! `api/events.rs`: server-sent events and the list of past events.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, RequestBuilder, Response};
@@ -7,6 +8,8 @@ use sabor::runtime::config::Timing;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::bookings::{book, cancel, join_waitlist};
+use crate::conventions::described_values;
 use crate::harness::{Settings, TestApp, TestClient, TestResponse, wait_until};
 
 const PATH: &str = "/api/events";
@@ -304,6 +307,54 @@ async fn sign_ins_and_ended_sessions_are_sent_as_events() {
     let logged = "select count(*) from security_events
         where kind in ('signed_up', 'signed_in', 'session_ended', 'password_changed')";
     assert_eq!(app.count(logged).await, 4);
+}
+
+#[tokio::test]
+async fn every_described_kind_of_event_occurs_and_no_other() {
+    let app = TestApp::start().await;
+    let sofia = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    app.visitor().sign_in_as("ana").await.expect(200);
+    let list = ana.get("/api/sessions").await.expect(200);
+    let id = list["items"][0]["id"].as_str().unwrap();
+    ana.delete(&format!("/api/sessions/{id}")).await.expect(200);
+    let new_password = json!({
+        "currentPassword": crate::harness::PASSWORD,
+        "newPassword": "otra contraseña larga",
+    });
+    ana.post("/api/auth/change-password", new_password)
+        .await
+        .expect(200);
+
+    let class = app.create_class(1).await;
+    let booking = book(&ana, class).await.expect(201);
+    let perform = async |action: &str| {
+        let change = json!({ "bookingId": booking["id"], "action": action });
+        sofia.patch("/api/admin/bookings", change).await.expect(200);
+    };
+    perform("markPaid").await;
+    join_waitlist(&ben, class).await.expect(201);
+    cancel(&ana, &booking).await.expect(200);
+    perform("refund").await;
+    let instructor = "insert into instructors (id, name) values (gen_random_uuid(), 'Luis')
+        returning id::text";
+    let instructor: String = app.sql(instructor).await[0].get(0);
+    let change = json!({ "occurrence": {
+        "id": class, "room": "Garden", "instructorId": instructor,
+    }});
+    sofia.patch("/api/admin/schedule", change).await.expect(200);
+    let path = format!("/api/admin/schedule?occurrenceId={class}");
+    sofia.delete(&path).await.expect(200);
+
+    let kinds = async || {
+        let events = [ana.get_all(PATH).await, ben.get_all(PATH).await].concat();
+        let kinds = events.iter().map(|event| event["kind"].as_str().unwrap());
+        kinds.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    // Some events are recorded after the response.
+    let described = described_values("MemberEventKind");
+    wait_until(async || kinds().await.len() >= described.len()).await;
+    assert_eq!(kinds().await, described);
 }
 
 #[tokio::test]

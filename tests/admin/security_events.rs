@@ -1,7 +1,9 @@
 //! `api/admin/security-events.rs`
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::conventions::described_values;
 use crate::harness::{PASSWORD, TestApp, TestClient, wait_until};
 
 /// Returns the kinds of the events on a page, newest first.
@@ -79,6 +81,33 @@ async fn paging_returns_every_event_once() {
     event_ids.sort_by_key(Value::to_string);
     event_ids.dedup();
     assert_eq!(event_ids.len(), 8);
+}
+
+#[tokio::test]
+async fn the_list_returns_and_accepts_exactly_the_described_kinds() {
+    let app = TestApp::start().await;
+    let admin = app.admin("admin").await;
+    let ana = app.member("ana").await;
+    app.visitor()
+        .sign_in("ana@example.com", "guess")
+        .await
+        .expect(401);
+    let request = ana.request(Method::POST, "/api/calendar/token");
+    ana.send(request).await.expect(201);
+    ana.post("/api/auth/logout", json!({})).await.expect(200);
+    let count = "select count(distinct kind) from security_events";
+    wait_until(async || app.count(count).await >= 5).await;
+    let described = described_values("SecurityEventKind");
+    for event in admin.get_all("/api/admin/security-events").await {
+        assert!(
+            described.contains(event["kind"].as_str().unwrap()),
+            "{event}"
+        );
+    }
+    for kind in &described {
+        event_kinds(&admin, &format!("kind={kind}")).await;
+    }
+    assert!(described.len() > 40, "{described:?}");
 }
 
 #[tokio::test]

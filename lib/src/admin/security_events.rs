@@ -25,7 +25,7 @@ use crate::{App, BoxFuture};
 #[into_params(parameter_in = Query)]
 pub struct SecurityEventQuery {
     /// The kind of event.
-    #[param(example = "sign_in_failed")]
+    #[param(value_type = Option<SecurityEventKind>, example = "sign_in_failed")]
     kind: Option<String>,
     /// The affected member.
     #[param(value_type = Option<Uuid>)]
@@ -61,7 +61,7 @@ impl SecurityEventQuery {
 #[schema(as = SecurityEvent)]
 pub struct SecurityEventView {
     id: Uuid,
-    /// The kind of event, such as `sign_in_failed`.
+    #[schema(value_type = SecurityEventKind)]
     kind: String,
     /// The affected member. Null if the member is unknown or deleted.
     user_id: Option<Uuid>,

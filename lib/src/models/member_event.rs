@@ -3,12 +3,66 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
+
+/// The kind of an event that a member receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum MemberEventKind {
+    /// The member signed in or registered.
+    SessionStarted,
+    /// A session of the member ended.
+    SessionEnded,
+    /// Several sessions of the member ended at once.
+    SessionsEnded,
+    /// The member got a spot.
+    BookingConfirmed,
+    /// The member joined a waitlist.
+    BookingWaitlisted,
+    /// The member got a spot from the waitlist.
+    BookingPromoted,
+    /// A booking was cancelled.
+    BookingCancelled,
+    /// The studio cancelled the class of a booking.
+    ClassCancelled,
+    /// The class of a booking has another time or room.
+    ClassMoved,
+    /// The class of a booking has another instructor.
+    InstructorChanged,
+    /// A payment was received.
+    PaymentPaid,
+    /// A payment is to be refunded.
+    PaymentRefundDue,
+    /// A payment was refunded.
+    PaymentRefunded,
+}
+
+impl MemberEventKind {
+    /// Returns the value of the column, which is also the name of a server-sent event.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SessionStarted => "session_started",
+            Self::SessionEnded => "session_ended",
+            Self::SessionsEnded => "sessions_ended",
+            Self::BookingConfirmed => "booking_confirmed",
+            Self::BookingWaitlisted => "booking_waitlisted",
+            Self::BookingPromoted => "booking_promoted",
+            Self::BookingCancelled => "booking_cancelled",
+            Self::ClassCancelled => "class_cancelled",
+            Self::ClassMoved => "class_moved",
+            Self::InstructorChanged => "instructor_changed",
+            Self::PaymentPaid => "payment_paid",
+            Self::PaymentRefundDue => "payment_refund_due",
+            Self::PaymentRefunded => "payment_refunded",
+        }
+    }
+}
 
 /// A stored event.
 #[derive(Clone, Debug)]
@@ -18,7 +72,7 @@ pub struct MemberEvent {
     /// The position among the member's events. Events become visible in this order, so a
     /// client that has seen an event has missed none with a smaller number.
     pub seq: i64,
-    /// The kind, such as `booking_promoted`.
+    /// The text of the [`MemberEventKind`].
     pub kind: String,
     /// The details.
     pub data: Value,
@@ -48,8 +102,8 @@ impl MemberEvent {
 pub struct NewMemberEvent {
     /// The member.
     pub user_id: Uuid,
-    /// The kind, such as `booking_confirmed`.
-    pub kind: &'static str,
+    /// The kind.
+    pub kind: MemberEventKind,
     /// The details that clients need to show the event.
     pub data: Value,
 }
@@ -69,7 +123,7 @@ static RECORD: Statement = Statement::new(
 /// streams of the members.
 pub async fn record(client: &Client, events: &[NewMemberEvent]) -> Result<()> {
     let users: Vec<Uuid> = events.iter().map(|event| event.user_id).collect();
-    let kinds: Vec<&str> = events.iter().map(|event| event.kind).collect();
+    let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
     let data: Vec<Value> = events.iter().map(|event| event.data.clone()).collect();
     RECORD.execute(client, &[&users, &kinds, &data]).await
 }

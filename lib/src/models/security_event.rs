@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::Result;
+use crate::models::member_event::MemberEventKind;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -17,9 +19,9 @@ use crate::values::caller::Caller;
 macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $text:literal,)+) => {
         /// The kind of a security event.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
         pub enum SecurityEventKind {
-            $($(#[$doc])+ $kind,)+
+            $($(#[$doc])+ #[schema(rename = $text)] $kind,)+
         }
 
         impl SecurityEventKind {
@@ -138,16 +140,16 @@ kinds! {
 
 impl SecurityEventKind {
     /// Returns the kind of the event that the member's own devices receive, if any.
-    fn member_event_kind(self) -> Option<&'static str> {
+    fn member_event_kind(self) -> Option<MemberEventKind> {
         match self {
-            Self::SignedUp | Self::SignedIn => Some("session_started"),
-            Self::SignedOut | Self::SessionEnded => Some("session_ended"),
+            Self::SignedUp | Self::SignedIn => Some(MemberEventKind::SessionStarted),
+            Self::SignedOut | Self::SessionEnded => Some(MemberEventKind::SessionEnded),
             Self::SessionsEnded
             | Self::PasswordChanged
             | Self::PasswordReset
             | Self::TwoFactorEnabled
             | Self::TwoFactorDisabled
-            | Self::AccountDeactivated => Some("sessions_ended"),
+            | Self::AccountDeactivated => Some(MemberEventKind::SessionsEnded),
             _ => None,
         }
     }
@@ -280,7 +282,7 @@ pub async fn insert_with_detail(
                 &caller.user_agent,
                 &detail,
                 &random::id(),
-                &kind.member_event_kind(),
+                &kind.member_event_kind().map(MemberEventKind::as_str),
             ],
         )
         .await

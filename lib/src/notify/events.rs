@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result, chain};
 use crate::http::{List, Member};
-use crate::models::member_event::{self, MemberEvent};
+use crate::models::member_event::{self, MemberEvent, MemberEventKind};
 use crate::notify::event_streams::{MAX_STREAMS, StreamSlot};
 use crate::session::SessionKey;
 use crate::store::page::Page;
@@ -56,7 +56,7 @@ fn too_many_streams(after_id: i64) -> Event {
 /// session.
 fn session_ended() -> Event {
     Event::default()
-        .event("session_ended")
+        .event(MemberEventKind::SessionEnded.as_str())
         .data(r#"{"current":true}"#)
 }
 
@@ -69,7 +69,14 @@ const MAX_EVENTS_PER_POLL: i64 = 100;
 pub struct MemberEventView {
     /// The id, which `Last-Event-ID` refers to.
     id: i64,
+    #[schema(value_type = MemberEventKind)]
     kind: String,
+    /// The ids that the event is about: `bookingId`, `scheduledClassId` or `paymentId`,
+    /// depending on the kind.
+    #[schema(value_type = Object, example = json!({
+        "bookingId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a",
+        "scheduledClassId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a",
+    }))]
     data: Value,
     created_at: DateTime<Utc>,
 }

@@ -9,6 +9,7 @@ use super::lifetime::SessionLifetime;
 use super::{SessionKey, Token};
 use crate::crypto::random;
 use crate::error::Result;
+use crate::models::member_event::MemberEventKind;
 use crate::models::security_event::SecurityEventKind;
 use crate::models::user::AuthenticationProof;
 use crate::store::client::Client;
@@ -80,7 +81,7 @@ static INSERT: Statement = Statement::new(
         where $22 is not null
     ), member_event as (
         insert into member_events (id, user_id, kind)
-        select $23, user_id, 'session_started' from created where $22 is not null
+        select $23, user_id, $24 from created where $22 is not null
     )
     select id from created",
 );
@@ -264,6 +265,7 @@ pub async fn create_session(client: &Client, new_session: &NewSession) -> Result
                 &random::id(),
                 &kind.map(SecurityEventKind::as_str),
                 &random::id(),
+                &MemberEventKind::SessionStarted.as_str(),
             ],
         )
         .await?;

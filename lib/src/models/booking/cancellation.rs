@@ -8,7 +8,7 @@ use super::errors::CLASS_STARTED;
 use super::row::{Booking, BookingStatus, find, lock_occurrence};
 use super::waitlist::promote;
 use crate::error::{Error, Result};
-use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -183,10 +183,10 @@ async fn cancel_and_promote(
         data,
     };
     let cancelled = json!({ "bookingId": id, "scheduledClassId": class_id });
-    let mut events = vec![event("booking_cancelled", cancelled)];
+    let mut events = vec![event(MemberEventKind::BookingCancelled, cancelled)];
     if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refund_due")? {
         let refund_due = json!({ "bookingId": id, "paymentId": payment_id });
-        events.push(event("payment_refund_due", refund_due));
+        events.push(event(MemberEventKind::PaymentRefundDue, refund_due));
     }
     events.extend(promote(client, class_id, now, studio).await?);
     Ok(events)

@@ -5,7 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::models::member_event::NewMemberEvent;
+use crate::models::member_event::{MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -70,7 +70,7 @@ pub async fn promote(
             let id: Uuid = row.try_get("id")?;
             Ok(NewMemberEvent {
                 user_id: row.try_get("user_id")?,
-                kind: "booking_promoted",
+                kind: MemberEventKind::BookingPromoted,
                 data: json!({ "bookingId": id, "scheduledClassId": scheduled_class_id }),
             })
         })

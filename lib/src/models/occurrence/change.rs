@@ -13,7 +13,7 @@ use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
 use crate::models::booking::{self, CHECK_IN_OPENS, CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED};
 use crate::models::instructor;
-use crate::models::member_event::NewMemberEvent;
+use crate::models::member_event::{MemberEventKind, NewMemberEvent};
 use crate::models::weekly_class::unknown_class_type;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
@@ -445,7 +445,7 @@ static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
 
 /// Returns the notifications that a change requires: the kind of each, and the payload of
 /// its e-mail.
-fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static str, Value)>> {
+fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(MemberEventKind, Value)>> {
     let (start, end): (DateTime<Utc>, DateTime<Utc>) =
         (after.try_get("start_time")?, after.try_get("end_time")?);
     let room_id: Uuid = after.try_get("room_id")?;
@@ -457,10 +457,10 @@ fn notifications(before: &LockedOccurrence, after: &Row) -> Result<Vec<(&'static
             "endTime": before.end_time,
             "room": before.room,
         });
-        notifications.push(("class_moved", json!({ "before": previous })));
+        notifications.push((MemberEventKind::ClassMoved, json!({ "before": previous })));
     }
     if instructor != before.instructor_id {
-        notifications.push(("instructor_changed", json!({})));
+        notifications.push((MemberEventKind::InstructorChanged, json!({})));
     }
     Ok(notifications)
 }
@@ -483,16 +483,16 @@ static NOTIFY: Statement = Statement::new(
 async fn notify(
     client: &Client,
     id: Uuid,
-    kind: &'static str,
+    kind: MemberEventKind,
     payload: Value,
 ) -> Result<Vec<NewMemberEvent>> {
-    let rows = NOTIFY.all(client, &[&id, &kind, &payload]).await?;
+    let rows = NOTIFY.all(client, &[&id, &kind.as_str(), &payload]).await?;
     rows.iter()
         .map(|row| event_from_row(row, kind, id))
         .collect()
 }
 
-fn event_from_row(row: &Row, kind: &'static str, occurrence_id: Uuid) -> Result<NewMemberEvent> {
+fn event_from_row(row: &Row, kind: MemberEventKind, occurrence_id: Uuid) -> Result<NewMemberEvent> {
     let booking_id: Uuid = row.try_get("id")?;
     Ok(NewMemberEvent {
         user_id: row.try_get("user_id")?,
@@ -560,10 +560,10 @@ pub async fn cancel(
     let mut events = Vec::new();
     let mut cancelled_count = 0;
     for row in &rows {
-        let event = event_from_row(row, "class_cancelled", before.id)?;
+        let event = event_from_row(row, MemberEventKind::ClassCancelled, before.id)?;
         if let Some(payment_id) = row.try_get::<_, Option<Uuid>>("refunded_payment_id")? {
             events.push(NewMemberEvent {
-                kind: "payment_refund_due",
+                kind: MemberEventKind::PaymentRefundDue,
                 data: json!({ "bookingId": event.data["bookingId"], "paymentId": payment_id }),
                 ..event.clone()
             });

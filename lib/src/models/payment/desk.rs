@@ -11,6 +11,7 @@ use super::row::{
 use super::settlement::lock_payment;
 use crate::crypto::random;
 use crate::error::{Error, Result};
+use crate::models::member_event::MemberEventKind;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -73,7 +74,7 @@ pub async fn mark_paid_at_desk(
         }
     };
     let payment = Payment::from_row(&row)?;
-    record_event(client, &payment, "payment_paid").await?;
+    record_event(client, &payment, MemberEventKind::PaymentPaid).await?;
     Ok(payment)
 }
 
@@ -139,8 +140,8 @@ pub async fn refund(
         }
     }
     let kind = match is_desk {
-        true => "payment_refunded",
-        false => "payment_refund_due",
+        true => MemberEventKind::PaymentRefunded,
+        false => MemberEventKind::PaymentRefundDue,
     };
     record_event(client, &refundable, kind).await?;
     let (payment, _) = lock_payment(client, refundable.id)

@@ -7,6 +7,7 @@ use super::row::record_event;
 use super::settlement::{Outcome, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
+use crate::models::member_event::MemberEventKind;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -126,7 +127,7 @@ pub async fn record_dispute(
         let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
         // The state is still `failed` if there is another dispute.
         if state.as_deref() == Some("due") {
-            record_event(client, &payment, "payment_refund_due").await?;
+            record_event(client, &payment, MemberEventKind::PaymentRefundDue).await?;
             return Ok(Outcome::RefundDue);
         }
     }

@@ -15,6 +15,7 @@ use super::settlement::{Outcome, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::booking::BookingStatus;
+use crate::models::member_event::MemberEventKind;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -339,10 +340,10 @@ impl RefundRecorder<'_> {
     /// Records the member's events. This must be the last statement of the transaction.
     async fn finish(self) -> Result<Outcome> {
         for _ in 0..self.done_count {
-            record_event(self.client, self.payment, "payment_refunded").await?;
+            record_event(self.client, self.payment, MemberEventKind::PaymentRefunded).await?;
         }
         if self.is_due_again {
-            record_event(self.client, self.payment, "payment_refund_due").await?;
+            record_event(self.client, self.payment, MemberEventKind::PaymentRefundDue).await?;
         }
         Ok(match self.outcome {
             Outcome::Changed if self.is_due_again => Outcome::RefundDue,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::models::booking::{self, Booking};
-use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -171,7 +171,7 @@ pub(super) async fn cancel(client: &Client, id: Uuid) -> Result<()> {
 pub(super) async fn record_event(
     client: &Client,
     payment: &Payment,
-    kind: &'static str,
+    kind: MemberEventKind,
 ) -> Result<()> {
     let event = NewMemberEvent {
         user_id: payment.user_id,

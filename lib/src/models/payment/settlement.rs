@@ -11,6 +11,7 @@ use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
 use super::row::{Payment, PaymentMethod, lock_booking, payment_columns, record_event};
 use crate::error::Result;
 use crate::models::booking::{self, Booking, BookingStatus, Cancellation, CancelledBy};
+use crate::models::member_event::MemberEventKind;
 use crate::models::payment_status::PaymentStatus;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
@@ -187,7 +188,7 @@ pub async fn settle_paid(
     };
     end_checkout(client, report, status, Some(now)).await?;
     if payment.status == PaymentStatus::Pending && has_spot {
-        record_event(client, &payment, "payment_paid").await?;
+        record_event(client, &payment, MemberEventKind::PaymentPaid).await?;
         return Ok(Outcome::Changed);
     }
     let refund = NewRefund {
@@ -199,7 +200,7 @@ pub async fn settle_paid(
     if state != Some(RefundState::Due) {
         return Ok(Outcome::Changed);
     }
-    record_event(client, &payment, "payment_refund_due").await?;
+    record_event(client, &payment, MemberEventKind::PaymentRefundDue).await?;
     Ok(Outcome::RefundDue)
 }
 
