@@ -67,6 +67,7 @@ async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
             deeply_nested.clone(),
         ] {
             let response = send(&ana, &method, &path, JSON_TYPE, body.clone()).await;
+            assert_no_library_message(&response);
             let excerpt = String::from_utf8_lossy(&body[..body.len().min(20)]);
             assert_eq!(response.status, 400, "{path} {excerpt} {}", response.text);
             assert!(response.expect(400)["code"].is_string());
@@ -79,6 +80,7 @@ async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
         ] {
             let response = send(&ana, &method, &path, content_type, b"{}".to_vec()).await;
             response.expect_code(415, "not_json");
+            assert_no_library_message(&response);
         }
         let large = format!("{{\"email\":\"{}\"}}", "x".repeat(1024 * 1024));
         let response = send(&ana, &method, &path, JSON_TYPE, large.into_bytes()).await;
@@ -101,6 +103,11 @@ async fn no_field_value_causes_a_server_error() {
         json!("'; drop table users; --"),
         json!("x".repeat(100_000)),
         json!("9999-99-99"),
+        json!("2026-02-28T25:61"),
+        json!("01a1fbec-f5a7-774d-993f-b6dedc6eb20z"),
+        json!(99_999_999_999_999_i64),
+        json!({ "id": "x", "date": "soon", "unknown": [] }),
+        json!([{ "id": 7 }, "x"]),
         json!("\u{202e}\u{1F483}\u{301}"),
     ];
     for (method, path, fields) in operations_with_body() {
@@ -125,6 +132,7 @@ async fn no_field_value_causes_a_server_error() {
                     "{path} {field} {value}: {}",
                     response.text
                 );
+                assert_no_library_message(&response);
                 if response.status >= 400 {
                     let failure: Value = serde_json::from_str(&response.text).unwrap();
                     assert!(failure["error"].is_string() && failure["code"].is_string());
@@ -149,6 +157,92 @@ async fn unknown_and_duplicate_fields_are_rejected_by_name() {
         response.expect_code(400, "validation_failed");
     }
     assert!(ana.is_signed_in().await);
+}
+
+#[tokio::test]
+async fn no_message_of_a_library_reaches_people() {
+    let app = TestApp::start().await;
+    let ana = app.admin("ana").await;
+    let mut operations = operations();
+    // Operations that end the session come last.
+    operations.sort_by_key(|(method, path)| {
+        path.contains("logout") || (*method == Method::DELETE && !path.contains("/admin/"))
+    });
+    for (method, path) in operations {
+        for segment in ["x", "%ff", "%00", "01a1fbec-f5a7-774d-993f-b6dedc6eb20z"] {
+            let url = path.replace("{id}", segment).replace("{provider}", segment);
+            for query in [
+                "",
+                "?limit=x",
+                "?cursor=x",
+                "?id=x",
+                "?from=x",
+                "?ids=x",
+                "?a=%ff&a=1",
+            ] {
+                let request = ana.request(method.clone(), &format!("{url}{query}"));
+                let request = request
+                    .header("last-event-id", "x")
+                    .header("idempotency-key", "a b")
+                    .header("stripe-signature", "t=x,v1=x")
+                    .header(CONTENT_TYPE, JSON_TYPE);
+                assert_no_library_message(&ana.copy().send(request).await);
+            }
+            if url == path {
+                break;
+            }
+        }
+        for authorization in ["Basic !!!", "Basic Zm9v", "Bearer a.b.c", "Digest x"] {
+            let visitor = app.visitor();
+            let request = visitor.request(method.clone(), &example(&path));
+            let request = request.header("authorization", authorization);
+            assert_no_library_message(&visitor.send(request).await);
+        }
+    }
+}
+
+/// Asserts that a failed response has no message of a library, which is written for
+/// programmers.
+fn assert_no_library_message(response: &TestResponse) {
+    const PHRASES: [&str; 27] = [
+        "UUID parsing",
+        "invalid type",
+        "invalid value",
+        "invalid length",
+        "invalid digit",
+        "invalid character",
+        "unknown variant",
+        "unknown field",
+        "missing field",
+        "duplicate field",
+        "did not match any variant",
+        ", expected",
+        "at line",
+        "EOF while",
+        "premature end",
+        "input is",
+        "input contains",
+        "trailing",
+        "relative URL",
+        "invalid URL",
+        "utf-8",
+        "struct ",
+        "Failed to",
+        "deserialize",
+        "Some(",
+        "Error",
+        "panicked",
+    ];
+    if response.status < 400 {
+        return;
+    }
+    for phrase in PHRASES {
+        assert!(
+            !response.text.contains(phrase),
+            "{phrase}: {}",
+            response.text
+        );
+    }
 }
 
 /// Returns a body with valid values, except in one field.

@@ -1,5 +1,7 @@
 //! JSON request bodies and JSON responses.
 
+mod problem;
+
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,6 +16,7 @@ use serde_json::error::Category;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use self::problem::problem;
 use crate::App;
 use crate::error::{Error, Result};
 use crate::runtime::background::BoxFuture;
@@ -225,27 +228,14 @@ fn describe(path: &str, error: &serde_json::Error) -> Error {
             return Error::field(&format!("{path}{dot}{name}"), problem);
         }
     }
-    Error::field(&path, unquoted(sentence))
+    Error::field(&path, problem(sentence))
 }
 
 /// Truncates the path of a field, because the caller may choose a name of any length.
-fn truncated(path: &str) -> String {
+pub(super) fn truncated(path: &str) -> String {
     match path.char_indices().nth(MAX_PATH_CHARS) {
         Some((end, _)) => format!("{}…", &path[..end]),
         None => path.to_owned(),
-    }
-}
-
-/// Removes the value from a message: `invalid type: string "x", expected u8`
-/// becomes `invalid type: string, expected u8`.
-fn unquoted(sentence: &str) -> String {
-    let prefixes = ["invalid type: ", "invalid value: ", "unknown variant "];
-    match sentence.rsplit_once(", expected ") {
-        Some((problem, expected)) if prefixes.iter().any(|prefix| problem.starts_with(prefix)) => {
-            let without_value = problem.split(['`', '"']).next().unwrap_or_default();
-            format!("{}, expected {expected}", without_value.trim_end())
-        }
-        _ => sentence.to_owned(),
     }
 }
 
@@ -289,14 +279,14 @@ mod tests {
                 "firstName",
                 "is given twice",
             ),
-            (br#"{"firstName":7}"#, "firstName", "invalid type"),
-            (br#"{"firstName":"a","age":1e99}"#, "age", "invalid type"),
-            (br#"{"firstName":"a","kind":null}"#, "kind", "must be one"),
+            (br#"{"firstName":7}"#, "firstName", "must be a text"),
             (
-                br#"{"firstName":"a","kind":"c"}"#,
-                "kind",
-                "unknown variant",
+                br#"{"firstName":"a","age":1e99}"#,
+                "age",
+                "must be a whole number",
             ),
+            (br#"{"firstName":"a","kind":null}"#, "kind", "must be one"),
+            (br#"{"firstName":"a","kind":"c"}"#, "kind", "must be a or b"),
         ] {
             let Error::Invalid(details) = error_of(json) else {
                 panic!("{}", String::from_utf8_lossy(json));

@@ -31,7 +31,8 @@ impl Money {
         if !is_digits(whole, 8) || !is_digits(decimals, 2) {
             return Err("must be an amount such as 25.00".to_owned());
         }
-        let amount = Decimal::from_str_exact(text).map_err(|error| error.to_string())?;
+        let amount =
+            Decimal::from_str_exact(text).map_err(|_| "must be an amount such as 25.00")?;
         Ok(Self(amount))
     }
 
