@@ -3,6 +3,7 @@
 use sabor::{Result, Routes};
 use serde_json::json;
 use utoipa::openapi::HttpMethod;
+use utoipa::openapi::path::Operation;
 
 use crate::harness::{LocalServer, SITE, Settings, TestApp, TestResponse};
 
@@ -16,6 +17,7 @@ async fn a_panicking_handler_returns_a_documented_500() {
     let routes = Routes::new().add(
         "/api/broken".to_owned(),
         &[HttpMethod::Get],
+        &Operation::default(),
         panicking_handler,
     );
     let router = sabor::http::router(app.app.clone(), vec![routes]);

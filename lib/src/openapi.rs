@@ -55,8 +55,8 @@ fn info() -> Info {
          and partner applications.\n\n\
          Requests and responses are JSON in UTF-8. A request body may have up to 1 MiB. Times are \
          in UTC (RFC 3339); dates and times of day are in the studio's time zone. Amounts of money \
-         are strings such as `\"25.00\"`. Unknown fields are rejected. An empty query parameter \
-         counts as absent.\n\n\
+         are strings such as `\"25.00\"`. Unknown fields and unknown query parameters are \
+         rejected. An empty query parameter counts as absent.\n\n\
          Every failure has the body `ErrorResponse`: `error` is a message for people, `code` is for \
          programs. `not_found` (404), `method_not_allowed` (405) and `too_many_requests` (429) can \
          occur everywhere and are not listed for each operation. Every response has the header \
@@ -251,7 +251,7 @@ struct Failure {
 const INVALID: Failure = Failure {
     name: "Invalid",
     status: "400",
-    description: "`validation_failed`: a field is invalid; see `details`. `malformed_request`: the request cannot be read. `duplicate_cookie`: the request has two cookies with the same name",
+    description: "`validation_failed`: a field or a query parameter is invalid or unknown; see `details`. `malformed_request`: the request cannot be read. `duplicate_cookie`: the request has two cookies with the same name",
 };
 const NOT_SIGNED_IN: Failure = Failure {
     name: "NotSignedIn",
@@ -292,11 +292,8 @@ const UNAVAILABLE: Failure = Failure {
 /// Returns the failures that an operation can have because of its body, parameters and
 /// security.
 fn failures(operation: &Operation, is_safe: bool) -> Vec<Failure> {
-    let mut failures = vec![INTERNAL, UNAVAILABLE];
+    let mut failures = vec![INTERNAL, UNAVAILABLE, INVALID];
     let is_authorized = operation.security.is_some();
-    if operation.request_body.is_some() || operation.parameters.is_some() || is_authorized {
-        failures.push(INVALID);
-    }
     if let Some(RefOr::T(body)) = &operation.request_body {
         failures.extend([TIMEOUT, TOO_LARGE]);
         if body.content.contains_key("application/json") {

@@ -1,12 +1,19 @@
 //! Query parameters.
 
-use axum::extract::FromRequestParts;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use chrono::{Datelike, NaiveDate};
-use http::Uri;
 use http::request::Parts;
+use http::{Method, Uri};
 use serde::de::DeserializeOwned;
+use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::{HttpMethod, RefOr};
 use uuid::Uuid;
 
+use super::json::truncated;
 use crate::App;
 use crate::error::{Error, Result};
 use crate::values::form::Problem;
@@ -42,6 +49,84 @@ pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     let axum::extract::Query(params) =
         axum::extract::Query::try_from_uri(&uri).map_err(|_| invalid())?;
     Ok(params)
+}
+
+/// Prefixes of the parameters with which Vercel lets a request through the protection of
+/// a deployment. They reach the function.
+const VERCEL_PREFIXES: [&str; 2] = ["x-vercel-", "_vercel_"];
+
+/// The names of the query parameters that a function knows.
+#[derive(Default)]
+pub(super) struct KnownParams {
+    by_method: Vec<(HttpMethod, Vec<String>)>,
+    accepts_others: bool,
+}
+
+impl KnownParams {
+    /// Adds the described parameters of an operation. Vercel repeats the parameters in the
+    /// path in the query.
+    pub(super) fn add(&mut self, methods: &[HttpMethod], operation: &Operation) {
+        let names = operation.parameters.iter().flatten();
+        let names: Vec<_> = names
+            .filter_map(|param| match param {
+                RefOr::T(param) => Some(param),
+                RefOr::Ref(_) => None,
+            })
+            .filter(|param| matches!(param.parameter_in, ParameterIn::Query | ParameterIn::Path))
+            .map(|param| param.name.clone())
+            .collect();
+        let methods = methods.iter().cloned();
+        self.by_method
+            .extend(methods.map(|method| (method, names.clone())));
+    }
+
+    pub(super) fn accept_others(&mut self) {
+        self.accepts_others = true;
+    }
+
+    /// Returns an error that names the first unknown parameter, also if it is empty.
+    fn check(&self, method: &Method, uri: &Uri) -> Result<()> {
+        let method = match *method {
+            Method::GET | Method::HEAD => HttpMethod::Get,
+            Method::POST => HttpMethod::Post,
+            Method::PUT => HttpMethod::Put,
+            Method::PATCH => HttpMethod::Patch,
+            Method::DELETE => HttpMethod::Delete,
+            // Other methods have no handler.
+            _ => return Ok(()),
+        };
+        let known = self.by_method.iter().find(|(known, _)| *known == method);
+        let Some((_, known)) = known.filter(|_| !self.accepts_others) else {
+            return Ok(());
+        };
+        let query = uri.query().unwrap_or_default();
+        for (name, _) in form_urlencoded::parse(query.as_bytes()) {
+            let is_known = known.iter().any(|known| *known == name)
+                || VERCEL_PREFIXES
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix));
+            if name.is_empty() {
+                return Err(Error::malformed("The query string is not valid"));
+            }
+            if !is_known {
+                return Err(Error::field(&truncated(&name), "is not a known parameter"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rejects a request with an unknown query parameter. The check comes before the handler
+/// runs, so a misspelled filter does not select everything.
+pub(super) async fn reject_unknown_params(
+    State(known): State<Arc<KnownParams>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match known.check(request.method(), request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
 }
 
 /// Parses an id.

@@ -3,6 +3,7 @@
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter};
 #[cfg(feature = "openapi")]
 use utoipa::__dev::{SchemaReferences, Tags};
@@ -11,11 +12,11 @@ use utoipa::Path;
 use utoipa::openapi::HttpMethod;
 #[cfg(feature = "openapi")]
 use utoipa::openapi::RefOr;
-#[cfg(feature = "openapi")]
 use utoipa::openapi::path::Operation;
 #[cfg(feature = "openapi")]
 use utoipa::openapi::schema::Schema;
 
+use super::query::{KnownParams, reject_unknown_params};
 use crate::App;
 
 /// The path of a function and its methods. Built by [`routes!`](crate::routes).
@@ -23,6 +24,8 @@ use crate::App;
 pub struct Routes {
     path: String,
     methods: MethodRouter<App>,
+    /// The query parameters of each method.
+    params: KnownParams,
     /// The operations for the API description.
     #[cfg(feature = "openapi")]
     pub operations: Vec<DescribedOperation>,
@@ -39,12 +42,19 @@ impl Routes {
         &self.path
     }
 
-    /// Adds a handler for a path and its methods.
+    /// Adds a handler for a path and its methods. A request with a query parameter that
+    /// `operation` does not describe is rejected.
     ///
     /// # Panics
     ///
     /// Panics if an earlier handler has another path, because a function has one path.
-    pub fn add<H, T>(mut self, path: String, methods: &[HttpMethod], handler: H) -> Self
+    pub fn add<H, T>(
+        mut self,
+        path: String,
+        methods: &[HttpMethod],
+        operation: &Operation,
+        handler: H,
+    ) -> Self
     where
         H: Handler<T, App>,
         T: 'static,
@@ -54,14 +64,24 @@ impl Routes {
             "the handlers of a function must have the same path"
         );
         self.path = path;
+        self.params.add(methods, operation);
         for method in methods {
             self.methods = self.methods.on(method_filter(method), handler.clone());
         }
         self
     }
 
+    /// Accepts query parameters that are not described, because another service adds its
+    /// own.
+    #[must_use]
+    pub fn with_other_query_params(mut self) -> Self {
+        self.params.accept_others();
+        self
+    }
+
     pub(super) fn add_to(self, router: Router<App>) -> Router<App> {
-        router.route(&self.path, self.methods)
+        let check = from_fn_with_state(self.params.into(), reject_unknown_params);
+        router.route(&self.path, self.methods.route_layer(check))
     }
 }
 
@@ -124,6 +144,7 @@ macro_rules! routes {
                 routes.add(
                     <[<__path_ $handler>] as $crate::reexported::Path>::path(),
                     &<[<__path_ $handler>] as $crate::reexported::Path>::methods(),
+                    &<[<__path_ $handler>] as $crate::reexported::Path>::operation(),
                     $handler,
                 ),
                 [<__path_ $handler>]

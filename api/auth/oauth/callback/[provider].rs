@@ -9,7 +9,8 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![finish_provider_sign_in, receive_provider_form]
+    // Providers add parameters of their own.
+    routes![finish_provider_sign_in, receive_provider_form].with_other_query_params()
 }
 
 /// Completes a sign-in when the provider redirects the browser back. Signs in
