@@ -336,6 +336,12 @@ async fn every_described_kind_of_event_occurs_and_no_other() {
     join_waitlist(&ben, class).await.expect(201);
     cancel(&ana, &booking).await.expect(200);
     perform("refund").await;
+    let moved = book(&ana, app.create_class(1).await).await.expect(201);
+    let target = app.create_class(1).await;
+    let change = json!({
+        "bookingId": moved["id"], "action": "move", "scheduledClassId": target,
+    });
+    sofia.patch("/api/admin/bookings", change).await.expect(200);
     let instructor = "insert into instructors (id, name) values (gen_random_uuid(), 'Luis')
         returning id::text";
     let instructor: String = app.sql(instructor).await[0].get(0);

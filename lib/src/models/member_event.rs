@@ -29,6 +29,8 @@ pub enum MemberEventKind {
     BookingPromoted,
     /// A booking was cancelled.
     BookingCancelled,
+    /// Staff moved a booking to another class.
+    BookingMoved,
     /// The studio cancelled the class of a booking.
     ClassCancelled,
     /// The class of a booking has another time or room.
@@ -54,6 +56,7 @@ impl MemberEventKind {
             Self::BookingWaitlisted => "booking_waitlisted",
             Self::BookingPromoted => "booking_promoted",
             Self::BookingCancelled => "booking_cancelled",
+            Self::BookingMoved => "booking_moved",
             Self::ClassCancelled => "class_cancelled",
             Self::ClassMoved => "class_moved",
             Self::InstructorChanged => "instructor_changed",

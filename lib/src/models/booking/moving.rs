@@ -9,7 +9,7 @@ use super::errors::NOT_MOVABLE;
 use super::row::{Booking, BookingStatus, find};
 use super::waitlist::promote;
 use crate::error::{Error, Result};
-use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -70,7 +70,7 @@ pub async fn move_to(
         .await?;
     let mut events = vec![NewMemberEvent {
         user_id: before.user_id,
-        kind: "booking_moved",
+        kind: MemberEventKind::BookingMoved,
         data: json!({ "bookingId": booking_id, "scheduledClassId": scheduled_class_id }),
     }];
     events.extend(promote(client, before.scheduled_class_id, now, studio).await?);
