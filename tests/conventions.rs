@@ -377,7 +377,8 @@ fn the_documented_events_of_stripe_are_the_ones_that_are_handled() {
         let (_, action) = name.rsplit_once('.').unwrap();
         documented.insert(format!("{object}.{action}"));
     }
-    // Endpoints of older API versions send it instead of `refund.updated`.
+    // The guide does not list this event. Endpoints of older API versions send it instead of
+    // `refund.updated`.
     documented.insert("charge.refund.updated".to_owned());
     let source = read("lib/src/payments/stripe/webhook.rs");
     let (_, kinds) = source.split_once("match name.as_str() {").unwrap();

@@ -280,8 +280,8 @@ async fn migrate(down: Option<usize>, yes: bool, deployment: bool) -> Result<()>
     Ok(())
 }
 
-/// Migrates the local database. If the stack is running, also adds the demo data that is
-/// missing, and invalidates the cached responses.
+/// Migrates the local database. If the stack is running, also invalidates the cached responses
+/// and, unless migrations are reverted, adds the demo data that is missing.
 async fn migrate_local(local: &LocalDatabase, down: Option<usize>) -> Result<String> {
     if let Some(count) = down {
         print(&database::preview_down(&local.url, count).await?);

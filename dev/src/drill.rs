@@ -223,8 +223,8 @@ impl Drill {
         let mut clients = traffic::start_clients(&run);
         tokio::time::sleep(environment.warm_up_duration()).await;
         run.start_fault();
-        // Errors from here on are recorded as violations, so that the violations that the
-        // clients have recorded are kept.
+        // From here on, errors are recorded as violations. Returning them would lose the
+        // violations that the clients have recorded.
         let result = self.inject(&run).await;
         run.end_fault();
         if result.is_err() {

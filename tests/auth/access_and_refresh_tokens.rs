@@ -350,10 +350,10 @@ async fn changing_a_credential_invalidates_copied_tokens() {
         client = ApiClient::new(renewed.person, &tokens);
     }
     // The family still ends thirty days after the sign-in.
-    let shared_expiries = "select count(*) from refresh_tokens r join user_sessions s
+    let tokens_with_session_expiry = "select count(*) from refresh_tokens r join user_sessions s
         on s.id = r.session_id and s.absolute_expires_at = r.expires_at
         where s.absolute_expires_at = s.created_at + interval '30 days'";
-    assert_eq!(app.count(shared_expiries).await, 2);
+    assert_eq!(app.count(tokens_with_session_expiry).await, 2);
     assert!(!browser.is_signed_in().await);
 }
 

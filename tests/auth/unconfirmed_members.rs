@@ -35,8 +35,8 @@ async fn set_password(browser: &TestClient, token: &Value) -> TestResponse {
     browser.post("/api/auth/reset-password", form).await
 }
 
-/// Gives the only account a second factor with a recovery code, a linked provider and a
-/// calendar feed.
+/// Gives the only account a second factor, a recovery code, a linked provider and a calendar
+/// feed.
 async fn set_up_everything(app: &TestApp) {
     app.sql(
         "update users set totp_secret = 'x', totp_confirmed_at = now(),
@@ -55,8 +55,8 @@ async fn set_up_everything(app: &TestApp) {
     .await;
 }
 
-/// Counts the rows and values that are left of [`set_up_everything`], of the details in the
-/// registration and of the known device.
+/// Counts the rows and values that are left of what [`set_up_everything`] added, of the details
+/// from the registration, and of the known device.
 async fn count_remaining_values(app: &TestApp) -> i64 {
     app.count(
         "select (select count(*) from user_identities) + (select count(*) from recovery_codes)

@@ -1,5 +1,5 @@
-//! A stand-in for GitHub, which cannot run in a test. It responds as GitHub's
-//! documentation says, at the paths of a GitHub Enterprise server
+//! A stand-in for GitHub, because GitHub itself cannot run in a test. The stand-in responds
+//! as GitHub's documentation says, at the paths of a GitHub Enterprise server
 //! (<https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps>,
 //! <https://docs.github.com/en/rest/users/users>, <https://docs.github.com/en/rest/users/emails>).
 

@@ -125,7 +125,7 @@ async fn a_paid_checkout_other_than_the_stored_one_pays_nothing_and_is_recorded_
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     let (booking, session) = start_checkout(&app, &stripe, &ana).await;
-    // Its metadata names the payment.
+    // The metadata of the other checkout contains the id of the same payment.
     let mut other = session.clone();
     other["id"] = json!("cs_other");
     stripe.add_session(&other);

@@ -154,7 +154,7 @@ async fn events_without_a_valid_signature_are_rejected() {
         valid.to_uppercase(),
         sign_event(now - 301, body),
         // So far in the future that a slow test run cannot reach this time. A unit test
-        // covers the exact limit.
+        // checks the exact limit.
         sign_event(now + 600, body),
         sign_event(now - 400, body).replace(&(now - 400).to_string(), &now.to_string()),
     ] {

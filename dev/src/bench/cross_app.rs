@@ -42,7 +42,7 @@ pub(super) async fn measure_issue_and_redeem(testbed: &Testbed) -> Result<Vec<Ro
     let issuer = testbed.start_function("/api/cross-app/token").await?;
     let redeemer = testbed.start_function("/api/cross-app/validate").await?;
     let authorization = format!("Basic {}", BASE64.encode(format!("{APP}:{secret}")));
-    // Each session is used about eight times.
+    // Each session is used at most nine times.
     let sessions = testbed.fresh_sessions(SESSIONS);
     let pair = |number: usize| {
         let issue = testbed.call(Method::POST, "/api/cross-app/token");

@@ -221,7 +221,8 @@ const BOOKINGS: &str = "
     on conflict do nothing";
 
 // Cards are charged at booking. Payments at the desk are made on arrival. Ana has paid for
-// her upcoming bookings, so that developers can book for her.
+// her upcoming bookings, so that the limit of unpaid bookings does not stop a developer who
+// books for her.
 const PAYMENTS: &str = "
     insert into payments (id, booking_id, user_id, amount, currency, method, status, provider,
         provider_reference, provider_payment, paid_at, refunded_at, created_at)

@@ -21,8 +21,8 @@ const MIN_CHARACTERS: usize = 8;
 /// The maximum length of a new password, in characters.
 const MAX_CHARACTERS: usize = 128;
 
-/// The minimum length of a name or address that a new password is compared with. Too
-/// many good passwords contain shorter ones.
+/// The minimum length of a name or address that a new password is compared with. A password
+/// with a shorter one consists mostly of digits and punctuation, which can make it a good one.
 const MIN_PERSONAL_CHARACTERS: usize = 4;
 
 /// A password in normal form C (NIST SP 800-63B, 5.1.1.2).

@@ -91,9 +91,9 @@ impl IntoResponse for RegistrationResponse {
 }
 
 /// Creates an account and its first session in one transaction. The account replaces an
-/// earlier registration whose address was never confirmed. If addresses must be confirmed first, no
-/// session is created, and only the e-mail reveals whether the address already had an
-/// account.
+/// earlier registration whose address was never confirmed. If addresses must be confirmed
+/// first, no session is created, and only the e-mail reveals whether the address already had
+/// an account.
 ///
 /// # Errors
 ///
@@ -146,8 +146,9 @@ pub fn register_account<'a>(
 }
 
 /// Creates an account that cannot sign in before its address is confirmed. Returns the
-/// account's id. If the address already has an account, returns a random id, so that the
-/// response looks the same.
+/// account's id. If the address already has an account, notifies its owner instead. If the
+/// mailbox has received too many messages, does nothing. In both cases, returns a random id, so
+/// that the response looks the same.
 async fn register_unconfirmed(
     app: &App,
     context: &SignInContext,

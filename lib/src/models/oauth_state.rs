@@ -72,8 +72,8 @@ fn aad(state_hash: &str) -> String {
     format!("oauth_states.verifier:{state_hash}")
 }
 
-// Linking requires a session that is active in Postgres. A record in Redis is not enough,
-// because a linked provider can sign in to the account.
+// Linking requires a session that is active in Postgres, because a linked provider can sign in
+// to the account. A record in Redis may be of a session that has just ended.
 static INSERT: Statement = Statement::new(
     "oauth_state.insert",
     concat!(

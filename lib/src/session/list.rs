@@ -30,9 +30,9 @@ pub struct ListedSession {
     pub login_method: String,
     /// When the session was created.
     pub created_at: DateTime<Utc>,
-    /// When the session was last used, accurate to nine minutes: a use is recorded only if
-    /// the last recorded one is four minutes old, and only if the session is read from
-    /// Postgres, which happens every five minutes.
+    /// When the session was last used, accurate to nine minutes. A session in use is read from
+    /// Postgres every five minutes. Only then is the use recorded, and only if the last
+    /// recorded use is more than four minutes old.
     pub last_activity: DateTime<Utc>,
     /// When the session expires unless it is used before then.
     pub expires_at: DateTime<Utc>,

@@ -315,7 +315,8 @@ static KEYS_OF: Statement = Statement::new(
     "select session_key from user_sessions where user_id = $1",
 );
 
-/// Lists the keys of a member's sessions. Their records contain the member's data.
+/// Lists the keys of a member's sessions. The records of these sessions contain the member's
+/// data, and are invalidated when the data change.
 pub(crate) async fn keys_of(client: &Client, user_id: Uuid) -> Result<Vec<SessionKey>> {
     keys_from_rows(&KEYS_OF.all(client, &[&user_id]).await?)
 }

@@ -88,7 +88,8 @@ pub(crate) struct Invalidation {
     /// How long Redis keeps the new generation, which must outlive every entry that was
     /// written before. `None` keeps it forever.
     pub(crate) keep_for: Option<Duration>,
-    /// How long replacing the generation is retried: no longer than entries are used.
+    /// How long replacing the generation is retried. This is at most the time for which an entry
+    /// can be used, because no outdated entry is used after that.
     pub(crate) retry_for: Duration,
     /// Whether the response waits for the first attempt even if the circuit breaker is open.
     pub(crate) is_urgent: bool,
@@ -207,7 +208,7 @@ impl GenerationCache {
 }
 
 /// Replaces the generations of one batch. Returns the invalidations that Redis did not
-/// acknowledge, with the first of its errors. Does not use the circuit breaker, because
+/// acknowledge, with the first error. Does not use the circuit breaker, because
 /// the few attempts are a negligible load.
 async fn replace_batch(
     kv: &Kv,
@@ -264,8 +265,9 @@ impl PreparedInvalidation {
         let _ = attempt_receiver.await;
     }
 
-    /// Invalidates while the invocation lasts, and hands what is left to a task that does
-    /// not keep the invocation alive.
+    /// Replaces the generations. Retries keep the invocation alive for at most
+    /// [`INVOCATION_TIME`]. A task that does not keep the invocation alive makes the later
+    /// retries.
     async fn retry_invalidation(self, attempt_sender: oneshot::Sender<()>) {
         let started = Instant::now();
         let mut retries = Retries {
@@ -313,8 +315,8 @@ struct Retries {
 }
 
 impl Retries {
-    /// Retries until Redis has acknowledged everything, no entry can be outdated anymore,
-    /// or `time` has passed since the first attempt.
+    /// Retries until Redis has acknowledged everything, [`Invalidation::retry_for`] has passed,
+    /// or the next retry would begin more than `time` after the first attempt began.
     async fn run(&mut self, time: Duration) {
         loop {
             let elapsed = self.started.elapsed();

@@ -102,8 +102,8 @@ pub async fn up(client: &mut Client) -> Result<Vec<String>> {
 ///
 /// # Errors
 ///
-/// Fails with the errors of [`up`], and with [`Error::Internal`] when fewer migrations are
-/// applied.
+/// Fails with the errors of [`up`], and with [`Error::Internal`] when fewer than `count`
+/// migrations are applied.
 pub async fn down(client: &mut Client, count: usize) -> Result<Vec<String>> {
     last_applied(&client.transaction().await?, count).await?;
     let mut names = Vec::new();

@@ -291,8 +291,9 @@ fn probe_suspects(usage: Arc<Usage>) -> Hook {
 ///
 /// # Errors
 ///
-/// Fails with [`Error::Unavailable`] when Postgres does not answer, or refuses the
-/// connection.
+/// Fails with [`Error::Unavailable`] when Postgres does not answer, and with
+/// [`Error::Internal`] when it rejects the connection string, or when `POSTGRES_CA_CERT`
+/// contains no certificate.
 pub async fn connect_direct(config: &crate::Config) -> Result<Client> {
     let direct = &config.postgres_direct.config;
     let log_failure = |error: tokio_postgres::Error| {

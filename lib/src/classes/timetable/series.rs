@@ -91,8 +91,8 @@ impl TimetableEditor<'_> {
     }
 
     /// Retires a weekly class and cancels its upcoming classes. With `from`, the weekly class
-    /// ends before this date instead. `requested` is the class for which staff requested it.
-    /// It is cancelled even if it has begun.
+    /// ends before this date instead. `requested` is the class for which staff requested
+    /// the retirement. This class is cancelled even if it has begun.
     pub(super) async fn retire_series(
         &self,
         tx: &Tx,

@@ -36,8 +36,8 @@ fn string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, 
 }
 
 impl Claims {
-    /// Returns whether the e-mail address is missing, or the claim that says whether it is
-    /// verified. The userinfo endpoint may have the missing claim.
+    /// Returns whether `email` or `email_verified` is missing. The userinfo endpoint may have
+    /// the missing claim.
     pub(super) fn needs_userinfo(&self) -> bool {
         self.email.is_none() || self.email_verified.is_none()
     }

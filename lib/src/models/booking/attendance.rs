@@ -173,8 +173,8 @@ static UNDO_CHECK_INS: Statement = Statement::new(
     "update bookings set status = 'booked' where scheduled_class_id = $1 and status = 'attended'",
 );
 
-/// Undoes the check-ins for a locked occurrence that has moved to a later time. Otherwise
-/// its members could not cancel.
+/// Undoes the check-ins for a locked occurrence that has moved to a later time. A member who
+/// is checked in could not cancel the booking.
 pub(in crate::models) async fn undo_check_ins(
     client: &Client,
     scheduled_class_id: Uuid,

@@ -70,7 +70,8 @@ pub struct Booking {
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
     /// The time until which the booking can be cancelled free of charge, at the latest the
-    /// start. `None` for an entry on the waitlist, which the member can leave at any time.
+    /// start. `None` for an entry on the waitlist, which the member can leave at any time. An
+    /// exception is an entry that is a reopened booking whose payment was kept.
     pub free_until: Option<DateTime<Utc>>,
     /// When the booking was cancelled.
     pub cancelled_at: Option<DateTime<Utc>>,
@@ -308,8 +309,8 @@ async fn list(
     let ((time, id), moved_since, limit) = (page.after(), page.since(), page.row_limit());
     let page_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &limit];
     let moved_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &moved_since];
-    // The statements are sent at once and run in this order. `find_since` comes first, so
-    // that no move after its time is missed.
+    // The statements are sent at once and run in this order. `find_since` runs first,
+    // so that the next page includes each move that these two lists do not see.
     let (since, rows, moved) = tokio::try_join!(
         biased;
         page::find_since(client),

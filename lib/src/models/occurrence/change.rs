@@ -349,9 +349,9 @@ static UPDATE: Statement = Statement::new(
 /// Changes a locked occurrence. A change of time, room or instructor notifies the members
 /// who booked the occurrence or are on its waitlist. If the day, the room or the instructor
 /// changes, or if the start moves by at least 15 minutes, these members can cancel free of
-/// charge until the new start. Check-ins are undone if the class now starts in more than an
-/// hour. Additional spots are given to the members on the waitlist. Returns the members'
-/// events, which the caller must record at the end of its transaction.
+/// charge until the new start. Check-ins are undone if the class moves to a later time that is
+/// more than an hour away. Additional spots are given to the members on the waitlist. Returns
+/// the members' events, which the caller must record at the end of its transaction.
 ///
 /// # Errors
 ///
@@ -433,8 +433,9 @@ fn allows_free_cancellation(
         || instructor != before.instructor_id)
 }
 
-// Members on the waitlist have no `free_until` and can leave at any time, except with a
-// booking whose payment was kept. A trigger keeps a `free_until` that is already later.
+// A booking on the waitlist has no `free_until`, because the member can leave at any time. An
+// exception is a reopened booking whose payment was kept. A trigger keeps a `free_until` that is
+// already later.
 static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
     "update bookings b set free_until = c.start_time
@@ -501,9 +502,9 @@ fn event_from_row(row: &Row, kind: MemberEventKind, occurrence_id: Uuid) -> Resu
     })
 }
 
-// The bookings of members who are checked in are cancelled too, and those of members who did
-// not come. Earlier late cancellations no longer count as late. Their payments are refunded too, because the class
-// does not take place.
+// Also cancels the bookings of members who are checked in, and of members who did not come.
+// The class does not take place, so earlier late cancellations no longer count as late, and
+// their payments are refunded too.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",
     "with class as (

@@ -111,7 +111,7 @@ pub async fn notify(
 }
 
 /// Notifies the owner of an account that someone tried to use the owner's e-mail address.
-/// Closed accounts are not notified.
+/// The owner of a closed or deactivated account is not notified.
 pub async fn notify_account_exists(
     client: &Postgres,
     owner: &Credentials,

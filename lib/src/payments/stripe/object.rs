@@ -188,8 +188,9 @@ impl Dispute {
     }
 
     /// Returns whether the disputed money is currently withdrawn from the studio. A new
-    /// dispute may not list its balance transaction yet. The balance transactions of a won
-    /// dispute may not add up to zero, because the exchange rate can change.
+    /// dispute counts as withdrawn, because it may not list its balance transaction yet.
+    /// The balance transactions of a won dispute may not add up to zero, because the exchange
+    /// rate can change.
     pub fn is_withdrawn(&self) -> bool {
         if self.is_inquiry() || matches!(self.status.as_str(), "won" | "prevented") {
             return false;

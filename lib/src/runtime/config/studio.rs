@@ -108,7 +108,7 @@ fn minutes(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, 
 fn max_unpaid_bookings(env: &Environment<'_>) -> Result<i32, ConfigError> {
     let name = "MAX_UNPAID_BOOKINGS";
     let count = env.parse(name, 3, "a whole number")?;
-    // A booking is paid after it was made, so at least one must be possible.
+    // A booking is paid after it was made, so at least one unpaid booking must be possible.
     if !(1..=1_000).contains(&count) {
         return Err(invalid(name, "must be from 1 to 1000"));
     }
