@@ -15,8 +15,8 @@ use crate::harness::{Settings, TestApp, TestClient, TestResponse, python};
 const FEED_EXECUTABLE: &str = env!("CARGO_BIN_EXE_calendar");
 const TOKEN_EXECUTABLE: &str = env!("CARGO_BIN_EXE_calendar-token");
 
-/// Parses a calendar. Each time is printed twice in UTC: with the parser's own
-/// definition of the time zone, and with the `VTIMEZONE` of the calendar.
+/// Parses a calendar. The start and the end of each event are printed twice in UTC: with the
+/// parser's own definition of the time zone, and with the `VTIMEZONE` of the calendar.
 const PARSE_SCRIPT: &str = r#"
 import json, sys
 from datetime import timezone

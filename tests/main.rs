@@ -1,5 +1,6 @@
-//! End-to-end tests over HTTP, with a real Postgres and a Redis endpoint that can
-//! simulate failures. Folders mirror `api/`; `harness/` has what all tests share.
+//! End-to-end tests over HTTP, with a real Postgres and a Redis endpoint that can simulate
+//! failures. Most folders mirror `api/`; `harness/` has what all tests share, and
+//! `conventions/` has rules for all functions and for the code.
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 #![expect(unreachable_pub, reason = "a test binary exports nothing")]

@@ -19,7 +19,9 @@
 //! - [`runtime`] has configuration, clock, log, background work, and the HTTP client.
 //! - [`Error`] lists every failure with its status and code.
 //!
-//! A module imports only from modules below it in this list.
+//! A module imports only from modules below it in this list, with two exceptions. The features
+//! and [`http`] use [`App`]. The features may import from each other, and so may the last four
+//! items.
 
 pub mod admin;
 pub mod app;

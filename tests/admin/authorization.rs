@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use crate::harness::{Authenticator, PASSWORD, Settings, TestApp, TestClient, wait_until};
 
-/// Returns a request for each staff action.
+/// Returns requests for staff actions on bookings, messages, the timetable, class types and
+/// instructors.
 fn staff_actions(today: NaiveDate) -> Vec<(Method, String, Value)> {
     let id = Uuid::now_v7();
     let request = |method, path: &str, body| (method, format!("/api/admin/{path}"), body);

@@ -72,8 +72,9 @@ struct ImportReader {
 }
 
 impl ImportReader {
-    /// Resolves a path from the root of the crate. A path of another crate resolves
-    /// to a child module that does not exist. `defining_file` then returns this module.
+    /// Resolves a path from the root of the crate. A path of another crate resolves to a child
+    /// module that does not exist. `defining_file` then returns the importing module, which
+    /// does not count as an import.
     fn resolve(&self, path: &[String]) -> Option<Module> {
         let super_count = path.iter().take_while(|part| *part == "super").count();
         match path.first()?.as_str() {
@@ -191,7 +192,7 @@ fn read_library() -> BTreeMap<Module, Imports> {
 /// Returns the file that defines a path; follows re-exports.
 fn defining_file(modules: &BTreeMap<Module, Imports>, path: &[String]) -> Module {
     let mut path = path.to_vec();
-    // A longer chain of re-exports is a circle.
+    // A chain of eight or more re-exports is a circle.
     for _ in 0..8 {
         let prefixes = (0..=path.len()).rev().map(|end| &path[..end]);
         let module = prefixes

@@ -46,7 +46,8 @@ async fn welcome(
     }
     let guest: Value = response.json().await.unwrap();
     let name = guest["user"]["firstName"].as_str().unwrap().to_owned();
-    // The id is random, because nothing in the studio's response is secret.
+    // The id is random. An id from the studio's response could be known to others, because the
+    // response contains nothing secret.
     let session_id = sabor::crypto::random::hex::<32>();
     let mut headers = HeaderMap::new();
     let cookie = format!("shop={session_id}; HttpOnly");

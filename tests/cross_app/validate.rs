@@ -87,7 +87,7 @@ async fn another_application_is_rejected_and_the_token_stays_valid() {
 }
 
 #[tokio::test]
-async fn every_ended_token_gets_the_same_response() {
+async fn every_invalid_token_gets_the_same_response() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let admin = app.admin("admin").await;

@@ -102,7 +102,7 @@ impl Deref for Database {
 impl Drop for Inner {
     fn drop(&mut self) {
         if let (Some(cluster), Some(name)) = (CLUSTER.get(), self.name.take()) {
-            // The receiver no longer exists at the end of the run.
+            // At the end of the run, sending fails, because the receiver no longer exists.
             let _ = cluster.unused.send(name);
         }
     }

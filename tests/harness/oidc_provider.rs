@@ -54,7 +54,7 @@ pub enum ProviderFault {
     Userinfo(JsonRewrite),
     /// Every request gets a 503.
     Unavailable,
-    /// No request gets a response.
+    /// No request gets a response within a minute.
     Unresponsive,
     /// Token requests wait until they are released.
     HoldTokenRequest(Arc<Notify>),

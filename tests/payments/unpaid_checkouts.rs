@@ -10,9 +10,8 @@ use super::{
 use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
 use crate::harness::{StripeFault, wait_until};
 
-/// Rule: a booking to be paid by card keeps its spot until its Checkout Session
-/// expires after 30 minutes. An unpaid booking is then cancelled, and the waitlist
-/// moves up.
+/// Rule: a booking to be paid by card keeps its spot until its Checkout Session expires after
+/// 31 minutes. An unpaid booking is then cancelled, and the waitlist moves up.
 #[tokio::test]
 async fn a_card_payment_holds_the_spot_until_its_checkout_expires() {
     let (app, stripe) = start_with_stripe().await;

@@ -436,7 +436,7 @@ async fn a_records_lifetime_counts_from_its_creation_not_its_arrival() {
 }
 
 #[tokio::test]
-async fn an_invalidation_generation_outlives_the_record() {
+async fn a_generation_outlives_the_record_that_it_invalidates() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);

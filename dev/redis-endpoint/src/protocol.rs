@@ -64,8 +64,8 @@ fn parse_body(kind: RequestKind, body: &[u8]) -> Result<Vec<Vec<String>>, String
     Ok(commands.into_iter().map(into_strings).collect())
 }
 
-/// Parses a command from a URL such as `/set/key/value?EX=100`. A body is the argument
-/// that follows the path.
+/// Parses a command from a URL such as `/set/key/value?EX=100`. If there is a body, it is one
+/// more argument after those in the path.
 fn parse_url(uri: &Uri, body: &[u8]) -> Result<Vec<String>, String> {
     let not_utf8 = |_| "ERR the command is not UTF-8".to_owned();
     let mut command = Vec::new();

@@ -30,7 +30,7 @@ const SPOTS: i32 = 20;
 
 const CONCURRENCY: usize = 64;
 
-/// Compares four ways to book. Each round uses a new occurrence.
+/// Compares four ways to book. In each round, each way uses a new occurrence.
 ///
 /// - the function
 /// - the function's statement alone
@@ -232,7 +232,8 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
     }
 }
 
-/// Books with five statements: lock, count, insert, update, commit.
+/// Books with four statements in a transaction: lock, count, insert and update. If the class is
+/// full, only locks and counts.
 async fn book_by_transaction(
     pool: &Db,
     occurrence: Uuid,

@@ -18,7 +18,7 @@ const FEW_SESSIONS: usize = 10_000;
 /// The number of sessions that are checked in a round of misses.
 const MISSES_PER_ROUND: usize = 1_000;
 
-/// A database with few or many sessions, a function on it, and its rates.
+/// A database with few or many sessions, a function that uses it, and the measured rates.
 struct SizedDatabase {
     database: &'static str,
     sessions: usize,
@@ -145,9 +145,9 @@ pub(super) async fn measure_clean_up(testbed: &Testbed) -> Result<Vec<Row>> {
     ])
 }
 
-/// Simulates four members who browse. One of 31 checks is a miss: Redis keeps a record for
-/// 300 s, and a member sends a request about every ten seconds. The pauses between requests
-/// leave CPU time for the clean-up.
+/// Simulates members who browse, over four connections. One of 31 checks is a miss: Redis keeps
+/// a record for 300 s, and a member sends a request about every ten seconds. The pauses between
+/// requests leave CPU time for the clean-up.
 async fn browse(
     testbed: &Testbed,
     database: &str,

@@ -60,7 +60,7 @@ pub(super) async fn kill(run: &Run) -> Result<()> {
     Ok(server.restart().await?)
 }
 
-/// Makes Redis refuse connections. It keeps its data.
+/// Makes Redis refuse connections. Redis keeps its data.
 pub(super) async fn make_unreachable(run: &Run) -> Result<()> {
     with_mode(run, FaultMode::Unreachable).await
 }

@@ -1,6 +1,6 @@
 //! The catalog: class types, instructors and rooms.
 //!
-//! The functions in this file return the public part. Its responses are cached in Redis as
+//! The functions in this file return the public part. They cache their responses in Redis as
 //! JSON.
 
 pub mod class_types;
@@ -41,8 +41,8 @@ pub fn list(
     Box::pin(async move {
         let filter = query.parse()?;
         let now = current_minute(app);
-        // The class types of an instructor depend on the schedule and on the time.
-        // The list without this filter does not.
+        // The class types of an instructor depend on the schedule and on the time. The list
+        // without a filter by instructor depends on neither.
         let (cache, minute) = match filter.instructor {
             Some(_) => (app.schedule(), Some(now)),
             None => (app.catalog(), None),
@@ -118,9 +118,9 @@ fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
     })
 }
 
-/// Returns the current time, truncated to the minute. It is part of the cache key.
-/// Classes start on the minute, so a cached response never shows a class as upcoming
-/// after it has started.
+/// Returns the current time, truncated to the minute. The minute is part of the cache key.
+/// Classes start on the minute, so a cached response never shows a class as upcoming after it
+/// has started.
 fn current_minute(app: &App) -> DateTime<Utc> {
     let now = app.clock().now();
     now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now)

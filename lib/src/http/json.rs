@@ -30,8 +30,9 @@ const MAX_PATH_CHARS: usize = 100;
 /// How long a request body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A JSON body. As an extractor it rejects a body that is not JSON (415), is too
-/// large (413), or does not fit the type (400, with the field's name).
+/// A JSON body. As an extractor, it rejects a body whose `Content-Type` is not JSON (415), that
+/// is too large (413), that does not arrive in time (408), that is not a valid JSON object
+/// (400), or that does not fit the type (400, with the field's name).
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 

@@ -241,12 +241,13 @@ pub(crate) async fn require_verified(app: &App, caller: &Caller, user: &User) ->
     }
 }
 
-/// Verifies a code if the account has a second factor and the device is not trusted.
-/// Returns the verified code.
+/// Verifies a code if the account has a second factor and the device is not trusted. Returns
+/// the verified code, or `None` if no code is required.
 ///
 /// # Errors
 ///
-/// [`Error::TwoFactorRequired`] if there is no code; the errors of [`two_factor::verify_code`].
+/// [`Error::TwoFactorRequired`] with a new challenge if a code is required and missing; the
+/// errors of [`two_factor::verify_code`].
 pub(crate) async fn require_code(
     app: &App,
     context: &SignInContext,

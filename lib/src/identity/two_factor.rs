@@ -216,7 +216,8 @@ pub fn confirm<'a>(
             if factor.is_confirmed {
                 return Err(ALREADY_ENABLED);
             }
-            // A secret that cannot be decrypted is replaced by starting the setup again.
+            // If the secret cannot be decrypted, the member must start the setup again, which
+            // replaces it.
             let secret = open_secret(app, id, &factor).map_err(|_| NO_SECOND_FACTOR)?;
             let (secret, sealed_secret) =
                 secret.zip(factor.sealed_secret).ok_or(NO_SECOND_FACTOR)?;
@@ -342,15 +343,15 @@ pub(crate) enum CodeSource {
 
 /// Verifies a code from the app or a recovery code.
 ///
-/// A known device has its own limits, and all sessions of the member together have their
-/// own. Nobody else can exhaust these limits. The sessions share theirs, because each
-/// re-authentication changes the id of a session. The keys contain the member's id instead
-/// of the e-mail address, because the e-mail address can change.
+/// Each known device of the member has its own limits. All sessions of the member together
+/// share another set of limits, because each re-authentication changes the id of a session.
+/// Nobody else can exhaust the limits of the devices and the sessions. The keys contain the
+/// member's id instead of the e-mail address, because the e-mail address can change.
 ///
-/// All unknown devices share the same limits, which bound how often a code of six digits
-/// can be guessed. A recovery code cannot be guessed, so it works on an unknown device even
-/// when these limits are exhausted. An attacker who knows the password therefore cannot
-/// lock the owner out.
+/// All unknown devices share the limits of the member, which bound how often a code of six
+/// digits can be guessed. A recovery code cannot be guessed, so on an unknown device only the
+/// IP address is limited. The code works even when the limits of the member are exhausted. An
+/// attacker who knows the password therefore cannot lock the owner out.
 ///
 /// # Errors
 ///
@@ -471,8 +472,8 @@ fn normalize_code(code: &str) -> String {
     characters.take(64).collect()
 }
 
-/// Generates a recovery code: eighty random bits in four groups of Crockford's base 32,
-/// which excludes letters that look alike.
+/// Generates a recovery code: eighty random bits in four groups of Crockford's base 32, which
+/// excludes letters that look like digits.
 fn generate_recovery_code() -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let letters = random::bytes::<16>().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));

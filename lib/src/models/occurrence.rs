@@ -47,9 +47,10 @@ pub struct Occurrence {
     pub current_participants: i32,
     /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
-    /// The iCalendar sequence number, which increases with every change.
+    /// The iCalendar sequence number, which increases when staff change or cancel the
+    /// occurrence.
     pub sequence: i32,
-    /// When the row was last changed. A booking also changes it.
+    /// When the row was last changed. Bookings also change the row.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -167,8 +168,8 @@ static LIST_MOVED: Statement = Statement::new(
     ),
 );
 
-/// Lists a page of occurrences, including cancelled ones, sorted by start, with those that
-/// have moved to an earlier time than the page.
+/// Lists a page of occurrences, including cancelled ones, sorted by start. Also lists the
+/// occurrences that have moved to a position before the page since the previous page was read.
 pub async fn list_page(
     client: &Client,
     filter: &OccurrenceFilter,
@@ -185,8 +186,8 @@ pub async fn list_page(
         &id,
         &moved_since,
     ];
-    // The statements are sent at once and run in this order. `find_since` comes first, so
-    // that no move after its time is missed.
+    // The statements are sent at once and run in this order. `find_since` runs first, so that
+    // the next page includes every move that the two lists do not see.
     let (since, rows, moved) = tokio::try_join!(
         biased;
         page::find_since(client),

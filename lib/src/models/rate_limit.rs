@@ -50,8 +50,8 @@ impl Limit {
     }
 }
 
-/// The length of the longest block, in seconds. If the window of a limit is longer, its
-/// longest block is as long as the window.
+/// The length of the longest block, in seconds. If the window of a limit is longer than that,
+/// the longest block of the limit is as long as the window.
 const MAX_BLOCK_SECONDS: f64 = 15.0 * 60.0;
 
 /// The networks for which an attempt from an IPv6 address counts: the length of the prefix,
@@ -257,7 +257,8 @@ static ADJUST: Statement = Statement::new(
     from counted where t.key = counted.key",
 );
 
-/// Adds to the attempts, and to the failed attempts, of keys whose window has not ended.
+/// Adds to the attempts and the failed attempts of keys whose window has not ended and that are
+/// not blocked.
 pub(crate) async fn adjust(
     client: &Client,
     keys: &[String],
@@ -316,8 +317,8 @@ static RESET_PREFIXES: Statement = Statement::new(
     where t.key = name or starts_with(t.key, name || ':') returning t.key",
 );
 
-/// Deletes the attempts and blocks of all keys that equal one of `names`, or start with it
-/// followed by `:`. Returns these keys.
+/// Deletes the attempts and blocks of all keys that equal one of `names`, or start with one of
+/// `names` and a colon. Returns the deleted keys.
 pub async fn reset_prefixes(client: &Client, names: &[String]) -> Result<Vec<String>> {
     let rows = RESET_PREFIXES.all(client, &[&names.to_vec()]).await?;
     Ok(rows

@@ -175,9 +175,9 @@ pub struct DailyRevenue {
     pub paid: Decimal,
     /// The sum of refunds.
     pub refunded: Decimal,
-    /// The number of refunds that are due, from all days.
+    /// The number of refunds that are due or sent but not done, from all days.
     pub due_count: i64,
-    /// The sum of the refunds that are due.
+    /// The sum of the refunds that are due or sent but not done.
     pub due: Decimal,
 }
 
@@ -200,7 +200,8 @@ static DAILY_REVENUE: Statement = Statement::new(
     group by currency order by currency",
 );
 
-/// Sums up the payments and refunds of a day, and all refunds that are due.
+/// Sums up the payments and refunds of a day, and all refunds that are due or sent but not
+/// done.
 pub async fn daily_revenue(
     client: &Client,
     day: &Range<DateTime<Utc>>,
@@ -395,8 +396,8 @@ static REVENUE: Statement = Statement::new(
     ),
 );
 
-/// Sums up payments and refunds by bucket and currency. Buckets without payments
-/// have no row.
+/// Sums up payments and refunds by bucket and currency. A bucket without payments and refunds
+/// has no row.
 pub async fn revenue(client: &Client, buckets: &Buckets) -> Result<Vec<Revenue>> {
     let rows = REVENUE
         .all(

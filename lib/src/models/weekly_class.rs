@@ -344,7 +344,8 @@ static CONTINUE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the weekly class ends before `date`.
+/// [`Error::Invalid`] when the weekly class ends before `date`, or does not begin before
+/// `date`.
 pub async fn continue_from(
     client: &Client,
     before: &WeeklyClass,
@@ -361,8 +362,9 @@ pub async fn continue_from(
     find(client, id).await
 }
 
-// Cancelled occurrences are included, so that their dates are not generated again. A date
-// can be taken if the weekday was changed before without moving the occurrences.
+// Cancelled occurrences are included, so that their dates are not generated again. An
+// occurrence keeps its date if another one has the new date. That happens if an earlier change
+// of the weekday did not move the occurrences.
 static MOVE_DATES: Statement = Statement::new(
     "weekly_class.move_dates",
     "update scheduled_classes c
@@ -384,10 +386,9 @@ static MOVE_OTHER_WEEKDAYS: Statement = Statement::new(
         where o.class_schedule_id = $2 and o.occurrence_date = c.occurrence_date)",
 );
 
-/// Records that the upcoming occurrences of a weekly class belong to the date that is
-/// `days` later, so that [`generate`] does not create them again. If `after` is a new
-/// weekly class, it gets all occurrences from the date `from`, including those that have
-/// begun.
+/// Changes the `occurrence_date` of the upcoming occurrences of a weekly class by `days`, but
+/// not their start, so that [`generate`] does not create them again. If `after` is a new weekly
+/// class, it gets all occurrences from the date `from`, including those that have begun.
 pub async fn move_dates(
     client: &Client,
     before: &WeeklyClass,
@@ -466,7 +467,8 @@ static LOCK_ACTIVE: Statement = Statement::new(
     ),
 );
 
-// "on conflict do nothing" without a target also covers the exclusion constraints.
+// Without a target, "on conflict do nothing" also skips an occurrence whose room or instructor
+// is taken at that time (an exclusion constraint).
 static GENERATE: Statement = Statement::new(
     "weekly_class.generate",
     "insert into scheduled_classes (id, class_type_id, instructor_id, class_schedule_id,

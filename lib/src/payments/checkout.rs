@@ -250,7 +250,8 @@ impl PaymentRequest<'_> {
                 }
                 Err(error) => {
                     if let StripeError::Refused { .. } = error {
-                        // The member did not cause the refusal, so the booking must not expire.
+                        // The member did not cause the refusal, so the booking must stay. A
+                        // pending payment would expire, and the booking with it.
                         let client = self.app.db().client().await?;
                         payment::abandon(&client, payment.id).await?;
                     }

@@ -1,7 +1,7 @@
 //! The state of objects at Stripe, and its effect on payments.
 //!
-//! An event or a due payment only identifies an object. Its state is always read from
-//! Stripe, so neither the order of the events nor the API version of the webhook endpoint
+//! An event or a due payment only identifies an object. The state of the object is always read
+//! from Stripe, so neither the order of the events nor the API version of the webhook endpoint
 //! matters.
 
 use chrono::{DateTime, Utc};
@@ -64,7 +64,7 @@ pub(super) enum ProviderState {
 }
 
 impl ProviderState {
-    /// Applies the state in a transaction, and records a mismatch that staff must look at.
+    /// Applies the state in a transaction, and records a mismatch that staff must check.
     pub(super) async fn apply(
         &self,
         app: &App,

@@ -49,8 +49,8 @@ pub struct Config {
     /// The origins that may send requests with a session cookie:
     /// `ALLOWED_ORIGINS`, `SITE_URL`, and the deployment's own.
     pub origins: BTreeSet<String>,
-    /// `DEMO_ACCOUNT`: whether the demo account is enabled. True by default in
-    /// development, and false everywhere else.
+    /// `DEMO_ACCOUNT`: whether the demo account is enabled. In development, the default is
+    /// true. Everywhere else, it is always false.
     pub demo_account: bool,
     /// `REQUIRE_EMAIL_VERIFICATION`: whether members have to confirm their e-mail
     /// address before they can sign in. True by default, and false in development.
@@ -91,13 +91,13 @@ pub struct RedisConfig {
 pub struct Timing {
     /// How long a session record in Redis is valid.
     pub record_lifetime: Duration,
-    /// How long Redis keeps a new generation. It must outlive the session records that
-    /// it invalidates.
+    /// How long Redis keeps a new generation. The generation must outlive the session records
+    /// that it invalidates.
     pub generation_lifetime: Duration,
     /// How old `last_activity` may get before a read updates it.
     pub touch_after: Duration,
-    /// How long an event stream lasts. It must end before Vercel stops the function
-    /// (`maxDuration`).
+    /// How long an event stream stays open. The stream must end before Vercel stops the
+    /// function (`maxDuration`).
     pub stream_lifetime: Duration,
 }
 

@@ -1,6 +1,6 @@
-//! Checks at the start of a transaction. A session record in Redis is enough to read
-//! data. A transaction that changes a member or acts for staff checks the session in
-//! Postgres, under a lock that lasts until the end of the transaction.
+//! Checks at the start of a transaction. A session record in Redis is enough to read data. A
+//! transaction that changes a member or acts for staff checks the session in Postgres, under a
+//! lock that is held until the end of the transaction.
 
 use tokio_postgres::Row;
 use uuid::Uuid;

@@ -282,7 +282,7 @@ pub struct Tx {
     changes: Mutex<Changes>,
 }
 
-/// The changes that a transaction has made so far.
+/// What a transaction has changed so far, and so must be invalidated.
 #[derive(Default)]
 struct Changes {
     sessions: Vec<SessionKey>,
@@ -410,8 +410,9 @@ impl Attempts {
         }
     }
 
-    /// Counts another attempt, and returns whether it may run: the limits are not reached,
-    /// and the error means that Postgres has rolled the change back, which may succeed now.
+    /// Counts another attempt, and returns whether it may run. It may run after a deadlock or a
+    /// lock timeout, until the limits are reached. Postgres has then rolled the change back,
+    /// and another attempt may succeed.
     fn allow_retry(&mut self, error: &Error) -> bool {
         self.count += 1;
         let is_in_time = self.started.elapsed() < LOCK_RETRY_TIME;

@@ -21,7 +21,8 @@ const NOT_ASCII_MESSAGE: &str = "must have only letters from a to z, digits and 
 /// equal. Browsers send the second form when a person enters the first one into
 /// `<input type=email>`.
 ///
-/// Addresses of older accounts may have another local part, see [`Email::parse_existing`].
+/// The addresses of older accounts may have letters outside ASCII in the local part, see
+/// [`Email::parse_existing`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Email(String);
 
@@ -76,7 +77,8 @@ impl Email {
 /// Converts the domain of an e-mail address to ASCII. Returns `None` if it is not a valid
 /// host name.
 pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
-    // The third and the fourth character may both be hyphens, because such domains exist.
+    // The third and the fourth character of a label may both be hyphens, because such domains
+    // exist.
     Uts46::new()
         .to_ascii(
             domain.as_bytes(),

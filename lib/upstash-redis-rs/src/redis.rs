@@ -98,8 +98,8 @@ impl Redis {
         self.command_with_keys("EXISTS", keys, &[])
     }
 
-    /// `EXPIRE`: sets the key to expire after this many seconds and returns whether it
-    /// exists. Zero or less deletes the key.
+    /// `EXPIRE`: sets the key to expire after this many seconds and returns whether the key
+    /// existed. Zero or less deletes the key.
     ///
     /// # Errors
     ///

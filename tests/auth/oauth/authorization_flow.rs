@@ -292,6 +292,7 @@ async fn a_callback_with_a_wrong_or_missing_issuer_is_rejected() {
     let callback = oidc
         .complete_sign_in(&start_sign_in(&ana, START_PATH).await, "ana-1")
         .await;
+    // A parameter must not be repeated.
     let repeated_code = format!("{callback}&code=another");
     ana.get(&repeated_code)
         .await

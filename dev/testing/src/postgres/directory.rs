@@ -139,8 +139,8 @@ impl Directory {
     }
 }
 
-/// Locks the log once no process writes to it. The supervisor of an earlier run
-/// stops its Postgres by itself; `request_stop` covers a supervisor that was killed.
+/// Locks the log once no process writes to it. The supervisor of an earlier run stops its
+/// Postgres by itself. If the supervisor was killed, `request_stop` stops Postgres.
 async fn wait_for_lock(log: &Path, request_stop: impl Fn()) -> Result<File> {
     if let Some(file) = locked_log::try_lock(log)? {
         return Ok(file);

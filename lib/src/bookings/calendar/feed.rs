@@ -37,9 +37,9 @@ pub fn render_feed<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<Str
 
 impl From<CalendarBooking> for Entry {
     fn from(booking: CalendarBooking) -> Self {
-        // A calendar accepts an update only if its sequence is higher, so the rank of
-        // the status is added. Statuses with a spot share a rank, because attendance
-        // can be corrected in both directions and looks the same in a calendar.
+        // A calendar accepts an update of an entry only if the sequence is higher, so the rank
+        // of the status is added to the sequence. Statuses with a spot share a rank, because
+        // attendance can be corrected in both directions and looks the same in a calendar.
         let (status, prefix, rank) = match booking.status {
             _ if booking.class_cancelled => (ical::Status::Cancelled, "Cancelled: ", 2),
             BookingStatus::Cancelled => (ical::Status::Cancelled, "Cancelled: ", 2),

@@ -36,7 +36,7 @@ impl From<Conflict> for ConflictView {
     }
 }
 
-/// Changes classes, and collects what they affect and whom they notify.
+/// Changes classes, and collects the affected bookings, the conflicts and the members' events.
 pub(super) struct ClassChanges<'a> {
     editor: &'a TimetableEditor<'a>,
     tx: &'a Tx,

@@ -237,8 +237,8 @@ impl Resolution<'_> {
         Ok(Found::Existing(Box::new(account)))
     }
 
-    /// Returns whether the provider has verified the address of an account that has not
-    /// confirmed it.
+    /// Returns whether the account's address is not confirmed yet, and the provider has
+    /// verified this address.
     fn proves_address_of(&self, user: &User) -> bool {
         let verified = self.identity.verified_email.as_ref();
         !user.email_verified && verified.is_some_and(|email| email.as_str() == user.email)

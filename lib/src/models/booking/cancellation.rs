@@ -49,9 +49,10 @@ impl CancelledBy {
     }
 }
 
-// A member on the waitlist has no `free_until` and can leave at any time. The exception is
-// a booking that was cancelled late and reopened, because it keeps its `free_until`. The
-// deadline can be after the start, if the class or the booking has moved to an earlier time.
+// A booking on the waitlist has no `free_until`, so its cancellation is never late. The
+// exception is a booking that was cancelled late and reopened, because it keeps its
+// `free_until`. If the class or the booking has moved to an earlier time, `free_until` can be
+// after the start. The start is then the deadline.
 //
 // The refund waits for ten minutes, so that it can be withdrawn if the member books again.
 static CANCEL: Statement = Statement::new(
@@ -85,7 +86,8 @@ static CANCEL: Statement = Statement::new(
 
 /// Cancels a booking and gives its spot to the first member on the waitlist. The payment is
 /// refunded, unless the cancellation is late, which means after the booking's `free_until` or
-/// after the start. Returns the cancelled booking. Must be called in a transaction.
+/// after the start. A lenient cancellation is never late. Returns the cancelled booking. Must
+/// be called in a transaction.
 ///
 /// # Errors
 ///

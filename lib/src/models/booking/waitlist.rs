@@ -40,11 +40,11 @@ static PROMOTE: Statement = Statement::new(
     select id, user_id from promoted",
 );
 
-/// Gives the free spots of an occurrence to the first members on its waitlist, and queues
-/// an e-mail to each. A promoted member can cancel free of charge for some time
-/// (`FREE_CANCELLATION_GRACE_MINUTES`). Does nothing in the last hours before the start
-/// (`WAITLIST_CUTOFF_HOURS`). Returns the members' events, which the caller records at the
-/// end of the transaction.
+/// Gives the free spots of an occurrence to the first members on its waitlist, and queues an
+/// e-mail to each. A promoted member can cancel free of charge for at least
+/// `FREE_CANCELLATION_GRACE_MINUTES`, but not after the start. Does nothing in the last
+/// `WAITLIST_CUTOFF_HOURS` before the start. Returns the members' events, which the caller
+/// records at the end of the transaction.
 ///
 /// Must be called in a transaction that holds the occurrence's lock.
 pub async fn promote(

@@ -101,7 +101,7 @@ static LIST: Statement = Statement::new(
 ///
 /// If a refund fails, another row retries it. Sabor's own refunds that the provider has not
 /// made are withdrawn if the rest of the payment is too small for them. The outcome is a
-/// mismatch if staff must look at the payment.
+/// mismatch if staff must check the payment.
 pub async fn record_refunds(
     client: &Client,
     payment_id: Uuid,
@@ -143,8 +143,8 @@ struct RefundRecorder<'a> {
 }
 
 impl RefundRecorder<'_> {
-    /// Records a refund, withdraws those that no longer fit into the payment, and retries the
-    /// refund if it failed.
+    /// Records a refund, withdraws Sabor's own refunds that the rest of the payment no longer
+    /// allows, and retries the refund if it failed.
     async fn record(&mut self, refund: &ProviderRefund) -> Result<()> {
         let currency = &self.payment.currency;
         let amount = from_minor_units(refund.amount, currency)
@@ -236,9 +236,10 @@ impl RefundRecorder<'_> {
             .await
     }
 
-    /// Withdraws Sabor's own refunds that were not made, newest first, until `amount` fits
-    /// into the payment. If more is withdrawn than needed, another refund of the difference
-    /// becomes due. Returns how much less is due, or `None` if `amount` does not fit.
+    /// Withdraws Sabor's own refunds that were not made, newest first, until `amount` and the
+    /// other refunds together do not exceed the payment. If more is withdrawn than needed,
+    /// another refund of the difference becomes due. Returns by how much the due amount was
+    /// reduced, or `None` if `amount` is too large even then.
     async fn make_room(
         &mut self,
         rows: &[RefundRow],

@@ -37,9 +37,9 @@ pub struct Checkout {
     pub title: String,
 }
 
-// The last payment of a booking counts, so `created_at` must increase with each insert.
-// `now()` is the start of the transaction, which may be earlier than the insert of a
-// payment under the same lock.
+// The last payment of a booking counts, so `created_at` must increase with each insert. `now()`
+// is the start of this transaction. While this transaction waited for the lock on the booking,
+// another one may have inserted a payment with a later time.
 static INSERT: Statement = Statement::new(
     "payment.insert",
     concat!(
@@ -55,9 +55,9 @@ static INSERT: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when the booking does not exist or belongs to another
-/// member; 409 `not_payable` when the booking has no spot; 409 `nothing_to_pay`, `already_paid`; 409
-/// `card_not_available` when card payments are not configured.
+/// [`Error::NotFound`] when the booking does not exist or belongs to another member; 409
+/// `not_payable` when the booking has no spot; 409 `nothing_to_pay` when the price is zero; 409
+/// `already_paid`; 409 `card_not_available` when card payments are not configured.
 pub async fn start(
     client: &Client,
     booking_id: Uuid,

@@ -58,7 +58,7 @@ pub struct SendSummary {
     pub failed: u64,
     /// E-mails that were abandoned, after a permanent error or the last attempt.
     pub given_up: u64,
-    /// Whether due e-mails are left.
+    /// Whether due e-mails may be left.
     pub remaining: bool,
 }
 
@@ -100,7 +100,8 @@ pub fn send_due_in_background(app: &App) {
     });
 }
 
-/// Sends the due e-mails, up to four at a time, until none is left or `until` is reached.
+/// Sends the due e-mails, up to four at a time, until none is left or `until` is reached. Stops
+/// earlier if the mail server cannot be reached, or if the process shuts down.
 ///
 /// # Errors
 ///
@@ -139,8 +140,8 @@ async fn count_due(app: &App, limit: i64) -> Result<i64> {
 struct Run {
     /// Held while an e-mail is claimed and its cap is checked, so that the check counts the
     /// e-mails that the other senders have claimed before, and no others. Until the first
-    /// e-mail of the run has been sent, it is also held while an e-mail is sent. If the
-    /// server cannot be reached, only that e-mail uses up an attempt.
+    /// e-mail of the run has been sent, the lock is also held while an e-mail is sent, so that
+    /// only one e-mail uses up an attempt if the server cannot be reached.
     turn: Mutex<()>,
     has_sent: AtomicBool,
     is_unreachable: AtomicBool,
@@ -312,8 +313,8 @@ async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
     }
 }
 
-/// Composes an e-mail about an account. Returns `None` when the link in the e-mail is no
-/// longer valid.
+/// Composes an e-mail about an account. Returns `None` when the link in the e-mail is no longer
+/// valid, or when the account was deleted.
 async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Option<Message>> {
     let studio = &app.config().studio;
     let (Some(id), Some(notice)) = (due.payload.user_id, &due.payload.notice) else {

@@ -78,10 +78,9 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
     }
     let kind = NoticeKind::parse(kind)?;
     let mails = match kind {
-        // A new link replaces the previous one, so the e-mail with the new one must not be
-        // dropped. The caps
-        // of e-mails with links are as high as the number of links that the rate limits
-        // allow in two consecutive windows.
+        // A new link replaces the previous one, so the e-mail with the new link must not be
+        // dropped. The caps of e-mails with links are as high as the number of links that the
+        // rate limits allow in two consecutive windows.
         NoticeKind::VerifyEmail => 20,
         // Anyone can cause these.
         NoticeKind::AccountExists | NoticeKind::SignInBlocked => 3,
