@@ -340,8 +340,8 @@ fn environment(
         ("POSTGRES_URL", database.to_owned()),
         ("POSTGRES_POOL_MAX", "8".to_owned()),
         // A busy machine must not look like an outage, so both limits are higher than in
-        // production. That of Redis is lower, because tests of an unresponsive Redis wait for
-        // it several times.
+        // production. The limit of Redis is lower than that of Postgres, because tests of an
+        // unresponsive Redis wait for it several times.
         ("POSTGRES_POOL_TIMEOUT_MS", "20000".to_owned()),
         ("KV_TIMEOUT_MS", "1000".to_owned()),
         ("KV_REST_API_URL", redis.url()),

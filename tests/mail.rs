@@ -737,8 +737,8 @@ async fn a_recipient_gets_at_most_twenty_booking_messages_an_hour_and_reset_link
         send_due_mails(&other_sender.app)
     );
     let sent = first.sent + second.sent;
-    // Each application counts the messages that the other one has claimed, so both can drop
-    // the last message.
+    // Each application also counts the message that the other one has claimed. After 19
+    // messages, both can therefore drop the message that they have claimed.
     assert!((19..=20).contains(&sent), "{sent}");
     assert_eq!(sent + first.capped + second.capped, 25);
     assert_eq!(
@@ -772,7 +772,8 @@ async fn old_messages_are_dropped_and_counted_even_without_a_mail_server() {
         .expect(202);
     insert_mail(&app, "studio@sabor.example").await;
     insert_mail(&app, "fresh@sabor.example").await;
-    // Makes each message as old as the age limit of its kind plus `difference`.
+    // Makes each message, except the fresh one, as old as the age limit of its kind plus
+    // `difference`.
     let set_age = async |difference: &str| {
         app.sql(&format!(
             "update mail_outbox set created_at = now() - interval '{difference}' - case kind
@@ -811,17 +812,17 @@ async fn messages_about_the_next_class_are_sent_first() {
     };
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let (next_week, earlier_class) = (app.create_class(3).await, app.create_class(3).await);
+    let (later_class, earlier_class) = (app.create_class(3).await, app.create_class(3).await);
     app.sql(&format!(
         "update scheduled_classes set start_time = now() + interval '7 days',
-            end_time = now() + interval '169 hours', own_title = 'Next week' where id = '{next_week}'"
+            end_time = now() + interval '169 hours', own_title = 'Next week' where id = '{later_class}'"
     ))
     .await;
     app.sql(&format!(
         "update scheduled_classes set own_title = 'Earlier class' where id = '{earlier_class}'"
     ))
     .await;
-    book(&ana, next_week).await.expect(201);
+    book(&ana, later_class).await.expect(201);
     book(&ana, earlier_class).await.expect(201);
     let mailing_app = app.start_another_with(server.settings()).await;
     send_due_mails(&mailing_app.app).await;

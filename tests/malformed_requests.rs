@@ -259,8 +259,8 @@ async fn no_message_of_a_library_reaches_people() {
     }
 }
 
-/// Asserts that a failed response has no message of a library, which is written for
-/// programmers.
+/// Asserts that a failed response contains no message of a library, because such messages are
+/// written for programmers.
 fn assert_no_library_message(response: &TestResponse) {
     const PHRASES: [&str; 27] = [
         "UUID parsing",

@@ -1,4 +1,5 @@
-//! GET, POST /api/admin/cleanup-sessions — runs the clean-up, which also settles payments and sends e-mails.
+//! GET, POST /api/admin/cleanup-sessions — runs the clean-up, which also settles payments and
+//! sends e-mails.
 
 use sabor::cleanup::{self, CleanupResult};
 use sabor::http::{Cron, Json, OpenInDevelopment};

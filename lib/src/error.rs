@@ -139,8 +139,8 @@ pub enum Error {
     TooManyRequests {
         /// The time to wait.
         retry_after: Duration,
-        /// The names of the exceeded limits. It is empty if the limit was reached only
-        /// because other attempts were in progress.
+        /// The names of the exceeded limits. Empty if a limit is exceeded only as long as
+        /// other attempts are in progress.
         exceeded: Vec<&'static str>,
         /// The names of the limits whose block this request has started.
         started: Vec<&'static str>,
@@ -221,9 +221,9 @@ impl Error {
         Self::Invalid(Details::from([(name.to_owned(), vec![problem.into()])]))
     }
 
-    /// Returns the rejection to store, so that a repeated request gets the same response:
-    /// 400, 404 and 409, which depend on the request. Returns `None` for errors that may not
-    /// occur again: those that depend on the caller (401, 403) or on limits (429), and
+    /// Returns the rejection to store, so that a repeated request gets the same response.
+    /// Only errors with status 400, 404 or 409 are stored. Returns `None` for errors that may
+    /// not occur again: those that depend on the caller (401, 403) or on limits (429), and
     /// failures of the service.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         let status = self.status();
@@ -248,7 +248,7 @@ impl Error {
         }
     }
 
-    /// Returns the challenge to send with the second-factor code, if one is required.
+    /// Returns the challenge to send with the second-factor code, if a code is required.
     pub fn challenge(&self) -> Option<&Token> {
         match self {
             Self::TwoFactorRequired(token) => Some(token),

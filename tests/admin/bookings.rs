@@ -82,8 +82,8 @@ async fn the_roster_shows_the_level_the_visits_and_the_check_in_of_a_member() {
             assert_eq!(entries[1]["visits"], 0);
             assert_eq!(entries[1]["checkedInAt"], json!(null));
             let previous = std::mem::replace(&mut checked_in_at, entries[0]["checkedInAt"].clone());
-            let since_start = time(&booking["class"]["startTime"]) - time(&checked_in_at);
-            assert!((14..=15).contains(&since_start.num_minutes()));
+            let until_start = time(&booking["class"]["startTime"]) - time(&checked_in_at);
+            assert!((14..=15).contains(&until_start.num_minutes()));
             assert!(previous.is_null() || previous == checked_in_at);
             app.app.clock().advance(TimeDelta::seconds(20));
         }
@@ -258,7 +258,7 @@ async fn staff_cannot_change_the_payment_of_their_own_booking() {
     perform_action(&sofia, &booking, "markPaid")
         .await
         .expect_code(403, "own_booking");
-    // A colleague can do it.
+    // A colleague can record the payment.
     perform_action(&luis, &booking, "markPaid")
         .await
         .expect(200);

@@ -279,7 +279,7 @@ async fn accounts_that_the_previous_version_has_closed_are_erased() {
     assert_eq!(app.count(kept).await, 2);
     let carla_kept = "select count(*) from users where phone is not null";
     assert_eq!(app.count(carla_kept).await, 1);
-    // The address can register again.
+    // Ana can register again with the same address.
     app.unconfirmed_member("ana").await;
     let body = app.run_clean_up().await.expect(200);
     assert_eq!(body["details"]["accountsErased"], 0);

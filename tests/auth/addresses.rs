@@ -220,7 +220,8 @@ async fn the_migration_makes_stored_addresses_canonical_and_renames_duplicates()
             .filter(|(_, year_and_link)| year_and_link.starts_with(year));
         accounts.map(|(email, _)| email.as_str()).collect()
     };
-    // The confirmed address wins over the older account; otherwise the older account wins.
+    // The account with a confirmed address keeps it. If neither is confirmed, the older account
+    // keeps the address.
     assert_eq!(of_year("2021"), ["luz@xn--mnchen-3ya.de"]);
     let duplicates = [of_year("2020")[0], of_year("2022")[0]];
     for duplicate in duplicates {

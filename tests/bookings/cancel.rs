@@ -157,7 +157,7 @@ async fn closing_an_account_cancels_its_future_bookings() {
         for class in [first_class, second_class] {
             join_waitlist(&ben, class).await.expect(201);
         }
-        // The previous version of the program checked members in days before a class.
+        // The previous version of the program allowed a check-in days before the class.
         app.sql(&format!(
             "update bookings set status = 'attended' where id = '{}'",
             booking["id"].as_str().unwrap()

@@ -109,10 +109,10 @@ async fn a_request_with_an_invalid_key_books_nothing() {
     assert_eq!(app.count("select count(*) from bookings").await, 0);
 }
 
-/// Other errors depend on the session, the rate limit or the servers, which can be different
-/// at the next attempt.
+/// Errors that depend on the session, the rate limit or the servers are not stored, because
+/// the next attempt may succeed.
 #[tokio::test]
-async fn only_errors_in_the_request_itself_are_stored() {
+async fn only_errors_with_status_400_404_or_409_are_stored() {
     let app = TestApp::start().await;
     let conflict = Error::Conflict {
         code: "class_full",

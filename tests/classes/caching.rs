@@ -17,7 +17,8 @@ const LIST: usize = 0;
 const SCHEDULE: usize = 3;
 const AVAILABILITY: usize = 4;
 
-/// Creates a class in two days; returns it with every path that shows it.
+/// Creates a class that starts in two days. Returns its class type and instructor, its id, and
+/// every path that shows it.
 async fn create_class_and_paths(app: &TestApp) -> (ClassTypeAndInstructor, Uuid, [String; 5]) {
     let salsa = create_class_type(app, "Salsa").await;
     let start = app.app.clock().now() + TimeDelta::days(2);

@@ -66,7 +66,7 @@ async fn the_list_can_be_filtered_by_level_and_style() {
 }
 
 #[tokio::test]
-async fn the_instructor_filter_covers_weekly_and_upcoming_classes() {
+async fn the_instructor_filter_finds_class_types_by_weekly_and_upcoming_classes() {
     let app = TestApp::start().await;
     let now = advance_to_next_minute(&app);
     let weekly = create_class_type(&app, "Weekly").await;

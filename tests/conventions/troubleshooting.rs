@@ -14,7 +14,8 @@ fn logged_messages(source: &str, level: &str) -> Vec<String> {
     let calls = source.split(&call_start).skip(1);
     let message = |call: &str| {
         let (arguments, _) = call.split_once(");")?;
-        // The content of a literal has an odd index.
+        // The parts alternate between code and the content of a literal. The last part is
+        // code, so the last literal is the second-to-last part.
         let parts: Vec<_> = arguments.split('"').collect();
         let last = parts.get(parts.len().checked_sub(2)?)?;
         Some((*last).to_owned())
@@ -39,7 +40,7 @@ pub fn is_explained(heading: &str, message: &str) -> bool {
     let section = after_heading.split("\n## ").next().unwrap_or_default();
     let rows = section.lines().skip_while(|line| !line.starts_with("|---"));
     let cells = rows.filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
-    // The content of a pattern has an odd index.
+    // The parts alternate between other text and the content of a pattern.
     let mut patterns = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
     patterns.any(|pattern| matches(pattern, message))
 }

@@ -30,12 +30,12 @@ pub const SECRET_KEY: &str = "sk_test_key";
 pub enum StripeFault {
     /// The request is not processed, and the response has this status.
     Status(u16),
-    /// The request is processed, but the response is lost.
+    /// The request is processed, but its response is replaced by one with status 502.
     ResponseLost,
     /// The request is not processed and gets no response.
     Unresponsive,
-    /// The request is not processed, and Stripe stores the error under its
-    /// idempotency key.
+    /// The request is not processed, and Stripe stores an error under the
+    /// idempotency key of the request.
     StoredError,
 }
 
@@ -532,7 +532,7 @@ impl Account {
         self.insert_refund(&form["payment_intent"], amount, metadata)
     }
 
-    /// Refunds an amount of a payment intent, or the rest of the payment.
+    /// Refunds an amount of a payment intent. `None` refunds what is left of the payment.
     fn insert_refund(
         &mut self,
         intent: &str,
@@ -601,7 +601,7 @@ fn found(object: Option<&Value>) -> (u16, Value) {
 
 /// Returns a page of the objects of a payment intent, newest first
 /// (<https://docs.stripe.com/api/pagination>). A page has at most two objects, so that the
-/// client must read several.
+/// client must read several pages.
 fn list(objects: &BTreeMap<String, Value>, query: &HashMap<String, String>) -> (u16, Value) {
     let after = query.get("starting_after");
     let mut page: Vec<_> = objects

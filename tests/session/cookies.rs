@@ -42,7 +42,7 @@ async fn a_session_that_is_not_remembered_has_a_cookie_that_ends_with_the_browse
         &ana.sign_in_as("ana").await,
         COOKIE_NAME
     ));
-    // The server still ends the session after seven days.
+    // The server still ends the session after at most seven days.
     let bounded = "select count(*) from user_sessions
         where absolute_expires_at <= now() + interval '7 days'";
     assert_eq!(app.count(bounded).await, 1);

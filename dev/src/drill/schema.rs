@@ -23,8 +23,8 @@ const CALLER_COUNT: usize = 8;
 /// The maximum number of attempts at a schema change, which may deadlock with the load.
 const MAX_ATTEMPTS: usize = 5;
 
-/// The oldest migration that the drills revert. It creates the table of the authorization
-/// codes, so its absence affects requests.
+/// The oldest migration that the drills revert. It creates the tables of cross-app
+/// tokens, so its absence affects requests.
 const OLDEST_REVERTED: &str = "0005_cross_app";
 
 /// Reverts migrations while the functions run, and applies them again.
@@ -153,7 +153,8 @@ fn init_db_request(environment: &Environment) -> Result<Call> {
     Ok(call)
 }
 
-/// Calls `init-db` until it succeeds. Returns the number of applied migrations.
+/// Calls `init-db`, and repeats the call after a 503, up to [`MAX_ATTEMPTS`] times in all.
+/// Returns the number of applied migrations.
 async fn call_init_db(address: SocketAddr, call: Call) -> Result<usize> {
     let mut attempts = 1;
     loop {

@@ -148,8 +148,8 @@ pub fn roster(
 ///
 /// # Errors
 ///
-/// 403 `own_booking`; [`Error::NotFound`] if the member does not exist; those of
-/// [`booking::create`] and [`IdempotentTransaction::run`].
+/// 403 `own_booking`; [`Error::NotFound`] if the member's account does not exist or is
+/// closed; those of [`booking::create`] and [`IdempotentTransaction::run`].
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -173,7 +173,9 @@ pub fn create<'a>(
             .run(async |tx| {
                 let created = booking::create(tx, new_booking, desk.now, desk.studio).await;
                 let booking = created.map_err(|error| match error {
-                    // To a member who books, a deleted account is a session that has ended.
+                    // The member's account is closed or does not exist. `booking::create`
+                    // returns this error, because a member who books without staff then has
+                    // no session any more.
                     Error::SessionGone => Error::NotFound,
                     other => other,
                 })?;
@@ -312,7 +314,8 @@ impl<'a> FrontDesk<'a> {
         let booking = booking::find(tx, id).await?;
         let needs_colleague = match change {
             BookingChange::MoveTo(_) | BookingChange::MarkPaid | BookingChange::Refund => true,
-            // A member can cancel until the start, by the rules that hold for everyone.
+            // Until the start, staff can cancel their own booking like any member, unless
+            // `lenient` waives the rule for late cancellations.
             BookingChange::Cancel { lenient, .. } => *lenient || booking.start_time <= now,
             BookingChange::Record(_) => false,
         };

@@ -25,8 +25,8 @@ use crate::values::schema::NewPassword;
 use crate::{App, BoxFuture, session};
 
 /// Sends a link to set a new password to an e-mail address, if there is an account with this
-/// address. Neither the response nor its timing reveals whether there is one. If too many links were requested
-/// for the address, the response is the same, but no further link is sent.
+/// address. Neither the response nor its timing reveals whether there is one. If too many links
+/// were requested for the address, the response is the same, but no further link is sent.
 ///
 /// # Errors
 ///
@@ -83,9 +83,9 @@ pub struct ResetPassword {
 /// Sets a new password, and ends all sessions and the calendar feed. The member is not
 /// signed in, and a second factor stays set up. The account still recognizes this browser,
 /// but no longer trusts it. If the reset is the first proof that the member owns the
-/// mailbox, everything else that was set up before is removed too: linked providers, the
-/// second factor, known devices and personal details. The e-mail about the reset lists what
-/// has ended.
+/// mailbox, and comes from another browser than the registration, everything else that was
+/// set up before is removed too: linked providers, the second factor, known devices and
+/// personal details. The e-mail about the reset lists what has ended.
 ///
 /// # Errors
 ///

@@ -93,7 +93,7 @@ impl Notice {
         self
     }
 
-    /// Adds the access that a password reset has ended.
+    /// Adds the access that a password reset has ended, and the access that remains.
     #[must_use]
     pub fn with_access(mut self, access: Access) -> Self {
         self.access = access;

@@ -94,8 +94,9 @@ pub async fn insert(
 // materialized, because a second evaluation would skip the locked row and claim another
 // one. Abandoned e-mails are due at `infinity`.
 //
-// Of the e-mails that have waited longest, those about the next class are claimed first,
-// because their recipients have the least time.
+// The candidates are the first 200 due e-mails by priority and due time. Of those with the
+// same priority, the e-mails about the next class are claimed first, because their recipients
+// have the least time.
 static CLAIM: Statement = Statement::new(
     "mail_outbox.claim",
     "with next as materialized (
@@ -245,7 +246,8 @@ static COUNT_RECENT: Statement = Statement::new(
             and attempts > 0 and next_attempt_at < 'infinity'))",
 );
 
-/// Counts the other e-mails of some kinds to a recipient in the last hour.
+/// Counts the other e-mails of some kinds to a recipient that were sent in the last hour, or
+/// that another attempt may still send.
 pub async fn count_recent(client: &Client, due: &DueMail, kinds: &[&str]) -> Result<i64> {
     let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
     let row = COUNT_RECENT

@@ -1,5 +1,5 @@
-//! Administration of organizations. Members act for them at partner applications. Paths
-//! and JSON fields call them accounts.
+//! Administration of organizations, for which members act at partner applications. Paths
+//! and JSON fields call an organization an account.
 
 use std::collections::BTreeSet;
 

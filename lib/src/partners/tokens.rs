@@ -171,7 +171,8 @@ impl From<ValidatedToken> for CrossAppSignIn {
 /// # Errors
 ///
 /// [`Error::UnknownPartner`]; [`Error::TokenEnded`] if the token is unknown, used, revoked or
-/// expired; 403 `wrong_application`, which leaves the token valid; [`Error::Unavailable`].
+/// expired, its session has ended, or the member has left the organization; 403
+/// `wrong_application`, which leaves the token valid; [`Error::Unavailable`].
 pub fn validate<'a>(
     app: &'a App,
     caller: &'a Caller,

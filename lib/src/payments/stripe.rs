@@ -33,7 +33,8 @@ use crate::runtime::http_client::HttpClient;
 /// not matter.
 const API_VERSION: &str = "2025-03-31.basil";
 
-/// The number of attempts for a request that Stripe rate-limits or does not answer.
+/// The maximum number of attempts for a request. A request is repeated only after
+/// [`StripeError::Unavailable`].
 const MAX_ATTEMPTS: u32 = 3;
 
 /// A client of one Stripe account.
@@ -74,8 +75,7 @@ pub enum StripeError {
 pub enum Refusal {
     /// The amount is too small or too large for a card payment, or for a refund.
     AmountNotPossible,
-    /// The charge was refunded before, for example in Stripe's dashboard, so that less than
-    /// the amount remains.
+    /// The whole charge was refunded before, for example in Stripe's dashboard.
     AlreadyRefunded,
     /// The charge is disputed.
     Disputed,
@@ -113,8 +113,8 @@ impl StripeError {
         }
     }
 
-    /// Returns whether the request can succeed with another expiry time, which also
-    /// means another idempotency key.
+    /// Returns whether the request can succeed with another expiry time, which is part of the
+    /// idempotency key.
     pub(crate) fn needs_new_key(&self) -> bool {
         match self {
             Self::Refused { refusal, .. } => {
@@ -184,7 +184,7 @@ impl Stripe {
     }
 
     /// Creates a Checkout Session. Another call for the same payment and the same
-    /// expiry time returns the same session.
+    /// expiry time returns the same session, for at least a day.
     ///
     /// # Errors
     ///
@@ -295,7 +295,8 @@ impl Stripe {
         self.call(Method::GET, &path, String::new(), None).await
     }
 
-    /// Reads all pages of a list of objects of a payment intent.
+    /// Reads all pages of a list of objects of a payment intent. Stripe returns the newest
+    /// object first, so the list is reversed.
     async fn list<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -349,8 +350,8 @@ impl Stripe {
         })
     }
 
-    /// Sends a request, and retries it until there is a final response or the
-    /// time limit has passed.
+    /// Sends a request, and repeats it until there is a final response, [`MAX_ATTEMPTS`] is
+    /// reached, or the time limit has passed.
     async fn send(
         &self,
         method: Method,

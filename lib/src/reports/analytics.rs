@@ -51,7 +51,7 @@ impl BucketSize {
         }
     }
 
-    /// Returns the maximum number of days that a query can cover.
+    /// Returns the maximum length of a range, in days.
     fn max_days(self) -> i64 {
         match self {
             Self::Day => 366,
@@ -275,8 +275,8 @@ impl IntoResponse for AnalyticsResponse {
     }
 }
 
-/// Computes the analytics. The figures come from four statements on two connections,
-/// which read only the requested range.
+/// Computes the analytics. The figures come from four statements, which read only the
+/// requested range and run on two connections.
 ///
 /// # Errors
 ///

@@ -7,8 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// A clock that tests can advance.
 ///
-/// Statements use Postgres' own `now()`. This clock is for decisions without a
-/// query, such as whether a cached session record has expired.
+/// Most statements use Postgres' own `now()`. This clock is for decisions without a query,
+/// such as whether a cached session record has expired, and for statements that receive the
+/// current time as a parameter.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     ahead_ms: Arc<AtomicI64>,

@@ -19,8 +19,8 @@ use crate::values::caller::Caller;
 // The member's row is locked, so that the epoch cannot change meanwhile. Without the
 // lock, the session could be created after another transaction has deleted all
 // sessions, and be read before that transaction commits. The record of the session in Redis
-// would then have a generation that nothing replaces. All other rows are written in the same round
-// trip, if the locked row exists.
+// would then have a generation that nothing replaces. If the locked row exists, all other rows
+// are written in the same round trip.
 //
 // A browser is known by its device cookie, unless the epoch has changed since. A program
 // has no cookie, and is known if another token session of the member has the same user agent
@@ -136,7 +136,7 @@ impl Credential {
         }
     }
 
-    /// Returns how long the session lasts.
+    /// Returns the lifetime of the session.
     pub fn lifetime(&self) -> SessionLifetime {
         match self {
             Self::Cookie { remembered, .. } => SessionLifetime::of_cookie(*remembered),
@@ -144,8 +144,9 @@ impl Credential {
         }
     }
 
-    /// Returns how long the browser keeps the cookie. Returns `None` if the browser deletes
-    /// it when it is closed, because the member did not choose to stay signed in.
+    /// Returns how long the browser keeps the cookie. Returns `None` if the member did not
+    /// choose to stay signed in, so that the browser deletes the cookie when it is closed.
+    /// Also returns `None` for tokens.
     pub(crate) fn max_age(&self) -> Option<Duration> {
         match self {
             Self::Cookie {
@@ -161,8 +162,8 @@ impl Credential {
 pub struct NewSession {
     /// The member, and how the member was authenticated.
     pub proof: AuthenticationProof,
-    /// The client's previous sessions, which end: the member's and the visitor's. The new
-    /// session takes over the data of the anonymous one.
+    /// The client's previous sessions, which end: the session of a member and the anonymous
+    /// session of a visitor. The new session takes over the data of the anonymous session.
     pub replaces: Vec<SessionKey>,
     /// The client that the session is created for.
     pub caller: Option<Caller>,
@@ -212,7 +213,7 @@ impl NewSession {
 }
 
 /// Creates the session of an authenticated member. Returns `false` when the proof is no
-/// longer valid: the member was deactivated, or has ended all sessions since.
+/// longer valid: the member was deactivated, or all their sessions have been ended since.
 pub async fn create_session(client: &Client, new_session: &NewSession) -> Result<bool> {
     let NewSession {
         proof,

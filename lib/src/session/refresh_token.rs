@@ -28,7 +28,8 @@ pub enum Refreshed {
     Rotated(Box<Rotated>),
     /// The token does not exist, or its session has ended.
     Unknown,
-    /// The token had been replaced before, so the session of its family was ended.
+    /// The token had been replaced before, and its successor cannot be returned again. The
+    /// session of the family was therefore ended.
     Replayed {
         /// The member whose session it was.
         user_id: Option<Uuid>,

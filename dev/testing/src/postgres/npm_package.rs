@@ -98,8 +98,8 @@ async fn install_package(
 
 async fn run_npm(folder: &Path, package: &str, log: &File) -> Result<ExitStatus> {
     let mut npm = Command::new("npm");
-    // Scripts are not run. The package's only script creates the links, which
-    // `create_links` does.
+    // Scripts are not run. The package's only script creates the links. `create_links` does
+    // this instead.
     npm.args([
         "install",
         "--ignore-scripts",

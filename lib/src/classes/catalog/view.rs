@@ -81,7 +81,7 @@ pub struct ClassTypeDetails {
     /// The class type itself.
     #[serde(flatten)]
     pub class_type: ClassTypeView,
-    /// The instructors who teach it, in a weekly class or in an upcoming one.
+    /// The instructors of its weekly classes and of its upcoming classes.
     pub instructors: Vec<InstructorView>,
     /// The next twenty classes that are not cancelled.
     pub upcoming_classes: Vec<OccurrenceView>,

@@ -56,7 +56,7 @@ pub async fn create(
 }
 
 /// Calls the SQL function `book_class`, and returns the id of the booking. With `moved_id`,
-/// this booking moves to the occurrence.
+/// the booking with this id moves to the occurrence.
 ///
 /// # Errors
 ///

@@ -97,8 +97,8 @@ impl RosterEntry {
 }
 
 /// The condition under which staff may read the medical notes of the member of a booking `b`
-/// for an occurrence `c`: the booking has a spot, the occurrence is not cancelled, and it
-/// starts at or after `$since` or has not ended at `$now`.
+/// for an occurrence `c`: the booking has a spot, the occurrence is not cancelled, and the
+/// occurrence starts at or after `$since` or ends after `$now`.
 macro_rules! medical_notes_are_open {
     ($since:literal, $now:literal) => {
         concat!(
@@ -222,7 +222,7 @@ const CLASS_OVER: Error = Error::Conflict {
 /// # Errors
 ///
 /// [`Error::NotFound`]; 409 `no_place` when the booking has no spot; 409 `class_cancelled`;
-/// 409 `class_over` when the occurrence was on an earlier day.
+/// 409 `class_over` when the occurrence started on an earlier day and has ended.
 pub async fn find_medical_notes(
     client: &Client,
     keys: &Keyring,

@@ -80,8 +80,9 @@ static REVIVE_REFUNDS: Statement = Statement::new(
 /// Records what the provider reports about a dispute. Must be called in a transaction.
 ///
 /// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
-/// fail. If the dispute is won, they become due again. A new dispute is reported as a
-/// mismatch, because staff must respond to it at the provider before a deadline.
+/// fail. If the dispute is won, they become due again. A new dispute or inquiry is
+/// reported as a mismatch, because staff must respond to it at the provider before a deadline.
+/// A lost dispute is reported as a mismatch too.
 pub async fn record_dispute(
     client: &Client,
     payment_id: Uuid,
@@ -125,7 +126,7 @@ pub async fn record_dispute(
     } else if was_withdrawn {
         let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
         let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
-        // The state is still `failed` if there is another dispute.
+        // The new refund has already failed if another dispute has withdrawn the money.
         if state.as_deref() == Some("due") {
             record_event(client, &payment, MemberEventKind::PaymentRefundDue).await?;
             return Ok(Outcome::RefundDue);

@@ -100,7 +100,7 @@ impl ClaimedRefund {
 
 // Refunds for upcoming classes are claimed first, sorted by the start of the class. The
 // statement does not lock the payments, because other transactions lock a payment before
-// its refunds.
+// its refunds, so the opposite order could cause a deadlock.
 static CLAIM: Statement = Statement::new(
     "refund.claim",
     concat!(
@@ -145,7 +145,7 @@ static COUNT_DUE: Statement = Statement::new(
     where r.state in ('due', 'sent') and r.method = 'original' and p.method = 'card'",
 );
 
-/// Counts the refunds of card payments that are due or were sent.
+/// Counts the refunds of card payments that are due, or were sent but are not done yet.
 pub async fn count_refunds_due(client: &Client) -> Result<i64> {
     Ok(COUNT_DUE.one(client, &[]).await?.try_get(0)?)
 }

@@ -208,8 +208,8 @@ static HAS_EPOCH: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`WRONG_PASSWORD`] if the epoch has changed since, because the password may no longer
-/// be valid.
+/// [`WRONG_PASSWORD`] if the account is deactivated, or if the epoch has changed since,
+/// because the password may no longer be valid.
 pub async fn require_epoch(client: &Client, proof: &AuthenticationProof) -> Result<()> {
     let row = HAS_EPOCH
         .opt(client, &[&proof.user_id, &proof.epoch])

@@ -7,9 +7,9 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// The common table expressions that delete the ways to sign in to the accounts whose id
-/// `$is_owner`, their unfinished sign-ins and their links. `$is_owner` is a comparison such as
-/// `= $1`. The sessions are deleted by [`crate::session`].
+/// The common table expressions that delete the ways to sign in to some accounts, their
+/// unfinished sign-ins and their links. `$is_owner` is the comparison that selects the ids of
+/// the accounts, such as `= $1`. The sessions are deleted by [`crate::session`].
 macro_rules! delete_credentials {
     ($is_owner:literal) => {
         concat!(
@@ -30,8 +30,8 @@ macro_rules! delete_credentials {
     };
 }
 
-/// The common table expressions of `delete_credentials!`, and those that delete everything
-/// else that belongs to the accounts whose id `$is_owner`.
+/// The common table expressions of `delete_credentials!`, and those that remove the same
+/// accounts from organizations and instructors, and their addresses from the security log.
 macro_rules! delete_belongings {
     ($is_owner:literal) => {
         concat!(
@@ -98,8 +98,9 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
     returning u.id",
 );
 
-/// Deletes an account and everything that belongs to it. Returns `false` if the account has a
-/// role or bookings, which may have been paid, or has decided about a refund.
+/// Deletes an account and everything that belongs to it. Returns `false`, and deletes
+/// nothing, if the account has a role, has bookings, which may have been paid, or has decided
+/// about a refund.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())
 }
@@ -124,8 +125,8 @@ pub async fn erase(client: &Client, id: Uuid) -> Result<()> {
 }
 
 /// Erases a batch of `$1` accounts that their members have closed with an earlier version of
-/// the program, which only deactivated them. Returns the number of erased accounts. Does not
-/// erase an account that an administrator has deactivated, whose event names the
+/// the program, which only deactivated them. Returns the number of erased accounts. An
+/// account that an administrator has deactivated is not erased. Its event names the
 /// administrator (`by`).
 pub static ERASE_CLOSED: Statement = Statement::new(
     "user.erase_closed",

@@ -44,7 +44,7 @@ impl ExperienceLevel {
 pub struct User {
     /// The member's id.
     pub id: Uuid,
-    /// The e-mail address in lower case.
+    /// The e-mail address in its canonical form: in lower case, with an ASCII domain.
     pub email: String,
     /// The first name. Not empty.
     pub first_name: String,

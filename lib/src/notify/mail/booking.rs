@@ -10,7 +10,8 @@ use crate::values::time_zone::TimeZone;
 /// The times of a booking as text, in the studio's time zone.
 pub(super) struct LocalTimes {
     class: LocalTime,
-    /// The previous time and room. `None` if the class was not moved, or was moved back.
+    /// The previous time and room. `None` if neither the class nor the booking was moved, or
+    /// if the move was undone.
     previous: Option<(LocalTime, String)>,
     /// The time until which the booking can be cancelled free of charge, such as `Friday,
     /// August 7, 2026, 7:00 AM`. `None` for an entry on the waitlist.
@@ -31,8 +32,8 @@ struct LocalTime {
 }
 
 impl LocalTimes {
-    /// Formats the times of a booking. `previous` is the time and room before the class was
-    /// moved.
+    /// Formats the times of a booking. `previous` is the time and room before the class or
+    /// the booking was moved.
     pub(super) fn new(
         booking: &MailBooking,
         previous: Option<&PreviousTime>,

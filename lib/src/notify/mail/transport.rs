@@ -40,7 +40,7 @@ pub(super) enum SendError {
 }
 
 /// The way in which e-mails are sent. A connection to the mail server is opened for the
-/// first e-mail and used for all e-mails of a run.
+/// first e-mail of a run, and reused until an error occurs.
 pub(super) struct Transport<'a> {
     config: &'a MailConfig,
     from: Mailbox,
@@ -180,7 +180,8 @@ async fn connect(config: &SmtpConfig, domain: &str) -> Result<AsyncSmtpConnectio
         None,
     );
     let mut connection = connecting.await?;
-    // Unencrypted connections are allowed only to the local host.
+    // An unencrypted connection is allowed only to the local host, and only if no CA
+    // certificate is configured.
     let may_be_plain = config.ca_certificate.is_none() && is_loopback(&config.host);
     if !is_encrypted && !may_be_plain {
         connection.starttls(tls()?, &hello).await?;
@@ -199,9 +200,10 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-/// Transfers an e-mail (RFC 5321, section 3.3). A rejected recipient is a permanent error.
-/// A rejected sender is a transient error, because the sender can be corrected in the
-/// configuration. Many servers reject the sender only in response to the recipient.
+/// Transfers an e-mail (RFC 5321, section 3.3). A permanent rejection of the recipient is a
+/// permanent error. A rejection of the sender is a transient error, because the sender can be
+/// corrected in the configuration. Many servers reject the sender only in response to the
+/// recipient, so the text of the rejection decides which of the two it concerns.
 async fn transfer(
     connection: &mut AsyncSmtpConnection,
     from: &Address,

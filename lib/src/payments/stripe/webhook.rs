@@ -22,11 +22,12 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// The kind of an event, with the object to look at. The state of the object in the event
-/// may be outdated, and has the format of the endpoint's API version.
+/// The kind of an event, with the ids of the objects to retrieve from Stripe. The state of an
+/// object in the event may be outdated, and has the format of the endpoint's API version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// A Checkout Session was completed, or has expired.
+    /// A Checkout Session was completed or has expired, or its delayed payment has succeeded
+    /// or failed.
     Checkout {
         /// The id of the session.
         session: String,
@@ -111,8 +112,8 @@ fn malformed(_: serde_json::Error) -> Error {
 }
 
 impl Stripe {
-    /// Verifies the signature of an event, which must be recent, and parses the
-    /// event. `signature` is the value of the header `Stripe-Signature`.
+    /// Checks that an event has a valid and recent signature, and parses the event.
+    /// `signature` is the value of the header `Stripe-Signature`.
     ///
     /// # Errors
     ///
@@ -315,7 +316,7 @@ mod properties {
                 if let Some(event) = parsed_or_client_error(Event::parse(event.to_string().as_bytes())) {
                     assert_eq!((event.id.as_str(), event.name.as_str()), ("evt_1", kind));
                     assert_eq!(kind == "other", event.kind == EventKind::Ignored);
-                    // Only ids are taken from the object.
+                    // The object of an event that is not ignored has an id.
                     assert!(kind == "other" || object["id"].is_string(), "{object}");
                 }
             }

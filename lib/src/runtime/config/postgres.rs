@@ -36,13 +36,14 @@ pub struct ConnectionString {
 }
 
 impl ConnectionString {
-    /// Returns host, port and database, for messages. The result contains no password.
+    /// Returns the first host and port, and the database, for messages. The result contains no
+    /// password.
     pub fn location(&self) -> String {
         location(&self.config)
     }
 }
 
-/// Returns the host, port and database of a connection, for messages.
+/// Returns the first host and port, and the database of a connection, for messages.
 pub fn location(config: &tokio_postgres::Config) -> String {
     let hosts = config.get_hosts().iter().map(|host| match host {
         Host::Tcp(name) => name.clone(),
@@ -340,8 +341,9 @@ fn join_parameters(base: &str, parameters: &Parameters) -> String {
     format!("{base}?{}", query.join("&"))
 }
 
-/// Returns whether the configuration has a host, and every host name looks like one.
-/// Otherwise a part of the password may have been taken for a host name.
+/// Returns whether the configuration has a host, and whether every host name has only
+/// characters that host names can have. With other characters, a part of the password may
+/// have been taken for a host name.
 fn has_valid_host(config: &tokio_postgres::Config) -> bool {
     let is_valid = |host: &Host| match host {
         Host::Tcp(name) => {
