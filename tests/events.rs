@@ -245,7 +245,8 @@ async fn a_stream_ends_with_its_session() {
         .sign_in("ana@example.com", crate::harness::PASSWORD)
         .await
         .expect(200);
-    // The events of both sign-ins are stored, so the streams start after them.
+    // Waits until the events of both sign-ins are stored, so that the streams start after
+    // them.
     let started = "select count(*) from member_events where kind = 'session_started'";
     wait_until(async || app.count(started).await == 2).await;
     let mut stream = EventStream::start(stream_request(&ana)).await;

@@ -94,7 +94,7 @@ type Responses = BTreeMap<String, BTreeMap<String, u64>>;
 /// # Errors
 ///
 /// Fails if a response differs from the description, after printing the report of
-/// Schemathesis. Also fails if no request succeeded with one of the roles.
+/// Schemathesis. Also fails if the operation that proves a role never succeeded.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
     let testbed = Testbed::start(true, MAX_CONNECTIONS).await?;

@@ -42,8 +42,8 @@ pub(crate) fn cluster_directory() -> PathBuf {
     environment::home().join("postgres")
 }
 
-/// Starts the local cluster. Returns it with the connection string of its database,
-/// which is empty in a new cluster.
+/// Starts the local cluster. Returns the cluster and the connection string of its database.
+/// In a new cluster, the database is empty.
 pub(crate) async fn start_cluster(lock_file: &LockFile) -> Result<(Cluster, String)> {
     let cluster = Cluster::start(Options {
         directory: Some(cluster_directory()),

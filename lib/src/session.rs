@@ -9,7 +9,7 @@
 //! - [`Transaction`] changes the database, and invalidates the outdated records.
 //! - [`AccessTokens`] issues and verifies the tokens of clients without cookies;
 //!   `refresh_token` handles the tokens that renew them.
-//! - [`SessionLifetime`] defines how long sessions last.
+//! - [`SessionLifetime`] defines when sessions expire.
 //! - `store` contains the SQL, and `locks` the checks at the start of a transaction.
 //!
 //! ```no_run

@@ -25,7 +25,7 @@ fn figures(response: &Value, name: &str) -> Vec<i64> {
 async fn every_figure_matches_the_inserted_rows() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
-    // Sofia is the only sign-up of that day.
+    // Sofia is the only sign-up of May 5, because `insert_booking` registers members in 2001.
     app.sql("update users set created_at = '2026-05-05T18:00Z'")
         .await;
     let salsa = insert_class(&app, "Salsa", "2026-05-05T23:00Z", 4).await;

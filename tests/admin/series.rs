@@ -84,7 +84,7 @@ async fn a_new_weekday_moves_the_coming_classes_after_a_preview() {
         "10-01 19:00",
     ];
     assert_eq!(times(&studio).await, thursdays);
-    // The day is another one, so the booking can be cancelled free of charge until the start.
+    // The class is on another day, so the booking can be cancelled free of charge until the start.
     let moved = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
     assert_eq!(moved["freeCancellationUntil"], moved["class"]["startTime"]);
     assert_eq!(studio.mail_count("class_moved").await, 2);

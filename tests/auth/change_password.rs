@@ -39,7 +39,7 @@ async fn a_new_password_invalidates_copied_cookies() {
     assert_ne!(ana.cookie(), copy.cookie());
     assert!(!copy.is_signed_in().await);
     // The session has a new id. Its creation time and its data stay, and the browser still
-    // deletes the cookie when it is closed.
+    // deletes the cookie when the browser is closed.
     let renewed = ana.get("/api/auth/session").await.expect(200)["session"].clone();
     assert_ne!(renewed["id"], session["id"]);
     assert_eq!(renewed["createdAt"], session["createdAt"]);
@@ -50,7 +50,7 @@ async fn a_new_password_invalidates_copied_cookies() {
 }
 
 #[tokio::test]
-async fn the_new_cookie_of_a_remembered_session_lasts_as_long_as_the_session() {
+async fn the_new_cookie_of_a_remembered_session_expires_with_the_session() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let ana = app.visitor();

@@ -525,7 +525,8 @@ async fn only_the_owner_learns_that_an_address_is_taken() {
     let notices = "select count(*) from mail_outbox
         where kind = 'account_exists' and recipient = 'luis@example.com'";
     assert_eq!(app.count(notices).await, 1);
-    // Another member registers the address before the confirmation.
+    // Another member registers the address before the confirmation. Ana learns this, because
+    // the link proves that the mailbox is hers.
     let form = json!({ "newEmail": "new@example.com", "currentPassword": PASSWORD });
     ana.post("/api/auth/change-email", form).await.expect(202);
     let token = app.mailed_token("verify_email", "new@example.com").await;

@@ -7,7 +7,7 @@ use super::{PartnerServer, REVOKE_PATH, TOKEN_PATH, create_account, issue_token}
 use crate::harness::TestApp;
 
 #[tokio::test]
-async fn a_token_lasts_fifteen_minutes_and_is_stored_as_a_hash() {
+async fn a_token_is_valid_for_fifteen_minutes_and_is_stored_as_a_hash() {
     let app = TestApp::start().await;
     let shop = PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;

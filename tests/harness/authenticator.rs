@@ -47,7 +47,7 @@ impl Authenticator {
     }
 
     /// Sets up the second factor of a member; returns the app and the recovery
-    /// codes. Advances the clock, since a code is accepted only once.
+    /// codes. Advances the clock, because a code is accepted only once.
     pub async fn enroll(
         app: &TestApp,
         member: &TestClient,
@@ -101,7 +101,8 @@ impl TestApp {
         let clock = self.app.clock();
         let now = clock.now();
         let step_start = now.duration_trunc(TimeDelta::seconds(30)).unwrap();
-        // One second into the step, since the clock only moves by whole milliseconds.
+        // The clock moves by whole milliseconds only, so an extra second makes sure that the
+        // next step has begun.
         clock.advance(step_start + TimeDelta::seconds(31) - now);
     }
 }

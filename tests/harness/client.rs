@@ -25,7 +25,7 @@ pub struct TestClient {
 impl TestClient {
     pub fn new(url: &str, address: IpAddr) -> Self {
         Self {
-            // The tests check redirects.
+            // Redirects are not followed, because the tests check them.
             http: Client::builder().redirect(Policy::none()).build().unwrap(),
             url: url.to_owned(),
             address,

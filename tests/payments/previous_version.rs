@@ -1,5 +1,5 @@
-//! The previous version of the program runs on the migrated schema. It writes only the
-//! status of payments, because it does not know the table `refunds`.
+//! The previous version of the program runs on the migrated schema. It writes only to
+//! the table `payments`, because it does not know the table `refunds`.
 
 use super::{book_and_pay, start_with_stripe};
 use crate::harness::{TestApp, wait_until};
@@ -47,9 +47,9 @@ async fn setting_the_status_of_a_payment_creates_and_completes_its_refund() {
     .await;
     let done = expected("refunded", "25.00", &[("done", "25.00")]);
     assert_eq!(payment_and_refunds(&app).await, done);
-    let same = "select count(*) from refunds r join payments p on p.id = r.payment_id
+    let matching_refunds = "select count(*) from refunds r join payments p on p.id = r.payment_id
         where r.provider_refund = 're_1' and r.done_at = p.refunded_at";
-    assert_eq!(app.count(same).await, 1);
+    assert_eq!(app.count(matching_refunds).await, 1);
 }
 
 #[tokio::test]

@@ -126,7 +126,7 @@ async fn a_failed_refund_is_retried_and_logged() {
 }
 
 #[tokio::test]
-async fn a_refund_without_a_stripe_response_is_retried_with_growing_delays() {
+async fn a_refund_that_fails_with_a_server_error_is_retried_with_growing_delays() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     book_and_pay(&app, &stripe, &ana).await;
@@ -207,13 +207,15 @@ async fn a_refund_that_the_previous_version_sent_is_recognized() {
     assert_eq!(sent_refund["id"], states[0].get::<_, String>(1));
 }
 
-/// Stripe forgets an idempotency key after a day.
+/// Stripe keeps an idempotency key for at least a day. The application relies on it for only
+/// twelve hours, and then looks the refund up.
 #[tokio::test]
 async fn a_refund_whose_response_was_lost_long_ago_is_looked_up_before_it_is_sent_again() {
     let (app, stripe) = start_with_stripe().await;
     let ana = app.member("ana").await;
     book_and_pay(&app, &stripe, &ana).await;
-    // The refund is partial, because Stripe would accept a second partial refund.
+    // The refund is partial. Stripe would reject a second full refund, but accept a second
+    // partial one.
     app.sql("insert into refunds (id, payment_id, amount, source) select gen_random_uuid(), id, 5, 'staff' from payments")
         .await;
     stripe.fail_next(&[
@@ -237,7 +239,7 @@ async fn a_refund_that_fails_after_it_succeeded_is_replaced_by_a_new_one() {
     let ana = app.member("ana").await;
     let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
     app.sql("update payments set status = 'refund_due'").await;
-    let mut reviewed = 0;
+    let mut expected_review_count = 0;
     for attempt in 1..=3 {
         assert_eq!(process_refunds(&app).await, 1, "{attempt}");
         let payment = payment_of(&ana, &booking).await;
@@ -246,8 +248,8 @@ async fn a_refund_that_fails_after_it_succeeded_is_replaced_by_a_new_one() {
         let id = stripe.refunds()[newest]["id"].as_str().unwrap().to_owned();
         let failed = event_about("refund.failed", &stripe.update_refund(&id, "failed"));
         app.deliver_event(&failed).await.expect(200);
-        reviewed += 1;
-        assert_eq!(review_count(&app).await, reviewed);
+        expected_review_count += 1;
+        assert_eq!(review_count(&app).await, expected_review_count);
         make_payments_due(&app).await;
     }
     // After three failed refunds, the application sends no more. Staff must decide.
@@ -267,10 +269,10 @@ async fn a_refund_that_fails_after_it_succeeded_is_replaced_by_a_new_one() {
 #[tokio::test]
 async fn refunds_are_sent_concurrently_and_those_of_earlier_classes_first() {
     let (app, stripe) = start_with_stripe().await;
-    let (earlier_class, next_week) = (app.create_class(20).await, app.create_class(20).await);
-    app.sql(&format!("update scheduled_classes set start_time = now() + interval '7 days', end_time = now() + interval '169 hours' where id = '{next_week}'"))
+    let (earlier_class, later_class) = (app.create_class(20).await, app.create_class(20).await);
+    app.sql(&format!("update scheduled_classes set start_time = now() + interval '7 days', end_time = now() + interval '169 hours' where id = '{later_class}'"))
         .await;
-    for (number, class) in [next_week]
+    for (number, class) in [later_class]
         .into_iter()
         .chain([earlier_class; 8])
         .enumerate()
@@ -285,8 +287,8 @@ async fn refunds_are_sent_concurrently_and_those_of_earlier_classes_first() {
             .expect(200);
     }
     app.sql("update payments set status = 'refund_due'").await;
-    // The refund of next week's class has waited longest.
-    app.sql(&format!("update refunds set next_attempt_at = now() - interval '1 hour' where payment_id = (select p.id from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{next_week}')"))
+    // The refund of the later class has waited longest.
+    app.sql(&format!("update refunds set next_attempt_at = now() - interval '1 hour' where payment_id = (select p.id from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{later_class}')"))
         .await;
     stripe.hold();
     let (processed, ()) = tokio::join!(process_refunds(&app), async {
@@ -296,7 +298,7 @@ async fn refunds_are_sent_concurrently_and_those_of_earlier_classes_first() {
     assert_eq!(processed, 9);
     assert_eq!(stripe.most_in_flight(), 8);
     let rows = app
-        .sql(&format!("select p.provider_payment from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{next_week}'"))
+        .sql(&format!("select p.provider_payment from payments p join bookings b on b.id = p.booking_id where b.scheduled_class_id = '{later_class}'"))
         .await;
     let requests = stripe.requests("POST", "/v1/refunds");
     let last_payment: String = rows[0].get(0);
@@ -320,7 +322,7 @@ async fn concurrent_runs_refund_each_payment_once() {
     assert_eq!(member_event_count(&app, "payment_refunded").await, 4);
 }
 
-/// `localstripe` supports refunds of payment intents, but not Checkout Sessions.
+/// `localstripe` has no Checkout Sessions, so this test refunds a payment intent.
 #[tokio::test]
 async fn localstripe_accepts_our_refund() {
     let Some(python) = python().await else {

@@ -45,7 +45,7 @@ async fn a_session_can_be_created_read_updated_and_destroyed() {
 }
 
 #[tokio::test]
-async fn all_length_and_clear_cover_every_session() {
+async fn all_length_and_clear_include_every_session() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let mut keys = Vec::new();

@@ -54,7 +54,7 @@ impl Hold {
         }
     }
 
-    /// Holds the request if it matches.
+    /// Holds the request if it matches and the limit is not reached. Otherwise returns `None`.
     pub(crate) fn try_hold(
         &self,
         kind: RequestKind,

@@ -1,9 +1,9 @@
 //! A server that speaks Upstash's REST protocol, for local use and for tests.
 //!
 //! An [`Endpoint`] serves `/`, `/pipeline`, `/multi-exec` and commands in the URL as
-//! Upstash does, from memory or in front of a Redis server ([`Backend`]). [`RedisServer`] starts a
-//! private server. While an endpoint runs, it can misbehave ([`FaultMode`]), hold a
-//! chosen command back ([`Endpoint::hold_next`]), and report its requests
+//! Upstash does, from memory or in front of a Redis server ([`Backend`]). [`RedisServer`]
+//! starts a private server. While an endpoint runs, it can misbehave ([`FaultMode`]), hold
+//! a chosen command back ([`Endpoint::hold_next`]), and report its requests
 //! ([`Endpoint::log`]).
 //!
 //! ```no_run

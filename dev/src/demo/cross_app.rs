@@ -1,4 +1,5 @@
-//! A demo partner application, an organization, and tokens for both.
+//! A demo partner application, an organization, and tokens with which Ana signs in to the
+//! application for the organization.
 //!
 //! The application and the organization are added once. The tokens are created on every
 //! start, because they expire after 15 minutes.

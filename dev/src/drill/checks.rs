@@ -14,8 +14,8 @@ use super::environment::Operation;
 use super::log::{Log, Outcome, SessionEnd, StaleRead};
 use super::run::Run;
 
-/// A margin for delays on a busy machine with two cores. It does not apply to the limit
-/// `None`, whose checks start after the confirmation.
+/// A margin for delays on a busy machine with two cores. It does not apply to sessions that
+/// may not be accepted at all, because their checks start after the confirmation.
 const TIMING_MARGIN: Duration = Duration::from_secs(1);
 
 /// How long an ended session may still be accepted.
@@ -23,7 +23,8 @@ const TIMING_MARGIN: Duration = Duration::from_secs(1);
 pub(super) enum StalenessLimit {
     /// Not at all. No check that starts after the confirmation may accept it.
     None,
-    /// Until this long after the fault, if the session ended during or after it.
+    /// Until this long after the fault, if the session ended during or after the fault. A
+    /// session that ended before the fault may not be accepted at all.
     AfterRecovery(Duration),
     /// Until this long after the session ended.
     Always(Duration),
@@ -294,7 +295,8 @@ const COUNT_SESSIONS: &str = "select count(*) from user_sessions where session_k
 const SELECT_BOOKINGS: &str =
     "select id, scheduled_class_id, status from bookings where scheduled_class_id = any($1)";
 
-// Each member books an occurrence under one Idempotency-Key.
+// Each member books an occurrence with only one Idempotency-Key, so a second booking is a
+// duplicate.
 const COUNT_DUPLICATE_BOOKINGS: &str = "
     select count(*) from (
         select from bookings where scheduled_class_id = any($1)

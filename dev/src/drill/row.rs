@@ -22,7 +22,7 @@ pub(super) struct Row {
     requests: usize,
     /// How each operation responded during the fault.
     during: Vec<OperationStats>,
-    /// The requests that failed, during the fault or not.
+    /// All requests that failed, including those before and after the fault.
     failed: FailureCounts,
     /// The longest time for which an ended session was still accepted, in milliseconds.
     longest_stale_read_ms: f64,

@@ -69,7 +69,7 @@ async fn book_and_cancel(run: Arc<Run>) -> Result<()> {
         for booking in booked.into_iter().skip(number % 3) {
             cancel(&run, &own_cookie, booking).await?;
         }
-        // Some members stay signed in, so that the checks cover active sessions.
+        // Some members stay signed in, so that there are active sessions to check.
         if !number.is_multiple_of(4) {
             sign_out(&run, &own_cookie).await?;
         }
@@ -281,7 +281,8 @@ async fn use_tokens(run: Arc<Run>) -> Result<()> {
     Ok(())
 }
 
-/// Refreshes a token several times. Returns the last valid one.
+/// Refreshes a token several times. Returns the last token, or `None` if a refresh was
+/// rejected.
 async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<String>> {
     for _ in 0..12 {
         let result = run
@@ -306,7 +307,7 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
         );
         let call = run.get(Operation::Check.path(), (AUTHORIZATION, &authorization))?;
         // Only process 1 always has the correct clock. By the clock of process 0, which a
-        // drill may move, the token may have expired.
+        // drill may move, the access token may have expired.
         let response = run.send(Operation::Check, 1, call).await?;
         if response.outcome == Outcome::Rejected {
             run.log
@@ -317,8 +318,8 @@ async fn refresh_repeatedly(run: &Run, mut token: String) -> Result<Option<Strin
     Ok(Some(token))
 }
 
-/// Simulates members who enter the partner application, whose server redeems each token
-/// twice concurrently.
+/// Simulates members who sign in to the partner application, whose server redeems each
+/// token twice concurrently.
 async fn issue_and_redeem(run: Arc<Run>) -> Result<()> {
     while run.is_running() {
         let number = run.environment.next_session();

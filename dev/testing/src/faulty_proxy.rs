@@ -24,7 +24,7 @@ pub enum ProxyMode {
     #[default]
     Forward,
     /// Accepts connections, but forwards no data. Connections that were open when this
-    /// mode was set stay stalled, because bytes were lost.
+    /// mode was set stay stalled in all later modes, because bytes were lost.
     Stall,
     /// Closes open and new connections immediately.
     Disconnect,

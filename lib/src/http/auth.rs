@@ -219,9 +219,9 @@ impl FromRequestParts<App> for Member {
     }
 }
 
-/// A member who has confirmed their e-mail address. Operations whose effects outlive the
-/// session, or that send e-mails, require it, because anyone can register with an e-mail
-/// address that is not theirs.
+/// A member who has confirmed their e-mail address. Required for operations whose effects
+/// outlive the session and for operations that send e-mails, because anyone can register
+/// with an e-mail address that is not theirs.
 #[derive(Debug)]
 pub struct ConfirmedMember(pub Member);
 
@@ -287,8 +287,9 @@ impl Cron {
                 return Box::pin(async { Ok(Self) });
             }
         }
-        // For GET, only the secret is accepted. A browser would send its cookie even with a
-        // GET that another site caused, and the origin check does not cover GET.
+        // For GET and HEAD, only the secret is accepted. A browser would send its cookie even
+        // with a GET request that another site caused, and the origin check ignores these
+        // methods.
         if parts.method == Method::GET || parts.method == Method::HEAD {
             return Box::pin(async { Err(Error::NotSignedIn) });
         }

@@ -24,13 +24,14 @@ const PROVIDER_CALLBACK_PATH: &str = "/api/auth/oauth/callback/{provider}";
 
 /// Rejects unsafe requests from other sites.
 ///
-/// `SameSite=Lax` alone does not cover sites on the same registrable domain, nor old
-/// browsers. Requests with a bearer token are exempt, because a browser never adds
-/// one by itself. Requests with `Basic` are checked, because a browser may add it.
+/// `SameSite=Lax` alone does not protect against sites on the same registrable domain, and
+/// old browsers ignore it. Requests with a bearer token are exempt, because a browser never
+/// adds one by itself. Requests with `Basic` are checked, because a browser may add these
+/// credentials by itself.
 ///
-/// `tower_http::csrf` is more lenient and cannot be made stricter: it accepts a
-/// request with neither `Origin` nor `Sec-Fetch-Site`, `Sec-Fetch-Site: none`,
-/// and any `Origin` with the host of the request, even over plain HTTP. It can exempt
+/// `tower_http::csrf` is more lenient and cannot be made stricter. It accepts a request with
+/// neither `Origin` nor `Sec-Fetch-Site`, a request with `Sec-Fetch-Site: none`, and a
+/// request whose `Origin` has the host of the request, even over plain HTTP. It can exempt
 /// requests only by method and path, but exemptions here depend on `Authorization`.
 pub(super) async fn check(
     State(app): State<App>,

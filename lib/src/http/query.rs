@@ -18,8 +18,8 @@ use crate::App;
 use crate::error::{Error, Result};
 use crate::values::form::Problem;
 
-/// The query parameters, as strings. The features parse them, so that an error
-/// can name the parameter. An empty parameter counts as absent, because HTML
+/// The query parameters, as strings. The feature that uses a parameter parses it, so that
+/// an error can name the parameter. An empty parameter counts as absent, because HTML
 /// forms send empty fields.
 #[derive(Debug)]
 pub struct Query<T>(pub T);
@@ -51,8 +51,8 @@ pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     Ok(params)
 }
 
-/// Prefixes of the parameters with which Vercel lets a request through the protection of
-/// a deployment. They reach the function.
+/// Prefixes of the parameters that let a request through the protection of a Vercel
+/// deployment. Vercel passes these parameters on to the function.
 const VERCEL_PREFIXES: [&str; 2] = ["x-vercel-", "_vercel_"];
 
 /// The names of the query parameters that a function knows.
@@ -63,8 +63,8 @@ pub(super) struct KnownParams {
 }
 
 impl KnownParams {
-    /// Adds the described parameters of an operation. Vercel repeats the parameters in the
-    /// path in the query.
+    /// Adds the described parameters of an operation. Parameters in the path are included,
+    /// because Vercel repeats them in the query.
     pub(super) fn add(&mut self, methods: &[HttpMethod], operation: &Operation) {
         let names = operation.parameters.iter().flatten();
         let names: Vec<_> = names
@@ -84,7 +84,8 @@ impl KnownParams {
         self.accepts_others = true;
     }
 
-    /// Returns an error that names the first unknown parameter, also if it is empty.
+    /// Returns an error that names the first unknown parameter, even if that parameter has no
+    /// value.
     fn check(&self, method: &Method, uri: &Uri) -> Result<()> {
         let method = match *method {
             Method::GET | Method::HEAD => HttpMethod::Get,

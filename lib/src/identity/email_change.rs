@@ -221,8 +221,9 @@ async fn change_address(
 }
 
 /// Mails a confirmation link to the new e-mail address, and a notice to the current one. If
-/// another account has confirmed the new address or is deactivated, the owner of that account
-/// gets a notice instead of the link. The session of the caller gets a new credential.
+/// the new address belongs to another account that has confirmed it or is deactivated, the
+/// owner of that account gets a notice instead of the link. The session of the caller gets a
+/// new credential.
 ///
 /// # Errors
 ///
@@ -255,13 +256,13 @@ pub fn request_change<'a>(
             user::require_epoch(tx, &proof).await?;
             match user::find_credentials_by_email(tx, new_email, &[]).await? {
                 Some(owner) if owner.user.email_verified || !owner.is_active => {
-                    // Sending a link also deletes the previous one, so the member cannot tell
-                    // the two cases apart.
+                    // Sending a link would delete the previous one. This case does the same, so
+                    // that the member cannot tell the two cases apart.
                     one_time_token::delete(tx, Purpose::VerifyEmail, user.id).await?;
                     mail::notify_account_exists(tx, &owner, notice.clone()).await?;
                 }
                 // If the new address has only an unconfirmed registration, the confirmation
-                // removes it.
+                // removes that registration.
                 _ => {
                     let (purpose, notice) = (Purpose::VerifyEmail, notice.clone());
                     mail::send_link(tx, keyring, purpose, user.id, new_email, notice).await?;

@@ -36,8 +36,8 @@ const DAY: f64 = 86_400.0;
 pub const SIGN_IN_ACCOUNT: Limit = Limit::new("sign_in_account", 5, MINUTE);
 /// Wrong passwords, for an IP address and any account.
 pub const SIGN_IN_ADDRESS: Limit = Limit::new("sign_in_address", 20, MINUTE);
-/// Wrong passwords for an account, from all devices together that the account does not
-/// recognize. More IP addresses give an attacker no more attempts.
+/// Wrong passwords for an account, from all devices that it does not recognize together.
+/// More IP addresses do not give an attacker more attempts.
 pub const SIGN_IN_UNKNOWN: Limit = Limit::new("sign_in_unknown", 50, HOUR);
 /// Wrong passwords from a device that the account recognizes, or from a session that is
 /// signed in. Wrong passwords from other devices do not count.
@@ -228,8 +228,8 @@ impl Attempt {
         background::spawn(async move { reset_subjects(&app, reset).await });
     }
 
-    /// Gives the attempt back for each subject whose window has not ended. Runs after the
-    /// response.
+    /// Gives the attempt back for each subject whose window does not end within the next half
+    /// second. Runs after the response.
     pub fn give_back(mut self) {
         let earliest_end = Instant::now() + GIVE_BACK_MARGIN;
         let subjects = std::mem::take(&mut self.subjects).into_iter();
@@ -330,9 +330,9 @@ fn redis_key(subject_key: &str) -> String {
     format!("rate_limit:{subject_key}")
 }
 
-/// What a failed attempt adds to a counter in Redis. A counter is a single number: the
-/// number of attempts, plus this for each failed attempt. One command can change both, and
-/// they expire together.
+/// What a failure adds to a counter in Redis. A counter is a single number: the number of
+/// attempts, plus this amount for each failed attempt. So one command can change both
+/// counts, and both expire together.
 const FAILURE_AMOUNT: i64 = 1 << 20;
 
 /// The number that replaces a counter during a block. Attempts may still be added to it.
@@ -345,7 +345,8 @@ fn counter_from_redis(value: i64, remaining_ms: i64) -> Counter {
     Counter {
         attempts: value - failed * FAILURE_AMOUNT,
         failed,
-        // Before version 7, Redis may expire a counter within the transaction.
+        // Before version 7, Redis may expire a counter within the transaction. `PTTL` is then
+        // negative.
         remaining: remaining_ms.max(0) as f64 / 1_000.0,
         is_blocked: value >= BLOCK_VALUE / 2,
     }

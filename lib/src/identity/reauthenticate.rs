@@ -146,8 +146,8 @@ pub(crate) async fn verify_password(
     Ok(credentials)
 }
 
-/// Reserves an attempt. If it starts a block, records a security event. Later attempts are
-/// not recorded, because there may be any number of them.
+/// Reserves an attempt. If the attempt is rejected and starts a block, records a security
+/// event. Attempts during a block are not recorded, because there may be any number of them.
 async fn begin_attempt(app: &App, caller: &Caller, subjects: Vec<Subject>) -> Result<Attempt> {
     let begun = rate_limit::begin(app, subjects).await;
     if let Err(Error::TooManyRequests { started, .. }) = &begun

@@ -72,7 +72,7 @@ pub struct ClassType {
     pub styles: Vec<String>,
     /// The level of the class type.
     pub level: Level,
-    /// The duration of an occurrence.
+    /// The duration of a new occurrence that does not set its own.
     pub duration_minutes: i32,
     /// The number of spots of a new occurrence that does not set its own.
     pub max_participants: i32,
@@ -335,8 +335,8 @@ impl CatalogItem for ClassType {
         Self::from_row(&row)
     }
 
-    /// Changes a class type. Existing occurrences keep their number of spots. A new
-    /// price applies to occurrences that do not set their own.
+    /// Changes a class type. Existing occurrences keep their duration and their number
+    /// of spots. A new price applies to occurrences that do not set their own.
     ///
     /// # Errors
     ///

@@ -167,7 +167,7 @@ pub async fn list(
     rows.iter().map(ContactSubmission::from_row).collect()
 }
 
-// A message that is marked as processed again keeps its first user and time.
+// Marking a processed message as processed keeps its `processed_by` and `processed_at`.
 static MARK: Statement = Statement::new(
     "contact.mark",
     concat!(

@@ -168,8 +168,9 @@ macro_rules! known_app {
 
 // Exactly one of several concurrent calls finds `used_at` null. The others wait for the
 // row lock and read the row again. A session that ends concurrently is noticed in the
-// same way, because the end of a session clears `session_id`. Only the first validation of a reusable
-// token is recorded, so that an application cannot fill the table of events.
+// same way, because the end of a session clears `session_id`. Only the first validation
+// of a reusable token is recorded, so that an application cannot fill the table of
+// events.
 static VALIDATE: Statement = Statement::new(
     "cross_app_session.validate",
     concat!(
@@ -449,8 +450,8 @@ pub async fn make_partitions(client: &Client) -> Result<()> {
     MAKE_PARTITIONS.execute(client, &[]).await
 }
 
-/// Moves up to `$1` tokens that are older than thirty days to the archive, and counts
-/// them. This is one statement, so a failure cannot lose or duplicate a token.
+/// Moves up to `$1` tokens that are older than thirty days to the archive, and returns
+/// how many were moved. This is one statement, so a failure cannot lose or duplicate a token.
 pub(crate) static ARCHIVE: Statement = Statement::new(
     "cross_app_session.archive",
     "with old as (

@@ -17,8 +17,8 @@ use crate::values::caller::Caller;
 pub enum Purpose {
     /// Confirms the account's current or new e-mail address.
     VerifyEmail,
-    /// Confirms the address of an account that staff have created. To the page that the link
-    /// opens, this is the same as [`Purpose::VerifyEmail`].
+    /// Confirms the address of an account that staff have created. The token is stored and
+    /// redeemed like one for [`Purpose::VerifyEmail`], but is valid for longer.
     Invitation,
     /// Sets a new password.
     ResetPassword,

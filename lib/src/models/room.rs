@@ -16,9 +16,9 @@ use crate::store::statement::Statement;
 pub struct Room {
     /// The room's id.
     pub id: Uuid,
-    /// The name, which is unique without case and spaces.
+    /// The name, which is unique without regard to case and spaces.
     pub name: String,
-    /// Whether classes can be given the room. `false` after retirement.
+    /// Whether the room can be assigned to classes. `false` after retirement.
     pub is_active: bool,
     /// When the row was created.
     pub created_at: DateTime<Utc>,
@@ -60,7 +60,8 @@ static LOCK_ACTIVE: Statement = Statement::new(
 /// it. `current` is the room that the class already has, which may be retired. `form` is
 /// the part of the request body that contains the name.
 ///
-/// Must be called in a transaction. The room cannot be retired before the transaction ends.
+/// Must be called in a transaction. A room other than `current` cannot be retired before the
+/// transaction ends.
 ///
 /// # Errors
 ///

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
 /// The maximum number of streams of a member in a process. The number is limited because
-/// each stream polls Redis and Postgres every second. Further streams end at once. If they replaced the
-/// oldest stream instead, its browser would reconnect and replace the next one.
+/// each stream polls Redis and Postgres every second. Further streams end at once. If they
+/// replaced the oldest stream instead, the browser of that stream would reconnect and replace
+/// the next one.
 pub(super) const MAX_STREAMS: usize = 5;
 
 /// The number of open streams by member.
@@ -34,7 +35,7 @@ impl EventStreams {
     }
 }
 
-/// The slot of an open stream. Dropping it frees the slot.
+/// The slot of an open stream. Dropping this value frees the slot.
 pub(super) struct StreamSlot {
     streams: EventStreams,
     user_id: Uuid,

@@ -136,7 +136,8 @@ fn parse_origin(input: &str) -> Result<String, Problem> {
     origin.ok_or_else(|| "must be an origin such as https://shop.example".to_owned())
 }
 
-/// Returns the origin of a URL as a browser sends it, without the default port.
+/// Returns the origin of a URL as a browser sends it, without the default port. `None` if the
+/// scheme, the host or the port is not allowed.
 pub(crate) fn origin_of(uri: &Uri) -> Option<String> {
     let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
     let host = authority.host().to_ascii_lowercase();

@@ -2,8 +2,8 @@
 //!
 //! The format is implemented here because only Sabor issues and verifies these tokens. The
 //! header of a token is one of a few known strings and is compared as a whole, so a token
-//! cannot select another algorithm. A JWT crate would add 0.3 MB to each executable, and would parse headers that
-//! are never issued.
+//! cannot select another algorithm. A JWT crate would add 0.3 MB to each executable, and
+//! would parse headers that are never issued.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -22,8 +22,8 @@ pub const ACCESS_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 /// How far the clocks of two instances may differ.
 const CLOCK_LEEWAY: TimeDelta = TimeDelta::seconds(5);
 
-/// Issues and verifies access tokens. Their keys are derived from
-/// `SESSION_SECRET`: the first one signs, all of them verify.
+/// Issues and verifies access tokens. The keys are derived from `SESSION_SECRET`. The first
+/// key signs, and all keys verify.
 #[derive(Clone)]
 pub struct AccessTokens {
     keys: Vec<AccessKey>,
@@ -74,8 +74,8 @@ impl AccessTokens {
         format!("{signing_input}.{signature}")
     }
 
-    /// Returns the key of the token's session. `None` when the token is forged, damaged or
-    /// expired. Does no I/O.
+    /// Returns the key of the token's session. `None` when the token is forged, damaged,
+    /// expired, or from another issuer. Does no I/O.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Option<SessionKey> {
         let (signing_input, signature) = token.rsplit_once('.')?;
         let (header, claims) = signing_input.split_once('.')?;
@@ -243,7 +243,8 @@ mod properties {
             let mut claims: Value = serde_json::from_slice(&valid_claims).unwrap();
             claims[field] = value.clone();
             let key = tokens.verify(&sign_token(&tokens, &header, claims.to_string().as_bytes()), now);
-            // `iat` may be any number, and `exp` any number in the future.
+            // `iat` may be any integer. `exp` may be any integer that is less than five seconds
+            // in the past.
             let is_valid = match field {
                 "iat" => value.is_i64(),
                 "exp" => value.as_i64().is_some_and(|end| end > now.timestamp() - 5),

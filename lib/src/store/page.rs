@@ -91,7 +91,7 @@ static SINCE: Statement = Statement::new(
 );
 
 /// Returns the time for the cursor of a list whose items can move. It is two to three
-/// minutes in the past, because a move becomes visible later than the time that it records.
+/// minutes in the past, because a move records its time before the commit makes it visible.
 /// Whole minutes make cursors equal, so that cached pages are shared.
 pub async fn find_since(client: &Client) -> Result<DateTime<Utc>> {
     Ok(SINCE.one(client, &[]).await?.try_get("since")?)

@@ -209,7 +209,7 @@ impl Kv {
         self.breaker.recovered().await;
     }
 
-    /// The client without the breaker.
+    /// Returns the client without the breaker.
     pub(crate) fn redis(&self) -> &Redis {
         &self.redis
     }

@@ -79,7 +79,7 @@ impl ResponseCache {
     /// Returns the response to `request` from Redis, or calls `load`.
     ///
     /// Redis stores at most 1024 responses of each `kind`, so that clients cannot fill
-    /// it. A hash of the request selects its slot, and a new response replaces the one
+    /// Redis. A hash of the request selects a slot, and a new response replaces the one
     /// in that slot.
     ///
     /// # Errors

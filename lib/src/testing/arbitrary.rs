@@ -148,7 +148,8 @@ pub(crate) fn json_text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Generates dates and times as text. Some are invalid or at the limits of the calendar.
+/// Generates a date, a time of day or, rarely, a timestamp, as text. Some are invalid or at
+/// the limits of the calendar.
 pub(crate) fn instant_like() -> impl Strategy<Value = String> {
     let day = (-10_000..300_000_i32, 0..14_u32, 0..33_u32)
         .prop_map(|(year, month, day)| format!("{year:04}-{month:02}-{day:02}"));

@@ -48,7 +48,7 @@ pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
     line(slug, max)
 }
 
-/// Parses a string like [`line()`], but allows line breaks and tabs.
+/// Parses a string like [`line()`], but allows tabs and line breaks, all of which become `\n`.
 ///
 /// # Errors
 ///
@@ -98,8 +98,8 @@ pub struct Form {
 }
 
 impl Form {
-    /// Creates a form for the object in the field `name` of another form. Its fields are
-    /// reported as `name.field`.
+    /// Creates a form for the object in the field `name` of another form. The object's
+    /// fields are reported as `name.field`.
     #[must_use]
     pub fn part(name: &str) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl Form {
         self.check(field, given.map(parse).transpose()).flatten()
     }
 
-    /// Checks a string that may be absent or blank.
+    /// Checks a string that may be absent. A blank string counts as absent.
     pub fn check_filled<T>(
         &mut self,
         field: &str,

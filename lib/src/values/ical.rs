@@ -82,8 +82,8 @@ pub fn render(zone: &TimeZone, name: &str, site_url: &str, entries: &[Entry]) ->
 }
 
 /// Writes the time zone for the years of the events, starting with the year before
-/// the first event, so that the offset on January 1 is defined. Each change of the
-/// clocks is listed, because a recurrence rule becomes wrong when the law changes.
+/// the first event, so that an offset is defined even for an event on January 1. Each
+/// change of the clocks is listed, because a recurrence rule becomes wrong when the law changes.
 fn add_time_zone(lines: &mut Lines, zone: &TimeZone, entries: &[Entry]) {
     // A calendar needs at least one component (section 3.6), so the zone is written
     // even without events.

@@ -69,8 +69,8 @@ impl TimeZone {
         let offset = match self.rules.to_ambiguous_timestamp(to_civil(local)).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset,
             AmbiguousOffset::Fold { before, .. } => before,
-            // With the offset before the change, the skipped time lies after the change. The
-            // next local time that exists is the change itself.
+            // The offset before the change converts a skipped time to a time after the change.
+            // The time of the change is the next local time that exists.
             AmbiguousOffset::Gap { before, .. } => {
                 let utc = local.and_utc() - seconds(before);
                 return self.last_change(utc).unwrap_or(utc);
@@ -159,7 +159,8 @@ fn to_civil(local: chrono::NaiveDateTime) -> jiff::civil::DateTime {
     let date = jiff::civil::date(1970, 1, 1);
     let span = jiff::Span::new().days(days.num_days().clamp(-3_000_000, 3_000_000));
     let (hour, minute, second) = (local.hour(), local.minute(), local.second());
-    // The addition cannot overflow within the years that the database covers.
+    // jiff supports no date after the year 9999. The addition returns the last date instead of
+    // an error.
     date.saturating_add(span)
         .at(hour as i8, minute as i8, second as i8, 0)
 }
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_local_time_stays_the_same_all_year() {
-        for (zone, date, shown) in [
+        for (zone, date, expected) in [
             ("America/Denver", "2026-03-07", "02:00Z = 03-07 19:00 MST"),
             ("America/Denver", "2026-03-08", "01:00Z = 03-08 19:00 MDT"),
             ("America/Denver", "2026-10-31", "01:00Z = 10-31 19:00 MDT"),
@@ -212,13 +213,13 @@ mod tests {
             ("Europe/Madrid", "2026-10-24", "17:00Z = 10-24 19:00 CEST"),
             ("Europe/Madrid", "2026-10-25", "18:00Z = 10-25 19:00 CET"),
         ] {
-            assert_eq!(resolved(zone, &format!("{date} 19:00")), shown);
+            assert_eq!(resolved(zone, &format!("{date} 19:00")), expected);
         }
     }
 
     #[test]
     fn a_skipped_local_time_becomes_the_next_one() {
-        for (zone, local, shown) in [
+        for (zone, local, expected) in [
             (
                 "America/Denver",
                 "2026-03-08 01:59",
@@ -256,13 +257,13 @@ mod tests {
                 "04:00Z = 09-06 01:00 -03",
             ),
         ] {
-            assert_eq!(resolved(zone, local), shown, "{local}");
+            assert_eq!(resolved(zone, local), expected, "{local}");
         }
     }
 
     #[test]
     fn an_ambiguous_local_time_means_its_first_occurrence() {
-        for (zone, local, shown) in [
+        for (zone, local, expected) in [
             (
                 "America/Denver",
                 "2026-11-01 01:30",
@@ -279,7 +280,7 @@ mod tests {
                 "00:30Z = 10-25 02:30 CEST",
             ),
         ] {
-            assert_eq!(resolved(zone, local), shown, "{local}");
+            assert_eq!(resolved(zone, local), expected, "{local}");
         }
     }
 
@@ -337,10 +338,10 @@ mod properties {
             zone in zone(), seconds in 946_684_800..7_258_118_400_i64,
         ) {
             let time = DateTime::from_timestamp(seconds, 0).unwrap();
-            let shown = zone.local(time).naive_local();
-            let resolved = zone.resolve(shown.date(), shown.time());
+            let local_time = zone.local(time).naive_local();
+            let resolved = zone.resolve(local_time.date(), local_time.time());
             // An ambiguous time resolves to its first occurrence.
-            assert_eq!(zone.local(resolved).naive_local(), shown);
+            assert_eq!(zone.local(resolved).naive_local(), local_time);
             assert!(resolved <= time && time - resolved < TimeDelta::hours(25));
         }
 
@@ -351,9 +352,9 @@ mod properties {
             let date = NaiveDate::from_num_days_from_ce_opt(days);
             let time = NaiveTime::from_num_seconds_from_midnight_opt(second, 0).unwrap();
             if let Some(date) = date.filter(|date| (1900..9_000).contains(&chrono::Datelike::year(date))) {
-                let shown = zone.local(zone.resolve(date, time)).naive_local();
-                let delay = shown - date.and_time(time);
-                assert!(delay >= TimeDelta::zero() && delay <= TimeDelta::hours(24), "{shown}");
+                let local_time = zone.local(zone.resolve(date, time)).naive_local();
+                let delay = local_time - date.and_time(time);
+                assert!(delay >= TimeDelta::zero() && delay <= TimeDelta::hours(24), "{local_time}");
             }
             if let Some(zone) = TimeZone::named(&name) {
                 assert!(zone.name().eq_ignore_ascii_case(&name));

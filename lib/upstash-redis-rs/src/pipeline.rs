@@ -59,7 +59,7 @@ impl Pipeline {
     }
 }
 
-/// Shows the number of commands, because keys and values may be secrets.
+/// Shows only the number of commands, because keys and values may be secrets.
 impl fmt::Debug for Pipeline {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

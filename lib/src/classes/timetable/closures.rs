@@ -168,8 +168,8 @@ pub fn create<'a>(
     })
 }
 
-/// Changes a closure. On days that the closure no longer covers, classes are generated again,
-/// except for those that were cancelled.
+/// Changes a closure. On days that are no longer part of the closure, classes are generated
+/// again, except for those that were cancelled.
 ///
 /// # Errors
 ///

@@ -239,7 +239,8 @@ impl ParsedUpdate {
 }
 
 impl NewTime {
-    /// Returns the new start and end of a class, or `None` if neither changes.
+    /// Returns the new start and end of a class, or `None` if neither a new time nor a new
+    /// duration is given.
     fn resolve(
         self,
         current: &LockedOccurrence,

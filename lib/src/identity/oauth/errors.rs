@@ -8,7 +8,7 @@ pub(super) const STATE_UNKNOWN: Error = Error::Refused {
     message: "This sign-in was started in another browser or has expired; please start again",
 };
 
-/// The response of the provider is invalid.
+/// The response of the provider is invalid, or the provider refuses the sign-in.
 pub(super) const REFUSED: Error = Error::Refused {
     code: "oauth_refused",
     message: "The provider's response cannot be accepted; please start again",

@@ -30,7 +30,8 @@ const MAX_SUBJECT_BYTES: usize = 255;
 const MAX_SESSION_TRIES: u32 = 2;
 
 /// Starts a sign-in and redirects the browser to the provider. If a member is signed in
-/// already, this links the provider to their account instead.
+/// already, this links the provider to their account instead, unless the request comes from
+/// another site.
 ///
 /// # Errors
 ///
@@ -161,8 +162,8 @@ async fn sign_in(
     Err(STATE_UNKNOWN)
 }
 
-/// Signs in, links, or creates an account. Returns the cookies to set, or `None` if the
-/// member's sessions were ended in the meantime.
+/// Signs the member in, links the provider, or creates an account. Returns the cookies to
+/// set, or `None` if the member's sessions were ended in the meantime.
 async fn try_sign_in(
     app: &App,
     context: &SignInContext,

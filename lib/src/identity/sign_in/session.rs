@@ -41,7 +41,8 @@ pub(crate) struct SecondFactor {
     pub(super) challenge: Option<Token>,
 }
 
-/// Creates the session. Returns `None` if the proof is no longer valid.
+/// Creates the session. If the proof is no longer valid, returns `None`, or the error
+/// `challenge_ended` if there is a second factor.
 pub(crate) async fn create_session(
     app: &App,
     context: &SignInContext,

@@ -31,7 +31,7 @@ pub enum Outcome {
     RefundDue,
     /// The report is not about one of Sabor's payments.
     Foreign,
-    /// Money moved in a way that a person must look at.
+    /// Money moved in a way that staff must review.
     Mismatch {
         /// The payment's id.
         payment_id: Uuid,
@@ -82,7 +82,7 @@ pub(super) async fn lock_payment(client: &Client, id: Uuid) -> Result<Option<(Pa
 }
 
 /// Locks a reported payment and its booking, if the reported checkout belongs to the
-/// payment. Otherwise returns only the payment.
+/// payment. Otherwise returns only the payment, or `None` if it does not exist.
 async fn lock_reported(
     client: &Client,
     report: &CheckoutReport<'_>,
@@ -157,7 +157,8 @@ fn is_other_provider_payment(payment: &Payment, report: &CheckoutReport<'_>) -> 
 /// Applies a report that a checkout was paid.
 ///
 /// A pending payment of a booking with a spot becomes `paid`. Any other unpaid payment is
-/// refunded. A wrong amount and a second payment are an [`Outcome::Mismatch`].
+/// refunded. A wrong amount or method, another checkout and a second payment are an
+/// [`Outcome::Mismatch`].
 pub async fn settle_paid(
     client: &Client,
     report: &CheckoutReport<'_>,

@@ -35,7 +35,8 @@ pub(super) struct Breaker {
     clock: Clock,
     failures: AtomicU32,
     probing: AtomicBool,
-    /// Whether the last write was refused for a reason that concerns every write.
+    /// Whether a write was refused for a reason that concerns every write, and no write was
+    /// accepted since.
     refuses_writes: AtomicBool,
     state: Mutex<State>,
     recovered: Notify,
