@@ -194,8 +194,8 @@ async fn cors_allows_exact_origins_only() {
 async fn a_write_with_a_cookie_needs_an_allowed_origin() {
     let app = TestApp::start().await;
     for (method, path) in operations() {
-        // A provider may post the result of a sign-in from its own page. This request changes
-        // nothing.
+        // A provider may post the result of a sign-in from its own page. This request only
+        // redirects to the GET endpoint.
         if method == Method::GET || path.contains("/oauth/callback/") {
             continue;
         }

@@ -20,7 +20,8 @@ const DECEPTIVE_NAMES: [&str; 10] = [
     "A\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}",
 ];
 
-/// A form with a name, and the path of the field in the details of an error.
+/// A form with a name. `path` is the path of the request, and `field` is the name of the field in
+/// the details of an error.
 struct NameField {
     method: Method,
     path: &'static str,

@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::conventions::{example, operations};
 use crate::harness::{CRON_SECRET, TestApp, TestClient};
 
-/// The access rule of each operation. New operations must be added here.
+/// The access rule of each operation, for a request with the body `{}`. New operations must be
+/// added here.
 const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/admin/classes", Access::Staff),
     ("DELETE", "/api/admin/closures", Access::Staff),

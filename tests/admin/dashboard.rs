@@ -15,7 +15,7 @@ fn set_clock(app: &TestApp, time: &str) {
 }
 
 #[tokio::test]
-async fn the_dashboard_shows_the_studios_local_day_when_the_clocks_go_back() {
+async fn the_dashboard_covers_the_studios_local_day_when_the_clocks_go_back() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     // The clocks in Denver go back on this Sunday.

@@ -333,7 +333,8 @@ async fn correct_passwords_do_not_count_against_the_limit_of_an_ip_address() {
                 tokio::spawn(async move {
                     loop {
                         let response = phone.sign_in_as(&format!("m{number}")).await;
-                        // A busy server responds with 503 when too many passwords wait to be hashed.
+                        // A busy server responds with 503 when too many passwords wait to be
+                        // hashed.
                         if response.status != 503 {
                             return response.status;
                         }

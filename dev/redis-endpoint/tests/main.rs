@@ -10,7 +10,7 @@ mod url_commands;
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 
 /// Starts a private Redis server and an endpoint in front of it. Returns `None` if
-/// redis-server is not installed, which fails on CI.
+/// redis-server is not installed. On CI, fails instead.
 async fn start_redis() -> Option<(RedisServer, Endpoint)> {
     if !RedisServer::available() {
         assert!(!is_ci(), "redis-server is needed (Debian: redis-server)");

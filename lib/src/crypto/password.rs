@@ -38,8 +38,8 @@ impl Password {
 
     /// Parses a new password. It must have 8 to 128 characters of any kind. It must not be a
     /// common password or a sequence of characters. It must not be the account's e-mail
-    /// address or names (`personal`) or the studio's name (`studio`), even with digits and
-    /// punctuation added.
+    /// address, the part of the address before the `@`, the account's names, or the studio's
+    /// name, even with digits and punctuation added. `personal` has the address and the names.
     ///
     /// # Errors
     ///

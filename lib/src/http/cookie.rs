@@ -97,8 +97,8 @@ pub(crate) fn read_all<'a>(
 }
 
 /// Returns the suffix and the value of each cookie of this purpose that has a suffix, in
-/// the order of the request. Browsers send the oldest cookie first. Cookies with the same
-/// suffix are left out. Signatures are not verified.
+/// the order of the request. Browsers send the oldest cookie first. If several cookies
+/// have the same suffix, all of them are left out. Signatures are not verified.
 pub(crate) fn read_suffixed<'a>(
     app: &App,
     headers: &'a HeaderMap,

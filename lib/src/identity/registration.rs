@@ -76,8 +76,9 @@ pub struct Registration {
 pub enum RegistrationResponse {
     /// The member is signed in.
     SignedIn(Box<SignInResponse>),
-    /// An e-mail was sent to the address, whether or not there was an account with it. The
-    /// browser gets a cookie that identifies the browser when the member confirms the address.
+    /// An e-mail was sent to the address, unless the mailbox has received too many. The
+    /// response is the same whether or not the address already had an account. The cookie
+    /// identifies the browser when the member confirms the address.
     Pending(SetCookie),
 }
 

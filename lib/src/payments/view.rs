@@ -26,8 +26,8 @@ pub struct PaymentView {
     /// The URL of the page on which the member pays by card. Null when the payment is not
     /// open or is made at the desk.
     checkout_url: Option<String>,
-    /// When an unpaid card payment expires. Its booking is then cancelled. Null for a
-    /// payment at the desk.
+    /// When an unpaid card payment expires. Its booking is then cancelled, unless the payment
+    /// page was never created. Null for a payment at the desk.
     expires_at: Option<DateTime<Utc>>,
     paid_at: Option<DateTime<Utc>>,
     /// When the whole amount was refunded.

@@ -32,8 +32,8 @@ static RENEW: Statement = Statement::new(
     from renewed",
 );
 
-/// A new credential for a session, whose member has authenticated again. A copy of the old
-/// credential is no longer valid (OWASP ASVS 5.0, 7.2.4).
+/// A new credential for the session of a member who has authenticated again. Copies of the old
+/// credential are no longer valid (OWASP ASVS 5.0, 7.2.4).
 #[derive(Clone, Debug)]
 pub struct Renewal {
     key: SessionKey,
@@ -45,8 +45,8 @@ pub struct Renewal {
 pub struct RenewedSession {
     /// The new credential.
     pub credential: Credential,
-    /// How long the browser keeps the cookie. `None` if the browser deletes it when it is
-    /// closed.
+    /// How long the browser keeps the cookie. `None` if the cookie is deleted when the browser
+    /// is closed.
     pub max_age: Option<Duration>,
 }
 
@@ -63,9 +63,10 @@ impl Renewal {
         }
     }
 
-    /// Ends the session, and continues it under the new credential. Its data and its expiry
-    /// do not change. The transaction must have locked the member's row. A transaction that
-    /// also ends other sessions must end them first, because the key of this session changes.
+    /// Ends the session, and continues it under the new credential. The data and the expiry of
+    /// the session do not change. The transaction must have locked the member's row. A
+    /// transaction that also ends other sessions must end them first, because the key of this
+    /// session changes.
     ///
     /// # Errors
     ///

@@ -114,8 +114,8 @@ static CREATE: Statement = Statement::new(
         last_activity, expires_at, absolute_expires_at, user_id",
 );
 
-/// Creates an anonymous session, which lasts at most `ttl`. Returns `None` if there is a
-/// session with this key.
+/// Creates an anonymous session, which lasts at most `ttl`, or the default time if `ttl` is
+/// `None`. Returns `None` if there is a session with this key.
 pub(crate) async fn create(
     client: &Client,
     key: &SessionKey,
@@ -252,10 +252,10 @@ static DELETE_ONE: Statement = Statement::new(
     ),
 );
 
-/// Ends one of the caller's sessions by its public id, if the caller's own session
-/// is active. Forgets the device that the session was created on, unless the caller's own
-/// session belongs to the same device. Returns the key of the ended session, or `None`
-/// when the caller has no such session.
+/// Ends one of a member's sessions by its public id. `caller` is the key of the member's current
+/// session. Forgets the device that the ended session was created on, unless the current session
+/// belongs to the same device. Returns the key of the ended session, or `None` when the member
+/// has no such session. Fails with [`Error::SessionGone`] when the current session is not active.
 pub(crate) async fn delete_one(
     client: &Client,
     caller: &SessionKey,

@@ -68,7 +68,8 @@ impl Client {
     /// Waits until Postgres has answered everything that was sent on this
     /// connection, or until the time limit. Postgres answers in order.
     pub(crate) async fn wait_until_answered(&self) {
-        // On an error, the connection has ended, so no answer is outstanding.
+        // The error is ignored. Either the connection has ended, so no answer is outstanding, or
+        // the time limit has passed.
         let _ = in_time("sync", self.check_connection()).await;
     }
 }

@@ -21,7 +21,7 @@ pub struct CatalogQuery {
     #[param(max_length = 50, example = "salsa")]
     style: Option<String>,
     /// Only class types that this instructor teaches, in a weekly class or in an
-    /// upcoming one.
+    /// upcoming occurrence.
     #[param(value_type = Option<Uuid>)]
     instructor: Option<String>,
 }
