@@ -367,8 +367,8 @@ fn add_headers(status: &str, response: &mut Response) {
     }
 }
 
-/// Sorts the paths. Directories are listed in no fixed order, but a test compares the
-/// description with the stored one.
+/// Sorts the paths. The functions are found by listing directories, which has no fixed order,
+/// but a test compares the description with the stored one.
 fn sort(document: &mut OpenApi) {
     let paths = std::mem::take(&mut document.paths.paths);
     let mut sorted: Vec<(String, PathItem)> = paths.into_iter().collect();

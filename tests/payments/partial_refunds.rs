@@ -142,8 +142,8 @@ async fn only_what_a_refund_has_replaced_is_due_again_and_only_while_the_booking
     }
 }
 
-/// 64 staff members each refund 30.00 of 100.00. Then the whole amount is refunded in
-/// Stripe's dashboard.
+/// 64 staff members each try to refund 30.00 of 100.00, and three succeed. Then the whole
+/// amount is refunded in Stripe's dashboard.
 #[tokio::test]
 async fn concurrent_refunds_by_staff_and_the_dashboard_never_exceed_the_payment() {
     let (app, stripe) = start_with_stripe().await;

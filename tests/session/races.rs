@@ -395,7 +395,7 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
     assert_eq!(app.redis.count("MGET"), 10);
 }
 
-// Each of the following tests fails with a simpler cache protocol. A model checker found
+// Each of the following tests of the cache fails with a simpler protocol. A model checker found
 // these failures.
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl RedisServer {
         writeln!(stdin, "{command}")
     }
 
-    /// Waits until the server accepts connections, or until it refuses them.
+    /// Waits until the server accepts connections, or refuses them if `is_up` is false.
     async fn wait_until(&self, is_up: bool) -> io::Result<()> {
         let changed = async {
             while UnixStream::connect(self.socket()).await.is_ok() != is_up {

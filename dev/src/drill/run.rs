@@ -86,13 +86,14 @@ impl Run {
         started && !self.fault_end.get().is_some_and(has_recovered)
     }
 
-    /// Returns whether any response to this operation is acceptable.
+    /// Returns whether every response is acceptable, because the operation is exempt and the
+    /// fault may have affected it.
     fn is_exempt(&self, operation: Operation, response: &ApiResponse) -> bool {
         self.tolerance.exempt_operations.contains(&operation)
             && self.overlaps_fault(response.sent_at, response.received_at)
     }
 
-    /// Returns whether data created at that time may be lost.
+    /// Returns whether data that the operation created at that time may be lost.
     pub(super) fn may_lose(&self, operation: Operation, created_at: Instant) -> bool {
         let is_later = |fault_end: &Instant| *fault_end < created_at;
         self.tolerance.exempt_operations.contains(&operation)

@@ -332,7 +332,7 @@ impl VerifiedCode {
     }
 }
 
-/// The kind of client that sends a code, which decides for which limits a wrong code counts.
+/// Where a code comes from. This decides for which limits a wrong code counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum CodeSource {
     /// A sign-in.

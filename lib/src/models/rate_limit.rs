@@ -184,7 +184,7 @@ pub(crate) struct Counter {
     pub(crate) attempts: i64,
     /// How many of these attempts have failed. The others are in progress.
     pub(crate) failed: i64,
-    /// The remaining time of the window, or of the block, in seconds.
+    /// The remaining time in seconds: of the block if one is in force, or else of the window.
     pub(crate) remaining: f64,
     /// Whether a block is in force.
     pub(crate) is_blocked: bool,

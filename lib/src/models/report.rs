@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// The totals of a day.
+/// The totals of a day. Members, active sessions and contact submissions are counted as of now.
 #[derive(Clone, Debug)]
 pub struct DailyTotals {
     /// Bookings that were made, including those on the waitlist.
@@ -89,7 +89,7 @@ pub async fn daily_totals(
     })
 }
 
-/// An occurrence of the current day.
+/// An occurrence that starts on the day.
 #[derive(Clone, Debug)]
 pub struct OccurrenceOfDay {
     /// The occurrence's id.
@@ -166,7 +166,7 @@ pub async fn occurrences_of_day(
     rows.iter().map(from_row).collect()
 }
 
-/// The payments of the current day in one currency.
+/// The payments and refunds of a day in one currency.
 #[derive(Clone, Debug)]
 pub struct DailyRevenue {
     /// The ISO 4217 code of the currency.
@@ -365,7 +365,7 @@ pub async fn attendance(client: &Client, buckets: &Buckets) -> Result<Vec<Attend
     rows.iter().map(from_row).collect()
 }
 
-/// The payments of a bucket in one currency.
+/// The payments and refunds of a bucket in one currency.
 #[derive(Clone, Debug)]
 pub struct Revenue {
     /// The first day of the bucket.

@@ -20,14 +20,14 @@ pub struct Session {
     pub data: Value,
     /// Whether the member chose to stay signed in (`remember`).
     pub remembered: bool,
-    /// When it was created.
+    /// When the session was created.
     pub created_at: DateTime<Utc>,
     /// The last use that Postgres had recorded when the session was read. Not every
     /// use is recorded.
     pub last_activity: DateTime<Utc>,
-    /// When it expires unless it is used before then.
+    /// When the session expires, unless it is used before then.
     pub expires_at: DateTime<Utc>,
-    /// When it expires, even if it is in use.
+    /// When the session expires, even if it is in use.
     pub absolute_expires_at: DateTime<Utc>,
 }
 
@@ -36,7 +36,7 @@ const FORMAT_VERSION: u32 = 2;
 
 /// A session in Redis (`session:<key>`).
 ///
-/// It is valid only until `until_ms`, and only while the generation that was current
+/// The record is valid only until `until_ms`, and only while the generation that was current
 /// when the session was read from Postgres is still current. Every change replaces the
 /// generation, so a record from before a change is ignored even if it is written late.
 #[derive(Debug, Serialize, Deserialize)]

@@ -30,7 +30,7 @@ pub struct NewAnonymousSession {
     pub data: Value,
     /// The client that the session is created for.
     pub caller: Option<Caller>,
-    /// How long the session lasts at most; seven days by default.
+    /// The maximum age that the session can reach. The default is seven days.
     pub ttl: Option<Duration>,
 }
 
@@ -384,8 +384,8 @@ impl Sessions {
     }
 }
 
-/// Rejects data that cannot be stored: a value that is not an object, or that has a string
-/// with a NUL.
+/// Rejects data that cannot be stored: a value that is not an object, or that has a string or a
+/// field name with a NUL. Postgres checks the size.
 fn check_storable(data: &Value) -> Result<()> {
     fn contains_nul(value: &Value) -> bool {
         match value {

@@ -85,7 +85,8 @@ impl Directory {
         self.path.join("log")
     }
 
-    /// Returns the major version that created the data, if there are any.
+    /// Returns the major version of Postgres that created the data, or `None` if there is no
+    /// data.
     pub(super) fn major_version(&self) -> Option<u32> {
         let text = fs::read_to_string(self.path.join("data/PG_VERSION")).ok()?;
         text.trim().parse().ok()

@@ -1,10 +1,9 @@
 //! Delivery of the e-mails in the outbox.
 //!
-//! A sender claims an e-mail, sends it, and marks it as sent. While a claim lasts, no other
-//! sender claims the e-mail. An e-mail is sent twice if the sender stops after the server
-//! has accepted the e-mail and before it is marked (RFC 5321, section 6.1, has the same
-//! gap). Both copies have the same `Message-ID`, so that mail systems can drop the
-//! duplicate.
+//! A sender claims an e-mail, sends it, and marks it as sent. Until the claim expires, no other
+//! sender claims the e-mail. An e-mail is sent twice if the sender stops after the server has
+//! accepted the e-mail and before it is marked (RFC 5321, section 6.1, has the same gap). Both
+//! copies have the same `Message-ID`, so that mail systems can drop the duplicate.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
