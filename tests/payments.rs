@@ -115,13 +115,13 @@ pub async fn booking_status(app: &TestApp, booking: &Value) -> String {
     rows[0].get(0)
 }
 
-/// Settles expired card payments, as the clean-up does; returns their number.
+/// Settles expired card payments, as the clean-up does; returns how many were settled.
 pub async fn release_unpaid(app: &TestApp) -> u64 {
     let released = sabor::payments::reconcile::release_unpaid(&app.app, deadline());
     run_with_background(released).await.unwrap().count
 }
 
-/// Processes due refunds, as the clean-up does; returns their number.
+/// Processes due refunds, as the clean-up does; returns how many were completed.
 pub async fn process_refunds(app: &TestApp) -> u64 {
     let refunded = sabor::payments::reconcile::refund_due(&app.app, deadline());
     run_with_background(refunded).await.unwrap().count

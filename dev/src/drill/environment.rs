@@ -45,7 +45,7 @@ const POOL_SIZE: u16 = 5;
 /// How long all processes may take to recover.
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A process is healthy after this many responses in a row.
+/// A process is healthy after this many definite responses in a row.
 const HEALTHY_STREAK: usize = 5;
 
 /// An operation of the clients. Each belongs to one function.
@@ -104,7 +104,7 @@ pub(super) struct Instance {
     pub(super) operation: Operation,
     server: tokio::sync::Mutex<Option<Server>>,
     address: Mutex<SocketAddr>,
-    /// The number of responses since the last failure.
+    /// The number of definite responses in a row.
     streak: AtomicUsize,
 }
 
@@ -290,7 +290,8 @@ impl Environment {
         Ok(())
     }
 
-    /// Repairs the environment after a failed drill. Fails if no other drill can run.
+    /// Repairs the environment after a failed drill. Fails if this is not possible, so
+    /// that no other drill can run.
     pub(super) async fn repair(&self) -> Result<()> {
         let Redis {
             endpoint, server, ..

@@ -36,8 +36,8 @@ const DAY: f64 = 86_400.0;
 pub const SIGN_IN_ACCOUNT: Limit = Limit::new("sign_in_account", 5, MINUTE);
 /// Wrong passwords, for an IP address and any account.
 pub const SIGN_IN_ADDRESS: Limit = Limit::new("sign_in_address", 20, MINUTE);
-/// Wrong passwords for an account, from all devices that it does not recognize together.
-/// More IP addresses do not give an attacker more attempts.
+/// Wrong passwords for an account, from all unrecognized devices together. More IP addresses
+/// do not give an attacker more attempts.
 pub const SIGN_IN_UNKNOWN: Limit = Limit::new("sign_in_unknown", 50, HOUR);
 /// Wrong passwords from a device that the account recognizes, or from a session that is
 /// signed in. Wrong passwords from other devices do not count.
@@ -131,7 +131,8 @@ pub async fn count_attempt(app: &App, subjects: &[Subject]) -> Result<()> {
 ///
 /// # Errors
 ///
-/// The errors of [`count_attempt`]. A rejected attempt is not counted.
+/// The errors of [`count_attempt`]. [`Error::TooManyRequests`] also if other attempts in
+/// progress still use up a limit after ten seconds. A rejected attempt is not counted.
 pub async fn begin(app: &App, subjects: Vec<Subject>) -> Result<Attempt> {
     let start = Instant::now();
     let mut pause_ms = 10;

@@ -213,7 +213,7 @@ static VALIDATE: Statement = Statement::new(
     ),
 );
 
-/// Validates a token, and uses it up unless its application may reuse it. The same
+/// Validates a token, and uses it up unless the application may reuse tokens. The same
 /// statement authenticates the application.
 ///
 /// # Errors

@@ -49,7 +49,8 @@ struct Claims {
 }
 
 impl AccessTokens {
-    /// Creates the access tokens of the site at `issuer`, which are valid for its own API.
+    /// Derives the keys for the access tokens of the site at `issuer`. The tokens are valid
+    /// only for the API of that site.
     pub fn new(secrets: &[Secret], issuer: &str) -> Self {
         let keys = derive_keys(secrets, "access token").into_iter();
         Self {

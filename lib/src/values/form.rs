@@ -48,7 +48,8 @@ pub fn slug(text: &str, max: usize, example: &str) -> Result<String, Problem> {
     line(slug, max)
 }
 
-/// Parses a string like [`line()`], but allows tabs and line breaks, all of which become `\n`.
+/// Parses a string like [`line()`], but allows tabs and line breaks. A line break becomes `\n`,
+/// also if it is CRLF, U+2028 or U+2029.
 ///
 /// # Errors
 ///

@@ -167,8 +167,8 @@ pub(super) async fn cancel(client: &Client, id: Uuid) -> Result<()> {
     CANCEL.execute(client, &[&id]).await
 }
 
-/// Records an event for the payment's member. Must be the last statement of the transaction,
-/// because it locks the member's event stream.
+/// Records an event for the payment's member. Call this at the end of the transaction, because
+/// it locks the member's event stream.
 pub(super) async fn record_event(
     client: &Client,
     payment: &Payment,
