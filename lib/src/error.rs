@@ -378,7 +378,7 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// Postgres or its pooler rejects the connection because of the connection string.
+/// The connection to Postgres or its pooler fails because of the connection string.
 #[derive(Debug, Error)]
 #[error("{variable}: {problem}")]
 struct Misconfiguration {
@@ -387,8 +387,7 @@ struct Misconfiguration {
     source: tokio_postgres::Error,
 }
 
-/// Returns what has to be corrected if the server rejects the connection because of the
-/// connection string.
+/// Returns what is wrong with the connection string, if the connection fails because of it.
 ///
 /// Poolers report such a problem as a violation of the protocol or as an internal error,
 /// so only the text distinguishes it from an outage.

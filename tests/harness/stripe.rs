@@ -186,7 +186,7 @@ impl StripeStandIn {
         }
     }
 
-    /// Decides a dispute for the studio. If `returned` is set, the dispute lists a balance
+    /// Decides a dispute in favor of the studio. If `returned` is set, the dispute lists a balance
     /// transaction that returns this amount.
     pub fn win_dispute(&self, dispute: &Value, returned: Option<i64>) -> Value {
         self.close_dispute(dispute, "won", returned)

@@ -16,8 +16,8 @@ use crate::state::State;
 /// executes its program.
 const FORK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A port on 127.0.0.1. While it is closed, a socket that is bound but does not
-/// listen keeps it reserved and refuses connections.
+/// A port on 127.0.0.1. While the port is closed, a socket that is bound but does not
+/// listen reserves the port, and connections are refused.
 pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     bound: Option<TcpSocket>,

@@ -201,7 +201,7 @@ impl Entry {
 struct SetOptions {
     expires_at: Option<i64>,
     keep_expiry: bool,
-    /// Whether the key must exist (`true`) or must not (`false`).
+    /// Whether the key must exist (`true`) or must not exist (`false`). `None` allows both.
     must_exist: Option<bool>,
 }
 

@@ -75,7 +75,8 @@ pub enum BookingAction {
     UndoAttendance,
     /// Cancels the booking.
     Cancel,
-    /// Moves the booking to a free spot in another class. It keeps its price and its payment.
+    /// Moves the booking to a free spot in another class. The booking keeps its price and its
+    /// payment.
     Move,
     /// Records that the member paid at the desk.
     MarkPaid,

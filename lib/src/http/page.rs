@@ -76,9 +76,9 @@ impl<T> List<T> {
     }
 
     /// Creates a page of a list whose items can move, such as classes sorted by their
-    /// start. Items that have moved to a position before the page come first, in addition to
-    /// the limit. Otherwise a caller would never see an item that moves from a later page to
-    /// one that the caller has already read.
+    /// start. Items that have moved to a position before the page since the previous page was
+    /// read come first, in addition to the limit. Otherwise a caller would never see an item
+    /// that moves from a later page to one that the caller has already read.
     pub fn with_moved<R>(
         list: MovableList<R>,
         page: Page,

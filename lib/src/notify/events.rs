@@ -42,7 +42,7 @@ fn first_event(after_id: i64) -> Event {
 }
 
 /// Returns the only event of a stream that exceeds the member's limit. The browser
-/// reconnects after 30 seconds and continues after this id. The response is not a 429,
+/// reconnects after 30 seconds and continues after `after_id`. The response is not a 429,
 /// because browsers reconnect when a stream ends, but not when the request fails.
 fn too_many_streams(after_id: i64) -> Event {
     Event::default()

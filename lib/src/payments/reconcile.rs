@@ -1,5 +1,5 @@
 //! Reconciliation with Stripe: refunds, overdue payments, and the checkouts of
-//! cancelled payments.
+//! cancelled and failed payments.
 
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ pub struct RunReport {
     pub remaining: bool,
 }
 
-/// Refunds due payments, and closes the checkouts of cancelled payments, in the
+/// Closes the checkouts of cancelled and failed payments, and sends due refunds, in the
 /// background after the response. The clean-up settles the remaining payments.
 pub fn settle_in_background(app: &App) {
     if app.stripe().is_none() {
@@ -84,7 +84,7 @@ pub async fn refund_due(app: &App, until: Instant) -> Result<RunReport> {
 
 /// Settles overdue card payments as Stripe reports them. If a payment was not made, its
 /// booking is cancelled and the spot goes to the waitlist. Also closes the checkouts of
-/// cancelled payments. Failures of Stripe are logged, and retried later.
+/// cancelled and failed payments. Failures of Stripe are logged, and retried later.
 ///
 /// # Errors
 ///

@@ -27,8 +27,8 @@ const REMOVED_VARIABLES: [&str; 6] = [
     "PGTZ",
 ];
 
-/// A running Postgres and the shell that supervises it. Dropping it stops Postgres
-/// without waiting for the end.
+/// A running Postgres and the shell that supervises it. Dropping a `Supervisor` stops
+/// Postgres, but does not wait until Postgres has ended.
 #[derive(Debug)]
 pub(super) struct Supervisor {
     shell: Child,
@@ -79,8 +79,8 @@ impl Supervisor {
         self.output_reader.is_finished()
     }
 
-    /// Sends the shell its only command, `stop` or `kill`, and waits until everything
-    /// has ended.
+    /// Sends the shell its only command, `stop` or `kill`, and waits until the
+    /// shell and Postgres have ended.
     pub(super) async fn end(mut self, command: &'static str) -> io::Result<()> {
         let send_and_wait = move || {
             // The write fails if the shell was killed.

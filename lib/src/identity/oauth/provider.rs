@@ -159,7 +159,7 @@ impl<'a> Provider<'a> {
         }
     }
 
-    /// See [`ProviderClient::refuse`].
+    /// Logs why a response of the provider is rejected. Returns the error for the client.
     pub(super) fn refuse(&self, cause: &'static str) -> Error {
         self.client.refuse(cause)
     }

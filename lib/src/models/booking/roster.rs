@@ -26,7 +26,8 @@ pub struct RosterEntry {
     pub waitlist_position: Option<i64>,
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
-    /// When the member was checked in. `None` if they are not, or if the time is unknown.
+    /// When the member was checked in. `None` if they are not checked in, or if the time is
+    /// unknown.
     pub checked_in_at: Option<DateTime<Utc>>,
     /// The time until which the booking can be cancelled free of charge, at the latest the
     /// start. `None` for an entry on the waitlist.

@@ -26,7 +26,7 @@ pub struct ProviderDispute {
     pub fee: Option<i64>,
     /// The status, in the provider's terms.
     pub status: String,
-    /// Whether the money was taken back from the studio.
+    /// Whether the disputed money is currently withdrawn from the studio.
     pub is_withdrawn: bool,
     /// Whether the dispute is decided.
     pub is_closed: bool,

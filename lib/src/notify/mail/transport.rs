@@ -31,7 +31,8 @@ const QUIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Why an e-mail was not sent.
 #[derive(Debug)]
 pub(super) enum SendError {
-    /// The server cannot be reached or rejects the connection. No e-mail can be sent.
+    /// No e-mail can be sent: the server cannot be reached or rejects the connection, the
+    /// folder cannot be written, or no transport is configured.
     Unreachable(String),
     /// This e-mail was not sent, but a retry may succeed.
     Transient(String),

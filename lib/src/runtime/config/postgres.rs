@@ -305,7 +305,7 @@ fn split_pairs(text: &str) -> Option<Parameters> {
 }
 
 /// Takes the value at the start of `text`. Returns the value without quotes and escapes, and
-/// the rest of `text`.
+/// the rest of `text`. Returns `None` if a quote or an escape is not complete.
 fn take_value(text: &str) -> Option<(String, &str)> {
     let (text, is_quoted) = match text.strip_prefix('\'') {
         Some(text) => (text, true),
