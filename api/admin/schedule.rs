@@ -48,7 +48,8 @@ async fn create_timetable_entry(
 }
 
 /// Updates a weekly class with its upcoming occurrences, or a single occurrence. Members
-/// who have booked are notified. `preview` returns what would change.
+/// who have booked are notified of a new time, room or instructor. `preview` returns what would
+/// change.
 #[utoipa::path(patch, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = UpdateTimetableEntry, responses(
     (status = 200, body = TimetableResult, description = "The result"),
     (status = 404, description = "`not_found`: no weekly class or occurrence has this id"),

@@ -109,8 +109,9 @@ impl Testbed {
         if self.quick { 3 } else { 7 }
     }
 
-    /// Creates a migrated database with [`MEMBERS`] members and `sessions` sessions. They
-    /// were last used ten minutes ago, like most sessions when a request arrives.
+    /// Creates a migrated database with [`MEMBERS`] members and `sessions` sessions. Each
+    /// session was last used ten minutes ago, so its first check records a use, as most checks
+    /// of returning members do.
     pub(crate) async fn create_database(
         &self,
         name: &str,

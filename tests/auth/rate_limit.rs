@@ -584,8 +584,8 @@ async fn anonymous_reset_requests_do_not_invalidate_the_newest_link() {
             request().await.expect(202);
         }
         assert_eq!(app.mail_count("reset_password").await, 5);
-        // The limit ends with its window. A block would keep the owner from a new link for
-        // longer than the newest one is valid.
+        // Reaching the limit causes no block. The newest link is valid until the window of the
+        // limit ends, but a block could end later than that.
         let blocks = "select count(*) from login_throttle
             where starts_with(key, 'forgot_email') and blocked_until is not null";
         assert_eq!(app.count(blocks).await, 0);

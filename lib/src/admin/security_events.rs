@@ -65,7 +65,8 @@ pub struct SecurityEventView {
     kind: String,
     /// The affected member. Null if the member is unknown or deleted.
     user_id: Option<Uuid>,
-    /// The member's current e-mail address. Null if the account is closed.
+    /// The member's current e-mail address. Null if the member is unknown or deleted, or if the
+    /// account is closed.
     email: Option<String>,
     /// The IP address of the client. Null for the command line.
     #[schema(value_type = Option<String>)]

@@ -144,8 +144,8 @@ pub struct UpdateUser {
     /// The new role. Administrators cannot change their own role. The roles `staff` and
     /// `admin` require `currentPassword`, and a member with a confirmed e-mail address.
     role: Option<Role>,
-    /// The administrator's own password, to give a role. An account without a password
-    /// leaves it out, and must have signed in through its provider within the last ten
+    /// The administrator's own password, to give a role. An administrator without a
+    /// password leaves it out, and must have signed in through a provider within the last ten
     /// minutes.
     #[schema(format = "password")]
     current_password: Option<String>,

@@ -173,7 +173,8 @@ pub fn cancel<'a>(
 }
 
 /// A booking or a cancellation that counts toward a limit of the member. Only a change that is
-/// made counts. A rejection, such as for a full class, and a stored response do not.
+/// made counts. A rejection, such as for a full class, does not count, and neither does a stored
+/// response.
 struct LimitedChange {
     attempt: Attempt,
     was_attempted: AtomicBool,

@@ -114,7 +114,7 @@ impl Db {
         })
     }
 
-    /// Runs read-only statements. Runs them again if the connection turns out to be closed.
+    /// Runs read-only statements. Runs them once more if the connection turns out to be closed.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl Db {
         }
     }
 
-    /// Runs a write that is safe to repeat. Runs it again if the connection turns out to be
+    /// Runs a write that is safe to repeat. Runs it once more if the connection turns out to be
     /// closed.
     ///
     /// # Errors

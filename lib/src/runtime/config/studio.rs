@@ -31,7 +31,8 @@ pub struct StudioConfig {
     /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have.
     pub max_unpaid_bookings: i32,
     /// `SITE_URL`, or the URL of the production deployment on Vercel, without a trailing
-    /// slash. Links in e-mails and redirects after payments lead to it.
+    /// slash. If neither is set, `http://localhost:3000`. Links in e-mails and redirects after
+    /// payments lead to it.
     pub site_url: String,
 }
 
