@@ -413,7 +413,8 @@ async fn a_sixth_stream_is_refused_with_a_retry_delay_and_misses_nothing() {
     let ben = app.member("ben").await;
     EventStream::start(stream_request(&ben)).await;
     streams.pop();
-    // The server notices only at its next write or check that a stream is closed.
+    // The server notices that a stream is closed only at the next write to the stream or the
+    // next check of the stream.
     let mut accepted = None;
     wait_until(async || {
         let mut stream = reconnect().await;

@@ -1,5 +1,6 @@
 //! The previous version of the program runs on the migrated schema. It writes only to
-//! the table `payments`, because it does not know the table `refunds`.
+//! the table `payments`, because it does not know the table `refunds`. Triggers keep both
+//! tables consistent.
 
 use super::{book_and_pay, start_with_stripe};
 use crate::harness::{TestApp, wait_until};

@@ -37,7 +37,7 @@ pub(super) async fn compare_session_checks(testbed: &Testbed) -> Result<Vec<Row>
     Ok(rows)
 }
 
-/// Measures a warm process after Redis went down.
+/// Measures a process that was warm when Redis went down.
 async fn measure_while_down(testbed: &Testbed, mode: FaultMode) -> Result<LoadStats> {
     let server = testbed.start_function("/api/auth/session").await?;
     measure_checks(testbed, &server).await?;

@@ -313,8 +313,8 @@ impl FromRequestParts<App> for Cron {
     }
 }
 
-/// Requires `E`, except in development, where anyone may call. The value is `None` if
-/// the caller is not an `E`.
+/// Requires `E`, except in development, where anyone may send the request. The value is
+/// `None` if the caller is not an `E`.
 #[derive(Debug)]
 pub struct OpenInDevelopment<E>(pub Option<E>);
 

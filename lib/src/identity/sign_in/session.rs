@@ -41,8 +41,8 @@ pub(crate) struct SecondFactor {
     pub(super) challenge: Option<Token>,
 }
 
-/// Creates the session. If the proof is no longer valid, returns `None`, or the error
-/// `challenge_ended` if there is a second factor.
+/// Creates the session. If the proof is no longer valid, returns `None`. With a second
+/// factor, fails with `challenge_ended` instead.
 pub(crate) async fn create_session(
     app: &App,
     context: &SignInContext,
