@@ -1,5 +1,6 @@
 //! Rules for every function, the API description and the code.
 
+mod api_description;
 mod layout;
 mod local_time;
 pub mod troubleshooting;
@@ -27,10 +28,14 @@ pub fn example(path: &str) -> String {
         .replace("{provider}", "github")
 }
 
+/// Returns the API description.
+pub fn api_description() -> Value {
+    serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap()
+}
+
 /// Returns the method and path of every operation in the API description.
 pub fn operations() -> Vec<(Method, String)> {
-    let document =
-        serde_json::from_str::<Value>(&sabor_testing::openapi::document().unwrap()).unwrap();
+    let document = api_description();
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
@@ -322,8 +327,7 @@ fn the_api_description_in_the_repository_is_current() {
 
 #[test]
 fn every_operation_id_is_unique_and_a_valid_method_name() {
-    let document: Value =
-        serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
+    let document = api_description();
     let paths = document["paths"].as_object().unwrap().values();
     let operations = paths.flat_map(|item| item.as_object().unwrap().values());
     let mut ids = BTreeSet::new();
@@ -341,8 +345,7 @@ fn every_operation_id_is_unique_and_a_valid_method_name() {
 
 #[test]
 fn every_reference_in_the_api_description_exists() {
-    let document: Value =
-        serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
+    let document = api_description();
     let mut unvisited = vec![&document];
     while let Some(value) = unvisited.pop() {
         if let Some(reference) = value["$ref"].as_str() {
@@ -401,18 +404,13 @@ fn source_of(folder: &str) -> String {
 
 #[test]
 fn every_json_body_has_an_example() {
-    let document: Value =
-        serde_json::from_str(&sabor_testing::openapi::document().unwrap()).unwrap();
-    let codes = error_codes();
+    let document = api_description();
     let mut body_count = 0;
     let mut unvisited = vec![&document];
     while let Some(value) = unvisited.pop() {
         if let Some(body) = value.get("application/json") {
             let example = &body["example"];
             assert!(!example.is_null(), "{body}");
-            let is_failure = example.get("requestId").is_some();
-            let code = example["code"].as_str().filter(|_| is_failure);
-            assert!(code.is_none_or(|code| codes.contains(code)), "{body}");
             body_count += 1;
         }
         match value {
@@ -422,34 +420,4 @@ fn every_json_body_has_an_example() {
         }
     }
     assert!(body_count > 200, "{body_count}");
-}
-
-#[test]
-fn every_error_code_is_described() {
-    let document = sabor_testing::openapi::document().unwrap();
-    let codes = error_codes();
-    assert!(codes.len() > 60, "{codes:?}");
-    for code in codes {
-        assert!(document.contains(&format!("`{code}`")), "{code}");
-    }
-}
-
-/// Returns the error codes in the source code.
-fn error_codes() -> BTreeSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let errors = fs::read_to_string(root.join("lib/src/error.rs")).unwrap();
-    let (_, common) = errors.split_once("pub fn code(&self)").unwrap();
-    let (common, _) = common.split_once("\n    }\n").unwrap();
-    let source = source_of("lib/src") + &source_of("api");
-    let markers = [
-        (common, "=> \""),
-        (&source, "code: \""),
-        (&source, "CODE: &str = \""),
-    ];
-    let matches = markers
-        .iter()
-        .flat_map(|(text, marker)| text.split(marker).skip(1));
-    matches
-        .filter_map(|text_after_marker| Some(text_after_marker.split_once('"')?.0.to_owned()))
-        .collect()
 }

@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Map, json};
 
-use crate::conventions::{example, operations};
+use crate::conventions::{api_description, example, operations};
 use crate::harness::{CRON_SECRET, TestApp, TestClient};
 
 /// The access rule of each operation, for a request with the body `{}`. New operations must be
@@ -197,6 +197,32 @@ async fn every_operation_is_allowed_for_exactly_the_listed_roles() {
         Role::Cron,
     ];
     join_all(roles.map(check_every_operation)).await;
+}
+
+#[test]
+fn the_api_description_states_the_access_of_every_operation() {
+    let document = api_description();
+    let session = ["session", "accessToken"];
+    for (method, path, access) in PERMISSIONS {
+        let security = &document["paths"][*path][method.to_lowercase()]["security"];
+        let mut expected = match access {
+            Access::Everyone => vec![],
+            Access::Partner => vec!["partner"],
+            Access::Cron => vec!["cron"],
+            Access::CronOrAdmin => [&["cron"], &session[..]].concat(),
+            Access::MemberOrPartner => [&session[..], &["partner"]].concat(),
+            _ => session.to_vec(),
+        };
+        let schemes = security.as_array().unwrap();
+        let schemes = schemes.iter().map(|scheme| scheme.as_object().unwrap());
+        // A token in the body of the request takes the place of the session.
+        let is_optional = *path == "/api/auth/verify-email";
+        assert_eq!(schemes.clone().any(Map::is_empty), is_optional, "{path}");
+        let mut schemes: Vec<_> = schemes.flat_map(Map::keys).collect();
+        schemes.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(schemes, expected, "{method} {path}");
+    }
 }
 
 async fn check_every_operation(role: Role) {

@@ -3,8 +3,8 @@
 use sabor::http::{ConfirmedMember, Json, Member, SetCookie};
 use sabor::identity::renewal::SessionRenewed;
 use sabor::identity::two_factor::{
-    self, ConfirmTwoFactor, DisableTwoFactor, RecoveryCodes, StartTwoFactor, TwoFactorEnrollment,
-    TwoFactorStatus,
+    self, ConfirmTwoFactor, DisableTwoFactor, StartTwoFactor, TwoFactorConfirmation,
+    TwoFactorEnrollment, TwoFactorStatus,
 };
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
@@ -49,7 +49,7 @@ async fn start_two_factor(
 /// Enables the second factor. From then on each sign-in needs a code. All other
 /// sessions end, and this one continues with a new credential.
 #[utoipa::path(put, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = ConfirmTwoFactor, responses(
-    (status = 200, body = RecoveryCodes, description = "Enabled; the response has the ten recovery codes, which are returned only once"),
+    (status = 200, body = TwoFactorConfirmation, description = "Enabled; the response has the ten recovery codes, which are returned only once"),
     (status = 401, description = "`invalid_code`: the code is wrong"),
     (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address"),
     (status = 409, description = "`two_factor_not_begun`: no secret was created. `two_factor_enabled`: the second factor is already enabled"),
@@ -60,7 +60,7 @@ async fn confirm_two_factor(
     caller: Caller,
     ConfirmedMember(member): ConfirmedMember,
     Json(form): Json<ConfirmTwoFactor>,
-) -> Result<(Option<SetCookie>, Json<RecoveryCodes>)> {
+) -> Result<(Option<SetCookie>, Json<TwoFactorConfirmation>)> {
     let (cookie, codes) = two_factor::confirm(&app, &caller, &member, &form).await?;
     Ok((cookie, Json(codes)))
 }

@@ -29,7 +29,7 @@ pub fn route() -> Routes {
 /// session. Without a token, a signed-in member is sent another link. Only this
 /// request uses up a link. Opening the link does not, because mail scanners open
 /// links.
-#[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", request_body = Option<VerifyEmail>, responses(
+#[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", security((), ("session" = [])), request_body = Option<VerifyEmail>, responses(
     (status = 200, body = EmailConfirmation, description = "The address is confirmed; the link no longer works"),
     (status = 202, body = Success, description = "Another link was sent; earlier links no longer work"),
     (status = 400, description = "`link_ended`: the link was used or replaced, or has expired"),

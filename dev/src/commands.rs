@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::lock_file::{Lock, LockFile, StackInfo};
 use crate::stack::{self, Stack};
 use crate::terminal::{confirm, print};
-use crate::{bench, database, demo, drill, fuzz, openapi, schemathesis, session_stats};
+use crate::{bench, clients, database, demo, drill, fuzz, openapi, schemathesis, session_stats};
 
 /// Starts the whole product on this machine: Postgres, Redis, migrations, demo data,
 /// and all functions and the site on one port. Ctrl-C stops it and keeps the data.
@@ -79,6 +79,9 @@ enum Command {
     /// Test every operation in public/openapi.json with Schemathesis, as a visitor, a
     /// member and an administrator
     Schemathesis(schemathesis::Options),
+    /// Generate a TypeScript and a Python client from public/openapi.json, and book a class
+    /// with each
+    Clients,
     /// Run the property tests of all parsers with new random inputs
     Fuzz(fuzz::Options),
     /// Break Postgres, Redis or the functions under load, and check that no confirmed
@@ -184,6 +187,7 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
             Ok(())
         }
         Some(Command::Bench(options)) => until_stopped(bench::run(options)).await,
+        Some(Command::Clients) => until_stopped(clients::run()).await,
         Some(Command::Fuzz(options)) => until_stopped(fuzz::run(options)).await,
         Some(Command::Schemathesis(options)) => until_stopped(schemathesis::run(options)).await,
         Some(Command::Drill(options)) => until_stopped(drill::run(options)).await,

@@ -2,6 +2,7 @@
 //! deployed. `cargo dev --help` lists the commands.
 
 mod bench;
+mod clients;
 mod commands;
 mod database;
 mod demo;
@@ -11,6 +12,7 @@ mod fuzz;
 mod local_redis;
 mod lock_file;
 mod openapi;
+mod packages;
 mod report;
 mod schemathesis;
 mod session_stats;

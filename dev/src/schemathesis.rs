@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -13,17 +12,16 @@ use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::{Args, ValueEnum};
-use sabor::crypto::secret::sha256_hex;
-use sabor::{App, Config};
+use sabor_testing::environment;
 use sabor_testing::progress::{self, status};
-use sabor_testing::{environment, functions};
 use serde_json::json;
-use tokio::net::TcpListener;
 use tokio::process::Command;
 
+use crate::demo;
+use crate::packages::install_from_pypi;
 use crate::terminal::{self, print};
+use crate::testbed::site::RunningSite;
 use crate::testbed::{DATABASE, PASSWORD, Testbed};
-use crate::{demo, site};
 
 /// A fixed seed, so that every run generates the same requests. Only ids and secrets
 /// differ.
@@ -104,25 +102,15 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 }
 
 async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> {
-    let variables = testbed.function_variables(DATABASE, true);
-    let variables = variables.iter();
-    let variables = variables.map(|(name, value)| ((*name).to_owned(), value.clone()));
-    let config = Config::read(&variables.collect())?;
-    prepare(testbed, &config).await?;
-
-    let app = App::new(config)?;
-    let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let server = tokio::spawn(functions::serve(listener, router));
-
+    promote_admins(testbed).await?;
+    let site = RunningSite::start(testbed).await?;
     let mut results = Vec::new();
     let mut failed_roles = Vec::new();
     let roles = Role::value_variants().iter().copied();
     for role in roles.filter(|role| options.role.is_empty() || options.role.contains(role)) {
         let message = format!("Testing as {}", role.name());
         let (responses, failures) =
-            progress::show_while(&message, test_role(testbed, folder, &url, role)).await?;
+            progress::show_while(&message, test_role(testbed, folder, &site.url, role)).await?;
         let probe_statuses = responses.get(role.probe());
         let has_role = probe_statuses.is_some_and(|statuses| statuses.contains_key("200"));
         ensure!(
@@ -136,8 +124,7 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
         }
         results.push((role, responses));
     }
-    server.abort();
-    app.close().await;
+    site.stop().await;
     print_responses(&results);
     if !failed_roles.is_empty() {
         bail!(
@@ -148,10 +135,9 @@ async fn test(testbed: &Testbed, folder: &Path, options: Options) -> Result<()> 
     Ok(())
 }
 
-/// Adds the demo studio, and gives members their roles.
-async fn prepare(testbed: &Testbed, config: &Config) -> Result<()> {
-    let mut client = testbed.cluster.connect(DATABASE).await?;
-    demo::add(&mut client, &config.studio).await?;
+/// Gives members the role of an administrator.
+async fn promote_admins(testbed: &Testbed) -> Result<()> {
+    let client = testbed.cluster.connect(DATABASE).await?;
     let admins = Role::Admin.members().map(email).collect::<Vec<_>>();
     let promote = "update users set is_admin = true, is_staff = true where email = any($1)";
     client.execute(promote, &[&admins]).await?;
@@ -283,45 +269,8 @@ fn print_responses(results: &[(Role, Responses)]) {
 
 /// Installs Schemathesis unless it is installed. Returns its folder.
 async fn install() -> Result<PathBuf> {
-    let version = &sha256_hex(REQUIREMENTS.as_bytes())[..12];
-    let folder = environment::home().join(format!("schemathesis-{version}"));
-    if !folder.join("bin/schemathesis").exists() {
-        let message = "Installing Schemathesis from PyPI (first run only)";
-        progress::show_while(message, download(&folder)).await?;
-    }
+    let folder = install_from_pypi("schemathesis", REQUIREMENTS).await?;
     fs::write(folder.join("hooks.py"), HOOKS)?;
     fs::write(folder.join("schemathesis.toml"), CONFIGURATION)?;
     Ok(folder)
-}
-
-async fn download(folder: &Path) -> Result<()> {
-    let requirements = folder.with_extension("txt");
-    fs::write(&requirements, REQUIREMENTS)?;
-    run_python(Path::new("python3"), &["-m", "venv", "--clear"], folder).await?;
-    let interpreter = folder.join("bin/python");
-    let install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--requirement",
-    ];
-    run_python(&interpreter, &install, &requirements).await
-}
-
-async fn run_python(interpreter: &Path, arguments: &[&str], path: &Path) -> Result<()> {
-    let output = Command::new(interpreter)
-        .args(arguments)
-        .arg(path)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("cannot run python3. Install it with the venv module")?;
-    if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        bail!("cannot install Schemathesis: {}", errors.trim());
-    }
-    Ok(())
 }

@@ -24,7 +24,7 @@ const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, mus
 /// The response to a request for another host. With DNS rebinding, a page of that host
 /// could otherwise read every response that does not require a sign-in.
 const FOREIGN_HOST: sabor::Error = sabor::Error::Forbidden {
-    code: "foreign_host",
+    code: sabor::ErrorCode::ForeignHost,
     message: "The local server responds only at localhost and loopback addresses. Open it at one of them",
 };
 

@@ -7,6 +7,7 @@ pub(crate) mod function;
 pub(crate) mod load;
 pub(crate) mod redis;
 pub(crate) mod server;
+pub(crate) mod site;
 
 use std::net::SocketAddr;
 use std::ops::Range;

@@ -1,5 +1,7 @@
 //! Errors, with the status, code and message of their responses.
 
+mod code;
+
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::{WasNull, WrongType};
 use uuid::Uuid;
 
+pub use self::code::ErrorCode;
 use crate::crypto::token::Token;
 
 /// A [`std::result::Result`] with an [`enum@Error`].
@@ -56,7 +59,7 @@ pub enum Error {
     #[error("{message}")]
     Refused {
         /// The code, for programs.
-        code: &'static str,
+        code: ErrorCode,
         /// The message, for people.
         message: &'static str,
     },
@@ -74,7 +77,7 @@ pub enum Error {
     #[error("{message}")]
     Unauthorized {
         /// The code, for programs.
-        code: &'static str,
+        code: ErrorCode,
         /// The message, for people.
         message: &'static str,
     },
@@ -94,7 +97,7 @@ pub enum Error {
     #[error("{message}")]
     Forbidden {
         /// The code, for programs.
-        code: &'static str,
+        code: ErrorCode,
         /// The message, for people.
         message: &'static str,
     },
@@ -121,7 +124,7 @@ pub enum Error {
     #[error("{message}")]
     Conflict {
         /// The code, for programs.
-        code: &'static str,
+        code: ErrorCode,
         /// The message, for people.
         message: &'static str,
     },
@@ -157,19 +160,19 @@ pub enum Error {
 impl Error {
     /// 403 `forbidden`.
     pub const FORBIDDEN: Self = Self::Forbidden {
-        code: "forbidden",
+        code: ErrorCode::Forbidden,
         message: "You are not allowed to do this",
     };
 
     /// 403 `email_not_verified`.
     pub const EMAIL_NOT_VERIFIED: Self = Self::Forbidden {
-        code: "email_not_verified",
+        code: ErrorCode::EmailNotVerified,
         message: "Please confirm your e-mail address first; your account page can send the link again",
     };
 
     /// 403 `two_factor_setup_required`.
     pub const TWO_FACTOR_SETUP_REQUIRED: Self = Self::Forbidden {
-        code: "two_factor_setup_required",
+        code: ErrorCode::TwoFactorSetupRequired,
         message: "The studio requires a second factor from staff; please set it up in your \
                   account settings first",
     };
@@ -300,34 +303,35 @@ impl Error {
 
     /// Returns the machine-readable code.
     pub fn code(&self) -> &str {
-        match self {
-            Self::Invalid(_) => "validation_failed",
-            Self::Malformed(_) => "malformed_request",
-            Self::BadSignature => "bad_signature",
-            Self::LinkEnded => "link_ended",
-            Self::NotSignedIn => "not_signed_in",
-            Self::InvalidCredentials => "invalid_credentials",
-            Self::SessionGone => "session_gone",
+        let code = match self {
+            Self::Invalid(_) => ErrorCode::ValidationFailed,
+            Self::Malformed(_) => ErrorCode::MalformedRequest,
+            Self::BadSignature => ErrorCode::BadSignature,
+            Self::LinkEnded => ErrorCode::LinkEnded,
+            Self::NotSignedIn => ErrorCode::NotSignedIn,
+            Self::InvalidCredentials => ErrorCode::InvalidCredentials,
+            Self::SessionGone => ErrorCode::SessionGone,
             Self::Refused { code, .. }
             | Self::Unauthorized { code, .. }
             | Self::Forbidden { code, .. }
-            | Self::Conflict { code, .. } => code,
-            Self::EmailTaken => "email_taken",
-            Self::MemberExists(_) => "member_exists",
-            Self::ConcurrentIdentityChange => "identity_overtaken",
-            Self::UnknownPartner => "unknown_application",
-            Self::TokenEnded => "token_ended",
-            Self::TwoFactorRequired(_) => "two_factor_required",
-            Self::Repeated(refusal) => &refusal.code,
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::RequestTimeout => "request_timeout",
-            Self::BodyTooLarge => "body_too_large",
-            Self::NotJson => "not_json",
-            Self::TooManyRequests { .. } => "too_many_requests",
-            Self::Unavailable(_) => "unavailable",
-            Self::Internal(_) => "internal",
-        }
+            | Self::Conflict { code, .. } => *code,
+            Self::EmailTaken => ErrorCode::EmailTaken,
+            Self::MemberExists(_) => ErrorCode::MemberExists,
+            Self::ConcurrentIdentityChange => ErrorCode::IdentityOvertaken,
+            Self::UnknownPartner => ErrorCode::UnknownApplication,
+            Self::TokenEnded => ErrorCode::TokenEnded,
+            Self::TwoFactorRequired(_) => ErrorCode::TwoFactorRequired,
+            Self::Repeated(refusal) => return &refusal.code,
+            Self::NotFound => ErrorCode::NotFound,
+            Self::MethodNotAllowed => ErrorCode::MethodNotAllowed,
+            Self::RequestTimeout => ErrorCode::RequestTimeout,
+            Self::BodyTooLarge => ErrorCode::BodyTooLarge,
+            Self::NotJson => ErrorCode::NotJson,
+            Self::TooManyRequests { .. } => ErrorCode::TooManyRequests,
+            Self::Unavailable(_) => ErrorCode::Unavailable,
+            Self::Internal(_) => ErrorCode::Internal,
+        };
+        code.as_str()
     }
 
     /// Returns the value of `Retry-After`, for 429 and 503.

@@ -51,10 +51,12 @@ pub struct ServiceHealth {
     status: ServiceStatus,
     /// The response time, such as `4ms`. Only present if the service answers.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     latency: Option<String>,
     /// The last write that the service refused. Only present if it has accepted none
     /// since.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     refused_write: Option<RefusedWrite>,
 }
 

@@ -49,7 +49,7 @@ mod testing;
 pub mod values;
 
 pub use app::App;
-pub use error::{Error, Result};
+pub use error::{Error, ErrorCode, Result};
 pub use http::Routes;
 pub use runtime::background::BoxFuture;
 pub use runtime::config::Config;

@@ -6,9 +6,10 @@
 
 mod examples;
 mod links;
+mod schemas;
 
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
@@ -41,7 +42,8 @@ pub fn document(routes: Vec<Routes>) -> OpenApi {
     document.components = Some(components);
     document.servers = Some(vec![Server::new("/")]);
     document.tags = Some(tags());
-    name_lists(&mut document);
+    schemas::name_lists(&mut document);
+    schemas::require_nullable_fields(&mut document);
     sort(&mut document);
     links::add(&mut document);
     examples::add(&mut document);
@@ -58,16 +60,19 @@ fn info() -> Info {
          are strings such as `\"25.00\"`. Unknown fields and unknown query parameters are \
          rejected. An empty query parameter counts as absent.\n\n\
          Every failure has the body `ErrorResponse`: `error` is a message for people, `code` is for \
-         programs. `not_found` (404), `method_not_allowed` (405) and `too_many_requests` (429) can \
-         occur everywhere and are not listed for each operation. Every response has the header \
-         `x-request-id`, which identifies it in the log. Requests that fail with 429 or 503 can be \
-         retried after `Retry-After` seconds.\n\n\
+         programs. A later version can add codes. The local server (`cargo dev`) rejects requests to \
+         another host with `foreign_host` (403). `not_found` (404), `method_not_allowed` (405) and \
+         `too_many_requests` (429) can occur everywhere and are not listed for each operation. \
+         Every response has the header `x-request-id`, which identifies it in the log. Requests \
+         that fail with 429 or 503 can be retried after `Retry-After` seconds.\n\n\
          Browsers are signed in with a cookie. Other clients sign in with `mode: \"token\"`, which \
          returns an access token for 15 minutes and a refresh token that works once. A request \
          that changes something and is authorized by a cookie must come from an allowed `Origin`."
             .to_owned(),
     );
-    info.license = Some(License::new("MIT OR Apache-2.0"));
+    let mut license = License::new("MIT or Apache 2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    info.license = Some(license);
     info
 }
 
@@ -151,54 +156,6 @@ fn name_operation(operation: &mut Operation) {
     operation.operation_id = Some(id);
 }
 
-/// Renames the schemas of lists. utoipa names them `List_Booking` instead of
-/// `BookingList`.
-fn name_lists(document: &mut OpenApi) {
-    for operation in document
-        .paths
-        .paths
-        .values_mut()
-        .flat_map(links::operations_of)
-    {
-        for response in operation.responses.responses.values_mut() {
-            let RefOr::T(response) = response else {
-                continue;
-            };
-            for content in response.content.values_mut() {
-                if let RefOr::T(content) = content
-                    && let Some(RefOr::Ref(reference)) = &mut content.schema
-                {
-                    name_list(&mut reference.ref_location);
-                }
-            }
-        }
-    }
-    let Some(components) = &mut document.components else {
-        return;
-    };
-    let schemas = std::mem::take(&mut components.schemas).into_iter();
-    components.schemas = schemas
-        .map(|(mut name, mut schema)| {
-            name_list(&mut name);
-            if let RefOr::T(Schema::AllOf(all)) = &mut schema {
-                for part in &mut all.items {
-                    if let RefOr::Ref(reference) = part {
-                        name_list(&mut reference.ref_location);
-                    }
-                }
-            }
-            (name, schema)
-        })
-        .collect();
-}
-
-/// Replaces `List_Booking` at the end of a name by `BookingList`.
-fn name_list(name: &mut String) {
-    if let Some((before, item)) = name.split_once("List_") {
-        *name = format!("{before}{item}List");
-    }
-}
-
 /// Splits a handler's documentation: the first sentence becomes the summary, and the
 /// rest becomes the description.
 fn summarize(operation: &mut Operation) {
@@ -215,9 +172,11 @@ fn summarize(operation: &mut Operation) {
 /// and headers.
 fn complete_operation(operation: &mut Operation, methods: &[HttpMethod]) {
     let by_session = SecurityRequirement::new("session", [] as [&str; 0]);
-    let security = operation.security.as_mut();
-    if let Some(schemes) = security.filter(|schemes| schemes.contains(&by_session)) {
-        schemes.insert(1, SecurityRequirement::new("accessToken", [] as [&str; 0]));
+    // An empty list says that the operation is public. Without it, linters report an omission.
+    let schemes = operation.security.get_or_insert_default();
+    if let Some(index) = schemes.iter().position(|scheme| *scheme == by_session) {
+        let by_access_token = SecurityRequirement::new("accessToken", [] as [&str; 0]);
+        schemes.insert(index + 1, by_access_token);
     }
     let is_safe = methods == [HttpMethod::Get];
     for failure in failures(operation, is_safe) {
@@ -293,7 +252,8 @@ const UNAVAILABLE: Failure = Failure {
 /// security.
 fn failures(operation: &Operation, is_safe: bool) -> Vec<Failure> {
     let mut failures = vec![INTERNAL, UNAVAILABLE, INVALID];
-    let is_authorized = operation.security.is_some();
+    let security = operation.security.as_ref();
+    let is_authorized = security.is_some_and(|schemes| !schemes.is_empty());
     if let Some(RefOr::T(body)) = &operation.request_body {
         failures.extend([TIMEOUT, TOO_LARGE]);
         if body.content.contains_key("application/json") {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use sabor::Error;
 use sabor::http::{IdempotencyKey, StoredResponse};
+use sabor::{Error, ErrorCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -115,7 +115,7 @@ async fn a_request_with_an_invalid_key_books_nothing() {
 async fn only_errors_with_status_400_404_or_409_are_stored() {
     let app = TestApp::start().await;
     let conflict = Error::Conflict {
-        code: "class_full",
+        code: ErrorCode::ClassFull,
         message: "The class is full",
     };
     let throttled = Error::TooManyRequests {

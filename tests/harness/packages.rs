@@ -13,11 +13,13 @@ use tokio::time::timeout;
 
 use super::is_ci;
 
-const PYTHON_PACKAGES: [&str; 4] = [
+const PYTHON_PACKAGES: [&str; 6] = [
     "aiosmtpd==1.4.6",
     "icalendar==7.3.2",
+    "jsonschema==4.26.0",
     "localstripe==1.15.10",
     "pyotp==2.12.1",
+    "rfc3339-validator==0.1.4",
 ];
 
 const NODE_PACKAGES: [&str; 2] = ["oidc-provider@9.13.3", "stripe@23.1.0"];

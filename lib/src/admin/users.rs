@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::bookings::changes;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{List, Member, SetCookie, query};
 use crate::identity::rate_limit;
 use crate::identity::reauthenticate::reauthenticate;
@@ -28,27 +28,27 @@ use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture, session};
 
 const OWN_ROLE: Error = Error::Forbidden {
-    code: "own_role",
+    code: ErrorCode::OwnRole,
     message: "You cannot change your own role; please ask another administrator",
 };
 
 const OWN_ACCOUNT: Error = Error::Forbidden {
-    code: "own_account",
+    code: ErrorCode::OwnAccount,
     message: "You cannot deactivate your own account here; please use your profile",
 };
 
 const OWN_SECOND_FACTOR: Error = Error::Forbidden {
-    code: "own_second_factor",
+    code: ErrorCode::OwnSecondFactor,
     message: "You cannot remove your own second factor here; please use your account settings",
 };
 
 const ACCOUNT_CLOSED: Error = Error::Conflict {
-    code: "account_closed",
+    code: ErrorCode::AccountClosed,
     message: "The member has closed this account, and its data are erased; they can register again",
 };
 
 const NOT_CONFIRMED: Error = Error::Conflict {
-    code: "email_not_verified",
+    code: ErrorCode::EmailNotVerified,
     message: "This member has not confirmed their e-mail address, so it may not be theirs",
 };
 

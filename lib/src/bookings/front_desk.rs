@@ -10,7 +10,7 @@ use super::changes::{after_commit, reason};
 use super::medical_notes;
 use super::view::{BookingView, RosterEntryView};
 use crate::admin::staff_action::StaffAction;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::models::booking::{
     self, Attendance, Cancellation, CancelledBy, NewBooking, RosterEntry,
@@ -26,7 +26,7 @@ use crate::{App, BoxFuture};
 
 /// The error for staff who would decide about their own money.
 const OWN_BOOKING: Error = Error::Forbidden {
-    code: "own_booking",
+    code: ErrorCode::OwnBooking,
     message: "You cannot act as staff on your own booking; please ask a colleague",
 };
 

@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::booking::{Booking, BookingStatus, RosterEntry};
+use crate::models::payment::PaymentMethod;
+use crate::models::payment_status::PaymentStatus;
 use crate::models::user::ExperienceLevel;
 use crate::values::email;
 use crate::values::money::Amount;
@@ -36,10 +38,8 @@ pub struct BookingView {
     late_cancellation: bool,
     /// The reason that the member or the studio gave.
     cancellation_reason: Option<String>,
-    /// The status of the last payment: `pending`, `paid`, `failed`, `cancelled`,
-    /// `refund_due`, `partly_refunded`, `refunded` or `disputed`. Null if there is no
-    /// payment.
-    payment_status: Option<String>,
+    /// The status of the last payment. Null if there is no payment.
+    payment_status: Option<PaymentStatus>,
     class: BookedClassView,
 }
 
@@ -105,9 +105,9 @@ pub struct RosterEntryView {
     /// ISO 4217 code.
     currency: String,
     /// The status of the last payment. Null if there is no payment.
-    payment_status: Option<String>,
-    /// The method of the last payment, `card` or `desk`.
-    payment_method: Option<String>,
+    payment_status: Option<PaymentStatus>,
+    /// The method of the last payment. Null if there is no payment.
+    payment_method: Option<PaymentMethod>,
     user_id: Uuid,
     /// The member's first and last name.
     name: String,

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 
 use super::cookie::{self, CookiePurpose};
 use crate::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::models::user::User;
 use crate::runtime::background::BoxFuture;
 use crate::session::{Session, SessionKey, Token, demo};
@@ -124,7 +124,7 @@ impl ActiveSession {
     /// 403 `demo_account` for the demo account, whose session is not stored.
     pub fn key(&self) -> Result<&SessionKey> {
         self.key.as_ref().ok_or(Error::Forbidden {
-            code: "demo_account",
+            code: ErrorCode::DemoAccount,
             message: "The demo account cannot change anything",
         })
     }

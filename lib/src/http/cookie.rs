@@ -8,7 +8,7 @@ use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue};
 
 use crate::App;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::session::Token;
 
 /// The error for two cookies with the same name. Nothing shows which of them this site has
@@ -16,7 +16,7 @@ use crate::session::Token;
 /// domain can set a cookie with this name. Using either could sign the member in to someone
 /// else's account. Ignoring both would sign the member out without an explanation.
 const DUPLICATE_COOKIE: Error = Error::Refused {
-    code: "duplicate_cookie",
+    code: ErrorCode::DuplicateCookie,
     message: "Your browser sent two cookies with the same name; please delete the cookies of \
               this site, and sign in again",
 };

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::{Details, Error};
+use crate::error::{Details, Error, ErrorCode};
 
 /// The body of the response to a failed request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,17 +19,20 @@ pub struct ErrorResponse {
     /// A message for people.
     error: String,
     /// The kind of failure, for programs.
+    #[schema(value_type = ErrorCode)]
     code: String,
     /// The problems of each invalid field. Present only if there are invalid fields.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(inline)]
+    #[schema(value_type = BTreeMap<String, Vec<String>>, nullable = false)]
     details: Option<Details>,
     /// The challenge to send with the second-factor code. Present only if a code is
     /// needed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     challenge: Option<String>,
     /// The id of the member who has the e-mail address. Present only with `member_exists`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     member_id: Option<Uuid>,
     /// The id of the request, as in the header `x-request-id` and in the log.
     request_id: String,

@@ -9,11 +9,11 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::cookie::{self, CookiePurpose};
 use super::partner;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::{App, Config};
 
 const FOREIGN_ORIGIN: Error = Error::Forbidden {
-    code: "foreign_origin",
+    code: ErrorCode::ForeignOrigin,
     message: "Requests from this origin are not allowed",
 };
 

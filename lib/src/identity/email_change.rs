@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::bookings::changes;
 use crate::crypto::random;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{Member, SetCookie, SignInContext};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CHANGE_EMAIL, LINK_ADDRESS, NEW_EMAIL, Subject, VERIFY_EMAIL};
@@ -24,12 +24,12 @@ use crate::values::email;
 use crate::{App, BoxFuture, session};
 
 const ALREADY_VERIFIED: Error = Error::Conflict {
-    code: "email_verified",
+    code: ErrorCode::EmailVerified,
     message: "Your e-mail address is already confirmed",
 };
 
 const SIGN_IN_TO_CONFIRM: Error = Error::Forbidden {
-    code: "sign_in_to_confirm",
+    code: ErrorCode::SignInToConfirm,
     message: "This link changes the address of an account; please sign in to that account in \
         this browser, then open the link again",
 };
@@ -97,7 +97,7 @@ pub struct EmailConfirmation {
     /// registered. The account then has no password. Send this token with a new password to
     /// `/api/auth/reset-password` within an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false)]
+    #[schema(nullable = false)]
     reset_token: Option<String>,
     /// New tokens, if the address of the account has changed and the caller uses tokens. The
     /// previous ones are no longer valid.

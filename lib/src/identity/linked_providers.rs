@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::Member;
 use crate::identity::oauth::provider_list::label;
 use crate::models::security_event::{self, SecurityEventKind};
@@ -17,7 +17,7 @@ use crate::values::email;
 use crate::{App, BoxFuture, session};
 
 const LAST_SIGN_IN_METHOD: Error = Error::Conflict {
-    code: "last_way_in",
+    code: ErrorCode::LastWayIn,
     message: "You could no longer sign in; please set a password first",
 };
 

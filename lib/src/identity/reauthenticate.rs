@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::App;
 use crate::admin::security_events;
 use crate::crypto::password::{Password, PasswordCheck};
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, ErrorCode, Result, chain};
 use crate::http::Member;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{
@@ -21,7 +21,7 @@ use crate::values::caller::Caller;
 
 /// The error for a member without a password whose sign-in is too old.
 pub(crate) const SIGN_IN_AGAIN: Error = Error::Forbidden {
-    code: "sign_in_again",
+    code: ErrorCode::SignInAgain,
     message: "Please sign in again, and retry within ten minutes",
 };
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 pub use self::response::{SignInBody, SignInResponse};
 use self::session::CHALLENGE_ENDED;
 pub(crate) use self::session::{AuthenticatedMember, PendingSession, SecondFactor, create_session};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::SignInContext;
 use crate::identity::reauthenticate::{PasswordSource, verify_password};
 use crate::identity::two_factor::{CodeSource, VerifiedCode};
@@ -24,7 +24,7 @@ use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
 const EMAIL_NOT_VERIFIED: Error = Error::Forbidden {
-    code: "email_not_verified",
+    code: ErrorCode::EmailNotVerified,
     message: "Please confirm your e-mail address first: we have e-mailed you a link",
 };
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::admin::security_events;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::identity::sign_in::SignInBody;
 use crate::identity::token_pair::TokenPair;
 use crate::models::security_event::SecurityEventKind;
@@ -13,7 +13,7 @@ use crate::values::caller::Caller;
 use crate::{App, BoxFuture};
 
 const REFRESH_TOKEN_REFUSED: Error = Error::Unauthorized {
-    code: "refresh_token_refused",
+    code: ErrorCode::RefreshTokenRefused,
     message: "This session has ended; please sign in again",
 };
 

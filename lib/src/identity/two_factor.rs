@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::admin::security_events;
 use crate::crypto::secret::sha256_hex;
 use crate::crypto::{random, totp};
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, ErrorCode, Result, chain};
 use crate::http::{Member, SetCookie};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{RECOVERY_ADDRESS, SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
@@ -33,22 +33,22 @@ const TOTP_DIGITS: usize = 6;
 const RECOVERY_CODE_COUNT: usize = 10;
 
 const WRONG_CODE: Error = Error::Unauthorized {
-    code: "invalid_code",
+    code: ErrorCode::InvalidCode,
     message: "This code is wrong or has been used",
 };
 
 const ALREADY_ENABLED: Error = Error::Conflict {
-    code: "two_factor_enabled",
+    code: ErrorCode::TwoFactorEnabled,
     message: "A second factor is already set up; please remove it first",
 };
 
 const NO_SECOND_FACTOR: Error = Error::Conflict {
-    code: "two_factor_not_begun",
+    code: ErrorCode::TwoFactorNotBegun,
     message: "There is no second factor to confirm or remove",
 };
 
 const UNREADABLE_SECRET: Error = Error::Conflict {
-    code: "two_factor_unreadable",
+    code: ErrorCode::TwoFactorUnreadable,
     message: "Codes from the app cannot be checked at the moment; please use a recovery code",
 };
 
@@ -80,10 +80,11 @@ pub struct TwoFactorEnrollment {
     tokens: Option<TokenPair>,
 }
 
-/// The recovery codes, which are shown only once.
+/// The response to the confirmation of a second factor. The recovery codes are shown only
+/// once.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct RecoveryCodes {
+pub struct TwoFactorConfirmation {
     success: bool,
     /// The codes. Each can be used once in place of a code from the app.
     recovery_codes: Vec<String>,
@@ -201,7 +202,7 @@ pub fn confirm<'a>(
     caller: &'a Caller,
     member: &'a Member,
     form: &'a ConfirmTwoFactor,
-) -> BoxFuture<'a, Result<(Option<SetCookie>, RecoveryCodes)>> {
+) -> BoxFuture<'a, Result<(Option<SetCookie>, TwoFactorConfirmation)>> {
     Box::pin(async move {
         let (key, id) = (member.key()?, member.user.id);
         let now = app.clock().now();
@@ -252,7 +253,7 @@ pub fn confirm<'a>(
         let renewed = transaction.await?;
         mail::send_due_in_background(app);
         let NewCredential { cookie, tokens } = NewCredential::issue(app, &member.user, &renewed);
-        let codes = RecoveryCodes {
+        let codes = TwoFactorConfirmation {
             success: true,
             recovery_codes: codes,
             tokens,

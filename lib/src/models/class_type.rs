@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::catalog::{CatalogItem, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -265,7 +265,7 @@ static UPDATE: Statement = Statement::new(
 static RETIRE: Statement = retire_statement!("class_type.retire", "class_types", "class_type_id");
 
 const NAME_TAKEN: Error = Error::Conflict {
-    code: "class_type_exists",
+    code: ErrorCode::ClassTypeExists,
     message: "There is a class type with this name already",
 };
 

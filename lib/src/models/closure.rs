@@ -5,14 +5,14 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 
 /// The error for a class on a day on which the studio is closed.
 pub const STUDIO_CLOSED: Error = Error::Conflict {
-    code: "studio_closed",
+    code: ErrorCode::StudioClosed,
     message: "The studio is closed on this day",
 };
 

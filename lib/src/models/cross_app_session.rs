@@ -11,7 +11,7 @@ use super::organization::{Membership, membership_json};
 use super::user::{User, user_columns};
 use crate::crypto::random;
 use crate::crypto::token::{SessionKey, Token};
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::models::partner_app::Partner;
 use crate::models::user_session::session_is_active;
 use crate::store::client::Client;
@@ -48,7 +48,7 @@ pub struct IssuedCrossAppToken {
 }
 
 const NOT_A_MEMBER: Error = Error::Forbidden {
-    code: "not_a_member",
+    code: ErrorCode::NotAMember,
     message: "You do not belong to this organization",
 };
 

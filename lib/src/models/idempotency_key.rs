@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -92,7 +92,7 @@ pub async fn claim(
     let request_hash: String = row.try_get("request_hash")?;
     if request_hash != key.request_hash {
         return Err(Error::Conflict {
-            code: "idempotency_key_reused",
+            code: ErrorCode::IdempotencyKeyReused,
             message: "This Idempotency-Key was used for another request",
         });
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::from_json;
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -177,7 +177,7 @@ pub async fn list_of_member(client: &Client, user_id: Uuid) -> Result<Vec<Member
 }
 
 const SLUG_TAKEN: Error = Error::Conflict {
-    code: "slug_taken",
+    code: ErrorCode::SlugTaken,
     message: "An organization with this slug already exists",
 };
 
@@ -242,7 +242,7 @@ static COUNT_MEMBERS: Statement = Statement::new(
 );
 
 const ORGANIZATION_FULL: Error = Error::Conflict {
-    code: "account_full",
+    code: ErrorCode::AccountFull,
     message: "An organization can have at most a hundred members",
 };
 

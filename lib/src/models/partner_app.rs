@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::crypto::token::Token;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -100,7 +100,7 @@ pub struct NewApp {
 }
 
 const NAME_TAKEN: Error = Error::Conflict {
-    code: "name_taken",
+    code: ErrorCode::NameTaken,
     message: "An application with this name already exists",
 };
 
@@ -169,7 +169,7 @@ static UPDATE: Statement = Statement::new(
 static EXISTS: Statement = Statement::new("app.exists", "select id from apps where id = $1");
 
 const ROTATION_PENDING: Error = Error::Conflict {
-    code: "rotating",
+    code: ErrorCode::Rotating,
     message: "Two secrets are already valid; please end the previous one first",
 };
 

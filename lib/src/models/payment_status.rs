@@ -47,6 +47,10 @@ impl PaymentStatus {
         Self::parse(text).ok_or_else(|| Error::internal("unknown payment status"))
     }
 
+    pub(super) fn from_nullable_column(text: Option<&str>) -> Result<Option<Self>> {
+        text.map(Self::from_column).transpose()
+    }
+
     /// Parses the name that [`PaymentStatus::as_str`] returns.
     pub fn parse(text: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::catalog::{CatalogItem, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -115,7 +115,7 @@ static UPDATE: Statement = Statement::new(
 static RETIRE: Statement = retire_statement!("room.retire", "rooms", "room_id");
 
 const NAME_TAKEN: Error = Error::Conflict {
-    code: "room_exists",
+    code: ErrorCode::RoomExists,
     message: "There is a room with this name already",
 };
 

@@ -3,11 +3,13 @@
 //! The table is `class_schedules`. The API calls a weekly class a pattern.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Utc};
+use serde::Serialize;
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::models::{closure, instructor};
 use crate::store::client::Client;
 use crate::store::page::Page;
@@ -448,9 +450,52 @@ pub struct Conflict {
     pub weekly_class_id: Uuid,
     /// The date.
     pub date: NaiveDate,
-    /// The reason: `room_taken`, `instructor_taken`, or `retired` for a retired class type,
-    /// instructor or room.
-    pub code: String,
+    /// The reason.
+    pub code: ConflictCode,
+}
+
+/// Why a class could not be generated or changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ScheduleConflictCode)]
+pub enum ConflictCode {
+    /// Another class is in the room at that time.
+    RoomTaken,
+    /// The instructor teaches another class at that time.
+    InstructorTaken,
+    /// The class type, the instructor or the room is retired.
+    Retired,
+    /// More members have booked than the new limit allows.
+    PlacesTaken,
+    /// The studio is closed on the new day.
+    StudioClosed,
+    /// The class would start in the past.
+    InThePast,
+}
+
+impl ConflictCode {
+    fn from_column(text: &str) -> Result<Self> {
+        Ok(match text {
+            "room_taken" => Self::RoomTaken,
+            "instructor_taken" => Self::InstructorTaken,
+            "retired" => Self::Retired,
+            _ => return Err(Error::internal("unknown schedule conflict")),
+        })
+    }
+
+    /// Returns why a class could not be changed, if the error concerns this class only.
+    pub fn of_error(error: &Error) -> Option<Self> {
+        let Error::Conflict { code, .. } = error else {
+            return None;
+        };
+        match code {
+            ErrorCode::RoomTaken => Some(Self::RoomTaken),
+            ErrorCode::InstructorTaken => Some(Self::InstructorTaken),
+            ErrorCode::PlacesTaken => Some(Self::PlacesTaken),
+            ErrorCode::StudioClosed => Some(Self::StudioClosed),
+            _ => None,
+        }
+    }
 }
 
 // The lock makes a concurrent call wait until this call's occurrences are committed.
@@ -552,7 +597,7 @@ pub async fn generate(
         Ok(Conflict {
             weekly_class_id: row.try_get("weekly_class_id")?,
             date: row.try_get("date")?,
-            code: row.try_get("code")?,
+            code: ConflictCode::from_column(row.try_get("code")?)?,
         })
     });
     let conflicts: Vec<Conflict> = conflicts.collect::<Result<_>>()?;

@@ -4,9 +4,11 @@
 //! the value comes from `examples.json` by the name of the field, or from the type and
 //! format of the field.
 
+use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::content::Content;
 use utoipa::openapi::{OpenApi, RefOr, Response};
+use uuid::Uuid;
 
 use super::links::operations_of;
 use crate::error::{Details, Error};
@@ -83,6 +85,7 @@ fn set_code(body: &mut Map<String, Value>, code: &str) {
     for (field, only_with_code) in [
         ("details", "validation_failed"),
         ("challenge", "two_factor_required"),
+        ("memberId", "member_exists"),
     ] {
         if code != only_with_code {
             body.remove(field);
@@ -179,7 +182,7 @@ impl Schemas<'_> {
         let fits = |value: &Value| match value {
             Value::Bool(_) => has_type("boolean"),
             Value::Number(_) => has_type("integer") || has_type("number"),
-            Value::String(_) => has_type("string"),
+            Value::String(text) => has_type("string") && has_format(text, &schema["format"]),
             Value::Array(_) => has_type("array"),
             Value::Null => has_type("null"),
             // An object with properties is composed field by field.
@@ -217,6 +220,17 @@ impl Schemas<'_> {
         let fields =
             included.map(|(name, property)| (name.clone(), self.example(name, property, side)));
         Value::Object(fields.collect())
+    }
+}
+
+/// Returns whether a text has the format of its schema. A field can have the name of
+/// another one with another format, such as `startTime`.
+fn has_format(text: &str, format: &Value) -> bool {
+    match format.as_str() {
+        Some("date-time") => DateTime::parse_from_rfc3339(text).is_ok(),
+        Some("date") => text.parse::<NaiveDate>().is_ok(),
+        Some("uuid") => text.parse::<Uuid>().is_ok(),
+        _ => true,
     }
 }
 

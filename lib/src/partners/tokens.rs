@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::admin::security_events;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{Member, MemberOrPartner, Partner};
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{CROSS_APP_TOKEN, Subject};
@@ -28,7 +28,7 @@ use crate::values::form::{Form, Problem};
 use crate::{App, BoxFuture};
 
 const WRONG_APPLICATION: Error = Error::Forbidden {
-    code: "wrong_application",
+    code: ErrorCode::WrongApplication,
     message: "This token is for another application",
 };
 

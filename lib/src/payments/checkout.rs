@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{IdempotencyKey, Member, StoredResponse, query};
 use crate::models::idempotency_key;
 use crate::models::payment::{self, Checkout, Payment, PaymentMethod, StartedPayment};
@@ -292,16 +292,16 @@ fn respond(payment: Payment, now: DateTime<Utc>) -> Result<StoredResponse> {
 }
 
 const CARD_NOT_POSSIBLE: Error = Error::Conflict {
-    code: "card_not_possible",
+    code: ErrorCode::CardNotPossible,
     message: "This amount cannot be paid by card; please pay at the desk",
 };
 
 const PAYMENT_UNDER_WAY: Error = Error::Conflict {
-    code: "payment_under_way",
+    code: ErrorCode::PaymentUnderWay,
     message: "Your payment is still being processed",
 };
 
 const PAYMENT_REPLACED: Error = Error::Conflict {
-    code: "payment_replaced",
+    code: ErrorCode::PaymentReplaced,
     message: "This payment has been cancelled",
 };

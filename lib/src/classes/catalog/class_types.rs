@@ -36,7 +36,7 @@ pub struct CreateClassType {
     description: String,
     /// Each style has at most 50 characters.
     #[serde(default)]
-    #[schema(max_items = 20, examples(json!(["salsa"])))]
+    #[schema(max_items = 20, example = json!(["salsa"]))]
     styles: Vec<String>,
     /// The default is `all-levels`.
     level: Option<Level>,

@@ -6,21 +6,19 @@ use uuid::Uuid;
 
 use super::editor::TimetableEditor;
 use super::view::{ConflictView, EffectView};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::models::closure;
 use crate::models::member_event::{self, NewMemberEvent};
 use crate::models::occurrence::change::{
     self as occurrence, AffectedBooking, LockedOccurrence, OccurrenceChanges,
 };
+use crate::models::weekly_class::ConflictCode;
 use crate::session::Tx;
-
-/// The code for a class that cannot move, because it would start in the past.
-const PAST_START_CODE: &str = "in_the_past";
 
 /// A class that could not be changed.
 pub(super) struct Conflict {
     pub(super) occurrence: LockedOccurrence,
-    pub(super) code: &'static str,
+    pub(super) code: ConflictCode,
 }
 
 impl From<Conflict> for ConflictView {
@@ -31,7 +29,7 @@ impl From<Conflict> for ConflictView {
             pattern_id,
             date,
             occurrence_id: Some(conflict.occurrence.id),
-            code: conflict.code.to_owned(),
+            code: conflict.code,
         }
     }
 }
@@ -99,7 +97,7 @@ impl<'a> ClassChanges<'a> {
     ) -> Result<()> {
         let now = self.editor.now;
         if changes.times.is_some_and(|(start, _)| start <= now) {
-            self.note_conflict(current, PAST_START_CODE);
+            self.note_conflict(current, ConflictCode::InThePast);
             return Ok(());
         }
         let outcome = self.tx.run_part(false, self.update(current, changes)).await;
@@ -108,13 +106,15 @@ impl<'a> ClassChanges<'a> {
                 self.events.extend(events);
                 self.changed.insert(current.id);
             }
-            Err(Error::Conflict { code, .. }) => self.note_conflict(current, code),
-            Err(error) => return Err(error),
+            Err(error) => {
+                let code = ConflictCode::of_error(&error).ok_or(error)?;
+                self.note_conflict(current, code);
+            }
         }
         Ok(())
     }
 
-    fn note_conflict(&mut self, occurrence: &LockedOccurrence, code: &'static str) {
+    fn note_conflict(&mut self, occurrence: &LockedOccurrence, code: ConflictCode) {
         self.conflicts.push(Conflict {
             occurrence: occurrence.clone(),
             code,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::models::weekly_class::{Conflict, WeeklyClass};
+use crate::models::weekly_class::{Conflict, ConflictCode, WeeklyClass};
 
 /// A weekly class, as staff see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -68,11 +68,11 @@ pub struct ConflictView {
     /// The id of the class that stays as it is. It is left out if no class could be
     /// generated.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) occurrence_id: Option<Uuid>,
-    /// `room_taken`, `instructor_taken`, or `retired` if the class type, the instructor or
-    /// the room is retired. For a change also `places_taken`, `studio_closed`, or
-    /// `in_the_past` if the class would start in the past.
-    pub(super) code: String,
+    /// `retired` means that the class type, the instructor or the room is retired. A class
+    /// cannot move `in_the_past`.
+    pub(super) code: ConflictCode,
 }
 
 /// How many classes and members a change affects.
@@ -110,30 +110,39 @@ impl From<Conflict> for ConflictView {
 pub struct TimetableResult {
     /// True if the request was a preview, so that nothing has changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) preview: Option<bool>,
     /// The weekly class after the change. It has a new id if only its later classes
     /// changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) pattern: Option<WeeklyClassView>,
     /// How many classes and members the change affects.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) effect: Option<EffectView>,
     /// The number of upcoming classes of the weekly class after the change.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) coming_classes: Option<i64>,
     /// The id of the single class that was created, changed or cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) occurrence_id: Option<Uuid>,
     /// The number of bookings that were cancelled with their classes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) cancelled_bookings: Option<usize>,
     /// The number of classes that were generated.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) generated: Option<usize>,
     /// The number of dates for which the class already existed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) already_there: Option<usize>,
     /// The classes that could not be generated or changed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(super) conflicts: Option<Vec<ConflictView>>,
 }

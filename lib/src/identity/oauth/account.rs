@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::claims::Identity;
 use super::errors::STATE_UNKNOWN;
 use super::provider_list::label;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{SetCookie, SignInContext};
 use crate::identity::first_proof;
 use crate::identity::reauthenticate::SIGN_IN_AGAIN;
@@ -23,22 +23,22 @@ use crate::session::{Credential, Notification, Tx};
 use crate::{App, session};
 
 const EMAIL_UNVERIFIED: Error = Error::Forbidden {
-    code: "email_unverified",
+    code: ErrorCode::EmailUnverified,
     message: "The provider has not verified your e-mail address; please confirm it there first",
 };
 
 const ACCOUNT_CLOSED: Error = Error::Forbidden {
-    code: "account_closed",
+    code: ErrorCode::AccountClosed,
     message: "This account has been deactivated",
 };
 
 const ACCOUNT_EXISTS: Error = Error::Conflict {
-    code: "account_exists",
+    code: ErrorCode::AccountExists,
     message: "An account with this address exists; please sign in to it, then link the provider",
 };
 
 const IDENTITY_TAKEN: Error = Error::Conflict {
-    code: "identity_taken",
+    code: ErrorCode::IdentityTaken,
     message: "This account at the provider is linked to another member",
 };
 

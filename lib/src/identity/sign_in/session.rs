@@ -1,7 +1,7 @@
 //! Creates the session of a member who has authenticated.
 
 use super::response::{SignInBody, SignInResponse};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{CookiePurpose, SetCookie, SignInContext};
 use crate::identity::token_pair::TokenPair;
 use crate::identity::two_factor::VerifiedCode;
@@ -16,7 +16,7 @@ use crate::values::caller::Caller;
 use crate::{App, session};
 
 pub(super) const CHALLENGE_ENDED: Error = Error::Unauthorized {
-    code: "challenge_ended",
+    code: ErrorCode::ChallengeEnded,
     message: "This sign-in has expired or had too many wrong codes; please start again",
 };
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::errors::{CLASS_CANCELLED, NO_SPOT};
 use super::row::{BookingStatus, lock_occurrence};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -183,11 +183,11 @@ pub(in crate::models) async fn undo_check_ins(
 }
 
 const CHECK_IN_NOT_OPEN: Error = Error::Conflict {
-    code: "check_in_not_open",
+    code: ErrorCode::CheckInNotOpen,
     message: "Check-in opens an hour before the class starts",
 };
 
 const CLASS_NOT_STARTED: Error = Error::Conflict {
-    code: "class_not_started",
+    code: ErrorCode::ClassNotStarted,
     message: "This class has not begun yet",
 };

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::errors::CLASS_STARTED;
 use super::row::{Booking, BookingStatus, find, lock_occurrence};
 use super::waitlist::promote;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
@@ -195,16 +195,16 @@ async fn cancel_and_promote(
 }
 
 const CHECKED_IN: Error = Error::Conflict {
-    code: "checked_in",
+    code: ErrorCode::CheckedIn,
     message: "You are checked in for this class; please ask at the desk to cancel",
 };
 
 const UNDO_CHECK_IN_FIRST: Error = Error::Conflict {
-    code: "checked_in",
+    code: ErrorCode::CheckedIn,
     message: "The member is checked in; undo the check-in first",
 };
 
 const NOT_CANCELLABLE: Error = Error::Conflict {
-    code: "not_cancellable",
+    code: ErrorCode::NotCancellable,
     message: "This booking can no longer be cancelled",
 };

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, NOT_MOVABLE};
 use super::row::{Booking, find};
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -108,26 +108,26 @@ pub(super) async fn decide(
 }
 
 const ALREADY_BOOKED: Error = Error::Conflict {
-    code: "already_booked",
+    code: ErrorCode::AlreadyBooked,
     message: "There is already a booking for this class",
 };
 
 const CLASS_FULL: Error = Error::Conflict {
-    code: "class_full",
+    code: ErrorCode::ClassFull,
     message: "This class is full",
 };
 
 const WAITLIST_CLOSED: Error = Error::Conflict {
-    code: "waitlist_closed",
+    code: ErrorCode::WaitlistClosed,
     message: "The waitlist of this class is closed",
 };
 
 const OVERLAPPING_BOOKING: Error = Error::Conflict {
-    code: "overlapping_booking",
+    code: ErrorCode::OverlappingBooking,
     message: "There is already a booking for another class at this time",
 };
 
 const TOO_MANY_UNPAID_BOOKINGS: Error = Error::Conflict {
-    code: "too_many_unpaid_bookings",
+    code: ErrorCode::TooManyUnpaidBookings,
     message: "There are too many unpaid bookings; please pay for one or cancel one first",
 };

@@ -8,7 +8,9 @@ use uuid::Uuid;
 use super::errors::{CLASS_CANCELLED, NO_SPOT};
 use super::row::{BookingStatus, computed_columns};
 use crate::crypto::encryption::Keyring;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
+use crate::models::payment::PaymentMethod;
+use crate::models::payment_status::PaymentStatus;
 use crate::models::user::{ExperienceLevel, MedicalConditions};
 use crate::store::client::Client;
 use crate::store::page::Page;
@@ -37,9 +39,9 @@ pub struct RosterEntry {
     /// The ISO 4217 code of the price's currency.
     pub currency: String,
     /// The status of the last payment. `None` if there is no payment.
-    pub payment_status: Option<String>,
+    pub payment_status: Option<PaymentStatus>,
     /// The method of the last payment, `card` or `desk`.
-    pub payment_method: Option<String>,
+    pub payment_method: Option<PaymentMethod>,
     /// The member's id.
     pub user_id: Uuid,
     /// The member's first and last name.
@@ -80,8 +82,8 @@ impl RosterEntry {
             free_until: row.try_get("free_until")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             currency: row.try_get("currency")?,
-            payment_status: row.try_get("payment_status")?,
-            payment_method: row.try_get("payment_method")?,
+            payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
+            payment_method: PaymentMethod::from_nullable_column(row.try_get("payment_method")?)?,
             user_id: row.try_get("user_id")?,
             name: names.join(" ").trim_end().to_owned(),
             email: row.try_get("email")?,
@@ -214,7 +216,7 @@ static MEDICAL_NOTES: Statement = Statement::new(
 );
 
 const CLASS_OVER: Error = Error::Conflict {
-    code: "class_over",
+    code: ErrorCode::ClassOver,
     message: "Medical notes can be read only if the class takes place today or later",
 };
 

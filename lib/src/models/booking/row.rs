@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::page::{self, MovableList, Page};
 use crate::store::statement::{Param, Statement};
@@ -92,7 +93,7 @@ pub struct Booking {
     /// Whether the occurrence is cancelled.
     pub class_cancelled: bool,
     /// The status of the last payment. `None` if there is no payment.
-    pub payment_status: Option<String>,
+    pub payment_status: Option<PaymentStatus>,
 }
 
 /// The columns that [`Booking::from_row`] reads from a booking `b`, its occurrence `c`,
@@ -149,7 +150,7 @@ impl Booking {
             room: row.try_get("room")?,
             instructor: row.try_get("instructor")?,
             class_cancelled: row.try_get("class_cancelled")?,
-            payment_status: row.try_get("payment_status")?,
+            payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
         })
     }
 

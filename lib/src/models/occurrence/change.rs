@@ -10,7 +10,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::models::booking::{self, CHECK_IN_OPENS, CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED};
 use crate::models::instructor;
 use crate::models::member_event::{MemberEventKind, NewMemberEvent};
@@ -102,12 +102,12 @@ pub async fn insert(client: &Client, occurrence: &NewOccurrence) -> Result<Uuid>
 }
 
 const ROOM_TAKEN: Error = Error::Conflict {
-    code: "room_taken",
+    code: ErrorCode::RoomTaken,
     message: "There is another class in this room at that time",
 };
 
 const INSTRUCTOR_TAKEN: Error = Error::Conflict {
-    code: "instructor_taken",
+    code: ErrorCode::InstructorTaken,
     message: "This instructor has another class at that time",
 };
 
@@ -409,7 +409,7 @@ pub async fn update(
 }
 
 const PLACES_TAKEN: Error = Error::Conflict {
-    code: "places_taken",
+    code: ErrorCode::PlacesTaken,
     message: "More spots are already taken than the new number of spots",
 };
 

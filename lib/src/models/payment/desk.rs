@@ -10,7 +10,7 @@ use super::row::{
 };
 use super::settlement::lock_payment;
 use crate::crypto::random;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::models::member_event::MemberEventKind;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
@@ -151,11 +151,11 @@ pub async fn refund(
 }
 
 const NOTHING_TO_REFUND: Error = Error::Conflict {
-    code: "nothing_to_refund",
+    code: ErrorCode::NothingToRefund,
     message: "There is nothing to refund for this booking",
 };
 
 const PAYMENT_DISPUTED: Error = Error::Conflict {
-    code: "payment_disputed",
+    code: ErrorCode::PaymentDisputed,
     message: "The member has disputed this payment at their bank, so it cannot be refunded",
 };

@@ -1,18 +1,18 @@
 //! The errors that payments by members and by staff share.
 
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 
 pub(super) const NOT_PAYABLE: Error = Error::Conflict {
-    code: "not_payable",
+    code: ErrorCode::NotPayable,
     message: "Only a booking that has a spot can be paid",
 };
 
 pub(super) const NOTHING_TO_PAY: Error = Error::Conflict {
-    code: "nothing_to_pay",
+    code: ErrorCode::NothingToPay,
     message: "There is nothing to pay for this booking",
 };
 
 pub(super) const ALREADY_PAID: Error = Error::Conflict {
-    code: "already_paid",
+    code: ErrorCode::AlreadyPaid,
     message: "This booking has already been paid",
 };

@@ -35,6 +35,10 @@ impl PaymentMethod {
         })
     }
 
+    pub(in crate::models) fn from_nullable_column(text: Option<&str>) -> Result<Option<Self>> {
+        text.map(Self::from_column).transpose()
+    }
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Card => "card",

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
 use super::row::{Payment, PaymentMethod, cancel, lock_booking, lock_open, payment_columns};
 use crate::crypto::random;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -114,7 +114,7 @@ pub async fn start(
 }
 
 const CARD_NOT_AVAILABLE: Error = Error::Conflict {
-    code: "card_not_available",
+    code: ErrorCode::CardNotAvailable,
     message: "Card payments are not available; please pay at the desk",
 };
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::member::{User, user_columns};
 use crate::crypto::token::{SessionKey, Token};
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::models::remembered_device::Device;
 use crate::models::user::AuthenticationProof;
 use crate::models::user_session::session_is_active;
@@ -15,7 +15,7 @@ use crate::store::statement::Statement;
 /// The error for a wrong password of a member who is signed in. It is not a 401, which
 /// would tell the page that the session has ended.
 pub const WRONG_PASSWORD: Error = Error::Forbidden {
-    code: "wrong_password",
+    code: ErrorCode::WrongPassword,
     message: "The password is wrong",
 };
 
