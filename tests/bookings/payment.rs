@@ -45,7 +45,7 @@ async fn a_booking_has_no_payment_until_one_is_started() {
         booking["id"].as_str().unwrap()
     );
     ben.get(&path).await.expect_code(404, "not_found");
-    for query in ["", "?bookingId=", "?bookingId=x", "?bookingid=7"] {
+    for query in ["", "?bookingId=", "?bookingId=x"] {
         let response = ana.get(&format!("/api/bookings/payment{query}")).await;
         let details = response.expect_code(400, "validation_failed")["details"].clone();
         assert_eq!(details["bookingId"][0], "must be a UUID");
