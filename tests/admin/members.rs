@@ -170,18 +170,20 @@ async fn an_address_with_an_account_is_a_conflict_that_names_the_member() {
 }
 
 #[tokio::test]
-async fn an_account_with_a_booking_is_not_replaced_by_a_registration() {
+async fn an_account_that_staff_created_is_not_replaced_by_a_registration() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let member = create_member(&staff, "jose@example.com").await.expect(201);
+    let form = json!({ "email": "jose@example.com", "password": PASSWORD, "name": "Mallory" });
+    let register = async || {
+        let response = app.visitor().post("/api/auth/register", form.clone()).await;
+        response.expect_code(409, "email_taken");
+    };
+    register().await;
     book_for(&staff, &member, app.create_class(1).await)
         .await
         .expect(201);
-    let form = json!({ "email": "jose@example.com", "password": PASSWORD, "name": "Mallory" });
-    app.visitor()
-        .post("/api/auth/register", form)
-        .await
-        .expect_code(409, "email_taken");
+    register().await;
     assert_eq!(find(&staff, "jose").await, ["José Núñez"]);
 }
 

@@ -36,15 +36,19 @@ pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<(
 
 /// Deletes the account that has this address but has not confirmed it, for a newer
 /// registration. A registration does not prove that the mailbox belongs to the caller, so an
-/// account that is in use is not closed.
+/// account that is in use, or that staff created for a member, is not closed.
 ///
 /// # Errors
 ///
-/// [`Error::EmailTaken`] if the account has bookings or a role.
+/// [`Error::EmailTaken`] if the account has bookings or a role, or no way to sign in yet.
 pub(crate) async fn replace_registration(tx: &Tx, email: &str) -> Result<()> {
-    match lock_unconfirmed(tx, email).await? {
-        Some(id) if !user::delete_if_unused(tx, id).await? => Err(Error::EmailTaken),
-        _ => Ok(()),
+    let Some(id) = lock_unconfirmed(tx, email).await? else {
+        return Ok(());
+    };
+    if user::has_credentials(tx, id).await? && user::delete_if_unused(tx, id).await? {
+        Ok(())
+    } else {
+        Err(Error::EmailTaken)
     }
 }
 

@@ -16,7 +16,8 @@ pub use self::credentials::{
     require_epoch, reset_password, set_password,
 };
 pub use self::erasure::{
-    ERASE_CLOSED, delete_if_unused, erase, forget_registrant, lock_address, lock_unconfirmed,
+    ERASE_CLOSED, delete_if_unused, erase, forget_registrant, has_credentials, lock_address,
+    lock_unconfirmed,
 };
 pub use self::fields::{
     MAX_CONTACT_NAME, MAX_MEDICAL_CONDITIONS, MAX_NAME, MAX_PHONE, contact_name, date_of_birth,

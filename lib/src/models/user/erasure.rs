@@ -85,6 +85,20 @@ pub async fn lock_unconfirmed(client: &Client, email: &str) -> Result<Option<Uui
     Ok(row.map(|row| row.try_get("id")).transpose()?)
 }
 
+static HAS_CREDENTIALS: Statement = Statement::new(
+    "user.has_credentials",
+    "select password_hash is not null
+        or exists (select from user_identities i where i.user_id = u.id) as has_credentials
+    from users u where u.id = $1",
+);
+
+/// Returns whether the account has a password or a linked provider. An account that staff
+/// created has neither until its member follows the invitation.
+pub async fn has_credentials(client: &Client, id: Uuid) -> Result<bool> {
+    let row = HAS_CREDENTIALS.one(client, &[&id]).await?;
+    Ok(row.try_get("has_credentials")?)
+}
+
 static DELETE_IF_UNUSED: Statement = Statement::new(
     "user.delete_if_unused",
     "with addresses as (
