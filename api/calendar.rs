@@ -20,7 +20,8 @@ struct CalendarQuery {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![get_calendar]
+    // People add a parameter so that their calendar service does not answer from its cache.
+    routes![get_calendar].with_other_query_params()
 }
 
 /// Returns the member's bookings as iCalendar, starting 90 days ago. Cancelled

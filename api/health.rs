@@ -16,7 +16,8 @@ struct Health {
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![check_health]
+    // Some monitoring services add a parameter so that no cache answers.
+    routes![check_health].with_other_query_params()
 }
 
 /// Checks Postgres and Redis. The response shows only whether each of them

@@ -1,9 +1,11 @@
 -- Rooms get a table, classes get a title of their own only where one was given, and
 -- the studio gets days on which nothing takes place.
 
--- The form in which names are compared: "Studio A" and "studio  a" are one room.
+-- The form in which names are compared: "Studio A" and "studio  a" are one room. The spaces
+-- of Unicode are listed, because \s matches only some of them, depending on the locale.
 create function name_key(name text) returns text language sql immutable parallel safe
-    as $$ select lower(regexp_replace(name, '\s', '', 'g')) $$;
+    as $$ select lower(regexp_replace(
+        name, '[\s\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]', '', 'g')) $$;
 
 create table rooms (
     id uuid primary key default gen_random_uuid(),

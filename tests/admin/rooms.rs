@@ -15,6 +15,18 @@ async fn names(studio: &Studio, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
+async fn a_stored_name_with_a_no_break_space_is_compared_without_it() {
+    let studio = Studio::open().await;
+    studio
+        .app
+        .sql(r"insert into rooms (name) values (E'Hall\u00a0A')")
+        .await;
+    let room = json!({ "name": "hall a" });
+    let rejected = studio.staff.post(PATH, room).await;
+    rejected.expect_code(409, "room_exists");
+}
+
+#[tokio::test]
 async fn two_spellings_of_a_room_refer_to_one_room() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "19:00").await;

@@ -9,7 +9,8 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![start_provider_sign_in]
+    // Mail services and social networks add parameters to links.
+    routes![start_provider_sign_in].with_other_query_params()
 }
 
 /// Redirects the browser to the provider. The provider must redirect it back to

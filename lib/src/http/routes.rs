@@ -71,8 +71,8 @@ impl Routes {
         self
     }
 
-    /// Accepts query parameters that are not described, because another service adds its
-    /// own.
+    /// Accepts query parameters that are not described. For URLs to which other services or
+    /// people add parameters, and whose described parameters do not filter anything.
     #[must_use]
     pub fn with_other_query_params(mut self) -> Self {
         self.params.accept_others();

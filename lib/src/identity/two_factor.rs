@@ -380,7 +380,9 @@ pub(crate) async fn verify_code(
         (CodeSource::SignIn, None) => limits.map(|limit| Subject::member(limit, user.id)).to_vec(),
     };
     let attempt = rate_limit::begin(app, subjects).await?;
-    let is_last = !attempt.reached().is_empty();
+    let is_last = limits
+        .iter()
+        .any(|limit| attempt.reached().contains(&limit.name));
     let verified = async {
         let postgres = app.db().client().await?;
         let code = match_code(app, &postgres, credentials, code).await?;

@@ -150,7 +150,7 @@ fn compose_text(
             "Somebody is guessing your password",
             "Somebody is guessing your password",
             "Somebody has entered so many wrong passwords for your account that no more are accepted \
-             on unknown devices for an hour. They did not get in. Until then, you can sign in only \
+             on unknown devices for up to an hour. They did not get in. Until then, you can sign in only \
              on a device that you have used before. To sign in on \
              another device, reset your password first (\u{201c}Forgot your password?\u{201d} on \
              the sign-in page)."
