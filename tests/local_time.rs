@@ -11,16 +11,19 @@ use crate::harness::{MailServer, Settings, TestApp, TestClient};
 
 /// Makes every statement fail that converts to or from local time, except UTC, and moves
 /// the sessions of Postgres to a time zone on the other side of the date line.
+// Postgres calls a built-in function even if it was replaced, so the functions are renamed.
 const WITHOUT_TIME_ZONES: &str = "
-    create or replace function pg_catalog.timezone(text, timestamptz) returns timestamp
+    alter function pg_catalog.timezone(text, timestamptz) rename to builtin_timezone;
+    alter function pg_catalog.timezone(text, timestamp) rename to builtin_timezone;
+    create function pg_catalog.timezone(zone text, at timestamptz) returns timestamp
     language plpgsql immutable strict as $$ begin
-        if lower($1) <> 'utc' then raise exception 'a statement asks for a local time'; end if;
-        return timestamp '1970-01-01' + make_interval(secs => extract(epoch from $2)::float8);
+        if lower(zone) <> 'utc' then raise exception 'a statement asks for a local time'; end if;
+        return builtin_timezone(zone, at);
     end $$;
-    create or replace function pg_catalog.timezone(text, timestamp) returns timestamptz
+    create function pg_catalog.timezone(zone text, at timestamp) returns timestamptz
     language plpgsql immutable strict as $$ begin
-        if lower($1) <> 'utc' then raise exception 'a statement asks for a local time'; end if;
-        return to_timestamp(extract(epoch from $2));
+        if lower(zone) <> 'utc' then raise exception 'a statement asks for a local time'; end if;
+        return builtin_timezone(zone, at);
     end $$;
     do $$ begin execute format(
         'alter database %I set timezone to ''Pacific/Kiritimati''', current_database()); end $$";
