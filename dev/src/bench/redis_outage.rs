@@ -67,7 +67,7 @@ fn build_rows(fault: &str, baseline_rounds: &[LoadStats], outage_rounds: &[LoadS
         .min()
         .unwrap_or(0);
     let label = format!("Redis {fault}: session checks / without Redis");
-    let timeout_label = format!("Redis {fault}: requests that timeout_label for the timeout");
+    let timeout_label = format!("Redis {fault}: requests that waited for the timeout");
     vec![
         Row::at_least(
             label,

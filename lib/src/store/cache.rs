@@ -201,7 +201,7 @@ impl GenerationCache {
                 let error = chain(error);
                 tracing::warn!(error, count, "failed to invalidate cache entries");
             }
-            Ok(()) if has_failed_before => tracing::info!("cache entries are invalidated again"),
+            Ok(()) if has_failed_before => tracing::info!("cache invalidation works again"),
             _ => {}
         }
     }
