@@ -12,8 +12,8 @@ pub fn route() -> Routes {
 
 /// Signs in with an e-mail address and a password. A new session always
 /// replaces the caller's previous one and keeps the data of an anonymous
-/// session. If the account has a second factor, the response is 401
-/// `two_factor_required` with a `challenge`. Send the `challenge` and the
+/// session. If the account has a second factor and does not trust the device, the
+/// response is 401 `two_factor_required` with a `challenge`. Send the `challenge` and the
 /// `code` to this endpoint within five minutes. Five attempts are allowed.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, responses(
     (status = 200, body = SignInBody, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),

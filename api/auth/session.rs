@@ -21,8 +21,8 @@ struct SessionDetails {
     /// The session's id, as in the list of sessions. It is not a credential.
     id: Uuid,
     created_at: DateTime<Utc>,
-    /// The time of the last request. It is stored with a delay of up to five
-    /// minutes.
+    /// The time of a recent request. Later requests are stored with a delay of up to
+    /// nine minutes.
     last_activity: DateTime<Utc>,
     /// Moves forward with use, up to an absolute limit.
     expires_at: DateTime<Utc>,
@@ -48,7 +48,7 @@ pub fn route() -> Routes {
 }
 
 /// Returns the current session and its user. Pages call this on every load. It
-/// takes one round trip to Redis and no database query.
+/// usually takes one round trip to Redis and no database query.
 #[utoipa::path(get, path = "/api/auth/session", tag = "auth", security(("session" = [])), responses(
     (status = 200, body = CurrentSession, description = "The session is valid"),
 ))]

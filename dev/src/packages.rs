@@ -10,7 +10,7 @@ use sabor_testing::environment;
 use sabor_testing::progress;
 use tokio::process::Command;
 
-/// The file in a folder whose packages are complete.
+/// The name of the file that marks a folder whose packages are all installed.
 const INSTALLED: &str = "installed";
 
 /// Installs packages from PyPI unless they are installed. `requirements` has all packages

@@ -10,8 +10,9 @@ use tokio::process::Command;
 use super::{api_description, collect_files, source_of};
 use crate::harness::python;
 
-/// Fields with a name from [`NAMES_OF_KINDS`] whose values the API does not define.
-const OPEN_KINDS: [&str; 3] = [
+/// Fields whose names end with one of [`ENUM_FIELD_ENDINGS`], but whose values the API does not
+/// define.
+const NON_ENUM_FIELDS: [&str; 3] = [
     // An error code of Redis.
     "RefusedWrite.kind",
     // The name of a provider, which the configuration defines, or `password`.
@@ -20,8 +21,8 @@ const OPEN_KINDS: [&str; 3] = [
     "TwoFactorEnrollment.qrCode",
 ];
 
-/// The ends of the names of fields that have one of several fixed values.
-const NAMES_OF_KINDS: [&str; 6] = ["code", "kind", "level", "method", "role", "status"];
+/// Endings of field names. A field whose name has such an ending must be an enum.
+const ENUM_FIELD_ENDINGS: [&str; 6] = ["code", "kind", "level", "method", "role", "status"];
 
 /// Returns the names of the schemas that `value` refers to, directly or through others.
 fn schemas_of(document: &Value, value: &Value) -> BTreeSet<String> {
@@ -113,12 +114,12 @@ async fn every_example_is_valid_against_its_schema() {
 fn every_object_in_a_list_or_field_is_a_reference() {
     let document = api_description();
     let is_inlined = |schema: &Value| {
-        let types = ["properties", "allOf"];
+        let keywords = ["properties", "allOf"];
         let variants = schema["oneOf"].as_array().into_iter().flatten();
         let schemas = [schema, &schema["items"]].into_iter().chain(variants);
         schemas
             .into_iter()
-            .any(|schema| types.iter().any(|keyword| schema.get(keyword).is_some()))
+            .any(|schema| keywords.iter().any(|keyword| schema.get(keyword).is_some()))
     };
     let fields = fields_of_responses(&document);
     let inlined = fields.iter().filter(|field| is_inlined(field.schema));
@@ -128,7 +129,7 @@ fn every_object_in_a_list_or_field_is_a_reference() {
     assert!(fields.iter().filter(items).count() > 10);
 }
 
-/// A generated client can then rely on the field, and does not distinguish three cases.
+/// A generated client then has to distinguish only null and a value, and never a missing field.
 #[test]
 fn a_nullable_field_of_a_response_is_always_present() {
     let document = api_description();
@@ -163,7 +164,7 @@ fn every_code_status_and_kind_is_an_enum() {
     for field in fields_of_responses(&document) {
         let (_, name) = field.name.split_once('.').unwrap();
         let name = name.to_lowercase();
-        if !NAMES_OF_KINDS.iter().any(|kind| name.ends_with(kind)) {
+        if !ENUM_FIELD_ENDINGS.iter().any(|kind| name.ends_with(kind)) {
             continue;
         }
         let variants = field.schema["oneOf"].as_array();
@@ -177,7 +178,7 @@ fn every_code_status_and_kind_is_an_enum() {
         }
     }
     open.sort_unstable();
-    assert_eq!(open, OPEN_KINDS);
+    assert_eq!(open, NON_ENUM_FIELDS);
     assert!(enum_count > 10, "{enum_count}");
 }
 

@@ -22,7 +22,7 @@ async fn staff_find_the_payments_with_a_status() {
     for _ in 0..4 {
         let booking = book(&ana, app.create_class(1).await).await.expect(201);
         match bookings.len() {
-            // A payment that was started at the desk.
+            // A payment that the member will make at the desk.
             0 => {
                 let payment = json!({ "bookingId": booking["id"], "method": "desk" });
                 ana.post("/api/bookings/payment", payment).await.expect(201);
@@ -89,6 +89,7 @@ async fn the_payment_of_a_closed_account_shows_no_address() {
     let ana = app.member("ana").await;
     let booking = book(&ana, app.create_class(1).await).await.expect(201);
     insert_desk_payment(&app, &booking).await;
+    // The cancellation is then late, so the payment is not refunded.
     set_clock_before_start(&app, &booking, TimeDelta::hours(1));
     let request = ana.request(reqwest::Method::DELETE, "/api/auth/me");
     let body = json!({ "currentPassword": crate::harness::PASSWORD });

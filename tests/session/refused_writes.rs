@@ -97,9 +97,10 @@ async fn refused_writes_are_logged_once_and_shown_by_the_health_check() {
         );
         assert_eq!(count_lines(&log, "Redis refuses writes"), 1, "{log}");
         assert!(log.contains(fault.kind()), "{log}");
+        // The keys of Redis contain session keys.
         assert!(!log.contains("change:"), "{log}");
 
-        // This process has not written to Redis yet. It learns of the refusal from its own
+        // This process has not written to Redis since the fault began. It learns of the refusal from its own
         // health check, which writes to Redis.
         let body = health(&app).await;
         assert_eq!(body["status"], "degraded", "{fault:?}");

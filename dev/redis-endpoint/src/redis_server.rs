@@ -123,7 +123,7 @@ impl RedisServer {
 impl Drop for RedisServer {
     fn drop(&mut self) {
         drop(self.watcher.stdin.take());
-        // If this fails, only the directory is left behind.
+        // Even if this fails, the script stops the server and removes the directory.
         _ = self.watcher.wait();
     }
 }

@@ -1,6 +1,6 @@
 //! A demo studio: class types, instructors, a timetable, members and bookings.
 //!
-//! Every row has an ID derived from its content, so that a second run does not change it.
+//! Every row has the same ID in each run, so that a second run does not add it again.
 //! A run on a later day adds the occurrences of new days.
 
 use anyhow::Result;
@@ -90,7 +90,7 @@ const INSTRUCTORS: &str = "
     ) as t (number, name, email, bio, specialties, certifications, years, rate)
     on conflict do nothing";
 
-// Weekday (0 is Sunday), time, room, class type, instructor.
+// Number, weekday (0 is Sunday), time, room, class type, instructor.
 const WEEKLY_CLASSES: &str = "
     insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
         duration_minutes, max_participants, room, effective_from)

@@ -98,7 +98,7 @@ const INSTRUCTORS: &str = "
     select md5('year instructor ' || n)::uuid, 'Instructor ' || n, 40 + n from generate_series(1, 8) n";
 
 // Monday to Saturday, four rooms, two classes an evening in each. An instructor stays
-// in one room for the evening.
+// in one room for the evening. The classes have the numbers 8 to 55.
 const WEEKLY_CLASSES: &str = "
     insert into class_schedules (id, class_type_id, instructor_id, day_of_week, start_time,
         duration_minutes, max_participants, room, effective_from)

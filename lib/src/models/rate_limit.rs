@@ -105,8 +105,8 @@ impl Subject {
         }
     }
 
-    /// All sessions of a member together. A single session must not have a limit of its
-    /// own, because its id changes with each renewal.
+    /// All sessions of a member together, for codes of the second factor. A single session
+    /// must not have such a limit, because its id changes with each renewal.
     pub fn sessions_of(limit: Limit, user_id: Uuid) -> Self {
         Self {
             limit,
@@ -243,7 +243,7 @@ pub(crate) async fn count(
     keys.iter().map(counter).collect()
 }
 
-// The rows are locked in the order of their keys, as by COUNT.
+// The rows are locked in the order of their keys, as `COUNT` does it.
 static ADJUST: Statement = Statement::new(
     "throttle.adjust",
     "with counted as materialized (
@@ -257,8 +257,8 @@ static ADJUST: Statement = Statement::new(
     from counted where t.key = counted.key",
 );
 
-/// Adds to the attempts and the failed attempts of keys whose window has not ended and that are
-/// not blocked.
+/// Adds to the counters of attempts and failed attempts, or subtracts from them. Counters that
+/// are blocked, or whose window has ended, do not change.
 pub(crate) async fn adjust(
     client: &Client,
     keys: &[String],

@@ -48,7 +48,7 @@ pub fn handle<'a>(
             .await?;
         if outcome == Outcome::Foreign {
             let (id, name, kind) = (&event.id, &event.name, &event.kind);
-            tracing::info!(event = id, name, object = ?kind, "ignored money that is not ours");
+            tracing::info!(event = id, name, object = ?kind, "ignored an event about a payment of another program");
         }
         after_commit(app, &outcome);
         Ok(())

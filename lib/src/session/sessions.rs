@@ -298,6 +298,7 @@ impl Sessions {
                     lock_caller(tx, &caller, user_id).await?;
                     let kept = keep_own.then_some(&caller);
                     let keys = store::delete_all_of(tx, user_id, kept).await?;
+                    // The keys include that of the kept session, whose record has changed.
                     let ended = keys.len() - usize::from(keep_own);
                     tx.invalidate_sessions(keys);
                     Ok(ended)
@@ -349,7 +350,7 @@ impl Sessions {
     ///
     /// Fails with [`Error::SessionGone`] or [`Error::FORBIDDEN`] when `admin` is no longer
     /// the session of an administrator, and with [`Error::Unavailable`] when Postgres does
-    /// not answer. Some batches may have ended before.
+    /// not answer. Some sessions may already have ended then.
     pub fn clear(&self, admin: Option<&SessionKey>) -> BoxFuture<'_, Result<usize>> {
         const BATCH_SIZE: i64 = 2_000;
         let mut admin = admin.cloned();
@@ -357,7 +358,7 @@ impl Sessions {
             let mut ended = 0;
             loop {
                 let mut transaction = self.transaction();
-                // Only the first batch is checked, because it may end the session of `admin`.
+                // Only the first transaction authorizes `admin`, because it may end that session.
                 if let Some(key) = admin.take() {
                     transaction = transaction.authorize(Actor::admin(key));
                 }

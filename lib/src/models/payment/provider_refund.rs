@@ -96,7 +96,7 @@ static LIST: Statement = Statement::new(
     from refunds where payment_id = $1 order by created_at, id for no key update",
 );
 
-/// Records the refunds that the provider has made of a payment, oldest first. Must be
+/// Records the provider's refunds of a payment. `refunds` must be sorted, oldest first. Must be
 /// called in a transaction.
 ///
 /// If a refund fails, another row retries it. Sabor's own refunds that the provider has not
@@ -151,7 +151,10 @@ impl RefundRecorder<'_> {
             .filter(|amount| !amount.is_zero())
             .filter(|_| refund.currency.eq_ignore_ascii_case(currency));
         let Some(amount) = amount else {
-            self.outcome = mismatch(self.payment, "a refund of another amount or currency");
+            self.outcome = mismatch(
+                self.payment,
+                "a refund of an invalid amount or in another currency",
+            );
             return Ok(());
         };
         let rows = LIST.all(self.client, &[&self.payment.id]).await?;
@@ -306,7 +309,7 @@ impl RefundRecorder<'_> {
         Ok(())
     }
 
-    /// Makes the amount due again that was withdrawn for a refund at the provider. Nothing is
+    /// Makes the amount that was withdrawn for a refund at the provider due again. Nothing is
     /// due while the member has the booking.
     async fn insert_replaced(&mut self, id: Uuid) -> Result<()> {
         if !self.is_booking_cancelled {

@@ -1,5 +1,5 @@
-//! Removing the data of an account: all of it when the account is closed, and what an
-//! unconfirmed registrant has set up when somebody else proves to own the mailbox.
+//! Removing the data of an account: all of it when the account is closed, or only what an
+//! unconfirmed registrant has set up, if somebody else then proves that the mailbox is theirs.
 
 use uuid::Uuid;
 
@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// The common table expressions that delete the ways to sign in to some accounts, their
-/// unfinished sign-ins and their links. `$is_owner` is the comparison that selects the ids of
+/// The common table expressions that delete the ways to sign in to some accounts, the
+/// unfinished sign-ins, and the links that were mailed. `$is_owner` is the comparison that selects the ids of
 /// the accounts, such as `= $1`. The sessions are deleted by [`crate::session`].
 macro_rules! delete_credentials {
     ($is_owner:literal) => {
@@ -112,9 +112,10 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
     returning u.id",
 );
 
-/// Deletes an account and everything that belongs to it. Returns `false`, and deletes
-/// nothing, if the account has a role, has bookings, which may have been paid, or has decided
-/// about a refund.
+/// Deletes an account and everything that belongs to it. Returns `false`, and keeps the
+/// account, if it has a role, has bookings, which may have been paid, or has decided about a
+/// refund. The e-mail addresses in its security events are removed even then, so the caller
+/// must close the account or roll back.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())
 }
