@@ -267,7 +267,7 @@ pub fn confirm<'a>(
 ///
 /// # Errors
 ///
-/// 409 `two_factor_not_begun`; the errors of [`reauthenticate`] and [`verify_code`].
+/// 409 `two_factor_not_begun`; the errors of [`reauthenticate`] and `verify_code`.
 pub fn disable<'a>(
     app: &'a App,
     caller: &'a Caller,
