@@ -50,8 +50,10 @@ async function run() {
   expect(phone.cookie, "the registration set no cookie");
   // The address of a demo account. One that is not confirmed can be registered again.
   const again = { ...form, email: "ana@sabor.dev" };
-  const taken = await call("register a taken address, through a rewrite", "POST", "/signup?from=smoke", 409, { body: again });
+  const taken = await call("register a taken address, through a rewrite", "POST", "/signup", 409, { body: again });
   expect(taken.json.code === "email_taken", `expected email_taken: ${taken.text}`);
+  const unknown = await call("an unknown query parameter, through a rewrite", "POST", "/signup?from=smoke", 400, { body: again });
+  expect(unknown.json.details?.from, `expected a problem of the parameter: ${unknown.text}`);
   const login = { email, password };
   const laptop = await call("sign in", "POST", "/api/auth/login", 200, { body: login });
   await call("sign in with a wrong password", "POST", "/api/auth/login", 401, { body: { ...login, password: "wrong" } });
