@@ -1,5 +1,6 @@
--- The previous schema has one refund of the whole amount for each payment. Partial refunds
--- and disputes cannot be kept: no money is moved, and the payment stays `paid`.
+-- The previous schema has one refund of the whole amount for each payment. A refund of
+-- a part and a dispute cannot be kept: the money stays where it is, and the payment
+-- stays `paid`.
 do $$
 declare
     parts bigint;
@@ -27,7 +28,7 @@ begin
     if not (old.status, new.status) in (
         ('pending', 'paid'), ('pending', 'failed'), ('pending', 'cancelled'),
         ('paid', 'refund_due'), ('paid', 'refunded'), ('refund_due', 'refunded'),
-        -- Paid at a checkout that had already failed or been cancelled.
+        -- Paid after all, at a checkout that had been given up.
         ('failed', 'refund_due'), ('cancelled', 'refund_due')
     ) then
         raise exception 'a payment does not go from % to %', old.status, new.status

@@ -1,13 +1,13 @@
 -- Refunds and disputes, each with rows of its own. A payment can be refunded in
 -- parts, a refund can fail after it succeeded, and a dispute takes money away.
 --
--- The previous version of the program reads and writes only `payments.status`. Triggers
--- keep the status and the refunds consistent, whichever of the two is written.
+-- The previous version of the program knows `payments.status` alone. Triggers keep
+-- the status and the refunds in step, whichever of them is written.
 
 -- No payment changes between the copy below and the creation of the triggers.
 lock table payments in share row exclusive mode;
 
--- The amount that was refunded or is to be refunded. A trigger computes it from the refunds.
+-- What is refunded or is going to be. A trigger sums it up from the refunds.
 alter table payments add column refunded numeric(10, 2) not null default 0;
 
 create table refunds (
@@ -18,9 +18,9 @@ create table refunds (
     -- How the money is given back: `original` is the way in which it was paid.
     method text not null default 'original'
         constraint refunds_method_known check (method in ('original', 'cash', 'transfer')),
-    -- due: not sent yet. sent: the provider has not confirmed the refund. done: the
-    -- money was returned. failed: the money was not returned; another row can try again.
-    -- withdrawn: it was not sent and is not needed any more.
+    -- due: nobody has sent it. sent: the provider was asked, and the money is not back
+    -- yet. done: the money is back. failed: it will not get there; another row tries
+    -- again. withdrawn: it was not sent and is not needed any more.
     state text not null default 'due' constraint refunds_state_known
         check (state in ('due', 'sent', 'done', 'failed', 'withdrawn')),
     -- Who decided: a rule, such as a cancellation in time; a member of staff; or
@@ -32,10 +32,9 @@ create table refunds (
     by uuid references users on delete restrict,
     -- The provider's id of the refund. Null until the provider has made it.
     provider_refund text constraint refunds_provider_refund_key unique,
-    -- Why the refund failed: the provider's reason, or `disputed`.
+    -- Why it failed: the provider's word, or `disputed`.
     provider_reason text,
-    -- When the refund was first sent to the provider, how often, and when it may be sent
-    -- again.
+    -- When the provider was first asked, how often, and when it may be asked next.
     first_sent_at timestamptz,
     attempts integer not null default 0,
     next_attempt_at timestamptz not null default now(),
@@ -48,7 +47,7 @@ create table refunds (
 create index refunds_payment_idx on refunds (payment_id, created_at);
 create index refunds_by_idx on refunds (by) where by is not null;
 create index refunds_due_idx on refunds (next_attempt_at) where state in ('due', 'sent');
--- The reports add up completed refunds.
+-- The reports sum up these.
 create index refunds_done_idx on refunds (done_at) include (payment_id, amount)
     where state = 'done';
 
@@ -60,9 +59,9 @@ create table disputes (
     provider_dispute text not null constraint disputes_provider_dispute_key unique,
     payment_id uuid not null references payments on delete restrict,
     amount numeric(10, 2) not null constraint disputes_amount check (amount >= 0),
-    -- The provider's fee for the dispute. Null when the fee is in another currency.
+    -- What the provider charges for it. Null when it is in another currency.
     fee numeric(10, 2),
-    -- The provider's status, such as `needs_response`, `won` or `lost`.
+    -- The provider's word, such as `needs_response`, `won` or `lost`.
     status text not null,
     -- Whether the disputed money is with the card's bank now.
     withdrawn boolean not null,
@@ -77,15 +76,14 @@ create index disputes_payment_idx on disputes (payment_id);
 create trigger disputes_updated_at before update on disputes
     for each row execute function set_updated_at();
 
--- The existing refunds. Each one is of the whole amount.
+-- The refunds until now, which were all of the whole amount.
 insert into refunds (id, payment_id, amount, state, source, provider_refund, first_sent_at,
     attempts, next_attempt_at, done_at, created_at)
 select gen_random_uuid(), id, amount,
     case when status = 'refunded' then 'done' when provider_refund is null then 'due'
         else 'sent' end,
     'rule', provider_refund,
-    -- An old time, so that the program looks the refund up at the provider before it sends
-    -- it again.
+    -- An old time: the provider is asked about the refund before it is sent again.
     case when attempts > 0 or provider_refund is not null then created_at end,
     attempts, next_attempt_at,
     case when status = 'refunded' then coalesce(refunded_at, updated_at) end,
@@ -98,11 +96,10 @@ alter table payments enable trigger payments_updated_at;
 
 alter table payments add constraint payments_refunded check (refunded between 0 and amount);
 
--- Returns the status that follows from the refunds of a payment. A payment that is only
--- refunded in part stays `paid`, because the previous version of the program refunds the
--- whole amount of a payment that is `refund_due`. A payment that was `refund_due` stays so
--- while another payment of its booking is open, because a booking can have only one open
--- payment.
+-- The status that the refunds of a payment give it. A payment that is only refunded in
+-- part stays `paid`, because the previous version of the program refunds all that is
+-- `refund_due`. It stays `refund_due` while another payment of its booking is open,
+-- because a booking has one open payment.
 create function payment_status(payment payments) returns text language plpgsql as $$
 declare
     claimed numeric;
@@ -125,13 +122,13 @@ begin
 end
 $$;
 
--- The status of a payment never moves back, except when a refund fails or is withdrawn.
+-- A payment moves only forward, except where a refund fails or is withdrawn.
 create or replace function check_payment_status() returns trigger language plpgsql as $$
 begin
     if not (old.status, new.status) in (
         ('pending', 'paid'), ('pending', 'failed'), ('pending', 'cancelled'),
         ('paid', 'refund_due'), ('paid', 'refunded'), ('refund_due', 'refunded'),
-        -- Paid at a checkout that had already failed or been cancelled.
+        -- Paid after all, at a checkout that had been given up.
         ('failed', 'refund_due'), ('cancelled', 'refund_due')
     ) and new.status <> payment_status(old) then
         raise exception 'a payment does not go from % to %', old.status, new.status
@@ -159,14 +156,14 @@ $$;
 create trigger refunds_of_dispute before insert on refunds
     for each row execute function hold_refund_of_dispute();
 
--- Adds up the refunds of a payment. The constraint `payments_refunded` rejects more than
--- the amount of the payment. A separate statement locks the payment first, so that the sum
--- includes refunds that were committed while that statement waited.
+-- Sums up the refunds of a payment, whose constraint refuses what does not fit. The
+-- payment is locked by a statement of its own, so that the sum includes refunds that
+-- were committed while it waited.
 create function keep_payment_refunded() returns trigger language plpgsql as $$
 declare
     open text[] := array['due', 'sent'];
 begin
-    -- No value that the payment depends on has changed, so the payment is not locked.
+    -- Nothing that the payment shows has changed, so it is not locked.
     if tg_op = 'UPDATE' and old.amount = new.amount
         and old.provider_refund is not distinct from new.provider_refund
         and (old.state = new.state or (old.state = any (open) and new.state = any (open)))
@@ -198,8 +195,8 @@ create trigger refunds_payment
     after insert or update of state, amount, provider_refund on refunds
     for each row execute function keep_payment_refunded();
 
--- Creates or completes refunds when the previous version of the program writes the status.
--- It does not run when the trigger above writes the status.
+-- Makes the refunds of a status that was written by the previous version of the program.
+-- It does not run for what the trigger above writes.
 create function follow_payment_status() returns trigger language plpgsql as $$
 begin
     if new.provider_refund is not null and new.status in ('refund_due', 'refunded') then
@@ -215,7 +212,7 @@ begin
         update refunds set state = 'done', done_at = coalesce(new.refunded_at, now())
         where payment_id = new.id and state in ('due', 'sent');
     end if;
-    -- `new` still has the values from before the updates above.
+    -- The new row of a payment, and not what the updates above have made of it.
     if new.status in ('refund_due', 'refunded') and new.refunded < new.amount then
         insert into refunds (id, payment_id, amount, state, source, provider_refund,
             next_attempt_at, done_at)

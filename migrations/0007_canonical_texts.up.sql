@@ -1,4 +1,4 @@
--- E-mail addresses get one canonical form, and members get a column for searches.
+-- E-mail addresses get one canonical form, and members one that is searched.
 
 -- The form in which names and addresses are searched: without accents and case, with one
 -- kind of apostrophe and hyphen, and single spaces. The extension `unaccent` is not used,
@@ -24,8 +24,8 @@ language sql immutable strict parallel safe as $$
     select '%' || regexp_replace(search_form(word), '([\\%_])', '\\\1', 'g') || '%'
 $$;
 
--- The database computes the column, so it is current whichever version of the program
--- writes the row.
+-- The database computes the column, so that no statement can forget it, and also not the
+-- previous version of the program.
 alter table users add column search_text text not null
     generated always as (search_form(email || ' ' || first_name || ' ' || last_name)) stored;
 drop index users_search_idx;

@@ -3,9 +3,9 @@
 -- Null: not closed by its member. An administrator may have deactivated it.
 alter table users add column closed_at timestamptz;
 
--- Accounts that members closed before this migration are erased as well. Until now, nobody
--- could sign in, reset the password or register with their addresses. Accounts that an
--- administrator has deactivated are kept: their events name the administrator (`by`).
+-- Accounts that their members have closed before are erased as well. Until now their
+-- addresses could neither sign in, nor reset the password, nor register. The event of an
+-- account that an administrator has deactivated names the administrator.
 create temporary table closed_before on commit drop as
 select distinct on (e.user_id) e.user_id as id, e.created_at
 from security_events e join users u on u.id = e.user_id

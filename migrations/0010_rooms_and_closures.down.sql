@@ -5,8 +5,6 @@ alter table class_types add constraint class_types_name_key unique (name);
 
 drop trigger scheduled_classes_title on scheduled_classes;
 drop function keep_title;
-drop trigger rooms_rename on rooms;
-drop function rename_room();
 drop trigger scheduled_classes_room on scheduled_classes;
 drop trigger class_schedules_room on class_schedules;
 drop function keep_room;

@@ -1,11 +1,9 @@
 -- Rooms get a table, classes get a title of their own only where one was given, and
 -- the studio gets days on which nothing takes place.
 
--- The form in which names are compared: "Studio A" and "studio  a" are one room. The spaces
--- of Unicode are listed, because \s matches only some of them, depending on the locale.
+-- The form in which names are compared: "Studio A" and "studio  a" are one room.
 create function name_key(name text) returns text language sql immutable parallel safe
-    as $$ select lower(regexp_replace(
-        name, '[\s\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]', '', 'g')) $$;
+    as $$ select lower(regexp_replace(name, '\s', '', 'g')) $$;
 
 create table rooms (
     id uuid primary key default gen_random_uuid(),
@@ -61,8 +59,8 @@ where name_key(r.name) = name_key(c.room) and t.id = c.class_type_id;
 
 -- Two classes can overlap because their rooms were merged. The newer one then moves
 -- to a room "Studio A (2)". Staff decide where it really takes place, and retire
--- that room. If the migration failed here instead, staff could not resolve an overlap
--- of past classes, because they cannot change them.
+-- that room. Failing here instead would leave no way out for classes of the past,
+-- which staff cannot change.
 do $$
 declare
     class record;
@@ -122,28 +120,10 @@ begin
 end
 $$;
 
-update class_schedules s set room = r.name
-from rooms r where r.id = s.room_id and s.room <> r.name;
-update scheduled_classes c set room = r.name
-from rooms r where r.id = c.room_id and c.room <> r.name;
-
 create trigger class_schedules_room before insert or update of room, room_id on class_schedules
     for each row execute function keep_room();
 create trigger scheduled_classes_room before insert or update of room, room_id on scheduled_classes
     for each row execute function keep_room();
-
--- Writes the new name of a room to the old columns. Otherwise, the previous version would
--- create a room with the old name again.
-create function rename_room() returns trigger language plpgsql as $$
-begin
-    update class_schedules set room = new.name where room_id = new.id and room <> new.name;
-    update scheduled_classes set room = new.name where room_id = new.id and room <> new.name;
-    return null;
-end
-$$;
-
-create trigger rooms_rename after update of name on rooms
-    for each row when (old.name <> new.name) execute function rename_room();
 
 create function keep_title() returns trigger language plpgsql as $$
 declare
@@ -155,8 +135,7 @@ begin
     elsif new.own_title is not distinct from old.own_title and new.title <> old.title then
         new.own_title = nullif(new.title, type_name);
     end if;
-    -- If the class type does not exist, the foreign key should report it, not the
-    -- `not null` of this column.
+    -- Without a type, the foreign key must fail, and not this column.
     new.title = coalesce(new.own_title, type_name, '');
     return new;
 end
@@ -165,7 +144,8 @@ $$;
 create trigger scheduled_classes_title before insert or update of title, own_title
     on scheduled_classes for each row execute function keep_title();
 
--- Among class types with the same name, an active one keeps the name, or else the oldest.
+-- Of class types with the same name, one that is offered keeps it, and otherwise the
+-- oldest.
 do $$
 declare
     duplicate record;
@@ -202,7 +182,7 @@ create table closures (
     id uuid primary key,
     first_day date not null,
     last_day date not null,
-    -- Shown to members. Null: no reason was given.
+    -- Null: nobody said why. Members read it.
     reason text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),

@@ -1,19 +1,18 @@
--- A booking stores the deadline until which it can be cancelled free of charge. Later
--- changes to the studio's rules do not affect it.
+-- A booking says until when it can be cancelled without cost. The rules that a member
+-- agreed to then stay in force, whatever the studio changes later.
 
--- Null: the booking is a waitlist entry, which has no deadline.
+-- Null: no time was agreed on, because the member only waits for a spot.
 alter table bookings add column free_until timestamptz;
 
 -- The rule of the previous version, which does not write the column. The migration
--- cannot read CANCELLATION_WINDOW_HOURS. If the variable is set, set the same value in the
--- database first:
+-- cannot read CANCELLATION_WINDOW_HOURS. A studio that has set it states it here too:
 --   alter database sabor set sabor.cancellation_window_hours = 24
 create function default_cancellation_window() returns interval language sql stable as $$
     select make_interval(hours => coalesce(
         nullif(current_setting('sabor.cancellation_window_hours', true), ''), '12')::integer)
 $$;
 
--- `free_until` never becomes earlier, whichever statement writes it.
+-- `free_until` only moves later, whichever statement writes it.
 create function keep_free_until() returns trigger language plpgsql as $$
 begin
     if tg_op = 'UPDATE' then
@@ -39,13 +38,13 @@ alter table bookings add constraint bookings_free_until
 create trigger bookings_free_until before insert or update of status, free_until on bookings
     for each row execute function keep_free_until();
 
--- Finds the cancelled bookings of a member who books the class again.
+-- A class that is booked again after a cancellation is found by this index.
 create index bookings_cancelled_member_idx on bookings (user_id, scheduled_class_id)
     where status = 'cancelled';
 
--- Finds a payment of a cancelled booking that can pay when the member books the class
--- again: one that was kept because the cancellation was late, or one whose refund can still
--- be withdrawn. Locks the payment and the refund, so that the refund is not sent meanwhile.
+-- Finds the payment that an earlier, cancelled booking of the member for the class has
+-- left: one that was kept because the cancellation was late, or one whose refund can
+-- still be withdrawn. Locks the payment and the refund, so that it is not sent meanwhile.
 create function find_reusable_payment(
     member_id uuid, class_id uuid, with_refunds boolean
 ) returns payments language plpgsql as $$
@@ -55,7 +54,7 @@ begin
     select p.* into payment from bookings b join payments p on p.booking_id = b.id
     where b.user_id = member_id and b.scheduled_class_id = class_id and b.status = 'cancelled'
       and p.amount = b.price
-      and ((p.status = 'paid' and p.refunded = 0)
+      and (p.status = 'paid'
           or (with_refunds and p.status = 'refund_due' and p.attempts = 0))
       and not exists (select from disputes d where d.payment_id = p.id and d.withdrawn)
     order by p.status = 'paid' desc, p.created_at desc limit 1
@@ -63,7 +62,7 @@ begin
     if payment.status = 'refund_due' then
         perform from refunds r where r.payment_id = payment.id and r.state = 'due'
         for no key update;
-        -- The refund may have been sent while this function waited for the lock.
+        -- It may have been sent while this function waited for the lock.
         if not found or exists (
             select from refunds r where r.payment_id = payment.id and r.state in ('sent', 'done')
         ) then
@@ -75,8 +74,8 @@ end
 $$;
 
 -- Counts the member's bookings and waitlist entries that overlap a class, and those that
--- are still to be paid. A waitlist entry counts like a booking, because a promotion does
--- not ask the member again.
+-- are still to be paid. A waitlist entry counts like a spot, because it becomes one
+-- without another question.
 create function count_upcoming_bookings(
     member_id uuid, class scheduled_classes, at timestamptz,
     out overlapping bigint, out unpaid bigint
@@ -89,8 +88,8 @@ create function count_upcoming_bookings(
       and b.scheduled_class_id <> class.id and c.end_time > at and not c.is_cancelled
 $$;
 
--- Books a spot in a class for a member, or puts the member on the waitlist, and inserts the
--- message and the event about it. Returns the outcome, and the booking if there is one.
+-- Books a spot in a class for a member, or puts the member on its waitlist, with the mail
+-- and the event that report it. Returns the outcome, and the booking if there is one.
 --
 -- This is the successor of the function with the same name and fewer parameters. The
 -- previous version of the program calls that one, so a later migration drops it.
@@ -98,19 +97,17 @@ $$;
 -- A request that can only learn that the class is full takes no lock. All others first
 -- lock the member's row, in share mode, so that the account is not closed meanwhile. Then
 -- they take a lock for the member's bookings, so that the limits below are checked for
--- one booking at a time, and then the class. The outcome depends on the class as it was
--- read under the lock. Waitlist tickets are drawn under that lock, so they rise in the
--- order of arrival.
+-- one booking at a time, and then the class. The row of the class that was read under the
+-- lock decides. Waitlist tickets are drawn under that lock, so they rise in the order of
+-- arrival.
 --
--- A member on the waitlist who books again when a spot is free gets the spot. This also
--- works after automatic promotion has ended.
+-- A member on the waitlist who asks again when there is a spot moves up to it. This can
+-- be after the time at which spots stop going to the waitlist by themselves.
 --
 -- Booking again after a cancellation reopens the earlier booking if its payment is still
--- there, so that nobody pays twice. After a late cancellation, joining the waitlist also
--- reopens it. A booking that was cancelled late keeps its `free_until`: otherwise a late
--- cancellation could be undone by booking and cancelling again. A reopened booking also
--- keeps a `free_until` within the cancellation window: otherwise the grace period could be
--- renewed again and again.
+-- there, so that nobody pays twice. After a late cancellation the waitlist does the same.
+-- The reopened booking keeps its `free_until`: otherwise a late cancellation could be
+-- undone by booking and cancelling again.
 create function book_class(
     new_id uuid, member_id uuid, class_id uuid, waits boolean, at timestamptz,
     cutoff interval, cancellation_window interval, grace interval, max_unpaid integer,
@@ -172,7 +169,7 @@ begin
         outcome = 'overlapping_booking';
         return;
     end if;
-    -- A waitlist entry was counted when it was created.
+    -- A waitlist entry was counted when it was made.
     if price > 0 and current_booking.id is null and payment.id is null
         and counts.unpaid >= max_unpaid
     then
@@ -194,10 +191,7 @@ begin
         update bookings b set status = outcome,
             waitlist_position = case outcome when 'waitlisted' then nextval('waitlist_tickets') end,
             cancelled_at = null, cancellation_reason = null, late_cancellation = false,
-            free_until = case
-                when b.late_cancellation or b.free_until > class.start_time - cancellation_window
-                    then b.free_until
-                else new_free_until end
+            free_until = case when b.late_cancellation then b.free_until else new_free_until end
         where b.id = booking_id;
         update refunds r set state = 'withdrawn'
         where r.payment_id = payment.id and r.state = 'due' and payment.status = 'refund_due';

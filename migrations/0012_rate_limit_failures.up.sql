@@ -1,4 +1,3 @@
--- The number of failed attempts, without those in progress. A successful attempt is
--- subtracted from `tries`.
--- The previous version of the program counts in `tries` only, and leaves this column at 0.
+-- Failed attempts, apart from those in progress: an attempt that succeeds is given back.
+-- The previous version counts in `tries` only, and leaves this at 0.
 alter table login_throttle add column failed integer not null default 0;

@@ -1,5 +1,5 @@
--- Links are delivered first, then notices about accounts, then messages about bookings and
--- messages to the studio. Many booking messages therefore do not delay a password reset.
+-- Links are delivered first, then notices about accounts, then everything about bookings
+-- and messages to the studio: a flood of those does not delay a password reset.
 alter table mail_outbox
     add column priority smallint not null generated always as (
         case
@@ -10,8 +10,8 @@ alter table mail_outbox
             else 1
         end
     ) stored,
-    -- Why the message is not sent. Null: it was sent, will be sent, or was abandoned after its
-    -- last attempt. A dropped message is due at `infinity`, so that the previous version of the
+    -- Why the mail is not sent. Null: it was sent, will be sent, or was abandoned after its
+    -- last attempt. A dropped mail is due at `infinity`, so that the previous version of the
     -- program does not send it either.
     add column dropped text constraint mail_outbox_dropped_known
         check (dropped in ('outdated', 'expired', 'capped'));
@@ -19,5 +19,5 @@ alter table mail_outbox
 drop index mail_outbox_due_idx;
 create index mail_outbox_due_idx on mail_outbox (priority, next_attempt_at)
     where sent_at is null and dropped is null;
--- Counts the messages that a recipient has received recently.
+-- Counts the mails that a recipient has received lately.
 create index mail_outbox_recipient_idx on mail_outbox (recipient, created_at);

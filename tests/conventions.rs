@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use reqwest::Method;
+use sabor::crypto::secret::sha256_hex;
 use serde_json::Value;
 
 use crate::harness::{SITE, Settings, TestApp, TestResponse, send_from_origin};
@@ -323,6 +324,25 @@ fn the_api_description_in_the_repository_is_current() {
         committed.trim() == generated.trim(),
         "run `cargo dev openapi`"
     );
+}
+
+/// A database that has applied a migration rejects it if it has changed, even in a comment.
+#[test]
+fn no_migration_has_changed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut files = Vec::new();
+    collect_files(&folder, &mut files);
+    let mut lines: Vec<String> = files
+        .iter()
+        .filter(|file| file.to_string_lossy().ends_with(".up.sql"))
+        .map(|file| {
+            let name = file.file_name().unwrap().to_str().unwrap();
+            format!("{}  {name}", sha256_hex(&fs::read(file).unwrap()))
+        })
+        .collect();
+    lines.sort_by(|one, other| one[64..].cmp(&other[64..]));
+    let checksums = fs::read_to_string(folder.join("checksums.txt")).unwrap();
+    assert_eq!(lines, checksums.lines().collect::<Vec<_>>());
 }
 
 #[test]

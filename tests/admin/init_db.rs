@@ -141,12 +141,7 @@ async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_cla
     let database = empty_database().await;
     let mut client = connect(&database).await;
     migrations::up(&mut client).await.unwrap();
-    // Reverts the migration that adds `rooms` and all later ones.
-    let reverted_query = "select count(*) from schema_migrations
-        where version >= (select version from schema_migrations where name like '%rooms%')";
-    let reverted: i64 = client.query_one(reverted_query, &[]).await.unwrap().get(0);
-    let reverted = usize::try_from(reverted).unwrap();
-    migrations::down(&mut client, reverted).await.unwrap();
+    let reverted = revert_from(&mut client, "0010_rooms_and_closures").await;
     let insert_old_rows = "
         insert into class_types (id, name, price_per_class, created_at) values
             (md5('type')::uuid, 'Salsa', 20, now() - interval '1 day'),
@@ -216,6 +211,41 @@ async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_cla
         first_column(&client, rooms).await,
         ["Garden", "Studio A", "Studio A (2)", "Studio A (3)"]
     );
+}
+
+#[tokio::test]
+async fn the_room_names_migration_numbers_names_that_differ_only_in_a_no_break_space() {
+    let database = empty_database().await;
+    let mut client = connect(&database).await;
+    migrations::up(&mut client).await.unwrap();
+    revert_from(&mut client, "0016_room_names").await;
+    let insert_names = r"
+        insert into rooms (name, created_at) values ('Hall A', '2026-01-02'),
+            (E'Hall\u00a0A', '2026-01-01');
+        insert into class_types (id, name, price_per_class, is_active, created_at) values
+            (gen_random_uuid(), 'Salsa 1', 20, true, '2026-01-02'),
+            (gen_random_uuid(), E'Salsa\u00a01', 20, false, '2026-01-01')";
+    client.batch_execute(insert_names).await.unwrap();
+    migrations::up(&mut client).await.unwrap();
+    let rooms = "select name from rooms order by created_at";
+    assert_eq!(
+        first_column(&client, rooms).await,
+        ["Hall\u{a0}A", "Hall A (2)"]
+    );
+    let class_types = "select name from class_types order by created_at";
+    assert_eq!(
+        first_column(&client, class_types).await,
+        ["Salsa\u{a0}1 (2)", "Salsa 1"]
+    );
+}
+
+/// Reverts the named migration and all later ones. Returns how many these are.
+async fn revert_from(client: &mut Client, name: &str) -> usize {
+    let query = "select count(*) from schema_migrations where name >= $1";
+    let count: i64 = client.query_one(query, &[&name]).await.unwrap().get(0);
+    let count = usize::try_from(count).unwrap();
+    migrations::down(client, count).await.unwrap();
+    count
 }
 
 /// Returns the first column of a query as strings.

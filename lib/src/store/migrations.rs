@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 15] = [
+static MIGRATIONS: [Migration; 17] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -43,6 +43,8 @@ static MIGRATIONS: [Migration; 15] = [
     migration!(13, "0013_mail_priority"),
     migration!(14, "0014_replaced_refunds"),
     migration!(15, "0015_front_desk"),
+    migration!(16, "0016_room_names"),
+    migration!(17, "0017_reusable_payments"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands
