@@ -125,9 +125,11 @@ impl Drill {
             | Self::PostgresReset
             | Self::PostgresFull => &[Outcome::Unavailable, Outcome::NoResponse],
             Self::FunctionKilled | Self::FunctionFrozen => &[Outcome::NoResponse],
-            Self::SchemaOlder | Self::SchemaNewer | Self::MigrationsAtOnce => {
-                &[Outcome::Unavailable]
+            // A request that needs what a migration added fails while it is reverted.
+            Self::SchemaOlder | Self::MigrationsAtOnce => {
+                &[Outcome::Unavailable, Outcome::ServerError]
             }
+            Self::SchemaNewer => &[Outcome::Unavailable],
             _ => &[],
         }
     }

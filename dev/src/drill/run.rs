@@ -102,12 +102,7 @@ impl Run {
 
     /// Returns why the outcome is not acceptable, or `None` if it is acceptable.
     pub(super) fn unexpected_failure(&self, request: &Request) -> Option<&'static str> {
-        let is_tolerated = self.tolerance.tolerated_failures.contains(&request.outcome)
-            || request.outcome == Outcome::ServerError
-                && self
-                    .tolerance
-                    .exempt_operations
-                    .contains(&request.operation);
+        let is_tolerated = self.tolerance.tolerated_failures.contains(&request.outcome);
         match self.overlaps_fault(request.sent_at, request.received_at) {
             _ if request.outcome.is_definite() => None,
             false => Some("outside the fault"),
