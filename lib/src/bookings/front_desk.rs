@@ -13,7 +13,7 @@ use crate::admin::staff_action::StaffAction;
 use crate::error::{Error, ErrorCode, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::models::booking::{
-    self, Attendance, Cancellation, CancelledBy, NewBooking, RosterEntry,
+    self, Attendance, Booking, Cancellation, CancelledBy, NewBooking, RosterEntry,
 };
 use crate::models::payment;
 use crate::models::security_event::SecurityEventKind;
@@ -172,14 +172,8 @@ pub fn create<'a>(
         let response = desk
             .transaction(key)
             .run(async |tx| {
-                let created = booking::create(tx, new_booking, desk.now, desk.studio).await;
-                let booking = created.map_err(|error| match error {
-                    // The member's account is closed or does not exist. `booking::create`
-                    // returns this error, because a member who books without staff then has
-                    // no session any more.
-                    Error::SessionGone => Error::NotFound,
-                    other => other,
-                })?;
+                tx.invalidate([app.schedule()]);
+                let booking = booking::create(tx, new_booking, desk.now, desk.studio).await?;
                 let detail = json!({ "bookingId": booking.id, "action": "book" });
                 desk.record(tx, booking.user_id, detail).await?;
                 StoredResponse::created(&BookingView::from(booking))
@@ -217,9 +211,8 @@ pub fn update<'a>(
                     "action": action.as_str(),
                     "internalReason": internal_reason,
                 });
-                let member_id = desk.apply(tx, id, &change, &mut detail).await?;
-                desk.record(tx, member_id, detail).await?;
-                let booking = booking::find(tx, id).await?;
+                let booking = desk.apply(tx, id, &change, &mut detail).await?;
+                desk.record(tx, booking.user_id, detail).await?;
                 StoredResponse::ok(&BookingView::from(booking))
             })
             .await?;
@@ -231,10 +224,7 @@ pub fn update<'a>(
 /// A parsed change to a booking.
 enum BookingChange {
     Record(Attendance),
-    Cancel {
-        cancellation: Cancellation,
-        lenient: bool,
-    },
+    Cancel(Cancellation),
     MoveTo(Uuid),
     MarkPaid,
     Refund,
@@ -251,19 +241,17 @@ impl UpdateBooking {
             form.add_problem("scheduledClassId", "is required to move a booking");
         }
         form.finish()?;
-        let lenient = self.lenient;
         let change = match self.action {
             BookingAction::CheckIn => BookingChange::Record(Attendance::Attended),
             BookingAction::NoShow => BookingChange::Record(Attendance::NoShow),
             BookingAction::UndoAttendance => BookingChange::Record(Attendance::Unknown),
-            BookingAction::Cancel => BookingChange::Cancel {
-                cancellation: Cancellation {
-                    booking_id: self.booking_id,
-                    by: CancelledBy::Studio { lenient },
-                    reason,
+            BookingAction::Cancel => BookingChange::Cancel(Cancellation {
+                booking_id: self.booking_id,
+                by: CancelledBy::Studio {
+                    lenient: self.lenient,
                 },
-                lenient,
-            },
+                reason,
+            }),
             BookingAction::Move => {
                 BookingChange::MoveTo(self.scheduled_class_id.unwrap_or_default())
             }
@@ -292,32 +280,34 @@ impl<'a> FrontDesk<'a> {
         })
     }
 
-    /// Prepares a transaction that invalidates the cached schedule.
+    /// Prepares the transaction of a change.
     fn transaction(&self, key: Option<IdempotencyKey>) -> IdempotentTransaction<'_> {
         self.app
             .transaction()
             .authorize(&self.staff_action)
-            .invalidate([self.app.schedule()])
             .idempotent(self.staff_action.actor_id(), key)
     }
 
-    /// Makes a change and returns the id of the booking's member. Rejects changes by which
-    /// staff would decide about their own booking. Adds to `detail` what the security log
-    /// needs beyond the action.
+    /// Makes a change and returns the changed booking. Rejects changes by which staff would
+    /// decide about their own booking. Adds to `detail` what the security log needs beyond the
+    /// action.
     async fn apply(
         &self,
         tx: &Tx,
         id: Uuid,
         change: &BookingChange,
         detail: &mut Value,
-    ) -> Result<Uuid> {
+    ) -> Result<Booking> {
         let (now, studio, actor_id) = (self.now, self.studio, self.staff_action.actor_id());
         let booking = booking::find(tx, id).await?;
         let needs_colleague = match change {
             BookingChange::MoveTo(_) | BookingChange::MarkPaid | BookingChange::Refund => true,
             // Until the start, staff can cancel their own booking like any member, unless
             // `lenient` waives the rule for late cancellations.
-            BookingChange::Cancel { lenient, .. } => *lenient || booking.start_time <= now,
+            BookingChange::Cancel(cancellation) => {
+                matches!(cancellation.by, CancelledBy::Studio { lenient: true })
+                    || booking.start_time <= now
+            }
             BookingChange::Record(_) => false,
         };
         if needs_colleague && booking.user_id == actor_id {
@@ -327,10 +317,12 @@ impl<'a> FrontDesk<'a> {
             BookingChange::Record(attendance) => {
                 booking::record_attendance(tx, id, *attendance, now).await?;
             }
-            BookingChange::Cancel { cancellation, .. } => {
-                booking::cancel(tx, cancellation, now, studio).await?;
+            BookingChange::Cancel(cancellation) => {
+                tx.invalidate([self.app.schedule()]);
+                return booking::cancel(tx, cancellation, now, studio).await;
             }
             BookingChange::MoveTo(class_id) => {
+                tx.invalidate([self.app.schedule()]);
                 let from = booking::move_to(tx, id, *class_id, now, studio).await?;
                 detail["from"] = json!(from);
                 detail["to"] = json!(class_id);
@@ -342,7 +334,7 @@ impl<'a> FrontDesk<'a> {
                 payment::refund(tx, id, Some(actor_id), now).await?;
             }
         }
-        Ok(booking.user_id)
+        booking::find(tx, id).await
     }
 
     /// Records an action as a security event, in the transaction of the action.

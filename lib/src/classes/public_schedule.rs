@@ -1,6 +1,6 @@
 //! The public schedule: classes and their free spots.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -106,10 +106,9 @@ impl ScheduleRange {
     /// Returns the filter for the range, in UTC. A day on which the clocks change may
     /// start after midnight and may not have 24 hours.
     pub fn filter(&self) -> OccurrenceFilter {
-        let start_of = |date: NaiveDate| self.zone.resolve(date, NaiveTime::MIN);
         OccurrenceFilter {
-            from: start_of(self.from),
-            until: start_of(self.to + TimeDelta::days(1)),
+            from: self.zone.day_start(self.from),
+            until: self.zone.day_start(self.to + TimeDelta::days(1)),
             class_type: self.class_type,
             instructor: self.instructor,
         }

@@ -1,6 +1,6 @@
 //! Days on which the studio is closed.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -244,9 +244,8 @@ impl TimetableEditor<'_> {
         closure: Closure,
         options: &Options,
     ) -> Result<ClosureResult> {
-        let start_of = |date: NaiveDate| self.zone.resolve(date, NaiveTime::MIN);
-        let from = start_of(closure.first_day);
-        let until = start_of(closure.last_day + TimeDelta::days(1));
+        let from = self.zone.day_start(closure.first_day);
+        let until = self.zone.day_start(closure.last_day + TimeDelta::days(1));
         let occurrences = occurrence::lock_upcoming_between(tx, from, until, self.now).await?;
         let mut class_changes = ClassChanges::begin(self, tx, &occurrences).await?;
         if options.cancel_classes {

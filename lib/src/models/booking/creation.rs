@@ -43,8 +43,8 @@ static CREATE: Statement = Statement::new(
 ///
 /// [`Error::NotFound`] when the occurrence does not exist; 409 `class_full`,
 /// `class_cancelled`, `class_started`, `class_over`, `waitlist_closed`, `already_booked`,
-/// `overlapping_booking`, `too_many_unpaid_bookings`; [`Error::SessionGone`] when the
-/// member's account is closed.
+/// `overlapping_booking`, `too_many_unpaid_bookings`. When the member's account is closed,
+/// [`Error::NotFound`] for staff and [`Error::SessionGone`] for the member.
 pub async fn create(
     client: &Client,
     booking: NewBooking,
@@ -102,6 +102,8 @@ pub(super) async fn decide(
         "too_many_unpaid_bookings" => Err(TOO_MANY_UNPAID_BOOKINGS),
         "not_movable" => Err(NOT_MOVABLE),
         "class_unknown" => Err(Error::NotFound),
+        "account_closed" if booking.by_staff => Err(Error::NotFound),
+        // Without staff, it is the caller's own account, whose sessions have ended.
         "account_closed" => Err(Error::SessionGone),
         _ => Err(Error::internal("unknown outcome of book_class")),
     }

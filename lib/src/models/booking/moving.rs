@@ -61,11 +61,7 @@ pub async fn move_to(
         join_waitlist: false,
         by_staff: true,
     };
-    let moved = decide(client, &target, Some(booking_id), now, studio).await;
-    moved.map_err(|error| match error {
-        Error::SessionGone => Error::NotFound,
-        other => other,
-    })?;
+    decide(client, &target, Some(booking_id), now, studio).await?;
     MAIL.execute(client, &[&booking_id, &previous(&before)])
         .await?;
     let mut events = vec![NewMemberEvent {

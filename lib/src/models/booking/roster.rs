@@ -11,7 +11,7 @@ use crate::crypto::encryption::Keyring;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
-use crate::models::user::{ExperienceLevel, MedicalConditions};
+use crate::models::user::{ExperienceLevel, MedicalConditions, full_name};
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -72,7 +72,6 @@ impl RosterEntry {
     }
 
     fn from_row(row: &Row) -> Result<Self> {
-        let names: [String; 2] = [row.try_get("first_name")?, row.try_get("last_name")?];
         Ok(Self {
             booking_id: row.try_get("id")?,
             status: BookingStatus::from_column(row.try_get("status")?)?,
@@ -85,7 +84,7 @@ impl RosterEntry {
             payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
             payment_method: PaymentMethod::from_nullable_column(row.try_get("payment_method")?)?,
             user_id: row.try_get("user_id")?,
-            name: names.join(" ").trim_end().to_owned(),
+            name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             email: row.try_get("email")?,
             phone: row.try_get("phone")?,
             level: ExperienceLevel::from_column(row.try_get("experience_level")?)?,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::row::{Payment, payment_columns};
 use crate::error::Result;
 use crate::models::payment_status::{PaymentStatus, shown_payment_status};
+use crate::models::user::full_name;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -39,11 +40,10 @@ impl ListedPayment {
     }
 
     fn from_row(row: &Row) -> Result<Self> {
-        let names: [String; 2] = [row.try_get("first_name")?, row.try_get("last_name")?];
         Ok(Self {
             payment: Payment::from_row(row)?,
             refund_due: Money::from_column(row.try_get::<_, Decimal>("refund_due")?),
-            member_name: names.join(" ").trim_end().to_owned(),
+            member_name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             member_email: row.try_get("member_email")?,
             scheduled_class_id: row.try_get("scheduled_class_id")?,
             title: row.try_get("title")?,

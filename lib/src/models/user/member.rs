@@ -118,8 +118,11 @@ impl User {
 
     /// Returns the first and last name, separated by a space.
     pub fn name(&self) -> String {
-        format!("{} {}", self.first_name, self.last_name)
-            .trim_end()
-            .to_owned()
+        full_name(&self.first_name, &self.last_name)
     }
+}
+
+/// Returns a first and a last name, separated by a space. The last name can be empty.
+pub(in crate::models) fn full_name(first: &str, last: &str) -> String {
+    format!("{first} {last}").trim_end().to_owned()
 }
