@@ -170,6 +170,7 @@ async fn the_state_of_postgres_redis_and_the_pool_is_shown() {
         redis["misses"].as_i64().unwrap(),
     );
     assert_eq!((hits + misses, redis["away"].as_i64()), (3, Some(0)));
+    assert!(hits >= 1, "{redis}");
     assert_eq!(
         redis["hitRatio"],
         (1_000.0 * hits as f64 / 3.0).round() / 1_000.0

@@ -84,7 +84,7 @@ async fn paging_returns_every_event_once() {
 }
 
 #[tokio::test]
-async fn the_list_returns_and_accepts_exactly_the_described_kinds() {
+async fn returned_kinds_are_described_and_every_described_kind_is_accepted() {
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;

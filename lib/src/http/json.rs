@@ -280,7 +280,7 @@ mod tests {
                 "firstName",
                 "is given twice",
             ),
-            (br#"{"firstName":7}"#, "firstName", "must be a text"),
+            (br#"{"firstName":7}"#, "firstName", "must be text"),
             (
                 br#"{"firstName":"a","age":1e99}"#,
                 "age",

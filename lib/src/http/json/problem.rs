@@ -51,7 +51,7 @@ fn choices(expected: &str) -> String {
 fn type_problem(expected: &str, is_out_of_range: bool) -> &'static str {
     match expected {
         "a boolean" => "must be true or false",
-        "a string" | "str" => "must be a text",
+        "a string" | "str" => "must be text",
         "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => {
             match is_out_of_range {
                 true => "is too small or too large",
@@ -113,7 +113,7 @@ mod tests {
         let day = "must be a day such as 2026-03-08";
         let whole = "must be a whole number";
         for (problem, expected) in [
-            (problem_of::<String>("7"), "must be a text"),
+            (problem_of::<String>("7"), "must be text"),
             (problem_of::<bool>("\"true\""), "must be true or false"),
             (problem_of::<i32>("\"7\""), whole),
             (problem_of::<i32>("1.5"), whole),

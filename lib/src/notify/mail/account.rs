@@ -69,9 +69,9 @@ fn compose_text(
         NoticeKind::Invitation => (
             "Your account with us",
             "Your account is ready",
-            "We have created an account for you, in which you see and cancel your bookings. Please \
-             confirm your e-mail address with the button below, and choose a password. The link \
-             works once and expires after seven days. After that, you can get another one with \
+            "We have created an account for you, where you can see and cancel your bookings. \
+             Please confirm your e-mail address with the button below and choose a password. The \
+             link works once and expires after seven days. If it has expired, you can get a new one with \
              \u{201c}Forgot your password?\u{201d} on the sign-in page."
                 .to_owned(),
         ),
