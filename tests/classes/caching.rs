@@ -87,6 +87,35 @@ async fn bookings_invalidate_the_schedule_but_not_the_catalog() {
 }
 
 #[tokio::test]
+async fn staff_invalidate_the_schedule_only_if_they_change_how_many_spots_are_left() {
+    let app = TestApp::start().await;
+    let (salsa, id, paths) = create_class_and_paths(&app).await;
+    let start = app.app.clock().now() + TimeDelta::days(3);
+    let other_id = create_class_at(&app, salsa, start).await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let schedule = &paths[SCHEDULE..=SCHEDULE];
+
+    let new_booking = json!({ "userId": ana.user_id().await, "scheduledClassId": id });
+    let book_class = async {
+        let booked = staff.post("/api/admin/bookings", new_booking).await;
+        booked.expect(201);
+    };
+    assert_eq!(invalidated_by(&app, schedule, book_class).await, [true]);
+    let booking = ana.get("/api/bookings/list").await.expect(200)["items"][0].clone();
+    for (action, is_invalidated) in [("markPaid", false), ("move", true), ("cancel", true)] {
+        let change = json!({
+            "bookingId": booking["id"], "action": action, "scheduledClassId": other_id,
+        });
+        let write = async {
+            let changed = staff.patch("/api/admin/bookings", change).await;
+            changed.expect(200);
+        };
+        let invalidated = invalidated_by(&app, schedule, write).await;
+        assert_eq!(invalidated, [is_invalidated], "{action}");
+    }
+}
+
+#[tokio::test]
 async fn catalog_changes_invalidate_every_response_that_shows_them() {
     let app = TestApp::start().await;
     let (salsa, _, paths) = create_class_and_paths(&app).await;
