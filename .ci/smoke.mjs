@@ -82,9 +82,9 @@ async function run() {
   // Pages are served, and files of the repository are not.
   const page = await call("a static page", "GET", "/", 200);
   expect(page.headers.get("content-security-policy"), "/ has no Content-Security-Policy");
-  const reference = await call("the API reference, through a rewrite", "GET", "/docs", 200);
+  const reference = await call("a page at its clean URL", "GET", "/docs", 200);
   expect(reference.text.includes("API reference"), `/docs is not the API reference: ${reference.text}`);
-  for (const path of ["/Cargo.toml", "/migrations/0001_initial.up.sql", "/lib/src/lib.rs", "/.env"]) {
+  for (const path of ["/Cargo.toml", "/site/package.json", "/package.json", "/migrations/0001_initial.up.sql", "/lib/src/lib.rs", "/.env"]) {
     const response = await call("a file that must not be served", "GET", path, 404);
     expect(!response.text.includes("POSTGRES_URL="), `${path} shows secrets`);
   }

@@ -10,5 +10,6 @@ mod me;
 mod oauth;
 mod rate_limit;
 mod register;
+mod session;
 mod two_factor;
 mod unconfirmed_members;

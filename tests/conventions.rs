@@ -318,7 +318,7 @@ fn collect_files(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
 #[test]
 fn the_api_description_in_the_repository_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let committed = fs::read_to_string(root.join("public/openapi.json")).unwrap_or_default();
+    let committed = fs::read_to_string(root.join("site/public/openapi.json")).unwrap_or_default();
     let generated = sabor_testing::openapi::document().unwrap();
     assert!(
         committed.trim() == generated.trim(),

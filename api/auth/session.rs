@@ -1,18 +1,29 @@
 //! GET /api/auth/session — the current session and its user.
 
 use chrono::{DateTime, Utc};
-use sabor::http::{Json, Member};
+use sabor::http::{Json, Member, Query, query};
 use sabor::identity::view::UserView;
 use sabor::session::Session;
-use sabor::{Exit, Routes, routes, serve};
-use serde::Serialize;
-use utoipa::ToSchema;
+use sabor::{Error, Exit, Result, Routes, routes, serve};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SessionQuery {
+    /// `true` makes the response to a visitor 200 with nulls in place of 401, so that a
+    /// page can ask who is signed in without an error in the browser's console.
+    #[param(value_type = Option<bool>)]
+    optional: Option<String>,
+}
 
 #[derive(Serialize, ToSchema)]
 struct CurrentSession {
-    user: UserView,
-    session: SessionDetails,
+    /// Null only with `optional`, if nobody is signed in.
+    user: Option<UserView>,
+    /// Null only with `optional`, if nobody is signed in.
+    session: Option<SessionDetails>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -49,14 +60,22 @@ pub fn route() -> Routes {
 
 /// Returns the current session and its user. Pages call this on every load. It
 /// usually takes one round trip to Redis and no database query.
-#[utoipa::path(get, path = "/api/auth/session", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = CurrentSession, description = "The session is valid"),
+#[utoipa::path(get, path = "/api/auth/session", tag = "auth", params(SessionQuery), security(("session" = [])), responses(
+    (status = 200, body = CurrentSession, description = "The session is valid, or there is none and `optional` is set"),
 ))]
-async fn get_session(member: Member) -> Json<CurrentSession> {
-    Json(CurrentSession {
-        user: member.user.into(),
-        session: member.active_session.session.into(),
-    })
+async fn get_session(
+    Query(query): Query<SessionQuery>,
+    member: Option<Member>,
+) -> Result<Json<CurrentSession>> {
+    let is_optional = query.optional.as_deref().map(query::boolean).transpose();
+    let is_optional = is_optional.map_err(|problem| Error::field("optional", problem))?;
+    if member.is_none() && is_optional != Some(true) {
+        return Err(Error::NotSignedIn);
+    }
+    let (user, session) = member
+        .map(|member| (member.user.into(), member.active_session.session.into()))
+        .unzip();
+    Ok(Json(CurrentSession { user, session }))
 }
 
 fn main() -> Exit {

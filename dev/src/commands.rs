@@ -11,7 +11,7 @@ use tokio::process::Command as Program;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::lock_file::{Lock, LockFile, StackInfo};
-use crate::stack::{self, Stack};
+use crate::stack::{self, Stack, StackOptions};
 use crate::terminal::{confirm, print};
 use crate::{bench, clients, database, demo, drill, fuzz, openapi, schemathesis, session_stats};
 
@@ -23,12 +23,8 @@ use crate::{bench, clients, database, demo, drill, fuzz, openapi, schemathesis, 
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// The site's port [default: 3000, or the next free one]
-    #[arg(long)]
-    port: Option<u16>,
-    /// Replace a .env that you wrote yourself, and keep a copy as .sabor/env.before
-    #[arg(long)]
-    write_env: bool,
+    #[command(flatten)]
+    stack: StackOptions,
 }
 
 #[derive(Subcommand)]
@@ -72,11 +68,11 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Write public/openapi.json
+    /// Write site/public/openapi.json
     Openapi,
     /// Measure the functions, and compare them with other session stores
     Bench(bench::Options),
-    /// Test every operation in public/openapi.json with Schemathesis, as a visitor, a
+    /// Test every operation in site/public/openapi.json with Schemathesis, as a visitor, a
     /// member and an administrator
     Schemathesis(schemathesis::Options),
     /// Generate a TypeScript and a Python client from public/openapi.json, and book a class
@@ -153,7 +149,7 @@ fn report_failure(error: &anyhow::Error) -> ExitCode {
 
 async fn dispatch(arguments: Arguments) -> Result<()> {
     match arguments.command {
-        None => start_stack(arguments.port, arguments.write_env).await,
+        None => start_stack(arguments.stack).await,
         Some(Command::Reset) => reset().await,
         Some(Command::Migrate {
             down,
@@ -204,10 +200,10 @@ async fn until_stopped(work: impl Future<Output = Result<()>>) -> Result<()> {
     }
 }
 
-async fn start_stack(port: Option<u16>, write_env: bool) -> Result<()> {
+async fn start_stack(options: StackOptions) -> Result<()> {
     let mut signals = StopSignals::listen()?;
     let stack = tokio::select! {
-        stack = Stack::start(port, write_env) => stack?,
+        stack = Stack::start(options) => stack?,
         // The processes that were started so far end with this process.
         () = signals.received() => return Ok(()),
     };

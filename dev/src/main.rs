@@ -17,6 +17,7 @@ mod report;
 mod schemathesis;
 mod session_stats;
 mod site;
+mod site_build;
 mod stack;
 mod terminal;
 mod testbed;

@@ -1,4 +1,4 @@
-//! `cargo dev schemathesis`: tests the functions against `public/openapi.json` with
+//! `cargo dev schemathesis`: tests the functions against `site/public/openapi.json` with
 //! Schemathesis (from PyPI), as a visitor, a member and an administrator.
 //!
 //! The functions run on a temporary stack that is configured like a deployment.
@@ -199,7 +199,7 @@ async fn run_once(
         .arg("--config-file")
         .arg(folder.join("schemathesis.toml"))
         .arg("run")
-        .arg(environment::repository().join("public/openapi.json"))
+        .arg(environment::repository().join("site/public/openapi.json"))
         .args(["--url", url, "--phases", phases, "--no-color"])
         .args(["--seed", &seed.to_string()])
         .env("SCHEMATHESIS_HOOKS", "hooks")

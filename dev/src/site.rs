@@ -2,24 +2,30 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, HOST};
+use axum::http::header::{CACHE_CONTROL, HOST, LOCATION};
 use axum::http::uri::{Authority, PathAndQuery};
-use axum::http::{HeaderValue, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use sabor_testing::environment;
 use tower::ServiceExt;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_status::SetStatus;
 
+use crate::site_build;
 use crate::vercel_json::VercelJson;
 
-/// Vercel's `Cache-Control` for files in `public/`: browsers revalidate on every use.
+/// Vercel's `Cache-Control` for files: browsers revalidate on every use.
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
+
+/// The response to a request for a page while there is no built site.
+const NOT_BUILT: &str = "The site is not built. Install Node with npm, and start `cargo dev` \
+    again. The API works without it.\n";
 
 /// The response to a request for another host. With DNS rebinding, a page of that host
 /// could otherwise read every response that does not require a sign-in.
@@ -28,26 +34,32 @@ const FOREIGN_HOST: sabor::Error = sabor::Error::Forbidden {
     message: "The local server responds only at localhost and loopback addresses. Open it at one of them",
 };
 
-/// Serves functions and the files of `public/`.
+/// Serves functions and the built site.
 #[derive(Clone)]
 struct Site {
     vercel_json: Arc<VercelJson>,
     functions: Router,
+    folder: PathBuf,
     files: ServeDir<SetStatus<ServeFile>>,
 }
 
-/// Adds `public/` and the rewrites and headers of `vercel.json` to the functions.
+/// Adds the built site, and the rewrites and headers of `vercel.json`, to the functions.
 ///
 /// # Errors
 ///
 /// Fails if `vercel.json` cannot be read or has an unsupported pattern.
 pub(crate) fn router(functions: Router) -> Result<Router> {
-    let root = environment::repository();
-    let not_found_page = ServeFile::new(root.join("public/404.html"));
+    router_with_site(functions, site_build::output_directory())
+}
+
+fn router_with_site(functions: Router, folder: PathBuf) -> Result<Router> {
+    let vercel_json = environment::repository().join("vercel.json");
+    let not_found_page = ServeFile::new(folder.join("404.html"));
     let site = Site {
-        vercel_json: Arc::new(VercelJson::read(&root.join("vercel.json"))?),
+        vercel_json: Arc::new(VercelJson::read(&vercel_json)?),
         functions,
-        files: ServeDir::new(root.join("public")).not_found_service(not_found_page),
+        files: ServeDir::new(&folder).not_found_service(not_found_page),
+        folder,
     };
     // A fallback can rewrite the path before the functions' router matches it. A layer
     // would run too late.
@@ -64,16 +76,54 @@ impl Site {
             *request.uri_mut() = with_path(request.uri(), destination);
         }
         let mut response = if request.uri().path().starts_with("/api/") {
-            self.functions.oneshot(request).await?
+            self.functions.clone().oneshot(request).await?
         } else {
-            let mut response = self.files.oneshot(request).await?.into_response();
-            response.headers_mut().insert(CACHE_CONTROL, REVALIDATE);
-            response
+            self.serve_file(request).await?
         };
         self.vercel_json
             .add_headers(&requested_path, response.headers_mut());
         Ok(response)
     }
+
+    /// Serves a file of the site. A page's address has no `.html` (`cleanUrls`) and no
+    /// slash at its end (`trailingSlash`).
+    async fn serve_file(&self, mut request: Request) -> Result<Response, Infallible> {
+        if !self.folder.join("index.html").exists() {
+            return Ok((StatusCode::NOT_FOUND, NOT_BUILT).into_response());
+        }
+        let path = request.uri().path().to_owned();
+        if let Some(clean_path) = clean_path(&path) {
+            let location = with_path(request.uri(), &clean_path).to_string();
+            return Ok((StatusCode::PERMANENT_REDIRECT, [(LOCATION, location)]).into_response());
+        }
+        if is_page_path(&path) {
+            let page = format!("{path}.html");
+            if self.folder.join(&page[1..]).is_file() {
+                *request.uri_mut() = with_path(request.uri(), &page);
+            }
+        }
+        let response = self.files.clone().oneshot(request).await?;
+        let mut response = response.into_response();
+        response.headers_mut().insert(CACHE_CONTROL, REVALIDATE);
+        Ok(response)
+    }
+}
+
+/// Returns the address to which a browser is redirected from `/page.html`, `/page/`, or
+/// `/index`.
+fn clean_path(path: &str) -> Option<String> {
+    let mut clean = path.strip_suffix(".html").unwrap_or(path);
+    clean = clean.strip_suffix("/index").unwrap_or(clean);
+    clean = clean.trim_end_matches('/');
+    // `//host` would lead to another site.
+    let clean = format!("/{}", clean.trim_start_matches('/'));
+    (clean != path).then_some(clean)
+}
+
+/// Returns whether `path` can name a page. Names of files have a dot.
+fn is_page_path(path: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    path.len() > 1 && path.bytes().all(is_plain)
 }
 
 /// Returns whether the request is for this machine. The `Host` header must name this machine,
@@ -113,11 +163,22 @@ fn with_path(uri: &Uri, path: &str) -> Uri {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use axum::body::{Body, to_bytes};
     use axum::http::header::CONTENT_SECURITY_POLICY;
     use axum::routing::post;
 
     use super::*;
+
+    /// The files of a small site.
+    const FILES: [(&str, &str); 5] = [
+        ("404.html", "not found"),
+        ("index.html", "home"),
+        ("timetable.html", "timetable"),
+        ("staff/roster.html", "roster"),
+        ("assets/app-1234.js", "script"),
+    ];
 
     async fn send(method: &str, uri: &str) -> (Response, String) {
         send_to("localhost:3000", method, uri).await
@@ -125,7 +186,14 @@ mod tests {
 
     async fn send_to(host: &str, method: &str, uri: &str) -> (Response, String) {
         let register = post(|uri: Uri| async move { uri.to_string() });
-        let site = router(Router::new().route("/api/auth/register", register)).unwrap();
+        let functions = Router::new().route("/api/auth/register", register);
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in FILES {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, content).unwrap();
+        }
+        let site = router_with_site(functions, folder.path().to_owned()).unwrap();
         let request = Request::builder()
             .method(method)
             .uri(uri)
@@ -149,13 +217,68 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_page_has_the_security_policy_of_pages() {
-        let (response, _) = send("GET", "/no-such-page").await;
-        assert_eq!(response.status(), 404);
+        let (response, body) = send("GET", "/no-such-page").await;
+        assert_eq!(
+            (response.status().as_u16(), body.as_str()),
+            (404, "not found")
+        );
         let policy = response.headers()[CONTENT_SECURITY_POLICY]
             .to_str()
             .unwrap();
         assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"));
+        assert!(policy.contains("require-trusted-types-for 'script'"));
     }
+
+    #[tokio::test]
+    async fn a_page_is_served_at_its_name_without_an_extension() {
+        for (path, content) in [
+            ("/", "home"),
+            ("/timetable?week=2026-03-09", "timetable"),
+            ("/staff/roster", "roster"),
+        ] {
+            let (response, body) = send("GET", path).await;
+            assert_eq!((response.status().as_u16(), body.as_str()), (200, content));
+            let cached = &response.headers()[CACHE_CONTROL];
+            assert_eq!(cached, "public, max-age=0, must-revalidate");
+        }
+        for (path, clean) in [
+            ("/index.html", "/"),
+            ("/index", "/"),
+            (
+                "/timetable.html?level=beginner",
+                "/timetable?level=beginner",
+            ),
+            ("/timetable/", "/timetable"),
+            ("//studio.example/", "/studio.example"),
+        ] {
+            let (response, _) = send("GET", path).await;
+            assert_eq!(response.status(), 308, "{path}");
+            assert_eq!(response.headers()[LOCATION], clean);
+        }
+    }
+
+    #[tokio::test]
+    async fn files_with_a_hash_in_their_name_are_cached_forever() {
+        let (response, body) = send("GET", "/assets/app-1234.js").await;
+        assert_eq!(body, "script");
+        let cached = response.headers()[CACHE_CONTROL].to_str().unwrap();
+        assert!(cached.contains("immutable"), "{cached}");
+    }
+
+    #[tokio::test]
+    async fn without_a_built_site_the_functions_still_respond() {
+        let folder = tempfile::tempdir().unwrap();
+        let health = axum::routing::get(|| async { "healthy" });
+        let functions = Router::new().route("/api/health", health);
+        let site = router_with_site(functions, folder.path().to_owned()).unwrap();
+        for (path, status) in [("/api/health", 200), ("/", 404)] {
+            let request = Request::builder().uri(path).header(HOST, "localhost");
+            let request = request.body(Body::empty()).unwrap();
+            let response = site.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status, "{path}");
+        }
+    }
+
     #[tokio::test]
     async fn only_requests_for_this_machine_are_answered() {
         for host in [

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use crate::env_file::{self, Variables};
 use crate::local_redis::LocalRedis;
 use crate::lock_file::{LockFile, StackInfo};
+use crate::site_build::SiteBuild;
 use crate::{database, demo, site};
 
 /// The site's preferred port.
@@ -25,6 +26,20 @@ const LAST_PORT: u16 = PREFERRED_PORT + 99;
 /// The name of the local database.
 const DATABASE: &str = "sabor";
 
+/// Options of the stack, from the command line.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct StackOptions {
+    /// The site's port [default: 3000, or the next free one]
+    #[arg(long)]
+    pub(crate) port: Option<u16>,
+    /// Replace a .env that you wrote yourself, and keep a copy as .sabor/env.before
+    #[arg(long)]
+    pub(crate) write_env: bool,
+    /// Serve the site as it was built last
+    #[arg(long)]
+    pub(crate) no_build: bool,
+}
+
 /// Everything that `cargo dev` runs.
 pub(crate) struct Stack {
     pub(crate) url: String,
@@ -33,6 +48,7 @@ pub(crate) struct Stack {
     app: App,
     listener: TcpListener,
     router: Router,
+    _site_build: Option<SiteBuild>,
     /// The last field, so that the lock is released after everything else has stopped.
     _lock_file: LockFile,
 }
@@ -82,12 +98,16 @@ fn read_secrets() -> Result<Variables> {
 }
 
 impl Stack {
-    /// Starts everything. `requested_port` comes from the command line.
-    pub(crate) async fn start(requested_port: Option<u16>, write_env: bool) -> Result<Self> {
+    /// Starts everything.
+    pub(crate) async fn start(options: StackOptions) -> Result<Self> {
         let mut lock_file = LockFile::acquire("cargo dev")?;
-        let listener = listen(requested_port).await?;
+        let listener = listen(options.port).await?;
         let port = listener.local_addr()?.port();
         let url = format!("http://localhost:{port}");
+        let site_build = match options.no_build {
+            true => None,
+            false => SiteBuild::start().await,
+        };
         let (cluster, postgres_url) = start_cluster(&lock_file).await?;
         status(&database::migrate(&postgres_url, None).await?);
 
@@ -102,7 +122,7 @@ impl Stack {
             ("KV_REST_API_URL", redis.endpoint.url()),
         ];
         variables.extend(secrets);
-        write_env_file(&variables, write_env)?;
+        write_env_file(&variables, options.write_env)?;
 
         let config = read_config(&variables)?;
         let mut client = database::connect(&postgres_url).await?;
@@ -125,6 +145,7 @@ impl Stack {
             app,
             listener,
             router,
+            _site_build: site_build,
             _lock_file: lock_file,
         })
     }

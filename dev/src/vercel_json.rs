@@ -51,6 +51,8 @@ enum Pattern {
     /// `/((?!api/|signup$).*)`: all paths except those that begin with one of the
     /// alternatives. `$` marks an exact path.
     Except(Vec<String>),
+    /// `/assets/(.*)`: all paths that begin with `/assets/`.
+    Below(String),
 }
 
 impl VercelJson {
@@ -112,13 +114,20 @@ impl Pattern {
                 Ok(Self::Except(list.split('|').map(str::to_owned).collect()))
             }
             None if is_plain(source) => Ok(Self::Exactly(source.to_owned())),
-            _ => bail!("the local server does not support the pattern {source:?}"),
+            None => match source.strip_suffix("(.*)") {
+                Some(folder) if folder.len() > 1 && folder.ends_with('/') && is_plain(folder) => {
+                    Ok(Self::Below(folder.to_owned()))
+                }
+                _ => bail!("the local server does not support the pattern {source:?}"),
+            },
+            Some(_) => bail!("the local server does not support the pattern {source:?}"),
         }
     }
 
     fn matches(&self, path: &str) -> bool {
         match self {
             Self::Exactly(source) => path == source,
+            Self::Below(folder) => path.starts_with(folder.as_str()),
             Self::Except(exceptions) => !exceptions.iter().any(|exception| {
                 let path = path.trim_start_matches('/');
                 match exception.strip_suffix('$') {
@@ -162,6 +171,16 @@ mod tests {
             [1; 4]
         );
         assert_eq!(["/api/health", "/signup"].map(count), [0; 2]);
+    }
+
+    #[test]
+    fn a_folder_matches_what_is_in_it() {
+        let pattern = Pattern::parse("/assets/(.*)").unwrap();
+        assert_eq!(
+            ["/assets/", "/assets/app.js", "/assets", "/assets.js"]
+                .map(|path| pattern.matches(path)),
+            [true, true, false, false]
+        );
     }
 
     #[test]

@@ -48,9 +48,10 @@ impl Checkout {
         self.command(arguments).output().unwrap()
     }
 
-    /// Starts `cargo dev` on a free port.
+    /// Starts `cargo dev` on a free port. The checkouts of several tests share one site, so
+    /// they do not build it.
     fn start(&self, arguments: &[&str]) -> Stack {
-        let mut command = self.command(&["--port", "0"]);
+        let mut command = self.command(&["--port", "0", "--no-build"]);
         command
             .args(arguments)
             .stdout(Stdio::piped())

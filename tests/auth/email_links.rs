@@ -47,7 +47,7 @@ async fn a_forgotten_password_is_reset_by_a_mailed_link() {
     let mail = &mails[0];
     assert_eq!(mail["to"], json!(["ana@example.com"]));
     let text = mail["text"].as_str().unwrap();
-    let link_prefix = format!("{SITE}/reset-password.html#token=");
+    let link_prefix = format!("{SITE}/reset-password#token=");
     let token = text
         .split(&link_prefix)
         .nth(1)
@@ -281,7 +281,7 @@ async fn a_forged_host_header_does_not_change_a_mailed_link() {
     let mails = server.wait_for_mails(1).await;
     for part in ["text", "html"] {
         let content = mails[0][part].as_str().unwrap();
-        assert!(content.contains(&format!("{SITE}/reset-password.html#token=")));
+        assert!(content.contains(&format!("{SITE}/reset-password#token=")));
         assert!(!content.contains("evil.example"));
     }
 }

@@ -68,7 +68,10 @@ async fn a_card_payment_creates_a_checkout_session() {
     let requests = stripe.requests("POST", "/v1/checkout/sessions");
     let form = &requests[0].form;
     let id = payment["id"].as_str().unwrap();
-    let return_url = format!("{SITE}/?booking={}", booking["id"].as_str().unwrap());
+    let return_url = format!(
+        "{SITE}/bookings?booking={}",
+        booking["id"].as_str().unwrap()
+    );
     for (field, value) in [
         ("mode", "payment"),
         ("payment_method_types[0]", "card"),

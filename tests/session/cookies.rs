@@ -216,7 +216,7 @@ async fn two_cookies_of_a_pending_sign_in_are_refused() {
         assert_eq!(response.status, 303, "{}", response.text);
         assert_eq!(
             response.header("location"),
-            Some("/#oauth=duplicate_cookie")
+            Some("/account#oauth=duplicate_cookie")
         );
     }
     let form = json!({ "email": "ana@example.com", "password": PASSWORD });

@@ -19,7 +19,7 @@ pub fn route() -> Routes {
 /// their account.
 #[utoipa::path(get, path = "/api/auth/oauth/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), AuthorizationQuery), responses(
-    (status = 303, description = "Redirect to the provider. If the request fails, a browser is redirected to `/#oauth=<error code>`. Any other client gets the responses below"),
+    (status = 303, description = "Redirect to the provider. If the request fails, a browser is redirected to `/account#oauth=<error code>`. Any other client gets the responses below"),
     (status = 400, description = "`returnTo` is not a path of this site. `duplicate_cookie`: the request has two cookies with the same name"),
     (status = 404, description = "`not_found`: this provider is not configured"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::functions;
 
-/// Returns the description of every function, in the format of `public/openapi.json`.
+/// Returns the description of every function, in the format of `site/public/openapi.json`.
 ///
 /// # Errors
 ///

@@ -219,6 +219,18 @@ impl FromRequestParts<App> for Member {
     }
 }
 
+impl OptionalFromRequestParts<App> for Member {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>> {
+        match Self::of(parts, app).await {
+            Ok(member) => Ok(Some(member)),
+            Err(Error::NotSignedIn) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// A member who has confirmed their e-mail address. Required for operations whose effects
 /// outlive the session and for operations that send e-mails, because anyone can register
 /// with an e-mail address that is not theirs.

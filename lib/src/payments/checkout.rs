@@ -268,8 +268,12 @@ impl PaymentRequest<'_> {
         title: &'a str,
     ) -> NewSession<'a> {
         let site = &self.app.config().studio.site_url;
-        let return_url =
-            |outcome| format!("{site}/?booking={}&payment={outcome}", payment.booking_id);
+        let return_url = |outcome| {
+            format!(
+                "{site}/bookings?booking={}&payment={outcome}",
+                payment.booking_id
+            )
+        };
         NewSession {
             payment_id: payment.id,
             amount,

@@ -268,7 +268,7 @@ async fn a_provider_sign_in_also_requires_the_second_factor() {
         .await;
     let request = phone.request(Method::GET, &callback);
     let response = phone.send(request.header(ACCEPT, "text/html")).await;
-    assert_redirects_to(&response, "/#two-factor=%2Fclasses%3Fa%3Db");
+    assert_redirects_to(&response, "/account#two-factor=%2Fclasses%3Fa%3Db");
     assert!(!phone.is_signed_in().await);
     let cookie = response.header("set-cookie").unwrap();
     assert!(cookie.starts_with("__Host-sabor_challenge="), "{cookie}");

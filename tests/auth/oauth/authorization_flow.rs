@@ -112,7 +112,7 @@ async fn a_declined_sign_in_is_reported_as_json_or_by_redirect() {
     let response = visitor
         .send(request.header(ACCEPT, "text/html,*/*;q=0.8"))
         .await;
-    assert_redirects_to(&response, "/#oauth=access_denied");
+    assert_redirects_to(&response, "/account#oauth=access_denied");
     wait_until(async || {
         app.count(
             "select count(*) from security_events where kind = 'provider_sign_in_failed'
@@ -141,7 +141,7 @@ async fn a_cancelled_sign_in_is_reported_even_without_a_state() {
         response.expect_code(403, "access_denied");
         let request = visitor.request(Method::GET, &path);
         let response = visitor.send(request.header(ACCEPT, "text/html")).await;
-        assert_redirects_to(&response, "/#oauth=access_denied");
+        assert_redirects_to(&response, "/account#oauth=access_denied");
     }
     // Any other error still needs the state, and so does a code.
     for query in ["error=server_error", "code=1", ""] {

@@ -18,7 +18,7 @@ pub fn route() -> Routes {
 /// an account. A sign-in can be completed once, in the browser that started it.
 #[utoipa::path(get, path = "/api/auth/oauth/callback/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), CallbackParams), responses(
-    (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/#oauth=<error code>`, or to `/#two-factor=<return path>` when a second-factor code is needed. Any other client gets the responses below"),
+    (status = 303, description = "Redirect to the return path; `Set-Cookie` carries the session. If the request fails, a browser is redirected to `/account#oauth=<error code>`, or to `/account#two-factor=<return path>` when a second-factor code is needed. Any other client gets the responses below"),
     (status = 400, description = "`oauth_state`: the sign-in was started in another browser, has already been completed, or has expired. `oauth_refused`: the provider's response is not valid. `duplicate_cookie`: the request has two cookies with the same name"),
     (status = 401, description = "`two_factor_required`: a second-factor code is needed; see `challenge`. `session_gone`: the session of the member who is linking the provider has ended"),
     (status = 403, description = "`access_denied`: the user refused access. `email_unverified`: the provider has not verified the address of the account there. `email_not_verified`: the member of this site has not confirmed their address. `account_closed`: the account is closed. `sign_in_again`: to link a provider, the member must have signed in within the last ten minutes"),

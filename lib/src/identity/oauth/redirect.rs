@@ -21,7 +21,7 @@ const MAX_RETURN_PATH: usize = 2_000;
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct AuthorizationQuery {
     /// The path of this site to which the browser returns. The default is `/`.
-    #[param(max_length = 2_000, example = "/#account")]
+    #[param(max_length = 2_000, example = "/account")]
     return_to: Option<String>,
     /// Keeps the session for thirty days. Otherwise, the session lasts at most seven days,
     /// and the browser forgets the cookie when it is closed.
@@ -156,7 +156,7 @@ pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedSt
     if accepts(headers, "text/html") {
         let mut fragment = form_urlencoded::Serializer::new(String::new());
         fragment.append_pair(name, &value);
-        if let Ok(location) = HeaderValue::from_str(&format!("/#{}", fragment.finish())) {
+        if let Ok(location) = HeaderValue::from_str(&format!("/account#{}", fragment.finish())) {
             *response.status_mut() = StatusCode::SEE_OTHER;
             response.headers_mut().insert(LOCATION, location);
         }

@@ -235,11 +235,11 @@ fn link(
     match (kind, token) {
         (NoticeKind::VerifyEmail | NoticeKind::Invitation, Some(token)) => Some((
             "Confirm my address",
-            format!("{site}/verify-email.html#token={token}"),
+            format!("{site}/verify-email#token={token}"),
         )),
         (NoticeKind::ResetPassword, Some(token)) => Some((
             "Choose a new password",
-            format!("{site}/reset-password.html#token={token}"),
+            format!("{site}/reset-password#token={token}"),
         )),
         (NoticeKind::AccountClosed, _) => None,
         _ => Some(("Open my account", format!("{site}/"))),

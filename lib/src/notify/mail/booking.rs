@@ -102,7 +102,7 @@ pub(super) fn compose(
         greeting: greeting(&booking.first_name, booking.is_confirmed),
         paragraphs,
         facts: facts(booking, times),
-        link: Some(("Open my bookings", format!("{}/", studio.site_url))),
+        link: Some(("Open my bookings", format!("{}/bookings", studio.site_url))),
         footer: format!(
             "You receive this e-mail because you have a booking with {}. \
              If something is wrong, just reply.",

@@ -1,0 +1,40 @@
+// Checks the static files that `vercel build` made of the tree in the current folder: they
+// are the built site and nothing else, and have their headers.
+
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+const files = (folder) =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true }).filter((path) => statSync(join(folder, path)).isFile()).sort()
+    : [];
+
+const problems = [];
+const built = files("site/dist");
+const served = files(".vercel/output/static");
+for (const page of ["index.html", "404.html", "openapi.json"]) {
+  if (!served.includes(page)) problems.push(`${page} is not served`);
+}
+for (const path of served.filter((path) => !built.includes(path))) {
+  problems.push(`${path} is served and is not part of the site`);
+}
+for (const path of built.filter((path) => !served.includes(path))) {
+  problems.push(`${path} is part of the site and is not served`);
+}
+
+const { routes } = JSON.parse(readFileSync(".vercel/output/config.json", "utf8"));
+/** The value of a header that the routes add to the responses for a path. */
+const header = (path, name) => {
+  const found = routes.filter(({ src, headers }) => headers && new RegExp(src).test(path));
+  return found.flatMap(({ headers }) => Object.entries(headers)).find(([key]) => key.toLowerCase() === name)?.[1] ?? "";
+};
+for (const path of ["/", "/account", "/docs", "/nowhere"]) {
+  if (!header(path, "content-security-policy").includes("require-trusted-types-for 'script'")) {
+    problems.push(`${path} has no security policy`);
+  }
+}
+if (!header("/assets/app.js", "cache-control").includes("immutable")) problems.push("/assets/ is not cached");
+
+console.log(`${served.length} static files.`);
+for (const problem of problems) console.error(problem);
+process.exitCode = problems.length > 0 ? 1 : 0;

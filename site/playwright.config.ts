@@ -1,0 +1,23 @@
+import { defineConfig, devices } from "@playwright/test";
+
+export default defineConfig({
+  testDir: "tests",
+  globalSetup: "./tests/stack.ts",
+  outputDir: "test-results",
+  forbidOnly: true,
+  fullyParallel: true,
+  // Two browsers share the stack, the compiler and the processor.
+  workers: 2,
+  timeout: 30_000,
+  reporter: [["list"]],
+  use: {
+    ...devices["Desktop Chrome"],
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      args: ["--no-sandbox"],
+    },
+    locale: "en-US",
+    timezoneId: "America/Denver",
+    trace: "retain-on-failure",
+  },
+});

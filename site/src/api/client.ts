@@ -1,0 +1,29 @@
+// Requests to the API. Paths, parameters and responses are typed from openapi.json.
+
+import createClient from "openapi-fetch";
+import { Failure } from "./failure.ts";
+import type { components, paths } from "./schema.d.ts";
+
+export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
+
+const TIMEOUT_MS = 30_000;
+
+export const api = createClient<paths>({
+  fetch: (request: Request) => fetch(request, { signal: AbortSignal.timeout(TIMEOUT_MS) }),
+});
+
+/** Returns the content of a successful response. Any other throws a `Failure`. */
+export async function call<T>(
+  request: Promise<{ data?: T | undefined; error?: unknown; response: Response }>,
+): Promise<T> {
+  let result;
+  try {
+    result = await request;
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "TimeoutError") throw Failure.tooSlow();
+    throw Failure.unreachable();
+  }
+  const { data, error, response } = result;
+  if (response.ok && data !== undefined) return data;
+  throw Failure.of(response, error);
+}

@@ -1,0 +1,98 @@
+// A failed request, with a message for the person in their language.
+
+import type { FailureTexts } from "../texts/failures.en.ts";
+import english from "../texts/failures.en.ts";
+
+/** The problems of each field, as the API returns them. */
+export type Problems = Record<string, string[]>;
+
+interface Details {
+  status?: number;
+  code?: string;
+  problems?: Problems;
+  requestId?: string | null;
+  challenge?: string | null;
+}
+
+let texts: FailureTexts = english;
+
+export function setFailureTexts(chosen: FailureTexts): void {
+  texts = chosen;
+}
+
+/** The codes that say that nobody is signed in. An outage does not mean that. */
+const SIGNED_OUT = ["not_signed_in", "session_gone"];
+
+/** Codes that concern one field, which the response does not name. */
+const FIELD_OF_CODE: Record<string, { field: string; problem: string }> = {
+  email_taken: { field: "email", problem: "is taken" },
+  wrong_password: { field: "currentPassword", problem: "is wrong" },
+  invalid_code: { field: "code", problem: "is wrong or has been used" },
+};
+
+export class Failure extends Error {
+  readonly status: number;
+  readonly code: string;
+  readonly problems: Problems;
+  readonly requestId: string | null;
+  /** The token of a sign-in that needs a code. */
+  readonly challenge: string | null;
+
+  constructor(sentence: string, details: Details = {}) {
+    super(/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
+    this.status = details.status ?? 0;
+    this.code = details.code ?? "";
+    this.problems = { ...details.problems };
+    this.requestId = details.requestId ?? null;
+    this.challenge = details.challenge ?? null;
+    const hinted = FIELD_OF_CODE[this.code];
+    if (hinted) this.problems[hinted.field] = [hinted.problem];
+  }
+
+  get isSignedOut(): boolean {
+    return SIGNED_OUT.includes(this.code);
+  }
+
+  static unreachable(): Failure {
+    return new Failure(texts.unreachable);
+  }
+
+  static tooSlow(): Failure {
+    return new Failure(texts.tooSlow);
+  }
+
+  static missingFields(names: string[]): Failure {
+    const problems = Object.fromEntries(names.map((name) => [name, ["is required"]]));
+    return new Failure(texts.missingFields, { problems });
+  }
+
+  /** The failure that a response describes. A proxy may send what is not JSON. */
+  static of(response: Response, body: unknown): Failure {
+    const answer: Record<string, unknown> = typeof body === "object" && body !== null ? { ...body } : {};
+    const text = (name: string) => (typeof answer[name] === "string" ? answer[name] : null);
+    const code = text("code") ?? "";
+    let sentence = texts.byCode[code] ?? text("error") ?? texts.unexpected(response.status);
+    const seconds = Number(response.headers.get("retry-after"));
+    if (response.status === 429 && seconds > 0) {
+      sentence = `${sentence.replace(/\.$/, "")}. ${texts.retryAfter(seconds)}`;
+    }
+    return new Failure(sentence, {
+      status: response.status,
+      code,
+      problems: problemsOf(answer.details),
+      requestId: text("requestId") ?? response.headers.get("x-request-id"),
+      challenge: text("challenge"),
+    });
+  }
+}
+
+function problemsOf(details: unknown): Problems {
+  if (typeof details !== "object" || details === null) return {};
+  const lists = Object.entries(details).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
+  return Object.fromEntries(lists.map(([name, list]) => [name, list.map(String)]));
+}
+
+/** Says in the current language what is wrong with a field. */
+export function fieldProblem(label: string, problems: string[]): string {
+  return texts.field(label, problems);
+}

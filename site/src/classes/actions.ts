@@ -1,0 +1,69 @@
+// Booking a class, joining and leaving its waitlist.
+
+import { api, call } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import { session, signInAddress } from "../session.ts";
+import type { ClassTexts } from "../texts/classes.en.ts";
+import { attempt, say } from "../tools/action.ts";
+import { formatMomentIn } from "../tools/time.ts";
+import { keepIntent } from "./intent.ts";
+import { type Booking, keepBooking, loadAvailability, loadBookings, type Occurrence } from "./live.ts";
+
+export function whenOf({ startTime, timeZone }: Occurrence): string {
+  return formatMomentIn(startTime, timeZone);
+}
+
+/** Books the class, or first asks a visitor to sign in. */
+export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: boolean): Promise<void> {
+  if (session.value === null) {
+    keepIntent(occurrence, joinWaitlist);
+    location.assign(signInAddress());
+    return;
+  }
+  await attempt(async () => {
+    try {
+      const booking = await call(
+        api.POST("/api/bookings/create", {
+          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+          body: { scheduledClassId: occurrence.id, ...(joinWaitlist ? { joinWaitlist } : {}) },
+        }),
+      );
+      keepBooking(booking);
+      announce(t, occurrence, booking);
+    } catch (failure) {
+      if (!(failure instanceof Failure)) throw failure;
+      if (failure.code === "already_booked") await loadBookings();
+      // The mailed link opens a page that continues with the booking.
+      if (failure.code === "email_not_verified") keepIntent(occurrence, joinWaitlist);
+      if (failure.code !== "class_full") throw failure;
+      say(t.becameFull, true);
+    } finally {
+      void loadAvailability([occurrence.id]).catch(() => {
+        // The next refresh asks again.
+      });
+    }
+  });
+}
+
+function announce(t: ClassTexts, occurrence: Occurrence, booking: Booking): void {
+  const link = { href: "/bookings", text: t.seeBookings };
+  if (booking.status === "waitlisted") return say(t.isWaiting(occurrence.title, booking.waitlistPosition ?? null), false, link);
+  const until = booking.freeCancellationUntil;
+  const free = until && new Date(until) > new Date() ? ` ${t.freeUntil(formatMomentIn(until, occurrence.timeZone))}` : "";
+  say(t.isBooked(occurrence.title, whenOf(occurrence)) + free, false, link);
+}
+
+/** Gives up a place on the waitlist. */
+export async function leaveWaitlist(t: ClassTexts, booking: Booking): Promise<void> {
+  await attempt(async () => {
+    const cancelled = await call(
+      api.POST("/api/bookings/cancel", {
+        params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+        body: { bookingId: booking.id },
+      }),
+    );
+    keepBooking(cancelled);
+    await loadAvailability([booking.scheduledClassId]);
+    say(t.left);
+  });
+}

@@ -1,0 +1,127 @@
+// One class with its one button.
+
+import { useState } from "preact/hooks";
+import { Button, Dialog } from "../components/ui.tsx";
+import type { ClassTexts } from "../texts/classes.en.ts";
+import { useStore } from "../tools/store.ts";
+import { formatPrice, formatTime } from "../tools/time.ts";
+import { book, leaveWaitlist, whenOf } from "./actions.ts";
+import { availability, bookings, type Occurrence } from "./live.ts";
+import "./card.css";
+
+/** From this many free spots on, their number does not matter. */
+const MANY_SPOTS = 6;
+
+interface Props {
+  t: ClassTexts;
+  occurrence: Occurrence;
+  /** What stands above the time, such as the day. */
+  day?: string;
+}
+
+export function ClassCard({ t, occurrence, day }: Props) {
+  const { title, room, instructor, level, price, currency, localTime } = occurrence;
+  const state = useClassState(occurrence);
+  const length = Math.round((Date.parse(occurrence.endTime) - Date.parse(occurrence.startTime)) / 60_000);
+  const isFree = Number(price) === 0;
+  return (
+    <article class={`class-card ${state.isCancelled ? "is-cancelled" : ""}`}>
+      {day && <p class="class-day">{day}</p>}
+      <p class="class-time">
+        <time dateTime={occurrence.startTime}>{formatTime(localTime)}</time>
+        <span>{t.minutes(length)}</span>
+      </p>
+      <h3>
+        <a href={`/classes/${occurrence.classTypeId}`}>{title}</a>
+      </h3>
+      <p class="class-facts">
+        {t.with(instructor.name)} · {room}
+        <br />
+        {t.levels[level] ?? level} · {isFree ? t.free : formatPrice(price, currency)}
+      </p>
+      <div class="class-action">
+        <Spots t={t} state={state} />
+        <ClassButton t={t} occurrence={occurrence} state={state} />
+      </div>
+    </article>
+  );
+}
+
+interface ClassState {
+  isCancelled: boolean;
+  hasStarted: boolean;
+  placesLeft: number;
+  waitlistLength: number;
+}
+
+/** What is known last about a class. */
+function useClassState(occurrence: Occurrence): ClassState {
+  const latest = useStore(availability).get(occurrence.id);
+  return {
+    isCancelled: latest?.isCancelled ?? occurrence.isCancelled,
+    hasStarted: new Date(latest?.startTime ?? occurrence.startTime) <= new Date(),
+    placesLeft: latest?.placesLeft ?? occurrence.placesLeft,
+    waitlistLength: latest?.waitlistLength ?? 0,
+  };
+}
+
+function Spots({ t, state }: { t: ClassTexts; state: ClassState }) {
+  if (state.isCancelled) return <span class="tag bad">{t.cancelled}</span>;
+  if (state.hasStarted) return <span class="tag">{t.started}</span>;
+  if (state.placesLeft >= MANY_SPOTS) return <span class="class-spots">{t.manySpots}</span>;
+  if (state.placesLeft > 0) return <span class="class-spots few">{t.spots(state.placesLeft)}</span>;
+  return <span class="class-spots">{state.waitlistLength > 0 ? t.waiting(state.waitlistLength) : t.full}</span>;
+}
+
+function ClassButton({ t, occurrence, state }: Props & { state: ClassState }) {
+  const booking = useStore(bookings).get(occurrence.id);
+  const [isLeaving, setLeaving] = useState(false);
+  const when = whenOf(occurrence);
+  const name = (action: string) => t.named(action, occurrence.title, when);
+  if (state.isCancelled || (state.hasStarted && !booking)) return null;
+  if (booking?.status === "waitlisted") {
+    const label = t.waitlisted(booking.waitlistPosition ?? null);
+    return (
+      <>
+        <Button kind="quiet" size="small" aria-label={name(label)} onClick={() => setLeaving(true)}>
+          {label}
+        </Button>
+        <Dialog title={t.leaveTitle} isOpen={isLeaving} onClose={() => setLeaving(false)}>
+          <p>{t.leaveText(occurrence.title, when)}</p>
+          <p class="actions">
+            <Button
+              onClick={() => {
+                setLeaving(false);
+                void leaveWaitlist(t, booking);
+              }}
+            >
+              {t.leave}
+            </Button>
+            <Button kind="plain" onClick={() => setLeaving(false)}>
+              {t.keep}
+            </Button>
+          </p>
+        </Dialog>
+      </>
+    );
+  }
+  if (booking) {
+    return (
+      <a class="button small booked" href="/bookings" aria-label={name(t.booked)}>
+        ✓ {t.booked}
+      </a>
+    );
+  }
+  if (state.placesLeft > 0) {
+    return (
+      <Button kind="soft" size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
+        {t.book}
+      </Button>
+    );
+  }
+  return (
+    <Button kind="quiet" size="small" aria-label={name(t.joinWaitlist)} onClick={() => book(t, occurrence, true)}>
+      {t.joinWaitlist}
+    </Button>
+  );
+}

@@ -1,0 +1,186 @@
+// Forms and their fields. The server checks all values; only empty fields are checked here.
+
+import { type ComponentChildren, createContext, type JSX } from "preact";
+import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
+import { Failure, fieldProblem, type Problems } from "../api/failure.ts";
+import { attempt } from "../tools/action.ts";
+import { useCommon } from "./mount.tsx";
+
+/** The values of a form that is sent. */
+export class FormValues {
+  constructor(readonly form: HTMLFormElement) {}
+
+  text(name: string): string {
+    const value = new FormData(this.form).get(name);
+    return typeof value === "string" ? value : "";
+  }
+
+  /** The text of a field, or undefined if it is empty or not there. */
+  optional(name: string): string | undefined {
+    return this.text(name) || undefined;
+  }
+
+  checked(name: string): boolean {
+    return new FormData(this.form).has(name);
+  }
+}
+
+const ProblemsContext = createContext<Problems>({});
+
+interface FormProps {
+  /** Sends the form. A thrown `Failure` is shown next to the fields that it names. */
+  onSend: (values: FormValues) => Promise<void>;
+  children: ComponentChildren;
+}
+
+export function Form({ onSend, children }: FormProps) {
+  const [problems, setProblems] = useState<Problems>({});
+  const form = useRef<HTMLFormElement>(null);
+
+  useEffect(() => {
+    form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [problems]);
+
+  const send = (event: Event) => {
+    event.preventDefault();
+    const element = form.current;
+    if (!element) return;
+    void attempt(async () => {
+      setProblems({});
+      try {
+        const fields = [...element.elements].filter((field) => field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement);
+        const missing = fields.filter((field) => field.validity.valueMissing);
+        if (missing.length > 0) throw Failure.missingFields(missing.map(({ name }) => name));
+        await onSend(new FormValues(element));
+      } catch (failure) {
+        if (failure instanceof Failure) {
+          setProblems({ ...failure.problems });
+          if (failure.code === "invalid_credentials") element.querySelector<HTMLElement>("[name=password]")?.focus();
+        }
+        throw failure;
+      }
+    });
+  };
+
+  return (
+    <ProblemsContext.Provider value={problems}>
+      <form ref={form} method="post" noValidate onSubmit={send}>
+        {children}
+      </form>
+    </ProblemsContext.Provider>
+  );
+}
+
+type AutoComplete = "email" | "username" | "current-password" | "new-password" | "one-time-code" | "given-name" | "family-name" | "name" | "tel" | "off";
+
+interface InputProps {
+  autoCapitalize?: "none";
+  autoComplete?: AutoComplete;
+  checked?: boolean;
+  defaultValue?: string;
+  inputMode?: "numeric" | "text";
+  onChange?: (event: Event) => void;
+  onInput?: (event: Event) => void;
+  required?: boolean;
+  spellcheck?: boolean;
+}
+
+interface FieldProps extends InputProps {
+  name: string;
+  type?: "text" | "email" | "password" | "search" | "tel";
+  label: string;
+  hint?: string | undefined;
+}
+
+/** A labeled input with its hint and its problem. */
+export function Field({ name, label, hint, type = "text", ...input }: FieldProps) {
+  const t = useCommon();
+  const id = useId();
+  const problems = useContext(ProblemsContext)[name];
+  const [isShown, show] = useState(false);
+  const isPassword = type === "password";
+  // Preact's types want one element for each `type`.
+  const attributes = { ...input, type: isPassword && isShown ? "text" : type } as JSX.IntrinsicElements["input"];
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <div class={isPassword ? "with-button" : undefined}>
+        <input
+          {...attributes}
+          id={id}
+          name={name}
+          aria-invalid={problems ? true : undefined}
+          aria-describedby={`${id}-problem${hint ? ` ${id}-hint` : ""}`}
+        />
+        {isPassword && (
+          <button type="button" class="reveal" aria-pressed={isShown} aria-label={`${t.showPassword}: ${label}`} onClick={() => show(!isShown)}>
+            {isShown ? t.hidePassword : t.showPassword}
+          </button>
+        )}
+      </div>
+      <span class="problem" id={`${id}-problem`}>
+        {problems ? fieldProblem(label, problems) : ""}
+      </span>
+      {hint && (
+        <span class="hint" id={`${id}-hint`}>
+          {hint}
+        </span>
+      )}
+    </div>
+  );
+}
+
+interface AreaProps extends Omit<JSX.IntrinsicElements["textarea"], "id" | "name" | "ref"> {
+  name: string;
+  label: string;
+}
+
+export function TextArea({ name, label, ...area }: AreaProps) {
+  const id = useId();
+  const problems = useContext(ProblemsContext)[name];
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <textarea {...area} id={id} name={name} aria-invalid={problems ? true : undefined} aria-describedby={`${id}-problem`} />
+      <span class="problem" id={`${id}-problem`}>
+        {problems ? fieldProblem(label, problems) : ""}
+      </span>
+    </div>
+  );
+}
+
+interface CheckProps extends InputProps {
+  name?: string;
+  label: string;
+}
+
+export function Check({ label, name, ...input }: CheckProps) {
+  return (
+    <label class="check">
+      <input {...input} {...(name ? { name } : {})} type="checkbox" />
+      <span>{label}</span>
+    </label>
+  );
+}
+
+/** The code of a second factor. Phones show digits, but recovery codes have letters. */
+export function CodeField({ label, hint, recoveryLabel }: { label: string; hint: string; recoveryLabel?: string }) {
+  const [isRecovery, setRecovery] = useState(false);
+  return (
+    <>
+      <Field
+        name="code"
+        label={label}
+        hint={hint}
+        required
+        autoComplete="one-time-code"
+        autoCapitalize="none"
+        spellcheck={false}
+        inputMode={isRecovery ? "text" : "numeric"}
+      />
+      {recoveryLabel && (
+        <Check label={recoveryLabel} checked={isRecovery} onChange={(event: Event) => setRecovery((event.target as HTMLInputElement).checked)} />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,206 @@
+// What surrounds each page: skip link, header, live region and footer.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { forgetSession, loadSession, session, signInAddress, signOut } from "../session.ts";
+import { attempt, clearMessage, message, say } from "../tools/action.ts";
+import { chooseLanguage, type Language, LANGUAGES } from "../tools/language.ts";
+import { useStore } from "../tools/store.ts";
+import { Logo } from "./art.tsx";
+import { STUDIO, useCommon } from "./mount.tsx";
+
+interface Props {
+  language: Language;
+  children: ComponentChildren;
+}
+
+export function Shell({ language, children }: Props) {
+  const t = useCommon();
+  return (
+    <>
+      <a class="skip" href="#content" onClick={skip}>
+        {t.skip}
+      </a>
+      <Header language={language} />
+      <LiveRegion />
+      <main id="content" tabIndex={-1}>
+        {children}
+      </main>
+      <footer class="footer">
+        <div class="wide footer-content">
+          <p>
+            <strong>{STUDIO}</strong>
+            <br />
+            {t.footer}
+          </p>
+          <ul class="plain-list footer-links">
+            <li>
+              <a href="/timetable">{t.timetable}</a>
+            </li>
+            <li>
+              <a href="/classes">{t.classes}</a>
+            </li>
+            <li>
+              <a href="/contact">{t.contact}</a>
+            </li>
+            <li>
+              <a href="/docs">{t.forDevelopers}</a>
+            </li>
+          </ul>
+        </div>
+      </footer>
+    </>
+  );
+}
+
+/** Moves the focus without a fragment in the address, which some pages read. */
+function skip(event: Event) {
+  event.preventDefault();
+  document.getElementById("content")?.focus();
+}
+
+function Header({ language }: { language: Language }) {
+  const t = useCommon();
+  const links = [
+    { href: "/timetable", text: t.timetable },
+    { href: "/classes", text: t.classes },
+    { href: "/contact", text: t.contact },
+  ];
+  return (
+    <header class="header">
+      <div class="wide header-content">
+        <a class="brand" href="/" aria-label={`${STUDIO}, ${t.home}`}>
+          <Logo />
+          <span>{STUDIO}</span>
+        </a>
+        <nav class="main-nav" aria-label={t.main}>
+          {links.map(({ href, text }) => (
+            <a key={href} href={href} aria-current={isCurrent(href) ? "page" : undefined}>
+              {text}
+            </a>
+          ))}
+        </nav>
+        <LanguageSwitch current={language} />
+        <AccountMenu />
+      </div>
+    </header>
+  );
+}
+
+function isCurrent(href: string): boolean {
+  return location.pathname === href || location.pathname.startsWith(`${href}/`);
+}
+
+function LanguageSwitch({ current }: { current: Language }) {
+  const t = useCommon();
+  return (
+    <div class="languages" role="group" aria-label={t.language}>
+      {LANGUAGES.map(({ code, name }) => (
+        <button
+          key={code}
+          type="button"
+          lang={code}
+          aria-label={name}
+          aria-pressed={code === current}
+          onClick={() => chooseLanguage(code)}
+        >
+          {code.toUpperCase()}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function AccountMenu() {
+  const t = useCommon();
+  const current = useStore(session);
+  const menu = useRef<HTMLDetailsElement>(null);
+
+  useEffect(() => {
+    // Pages that need the member show the failure themselves.
+    loadSession().catch(() => session.set(undefined));
+  }, []);
+
+  useEffect(() => {
+    const close = (event: Event) => {
+      const element = menu.current;
+      if (!element?.open) return;
+      if (event instanceof KeyboardEvent) {
+        if (event.key !== "Escape") return;
+        element.querySelector("summary")?.focus();
+      } else if (element.contains(event.target as Node)) {
+        return;
+      }
+      element.open = false;
+    };
+    document.addEventListener("click", close);
+    document.addEventListener("keydown", close);
+    return () => {
+      document.removeEventListener("click", close);
+      document.removeEventListener("keydown", close);
+    };
+  }, []);
+
+  if (current === undefined) return <span class="account-menu" />;
+  if (current === null) {
+    return (
+      <a class="button small account-menu" href={signInAddress()}>
+        {t.signIn}
+      </a>
+    );
+  }
+  const { firstName } = current.user;
+  const leave = () =>
+    attempt(async () => {
+      await signOut();
+      forgetSession();
+      say(t.signedOut);
+    });
+  return (
+    <details class="menu account-menu" ref={menu}>
+      <summary aria-label={t.accountOf(firstName)}>
+        <span class="avatar" aria-hidden="true">
+          {firstName.slice(0, 1).toUpperCase()}
+        </span>
+        <span class="menu-name">{firstName}</span>
+      </summary>
+      <ul class="plain-list">
+        <li>
+          <a href="/bookings">{t.bookings}</a>
+        </li>
+        <li>
+          <a href="/account">{t.account}</a>
+        </li>
+        <li>
+          <button type="button" onClick={leave}>
+            {t.signOut}
+          </button>
+        </li>
+      </ul>
+    </details>
+  );
+}
+
+/**
+ * The message about the last action. It is never hidden: some screen readers do not
+ * announce a live region that appears together with its text.
+ */
+function LiveRegion() {
+  const t = useCommon();
+  const { text, isProblem, requestId, link } = useStore(message);
+  return (
+    <div id="message" class={isProblem ? "message problem-message" : "message"} role="status">
+      {text && (
+        <>
+          <p>
+            {text} {link && <a href={link.href}>{link.text}</a>}
+            {requestId && <small>{t.request(requestId)}</small>}
+          </p>
+          <button type="button" aria-label={t.close} onClick={clearMessage}>
+            ×
+          </button>
+        </>
+      )}
+    </div>
+  );
+}

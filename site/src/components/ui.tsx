@@ -1,0 +1,124 @@
+// Buttons, cards, dialogs, tables, and what is shown while there is nothing to show.
+
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { busy } from "../tools/action.ts";
+import { useStore } from "../tools/store.ts";
+import { useCommon } from "./mount.tsx";
+
+interface ButtonProps extends Omit<JSX.IntrinsicElements["button"], "onClick" | "size"> {
+  kind?: "primary" | "soft" | "plain" | "quiet";
+  size?: "small" | undefined;
+  onClick?: (event: Event) => void;
+}
+
+/**
+ * A button. While an action runs it does nothing, but keeps the focus, which a disabled
+ * button would lose.
+ */
+export function Button({ kind = "primary", size, onClick, type = "button", class: more, ...rest }: ButtonProps) {
+  const isBusy = useStore(busy);
+  const classes = ["button", kind === "primary" ? "" : kind, size ?? "", more ?? ""].filter(Boolean).join(" ");
+  const click = (event: Event) => {
+    if (busy.value) return event.preventDefault();
+    onClick?.(event);
+  };
+  return <button {...rest} type={type} class={classes} aria-disabled={isBusy || undefined} onClick={click} />;
+}
+
+export function Card({ children, class: more = "" }: { children: ComponentChildren; class?: string }) {
+  return <section class={`card ${more}`}>{children}</section>;
+}
+
+interface DialogProps {
+  title: string;
+  isOpen: boolean;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+/** A modal dialog. Escape closes it, and the browser returns the focus. */
+export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
+  const element = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const dialog = element.current;
+    if (isOpen && !dialog?.open) dialog?.showModal();
+    if (!isOpen && dialog?.open) dialog.close();
+  }, [isOpen]);
+  return (
+    <dialog ref={element} class="dialog" aria-labelledby={id} onClose={onClose}>
+      {isOpen && (
+        <>
+          <h2 id={id}>{title}</h2>
+          {children}
+        </>
+      )}
+    </dialog>
+  );
+}
+
+interface TableProps {
+  caption: string;
+  head: string[];
+  children: ComponentChildren;
+}
+
+/** A table that scrolls sideways in a narrow window. */
+export function Table({ caption, head, children }: TableProps) {
+  return (
+    <div class="table" role="region" aria-label={caption} tabIndex={0}>
+      <table>
+        <caption class="unseen">{caption}</caption>
+        <thead>
+          <tr>
+            {head.map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  );
+}
+
+/** A sentence and the next step, where a list has no entries. */
+export function Empty({ text, children }: { text: string; children?: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p>{text}</p>
+      {children && <p class="actions">{children}</p>}
+    </div>
+  );
+}
+
+/** A failure that keeps a part of a page from being shown. */
+export function ErrorPanel({ text, requestId, onRetry }: { text: string; requestId?: string | null; onRetry: () => void }) {
+  const t = useCommon();
+  return (
+    <div class="empty error-panel">
+      <p>{text}</p>
+      <p class="actions">
+        <Button kind="plain" onClick={onRetry}>
+          {t.tryAgain}
+        </Button>
+      </p>
+      {requestId && <small>{t.request(requestId)}</small>}
+    </div>
+  );
+}
+
+/** Gray bars in place of what is loading. `height` is that of what will be there. */
+export function Skeleton({ count = 3, height = "5rem" }: { count?: number; height?: string }) {
+  const t = useCommon();
+  return (
+    <div class="skeletons" role="img" aria-label={t.loading}>
+      {Array.from({ length: count }, (_, index) => (
+        <div key={index} class="skeleton" style={{ height }} />
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,383 @@
+// A member's bookings: what comes up, what is to be paid, and what is past.
+
+import { useEffect, useState } from "preact/hooks";
+import { api, call } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import { type Booking, bookings, bookingZone, keepBooking, keepLive, loadBookings } from "../classes/live.ts";
+import { mount } from "../components/mount.tsx";
+import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { forgetSession, loadSession, session, signInAddress } from "../session.ts";
+import english, { type BookingsTexts } from "../texts/bookings.en.ts";
+import { attempt, report, say, whenSessionEnds } from "../tools/action.ts";
+import type { Catalog } from "../tools/language.ts";
+import { useStore } from "../tools/store.ts";
+import { formatMomentIn, formatPrice } from "../tools/time.ts";
+import { calendarFile } from "./bookings/calendar.ts";
+import "./bookings.css";
+
+/** How often and how long a page that Stripe has led back to asks for the payment. */
+const PAYMENT_POLL_MS = 2_000;
+const PAYMENT_POLLS = 15;
+
+/** Payments after which the booking can be paid again. */
+const UNPAID = [null, undefined, "pending", "failed", "cancelled"];
+
+type Texts = { t: BookingsTexts };
+
+function Bookings({ t }: Texts) {
+  const current = useStore(session);
+  const upcoming = useStore(bookings);
+  const [isLoaded, setLoaded] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+
+  const load = async () => {
+    setFailure(null);
+    try {
+      if (await loadSession()) await loadBookings();
+      setLoaded(true);
+    } catch (failed) {
+      if (!(failed instanceof Failure)) throw failed;
+      setFailure(failed);
+    }
+  };
+
+  useEffect(() => {
+    whenSessionEnds(forgetSession);
+    void load()
+      .then(() => followPayment(t))
+      .catch(report);
+    return keepLive({
+      ids: () => [...bookings.value.keys()],
+      onEvent: (kind) => {
+        if (kind === "booking_promoted") say(t.classes.promoted);
+        if (kind === "class_cancelled") say(t.classes.classCancelled);
+        if (kind === "class_moved") say(t.classes.classMoved);
+      },
+    });
+  }, []);
+
+  if (failure) {
+    return (
+      <div class="reading page">
+        <h1 class="page-title">{t.title}</h1>
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
+      </div>
+    );
+  }
+  if (!isLoaded || current === undefined) {
+    return (
+      <div class="reading page">
+        <h1 class="page-title">{t.title}</h1>
+        <Skeleton count={3} height="10rem" />
+      </div>
+    );
+  }
+  if (current === null) {
+    return (
+      <div class="narrow page">
+        <h1 class="page-title">{t.signInTitle}</h1>
+        <p class="lead">{t.signInText}</p>
+        <p class="actions">
+          <a class="button" href={signInAddress()}>
+            {t.signIn}
+          </a>
+          <a class="button plain" href={`${signInAddress()}#register`}>
+            {t.register}
+          </a>
+        </p>
+      </div>
+    );
+  }
+  const items = [...upcoming.values()].sort((one, other) => one.class.startTime.localeCompare(other.class.startTime));
+  return (
+    <div class="reading page bookings">
+      <h1 class="page-title">{t.title}</h1>
+      <h2>{t.upcoming}</h2>
+      {items.length === 0 ? (
+        <Empty text={t.noneUpcoming}>
+          <a class="button" href="/timetable">
+            {t.timetable}
+          </a>
+        </Empty>
+      ) : (
+        <div class="stack">
+          {items.map((booking) => (
+            <BookingCard key={booking.id} t={t} booking={booking} />
+          ))}
+        </div>
+      )}
+      <Calendar t={t} />
+      <Past t={t} />
+    </div>
+  );
+}
+
+/** Stripe leads back with `?payment=done` or `open`. Its message to the server may be slower. */
+async function followPayment(t: BookingsTexts): Promise<void> {
+  const query = new URLSearchParams(location.search);
+  const [result, id] = [query.get("payment"), query.get("booking")];
+  if (!result) return;
+  history.replaceState(null, "", location.pathname);
+  if (result !== "done") return say(t.returned.open, true);
+  say(t.returned.done);
+  for (let poll = 0; poll < PAYMENT_POLLS; poll++) {
+    const paid = [...bookings.value.values()].find((booking) => booking.id === id);
+    if (paid?.paymentStatus === "paid") return say(t.returned.paid);
+    await new Promise((resolve) => setTimeout(resolve, PAYMENT_POLL_MS));
+    await loadBookings();
+  }
+  say(t.returned.slow);
+}
+
+function whenOf(booking: Booking): string {
+  return formatMomentIn(booking.class.startTime, bookingZone.value);
+}
+
+function BookingCard({ t, booking }: Texts & { booking: Booking }) {
+  const [isCancelling, setCancelling] = useState(false);
+  const { title, room, instructor, isCancelled } = booking.class;
+  const isWaiting = booking.status === "waitlisted";
+  const isFree = Number(booking.price) === 0;
+  const isActive = !isCancelled && (isWaiting || booking.status === "booked") && new Date(booking.class.startTime) > new Date();
+  const mustPay = isActive && !isWaiting && !isFree && UNPAID.includes(booking.paymentStatus);
+  const until = booking.freeCancellationUntil;
+  const isFreeToCancel = until ? new Date(until) > new Date() : false;
+  const when = whenOf(booking);
+  const named = (action: string) => t.named(action, title, when);
+
+  const pay = (method: "card" | "desk") =>
+    attempt(async () => {
+      const payment = await call(
+        api.POST("/api/bookings/payment", {
+          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+          body: { bookingId: booking.id, method },
+        }),
+      );
+      if (payment.checkoutUrl) {
+        location.assign(payment.checkoutUrl);
+        return;
+      }
+      await loadBookings();
+      say(t.deskChosen);
+    });
+
+  return (
+    <Card class="booking">
+      <div class="booking-head">
+        <div>
+          <p class="booking-when">
+            <time dateTime={booking.class.startTime}>{when}</time>
+          </p>
+          <h3>{title}</h3>
+          <p class="hint">
+            {t.classes.with(instructor)} · {room}
+          </p>
+        </div>
+        <Status t={t} booking={booking} />
+      </div>
+      {isActive && !isWaiting && (
+        <p class="hint">
+          {until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : t.freeOver)}
+          {!isFree && (
+            <>
+              {" · "}
+              {formatPrice(booking.price, booking.currency)}, {t.payment[booking.paymentStatus ?? ""] ?? t.unpaid}
+            </>
+          )}
+        </p>
+      )}
+      {isActive && (
+        <p class="actions">
+          {mustPay && (
+            <>
+              <Button size="small" aria-label={named(t.payCard)} onClick={() => pay("card")}>
+                {t.payCard}
+              </Button>
+              <Button kind="plain" size="small" aria-label={named(t.payDesk)} onClick={() => pay("desk")}>
+                {t.payDesk}
+              </Button>
+            </>
+          )}
+          {!isWaiting && (
+            <a class="button quiet small" href={calendarFile(booking)} download="class.ics" aria-label={named(t.calendar.one)}>
+              {t.calendar.one}
+            </a>
+          )}
+          <Button kind="quiet" size="small" aria-label={named(isWaiting ? t.leave : t.cancel)} onClick={() => setCancelling(true)}>
+            {isWaiting ? t.leave : t.cancel}
+          </Button>
+        </p>
+      )}
+      <CancelDialog t={t} booking={booking} isOpen={isCancelling} isFree={isFreeToCancel || isWaiting} onClose={() => setCancelling(false)} />
+    </Card>
+  );
+}
+
+function Status({ t, booking }: Texts & { booking: Booking }) {
+  if (booking.class.isCancelled) return <span class="tag bad">{t.classCancelled}</span>;
+  if (booking.status === "waitlisted") return <span class="tag warn">{t.classes.waitlisted(booking.waitlistPosition ?? null)}</span>;
+  const kind = booking.status === "booked" || booking.status === "attended" ? "good" : "";
+  return <span class={`tag ${kind}`}>{t.status[booking.status] ?? booking.status}</span>;
+}
+
+interface CancelProps extends Texts {
+  booking: Booking;
+  isOpen: boolean;
+  isFree: boolean;
+  onClose: () => void;
+}
+
+/** States what is lost before anything is lost. */
+function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
+  const { title } = booking.class;
+  const when = whenOf(booking);
+  const isWaiting = booking.status === "waitlisted";
+  const isPaid = booking.paymentStatus === "paid";
+
+  const cancel = () => {
+    onClose();
+    void attempt(async () => {
+      const cancelled = await call(
+        api.POST("/api/bookings/cancel", {
+          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
+          body: { bookingId: booking.id },
+        }),
+      );
+      keepBooking(cancelled);
+      say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? t.cancelledRefund : t.cancelled);
+    });
+  };
+
+  const text = isWaiting
+    ? t.classes.leaveText(title, when)
+    : isFree
+      ? t.cancelFree(title, when)
+      : isPaid
+        ? t.cancelLate(title, when, formatPrice(booking.price, booking.currency))
+        : t.cancelLateUnpaid(title, when);
+  return (
+    <Dialog title={isWaiting ? t.classes.leaveTitle : t.cancelTitle} isOpen={isOpen} onClose={onClose}>
+      <p>
+        {text} {isFree && isPaid && t.cancelRefund}
+      </p>
+      <p class="actions">
+        <Button onClick={cancel}>{isWaiting ? t.leave : t.cancel}</Button>
+        <Button kind="plain" onClick={onClose}>
+          {isWaiting ? t.classes.keep : t.keep}
+        </Button>
+      </p>
+    </Dialog>
+  );
+}
+
+function Calendar({ t }: Texts) {
+  const { calendar } = t;
+  const [url, setUrl] = useState<string | null>(null);
+
+  const subscribe = () =>
+    attempt(async () => {
+      const token = await call(api.POST("/api/calendar/token"));
+      setUrl(token.url);
+    });
+  const withdraw = () =>
+    attempt(async () => {
+      await call(api.DELETE("/api/calendar/token"));
+      setUrl(null);
+      say(calendar.withdrawn);
+    });
+  const copy = () =>
+    attempt(async () => {
+      await navigator.clipboard.writeText(url ?? "");
+      say(calendar.copied);
+    });
+
+  return (
+    <Card class="calendar">
+      <h2>{calendar.title}</h2>
+      <p>{calendar.text}</p>
+      {url ? (
+        <>
+          <div class="field">
+            <label for="calendar-url">{calendar.link}</label>
+            <input id="calendar-url" value={url} readOnly aria-describedby="calendar-hint" onFocus={(event) => event.currentTarget.select()} />
+            <span class="hint" id="calendar-hint">
+              {calendar.secret}
+            </span>
+          </div>
+          <p class="actions">
+            <a class="button small" href={url.replace(/^https?:/, "webcal:")}>
+              {calendar.open}
+            </a>
+            <Button kind="plain" size="small" onClick={copy}>
+              {calendar.copy}
+            </Button>
+            <Button kind="quiet" size="small" onClick={withdraw}>
+              {calendar.withdraw}
+            </Button>
+          </p>
+        </>
+      ) : (
+        <p class="actions">
+          <Button kind="plain" size="small" onClick={subscribe}>
+            {calendar.subscribe}
+          </Button>
+          <Button kind="quiet" size="small" onClick={withdraw}>
+            {calendar.withdraw}
+          </Button>
+        </p>
+      )}
+    </Card>
+  );
+}
+
+function Past({ t }: Texts) {
+  const [items, setItems] = useState<Booking[] | null>(null);
+  const [cursor, setCursor] = useState<string | null>(null);
+
+  const load = (from: string | null) =>
+    attempt(async () => {
+      const query = { when: "past" as const, limit: 20, ...(from ? { cursor: from } : {}) };
+      const page = await call(api.GET("/api/bookings/list", { params: { query } }));
+      setItems((known) => [...(from && known ? known : []), ...page.items]);
+      setCursor(page.nextCursor ?? null);
+    });
+
+  return (
+    <section class="past">
+      <h2>{t.past}</h2>
+      {items === null ? (
+        <p class="actions">
+          <Button kind="quiet" size="small" onClick={() => load(null)}>
+            {t.showPast}
+          </Button>
+        </p>
+      ) : items.length === 0 ? (
+        <p class="hint">{t.nonePast}</p>
+      ) : (
+        <ul class="plain-list past-list">
+          {items.map((booking) => (
+            <li key={booking.id}>
+              <span>
+                <strong>{booking.class.title}</strong>
+                <span class="hint">
+                  {whenOf(booking)} · {booking.class.instructor}
+                </span>
+              </span>
+              <Status t={t} booking={booking} />
+            </li>
+          ))}
+        </ul>
+      )}
+      {cursor && (
+        <p class="actions">
+          <Button kind="quiet" size="small" onClick={() => load(cursor)}>
+            {t.more}
+          </Button>
+        </p>
+      )}
+    </section>
+  );
+}
+
+const catalog: Catalog<BookingsTexts> = { en: english, es: () => import("../texts/bookings.es.ts") };
+await mount(catalog, Bookings);

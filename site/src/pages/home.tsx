@@ -1,0 +1,171 @@
+// The home page.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api, call } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import { book } from "../classes/actions.ts";
+import { ClassCard } from "../classes/card.tsx";
+import { takeIntent } from "../classes/intent.ts";
+import { bookings, bookingZone, keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
+import { mount } from "../components/mount.tsx";
+import { Swirl } from "../components/art.tsx";
+import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { loadSession } from "../session.ts";
+import english, { type HomeTexts } from "../texts/home.en.ts";
+import { report } from "../tools/action.ts";
+import type { Catalog } from "../tools/language.ts";
+import { useStore } from "../tools/store.ts";
+import { formatDay, formatMomentIn } from "../tools/time.ts";
+import "./home.css";
+
+/** How many classes the page shows. */
+const NEXT = 6;
+
+/** Sign-ins through a provider, and old links, end here with a fragment for the account page. */
+const ACCOUNT_FRAGMENT = /^#(oauth|two-factor|sign-in|register|forgot)(=|$)/;
+
+function Home({ t }: { t: HomeTexts }) {
+  return (
+    <>
+      <section class="hero">
+        <div class="wide hero-content">
+          <div>
+            <h1>{t.headline}</h1>
+            <p class="lead">{t.lead}</p>
+            <p class="actions">
+              <a class="button" href="/timetable">
+                {t.timetable}
+              </a>
+              <a class="button plain" href="#first">
+                {t.first}
+              </a>
+            </p>
+          </div>
+          <Swirl seed={2} />
+        </div>
+      </section>
+
+      <OwnNext t={t} />
+      <NextClasses t={t} />
+
+      <section class="wide band">
+        <h2>{t.levelsTitle}</h2>
+        <ul class="plain-list levels">
+          {t.levels.map(({ name, text }) => (
+            <li key={name}>
+              <h3>{name}</h3>
+              <p>{text}</p>
+            </li>
+          ))}
+        </ul>
+      </section>
+
+      <section class="visit" id="first">
+        <div class="wide band">
+          <h2>{t.visitTitle}</h2>
+          <ol class="plain-list steps">
+            {t.visit.map(({ name, text }) => (
+              <li key={name}>
+                <h3>{name}</h3>
+                <p>{text}</p>
+              </li>
+            ))}
+          </ol>
+          <p class="lead">
+            {t.questions} <a href="/contact">{t.contact}</a>
+          </p>
+        </div>
+      </section>
+    </>
+  );
+}
+
+/** A member's next class. */
+function OwnNext({ t }: { t: HomeTexts }) {
+  const booked = [...useStore(bookings).values()].filter(({ status, class: of }) => status === "booked" && !of.isCancelled);
+  const [next] = booked.sort((one, other) => one.class.startTime.localeCompare(other.class.startTime));
+  if (!next) return null;
+  return (
+    <section class="wide own-next">
+      <div>
+        <h2>{t.yourNext}</h2>
+        <p>
+          <strong>{next.class.title}</strong>, {formatMomentIn(next.class.startTime, bookingZone.value)}, {next.class.room}
+        </p>
+      </div>
+      <a class="button plain" href="/bookings">
+        {t.yourBookings}
+      </a>
+    </section>
+  );
+}
+
+function NextClasses({ t }: { t: HomeTexts }) {
+  const [items, setItems] = useState<Occurrence[] | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const shown = useRef<Occurrence[]>([]);
+
+  const load = async () => {
+    setFailure(null);
+    try {
+      // Some of today's may have begun, or are cancelled.
+      const page = await call(api.GET("/api/classes/schedule", { params: { query: { limit: 3 * NEXT } } }));
+      const coming = page.items.filter(({ isCancelled, startTime }) => !isCancelled && new Date(startTime) > new Date()).slice(0, NEXT);
+      shown.current = coming;
+      setItems(coming);
+      await loadAvailability(coming.map(({ id }) => id));
+      return coming;
+    } catch (failed) {
+      if (!(failed instanceof Failure)) throw failed;
+      setFailure(failed);
+      return [];
+    }
+  };
+
+  useEffect(() => {
+    const intent = takeIntent();
+    void Promise.all([loadSession(), load()])
+      .then(async ([member, coming]) => {
+        const wanted = coming.find(({ id }) => id === intent?.id);
+        if (member && wanted && intent) await book(t.classes, wanted, intent.joinWaitlist);
+      })
+      .catch(report);
+    return keepLive({ ids: () => shown.current.map(({ id }) => id) });
+  }, []);
+
+  return (
+    <section class="wide band next-classes">
+      <div class="band-head">
+        <h2>{t.nextTitle}</h2>
+        <a href="/timetable">{t.wholeTimetable} →</a>
+      </div>
+      {failure ? (
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
+      ) : items === null ? (
+        <div class="next-grid">
+          <Skeleton count={NEXT} height="13.4rem" />
+        </div>
+      ) : items.length === 0 ? (
+        <Empty text={t.noClasses} />
+      ) : (
+        <div class="next-grid">
+          {items.map((occurrence) => (
+            <ClassCard
+              key={occurrence.id}
+              t={t.classes}
+              occurrence={occurrence}
+              day={formatDay(occurrence.localDate, { weekday: "long", month: "short", day: "numeric" })}
+            />
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+if (ACCOUNT_FRAGMENT.test(location.hash)) {
+  location.replace(`/account${location.hash}`);
+} else {
+  const catalog: Catalog<HomeTexts> = { en: english, es: () => import("../texts/home.es.ts") };
+  await mount(catalog, Home);
+}

@@ -1,0 +1,273 @@
+// The timetable: seven days of classes. The address has the first day and the filters.
+
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { api, call } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import { book } from "../classes/actions.ts";
+import { ClassCard } from "../classes/card.tsx";
+import { takeIntent } from "../classes/intent.ts";
+import { keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
+import { mount } from "../components/mount.tsx";
+import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { loadSession } from "../session.ts";
+import english, { type TimetableTexts } from "../texts/timetable.en.ts";
+import { report, say } from "../tools/action.ts";
+import type { Catalog } from "../tools/language.ts";
+import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
+import "./timetable.css";
+
+const DAYS = 7;
+
+interface Filters {
+  level: string;
+  style: string;
+  instructor: string;
+}
+
+interface Place extends Filters {
+  /** The first day, or null for today. */
+  week: string | null;
+}
+
+function readPlace(): Place {
+  const query = new URLSearchParams(location.search);
+  const text = (name: string) => query.get(name) ?? "";
+  return { week: parseDay(query.get("week")), level: text("level"), style: text("style"), instructor: text("instructor") };
+}
+
+function addressOf(place: Place): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(place)) {
+    if (value) query.set(name, value);
+  }
+  return query.size > 0 ? `/timetable?${query}` : "/timetable";
+}
+
+interface Shown {
+  first: string;
+  today: string;
+  items: Occurrence[];
+}
+
+/** Loads seven days. Without a first day, they begin today in the studio's time zone. */
+async function loadDays(week: string | null): Promise<Shown> {
+  const range = week ? { from: week, to: addDays(week, DAYS - 1) } : {};
+  const items = new Map<string, Occurrence>();
+  let cursor: string | null | undefined;
+  do {
+    const query = { ...range, limit: 100, ...(cursor ? { cursor } : {}) };
+    const page = await call(api.GET("/api/classes/schedule", { params: { query } }));
+    // The latest entry of a class that was moved meanwhile is the valid one.
+    for (const item of page.items) items.set(item.id, item);
+    cursor = page.nextCursor;
+  } while (cursor);
+  const all = [...items.values()].sort((one, other) => one.startTime.localeCompare(other.startTime));
+  const today = dayOf(new Date(), all[0]?.timeZone);
+  const first = week ?? today;
+  const last = addDays(first, DAYS - 1);
+  return { first, today, items: all.filter(({ localDate }) => localDate >= first && localDate <= last) };
+}
+
+function Timetable({ t }: { t: TimetableTexts }) {
+  const [place, setPlace] = useState(readPlace());
+  const [shown, setShown] = useState<Shown | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const current = useRef(shown);
+  current.current = shown;
+
+  const load = async (week: string | null) => {
+    setFailure(null);
+    try {
+      const days = await loadDays(week);
+      setShown(days);
+      await loadAvailability(days.items.map(({ id }) => id));
+      return days;
+    } catch (failed) {
+      if (!(failed instanceof Failure)) throw failed;
+      setFailure(failed);
+      return null;
+    }
+  };
+
+  useEffect(() => {
+    void load(place.week).catch(report);
+  }, [place.week]);
+
+  useEffect(() => {
+    const end = keepLive({
+      ids: () => current.current?.items.map(({ id }) => id) ?? [],
+      onEvent: (kind) => {
+        if (kind === "booking_promoted") say(t.classes.promoted);
+        if (kind === "class_cancelled") say(t.classes.classCancelled);
+        if (kind === "class_moved") {
+          say(t.classes.classMoved);
+          void load(readPlace().week).catch(report);
+        }
+      },
+    });
+    const follow = () => setPlace(readPlace());
+    addEventListener("popstate", follow);
+    return () => {
+      end();
+      removeEventListener("popstate", follow);
+    };
+  }, []);
+
+  useEffect(() => {
+    const intent = takeIntent();
+    if (!intent) return;
+    void Promise.all([loadSession(), loadDays(readPlace().week)]).then(async ([member, days]) => {
+      const occurrence = days.items.find(({ id }) => id === intent.id);
+      if (member && occurrence) await book(t.classes, occurrence, intent.joinWaitlist);
+    }, report);
+  }, []);
+
+  const goTo = (next: Place) => {
+    history.pushState(null, "", addressOf(next));
+    setPlace(next);
+  };
+
+  return (
+    <div class="wide page timetable">
+      <h1>{t.title}</h1>
+      <p class="lead">{t.lead}</p>
+      <Controls t={t} place={place} shown={shown} onChange={goTo} />
+      {failure ? (
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load(place.week).catch(report)} />
+      ) : shown ? (
+        <Days t={t} place={place} shown={shown} onChange={goTo} />
+      ) : (
+        <Skeleton count={4} height="11rem" />
+      )}
+    </div>
+  );
+}
+
+interface ControlsProps {
+  t: TimetableTexts;
+  place: Place;
+  shown: Shown | null;
+  onChange: (place: Place) => void;
+}
+
+function Controls({ t, place, shown, onChange }: ControlsProps) {
+  const items = shown?.items ?? [];
+  const styles = useMemo(() => [...new Set([...items.flatMap((item) => item.styles), place.style].filter(Boolean))].sort(), [items, place.style]);
+  const teachers = useMemo(
+    () => [...new Map(items.map(({ instructor }) => [instructor.id, instructor.name]))].sort((one, other) => one[1].localeCompare(other[1])),
+    [items],
+  );
+  const choose = (name: keyof Filters) => (event: Event) => onChange({ ...place, [name]: (event.currentTarget as HTMLSelectElement).value });
+  const move = (days: number) => {
+    if (!shown) return;
+    const first = addDays(shown.first, days);
+    onChange({ ...place, week: first <= shown.today ? null : first });
+  };
+  return (
+    <div class="controls">
+      <div class="week" role="group" aria-label={t.week}>
+        <Button kind="quiet" size="small" disabled={!shown || shown.first <= shown.today} onClick={() => move(-DAYS)}>
+          ← {t.earlier}
+        </Button>
+        <strong>
+          {shown && `${formatDay(shown.first, { month: "short", day: "numeric" })} – ${formatDay(addDays(shown.first, DAYS - 1), { month: "short", day: "numeric" })}`}
+        </strong>
+        <Button kind="quiet" size="small" disabled={!shown} onClick={() => move(DAYS)}>
+          {t.later} →
+        </Button>
+      </div>
+      <div class="filters" role="group" aria-label={t.filters}>
+        <Choice label={t.level} all={t.allLevels} value={place.level} options={Object.entries(t.classes.levels)} onChange={choose("level")} />
+        <Choice label={t.style} all={t.allStyles} value={place.style} options={styles.map((style) => [style, capitalized(style)])} onChange={choose("style")} />
+        <Choice label={t.teacher} all={t.allTeachers} value={place.instructor} options={teachers} onChange={choose("instructor")} />
+      </div>
+    </div>
+  );
+}
+
+function capitalized(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
+interface ChoiceProps {
+  label: string;
+  all: string;
+  value: string;
+  options: Array<[string, string]>;
+  onChange: (event: Event) => void;
+}
+
+function Choice({ label, all, value, options, onChange }: ChoiceProps) {
+  return (
+    <label class="choice">
+      <span class="unseen">{label}</span>
+      <select value={value} onChange={onChange}>
+        <option value="">{all}</option>
+        {options.map(([key, name]) => (
+          <option key={key} value={key}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Days({ t, place, shown, onChange }: ControlsProps & { shown: Shown }) {
+  const items = shown.items.filter(
+    (item) =>
+      (!place.level || item.level === place.level) &&
+      (!place.style || item.styles.includes(place.style)) &&
+      (!place.instructor || item.instructor.id === place.instructor),
+  );
+  const isFiltered = items.length < shown.items.length;
+  if (items.length === 0) {
+    return (
+      <Empty text={isFiltered ? t.noneMatch : t.noneAtAll}>
+        {isFiltered && (
+          <Button kind="plain" onClick={() => onChange({ week: place.week, level: "", style: "", instructor: "" })}>
+            {t.clear}
+          </Button>
+        )}
+        <Button kind="plain" onClick={() => onChange({ ...place, week: addDays(shown.first, DAYS) })}>
+          {t.nextDays}
+        </Button>
+      </Empty>
+    );
+  }
+  const days = Array.from({ length: DAYS }, (_, index) => addDays(shown.first, index));
+  const zone = items[0]?.timeZone;
+  return (
+    <>
+      <nav class="day-strip" aria-label={t.days}>
+        {days.map((day) => (
+          <a key={day} href={`#day-${day}`}>
+            <span>{formatDay(day, { weekday: "short" })}</span>
+            <strong>{formatDay(day, { day: "numeric" })}</strong>
+          </a>
+        ))}
+      </nav>
+      <div class="days">
+        {days.map((day) => {
+          const ofDay = items.filter(({ localDate }) => localDate === day);
+          return (
+            <section key={day} class="day" id={`day-${day}`} aria-labelledby={`heading-${day}`}>
+              <h2 id={`heading-${day}`}>
+                <span class="weekday">{day === shown.today ? t.today : formatDay(day, { weekday: "long" })}</span>
+                <span class="date">{formatDay(day, { month: "short", day: "numeric" })}</span>
+              </h2>
+              {ofDay.length === 0 && <p class="hint">{t.none}</p>}
+              {ofDay.map((occurrence) => (
+                <ClassCard key={occurrence.id} t={t.classes} occurrence={occurrence} />
+              ))}
+            </section>
+          );
+        })}
+      </div>
+      {zone && <p class="hint zone">{t.zone(zone)}</p>}
+    </>
+  );
+}
+
+const catalog: Catalog<TimetableTexts> = { en: english, es: () => import("../texts/timetable.es.ts") };
+await mount(catalog, Timetable);

@@ -1,0 +1,85 @@
+// Confirms an e-mail address with a mailed link. The member has to click, because mail
+// scanners open every link and run its scripts.
+
+import { api, call } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import { readIntent } from "../classes/intent.ts";
+import { mount } from "../components/mount.tsx";
+import { Result } from "../components/result.tsx";
+import { Button } from "../components/ui.tsx";
+import english, { type VerifyEmailTexts } from "../texts/verify-email.en.ts";
+import { attempt, say } from "../tools/action.ts";
+import type { Catalog } from "../tools/language.ts";
+import { finishLink, linkStep, linkToken } from "../tools/link.ts";
+import { useStore } from "../tools/store.ts";
+
+const confirm = () =>
+  attempt(async () => {
+    try {
+      const answer = await call(api.POST("/api/auth/verify-email", { body: { token: linkToken() } }));
+      // If another browser registered, the account has no password now.
+      if ("resetToken" in answer && answer.resetToken) {
+        return location.replace(`/reset-password?confirmed#token=${answer.resetToken}`);
+      }
+    } catch (failure) {
+      if (!(failure instanceof Failure && failure.code === "link_ended")) throw failure;
+      return finishLink("ended");
+    }
+    finishLink("done");
+  });
+
+function VerifyEmail({ t }: { t: VerifyEmailTexts }) {
+  const step = useStore(linkStep);
+
+  const resend = () =>
+    attempt(async () => {
+      try {
+        await call(api.POST("/api/auth/verify-email"));
+      } catch (failure) {
+        if (!(failure instanceof Failure && failure.isSignedOut)) throw failure;
+        throw new Failure(t.ended.signInFirst);
+      }
+      say(t.ended.sent);
+    });
+
+  if (step === "form") {
+    return (
+      <Result title={t.confirm.title}>
+        <p class="lead">{t.confirm.text}</p>
+        <p class="actions">
+          <Button onClick={confirm}>{t.confirm.button}</Button>
+        </p>
+      </Result>
+    );
+  }
+  if (step === "done") {
+    const intent = readIntent();
+    return (
+      <Result title={t.done.title}>
+        <p class="lead">{t.done.text}</p>
+        <p class="actions">
+          <a class="button" href={intent?.path ?? "/timetable"}>
+            {intent ? t.done.book(intent.title) : t.done.timetable}
+          </a>
+          <a class="button plain" href="/account">
+            {t.account}
+          </a>
+        </p>
+      </Result>
+    );
+  }
+  return (
+    <Result title={t[step].title}>
+      <p class="lead">{t[step].text}</p>
+      <p class="actions">
+        {step === "ended" && <Button onClick={resend}>{t.ended.button}</Button>}
+        <a class="button plain" href="/account">
+          {t.account}
+        </a>
+      </p>
+    </Result>
+  );
+}
+
+const catalog: Catalog<VerifyEmailTexts> = { en: english, es: () => import("../texts/verify-email.es.ts") };
+await mount(catalog, VerifyEmail);

@@ -1,0 +1,68 @@
+// Who is signed in. Scripts cannot read the cookie, so the server is asked.
+
+import { api, call, type Schema } from "./api/client.ts";
+import { forgetIntent } from "./classes/intent.ts";
+import { Store } from "./tools/store.ts";
+
+type Answer = Schema<"CurrentSession">;
+
+/** A member with their session. */
+export interface Session {
+  user: NonNullable<Answer["user"]>;
+  session: NonNullable<Answer["session"]>;
+}
+
+/** The session: null if nobody is signed in, undefined while that is not known. */
+export const session = new Store<Session | null | undefined>(undefined);
+
+/** Tells the other windows of this browser that someone has signed in or out. */
+const channel = new BroadcastChannel("session");
+channel.onmessage = () => {
+  loadSession().catch(() => session.set(undefined));
+};
+
+let loading: Promise<Session | null> | null = null;
+
+/** The session as the server has it. Parts of a page that ask at the same time share a request. */
+export function loadSession(): Promise<Session | null> {
+  loading ??= requestSession().finally(() => {
+    loading = null;
+  });
+  return loading;
+}
+
+async function requestSession(): Promise<Session | null> {
+  const { user, session: details } = await call(api.GET("/api/auth/session", { params: { query: { optional: true } } }));
+  session.set(user && details ? { user, session: details } : null);
+  return session.value ?? null;
+}
+
+/** Loads the session that a sign-in has just made, and tells the other windows. */
+export async function enterSession(): Promise<Session | null> {
+  const entered = await loadSession();
+  channel.postMessage("changed");
+  return entered;
+}
+
+/** Forgets the session, which has ended. */
+export function forgetSession(): void {
+  // Another person may use the device next.
+  forgetIntent();
+  session.set(null);
+}
+
+export async function signOut(options: { all?: boolean } = {}): Promise<void> {
+  await call(api.POST("/api/auth/logout", { body: options }));
+  forgetSession();
+  channel.postMessage("changed");
+}
+
+/** The page that signs in and then leads back to `path`. */
+export function signInAddress(path = location.pathname + location.search): string {
+  return path === "/" || path.startsWith("/account") ? "/account" : `/account?next=${encodeURIComponent(path)}`;
+}
+
+/** The path of this site that `text` names, or null. `//host` and `/\host` are others. */
+export function ownPath(text: string | null): string | null {
+  return text !== null && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(text) ? text : null;
+}

@@ -1,0 +1,82 @@
+// A member's bookings in English.
+
+import classes from "./classes.en.ts";
+
+const texts = {
+  title: "My bookings",
+  upcoming: "Coming up",
+  past: "Past classes",
+  noneUpcoming: "You have not booked any classes. Which one would you like to dance?",
+  timetable: "See the timetable",
+  nonePast: "Here you will see the classes that you have been to.",
+  showPast: "Show past classes",
+  more: "Show more",
+  signInTitle: "Your bookings",
+  signInText: "Sign in to see the classes that you have booked.",
+  signIn: "Sign in",
+  register: "Create an account",
+  failed: "Your bookings could not be loaded.",
+  status: {
+    booked: "Booked",
+    waitlisted: "Waitlist",
+    cancelled: "Cancelled",
+    attended: "You were there",
+    no_show: "You did not come",
+  } as Readonly<Record<string, string>>,
+  classCancelled: "The studio has cancelled this class",
+  cancelledByYou: "You have cancelled",
+  payment: {
+    paid: "Paid",
+    pending: "Not paid yet",
+    failed: "The payment failed",
+    cancelled: "Not paid",
+    refund_due: "The refund is on its way",
+    partly_refunded: "Partly refunded",
+    refunded: "Refunded",
+    disputed: "The payment is disputed",
+  } as Readonly<Record<string, string>>,
+  unpaid: "Not paid yet",
+  freeUntil: (when: string) => `Free to cancel until ${when}`,
+  freeOver: "It is too late to cancel free of charge",
+  payCard: "Pay by card",
+  payDesk: "Pay at the desk",
+  atDesk: "You pay at the desk before the class.",
+  deskChosen: "Your spot is kept. Please pay at the desk before the class.",
+  cancel: "Cancel booking",
+  leave: "Leave the waitlist",
+  named: (action: string, title: string, when: string) => `${action}: ${title}, ${when}`,
+  cancelTitle: "Cancel this booking?",
+  cancelFree: (title: string, when: string) => `You give up your spot in ${title}, ${when}. It costs you nothing.`,
+  cancelRefund: "What you have paid is sent back to you.",
+  cancelLate: (title: string, when: string, price: string) =>
+    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge: the price of ${price} is not refunded.`,
+  cancelLateUnpaid: (title: string, when: string) =>
+    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge, and this counts as a late cancellation.`,
+  keep: "Keep my spot",
+  cancelled: "Your booking is cancelled.",
+  cancelledRefund: "Your booking is cancelled. The refund takes a few days.",
+  late: "Cancelled too late for a refund",
+  returned: {
+    done: "Thank you. We are waiting for the confirmation of your payment …",
+    paid: "Thank you, your payment has arrived.",
+    slow: "Your payment is not confirmed yet. This page shows it as soon as it is.",
+    open: "You have not paid yet. Your spot is held for half an hour from when you started to pay.",
+  },
+  calendar: {
+    title: "In your calendar",
+    text: "Subscribe once, and your calendar always shows what you have booked.",
+    subscribe: "Create a calendar link",
+    link: "Your calendar link",
+    secret: "Whoever has this link can read your bookings. It is shown only now.",
+    copy: "Copy the link",
+    copied: "The link was copied.",
+    open: "Open in my calendar",
+    withdraw: "Withdraw all links",
+    withdrawn: "Your calendar links no longer work.",
+    one: "Add to calendar",
+  },
+  classes,
+};
+
+export type BookingsTexts = typeof texts;
+export default texts;

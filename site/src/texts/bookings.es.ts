@@ -1,0 +1,82 @@
+// A member's bookings in Spanish.
+
+import type { BookingsTexts } from "./bookings.en.ts";
+import classes from "./classes.es.ts";
+
+const texts: BookingsTexts = {
+  title: "Mis reservas",
+  upcoming: "Próximas clases",
+  past: "Clases pasadas",
+  noneUpcoming: "No has reservado ninguna clase. ¿Cuál te apetece bailar?",
+  timetable: "Ver el horario",
+  nonePast: "Aquí verás las clases en las que has estado.",
+  showPast: "Ver las clases pasadas",
+  more: "Mostrar más",
+  signInTitle: "Tus reservas",
+  signInText: "Entra para ver las clases que has reservado.",
+  signIn: "Entrar",
+  register: "Crear una cuenta",
+  failed: "No se han podido cargar tus reservas.",
+  status: {
+    booked: "Reservada",
+    waitlisted: "Lista de espera",
+    cancelled: "Cancelada",
+    attended: "Estuviste",
+    no_show: "No viniste",
+  },
+  classCancelled: "El estudio ha cancelado esta clase",
+  cancelledByYou: "La has cancelado",
+  payment: {
+    paid: "Pagada",
+    pending: "Sin pagar",
+    failed: "El pago ha fallado",
+    cancelled: "Sin pagar",
+    refund_due: "La devolución está en camino",
+    partly_refunded: "Devuelta en parte",
+    refunded: "Devuelta",
+    disputed: "El pago está en disputa",
+  },
+  unpaid: "Sin pagar",
+  freeUntil: (when) => `Cancelación gratis hasta el ${when}`,
+  freeOver: "Ya no se puede cancelar gratis",
+  payCard: "Pagar con tarjeta",
+  payDesk: "Pagar en recepción",
+  atDesk: "Pagas en recepción antes de la clase.",
+  deskChosen: "Guardamos tu plaza. Paga en recepción antes de la clase.",
+  cancel: "Cancelar la reserva",
+  leave: "Dejar la lista de espera",
+  named: (action, title, when) => `${action}: ${title}, ${when}`,
+  cancelTitle: "¿Cancelar esta reserva?",
+  cancelFree: (title, when) => `Dejas tu plaza en ${title}, ${when}. No te cuesta nada.`,
+  cancelRefund: "Te devolvemos lo que has pagado.",
+  cancelLate: (title, when, price) =>
+    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis: los ${price} no se devuelven.`,
+  cancelLateUnpaid: (title, when) =>
+    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis, y cuenta como cancelación tardía.`,
+  keep: "Quedarme con la plaza",
+  cancelled: "Tu reserva está cancelada.",
+  cancelledRefund: "Tu reserva está cancelada. La devolución tarda unos días.",
+  late: "Cancelada demasiado tarde para devolver el precio",
+  returned: {
+    done: "Gracias. Estamos esperando la confirmación de tu pago …",
+    paid: "Gracias, hemos recibido tu pago.",
+    slow: "Tu pago aún no está confirmado. Esta página lo mostrará en cuanto lo esté.",
+    open: "Aún no has pagado. Guardamos tu plaza media hora desde que empezaste a pagar.",
+  },
+  calendar: {
+    title: "En tu calendario",
+    text: "Suscríbete una vez y tu calendario mostrará siempre tus reservas.",
+    subscribe: "Crear un enlace de calendario",
+    link: "Tu enlace de calendario",
+    secret: "Quien tenga este enlace puede ver tus reservas. Solo se muestra ahora.",
+    copy: "Copiar el enlace",
+    copied: "El enlace está copiado.",
+    open: "Abrir en mi calendario",
+    withdraw: "Anular todos los enlaces",
+    withdrawn: "Tus enlaces de calendario ya no funcionan.",
+    one: "Añadir al calendario",
+  },
+  classes,
+};
+
+export default texts;

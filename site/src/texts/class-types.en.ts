@@ -1,0 +1,31 @@
+// The pages about class types in English.
+
+import classes from "./classes.en.ts";
+
+const texts = {
+  title: "Classes",
+  lead: "What we teach, from the first step to the last detail.",
+  levels: {
+    beginner: "You have never danced, or not for long.",
+    intermediate: "You dance a whole song without counting aloud.",
+    advanced: "You dance every week, and want more.",
+    "all-levels": "Everybody in one room.",
+  } as Readonly<Record<string, string>>,
+  dates: "See the dates",
+  datesOf: (title: string) => `See the dates of ${title}`,
+  none: "There are no classes at the moment. Please look again soon.",
+  contact: "Ask us",
+  failed: "The classes could not be loaded.",
+  notFoundTitle: "This class is not taught any more",
+  notFoundText: "Perhaps you like another one.",
+  all: "All classes",
+  coming: "Coming dates",
+  noneComing: "No date is planned yet. Ask us when it comes back.",
+  taughtBy: "Taught by",
+  spots: (count: number) => `${count} spots`,
+  years: (count: number) => (count === 1 ? "1 year of experience" : `${count} years of experience`),
+  classes,
+};
+
+export type ClassTypesTexts = typeof texts;
+export default texts;

@@ -1,0 +1,31 @@
+// The pages about class types in Spanish.
+
+import type { ClassTypesTexts } from "./class-types.en.ts";
+import classes from "./classes.es.ts";
+
+const texts: ClassTypesTexts = {
+  title: "Clases",
+  lead: "Lo que enseñamos, del primer paso al último detalle.",
+  levels: {
+    beginner: "Nunca has bailado, o llevas poco.",
+    intermediate: "Bailas una canción entera sin contar en voz alta.",
+    advanced: "Bailas todas las semanas y quieres más.",
+    "all-levels": "Todo el mundo en la misma sala.",
+  },
+  dates: "Ver las fechas",
+  datesOf: (title) => `Ver las fechas de ${title}`,
+  none: "Ahora mismo no hay clases. Vuelve a mirar pronto.",
+  contact: "Pregúntanos",
+  failed: "No se han podido cargar las clases.",
+  notFoundTitle: "Esta clase ya no se da",
+  notFoundText: "Quizá te guste otra.",
+  all: "Todas las clases",
+  coming: "Próximas fechas",
+  noneComing: "Aún no hay fechas. Pregúntanos cuándo vuelve.",
+  taughtBy: "La da",
+  spots: (count) => `${count} plazas`,
+  years: (count) => (count === 1 ? "1 año de experiencia" : `${count} años de experiencia`),
+  classes,
+};
+
+export default texts;

@@ -1,0 +1,44 @@
+// Classes and bookings in English.
+
+import { plural } from "../tools/language.ts";
+
+const texts = {
+  levels: {
+    beginner: "Beginner",
+    intermediate: "Intermediate",
+    advanced: "Advanced",
+    "all-levels": "All levels",
+  } as Readonly<Record<string, string>>,
+  with: (instructor: string) => `with ${instructor}`,
+  minutes: (count: number) => `${count} min`,
+  free: "Free",
+  spots: (count: number) => plural("en", count, "# spot left", "# spots left"),
+  manySpots: "Spots available",
+  full: "Full",
+  waiting: (count: number) => plural("en", count, "Full, # waiting", "Full, # waiting"),
+  cancelled: "Cancelled",
+  started: "Has started",
+  book: "Book",
+  joinWaitlist: "Join waitlist",
+  booked: "Booked",
+  waitlisted: (position: number | null) => (position ? `No. ${position} on the waitlist` : "On the waitlist"),
+  /** The name of a button for screen readers, with its class. */
+  named: (action: string, title: string, when: string) => `${action}: ${title}, ${when}`,
+  isBooked: (title: string, when: string) => `You are booked: ${title}, ${when}.`,
+  freeUntil: (when: string) => `You can cancel free of charge until ${when}.`,
+  isWaiting: (title: string, position: number | null) =>
+    position ? `You are number ${position} on the waitlist of ${title}.` : `You are on the waitlist of ${title}.`,
+  becameFull: "The last spot has just been taken. You can join the waitlist.",
+  promoted: "A spot became free: you are booked now.",
+  classCancelled: "One of your classes was cancelled.",
+  classMoved: "One of your classes was moved.",
+  seeBookings: "See my bookings",
+  leaveTitle: "Leave the waitlist?",
+  leaveText: (title: string, when: string) => `You give up your place in the line for ${title}, ${when}. If you join again, you start at the end.`,
+  leave: "Leave the waitlist",
+  left: "You have left the waitlist.",
+  keep: "Stay",
+};
+
+export type ClassTexts = typeof texts;
+export default texts;

@@ -1,0 +1,43 @@
+// Classes and bookings in Spanish.
+
+import { plural } from "../tools/language.ts";
+import type { ClassTexts } from "./classes.en.ts";
+
+const texts: ClassTexts = {
+  levels: {
+    beginner: "Principiantes",
+    intermediate: "Intermedio",
+    advanced: "Avanzado",
+    "all-levels": "Todos los niveles",
+  },
+  with: (instructor) => `con ${instructor}`,
+  minutes: (count) => `${count} min`,
+  free: "Gratis",
+  spots: (count) => plural("es", count, "Queda # plaza", "Quedan # plazas"),
+  manySpots: "Hay plazas",
+  full: "Completa",
+  waiting: (count) => plural("es", count, "Completa, # en espera", "Completa, # en espera"),
+  cancelled: "Cancelada",
+  started: "Ha empezado",
+  book: "Reservar",
+  joinWaitlist: "Lista de espera",
+  booked: "Reservada",
+  waitlisted: (position) => (position ? `N.º ${position} en la lista de espera` : "En la lista de espera"),
+  named: (action, title, when) => `${action}: ${title}, ${when}`,
+  isBooked: (title, when) => `Has reservado: ${title}, ${when}.`,
+  freeUntil: (when) => `Puedes cancelar gratis hasta el ${when}.`,
+  isWaiting: (title, position) =>
+    position ? `Tienes el número ${position} en la lista de espera de ${title}.` : `Estás en la lista de espera de ${title}.`,
+  becameFull: "La última plaza se acaba de ocupar. Puedes apuntarte a la lista de espera.",
+  promoted: "Ha quedado una plaza libre: ya tienes tu reserva.",
+  classCancelled: "Una de tus clases se ha cancelado.",
+  classMoved: "Una de tus clases ha cambiado de hora.",
+  seeBookings: "Ver mis reservas",
+  leaveTitle: "¿Dejar la lista de espera?",
+  leaveText: (title, when) => `Pierdes tu turno para ${title}, ${when}. Si te apuntas otra vez, empiezas al final.`,
+  leave: "Dejar la lista de espera",
+  left: "Has dejado la lista de espera.",
+  keep: "Quedarme",
+};
+
+export default texts;

@@ -1,0 +1,35 @@
+// What all pages have in common, in Spanish.
+
+import type { CommonTexts } from "./common.en.ts";
+
+const texts: CommonTexts = {
+  skip: "Ir al contenido",
+  menu: "Menú",
+  main: "Principal",
+  language: "Idioma",
+  timetable: "Horario",
+  classes: "Clases",
+  contact: "Contacto",
+  bookings: "Mis reservas",
+  account: "Cuenta",
+  accountOf: (name) => `Cuenta de ${name}`,
+  signIn: "Entrar",
+  signOut: "Salir",
+  signedOut: "Has cerrado la sesión.",
+  home: "Página de inicio",
+  tryAgain: "Intentar de nuevo",
+  close: "Cerrar",
+  cancel: "Cancelar",
+  showPassword: "Mostrar",
+  hidePassword: "Ocultar",
+  passwordShown: "La contraseña se muestra",
+  request: (id) => `Petición ${id}`,
+  sessionEnded: "Tu sesión ha terminado. Vuelve a entrar.",
+  pageFailed: "Algo ha fallado en esta página. Recárgala.",
+  footer: "Salsa, bachata y más, para todos los niveles.",
+  forDevelopers: "API para desarrolladores",
+  licenses: "Licencias",
+  loading: "Cargando …",
+};
+
+export default texts;

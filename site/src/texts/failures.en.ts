@@ -1,0 +1,30 @@
+// Failures in English. The API's own messages are English, so that few codes are here.
+
+export interface FailureTexts {
+  unreachable: string;
+  tooSlow: string;
+  missingFields: string;
+  unexpected: (status: number) => string;
+  retryAfter: (seconds: number) => string;
+  /** Sentences by the `code` of a response. */
+  byCode: Readonly<Record<string, string>>;
+  /** What is wrong with a field. `problems` are the API's English phrases. */
+  field: (label: string, problems: string[]) => string;
+}
+
+function duration(seconds: number): string {
+  if (seconds > 90) return `${Math.ceil(seconds / 60)} minutes`;
+  return seconds === 1 ? "1 second" : `${seconds} seconds`;
+}
+
+const texts: FailureTexts = {
+  unreachable: "The server cannot be reached. Please check your connection and try again.",
+  tooSlow: "The server took too long to respond. Please try again.",
+  missingFields: "Please fill in the highlighted fields.",
+  unexpected: (status) => `The server sent an unexpected response (${status}). Please try again.`,
+  retryAfter: (seconds) => `You can try again in ${duration(seconds)}.`,
+  byCode: {},
+  field: (label, problems) => `${label} ${problems.join(", ")}.`,
+};
+
+export default texts;

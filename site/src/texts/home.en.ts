@@ -1,0 +1,36 @@
+// The home page in English.
+
+import classes from "./classes.en.ts";
+
+const texts = {
+  title: "Sabor con Flow",
+  headline: "Come for one song. Stay for the whole night.",
+  lead: "Salsa, bachata and more. Small classes, patient teachers, and a floor full of people who were beginners once.",
+  timetable: "See the timetable",
+  first: "Your first class",
+  nextTitle: "Next in the studio",
+  wholeTimetable: "The whole timetable",
+  yourNext: "Your next class",
+  yourBookings: "All my bookings",
+  noClasses: "No classes are planned at the moment. Please look again soon.",
+  failed: "The next classes could not be loaded.",
+  levelsTitle: "Where do I start?",
+  levels: [
+    { name: "Beginner", text: "You have never danced, or not for long. We begin with the basic step, and nobody needs a partner." },
+    { name: "Intermediate", text: "You dance a whole song without counting aloud. We work on turns, timing, and leading and following." },
+    { name: "Advanced", text: "You dance every week. Fast combinations, styling, and musicality." },
+    { name: "All levels", text: "Everybody in one room, from the first step to the last detail." },
+  ],
+  visitTitle: "Your first visit",
+  visit: [
+    { name: "Book a spot", text: "Choose a class for beginners in the timetable. You can cancel it for free until shortly before." },
+    { name: "Wear what you like", text: "Something you can move in, and shoes that turn easily and do not mark the floor." },
+    { name: "Come ten minutes early", text: "We show you the room, and the teacher says hello. No partner needed." },
+  ],
+  questions: "Is there anything else you would like to know?",
+  contact: "Write to us",
+  classes,
+};
+
+export type HomeTexts = typeof texts;
+export default texts;

@@ -1,0 +1,36 @@
+// The home page in Spanish.
+
+import classes from "./classes.es.ts";
+import type { HomeTexts } from "./home.en.ts";
+
+const texts: HomeTexts = {
+  title: "Sabor con Flow",
+  headline: "Ven por una canción. Quédate toda la noche.",
+  lead: "Salsa, bachata y más. Grupos pequeños, profes con paciencia y una pista llena de gente que también empezó de cero.",
+  timetable: "Ver el horario",
+  first: "Tu primera clase",
+  nextTitle: "Lo próximo en el estudio",
+  wholeTimetable: "Todo el horario",
+  yourNext: "Tu próxima clase",
+  yourBookings: "Todas mis reservas",
+  noClasses: "Ahora mismo no hay clases previstas. Vuelve a mirar pronto.",
+  failed: "No se han podido cargar las próximas clases.",
+  levelsTitle: "¿Por dónde empiezo?",
+  levels: [
+    { name: "Principiantes", text: "Nunca has bailado, o llevas poco. Empezamos por el paso básico y no hace falta pareja." },
+    { name: "Intermedio", text: "Bailas una canción entera sin contar en voz alta. Trabajamos giros, ritmo, llevar y seguir." },
+    { name: "Avanzado", text: "Bailas todas las semanas. Combinaciones rápidas, estilo y musicalidad." },
+    { name: "Todos los niveles", text: "Todo el mundo en la misma sala, del primer paso al último detalle." },
+  ],
+  visitTitle: "Tu primera visita",
+  visit: [
+    { name: "Reserva tu plaza", text: "Elige en el horario una clase para principiantes. Puedes cancelarla gratis hasta poco antes." },
+    { name: "Vístete como quieras", text: "Ropa cómoda y zapatos que giren bien y no marquen el suelo." },
+    { name: "Ven diez minutos antes", text: "Te enseñamos la sala y el profe te saluda. No hace falta pareja." },
+  ],
+  questions: "¿Quieres saber algo más?",
+  contact: "Escríbenos",
+  classes,
+};
+
+export default texts;

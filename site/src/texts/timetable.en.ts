@@ -1,0 +1,31 @@
+// The timetable in English.
+
+import classes from "./classes.en.ts";
+
+const texts = {
+  title: "Timetable",
+  lead: "Choose a class, book your spot, come and dance.",
+  earlier: "Earlier",
+  later: "Later",
+  week: "Week",
+  filters: "Filter",
+  level: "Level",
+  allLevels: "Every level",
+  style: "Style",
+  allStyles: "Every style",
+  teacher: "Teacher",
+  allTeachers: "Every teacher",
+  days: "Days",
+  today: "Today",
+  none: "No classes on this day.",
+  noneMatch: "No class of these days matches your choice.",
+  clear: "Show all classes",
+  noneAtAll: "There are no classes in these days.",
+  nextDays: "Look at the next days",
+  failed: "The timetable could not be loaded.",
+  zone: (zone: string) => `All times are those of the studio (${zone}).`,
+  classes,
+};
+
+export type TimetableTexts = typeof texts;
+export default texts;

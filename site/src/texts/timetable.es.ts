@@ -1,0 +1,31 @@
+// The timetable in Spanish.
+
+import classes from "./classes.es.ts";
+import type { TimetableTexts } from "./timetable.en.ts";
+
+const texts: TimetableTexts = {
+  title: "Horario",
+  lead: "Elige una clase, reserva tu plaza y ven a bailar.",
+  earlier: "Antes",
+  later: "Después",
+  week: "Semana",
+  filters: "Filtrar",
+  level: "Nivel",
+  allLevels: "Cualquier nivel",
+  style: "Estilo",
+  allStyles: "Cualquier estilo",
+  teacher: "Profe",
+  allTeachers: "Cualquier profe",
+  days: "Días",
+  today: "Hoy",
+  none: "Este día no hay clases.",
+  noneMatch: "Ninguna clase de estos días encaja con lo que buscas.",
+  clear: "Ver todas las clases",
+  noneAtAll: "En estos días no hay clases.",
+  nextDays: "Ver los días siguientes",
+  failed: "No se ha podido cargar el horario.",
+  zone: (zone) => `Todas las horas son las del estudio (${zone}).`,
+  classes,
+};
+
+export default texts;

@@ -1,0 +1,26 @@
+// The page that confirms an e-mail address, in English.
+
+const texts = {
+  title: "Your e-mail address",
+  confirm: {
+    title: "Is this your e-mail address?",
+    text: "Please confirm that you have received our e-mail. If you did not request it, close this page, and nothing will change.",
+    button: "Confirm my address",
+  },
+  done: { title: "Your address is confirmed", text: "Thank you. You can book classes now.", timetable: "See the timetable", book: (title: string) => `Book ${title}` },
+  ended: {
+    title: "This link no longer works",
+    text: "It has been used, is older than a day, or was replaced by a newer link. If it was for a new address of your account, request the change again in your account.",
+    button: "Send a new link",
+    sent: "A new link was sent. Earlier links no longer work.",
+    signInFirst: "Please sign in first to request a new link.",
+  },
+  missing: {
+    title: "The link is missing",
+    text: "Please open the complete link from our e-mail again. Reloading this page discards the link.",
+  },
+  account: "Go to your account",
+};
+
+export type VerifyEmailTexts = typeof texts;
+export default texts;

@@ -1,0 +1,72 @@
+// Actions of the person, one at a time, and the message about the last one.
+
+import { Failure } from "../api/failure.ts";
+import { Store } from "./store.ts";
+
+export interface Message {
+  text: string;
+  isProblem: boolean;
+  requestId: string | null;
+  link?: { href: string; text: string } | undefined;
+}
+
+const NO_MESSAGE: Message = { text: "", isProblem: false, requestId: null };
+
+/** The content of the live region. */
+export const message = new Store<Message>(NO_MESSAGE);
+
+/** Whether an action is running. */
+export const busy = new Store(false);
+
+let sentences = { sessionEnded: "", pageFailed: "" };
+let onSessionEnd: (() => void) | null = null;
+
+/** Sets the sentences of this module in the current language. */
+export function setActionTexts(texts: typeof sentences): void {
+  sentences = texts;
+}
+
+/** Sets what the page does when the session has ended. */
+export function whenSessionEnds(work: () => void): void {
+  onSessionEnd = work;
+}
+
+export function say(text: string, isProblem = false, link?: Message["link"]): void {
+  message.set({ text, isProblem, requestId: null, link });
+}
+
+export function clearMessage(): void {
+  message.set(NO_MESSAGE);
+}
+
+/**
+ * Runs one action at a time, so that nothing is sent twice and no response about one
+ * member arrives after another has signed in. Returns whether it succeeded.
+ */
+export async function attempt(work: () => Promise<void>): Promise<boolean> {
+  if (busy.value) return false;
+  busy.set(true);
+  clearMessage();
+  try {
+    await work();
+    return true;
+  } catch (failure) {
+    report(failure);
+    return false;
+  } finally {
+    busy.set(false);
+  }
+}
+
+/** Shows a failure in the live region. */
+export function report(failure: unknown): void {
+  if (failure instanceof Failure && failure.isSignedOut && onSessionEnd) {
+    onSessionEnd();
+    say(sentences.sessionEnded, true);
+  } else if (failure instanceof Failure) {
+    message.set({ text: failure.message, isProblem: true, requestId: failure.requestId });
+  } else {
+    say(sentences.pageFailed, true);
+    console.error(failure);
+  }
+}

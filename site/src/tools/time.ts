@@ -1,0 +1,49 @@
+// Days and times of the studio. A day is a text such as 2026-03-08, without a time zone.
+
+import { language } from "./language.ts";
+
+/** The day of a moment in a time zone. The default is the browser's. */
+export function dayOf(moment: Date, timeZone?: string): string {
+  // This locale writes the year first.
+  return new Intl.DateTimeFormat("en-CA", { dateStyle: "short", ...(timeZone ? { timeZone } : {}) }).format(moment);
+}
+
+/** Returns the text if it is a day. */
+export function parseDay(text: string | null): string | null {
+  if (!text || !/^\d{4}-\d{2}-\d{2}$/.test(text)) return null;
+  return Number.isNaN(Date.parse(text)) ? null : text;
+}
+
+export function addDays(day: string, count: number): string {
+  const date = new Date(`${day}T00:00:00Z`);
+  date.setUTCDate(date.getUTCDate() + count);
+  return date.toISOString().slice(0, 10);
+}
+
+/** Formats a day, such as "Thursday, March 8". */
+export function formatDay(day: string, options: Intl.DateTimeFormatOptions = { weekday: "long", month: "long", day: "numeric" }): string {
+  return new Date(`${day}T00:00:00Z`).toLocaleDateString(language.value, { ...options, timeZone: "UTC" });
+}
+
+/** Formats a time such as `19:00` as the language writes it. */
+export function formatTime(time: string): string {
+  return new Date(`2000-01-01T${time}:00Z`).toLocaleTimeString(language.value, { timeStyle: "short", timeZone: "UTC" });
+}
+
+/** Formats a moment in a time zone, such as "Thu, Mar 8, 6:00 PM". */
+export function formatMomentIn(moment: string, timeZone?: string): string {
+  return new Date(moment).toLocaleString(language.value, {
+    weekday: "short",
+    month: "short",
+    day: "numeric",
+    hour: "numeric",
+    minute: "2-digit",
+    ...(timeZone ? { timeZone } : {}),
+  });
+}
+
+export function formatPrice(price: string, currency: string): string {
+  const amount = Number(price);
+  const digits = Number.isInteger(amount) ? { minimumFractionDigits: 0 } : {};
+  return amount.toLocaleString(language.value, { style: "currency", currency, ...digits });
+}

@@ -1,0 +1,112 @@
+// What holds for every page: accessibility, size, headers, and its own title.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
+import type { Page } from "@playwright/test";
+import { expect, expectAccessible, open, test } from "./site.ts";
+
+const DIST = join(import.meta.dirname, "../dist");
+const PAGES = ["/", "/timetable", "/classes", "/contact", "/bookings", "/account", "/account#register", "/account#forgot", "/verify-email", "/reset-password", "/continue", "/docs"];
+
+/** How much script a page for visitors may load, in bytes after Brotli. */
+const SCRIPT_LIMIT = 30_000;
+
+/** Opens a page. Of the many similar operations of the reference, one is enough. */
+async function openForCheck(page: Page, path: string): Promise<void> {
+  await open(page, path);
+  if (path !== "/docs") return;
+  await page.getByRole("searchbox").fill("getBookingPayment");
+  await page.locator(".operation summary").first().click();
+}
+
+for (const colorScheme of ["light", "dark"] as const) {
+  for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 }]) {
+    test.describe(`${colorScheme}, ${viewport.width} pixels`, () => {
+      test.use({ colorScheme, viewport });
+      for (const path of PAGES) {
+        test(`${path} is accessible and fits the window`, async ({ page }) => {
+          await openForCheck(page, path);
+          await expectAccessible(page);
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+          expect(overflow).toBeLessThanOrEqual(0);
+        });
+      }
+    });
+  }
+}
+
+test.describe("in Spanish", () => {
+  test.use({ locale: "es-ES" });
+  test("every page is Spanish and has a title of its own", async ({ page }) => {
+    const titles = new Set<string>();
+    const paths = PAGES.filter((path) => !path.includes("#"));
+    for (const path of paths) {
+      await open(page, path);
+      await expect(page.locator("html")).toHaveAttribute("lang", "es");
+      await expect(page.getByRole("link", { name: "Ir al contenido" })).toBeAttached();
+      titles.add(await page.title());
+    }
+    expect(titles.size).toBe(paths.length);
+  });
+});
+
+test.describe("an address that does not exist", () => {
+  test.use({ expectedErrors: ["status of 404"] });
+  test("shows a page that leads on", async ({ page }) => {
+    const response = await page.goto("/no-such-page");
+    expect(response?.status()).toBe(404);
+    await expect(page.getByRole("heading", { name: "Page not found" })).toBeVisible();
+    await expectAccessible(page);
+    await page.getByRole("link", { name: "Go to the home page" }).click();
+    await expect(page).toHaveURL("/");
+  });
+});
+
+test("each page has a title and a description of its own", () => {
+  const pages = readdirSync(DIST).filter((name) => name.endsWith(".html"));
+  const read = (name: string, pattern: RegExp) => pattern.exec(readFileSync(join(DIST, name), "utf8"))?.[1];
+  const titles = pages.map((name) => read(name, /<title>(.+)<\/title>/));
+  const descriptions = pages.map((name) => read(name, /name="description" content="(.+?)"/));
+  expect(new Set(titles).size).toBe(pages.length);
+  expect(new Set(descriptions).size).toBe(pages.length);
+});
+
+test("pages for visitors load little script", async ({ page }) => {
+  for (const path of PAGES.filter((path) => path !== "/docs")) {
+    const sizes: Record<string, number> = {};
+    page.removeAllListeners("response");
+    page.on("response", (response) => {
+      const { pathname } = new URL(response.url());
+      if (pathname.endsWith(".js")) sizes[pathname] = brotliCompressSync(readFileSync(join(DIST, pathname))).length;
+    });
+    await page.goto("about:blank");
+    await open(page, path);
+    const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+    expect(total, `${path}: ${JSON.stringify(sizes)}`).toBeLessThanOrEqual(SCRIPT_LIMIT);
+  }
+});
+
+test("links of before lead to their pages", async ({ page }) => {
+  await page.goto("/verify-email.html#token=abc");
+  await expect(page).toHaveURL(/\/verify-email$/);
+  await page.goto("/#register");
+  await expect(page).toHaveURL("/account#register");
+});
+
+test("the API reference finds an operation by an error code, and shows its fields", async ({ page }) => {
+  await open(page, "/docs");
+  await page.getByLabel("Find an operation").fill("class_full POST");
+  await expect(page.locator(".operation")).not.toHaveCount(0);
+  await expect(page.locator("#createBooking")).toBeVisible();
+  await expect(page.locator("#listRooms")).toHaveCount(0);
+  await page.locator("#createBooking summary").first().click();
+  await page.locator("#createBooking summary").filter({ hasText: "201" }).click();
+  await expect(page.locator("#createBooking").getByText("freeCancellationUntil").first()).toBeVisible();
+  // A link shows its operation, even if the search hides it.
+  await page.evaluate(() => {
+    location.hash = "#listRooms";
+  });
+  await expect(page.locator("#listRooms")).toBeInViewport();
+  await expect(page.locator("#listRooms").getByText("curl -X GET")).toBeVisible();
+});

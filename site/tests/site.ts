@@ -1,0 +1,83 @@
+// What the tests share: pages that must not report anything, members, and their mail.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { AxeBuilder } from "@axe-core/playwright";
+import { expect, type Page, test as base } from "@playwright/test";
+
+export const PASSWORD = "three small blue boats";
+
+/** Messages that a test expects, by a part of their text. */
+type Expected = { expectedErrors: string[] };
+
+/** A test whose pages report no error and no violation of the security policy. */
+export const test = base.extend<Expected & { reports: string[] }>({
+  expectedErrors: [[], { option: true }],
+  baseURL: async ({}, use) => use(process.env.SITE ?? ""),
+  reports: [
+    async ({ context, expectedErrors }, use) => {
+      const reports: string[] = [];
+      context.on("console", (message) => {
+        if (["error", "warning"].includes(message.type())) reports.push(`${message.text()} (${message.location().url})`);
+      });
+      context.on("weberror", (error) => reports.push(String(error.error())));
+      await use(reports);
+      const unexpected = reports.filter((report) => !expectedErrors.some((part) => report.includes(part)));
+      expect(unexpected, "errors in the console").toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** Checks the page with axe. */
+export async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  expect(found, "axe").toEqual([]);
+}
+
+/** Waits until the page has rendered in its language, with its data. */
+export async function open(page: Page, path: string): Promise<void> {
+  await page.goto(path);
+  await expect(page.locator("header .account-menu:not(span)")).toBeVisible();
+  await expect(page.locator(".skeletons")).toHaveCount(0);
+}
+
+let members = 0;
+
+/** An address that no other test uses. */
+export function newEmail(): string {
+  members += 1;
+  return `member-${process.pid}-${Date.now()}-${members}@example.com`;
+}
+
+/** Registers a member through the page, who is then signed in. */
+export async function register(page: Page, email: string, path = "/account#register"): Promise<void> {
+  await page.goto(path);
+  await page.getByLabel("First name").fill("Marta");
+  await page.getByLabel("Last name").fill("Ríos");
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Create account" }).click();
+  await expect(page.getByRole("group").getByText("Marta")).toBeVisible();
+}
+
+/** The path of the link in the latest mail of a kind to an address. */
+export async function mailedPath(email: string, page: string): Promise<string> {
+  const folder = process.env.MAIL ?? "";
+  const pattern = new RegExp(`/${page}#token=[0-9a-f]{64}`);
+  let found = "";
+  await expect
+    .poll(() => {
+      const mails = readdirSync(folder).sort().map((name) => readFileSync(join(folder, name), "utf8"));
+      // Quoted-printable: a line may end in the middle of the link, and `=` is written `=3D`.
+      const texts = mails.map((mail) => mail.replace(/=\r?\n/g, "").replace(/=3D/g, "="));
+      const links = texts.filter((text) => text.includes(`To: ${email}`)).map((text) => pattern.exec(text)?.[0]);
+      found = links.filter((link) => link !== undefined).at(-1) ?? "";
+      return found;
+    })
+    .not.toBe("");
+  return found;
+}
+
+export { expect };

@@ -1,0 +1,65 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { defineConfig, type Plugin } from "vite";
+
+/** The pages: each HTML file in this folder. */
+const pages = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".html"));
+
+/** Where `npm run dev` sends requests to the API: a running `cargo dev`. */
+const API = process.env.SABOR_URL ?? "http://localhost:3000";
+
+/** Emits the license of the typeface. Vite collects only those of scripts. */
+const fontLicense: Plugin = {
+  name: "font-license",
+  generateBundle() {
+    const source = readFileSync("node_modules/@fontsource-variable/figtree/LICENSE", "utf8");
+    this.emitFile({ type: "asset", fileName: "licenses/figtree.txt", source });
+  },
+};
+
+/** Adds what all pages have in their head. Their titles and descriptions are their own. */
+const sharedHead: Plugin = {
+  name: "shared-head",
+  transformIndexHtml(html) {
+    const title = /<title>(.+)<\/title>/.exec(html)?.[1] ?? "";
+    const description = /name="description" content="(.+?)"/.exec(html)?.[1] ?? "";
+    const link = (attrs: Record<string, string>) => ({ tag: "link", attrs, injectTo: "head" as const });
+    const meta = (attrs: Record<string, string>) => ({ tag: "meta", attrs, injectTo: "head" as const });
+    return [
+      link({ rel: "icon", href: "/icon.svg", type: "image/svg+xml" }),
+      link({ rel: "manifest", href: "/manifest.webmanifest" }),
+      meta({ name: "color-scheme", content: "light dark" }),
+      meta({ name: "theme-color", content: "#fbf6f0", media: "(prefers-color-scheme: light)" }),
+      meta({ name: "theme-color", content: "#17110f", media: "(prefers-color-scheme: dark)" }),
+      meta({ property: "og:type", content: "website" }),
+      meta({ property: "og:title", content: title }),
+      meta({ property: "og:description", content: description }),
+    ];
+  },
+};
+
+/** The rewrite of `vercel.json`, for `npm run dev`. */
+const classPages: Plugin = {
+  name: "class-pages",
+  configureServer(server) {
+    server.middlewares.use((request, _response, next) => {
+      request.url = request.url?.replace(/^\/classes\/[^/?]+/, "/classes.html");
+      next();
+    });
+  },
+};
+
+export default defineConfig({
+  appType: "mpa",
+  build: {
+    // A data: address in a script or style would need another security policy.
+    assetsInlineLimit: 0,
+    license: { fileName: "licenses/scripts.md" },
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: pages },
+    target: "es2022",
+  },
+  plugins: [fontLicense, sharedHead, classPages],
+  server: {
+    proxy: { "/api": { target: API, changeOrigin: false } },
+  },
+});
