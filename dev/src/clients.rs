@@ -1,5 +1,5 @@
 //! `cargo dev clients`: generates a TypeScript and a Python client from
-//! `public/openapi.json`, checks their types, and books a class with each.
+//! `site/public/openapi.json`, checks their types, and books a class with each.
 
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,7 @@ async fn generate_typescript(folder: &Path) -> Result<()> {
     };
     let mut generator = program("openapi-typescript");
     generator
-        .arg(environment::repository().join("public/openapi.json"))
+        .arg(environment::repository().join("site/public/openapi.json"))
         .args(["--output", "description.d.ts"]);
     output_of(&mut generator).await?;
     output_of(&mut program("tsc")).await?;
@@ -74,7 +74,7 @@ async fn generate_python(folder: &Path) -> Result<()> {
         .arg("--config")
         .arg(configuration)
         .arg("--path")
-        .arg(environment::repository().join("public/openapi.json"));
+        .arg(environment::repository().join("site/public/openapi.json"));
     output_of(&mut generator).await?;
     let mut type_check = Command::new(folder.join("bin/mypy"));
     type_check

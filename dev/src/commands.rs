@@ -75,7 +75,7 @@ enum Command {
     /// Test every operation in site/public/openapi.json with Schemathesis, as a visitor, a
     /// member and an administrator
     Schemathesis(schemathesis::Options),
-    /// Generate a TypeScript and a Python client from public/openapi.json, and book a class
+    /// Generate a TypeScript and a Python client from site/public/openapi.json, and book a class
     /// with each
     Clients,
     /// Run the property tests of all parsers with new random inputs
