@@ -147,7 +147,8 @@ mod tests {
         std::fs::create_dir(folder.path().join("node_modules")).unwrap();
         std::fs::write(&installed, "{}").unwrap();
         assert!(are_packages_current(folder.path()));
-        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        let written = std::fs::metadata(&lock_file).unwrap().modified().unwrap();
+        let later = written + std::time::Duration::from_secs(60);
         let file = std::fs::File::options()
             .write(true)
             .open(lock_file)
