@@ -51,6 +51,12 @@ export function newEmail(): string {
   return `member-${process.pid}-${Date.now()}-${members}@example.com`;
 }
 
+/** Sends a request of the page, with its cookies. */
+export async function send(page: Page, path: string, data: unknown): Promise<void> {
+  const response = await page.request.post(path, { data, headers: { Origin: process.env.SITE ?? "" } });
+  expect(response.ok(), await response.text()).toBe(true);
+}
+
 /** Registers a member through the page, who is then signed in. */
 export async function register(page: Page, email: string, path = "/account#register"): Promise<void> {
   await page.goto(path);
