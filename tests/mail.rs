@@ -9,7 +9,7 @@ use sabor::runtime::config::MailTransport;
 use serde_json::{Value, json};
 
 use crate::bookings::{book, cancel, insert_desk_payment, join_waitlist, set_clock_before_start};
-use crate::harness::{MailServer, Settings, TestApp, wait_until};
+use crate::harness::{MailServer, PASSWORD, Settings, TestApp, wait_until};
 
 async fn send_due_mails(app: &App) -> SendSummary {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -273,18 +273,35 @@ async fn outdated_notifications_are_not_sent() {
     cancel(&ana, &booking).await.expect(200);
     app.sql("insert into mail_outbox (id, recipient, kind, payload) values
         (gen_random_uuid(), 'ana@example.com', 'booking_promoted', '{\"bookingId\":\"01a1fbec-f5a7-774d-993f-b6dedc6eb201\"}'),
-        (gen_random_uuid(), 'ana@example.com', 'booking_promoted', '{\"bookingId\":7}'),
-        (gen_random_uuid(), 'ana@example.com', 'fire_alarm', '{}')")
+        (gen_random_uuid(), 'ana@example.com', 'booking_promoted', '{\"bookingId\":7}')")
         .await;
     let mailing_app = app.start_another_with(server.settings()).await;
     let summary = send_due_mails(&mailing_app.app).await;
-    assert_eq!((summary.sent, summary.dropped), (1, 4));
+    assert_eq!((summary.sent, summary.dropped), (1, 3));
     let mails = server.wait_for_mails(1).await;
     assert!(subjects(&mails)[0].starts_with("Cancelled: "));
     assert_eq!(
         send_due_mails(&mailing_app.app).await,
         SendSummary::default()
     );
+}
+
+#[tokio::test]
+async fn a_message_of_a_kind_that_a_newer_version_has_added_waits_for_that_version() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    app.sql(
+        "insert into mail_outbox (id, recipient, kind, payload)
+        values (gen_random_uuid(), 'ana@example.com', 'fire_alarm', '{}')",
+    )
+    .await;
+    let summary = send_due_mails(&app.app).await;
+    assert_eq!((summary.failed, summary.dropped), (1, 0));
+    let waiting = "kind = 'fire_alarm' and dropped is null
+        and next_attempt_at between now() and now() + interval '1 minute'";
+    assert_eq!(count_mails(&app, waiting).await, 1);
 }
 
 #[tokio::test]
@@ -637,6 +654,32 @@ async fn many_other_messages_do_not_delay_a_password_reset() {
     assert_eq!(send_due_mails(&mailing_app.app).await.sent, 31);
     let mails = server.wait_for_mails(31).await;
     assert_eq!(subjects(&mails)[0], "Reset your password");
+}
+
+#[tokio::test]
+async fn many_other_messages_do_not_delay_an_invitation() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    app.sql("delete from mail_outbox").await;
+    // Notices come before contact messages, and after links.
+    let change = json!({ "currentPassword": PASSWORD, "newPassword": "a long new password" });
+    ana.post("/api/auth/change-password", change)
+        .await
+        .expect(200);
+    insert_mail(&app, "studio@sabor.example").await;
+    let form = json!({ "email": "jose@example.com", "firstName": "José" });
+    staff.post("/api/admin/members", form).await.expect(201);
+    let mailing_app = app.start_another_with(server.settings()).await;
+    assert_eq!(send_due_mails(&mailing_app.app).await.sent, 3);
+    let mails = server.wait_for_mails(3).await;
+    let order = &subjects(&mails)[..2];
+    assert_eq!(
+        order,
+        ["Your account with us", "Your password has been changed"]
+    );
 }
 
 #[tokio::test]

@@ -30,6 +30,11 @@ const OTHER_BOOKING_KINDS: [&str; 4] = [
     "instructor_changed",
 ];
 
+/// Returns whether this is a kind of e-mail about a booking.
+pub(super) fn is_about_booking(kind: &str) -> bool {
+    OWN_BOOKING_KINDS.contains(&kind) || OTHER_BOOKING_KINDS.contains(&kind)
+}
+
 /// Returns the maximum ages that differ from [`MAX_AGE`]. An e-mail with a link is dropped
 /// when the link expires. An e-mail about a class is also dropped when the class has
 /// started.
