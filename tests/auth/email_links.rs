@@ -26,7 +26,7 @@ async fn verify_email(person: &TestClient, token: &str) -> TestResponse {
 }
 
 /// Requests a password reset for Ana; returns the token from the e-mail.
-async fn reset_token(app: &TestApp) -> String {
+async fn request_reset_token(app: &TestApp) -> String {
     request_reset(&app.visitor(), "ana@example.com")
         .await
         .expect(202);
@@ -107,7 +107,10 @@ async fn a_reset_request_gets_the_same_response_with_or_without_an_account() {
 async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let (older_token, newer_token) = (reset_token(&app).await, reset_token(&app).await);
+    let (older_token, newer_token) = (
+        request_reset_token(&app).await,
+        request_reset_token(&app).await,
+    );
     reset_password(&app.visitor(), &older_token, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
@@ -117,7 +120,7 @@ async fn a_reset_link_works_once_for_an_hour_and_a_newer_link_replaces_it() {
     reset_password(&app.visitor(), &newer_token, NEW_PASSWORD)
         .await
         .expect_code(400, "link_ended");
-    let expired_token = reset_token(&app).await;
+    let expired_token = request_reset_token(&app).await;
     let minutes = "select extract(epoch from expires_at - created_at)::bigint / 60
         from one_time_tokens where purpose = 'reset_password'";
     assert_eq!(app.count(minutes).await, 60);
@@ -177,7 +180,7 @@ async fn one_of_sixty_four_concurrent_redemptions_succeeds() {
     statuses.sort_unstable();
     assert_eq!(statuses, [vec![200], vec![400; 63]].concat());
     // The same holds for eight resets with different passwords.
-    let token = reset_token(&app).await;
+    let token = request_reset_token(&app).await;
     let requests: Vec<_> = (0..8)
         .map(|number| {
             let (visitor, token) = (app.visitor(), token.clone());
@@ -203,7 +206,7 @@ async fn one_of_sixty_four_concurrent_redemptions_succeeds() {
 async fn get_and_head_requests_and_rejected_passwords_do_not_consume_a_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let token = reset_token(&app).await;
+    let token = request_reset_token(&app).await;
     let visitor = app.visitor();
     for path in ["/api/auth/reset-password", "/api/auth/verify-email"] {
         for method in [Method::GET, Method::HEAD] {
@@ -232,7 +235,7 @@ async fn the_database_contains_no_link_token() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let tokens = [
-        reset_token(&app).await,
+        request_reset_token(&app).await,
         app.mailed_token("verify_email", "ana@example.com").await,
     ];
     for table in ["one_time_tokens", "mail_outbox", "security_events", "users"] {
@@ -250,7 +253,7 @@ async fn the_database_contains_no_link_token() {
 async fn a_reset_ends_all_sessions_and_notifies_the_owner_without_signing_in() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let token = reset_token(&app).await;
+    let token = request_reset_token(&app).await;
     let visitor = app.visitor();
     reset_password(&visitor, &token, NEW_PASSWORD)
         .await
@@ -290,7 +293,7 @@ async fn a_forged_host_header_does_not_change_a_mailed_link() {
 async fn a_password_change_invalidates_earlier_links() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let token = reset_token(&app).await;
+    let token = request_reset_token(&app).await;
     let form = json!({ "currentPassword": PASSWORD, "newPassword": NEW_PASSWORD });
     ana.post("/api/auth/change-password", form)
         .await
@@ -313,7 +316,7 @@ async fn a_pending_email_change_ends_when_all_sessions_end() {
         let token = app.mailed_token("verify_email", "thief@example.com").await;
         match cause {
             "reset" => {
-                let mailed_reset_token = reset_token(&app).await;
+                let mailed_reset_token = request_reset_token(&app).await;
                 reset_password(&ana, &mailed_reset_token, NEW_PASSWORD)
                     .await
                     .expect(200);
@@ -385,7 +388,7 @@ async fn a_reset_unlinks_all_providers_on_request_and_the_message_lists_them() {
     )
     .await;
     let form = json!({
-        "token": reset_token(&app).await,
+        "token": request_reset_token(&app).await,
         "newPassword": NEW_PASSWORD,
         "unlinkProviders": true,
     });
@@ -457,7 +460,7 @@ async fn requesting_a_taken_address_replaces_an_earlier_request() {
 async fn a_deactivated_account_gets_no_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let token = reset_token(&app).await;
+    let token = request_reset_token(&app).await;
     app.sql("update users set is_active = false").await;
     request_reset(&app.visitor(), "ana@example.com")
         .await
@@ -476,7 +479,7 @@ async fn a_deactivated_account_gets_no_link() {
 async fn an_email_changes_on_confirmation_and_the_old_address_is_notified() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    let mailed_reset_token = reset_token(&app).await;
+    let mailed_reset_token = request_reset_token(&app).await;
     let request_change = |new_email: &str, password: &str| {
         let form = json!({ "newEmail": new_email, "currentPassword": password });
         ana.post("/api/auth/change-email", form)
@@ -566,7 +569,7 @@ async fn an_unverified_member_cannot_sign_in_if_verification_is_required() {
 async fn a_database_error_does_not_consume_a_link() {
     let app = TestApp::start().await;
     app.member("ana").await;
-    let token = reset_token(&app).await;
+    let token = request_reset_token(&app).await;
     app.sql("alter table user_sessions rename to elsewhere")
         .await;
     let response = reset_password(&app.visitor(), &token, NEW_PASSWORD).await;

@@ -167,8 +167,8 @@ const BOOKINGS: &str = "
                 else 45 + ('x' || substr(md5(c.id::text), 1, 2))::bit(8)::int % 40 end as demand
         from scheduled_classes c join class_types p on p.id = c.class_type_id
         where c.id = any ($1)
-    ), dice as (
-        select c.*, u.id as user_id, u.email = 'ana@sabor.dev' as is_ana, dice.*
+    ), rolls as (
+        select c.*, u.id as user_id, u.email = 'ana@sabor.dev' as is_ana, rolls.*
         from classes c
         join users u on u.email = 'ana@sabor.dev'
             or u.id in (select md5('demo member ' || n)::uuid from generate_series(1, 40) n)
@@ -176,7 +176,7 @@ const BOOKINGS: &str = "
             select ('x' || substr(md5(u.id::text || c.id), 1, 6))::bit(24)::int as die,
                 ('x' || substr(md5(u.id::text || c.occurrence_date), 1, 2))
                     ::bit(8)::int % 2 as room_of_the_day
-        ) dice
+        ) rolls
         where c.room = case room_of_the_day when 0 then 'Studio A' else 'Studio B' end
           and die % 100 < demand
           -- Ana has no bookings after nine days, so that a developer can book for her.
@@ -184,13 +184,13 @@ const BOOKINGS: &str = "
               or die % 3 = 0 and c.start_time < now() + interval '9 days')
           and u.created_at < c.start_time - interval '3 days'
     ), ranked as (
-        select *, die / 128 % 10 = 0 as gone, die / 4096 % 3 = 0 as late,
+        select *, die / 128 % 10 = 0 as booking_is_cancelled, die / 4096 % 3 = 0 as late,
             row_number() over (
                 partition by id, die / 128 % 10 = 0 order by is_ana desc, die / 256, user_id
             ) as rank,
             -- The booking is made some days before the class, and never in the future.
             least(start_time, now()) - make_interval(hours => 16 + die / 512 % 120) as made_at
-        from dice
+        from rolls
     )
     insert into bookings (id, user_id, scheduled_class_id, status, waitlist_position, price,
         currency, booked_at, free_until, cancelled_at, late_cancellation, cancellation_reason,
@@ -198,16 +198,16 @@ const BOOKINGS: &str = "
     select md5('demo booking ' || user_id || ' ' || id)::uuid, user_id, id, status,
         case status when 'waitlisted' then nextval('waitlist_tickets') end, price, $2, made_at,
         free_until, gone_at, coalesce(gone_at > free_until, false),
-        case when gone and die % 2 = 0 then 'Something came up at work' end,
+        case when booking_is_cancelled and die % 2 = 0 then 'Something came up at work' end,
         case status when 'attended' then start_time - make_interval(mins => 2 + die % 16) end,
         made_at
     from ranked cross join lateral (
-        select case when gone then 'cancelled'
+        select case when booking_is_cancelled then 'cancelled'
             when rank > max_participants then 'waitlisted'
             when not past then 'booked'
             when die / 64 % 14 = 0 then 'no_show'
             else 'attended' end as status,
-            case when not gone then null when late and past then start_time - interval '3 hours'
+            case when not booking_is_cancelled then null when late and past then start_time - interval '3 hours'
                 else made_at + (least(now(), start_time - interval '14 hours') - made_at)
                     * (1 + die / 1024 % 8) / 10 end as gone_at
     ) decided
@@ -243,7 +243,7 @@ const PAYMENTS: &str = "
     cross join lateral (
         select ('x' || substr(md5(b.id::text), 1, 2))::bit(8)::int % 5 < 3 as card,
             ('x' || substr(md5(b.id::text), 3, 2))::bit(8)::int as die
-    ) dice
+    ) rolls
     cross join lateral (
         select case
             when b.status = 'cancelled' and not b.late_cancellation

@@ -139,7 +139,7 @@ const BOOKINGS: &str = "
         from generate_series(0, 99999) n
         join classes c on c.number = n % (select count(*) from classes)
     ), ranked as (
-        select *, die < 120 as gone, die < 30 and past as late,
+        select *, die < 120 as booking_is_cancelled, die < 30 and past as late,
             row_number() over (partition by id, die < 120 order by n) as rank,
             -- Future occurrences were booked over the last eight weeks.
             least(start_time, now()) - make_interval(mins => 1200
@@ -151,11 +151,11 @@ const BOOKINGS: &str = "
     select md5('year booking ' || n)::uuid, user_id, id, status,
         case status when 'waitlisted' then nextval('waitlist_tickets') end, price,
         current_setting('seed.currency'), made_at,
-        case when not gone then null when late then start_time - interval '4 hours'
+        case when not booking_is_cancelled then null when late then start_time - interval '4 hours'
             else made_at + (least(now(), start_time - interval '18 hours') - made_at) * (1 + n % 8) / 10 end,
         late, made_at, made_at
     from ranked cross join lateral (
-        select case when gone then 'cancelled'
+        select case when booking_is_cancelled then 'cancelled'
             when rank > max_participants then 'waitlisted'
             when not past then 'booked'
             when die > 960 then 'no_show'
@@ -178,7 +178,7 @@ const PAYMENTS: &str = "
     join scheduled_classes c on c.id = b.scheduled_class_id
     cross join lateral (
         select ('x' || substr(md5(b.id::text), 1, 2))::bit(8)::int % 3 > 0 as card
-    ) dice
+    ) rolls
     cross join lateral (
         select case
             when b.status = 'cancelled' and not b.late_cancellation

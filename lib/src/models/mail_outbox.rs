@@ -326,7 +326,7 @@ pub struct MailBooking {
     /// Whether the class is cancelled.
     pub class_is_cancelled: bool,
     /// Why the class is cancelled.
-    pub class_reason: Option<String>,
+    pub class_cancellation_reason: Option<String>,
     /// Whether the booking was cancelled too late for a refund.
     pub is_late: bool,
     /// The time until which the booking can be cancelled free of charge. `None` for an
@@ -363,7 +363,7 @@ static FIND_BOOKING: Statement = Statement::new(
         u.email = $3 and u.email_verified_at is not null as is_confirmed,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         c.start_time, c.end_time, c.start_time <= $2 as has_started, c.is_cancelled as class_is_cancelled,
-        c.cancellation_reason as class_reason, b.late_cancellation as is_late,
+        c.cancellation_reason as class_cancellation_reason, b.late_cancellation as is_late,
         case when b.free_until is not null then least(b.free_until, c.start_time) end as free_until,
         b.free_until is null or b.free_until >= $2 as is_free_to_cancel,
         b.price, b.currency,
@@ -414,7 +414,7 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         end_time: row.try_get("end_time")?,
         has_started: row.try_get("has_started")?,
         class_is_cancelled: row.try_get("class_is_cancelled")?,
-        class_reason: row.try_get("class_reason")?,
+        class_cancellation_reason: row.try_get("class_cancellation_reason")?,
         is_late: row.try_get("is_late")?,
         free_until: row.try_get("free_until")?,
         is_free_to_cancel: row.try_get("is_free_to_cancel")?,

@@ -119,7 +119,7 @@ pub(crate) fn json() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         number.prop_map(Value::Number),
         text().prop_map(Value::from),
-        instant_like().prop_map(Value::from),
+        date_or_time_text().prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 24, 6, |inner| {
         let fields = vec((text(), inner.clone()), 0..6);
@@ -150,7 +150,7 @@ pub(crate) fn json_text() -> impl Strategy<Value = String> {
 
 /// Generates a date, a time of day or, rarely, a timestamp, as text. Some are invalid or at
 /// the limits of the calendar.
-pub(crate) fn instant_like() -> impl Strategy<Value = String> {
+pub(crate) fn date_or_time_text() -> impl Strategy<Value = String> {
     let day = (-10_000..300_000_i32, 0..14_u32, 0..33_u32)
         .prop_map(|(year, month, day)| format!("{year:04}-{month:02}-{day:02}"));
     let limits = select(vec![
@@ -175,7 +175,7 @@ pub(crate) fn form(example: &Value) -> impl Strategy<Value = Value> + use<> {
         .into_iter()
         .map(|(name, value)| {
             let similar = match &value {
-                Value::String(_) => prop_oneof![text(), instant_like()]
+                Value::String(_) => prop_oneof![text(), date_or_time_text()]
                     .prop_map(Value::from)
                     .boxed(),
                 Value::Number(_) => any::<i32>().prop_map(Value::from).boxed(),
@@ -220,7 +220,11 @@ pub(crate) fn uri(query: &str) -> Option<Uri> {
 
 /// Generates query strings: these names with any encoded values, or arbitrary text.
 pub(crate) fn query(names: &'static [&'static str]) -> impl Strategy<Value = String> {
-    let value = prop_oneof![text(), instant_like(), uuid().prop_map(|id| id.to_string())];
+    let value = prop_oneof![
+        text(),
+        date_or_time_text(),
+        uuid().prop_map(|id| id.to_string())
+    ];
     let pairs = vec((select(names), value), 0..5).prop_map(|pairs| {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(pairs);

@@ -72,7 +72,7 @@ impl RefundRow {
     }
 
     /// Returns whether the refund is open and the provider has not reported it.
-    fn is_unmade(&self) -> bool {
+    fn can_be_withdrawn(&self) -> bool {
         match self.state {
             RefundState::Due => true,
             RefundState::Sent => self.provider_refund.is_none(),
@@ -174,8 +174,8 @@ impl RefundRecorder<'_> {
         let is_counted = known.is_some_and(RefundRow::counts);
         let mut replaced = Decimal::ZERO;
         if refund.state != RefundState::Failed && !is_counted {
-            let own_id = known.map(|known| known.id);
-            let Some(withdrawn) = self.make_room(&rows, own_id, amount).await? else {
+            let reported_row_id = known.map(|known| known.id);
+            let Some(withdrawn) = self.make_room(&rows, reported_row_id, amount).await? else {
                 self.outcome = mismatch(self.payment, "refunds of more than the payment");
                 return Ok(());
             };
@@ -246,7 +246,7 @@ impl RefundRecorder<'_> {
     async fn make_room(
         &mut self,
         rows: &[RefundRow],
-        own_id: Option<Uuid>,
+        reported_row_id: Option<Uuid>,
         amount: Money,
     ) -> Result<Option<Decimal>> {
         let counted: Decimal = rows
@@ -256,13 +256,13 @@ impl RefundRecorder<'_> {
             .sum();
         let needed = counted + amount.as_column() - self.payment.amount.as_column();
         let mut missing = needed;
-        let unmade = rows.iter().rev().filter(|row| row.is_unmade());
+        let withdrawable = rows.iter().rev().filter(|row| row.can_be_withdrawn());
         let mut withdrawn = Vec::new();
-        for row in unmade {
+        for row in withdrawable {
             if missing <= Decimal::ZERO {
                 break;
             }
-            if Some(row.id) != own_id {
+            if Some(row.id) != reported_row_id {
                 withdrawn.push(row.id);
                 missing -= row.amount.as_column();
             }
@@ -367,13 +367,14 @@ fn find_row<'a>(
 ) -> Option<&'a RefundRow> {
     let has_provider_id = |row: &&RefundRow| row.provider_refund.as_ref() == Some(&refund.id);
     let without_provider_id = || rows.iter().filter(|row| row.provider_refund.is_none());
-    let has_own_id = |row: &&RefundRow| Some(row.id) == refund.refund_id;
+    let has_our_id = |row: &&RefundRow| Some(row.id) == refund.refund_id;
     let is_of_payment = refund.refund_id.is_none() && refund.payment_id == Some(payment_id);
-    let could_be_sent = |row: &&RefundRow| is_of_payment && row.is_open() && row.amount == amount;
+    let may_be_this_refund =
+        |row: &&RefundRow| is_of_payment && row.is_open() && row.amount == amount;
     rows.iter()
         .find(has_provider_id)
-        .or_else(|| without_provider_id().find(has_own_id))
-        .or_else(|| without_provider_id().find(could_be_sent))
+        .or_else(|| without_provider_id().find(has_our_id))
+        .or_else(|| without_provider_id().find(may_be_this_refund))
 }
 
 /// Returns whether the row already has the state that the provider reports, or a later one.

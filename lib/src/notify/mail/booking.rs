@@ -72,25 +72,25 @@ pub(super) fn compose(
     times: &LocalTimes,
     studio: &StudioConfig,
 ) -> Option<Result<Message>> {
-    let takes_place = !booking.has_started && !booking.class_is_cancelled;
+    let is_upcoming = !booking.has_started && !booking.class_is_cancelled;
     let status = booking.status.as_str();
     let previous_title = payload
         .previous
         .as_ref()
         .and_then(|previous| previous.title.as_deref());
     let (subject, headline, paragraphs) = match kind {
-        "booking_confirmed" if takes_place && status == "booked" => confirmed(booking, times),
-        "booking_waitlisted" if takes_place && status == "waitlisted" => waitlisted(booking, times),
-        "booking_promoted" if takes_place && status == "booked" => promoted(booking, times),
+        "booking_confirmed" if is_upcoming && status == "booked" => confirmed(booking, times),
+        "booking_waitlisted" if is_upcoming && status == "waitlisted" => waitlisted(booking, times),
+        "booking_promoted" if is_upcoming && status == "booked" => promoted(booking, times),
         "booking_cancelled" if status == "cancelled" => {
             cancelled(booking, times, payload.reason.as_deref())
         }
         "class_cancelled" if booking.class_is_cancelled => class_cancelled(booking, times),
-        "class_moved" if takes_place && status != "cancelled" => match previous_title {
+        "class_moved" if is_upcoming && status != "cancelled" => match previous_title {
             Some(title) => booking_moved(title, booking, times)?,
             None => moved(booking, times)?,
         },
-        "instructor_changed" if takes_place && status != "cancelled" => {
+        "instructor_changed" if is_upcoming && status != "cancelled" => {
             new_instructor(booking, times)
         }
         _ => return None,
@@ -231,7 +231,7 @@ fn class_cancelled(booking: &MailBooking, times: &LocalTimes) -> EmailText {
         "We are sorry: {} on {} has been cancelled, and your booking with it.",
         booking.title, times.class.day
     )];
-    paragraphs.extend(reason_line(booking.class_reason.as_deref()));
+    paragraphs.extend(reason_line(booking.class_cancellation_reason.as_deref()));
     if let Some(payment) = &booking.payment {
         paragraphs.extend(refund_status(payment, &booking.currency));
     }
