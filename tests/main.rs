@@ -16,6 +16,7 @@ mod malformed_requests;
 mod names;
 mod redis;
 mod roles;
+mod studio;
 mod studio_currency;
 mod studio_name;
 

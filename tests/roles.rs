@@ -61,6 +61,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/session/sessions", Access::Admin),
     ("GET", "/api/session/test-session", Access::Everyone),
     ("GET", "/api/sessions", Access::Member),
+    ("GET", "/api/studio", Access::Everyone),
     ("PATCH", "/api/admin/accounts", Access::Admin),
     ("PATCH", "/api/admin/apps", Access::Admin),
     ("PATCH", "/api/admin/bookings", Access::Staff),

@@ -121,6 +121,7 @@ impl Stack {
             ("POSTGRES_URL", postgres_url.clone()),
             ("KV_REST_API_URL", redis.endpoint.url()),
         ];
+        variables.extend(demo_address());
         variables.extend(secrets);
         write_env_file(&variables, options.write_env)?;
 
@@ -159,6 +160,24 @@ impl Stack {
         self.app.close().await;
         self.cluster.stop().await
     }
+}
+
+/// Returns the address of the demo studio, which does not exist. It is empty if the process
+/// environment has an address.
+fn demo_address() -> Variables {
+    if environment::variable("STUDIO_ADDRESS").is_some() {
+        return Vec::new();
+    }
+    let address = [
+        ("STUDIO_ADDRESS", "410 Larkspur Walk"),
+        ("STUDIO_CITY", "Boulder"),
+        ("STUDIO_REGION", "CO"),
+        ("STUDIO_POSTAL_CODE", "80302"),
+        ("STUDIO_COUNTRY", "US"),
+        ("STUDIO_COORDINATES", "40.0176,-105.2797"),
+        ("STUDIO_EMAIL", "hello@sabor.dev"),
+    ];
+    address.map(|(name, value)| (name, value.to_owned())).into()
 }
 
 /// Returns the folder of the stack's data. `vercel dev --local` may run elsewhere, so the

@@ -7,7 +7,7 @@
 //!   from the descriptions of its handlers. [`App`] is the state of a process.
 //! - The features: [`identity`] (accounts and sign-in), [`classes`] (catalog and
 //!   timetable), [`bookings`], [`payments`], [`partners`] (tokens for partner
-//!   applications), [`admin`], [`reports`], and [`notify`] (mail and events).
+//!   applications), [`admin`], [`reports`], [`notify`] (mail and events), and [`studio`].
 //! - [`http`] has the extractors, the middleware, and the responses.
 //!   The extractors in a handler's signature say who may call it.
 //! - [`session`] is the session model: Postgres is authoritative, Redis is a
@@ -44,6 +44,7 @@ pub mod runtime;
 pub mod serve;
 pub mod session;
 pub mod store;
+pub mod studio;
 #[cfg(test)]
 mod testing;
 pub mod values;

@@ -6,6 +6,7 @@ pub mod currency;
 pub mod email;
 pub mod form;
 pub mod ical;
+pub mod locale;
 pub mod minor_units;
 pub mod money;
 pub mod schema;

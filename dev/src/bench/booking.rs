@@ -210,6 +210,8 @@ async fn book_directly(
 async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<()> {
     let studio = StudioConfig {
         name: "Sabor con Flow".to_owned(),
+        address: None,
+        email: None,
         time_zone: "UTC".to_owned(),
         currency: "USD".to_owned(),
         waitlist_cutoff: Duration::from_secs(2 * 3_600),

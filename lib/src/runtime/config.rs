@@ -1,5 +1,6 @@
 //! The configuration, read once from the environment.
 
+mod address;
 mod environment;
 mod mail;
 mod oauth;
@@ -11,6 +12,7 @@ mod studio;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use self::address::{Coordinates, StudioAddress};
 pub use self::environment::{ConfigError, Variables};
 use self::environment::{Environment, exact_origin, invalid};
 pub use self::mail::{MailConfig, MailTransport, SmtpConfig};
@@ -383,6 +385,42 @@ mod tests {
     }
 
     #[test]
+    fn an_address_is_complete_or_rejected() {
+        let complete = [
+            ("STUDIO_ADDRESS", "410 Larkspur Walk"),
+            ("STUDIO_CITY", "Boulder"),
+            ("STUDIO_COUNTRY", "US"),
+            ("STUDIO_COORDINATES", "40.0176, -105.2797"),
+        ];
+        let address = read(&complete).unwrap().studio.address.unwrap();
+        assert_eq!((address.region, address.postal_code), (None, None));
+        let coordinates = address.coordinates.unwrap();
+        assert_eq!(
+            (coordinates.latitude, coordinates.longitude),
+            (40.0176, -105.2797)
+        );
+        assert!(read(&[]).unwrap().studio.address.is_none());
+        for (name, bad) in [
+            ("STUDIO_ADDRESS", ""),
+            ("STUDIO_CITY", ""),
+            ("STUDIO_COUNTRY", ""),
+            ("STUDIO_COUNTRY", "USA"),
+            ("STUDIO_COUNTRY", "us"),
+            ("STUDIO_COORDINATES", "40.0176"),
+            ("STUDIO_COORDINATES", "90.1,0"),
+            ("STUDIO_COORDINATES", "0,-180.1"),
+            ("STUDIO_COORDINATES", "NaN,0"),
+            ("STUDIO_REGION", "Colorado\u{202e}"),
+            ("STUDIO_EMAIL", "Studio <hello@studio.example>"),
+        ] {
+            let mut pairs = complete.to_vec();
+            pairs.push((name, bad));
+            let message = problem(&pairs);
+            assert!(message.starts_with(&format!("{name}: ")), "{message}");
+        }
+    }
+
+    #[test]
     fn data_is_kept_for_a_year_unless_configured_otherwise() {
         let retention = read(&[]).unwrap().retention;
         assert_eq!(
@@ -534,6 +572,13 @@ mod properties {
         "STUDIO_NAME",
         "STUDIO_TIMEZONE",
         "STUDIO_CURRENCY",
+        "STUDIO_ADDRESS",
+        "STUDIO_CITY",
+        "STUDIO_REGION",
+        "STUDIO_POSTAL_CODE",
+        "STUDIO_COUNTRY",
+        "STUDIO_COORDINATES",
+        "STUDIO_EMAIL",
         "WAITLIST_CUTOFF_HOURS",
         "SCHEDULE_AHEAD_WEEKS",
         "FREE_CANCELLATION_GRACE_MINUTES",

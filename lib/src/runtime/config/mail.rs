@@ -69,7 +69,8 @@ fn mailbox(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigEr
     checked_address(env, name, problem, Options::default())
 }
 
-fn address(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
+/// Reads a variable that is an e-mail address without a name.
+pub(super) fn address(env: &Environment<'_>, name: &str) -> Result<Option<String>, ConfigError> {
     let options = Options::default().without_display_text();
     checked_address(env, name, "must be an e-mail address", options)
 }

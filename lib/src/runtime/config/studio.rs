@@ -3,14 +3,20 @@
 
 use std::time::Duration;
 
+use super::address::{self, StudioAddress};
 use super::environment::{ConfigError, Environment, exact_origin, invalid};
+use super::mail;
 use crate::values::form;
 
-/// The studio's name, time zone, currency, deadlines and URL.
+/// The studio's name, address, time zone, currency, deadlines and URL.
 #[derive(Clone, Debug)]
 pub struct StudioConfig {
     /// `STUDIO_NAME`: the name in e-mails, calendars and authenticator apps.
     pub name: String,
+    /// The address. `None` if it is not configured.
+    pub address: Option<StudioAddress>,
+    /// `STUDIO_EMAIL`: the e-mail address that the site shows to visitors.
+    pub email: Option<String>,
     /// `STUDIO_TIMEZONE`: an IANA time zone. Only its syntax is checked here,
     /// because not every function links the time zone database.
     pub time_zone: String,
@@ -42,6 +48,8 @@ pub(super) fn studio(
 ) -> Result<StudioConfig, ConfigError> {
     Ok(StudioConfig {
         name: studio_name(env)?,
+        address: address::address(env)?,
+        email: mail::address(env, "STUDIO_EMAIL")?,
         time_zone: time_zone(env)?,
         currency: currency(env)?,
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
