@@ -5,6 +5,7 @@ mod caching;
 mod details;
 mod injection;
 mod list;
+mod occurrence;
 mod schedule;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};

@@ -9,6 +9,7 @@ mod conventions;
 mod database_failures;
 mod events;
 mod harness;
+mod instructors;
 mod internal_errors;
 mod local_time;
 mod mail;

@@ -13,7 +13,7 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 /// The routes of this function.
 pub fn route() -> Routes {
     routes![
-        list_instructors,
+        list_all_instructors,
         create_instructor,
         update_instructor,
         retire_instructor
@@ -25,7 +25,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(ActiveQuery, PageParams), responses(
     (status = 200, body = List<StaffInstructorView>, description = "One page of the list"),
 ))]
-async fn list_instructors(
+async fn list_all_instructors(
     app: App,
     _staff: Staff,
     Query(query): Query<ActiveQuery>,

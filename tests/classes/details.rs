@@ -53,10 +53,12 @@ async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
             "instructor": { "id": salsa.instructor, "name": "Teacher of Salsa" },
             "level": "beginner",
             "styles": ["salsa", "mambo"],
+            "imageUrl": null,
             "price": "18.00",
             "currency": "USD",
             "maxParticipants": 20,
             "placesLeft": 20,
+            "waitlistLength": 0,
             "isCancelled": false,
         }])
     );

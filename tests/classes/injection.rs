@@ -46,10 +46,16 @@ async fn query_parameters_cannot_inject_commands() {
                 "tz",
                 "classType",
                 "instructor",
+                "level",
+                "style",
+                "room",
                 "limit",
                 "cursor",
             ],
         ),
+        ("/api/classes/occurrence", &["id"]),
+        ("/api/instructors", &["limit", "cursor"]),
+        ("/api/instructors/details", &["id"]),
         ("/api/classes/availability", &["ids"]),
         ("/api/admin/classes", &["active", "limit", "cursor"]),
         ("/api/admin/instructors", &["active", "limit", "cursor"]),
@@ -63,8 +69,8 @@ async fn query_parameters_cannot_inject_commands() {
             for value in ATTACKS {
                 let escaped: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
                 let response = staff.get(&format!("{path}?{field}={escaped}")).await;
-                // Any printable text is a valid style, but no class has one of these styles.
-                let expected = if *field == "style" {
+                // Any printable text is a valid style or room, but no class has one of these.
+                let expected = if ["style", "room"].contains(field) {
                     &[200, 400][..]
                 } else {
                     &[400]
@@ -110,10 +116,17 @@ async fn the_hourly_rate_appears_in_no_public_response() {
             format!("/api/classes/details?id={}", salsa.class_type),
             "/api/classes/schedule".to_owned(),
             format!("/api/classes/availability?ids={id}"),
+            format!("/api/classes/occurrence?id={id}"),
+            "/api/instructors".to_owned(),
+            format!("/api/instructors/details?id={}", salsa.instructor),
         ] {
             let response = client.get(&path).await;
             assert_eq!(response.status, 200, "{path}");
-            assert!(response.text.contains(&id.to_string()) || path.contains("list"));
+            assert!(
+                response.text.contains(&id.to_string())
+                    || path.contains("list")
+                    || path.ends_with("instructors")
+            );
             let text = response.text.to_lowercase();
             assert!(!text.contains("rate") && !text.contains(rate), "{path}");
             // The responses cached in Redis do not contain the rate either.

@@ -188,6 +188,32 @@ async fn the_schedule_can_be_filtered_and_is_paginated() {
         values_of(&get_ok(&visitor, &by_both).await, "title"),
         [""; 0]
     );
+    app.sql("update class_types set difficulty_level = 'advanced', styles = '{bachata}' where name = 'Bachata'")
+        .await;
+    app.sql("update rooms set name = 'Sala  Ñ' where id in (select room_id from scheduled_classes order by start_time desc limit 1)")
+        .await;
+    app.app.schedule().invalidate().await;
+    for (filter, titles) in [
+        ("level=beginner", vec!["Salsa", "Salsa"]),
+        ("level=all-levels", vec![]),
+        ("style=Mambo", vec!["Salsa", "Salsa"]),
+        ("style=bachata", vec!["Bachata", "Bachata"]),
+        ("room=sala%20%C3%B1", vec!["Bachata"]),
+        ("room=Studio%20X", vec![]),
+        ("level=advanced&room=sala%20%C3%B1", vec!["Bachata"]),
+        ("level=beginner&room=sala%20%C3%B1", vec![]),
+    ] {
+        let filtered = visitor.get_all(&format!("{path}&limit=1&{filter}")).await;
+        let found: Vec<_> = filtered.iter().map(|class| &class["title"]).collect();
+        assert_eq!(found, titles, "{filter}");
+        // The calendar has the same classes.
+        let request = visitor.request(reqwest::Method::GET, &format!("{path}&{filter}"));
+        let calendar = visitor
+            .send(request.header("accept", "text/calendar"))
+            .await;
+        let event_count = calendar.text.matches("BEGIN:VEVENT").count();
+        assert_eq!(event_count, titles.len(), "{filter}");
+    }
     // A page break between two classes with the same start must skip neither.
     let classes = visitor.get_all(&format!("{path}&limit=1")).await;
     let titles: Vec<_> = classes.iter().map(|class| &class["title"]).collect();
@@ -214,6 +240,9 @@ async fn invalid_query_parameters_are_rejected_by_name() {
         ("tz=Europe/Madrid%00", "tz"),
         ("classType=salsa", "classType"),
         ("instructor=1", "instructor"),
+        ("level=expert", "level"),
+        ("style=%07", "style"),
+        ("room=%07", "room"),
         ("limit=101", "limit"),
         ("cursor=x", "cursor"),
     ] {

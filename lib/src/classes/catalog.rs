@@ -14,18 +14,19 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use uuid::Uuid;
 
 use self::query::{CatalogQuery, IdQuery};
-use self::view::{ClassTypeDetails, ClassTypeView, InstructorView};
+use self::view::{ClassTypeDetails, ClassTypeView, InstructorDetails, InstructorView};
 use super::public_schedule::OccurrenceView;
 use crate::error::Result;
 use crate::http::{CacheableResponse, Freshness, List};
-use crate::models::catalog::CatalogItem;
+use crate::models::catalog::{self, CatalogItem};
 use crate::models::class_type::{self, ClassType, ClassTypeFilter};
-use crate::models::{instructor, occurrence};
+use crate::models::instructor::{self, Instructor};
+use crate::models::occurrence::{self, OccurrencesOf};
 use crate::store::page::Page;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
-/// The maximum number of upcoming classes in the details of a class type.
+/// The maximum number of upcoming classes in the details of a class type or an instructor.
 const UPCOMING_MAX: i64 = 20;
 
 /// Lists a page of the offered class types, newest first.
@@ -103,13 +104,90 @@ fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
                 tokio::try_join!(
                     class_type::find_offered(client, id),
                     instructor::list_teaching(client, id, now, today),
-                    occurrence::list_upcoming(client, id, now, UPCOMING_MAX),
+                    occurrence::list_upcoming(
+                        client,
+                        OccurrencesOf::ClassType(id),
+                        now,
+                        UPCOMING_MAX
+                    ),
                 )
             })
             .await?;
         CacheableResponse::to_json(&ClassTypeDetails {
             class_type: ClassTypeView::new(class_type, currency),
             instructors: instructors.into_iter().map(InstructorView::from).collect(),
+            upcoming_classes: upcoming
+                .into_iter()
+                .map(|occurrence| OccurrenceView::new(occurrence, &zone, currency))
+                .collect(),
+        })
+    })
+}
+
+/// Lists a page of the active instructors, newest first.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`](crate::Error::Unavailable).
+pub fn list_instructors(app: &App, page: Page) -> BoxFuture<'_, Result<CacheableResponse>> {
+    Box::pin(async move {
+        let key = format!("{page:?}");
+        let json = app
+            .catalog()
+            .get_or_load_text("instructors", key, load_instructors(app, page));
+        Ok(CacheableResponse::json(json.await?, Freshness::Catalog))
+    })
+}
+
+fn load_instructors(app: &App, page: Page) -> BoxFuture<'_, Result<String>> {
+    Box::pin(async move {
+        let rows = app
+            .db()
+            .read(async move |client| catalog::list::<Instructor>(client, Some(true), &page).await)
+            .await?;
+        CacheableResponse::to_json(&List::new(
+            rows,
+            page,
+            Instructor::position,
+            InstructorView::from,
+        ))
+    })
+}
+
+/// Returns an instructor with their next classes.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid) for an id that is not a UUID;
+/// [`Error::NotFound`](crate::Error::NotFound) for an unknown or a retired instructor.
+pub fn instructor_details(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
+    Box::pin(async move {
+        let (id, now) = (query.parse()?, current_minute(app));
+        let key = format!("{id} {now:?}");
+        let json =
+            app.schedule()
+                .get_or_load_text("instructor", key, load_instructor(app, id, now));
+        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
+    })
+}
+
+fn load_instructor(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result<String>> {
+    Box::pin(async move {
+        let studio = &app.config().studio;
+        let (zone, currency) = (TimeZone::of_studio(studio)?, &studio.currency);
+        // The statements are pipelined, so this takes one round trip.
+        let (found, upcoming) = app
+            .db()
+            .read(async move |client| {
+                let of_instructor = OccurrencesOf::Instructor(id);
+                tokio::try_join!(
+                    instructor::find_active(client, id),
+                    occurrence::list_upcoming(client, of_instructor, now, UPCOMING_MAX),
+                )
+            })
+            .await?;
+        CacheableResponse::to_json(&InstructorDetails {
+            instructor: found.into(),
             upcoming_classes: upcoming
                 .into_iter()
                 .map(|occurrence| OccurrenceView::new(occurrence, &zone, currency))

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::catalog::query::{IdQuery, level};
+use super::fields::{room, style};
 use crate::error::{Error, Result};
 use crate::http::{CacheableResponse, Freshness, List, query};
 use crate::models::class_type::Level;
@@ -45,9 +47,18 @@ pub struct ScheduleQuery {
     /// Only classes of this class type.
     #[param(value_type = Option<Uuid>)]
     class_type: Option<String>,
-    /// Only classes of this instructor.
+    /// Only classes of this instructor, by id.
     #[param(value_type = Option<Uuid>)]
     instructor: Option<String>,
+    /// Only classes of this level.
+    #[param(inline, value_type = Option<Level>)]
+    level: Option<String>,
+    /// Only classes of this style, such as `salsa`.
+    #[param(max_length = 50, example = "salsa")]
+    style: Option<String>,
+    /// Only classes in the room with this name, ignoring case and spaces.
+    #[param(max_length = 50, example = "Studio A")]
+    room: Option<String>,
 }
 
 /// A parsed [`ScheduleQuery`].
@@ -63,6 +74,12 @@ pub struct ScheduleRange {
     pub class_type: Option<Uuid>,
     /// `None` means all instructors.
     pub instructor: Option<Uuid>,
+    /// `None` means all levels.
+    pub level: Option<Level>,
+    /// In lower case. `None` means all styles.
+    pub style: Option<String>,
+    /// `None` means all rooms.
+    pub room: Option<String>,
 }
 
 impl ScheduleQuery {
@@ -79,6 +96,9 @@ impl ScheduleQuery {
         let to = form.check_filled("to", self.to.as_deref(), query::date);
         let class_type = form.check_filled("classType", self.class_type.as_deref(), query::id);
         let instructor = form.check_filled("instructor", self.instructor.as_deref(), query::id);
+        let level = form.check_filled("level", self.level.as_deref(), level);
+        let style = form.check_filled("style", self.style.as_deref(), style);
+        let room = form.check_filled("room", self.room.as_deref(), room);
         form.finish()?;
         let zone = match zone {
             Some(zone) => zone,
@@ -98,6 +118,9 @@ impl ScheduleQuery {
             to,
             class_type,
             instructor,
+            level,
+            style,
+            room,
         })
     }
 }
@@ -111,6 +134,9 @@ impl ScheduleRange {
             until: self.zone.day_start(self.to + TimeDelta::days(1)),
             class_type: self.class_type,
             instructor: self.instructor,
+            level: self.level,
+            style: self.style.clone(),
+            room: self.room.clone(),
         }
     }
 
@@ -122,9 +148,12 @@ impl ScheduleRange {
             to,
             class_type,
             instructor,
+            level,
+            style,
+            room,
             ..
         } = self;
-        format!("{from} {to} {zone} {class_type:?} {instructor:?}")
+        format!("{from} {to} {zone} {class_type:?} {instructor:?} {level:?} {style:?} {room:?}")
     }
 }
 
@@ -152,7 +181,9 @@ pub struct OccurrenceView {
     room: String,
     instructor: ClassInstructor,
     level: Level,
+    /// The styles, in lower case.
     styles: Vec<String>,
+    image_url: Option<String>,
     price: Amount,
     /// ISO 4217 code.
     currency: String,
@@ -160,6 +191,8 @@ pub struct OccurrenceView {
     max_participants: i32,
     /// The number of free spots. 0 if the class is cancelled.
     places_left: i32,
+    /// The number of members on the waitlist.
+    waitlist_length: i64,
     is_cancelled: bool,
 }
 
@@ -197,9 +230,11 @@ impl OccurrenceView {
             },
             level: occurrence.level,
             styles: occurrence.styles,
+            image_url: occurrence.image_url,
             price: occurrence.price.in_currency(currency),
             currency: currency.to_owned(),
             max_participants: occurrence.max_participants,
+            waitlist_length: occurrence.waitlist_length,
             is_cancelled: occurrence.is_cancelled,
         }
     }
@@ -302,6 +337,33 @@ impl From<Occurrence> for Entry {
             modified: occurrence.updated_at,
         }
     }
+}
+
+/// Returns an occurrence, even if it is over or cancelled, so that a shared link stays valid.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for an id that is not a UUID; [`Error::NotFound`].
+pub fn find(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
+    Box::pin(async move {
+        let id = query.parse()?;
+        let json =
+            app.schedule()
+                .get_or_load_text("occurrence", id.to_string(), load_occurrence(app, id));
+        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
+    })
+}
+
+fn load_occurrence(app: &App, id: Uuid) -> BoxFuture<'_, Result<String>> {
+    Box::pin(async move {
+        let studio = &app.config().studio;
+        let zone = TimeZone::of_studio(studio)?;
+        let occurrence = app
+            .db()
+            .read(async move |client| occurrence::find(client, id).await)
+            .await?;
+        CacheableResponse::to_json(&OccurrenceView::new(occurrence, &zone, &studio.currency))
+    })
 }
 
 /// The query for the availability of classes.
@@ -420,7 +482,9 @@ mod properties {
     proptest! {
         #[test]
         fn any_query_is_a_range_of_at_most_92_days_or_rejected(
-            query in any_query(&["from", "to", "tz", "classType", "instructor"]),
+            query in any_query(&[
+                "from", "to", "tz", "classType", "instructor", "level", "style", "room",
+            ]),
             zone in prop::sample::select(vec!["Europe/Madrid", "Pacific/Apia", "america/denver"]),
         ) {
             let now = DateTime::from_timestamp(1_795_219_200, 0).unwrap();

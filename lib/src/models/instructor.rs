@@ -89,6 +89,25 @@ pub async fn list_teaching(
     rows.iter().map(Instructor::from_row).collect()
 }
 
+static FIND_ACTIVE: Statement = Statement::new(
+    "instructor.find_active",
+    concat!(
+        "select ",
+        instructor_columns!(),
+        " from instructors i where i.id = $1 and i.is_active"
+    ),
+);
+
+/// Finds an active instructor.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when no instructor has this id or the instructor is retired.
+pub async fn find_active(client: &Client, id: Uuid) -> Result<Instructor> {
+    let row = FIND_ACTIVE.opt(client, &[&id]).await?;
+    Instructor::from_row(&row.ok_or(Error::NotFound)?)
+}
+
 static LOCK_ACTIVE: Statement = Statement::new(
     "instructor.lock_active",
     "select is_active from instructors where id = $1 for share",

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::class_type::Level;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::page::{self, MovableList, Page};
 use crate::store::statement::{Param, Statement};
@@ -39,12 +39,16 @@ pub struct Occurrence {
     pub level: Level,
     /// The class type's styles, in lower case.
     pub styles: Vec<String>,
+    /// The URL of the class type's picture. `None` if there is no picture.
+    pub image_url: Option<String>,
     /// The occurrence's own price, or the class type's.
     pub price: Money,
     /// The number of spots.
     pub max_participants: i32,
     /// The number of spots that are taken.
     pub current_participants: i32,
+    /// The number of members on the waitlist.
+    pub waitlist_length: i64,
     /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
     /// The iCalendar sequence number, which increases when staff change or cancel the
@@ -54,15 +58,37 @@ pub struct Occurrence {
     pub updated_at: DateTime<Utc>,
 }
 
+/// The computed number of members on the waitlist of an occurrence `c`.
+macro_rules! waitlist_length {
+    () => {
+        "(select count(*) from bookings b
+            where b.scheduled_class_id = c.id and b.status = 'waitlisted') as waitlist_length"
+    };
+}
+
 /// The columns that [`Occurrence::from_row`] reads from an occurrence `c`, its class type
 /// `t`, its instructor `i`, and its room `r`.
 macro_rules! occurrence_columns {
     () => {
-        "c.id, c.class_type_id, coalesce(c.own_title, t.name) as title,
-        coalesce(nullif(c.description, ''), t.description) as description,
-        c.start_time, c.end_time, r.name as room, c.instructor_id, i.name as instructor,
-        t.difficulty_level, t.styles, coalesce(c.price_override, t.price_per_class) as price,
-        c.max_participants, c.current_participants, c.is_cancelled, c.sequence, c.updated_at"
+        concat!(
+            "c.id, c.class_type_id, coalesce(c.own_title, t.name) as title,
+            coalesce(nullif(c.description, ''), t.description) as description,
+            c.start_time, c.end_time, r.name as room, c.instructor_id, i.name as instructor,
+            t.difficulty_level, t.styles, t.image_url,
+            coalesce(c.price_override, t.price_per_class) as price, c.max_participants,
+            c.current_participants, c.is_cancelled, c.sequence, c.updated_at, ",
+            waitlist_length!()
+        )
+    };
+}
+
+/// The tables of `occurrence_columns!`.
+macro_rules! occurrence_tables {
+    () => {
+        " from scheduled_classes c
+        join class_types t on t.id = c.class_type_id
+        join instructors i on i.id = c.instructor_id
+        join rooms r on r.id = c.room_id "
     };
 }
 
@@ -81,9 +107,11 @@ impl Occurrence {
             instructor: row.try_get("instructor")?,
             level: Level::from_column(row.try_get("difficulty_level")?)?,
             styles: row.try_get("styles")?,
+            image_url: row.try_get("image_url")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             max_participants: row.try_get("max_participants")?,
             current_participants: row.try_get("current_participants")?,
+            waitlist_length: row.try_get("waitlist_length")?,
             is_cancelled: row.try_get("is_cancelled")?,
             sequence: row.try_get("sequence")?,
             updated_at: row.try_get("updated_at")?,
@@ -97,7 +125,7 @@ impl Occurrence {
 }
 
 /// The conditions for a list of occurrences.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct OccurrenceFilter {
     /// The earliest start, inclusive.
     pub from: DateTime<Utc>,
@@ -107,6 +135,24 @@ pub struct OccurrenceFilter {
     pub class_type: Option<Uuid>,
     /// The instructor's id. `None` selects all instructors.
     pub instructor: Option<Uuid>,
+    /// The level of the class type. `None` selects all levels.
+    pub level: Option<Level>,
+    /// A style of the class type, in lower case. `None` selects all styles.
+    pub style: Option<String>,
+    /// The name of the room, without regard to case and spaces. `None` selects all rooms.
+    pub room: Option<String>,
+}
+
+/// The condition of an [`OccurrenceFilter`], whose fields are the first parameters.
+macro_rules! matches_filter {
+    () => {
+        "c.start_time >= $1 and c.start_time < $2
+          and ($3::uuid is null or c.class_type_id = $3)
+          and ($4::uuid is null or c.instructor_id = $4)
+          and ($5::text is null or t.difficulty_level = $5)
+          and ($6::text is null or $6 = any(t.styles))
+          and ($7::text is null or name_key(r.name) = name_key($7))"
+    };
 }
 
 static LIST: Statement = Statement::new(
@@ -114,15 +160,11 @@ static LIST: Statement = Statement::new(
     concat!(
         "select ",
         occurrence_columns!(),
-        " from scheduled_classes c
-        join class_types t on t.id = c.class_type_id
-        join instructors i on i.id = c.instructor_id
-        join rooms r on r.id = c.room_id
-        where c.start_time >= $1 and c.start_time < $2
-          and ($3::uuid is null or c.class_type_id = $3)
-          and ($4::uuid is null or c.instructor_id = $4)
-          and ($5::timestamptz is null or (c.start_time, c.id) > ($5, $6))
-        order by c.start_time, c.id limit $7"
+        occurrence_tables!(),
+        "where ",
+        matches_filter!(),
+        " and ($8::timestamptz is null or (c.start_time, c.id) > ($8, $9))
+        order by c.start_time, c.id limit $10"
     ),
 );
 
@@ -142,6 +184,9 @@ pub async fn list(
                 &filter.until,
                 &filter.class_type,
                 &filter.instructor,
+                &filter.level.map(Level::as_str),
+                &filter.style,
+                &filter.room,
                 &time,
                 &id,
                 &page.map(Page::row_limit),
@@ -156,14 +201,10 @@ static LIST_MOVED: Statement = Statement::new(
     concat!(
         "select ",
         occurrence_columns!(),
-        " from scheduled_classes c
-        join class_types t on t.id = c.class_type_id
-        join instructors i on i.id = c.instructor_id
-        join rooms r on r.id = c.room_id
-        where c.start_time >= $1 and c.start_time < $2
-          and ($3::uuid is null or c.class_type_id = $3)
-          and ($4::uuid is null or c.instructor_id = $4)
-          and (c.start_time, c.id) <= ($5, $6) and c.moved_at > $7
+        occurrence_tables!(),
+        "where ",
+        matches_filter!(),
+        " and (c.start_time, c.id) <= ($8, $9) and c.moved_at > $10
         order by c.start_time, c.id"
     ),
 );
@@ -176,12 +217,15 @@ pub async fn list_page(
     page: &Page,
 ) -> Result<MovableList<Occurrence>> {
     let (time, id) = page.after();
-    let moved_since = page.since();
-    let params: [&dyn Param; 7] = [
+    let (level, moved_since) = (filter.level.map(Level::as_str), page.since());
+    let params: [&dyn Param; 10] = [
         &filter.from,
         &filter.until,
         &filter.class_type,
         &filter.instructor,
+        &level,
+        &filter.style,
+        &filter.room,
         &time,
         &id,
         &moved_since,
@@ -201,30 +245,73 @@ pub async fn list_page(
     Ok(MovableList { rows, moved, since })
 }
 
-static LIST_UPCOMING: Statement = Statement::new(
-    "occurrence.list_upcoming",
+static FIND: Statement = Statement::new(
+    "occurrence.find",
     concat!(
         "select ",
         occurrence_columns!(),
-        " from scheduled_classes c
-        join class_types t on t.id = c.class_type_id
-        join instructors i on i.id = c.instructor_id
-        join rooms r on r.id = c.room_id
-        where c.class_type_id = $1 and c.start_time > $2 and not c.is_cancelled
-        order by c.start_time, c.id limit $3"
+        occurrence_tables!(),
+        "where c.id = $1"
     ),
 );
 
-/// Lists the next occurrences of a class type, at most `count`, without cancelled ones.
+/// Finds an occurrence, even if it is over or cancelled.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn find(client: &Client, id: Uuid) -> Result<Occurrence> {
+    let row = FIND.opt(client, &[&id]).await?;
+    Occurrence::from_row(&row.ok_or(Error::NotFound)?)
+}
+
+/// Whose occurrences to list.
+#[derive(Clone, Copy, Debug)]
+pub enum OccurrencesOf {
+    /// Those of a class type with this id.
+    ClassType(Uuid),
+    /// Those of an instructor with this id.
+    Instructor(Uuid),
+}
+
+/// Creates the statement that lists the next occurrences of the class type or the instructor
+/// `$1`.
+macro_rules! list_upcoming_statement {
+    ($name:literal, $column:literal) => {
+        Statement::new(
+            $name,
+            concat!(
+                "select ",
+                occurrence_columns!(),
+                occurrence_tables!(),
+                "where c.",
+                $column,
+                " = $1 and c.start_time > $2 and not c.is_cancelled
+                order by c.start_time, c.id limit $3"
+            ),
+        )
+    };
+}
+
+static LIST_UPCOMING_OF_CLASS_TYPE: Statement =
+    list_upcoming_statement!("occurrence.list_upcoming", "class_type_id");
+
+static LIST_UPCOMING_OF_INSTRUCTOR: Statement =
+    list_upcoming_statement!("occurrence.list_upcoming_of_instructor", "instructor_id");
+
+/// Lists the next occurrences of a class type or an instructor, at most `count`, without
+/// cancelled ones.
 pub async fn list_upcoming(
     client: &Client,
-    class_type_id: Uuid,
+    of: OccurrencesOf,
     now: DateTime<Utc>,
     count: i64,
 ) -> Result<Vec<Occurrence>> {
-    let rows = LIST_UPCOMING
-        .all(client, &[&class_type_id, &now, &count])
-        .await?;
+    let (statement, id) = match of {
+        OccurrencesOf::ClassType(id) => (&LIST_UPCOMING_OF_CLASS_TYPE, id),
+        OccurrencesOf::Instructor(id) => (&LIST_UPCOMING_OF_INSTRUCTOR, id),
+    };
+    let rows = statement.all(client, &[&id, &now, &count]).await?;
     rows.iter().map(Occurrence::from_row).collect()
 }
 
@@ -247,11 +334,12 @@ pub struct Availability {
 
 static LIST_AVAILABILITY: Statement = Statement::new(
     "occurrence.list_availability",
-    "select c.id, c.start_time, c.max_participants, c.current_participants, c.is_cancelled,
-        (select count(*) from bookings b
-            where b.scheduled_class_id = c.id and b.status = 'waitlisted') as waitlist_length
-    from scheduled_classes c where c.id = any($1)
-    order by c.start_time, c.id",
+    concat!(
+        "select c.id, c.start_time, c.max_participants, c.current_participants, c.is_cancelled, ",
+        waitlist_length!(),
+        " from scheduled_classes c where c.id = any($1)
+        order by c.start_time, c.id"
+    ),
 );
 
 /// Returns the availability of occurrences, sorted by start. Omits ids that do not exist.

@@ -17,7 +17,7 @@ use Target::{Field, Parameter};
 /// The links. Each has the source operation, the status of its response, the target
 /// operation, a JSON pointer into the response body, and where the target takes the
 /// value.
-const LINKS: [(&str, &str, &str, &str, Target); 41] = [
+const LINKS: [(&str, &str, &str, &str, Target); 45] = [
     (
         "registerMember",
         "201",
@@ -88,6 +88,34 @@ const LINKS: [(&str, &str, &str, &str, Target); 41] = [
         "listClassTypes",
         "/nextCursor",
         Parameter("cursor"),
+    ),
+    (
+        "listInstructors",
+        "200",
+        "getInstructor",
+        "/items/0/id",
+        Parameter("id"),
+    ),
+    (
+        "listInstructors",
+        "200",
+        "listInstructors",
+        "/nextCursor",
+        Parameter("cursor"),
+    ),
+    (
+        "listInstructors",
+        "200",
+        "listSchedule",
+        "/items/0/id",
+        Parameter("instructor"),
+    ),
+    (
+        "listSchedule",
+        "200",
+        "getOccurrence",
+        "/items/0/id",
+        Parameter("id"),
     ),
     (
         "listSchedule",

@@ -39,7 +39,8 @@ impl CatalogQuery {
     }
 }
 
-fn level(text: &str) -> Result<Level, Problem> {
+/// Parses the level of a class.
+pub(in crate::classes) fn level(text: &str) -> Result<Level, Problem> {
     Level::from_name(text)
         .ok_or_else(|| "must be beginner, intermediate, advanced or all-levels".to_owned())
 }

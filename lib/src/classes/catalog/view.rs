@@ -119,6 +119,17 @@ impl From<Instructor> for InstructorView {
     }
 }
 
+/// An instructor with their next classes.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InstructorDetails {
+    /// The instructor's profile.
+    #[serde(flatten)]
+    pub instructor: InstructorView,
+    /// The next twenty classes that are not cancelled.
+    pub upcoming_classes: Vec<OccurrenceView>,
+}
+
 /// An instructor, as staff see them.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,0 +1,25 @@
+//! GET /api/instructors — the studio's instructors.
+
+use sabor::classes::catalog;
+use sabor::classes::catalog::view::InstructorView;
+use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams};
+use sabor::store::page::Page;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list_instructors]
+}
+
+/// Lists the instructors, newest first. Retired ones are left out.
+#[utoipa::path(get, path = "/api/instructors", tag = "classes", params(PageParams, IfNoneMatchParams), responses(
+    (status = 200, body = List<InstructorView>, description = "One page of the list, with an `ETag`"),
+    (status = 304, description = "The response that the caller has is current"),
+))]
+async fn list_instructors(app: App, page: Page) -> Result<CacheableResponse> {
+    catalog::list_instructors(&app, page).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}
