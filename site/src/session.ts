@@ -53,6 +53,11 @@ export function forgetSession(): void {
 
 export async function signOut(options: { all?: boolean } = {}): Promise<void> {
   await call(api.POST("/api/auth/logout", { body: options }));
+  endSession();
+}
+
+/** Forgets a session that the server has ended, and tells the other windows. */
+export function endSession(): void {
   forgetSession();
   channel.postMessage("changed");
 }

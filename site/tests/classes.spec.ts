@@ -1,21 +1,12 @@
 // Stories of visitors and members with classes and bookings.
 
 import type { Page } from "@playwright/test";
-import { expect, expectAccessible, mailedPath, newEmail, open, PASSWORD, send, test } from "./site.ts";
+import { expect, expectAccessible, mailedPath, newEmail, newMember, open, PASSWORD, test } from "./site.ts";
 
 async function confirmAddress(page: Page, email: string): Promise<void> {
   await page.goto(await mailedPath(email, "verify-email"));
   await page.getByRole("button", { name: "Confirm my address" }).click();
   await expect(page.getByRole("heading", { name: "Your address is confirmed" })).toBeVisible();
-}
-
-/** Signs in a new member with a confirmed address. */
-async function newMember(page: Page): Promise<string> {
-  const email = newEmail();
-  await send(page, "/api/auth/register", { email, password: PASSWORD, firstName: "Marta" });
-  const [, token] = (await mailedPath(email, "verify-email")).split("=");
-  await send(page, "/api/auth/verify-email", { token });
-  return email;
 }
 
 test.describe("with an expected rejection", () => {

@@ -71,7 +71,7 @@ export function Form({ onSend, children }: FormProps) {
   );
 }
 
-type AutoComplete = "email" | "username" | "current-password" | "new-password" | "one-time-code" | "given-name" | "family-name" | "name" | "tel" | "off";
+type AutoComplete = "email" | "username" | "current-password" | "new-password" | "one-time-code" | "given-name" | "family-name" | "name" | "tel" | "bday" | "off";
 
 interface InputProps {
   autoCapitalize?: "none";
@@ -87,7 +87,7 @@ interface InputProps {
 
 interface FieldProps extends InputProps {
   name: string;
-  type?: "text" | "email" | "password" | "search" | "tel";
+  type?: "text" | "date" | "email" | "password" | "search" | "tel";
   label: string;
   hint?: string | undefined;
 }
@@ -130,21 +130,60 @@ export function Field({ name, label, hint, type = "text", ...input }: FieldProps
   );
 }
 
-interface AreaProps extends Omit<JSX.IntrinsicElements["textarea"], "id" | "name" | "ref"> {
+interface SelectProps {
   name: string;
   label: string;
+  defaultValue?: string;
+  options: ReadonlyArray<readonly [value: string, text: string]>;
 }
 
-export function TextArea({ name, label, ...area }: AreaProps) {
+export function Select({ name, label, defaultValue, options }: SelectProps) {
   const id = useId();
   const problems = useContext(ProblemsContext)[name];
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <textarea {...area} id={id} name={name} aria-invalid={problems ? true : undefined} aria-describedby={`${id}-problem`} />
+      <select id={id} name={name} aria-invalid={problems ? true : undefined} aria-describedby={`${id}-problem`}>
+        {options.map(([value, text]) => (
+          <option key={value} value={value} selected={value === defaultValue}>
+            {text}
+          </option>
+        ))}
+      </select>
       <span class="problem" id={`${id}-problem`}>
         {problems ? fieldProblem(label, problems) : ""}
       </span>
+    </div>
+  );
+}
+
+interface AreaProps extends Omit<JSX.IntrinsicElements["textarea"], "id" | "name" | "ref"> {
+  name: string;
+  label: string;
+  hint?: string;
+}
+
+export function TextArea({ name, label, hint, ...area }: AreaProps) {
+  const id = useId();
+  const problems = useContext(ProblemsContext)[name];
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <textarea
+        {...area}
+        id={id}
+        name={name}
+        aria-invalid={problems ? true : undefined}
+        aria-describedby={`${id}-problem${hint ? ` ${id}-hint` : ""}`}
+      />
+      <span class="problem" id={`${id}-problem`}>
+        {problems ? fieldProblem(label, problems) : ""}
+      </span>
+      {hint && (
+        <span class="hint" id={`${id}-hint`}>
+          {hint}
+        </span>
+      )}
     </div>
   );
 }

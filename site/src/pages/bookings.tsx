@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { type Booking, bookings, bookingZone, keepBooking, keepLive, loadBookings } from "../classes/live.ts";
+import { CalendarFeed } from "../components/calendar_feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { forgetSession, loadSession, session, signInAddress } from "../session.ts";
@@ -106,7 +107,10 @@ function Bookings({ t }: Texts) {
           ))}
         </div>
       )}
-      <Calendar t={t} />
+      <Card class="calendar">
+        <h2>{t.calendar.title}</h2>
+        <CalendarFeed t={t.calendar} />
+      </Card>
       <Past t={t} />
     </div>
   );
@@ -199,8 +203,8 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
             </>
           )}
           {!isWaiting && (
-            <a class="button quiet small" href={calendarFile(booking)} download="class.ics" aria-label={named(t.calendar.one)}>
-              {t.calendar.one}
+            <a class="button quiet small" href={calendarFile(booking)} download="class.ics" aria-label={named(t.addToCalendar)}>
+              {t.addToCalendar}
             </a>
           )}
           <Button kind="quiet" size="small" aria-label={named(isWaiting ? t.leave : t.cancel)} onClick={() => setCancelling(true)}>
@@ -267,66 +271,6 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
         </Button>
       </p>
     </Dialog>
-  );
-}
-
-function Calendar({ t }: Texts) {
-  const { calendar } = t;
-  const [url, setUrl] = useState<string | null>(null);
-
-  const subscribe = () =>
-    attempt(async () => {
-      const token = await call(api.POST("/api/calendar/token"));
-      setUrl(token.url);
-    });
-  const withdraw = () =>
-    attempt(async () => {
-      await call(api.DELETE("/api/calendar/token"));
-      setUrl(null);
-      say(calendar.withdrawn);
-    });
-  const copy = () =>
-    attempt(async () => {
-      await navigator.clipboard.writeText(url ?? "");
-      say(calendar.copied);
-    });
-
-  return (
-    <Card class="calendar">
-      <h2>{calendar.title}</h2>
-      <p>{calendar.text}</p>
-      {url ? (
-        <>
-          <div class="field">
-            <label for="calendar-url">{calendar.link}</label>
-            <input id="calendar-url" value={url} readOnly aria-describedby="calendar-hint" onFocus={(event) => event.currentTarget.select()} />
-            <span class="hint" id="calendar-hint">
-              {calendar.secret}
-            </span>
-          </div>
-          <p class="actions">
-            <a class="button small" href={url.replace(/^https?:/, "webcal:")}>
-              {calendar.open}
-            </a>
-            <Button kind="plain" size="small" onClick={copy}>
-              {calendar.copy}
-            </Button>
-            <Button kind="quiet" size="small" onClick={withdraw}>
-              {calendar.withdraw}
-            </Button>
-          </p>
-        </>
-      ) : (
-        <p class="actions">
-          <Button kind="plain" size="small" onClick={subscribe}>
-            {calendar.subscribe}
-          </Button>
-          <Button kind="quiet" size="small" onClick={withdraw}>
-            {calendar.withdraw}
-          </Button>
-        </p>
-      )}
-    </Card>
   );
 }
 

@@ -1,5 +1,7 @@
 // The account page in English.
 
+import settings from "./settings.en.ts";
+
 const texts = {
   title: "Account",
   unknown: "We cannot check right now whether you are signed in.",
@@ -152,6 +154,7 @@ const texts = {
     } as Readonly<Record<string, string>>,
     failed: "The sign-in with the provider failed. Please try again, or sign in another way.",
   },
+  settings,
 };
 
 export type AccountTexts = typeof texts;

@@ -1,6 +1,7 @@
 // The account page in Spanish.
 
 import type { AccountTexts } from "./account.en.ts";
+import settings from "./settings.es.ts";
 
 const texts: AccountTexts = {
   title: "Cuenta",
@@ -149,6 +150,7 @@ const texts: AccountTexts = {
     },
     failed: "No se ha podido entrar con el proveedor. Inténtalo de nuevo o entra de otra forma.",
   },
+  settings,
 };
 
 export default texts;

@@ -1,5 +1,6 @@
 // A member's bookings in English.
 
+import calendar from "./calendar.en.ts";
 import classes from "./classes.en.ts";
 
 const texts = {
@@ -62,19 +63,8 @@ const texts = {
     slow: "Your payment is not confirmed yet. This page shows it as soon as it is.",
     open: "You have not paid yet. Your spot is held for half an hour from when you started to pay.",
   },
-  calendar: {
-    title: "In your calendar",
-    text: "Subscribe once, and your calendar always shows what you have booked.",
-    subscribe: "Create a calendar link",
-    link: "Your calendar link",
-    secret: "Whoever has this link can read your bookings. It is shown only now.",
-    copy: "Copy the link",
-    copied: "The link was copied.",
-    open: "Open in my calendar",
-    withdraw: "Withdraw all links",
-    withdrawn: "Your calendar links no longer work.",
-    one: "Add to calendar",
-  },
+  addToCalendar: "Add to calendar",
+  calendar,
   classes,
 };
 

@@ -1,6 +1,7 @@
 // A member's bookings in Spanish.
 
 import type { BookingsTexts } from "./bookings.en.ts";
+import calendar from "./calendar.es.ts";
 import classes from "./classes.es.ts";
 
 const texts: BookingsTexts = {
@@ -63,19 +64,8 @@ const texts: BookingsTexts = {
     slow: "Tu pago aún no está confirmado. Esta página lo mostrará en cuanto lo esté.",
     open: "Aún no has pagado. Guardamos tu plaza media hora desde que empezaste a pagar.",
   },
-  calendar: {
-    title: "En tu calendario",
-    text: "Suscríbete una vez y tu calendario mostrará siempre tus reservas.",
-    subscribe: "Crear un enlace de calendario",
-    link: "Tu enlace de calendario",
-    secret: "Quien tenga este enlace puede ver tus reservas. Solo se muestra ahora.",
-    copy: "Copiar el enlace",
-    copied: "El enlace está copiado.",
-    open: "Abrir en mi calendario",
-    withdraw: "Anular todos los enlaces",
-    withdrawn: "Tus enlaces de calendario ya no funcionan.",
-    one: "Añadir al calendario",
-  },
+  addToCalendar: "Añadir al calendario",
+  calendar,
   classes,
 };
 

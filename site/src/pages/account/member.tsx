@@ -3,11 +3,15 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
+import { CalendarFeed } from "../../components/calendar_feed.tsx";
 import { Button, Card } from "../../components/ui.tsx";
 import { type Session, signOut } from "../../session.ts";
 import type { AccountTexts } from "../../texts/account.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
 import { formatMoment } from "../../tools/language.ts";
+import { ClosePart, DataPart } from "./data.tsx";
+import { Part, PartNav } from "./parts.tsx";
+import { LanguagePart, type Profile, ProfileParts } from "./profile.tsx";
 import type { Provider } from "./providers.ts";
 import { Security } from "./security.tsx";
 
@@ -21,7 +25,11 @@ interface Props {
 
 export function MemberView({ t, current, providers }: Props) {
   const { member } = t;
+  const { settings } = t;
   const { user } = current;
+  const [profile, setProfile] = useState<Profile | null>(null);
+  const [isFailed, setFailed] = useState(false);
+  const [hasPassword, setHasPassword] = useState(true);
   const [isVerified, setVerified] = useState(user.emailVerified);
   const [devices, setDevices] = useState<Device[] | null>(null);
   const [nextCursor, setNextCursor] = useState<string | null>(null);
@@ -34,8 +42,19 @@ export function MemberView({ t, current, providers }: Props) {
     setNextCursor(page.nextCursor ?? null);
   };
 
+  const loadProfile = () => {
+    setFailed(false);
+    call(api.GET("/api/auth/me")).then(setProfile, (failure: unknown) => {
+      setFailed(true);
+      report(failure);
+    });
+  };
+
   useEffect(() => {
-    title.current?.focus();
+    const part = document.getElementById(location.hash.slice(1));
+    if (part) part.scrollIntoView();
+    else title.current?.focus();
+    loadProfile();
     listDevices().catch(report);
   }, []);
 
@@ -70,7 +89,7 @@ export function MemberView({ t, current, providers }: Props) {
     });
 
   return (
-    <div class="reading page">
+    <div class="page settings">
       <div class="page-title">
         <h1 ref={title} tabIndex={-1}>
           {member.welcome(user.firstName)}
@@ -80,7 +99,22 @@ export function MemberView({ t, current, providers }: Props) {
         </p>
       </div>
 
-      <div class="stack">
+      <PartNav
+        label={settings.parts}
+        parts={[
+          ["profile", settings.profile.title],
+          ["emergency", settings.emergency.title],
+          ["consents", settings.consents.title],
+          ["language", settings.language.title],
+          ["calendar", settings.calendar.title],
+          ["security", t.security.title],
+          ["sessions", t.sessions.title],
+          ["data", settings.data.title],
+          ["close", settings.close.title],
+        ]}
+      />
+
+      <div class="parts">
         {!isVerified && (
           <Card class="notice">
             <p>{member.unverified}</p>
@@ -92,12 +126,20 @@ export function MemberView({ t, current, providers }: Props) {
           </Card>
         )}
 
-        <Security t={t} user={user} available={providers} onChange={listDevices} />
-
-        <Card>
-          <h2 ref={sessionsTitle} tabIndex={-1}>
-            {t.sessions.title}
-          </h2>
+        <ProfileParts t={settings} profile={profile} isFailed={isFailed} onChange={setProfile} onRetry={loadProfile} />
+        <LanguagePart t={settings} />
+        <Part id="calendar" title={settings.calendar.title}>
+          <CalendarFeed t={settings.calendar} />
+        </Part>
+        <Security
+          t={t}
+          user={user}
+          available={providers}
+          hasPassword={hasPassword}
+          onPasswordKnown={setHasPassword}
+          onChange={listDevices}
+        />
+        <Part id="sessions" title={t.sessions.title} heading={sessionsTitle}>
           {devices?.length === 0 && <p class="hint">{t.sessions.none}</p>}
           <ul class="plain-list rows">
             {devices?.map((device) => {
@@ -140,7 +182,9 @@ export function MemberView({ t, current, providers }: Props) {
               {member.signOutAll}
             </Button>
           </p>
-        </Card>
+        </Part>
+        <DataPart t={settings} />
+        <ClosePart t={t} email={user.email} hasPassword={hasPassword} providers={providers} />
       </div>
     </div>
   );

@@ -5,10 +5,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
 import { Field, Form, type FormValues } from "../../components/form.tsx";
-import { Button, Card } from "../../components/ui.tsx";
+import { Button } from "../../components/ui.tsx";
 import type { Session } from "../../session.ts";
 import type { AccountTexts } from "../../texts/account.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
+import { Part } from "./parts.tsx";
 import { type Provider, providerAddress } from "./providers.ts";
 import { TwoFactor } from "./two_factor.tsx";
 
@@ -18,12 +19,13 @@ interface Props {
   t: AccountTexts;
   user: Session["user"];
   available: Provider[];
+  hasPassword: boolean;
+  onPasswordKnown: (hasPassword: boolean) => void;
   /** Lists the devices again, some of which have been signed out. */
   onChange: () => Promise<void>;
 }
 
-export function Security({ t, user, available, onChange }: Props) {
-  const [hasPassword, setHasPassword] = useState(true);
+export function Security({ t, user, available, hasPassword, onPasswordKnown, onChange }: Props) {
   const [identities, setIdentities] = useState<Identity[]>([]);
   const [factor, setFactor] = useState<Schema<"TwoFactorStatus"> | null>(null);
   const [unchangeable, setUnchangeable] = useState<string | null>(null);
@@ -32,7 +34,7 @@ export function Security({ t, user, available, onChange }: Props) {
   const loadIdentities = async () => {
     try {
       const methods = await call(api.GET("/api/auth/identities"));
-      setHasPassword(methods.hasPassword);
+      onPasswordKnown(methods.hasPassword);
       setIdentities(methods.items);
     } catch (failure) {
       if (!(failure instanceof Failure && failure.status === 404)) throw failure;
@@ -49,17 +51,15 @@ export function Security({ t, user, available, onChange }: Props) {
 
   if (unchangeable !== null) {
     return (
-      <Card>
-        <h2>{t.security.title}</h2>
+      <Part id="security" title={t.security.title}>
         <p>{unchangeable}</p>
-      </Card>
+      </Part>
     );
   }
 
   const isLinked = ({ name }: Provider) => identities.some(({ provider }) => provider === name);
   return (
-    <Card>
-      <h2>{t.security.title}</h2>
+    <Part id="security" title={t.security.title}>
       {!hasPassword && (
         <>
           <p>{t.security.noPassword}</p>
@@ -96,7 +96,7 @@ export function Security({ t, user, available, onChange }: Props) {
       {(available.length > 0 || identities.length > 0) && (
         <ProviderSection t={t} identities={identities} available={available} onChanged={loadIdentities} />
       )}
-    </Card>
+    </Part>
   );
 }
 

@@ -1,0 +1,151 @@
+// The download of what the studio stores about the member, and the end of the account.
+
+import { useState } from "preact/hooks";
+import { api, call, type Schema } from "../../api/client.ts";
+import { Failure } from "../../api/failure.ts";
+import { Field, Form } from "../../components/form.tsx";
+import { Button } from "../../components/ui.tsx";
+import { endSession } from "../../session.ts";
+import type { AccountTexts } from "../../texts/account.en.ts";
+import type { SettingsTexts } from "../../texts/settings.en.ts";
+import { attempt, say } from "../../tools/action.ts";
+import { Part } from "./parts.tsx";
+import { type Provider, providerAddress } from "./providers.ts";
+import { CurrentPassword, currentPassword, UsernameInput } from "./security.tsx";
+
+type Step = keyof SettingsTexts["data"]["steps"];
+
+/** Reads all pages of a list. An item that was returned twice is kept as it was returned last. */
+async function all<T extends { id: string | number }>(
+  load: (query: { limit: number; cursor?: string }) => Promise<{ items: T[]; nextCursor?: string | null }>,
+): Promise<T[]> {
+  const found = new Map<string | number, T>();
+  let cursor: string | null | undefined;
+  do {
+    const page = await load({ limit: 100, ...(cursor ? { cursor } : {}) });
+    for (const item of page.items) found.set(item.id, item);
+    cursor = page.nextCursor;
+  } while (cursor);
+  return [...found.values()];
+}
+
+const bookingsOf = (when: "upcoming" | "past") =>
+  all<Schema<"Booking">>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when } } })));
+
+/** How each part of the file is read. */
+const COLLECT: Record<Step, () => Promise<unknown>> = {
+  profile: () => call(api.GET("/api/auth/me")),
+  upcomingBookings: () => bookingsOf("upcoming"),
+  pastBookings: () => bookingsOf("past"),
+  // Without `Accept: text/event-stream`, the response is a list.
+  events: () => all((query) => call(api.GET("/api/events", { params: { query } })) as Promise<Schema<"MemberEventList">>),
+  sessions: () => all((query) => call(api.GET("/api/sessions", { params: { query } }))),
+  signInMethods: () =>
+    call(api.GET("/api/auth/identities")).catch((failure: unknown) => {
+      // No providers are configured.
+      if (failure instanceof Failure && failure.status === 404) return null;
+      throw failure;
+    }),
+  twoFactor: () => call(api.GET("/api/auth/two-factor")),
+};
+
+const STEPS = Object.keys(COLLECT) as Step[];
+
+function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
+
+export function DataPart({ t }: { t: SettingsTexts }) {
+  const [running, setRunning] = useState<Step | null>(null);
+
+  const collect = () =>
+    attempt(async () => {
+      const moment = new Date().toISOString();
+      const data: Record<string, unknown> = { downloadedAt: moment };
+      try {
+        for (const step of STEPS) {
+          setRunning(step);
+          data[step] = await COLLECT[step]();
+        }
+      } finally {
+        setRunning(null);
+      }
+      download(`sabor-${moment.slice(0, 10)}.json`, `${JSON.stringify(data, null, 2)}\n`);
+      say(t.data.done);
+    });
+
+  return (
+    <Part id="data" title={t.data.title}>
+      <p>{t.data.lead}</p>
+      <p class="actions">
+        <Button kind="plain" onClick={collect}>
+          {t.data.button}
+        </Button>
+        {running && (
+          <label class="collecting">
+            <progress max={STEPS.length} value={STEPS.indexOf(running)} aria-label={t.data.progress} />
+            <span class="hint">{t.data.steps[running]} …</span>
+          </label>
+        )}
+      </p>
+    </Part>
+  );
+}
+
+interface CloseProps {
+  t: AccountTexts;
+  email: string;
+  hasPassword: boolean;
+  providers: Provider[];
+}
+
+/** Asks for the password and for a word, because nothing brings an account back. */
+export function ClosePart({ t, email, hasPassword, providers }: CloseProps) {
+  const { close } = t.settings;
+  return (
+    <Part id="close" title={close.title}>
+      <p>
+        <strong>{close.lead}</strong>
+      </p>
+      <ul class="losses">
+        {close.losses.map((text) => (
+          <li key={text}>{text}</li>
+        ))}
+      </ul>
+      {!hasPassword && (
+        <>
+          <p>{close.noPassword}</p>
+          <p class="actions">
+            {providers.map((provider) => (
+              <a key={provider.name} class="button plain" href={providerAddress(provider, "/account")}>
+                {t.security.signInAgain(provider.label)}
+              </a>
+            ))}
+          </p>
+        </>
+      )}
+      <Form
+        onSend={async (values) => {
+          if (values.text("word").trim().toLowerCase() !== close.word) {
+            throw new Failure(close.typeWord(close.word), { problems: { word: ["is wrong"] } });
+          }
+          await call(api.DELETE("/api/auth/me", { body: currentPassword(values) }));
+          endSession();
+          say(close.done);
+        }}
+      >
+        <UsernameInput t={t} email={email} />
+        <CurrentPassword t={t} hasPassword={hasPassword} />
+        <Field name="word" label={close.confirmation} hint={close.typeWord(close.word)} autoComplete="off" autoCapitalize="none" spellcheck={false} required />
+        <Button type="submit" class="danger">
+          {close.button}
+        </Button>
+      </Form>
+    </Part>
+  );
+}

@@ -1,0 +1,90 @@
+// The parts of the settings. A wide window has a list of links beside them. In a narrow one,
+// the list is made of the parts themselves, which open.
+
+import type { ComponentChildren, Ref } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { useStore } from "../../tools/store.ts";
+import { isWide } from "../../tools/viewport.ts";
+
+interface PartProps {
+  id: string;
+  title: string;
+  heading?: Ref<HTMLHeadingElement>;
+  children: ComponentChildren;
+}
+
+/** One part. It stays in the page while it is closed, so that a form keeps what was entered. */
+export function Part({ id, title, heading = null, children }: PartProps) {
+  const wide = useStore(isWide);
+  const [isOpen, setOpen] = useState(isAddressed(id));
+
+  useEffect(() => {
+    const follow = () => isAddressed(id) && setOpen(true);
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, [id]);
+
+  return (
+    <section class="card part" id={id} aria-labelledby={`${id}-title`}>
+      <h2 id={`${id}-title`} ref={heading} tabIndex={-1}>
+        {wide ? (
+          title
+        ) : (
+          <button type="button" aria-expanded={isOpen} aria-controls={`${id}-content`} onClick={() => setOpen(!isOpen)}>
+            {title}
+          </button>
+        )}
+      </h2>
+      <div class="part-content" id={`${id}-content`} hidden={!wide && !isOpen}>
+        {children}
+      </div>
+    </section>
+  );
+}
+
+function isAddressed(id: string): boolean {
+  return location.hash === `#${id}`;
+}
+
+interface NavProps {
+  label: string;
+  parts: ReadonlyArray<readonly [id: string, title: string]>;
+}
+
+/** The links to the parts. The one that is being read is marked. */
+export function PartNav({ label, parts }: NavProps) {
+  const wide = useStore(isWide);
+  const [current, setCurrent] = useState(parts[0]?.[0] ?? "");
+
+  useEffect(() => {
+    if (!wide) return;
+    const observer = new IntersectionObserver(
+      (entries) => {
+        const entered = entries.find(({ isIntersecting }) => isIntersecting);
+        if (entered) setCurrent(entered.target.id);
+      },
+      // A part is read when it crosses a line in the upper third of the window.
+      { rootMargin: "-30% 0px -69% 0px" },
+    );
+    for (const [id] of parts) {
+      const element = document.getElementById(id);
+      if (element) observer.observe(element);
+    }
+    return () => observer.disconnect();
+  }, [wide]);
+
+  if (!wide) return null;
+  return (
+    <nav class="part-nav" aria-label={label}>
+      <ul class="plain-list">
+        {parts.map(([id, title]) => (
+          <li key={id}>
+            <a href={`#${id}`} aria-current={id === current ? "true" : undefined}>
+              {title}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
