@@ -18,8 +18,21 @@ export const session = new Store<Session | null | undefined>(undefined);
 /** Tells the other windows of this browser that someone has signed in or out. */
 const channel = new BroadcastChannel("session");
 channel.onmessage = () => {
-  loadSession().catch(() => session.set(undefined));
+  const wasSignedIn = Boolean(session.value);
+  loadSession().then(
+    (current) => {
+      if (wasSignedIn && current === null) onSignOutElsewhere();
+    },
+    () => session.set(undefined),
+  );
 };
+
+let onSignOutElsewhere = () => {};
+
+/** Sets what the page does when the member has signed out in another window. */
+export function whenSignedOutElsewhere(work: () => void): void {
+  onSignOutElsewhere = work;
+}
 
 let loading: Promise<Session | null> | null = null;
 

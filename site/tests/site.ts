@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import { expect, type Page, test as base } from "@playwright/test";
+import { expect, type Locator, type Page, test as base } from "@playwright/test";
 
 export const PASSWORD = "three small blue boats";
 
@@ -51,10 +51,37 @@ export function newEmail(): string {
   return `member-${process.pid}-${Date.now()}-${members}@example.com`;
 }
 
-/** Sends a request of the page, with its cookies. */
-export async function send(page: Page, path: string, data: unknown): Promise<void> {
+/** Sends a request of the page, with its cookies. Returns what the API answers. */
+export async function send(page: Page, path: string, data: unknown): Promise<Record<string, unknown>> {
   const response = await page.request.post(path, { data, headers: { Origin: process.env.SITE ?? "" } });
   expect(response.ok(), await response.text()).toBe(true);
+  return (await response.json()) as Record<string, unknown>;
+}
+
+/** Signs in a new member with a confirmed address. */
+export async function newMember(page: Page): Promise<string> {
+  const email = newEmail();
+  await send(page, "/api/auth/register", { email, password: PASSWORD, firstName: "Marta" });
+  const [, token] = (await mailedPath(email, "verify-email")).split("=");
+  await send(page, "/api/auth/verify-email", { token });
+  return email;
+}
+
+/** Books a class for the member of the page. Returns the id of the booking. */
+export async function bookFor(page: Page, scheduledClassId: string): Promise<string> {
+  const { id } = await send(page, "/api/bookings/create", { scheduledClassId });
+  return String(id);
+}
+
+/** Presses Tab until the element has the focus. */
+export async function tabTo(page: Page, element: Locator): Promise<void> {
+  await expect(element).toBeVisible();
+  const hasFocus = () => element.evaluate((found) => found === document.activeElement);
+  for (let presses = 0; presses < 100; presses++) {
+    if (await hasFocus()) return;
+    await page.keyboard.press("Tab");
+  }
+  await expect(element, "cannot be reached with Tab").toBeFocused({ timeout: 1 });
 }
 
 /** Registers a member through the page, who is then signed in. */

@@ -1,6 +1,6 @@
 // One class with its one button.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { useStore } from "../tools/store.ts";
@@ -22,6 +22,7 @@ interface Props {
 export function ClassCard({ t, occurrence, day }: Props) {
   const { title, room, instructor, level, price, currency, localTime } = occurrence;
   const state = useClassState(occurrence);
+  const action = useKeptFocus(useStore(bookings).get(occurrence.id)?.status);
   const length = Math.round((Date.parse(occurrence.endTime) - Date.parse(occurrence.startTime)) / 60_000);
   const isFree = Number(price) === 0;
   return (
@@ -39,7 +40,7 @@ export function ClassCard({ t, occurrence, day }: Props) {
         <br />
         {t.levels[level] ?? level} · {isFree ? t.free : formatPrice(price, currency)}
       </p>
-      <div class="class-action">
+      <div class="class-action" ref={action}>
         <Spots t={t} state={state} />
         <ClassButton t={t} occurrence={occurrence} state={state} />
       </div>
@@ -63,6 +64,23 @@ function useClassState(occurrence: Occurrence): ClassState {
     placesLeft: latest?.placesLeft ?? occurrence.placesLeft,
     waitlistLength: latest?.waitlistLength ?? 0,
   };
+}
+
+/** Keeps the focus in an element when its button is replaced by another after `cause` has changed. */
+function useKeptFocus(cause: unknown) {
+  const element = useRef<HTMLDivElement>(null);
+  const hadFocus = useRef(false);
+  useEffect(() => {
+    const note = (event: FocusEvent) => {
+      hadFocus.current = element.current?.contains(event.target as Node) ?? false;
+    };
+    document.addEventListener("focusin", note);
+    return () => document.removeEventListener("focusin", note);
+  }, []);
+  useEffect(() => {
+    if (hadFocus.current && document.activeElement === document.body) element.current?.querySelector<HTMLElement>("a, button")?.focus();
+  }, [cause]);
+  return element;
 }
 
 function Spots({ t, state }: { t: ClassTexts; state: ClassState }) {

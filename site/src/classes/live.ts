@@ -3,7 +3,8 @@
 
 import { api, call, type Schema } from "../api/client.ts";
 import { session } from "../session.ts";
-import { report } from "../tools/action.ts";
+import type { ClassTexts } from "../texts/classes.en.ts";
+import { report, say } from "../tools/action.ts";
 import { Store } from "../tools/store.ts";
 import { studioZone } from "./zone.ts";
 
@@ -26,14 +27,19 @@ const KINDS = [
   "booking_waitlisted",
   "booking_promoted",
   "booking_cancelled",
-  "booking_changed",
+  "booking_moved",
   "class_cancelled",
   "class_moved",
+  "instructor_changed",
   "payment_paid",
+  "payment_refund_due",
   "payment_refunded",
 ] as const;
 
-export type EventKind = (typeof KINDS)[number];
+type EventKind = (typeof KINDS)[number];
+
+/** Events after which a page has to load its classes again. */
+const CHANGES_OF_CLASSES: readonly EventKind[] = ["class_moved", "instructor_changed"];
 
 /** The member's active bookings by the id of the class. */
 export const bookings = new Store<ReadonlyMap<string, Booking>>(new Map());
@@ -79,16 +85,27 @@ export async function loadAvailability(ids: string[]): Promise<void> {
 }
 
 interface Options {
+  t: ClassTexts;
   /** The ids of the classes on the page. */
   ids: () => string[];
-  onEvent?: (kind: EventKind) => void;
+  /** Loads the classes again, after one has another time, room or teacher. */
+  onClassChange?: () => void;
+}
+
+/** Says what the studio has done with the member's bookings. */
+function announce(t: ClassTexts, kind: EventKind): void {
+  if (kind === "booking_promoted") say(t.promoted);
+  if (kind === "booking_moved") say(t.bookingMoved);
+  if (kind === "class_cancelled") say(t.classCancelled);
+  if (kind === "class_moved") say(t.classMoved);
+  if (kind === "instructor_changed") say(t.instructorChanged);
 }
 
 /**
- * Keeps both stores up to date. Nothing is asked for while the page is hidden. Returns what
- * ends it.
+ * Keeps both stores up to date, and says what the studio has changed. Nothing is asked for
+ * while the page is hidden. Returns what ends it.
  */
-export function keepLive({ ids, onEvent }: Options): () => void {
+export function keepLive({ t, ids, onClassChange }: Options): () => void {
   let stream: EventSource | null = null;
   let reconnect: ReturnType<typeof setTimeout> | undefined;
 
@@ -114,7 +131,8 @@ export function keepLive({ ids, onEvent }: Options): () => void {
       stream.addEventListener(kind, () => {
         refreshBookings();
         refresh();
-        onEvent?.(kind);
+        announce(t, kind);
+        if (CHANGES_OF_CLASSES.includes(kind)) onClassChange?.();
       });
     }
     // A browser gives up after a failed request, but not after the end of a stream.

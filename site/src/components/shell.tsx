@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { forgetSession, loadSession, session, signInAddress, signOut } from "../session.ts";
+import { forgetSession, loadSession, session, signInAddress, signOut, whenSignedOutElsewhere } from "../session.ts";
 import { attempt, clearMessage, message, say } from "../tools/action.ts";
 import { chooseLanguage, type Language, LANGUAGES } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
@@ -120,6 +120,13 @@ function AccountMenu() {
     // Pages that need the member show the failure themselves.
     loadSession().catch(() => session.set(undefined));
   }, []);
+
+  useEffect(() => {
+    whenSignedOutElsewhere(() => {
+      forgetSession();
+      say(t.signedOutElsewhere);
+    });
+  }, [t]);
 
   useEffect(() => {
     const close = (event: Event) => {

@@ -23,6 +23,9 @@ const PAYMENT_POLLS = 15;
 /** Payments after which the booking can be paid again. */
 const UNPAID = [null, undefined, "pending", "failed", "cancelled"];
 
+/** The heading that gets the focus when the card with the focus is gone. */
+const UPCOMING = "upcoming";
+
 type Texts = { t: BookingsTexts };
 
 function Bookings({ t }: Texts) {
@@ -47,14 +50,7 @@ function Bookings({ t }: Texts) {
     void load()
       .then(() => followPayment(t))
       .catch(report);
-    return keepLive({
-      ids: () => [...bookings.value.keys()],
-      onEvent: (kind) => {
-        if (kind === "booking_promoted") say(t.classes.promoted);
-        if (kind === "class_cancelled") say(t.classes.classCancelled);
-        if (kind === "class_moved") say(t.classes.classMoved);
-      },
-    });
+    return keepLive({ t: t.classes, ids: () => [...bookings.value.keys()] });
   }, []);
 
   if (failure) {
@@ -93,7 +89,9 @@ function Bookings({ t }: Texts) {
   return (
     <div class="reading page bookings">
       <h1 class="page-title">{t.title}</h1>
-      <h2>{t.upcoming}</h2>
+      <h2 id={UPCOMING} tabIndex={-1}>
+        {t.upcoming}
+      </h2>
       {items.length === 0 ? (
         <Empty text={t.noneUpcoming}>
           <a class="button" href="/timetable">
@@ -248,6 +246,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
         }),
       );
       keepBooking(cancelled);
+      document.getElementById(UPCOMING)?.focus();
       say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? t.cancelledRefund : t.cancelled);
     });
   };

@@ -132,7 +132,7 @@ function OneClass({ t }: Texts) {
         if (member && wanted && intent) await book(t.classes, wanted, intent.joinWaitlist);
       })
       .catch(report);
-    return keepLive({ ids });
+    return keepLive({ t: t.classes, ids, onClassChange: () => void load().catch(report) });
   }, []);
 
   if (failure) {

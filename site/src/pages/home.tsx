@@ -130,7 +130,11 @@ function NextClasses({ t }: { t: HomeTexts }) {
         if (member && wanted && intent) await book(t.classes, wanted, intent.joinWaitlist);
       })
       .catch(report);
-    return keepLive({ ids: () => shown.current.map(({ id }) => id) });
+    return keepLive({
+      t: t.classes,
+      ids: () => shown.current.map(({ id }) => id),
+      onClassChange: () => void load().catch(report),
+    });
   }, []);
 
   return (

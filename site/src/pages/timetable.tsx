@@ -11,7 +11,7 @@ import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadSession } from "../session.ts";
 import english, { type TimetableTexts } from "../texts/timetable.en.ts";
-import { report, say } from "../tools/action.ts";
+import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
 import "./timetable.css";
@@ -95,15 +95,9 @@ function Timetable({ t }: { t: TimetableTexts }) {
 
   useEffect(() => {
     const end = keepLive({
+      t: t.classes,
       ids: () => current.current?.items.map(({ id }) => id) ?? [],
-      onEvent: (kind) => {
-        if (kind === "booking_promoted") say(t.classes.promoted);
-        if (kind === "class_cancelled") say(t.classes.classCancelled);
-        if (kind === "class_moved") {
-          say(t.classes.classMoved);
-          void load(readPlace().week).catch(report);
-        }
-      },
+      onClassChange: () => void load(readPlace().week).catch(report),
     });
     const follow = () => setPlace(readPlace());
     addEventListener("popstate", follow);

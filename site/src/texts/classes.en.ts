@@ -32,6 +32,8 @@ const texts = {
   promoted: "A spot became free: you are booked now.",
   classCancelled: "One of your classes was cancelled.",
   classMoved: "One of your classes was moved.",
+  bookingMoved: "The studio has moved your booking to another class.",
+  instructorChanged: "One of your classes has another teacher.",
   seeBookings: "See my bookings",
   leaveTitle: "Leave the waitlist?",
   leaveText: (title: string, when: string) => `You give up your place in the line for ${title}, ${when}. If you join again, you start at the end.`,

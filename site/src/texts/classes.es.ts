@@ -32,6 +32,8 @@ const texts: ClassTexts = {
   promoted: "Ha quedado una plaza libre: ya tienes tu reserva.",
   classCancelled: "Una de tus clases se ha cancelado.",
   classMoved: "Una de tus clases ha cambiado de hora.",
+  bookingMoved: "El estudio ha pasado tu reserva a otra clase.",
+  instructorChanged: "Una de tus clases tiene otro profesor.",
   seeBookings: "Ver mis reservas",
   leaveTitle: "¿Dejar la lista de espera?",
   leaveText: (title, when) => `Pierdes tu turno para ${title}, ${when}. Si te apuntas otra vez, empiezas al final.`,

@@ -14,6 +14,7 @@ const texts = {
   signIn: "Sign in",
   signOut: "Sign out",
   signedOut: "You are signed out.",
+  signedOutElsewhere: "You have signed out in another window.",
   home: "Home page",
   tryAgain: "Try again",
   close: "Close",

@@ -15,6 +15,7 @@ const texts: CommonTexts = {
   accountOf: (name) => `Cuenta de ${name}`,
   signIn: "Entrar",
   signOut: "Salir",
+  signedOutElsewhere: "Has cerrado la sesión en otra ventana.",
   signedOut: "Has cerrado la sesión.",
   home: "Página de inicio",
   tryAgain: "Intentar de nuevo",

@@ -1,0 +1,52 @@
+// Stories of members who pay by card at a stand-in for Stripe.
+
+import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
+import { test } from "./studio.ts";
+
+test("a member pays by card and comes back to a page that says that the payment has arrived", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, wanted.id);
+  await open(page, "/bookings");
+  await expect(page.getByText("$18, Not paid yet")).toBeVisible();
+  await page.getByRole("button", { name: `Pay by card: ${wanted.title}` }).click();
+  await page.getByRole("button", { name: "Pay", exact: true }).click();
+
+  await expect(page).toHaveURL("/bookings");
+  await expect(page.getByText("Thank you, your payment has arrived.")).toBeVisible();
+  await expect(page.getByText("$18, Paid")).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Pay / })).toHaveCount(0);
+  await expectAccessible(page);
+});
+
+test("a member who leaves the checkout is told, and can pay later", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, wanted.id);
+  await open(page, "/bookings");
+  await page.getByRole("button", { name: `Pay by card: ${wanted.title}` }).click();
+  await page.getByRole("button", { name: "Back", exact: true }).click();
+
+  await expect(page).toHaveURL("/bookings");
+  await expect(page.getByText("You have not paid yet.")).toBeVisible();
+  await expect(page.getByText("$18, Not paid yet")).toBeVisible();
+  await page.getByRole("button", { name: `Pay by card: ${wanted.title}` }).click();
+  await page.getByRole("button", { name: "Pay", exact: true }).click();
+  await expect(page.getByText("Thank you, your payment has arrived.")).toBeVisible();
+});
+
+test("a member whose payment is confirmed late is told to wait", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  const booking = await bookFor(page, wanted.id);
+  await page.clock.install();
+  await open(page, `/bookings?booking=${booking}&payment=done`);
+  await expect(page.getByText("We are waiting for the confirmation of your payment")).toBeVisible();
+  // The page has asked fifteen times.
+  for (let poll = 0; poll < 15; poll++) {
+    const asked = page.waitForResponse(/\/api\/bookings\/list/);
+    await page.clock.runFor(2_000);
+    await asked;
+  }
+  await expect(page.getByText("Your payment is not confirmed yet.")).toBeVisible();
+});

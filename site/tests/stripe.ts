@@ -1,0 +1,134 @@
+// A stand-in for Stripe: Checkout Sessions, the page on which a member pays, and the event
+// that reports the payment. Its responses have the shapes of Stripe's API reference.
+
+import { createHmac, randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+
+const SECRET_KEY = "sk_test_site";
+const WEBHOOK_SECRET = "whsec_site";
+
+interface CheckoutSession {
+  id: string;
+  object: "checkout.session";
+  amount_total: number;
+  currency: string;
+  cancel_url: string;
+  success_url: string;
+  metadata: Record<string, string>;
+  payment_intent: string | null;
+  payment_status: "paid" | "unpaid";
+  status: "open" | "complete" | "expired";
+  url: string | null;
+  expires_at: number;
+}
+
+/** The page on which a member pays, or goes back. */
+const CHECKOUT_PAGE = `<!doctype html>
+<html lang="en"><title>Checkout</title><link rel="icon" href="data:,"><h1>Checkout</h1>
+<form method="post"><button name="answer" value="pay">Pay</button> <button name="answer" value="back">Back</button></form>`;
+
+export class StripeStandIn {
+  readonly #sessions = new Map<string, CheckoutSession>();
+  readonly #server: Server;
+  /** The site, which receives the events. Known after it has started. */
+  site = "";
+
+  private constructor() {
+    this.#server = createServer((request, response) => {
+      this.#answer(request, response).catch((error: unknown) => {
+        response.writeHead(500).end(String(error));
+      });
+    });
+  }
+
+  static async start(): Promise<StripeStandIn> {
+    const standIn = new StripeStandIn();
+    await new Promise<void>((resolve) => standIn.#server.listen(0, "127.0.0.1", resolve));
+    return standIn;
+  }
+
+  /** The configuration of a stack that uses this stand-in. */
+  get variables(): Record<string, string> {
+    return { STRIPE_SECRET_KEY: SECRET_KEY, STRIPE_WEBHOOK_SECRET: WEBHOOK_SECRET, STRIPE_API_BASE: this.#url };
+  }
+
+  stop(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  get #url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname } = new URL(request.url ?? "/", this.#url);
+    const form = new URLSearchParams(await text(request));
+    const [, id] = /^\/pay\/(.+)$/.exec(pathname) ?? [];
+    if (id) return this.#checkout(request.method ?? "GET", this.#sessions.get(id), form, response);
+    const json = (status: number, body: unknown) => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    };
+    if (request.headers.authorization !== `Bearer ${SECRET_KEY}`) return json(401, { error: { type: "invalid_request_error" } });
+    const [, wanted, action] = /^\/v1\/checkout\/sessions(?:\/([^/]+))?(?:\/(expire))?$/.exec(pathname) ?? [];
+    if (request.method === "POST" && pathname === "/v1/checkout/sessions") return json(200, this.#create(form));
+    const session = this.#sessions.get(wanted ?? "");
+    if (session && action === "expire" && session.status === "open") {
+      Object.assign(session, { status: "expired", url: null });
+      return json(200, session);
+    }
+    if (session && request.method === "GET") return json(200, session);
+    if (request.method === "GET" && ["/v1/refunds", "/v1/disputes"].includes(pathname)) return json(200, { object: "list", data: [], has_more: false });
+    json(404, { error: { type: "invalid_request_error", code: "resource_missing" } });
+  }
+
+  #create(form: URLSearchParams): CheckoutSession {
+    const field = (name: string) => form.get(name) ?? "";
+    const id = `cs_test_${randomBytes(12).toString("hex")}`;
+    const session: CheckoutSession = {
+      id,
+      object: "checkout.session",
+      amount_total: Number(field("line_items[0][price_data][unit_amount]")),
+      currency: field("line_items[0][price_data][currency]"),
+      cancel_url: field("cancel_url"),
+      success_url: field("success_url"),
+      metadata: { payment_id: field("metadata[payment_id]") },
+      payment_intent: null,
+      payment_status: "unpaid",
+      status: "open",
+      url: `${this.#url}/pay/${id}`,
+      expires_at: Number(field("expires_at")),
+    };
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  /** Shows the page, or leads back to the site. The event follows the member. */
+  async #checkout(method: string, session: CheckoutSession | undefined, form: URLSearchParams, response: ServerResponse): Promise<void> {
+    if (!session) {
+      response.writeHead(404).end();
+      return;
+    }
+    if (method === "GET") {
+      response.writeHead(200, { "content-type": "text/html; charset=utf-8", "referrer-policy": "origin" }).end(CHECKOUT_PAGE);
+      return;
+    }
+    const isPaid = form.get("answer") === "pay";
+    response.writeHead(303, { location: isPaid ? session.success_url : session.cancel_url }).end();
+    if (!isPaid) return;
+    Object.assign(session, { payment_intent: session.id.replace("cs_", "pi_"), payment_status: "paid", status: "complete", url: null });
+    await this.#report("checkout.session.completed", session);
+  }
+
+  async #report(type: string, object: CheckoutSession): Promise<void> {
+    const time = Math.floor(Date.now() / 1000);
+    const event = { id: `evt_${randomBytes(12).toString("hex")}`, object: "event", created: time, data: { object }, livemode: false, type };
+    const body = JSON.stringify(event);
+    const signature = createHmac("sha256", WEBHOOK_SECRET).update(`${time}.${body}`).digest("hex");
+    const headers = { "content-type": "application/json", "stripe-signature": `t=${time},v1=${signature}` };
+    const response = await fetch(`${this.site}/api/payments/webhook`, { method: "POST", body, headers });
+    if (!response.ok) throw new Error(`the event was answered ${response.status}`);
+  }
+}
