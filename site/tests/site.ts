@@ -113,13 +113,4 @@ export async function mailedPath(email: string, page: string): Promise<string> {
   return found;
 }
 
-/** Signs in a new member with a confirmed address. */
-export async function newMember(page: Page): Promise<string> {
-  const email = newEmail();
-  await send(page, "/api/auth/register", { email, password: PASSWORD, firstName: "Marta" });
-  const [, token] = (await mailedPath(email, "verify-email")).split("=");
-  await send(page, "/api/auth/verify-email", { token });
-  return email;
-}
-
 export { expect };

@@ -2,10 +2,20 @@
 
 import { language } from "./language.ts";
 
+/** The formats that were used, because creating one takes long. */
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function formatOf(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = locale + JSON.stringify(options);
+  const known = formats.get(key) ?? new Intl.DateTimeFormat(locale, options);
+  formats.set(key, known);
+  return known;
+}
+
 /** The day of a moment in a time zone. The default is the browser's. */
 export function dayOf(moment: Date, timeZone?: string): string {
   // This locale writes the year first.
-  return new Intl.DateTimeFormat("en-CA", { dateStyle: "short", ...(timeZone ? { timeZone } : {}) }).format(moment);
+  return formatOf("en-CA", { dateStyle: "short", ...(timeZone ? { timeZone } : {}) }).format(moment);
 }
 
 /** Returns the text if it is a day. */
@@ -22,28 +32,28 @@ export function addDays(day: string, count: number): string {
 
 /** Formats a day, such as "Thursday, March 8". */
 export function formatDay(day: string, options: Intl.DateTimeFormatOptions = { weekday: "long", month: "long", day: "numeric" }): string {
-  return new Date(`${day}T00:00:00Z`).toLocaleDateString(language.value, { ...options, timeZone: "UTC" });
+  return formatOf(language.value, { ...options, timeZone: "UTC" }).format(new Date(`${day}T00:00:00Z`));
 }
 
 /** Formats a time such as `19:00` as the language writes it. */
 export function formatTime(time: string): string {
-  return new Date(`2000-01-01T${time}:00Z`).toLocaleTimeString(language.value, { timeStyle: "short", timeZone: "UTC" });
+  return formatOf(language.value, { timeStyle: "short", timeZone: "UTC" }).format(new Date(`2000-01-01T${time}:00Z`));
 }
 
 /** Formats a moment in a time zone, such as "Thu, Mar 8, 6:00 PM". */
 export function formatMomentIn(moment: string, timeZone?: string): string {
-  return new Date(moment).toLocaleString(language.value, {
-    weekday: "short",
-    month: "short",
-    day: "numeric",
-    hour: "numeric",
-    minute: "2-digit",
-    ...(timeZone ? { timeZone } : {}),
-  });
+  const options = { weekday: "short", month: "short", day: "numeric", hour: "numeric", minute: "2-digit" } as const;
+  return formatOf(language.value, { ...options, ...(timeZone ? { timeZone } : {}) }).format(new Date(moment));
 }
+
+/** The formats of prices that were used. */
+const priceFormats = new Map<string, Intl.NumberFormat>();
 
 export function formatPrice(price: string, currency: string): string {
   const amount = Number(price);
-  const digits = Number.isInteger(amount) ? { minimumFractionDigits: 0 } : {};
-  return amount.toLocaleString(language.value, { style: "currency", currency, ...digits });
+  const isWhole = Number.isInteger(amount);
+  const key = [language.value, currency, isWhole].join();
+  const format = priceFormats.get(key) ?? new Intl.NumberFormat(language.value, { style: "currency", currency, ...(isWhole ? { minimumFractionDigits: 0 } : {}) });
+  priceFormats.set(key, format);
+  return format.format(amount);
 }
