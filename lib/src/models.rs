@@ -19,6 +19,7 @@ pub mod one_time_token;
 pub mod organization;
 pub mod partner_app;
 pub mod payment;
+pub mod payment_method;
 pub mod payment_status;
 pub mod rate_limit;
 pub mod remembered_device;

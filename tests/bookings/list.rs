@@ -1,10 +1,12 @@
 //! `api/bookings/list.rs`
 
-use chrono::TimeDelta;
-use serde_json::Value;
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use sabor::values::time_zone::TimeZone;
+use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::book;
-use crate::harness::{NewClass, TestApp};
+use super::{book, cancel};
+use crate::harness::{NewClass, Settings, StripeStandIn, TestApp};
 
 #[tokio::test]
 async fn upcoming_bookings_are_ascending_and_past_bookings_descending() {
@@ -80,4 +82,150 @@ async fn a_booking_whose_class_moves_before_the_cursor_is_returned_on_the_next_p
     app.app.clock().advance(TimeDelta::hours(60));
     // Past bookings start with the latest class, which is now the one at 20 hours.
     read_while_moving("past", 0, 50).await;
+}
+
+/// Creates a class that starts at `start`.
+async fn create_class_at(app: &TestApp, start: DateTime<Utc>) -> Uuid {
+    let id = app.create_class(5).await;
+    app.sql(&format!(
+        "update scheduled_classes set start_time = '{start}',
+            end_time = timestamptz '{start}' + interval '1 hour'
+        where id = '{id}'"
+    ))
+    .await;
+    // A class that has just moved would be returned again on the next page.
+    app.sql("update scheduled_classes set moved_at = null")
+        .await;
+    id
+}
+
+#[tokio::test]
+async fn bookings_can_be_filtered_by_class_day_and_status() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let clock = app.app.clock();
+    let denver = TimeZone::named("America/Denver").unwrap();
+    let day = denver.date(clock.now()) + TimeDelta::days(2);
+    let next_day = day + TimeDelta::days(1);
+    let at = |hour, minute| denver.resolve(day, NaiveTime::from_hms_opt(hour, minute, 0).unwrap());
+    // The second class is still on the first day, and the third one on the next day.
+    let mut classes = Vec::new();
+    for start in [at(19, 0), at(23, 59), denver.day_start(next_day)] {
+        classes.push(create_class_at(&app, start).await);
+    }
+    let mut bookings = Vec::new();
+    for class in &classes {
+        bookings.push(book(&ana, *class).await.expect(201));
+        if bookings.len() == 2 {
+            cancel(&ana, &bookings[1]).await.expect(200);
+        }
+    }
+    let listed = async |query: &str| {
+        let list = ana
+            .get_all(&format!("/api/bookings/list?limit=1&{query}"))
+            .await;
+        let position = |item: &Value| {
+            let is_same = |booking: &Value| booking["id"] == item["id"];
+            bookings.iter().position(is_same).unwrap()
+        };
+        list.iter().map(position).collect::<Vec<_>>()
+    };
+    let on_first_day = format!("from={day}&to={day}");
+    assert_eq!(listed(&on_first_day).await, [0, 1]);
+    assert_eq!(listed(&format!("from={next_day}")).await, [2]);
+    assert_eq!(
+        listed(&format!("to={}", day - TimeDelta::days(1))).await,
+        [0; 0]
+    );
+    let of_class = format!("scheduledClassId={}", classes[2]);
+    assert_eq!(listed(&of_class).await, [2]);
+    assert_eq!(listed("status=cancelled").await, [1]);
+    assert_eq!(listed("status=booked,%20waitlisted").await, [0, 2]);
+    assert_eq!(listed("status=attended").await, [0; 0]);
+    assert_eq!(
+        listed(&format!("{of_class}&status=cancelled")).await,
+        [0; 0]
+    );
+    // After the first class, `all` still lists its booking, in the order of the schedule.
+    clock.advance(at(21, 0) - clock.now());
+    for (when, expected) in [
+        ("upcoming", vec![1]),
+        ("past", vec![0]),
+        ("all", vec![0, 1]),
+    ] {
+        let found = listed(&format!("{on_first_day}&when={when}")).await;
+        assert_eq!(found, expected, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn invalid_filters_are_rejected_by_name() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    for (query, field) in [
+        ("when=never", "when"),
+        ("from=tomorrow", "from"),
+        ("to=2026-02-29", "to"),
+        ("from=2026-03-09&to=2026-03-08", "to"),
+        ("scheduledClassId=1", "scheduledClassId"),
+        ("status=paid", "status"),
+        ("status=booked,", "status"),
+        ("status=booked,booked,booked,booked,booked,booked", "status"),
+    ] {
+        let response = ana.get(&format!("/api/bookings/list?{query}")).await;
+        let body = response.expect_code(400, "validation_failed");
+        let details = body["details"].as_object().unwrap();
+        assert_eq!(details.keys().collect::<Vec<_>>(), [field], "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_booking_has_the_class_type_and_the_local_time_of_its_class() {
+    let settings = Settings::default().with("STUDIO_TIMEZONE", "Europe/Madrid");
+    let app = TestApp::start_with(settings).await;
+    let ana = app.member("ana").await;
+    let class = create_class_at(&app, "2199-07-05T22:30:00Z".parse().unwrap()).await;
+    let booking = book(&ana, class).await.expect(201);
+    let list = ana.get("/api/bookings/list").await.expect(200);
+    assert_eq!(list["items"][0], booking);
+    let schedule = app
+        .visitor()
+        .get(&format!("/api/classes/occurrence?id={class}"))
+        .await
+        .expect(200);
+    for field in ["classTypeId", "localDate", "localTime", "timeZone"] {
+        assert_eq!(booking["class"][field], schedule[field], "{field}");
+    }
+    assert_eq!(booking["class"]["localDate"], "2199-07-06");
+    assert_eq!(booking["class"]["localTime"], "00:30");
+    assert_eq!(booking["payment"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_booking_has_a_checkout_url_only_while_it_can_be_paid_by_card() {
+    let stripe = StripeStandIn::start().await;
+    let app = TestApp::start_with(stripe.settings()).await;
+    let ana = app.member("ana").await;
+    let booking = book(&ana, app.create_class(5).await).await.expect(201);
+    let last_payment = async || {
+        let list = ana.get("/api/bookings/list?when=all").await.expect(200);
+        let item = list["items"][0].clone();
+        assert_eq!(item["payment"]["status"], item["paymentStatus"]);
+        item["payment"].clone()
+    };
+    let start = json!({ "bookingId": booking["id"], "method": "card" });
+    let started = ana.post("/api/bookings/payment", start).await.expect(201);
+    let payment = last_payment().await;
+    assert_eq!(payment["id"], started["id"]);
+    assert_eq!(payment["method"], "card");
+    assert_eq!(payment["checkoutUrl"], started["checkoutUrl"]);
+    assert!(payment["checkoutUrl"].is_string(), "{payment}");
+    assert_eq!(payment["expiresAt"], started["expiresAt"]);
+    // The checkout expires after half an hour.
+    app.app.clock().advance(TimeDelta::minutes(31));
+    assert_eq!(last_payment().await["checkoutUrl"], Value::Null);
+    let desk = json!({ "bookingId": booking["id"], "method": "desk" });
+    ana.post("/api/bookings/payment", desk).await;
+    let payment = last_payment().await;
+    assert_eq!(payment["checkoutUrl"], Value::Null);
 }

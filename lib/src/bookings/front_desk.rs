@@ -22,6 +22,7 @@ use crate::session::{IdempotentTransaction, Tx};
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::Form;
+use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
 /// The error for staff who would decide about their own money.
@@ -176,7 +177,7 @@ pub fn create<'a>(
                 let booking = booking::create(tx, new_booking, desk.now, desk.studio).await?;
                 let detail = json!({ "bookingId": booking.id, "action": "book" });
                 desk.record(tx, booking.user_id, detail).await?;
-                StoredResponse::created(&BookingView::from(booking))
+                StoredResponse::created(&desk.view(booking))
             })
             .await?;
         after_commit(app);
@@ -213,7 +214,7 @@ pub fn update<'a>(
                 });
                 let booking = desk.apply(tx, id, &change, &mut detail).await?;
                 desk.record(tx, booking.user_id, detail).await?;
-                StoredResponse::ok(&BookingView::from(booking))
+                StoredResponse::ok(&desk.view(booking))
             })
             .await?;
         after_commit(app);
@@ -268,6 +269,7 @@ struct FrontDesk<'a> {
     staff_action: StaffAction,
     now: DateTime<Utc>,
     studio: &'a StudioConfig,
+    zone: TimeZone,
 }
 
 impl<'a> FrontDesk<'a> {
@@ -277,7 +279,12 @@ impl<'a> FrontDesk<'a> {
             staff_action: StaffAction::by_staff(staff, caller)?,
             now: app.clock().now(),
             studio: &app.config().studio,
+            zone: TimeZone::of_studio(&app.config().studio)?,
         })
+    }
+
+    fn view(&self, booking: Booking) -> BookingView {
+        BookingView::new(booking, &self.zone, self.now)
     }
 
     /// Prepares the transaction of a change.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chrono::TimeDelta;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -9,22 +10,81 @@ use uuid::Uuid;
 use super::changes::{after_commit, reason};
 use super::view::BookingView;
 use crate::error::{Error, Result};
-use crate::http::{IdempotencyKey, List, Member, StoredResponse};
+use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::identity::rate_limit::{self, Attempt, BOOKING, CANCELLATION, Limit, Subject};
-use crate::models::booking::{self, Booking, Cancellation, CancelledBy, NewBooking};
+use crate::models::booking::{
+    self, Booking, BookingFilter, BookingStatus, Cancellation, CancelledBy, NewBooking,
+};
 use crate::notify::mail;
 use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
+use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
+
+/// The maximum number of statuses in a query.
+const STATUSES_MAX: usize = 5;
 
 /// The query of a member's bookings.
 #[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct BookingsQuery {
     /// `upcoming` lists bookings of classes that have not ended, earliest first.
-    /// `past` lists the others, latest first. The default is `upcoming`.
+    /// `past` lists the others, latest first. `all` lists both, earliest first. The default
+    /// is `upcoming`.
     #[param(inline, value_type = Option<BookingPeriod>)]
     when: Option<String>,
+    /// Only bookings of classes that start on this day or later, in the studio's time zone.
+    #[param(value_type = Option<NaiveDate>)]
+    from: Option<String>,
+    /// Only bookings of classes that start on this day or earlier.
+    #[param(value_type = Option<NaiveDate>)]
+    to: Option<String>,
+    /// Only bookings of the class with this id.
+    #[param(value_type = Option<Uuid>)]
+    scheduled_class_id: Option<String>,
+    /// Only bookings with one of these statuses, separated by commas, such as
+    /// `booked,waitlisted`.
+    #[param(max_length = 100, example = "booked,waitlisted")]
+    status: Option<String>,
+}
+
+impl BookingsQuery {
+    /// Parses the query. The days are in `zone`.
+    fn parse(&self, zone: &TimeZone) -> Result<(BookingPeriod, BookingFilter)> {
+        let mut form = Form::default();
+        let period = form.check_filled("when", self.when.as_deref(), BookingPeriod::parse);
+        let from = form.check_filled("from", self.from.as_deref(), query::date);
+        let to = form.check_filled("to", self.to.as_deref(), query::date);
+        let class_id = self.scheduled_class_id.as_deref();
+        let scheduled_class_id = form.check_filled("scheduledClassId", class_id, query::id);
+        let statuses = form.check_filled("status", self.status.as_deref(), statuses);
+        if let (Some(from), Some(to)) = (from, to)
+            && to < from
+        {
+            form.add_problem("to", "must not be before from");
+        }
+        form.finish()?;
+        let filter = BookingFilter {
+            from: from.map(|day| zone.day_start(day)),
+            until: to.map(|day| zone.day_start(day + TimeDelta::days(1))),
+            scheduled_class_id,
+            statuses: statuses.unwrap_or_default(),
+        };
+        Ok((period.unwrap_or(BookingPeriod::Upcoming), filter))
+    }
+}
+
+fn statuses(text: &str) -> Result<Vec<BookingStatus>, Problem> {
+    let parse = |name: &str| BookingStatus::parse(name.trim());
+    let statuses: Option<Vec<_>> = text.split(',').map(parse).collect();
+    statuses
+        .filter(|statuses| statuses.len() <= STATUSES_MAX)
+        .ok_or_else(|| {
+            "must be one or more of booked, waitlisted, cancelled, attended and no_show, separated \
+            by commas"
+                .to_owned()
+        })
 }
 
 /// Which bookings to list.
@@ -33,6 +93,7 @@ pub struct BookingsQuery {
 enum BookingPeriod {
     Upcoming,
     Past,
+    All,
 }
 
 impl BookingPeriod {
@@ -40,7 +101,8 @@ impl BookingPeriod {
         match text {
             "upcoming" => Ok(Self::Upcoming),
             "past" => Ok(Self::Past),
-            _ => Err("must be upcoming or past".to_owned()),
+            "all" => Ok(Self::All),
+            _ => Err("must be upcoming, past or all".to_owned()),
         }
     }
 }
@@ -58,23 +120,22 @@ pub fn list<'a>(
 ) -> BoxFuture<'a, Result<List<BookingView>>> {
     let id = member.user.id;
     Box::pin(async move {
-        let mut form = Form::default();
-        let period = form.check_filled("when", query.when.as_deref(), BookingPeriod::parse);
-        form.finish()?;
-        let (period, now) = (period.unwrap_or(BookingPeriod::Upcoming), app.clock().now());
+        let zone = TimeZone::of_studio(&app.config().studio)?;
+        let ((period, filter), now) = (query.parse(&zone)?, app.clock().now());
         let list = app
             .db()
             .read(async move |client| match period {
-                BookingPeriod::Upcoming => booking::list_upcoming(client, id, now, &page).await,
-                BookingPeriod::Past => booking::list_past(client, id, now, &page).await,
+                BookingPeriod::Upcoming => {
+                    booking::list_upcoming(client, id, &filter, Some(now), &page).await
+                }
+                BookingPeriod::Past => booking::list_past(client, id, &filter, now, &page).await,
+                BookingPeriod::All => {
+                    booking::list_upcoming(client, id, &filter, None, &page).await
+                }
             })
             .await?;
-        Ok(List::with_moved(
-            list,
-            page,
-            Booking::position,
-            BookingView::from,
-        ))
+        let view = |booking| BookingView::new(booking, &zone, now);
+        Ok(List::with_moved(list, page, Booking::position, view))
     })
 }
 
@@ -120,6 +181,7 @@ pub fn create<'a>(
     Box::pin(async move {
         member.key()?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
+        let zone = TimeZone::of_studio(studio)?;
         let change = LimitedChange::begin(app, BOOKING, member).await?;
         let response = app
             .transaction()
@@ -128,7 +190,7 @@ pub fn create<'a>(
             .run_statement(async |client| {
                 change.set_attempted();
                 let booking = booking::create(client, new_booking, now, studio).await?;
-                StoredResponse::created(&BookingView::from(booking))
+                StoredResponse::created(&BookingView::new(booking, &zone, now))
             })
             .await;
         change.settle(&response);
@@ -155,6 +217,7 @@ pub fn cancel<'a>(
         member.key()?;
         let cancellation = form.parse(member)?;
         let (now, studio) = (app.clock().now(), &app.config().studio);
+        let zone = TimeZone::of_studio(studio)?;
         let change = LimitedChange::begin(app, CANCELLATION, member).await?;
         let response = app
             .transaction()
@@ -163,7 +226,7 @@ pub fn cancel<'a>(
             .run(async |tx| {
                 change.set_attempted();
                 let booking = booking::cancel(tx, &cancellation, now, studio).await?;
-                StoredResponse::ok(&BookingView::from(booking))
+                StoredResponse::ok(&BookingView::new(booking, &zone, now))
             })
             .await;
         change.settle(&response);

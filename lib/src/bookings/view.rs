@@ -5,12 +5,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::models::booking::{Booking, BookingStatus, RosterEntry};
-use crate::models::payment::PaymentMethod;
+use crate::models::booking::{Booking, BookingStatus, LastPayment, RosterEntry};
+use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::models::user::ExperienceLevel;
 use crate::values::email;
 use crate::values::money::Amount;
+use crate::values::time_zone::TimeZone;
 
 /// A booking, as the API returns it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -40,7 +41,40 @@ pub struct BookingView {
     cancellation_reason: Option<String>,
     /// The status of the last payment. Null if there is no payment.
     payment_status: Option<PaymentStatus>,
+    /// The last payment. Null if there is no payment.
+    payment: Option<LastPaymentView>,
     class: BookedClassView,
+}
+
+/// The last payment of a booking.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = LastPayment)]
+struct LastPaymentView {
+    id: Uuid,
+    method: PaymentMethod,
+    status: PaymentStatus,
+    /// The URL of the page on which the member pays by card. Null if the booking cannot be
+    /// paid there.
+    checkout_url: Option<String>,
+    /// When an unpaid card payment expires. Null for other payments.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl LastPaymentView {
+    /// Creates the view of a payment at the time `now`. The view of an overdue payment has
+    /// no checkout URL.
+    fn new(payment: LastPayment, now: DateTime<Utc>) -> Self {
+        let is_open = payment.status == PaymentStatus::Pending
+            && payment.expires_at.is_none_or(|expires_at| expires_at > now);
+        Self {
+            id: payment.id,
+            method: payment.method,
+            status: payment.status,
+            checkout_url: payment.checkout_url.filter(|_| is_open),
+            expires_at: payment.expires_at,
+        }
+    }
 }
 
 /// The class that a booking is for.
@@ -48,17 +82,27 @@ pub struct BookingView {
 #[serde(rename_all = "camelCase")]
 #[schema(as = BookedClass)]
 struct BookedClassView {
+    class_type_id: Uuid,
     title: String,
     start_time: DateTime<Utc>,
     end_time: DateTime<Utc>,
+    /// The date on which the class starts, in `timeZone`.
+    local_date: NaiveDate,
+    /// The time at which the class starts, in `timeZone`, such as `19:00`.
+    local_time: String,
+    /// The studio's time zone, an IANA name.
+    time_zone: String,
     room: String,
     /// The instructor's name.
     instructor: String,
     is_cancelled: bool,
 }
 
-impl From<Booking> for BookingView {
-    fn from(booking: Booking) -> Self {
+impl BookingView {
+    /// Creates the view of a booking at the time `now`, with local times in `zone`.
+    pub fn new(booking: Booking, zone: &TimeZone, now: DateTime<Utc>) -> Self {
+        let local = zone.local(booking.start_time).naive_local();
+        let payment = booking.payment;
         Self {
             id: booking.id,
             scheduled_class_id: booking.scheduled_class_id,
@@ -71,11 +115,16 @@ impl From<Booking> for BookingView {
             cancelled_at: booking.cancelled_at,
             late_cancellation: booking.late_cancellation,
             cancellation_reason: booking.cancellation_reason,
-            payment_status: booking.payment_status,
+            payment_status: payment.as_ref().map(|payment| payment.status),
+            payment: payment.map(|payment| LastPaymentView::new(payment, now)),
             class: BookedClassView {
+                class_type_id: booking.class_type_id,
                 title: booking.title,
                 start_time: booking.start_time,
                 end_time: booking.end_time,
+                local_date: local.date(),
+                local_time: local.format("%H:%M").to_string(),
+                time_zone: zone.name().to_owned(),
                 room: booking.room,
                 instructor: booking.instructor,
                 is_cancelled: booking.class_cancelled,

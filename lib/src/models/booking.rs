@@ -23,5 +23,7 @@ pub(in crate::models) use self::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STAR
 pub use self::moving::move_to;
 pub use self::roster::{MedicalNotes, RosterEntry, Today, find_medical_notes, list_roster};
 pub(in crate::models) use self::row::lock_occurrence;
-pub use self::row::{Booking, BookingStatus, find, list_past, list_upcoming};
+pub use self::row::{
+    Booking, BookingFilter, BookingStatus, LastPayment, find, list_past, list_upcoming,
+};
 pub use self::waitlist::promote;

@@ -25,6 +25,7 @@ pub use self::provider_refund::{ProviderRefund, record_refunds};
 pub use self::refund::{
     ClaimedRefund, RefundState, claim_refunds, count_refunds_due, refund_state,
 };
-pub use self::row::{Payment, PaymentMethod};
+pub use self::row::Payment;
 pub use self::settlement::{CheckoutEnd, CheckoutReport, Outcome, settle_ended, settle_paid};
 pub use self::start::{Checkout, StartedPayment, abandon, extend, start, store_checkout};
+pub use super::payment_method::PaymentMethod;

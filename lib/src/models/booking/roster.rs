@@ -6,10 +6,10 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::errors::{CLASS_CANCELLED, NO_SPOT};
-use super::row::{BookingStatus, computed_columns};
+use super::row::{BookingStatus, computed_columns, join_last_payment};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, ErrorCode, Result};
-use crate::models::payment::PaymentMethod;
+use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::models::user::{ExperienceLevel, MedicalConditions, full_name};
 use crate::store::client::Client;
@@ -128,13 +128,12 @@ static LIST: Statement = Statement::new(
             u.emergency_contact_name, u.emergency_contact_phone,
             u.medical_conditions is not null and ",
         medical_notes_are_open!("$6", "$7"),
-        " as has_medical_notes,
-            (select p.method from payments p where p.booking_id = b.id
-                order by p.created_at desc, p.id desc limit 1) as payment_method, ",
+        " as has_medical_notes, ",
         computed_columns!(),
         " from bookings b join users u on u.id = b.user_id
-        join scheduled_classes c on c.id = b.scheduled_class_id
-        where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
+        join scheduled_classes c on c.id = b.scheduled_class_id",
+        join_last_payment!(),
+        "where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
           and ($3::timestamptz is null or (b.created_at, b.id) > ($3, $4))
         order by b.created_at, b.id limit $5"
     ),

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::page::{self, MovableList, Page};
@@ -31,15 +32,32 @@ pub enum BookingStatus {
 }
 
 impl BookingStatus {
+    const ALL: [Self; 5] = [
+        Self::Booked,
+        Self::Waitlisted,
+        Self::Cancelled,
+        Self::Attended,
+        Self::NoShow,
+    ];
+
     pub(in crate::models) fn from_column(text: &str) -> Result<Self> {
-        Ok(match text {
-            "booked" => Self::Booked,
-            "waitlisted" => Self::Waitlisted,
-            "cancelled" => Self::Cancelled,
-            "attended" => Self::Attended,
-            "no_show" => Self::NoShow,
-            _ => return Err(Error::internal("unknown booking status")),
-        })
+        Self::parse(text).ok_or_else(|| Error::internal("unknown booking status"))
+    }
+
+    /// Parses the name that [`BookingStatus::as_str`] returns.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+
+    /// Returns the name in the table, in requests, and in responses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Booked => "booked",
+            Self::Waitlisted => "waitlisted",
+            Self::Cancelled => "cancelled",
+            Self::Attended => "attended",
+            Self::NoShow => "no_show",
+        }
     }
 
     /// Returns whether a booking with this status takes one of the spots of its class.
@@ -80,6 +98,8 @@ pub struct Booking {
     pub late_cancellation: bool,
     /// The reason for the cancellation, if one was given.
     pub cancellation_reason: Option<String>,
+    /// The id of the occurrence's class type.
+    pub class_type_id: Uuid,
     /// The occurrence's title.
     pub title: String,
     /// When the occurrence starts.
@@ -92,25 +112,44 @@ pub struct Booking {
     pub instructor: String,
     /// Whether the occurrence is cancelled.
     pub class_cancelled: bool,
-    /// The status of the last payment. `None` if there is no payment.
-    pub payment_status: Option<PaymentStatus>,
+    /// The last payment. `None` if there is no payment.
+    pub payment: Option<LastPayment>,
 }
 
-/// The columns that [`Booking::from_row`] reads from a booking `b`, its occurrence `c`,
-/// and its class type `t`, instructor `i`, and room `r`.
-macro_rules! booking_columns {
-    () => {
-        "b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
-        case when b.free_until > c.start_time then c.start_time else b.free_until end as free_until,
-        b.cancelled_at, b.late_cancellation, b.cancellation_reason,
-        coalesce(c.own_title, t.name) as title, c.start_time, c.end_time, r.name as room,
-        c.is_cancelled as class_cancelled, i.name as instructor"
-    };
+/// The last payment of a booking.
+#[derive(Clone, Debug)]
+pub struct LastPayment {
+    /// The payment's id.
+    pub id: Uuid,
+    /// How the payment is made.
+    pub method: PaymentMethod,
+    /// The status to show, which also depends on refunds and disputes.
+    pub status: PaymentStatus,
+    /// The URL of the checkout page. `None` if no checkout is open.
+    pub checkout_url: Option<String>,
+    /// When an unpaid card payment expires. `None` for other payments.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// The computed columns of a booking `b`: its rank on the waitlist, and the status of its
-/// last payment. The table's column `waitlist_position` holds a ticket number, which only
-/// orders the waitlist.
+impl LastPayment {
+    fn from_row(row: &Row) -> Result<Option<Self>> {
+        let id: Option<Uuid> = row.try_get("payment_id")?;
+        id.map(|id| {
+            Ok(Self {
+                id,
+                method: PaymentMethod::from_column(row.try_get("payment_method")?)?,
+                status: PaymentStatus::from_column(row.try_get("payment_status")?)?,
+                checkout_url: row.try_get("checkout_url")?,
+                expires_at: row.try_get("expires_at")?,
+            })
+        })
+        .transpose()
+    }
+}
+
+/// The computed columns of a booking `b` with the last payment `p`: its rank on the waitlist,
+/// and the method and the status of the payment. The table's column `waitlist_position` holds a
+/// ticket number, which only orders the waitlist.
 macro_rules! computed_columns {
     () => {
         concat!(
@@ -119,17 +158,56 @@ macro_rules! computed_columns {
                 where w.scheduled_class_id = b.scheduled_class_id and w.status = 'waitlisted'
                   and w.waitlist_position <= b.waitlist_position
             ) end as waitlist_position,
-            (select ",
+            p.method as payment_method, case when p.id is not null then ",
             $crate::models::payment_status::shown_payment_status!(),
-            " from payments p where p.booking_id = b.id
-                order by p.created_at desc, p.id desc limit 1) as payment_status"
+            " end as payment_status"
         )
     };
 }
 pub(super) use computed_columns;
 
+/// Joins the last payment `p` of a booking `b`.
+macro_rules! join_last_payment {
+    () => {
+        " left join lateral (
+            select * from payments where booking_id = b.id
+            order by created_at desc, id desc limit 1
+        ) p on true "
+    };
+}
+pub(super) use join_last_payment;
+
+/// The tables of `booking_columns!`.
+macro_rules! booking_tables {
+    () => {
+        concat!(
+            " from bookings b
+            join scheduled_classes c on c.id = b.scheduled_class_id
+            join class_types t on t.id = c.class_type_id
+            join instructors i on i.id = c.instructor_id
+            join rooms r on r.id = c.room_id",
+            join_last_payment!()
+        )
+    };
+}
+
+/// The columns that [`Booking::from_row`] reads from a booking `b`, its occurrence `c`,
+/// and its class type `t`, instructor `i`, room `r`, and last payment `p`.
+macro_rules! booking_columns {
+    () => {
+        concat!("b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
+        case when b.free_until > c.start_time then c.start_time else b.free_until end as free_until,
+        b.cancelled_at, b.late_cancellation, b.cancellation_reason,
+        c.class_type_id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
+        r.name as room, c.is_cancelled as class_cancelled, i.name as instructor,
+        p.id as payment_id, p.checkout_url, p.expires_at, ",
+            computed_columns!()
+        )
+    };
+}
+
 impl Booking {
-    /// Reads the columns of `booking_columns!` and `computed_columns!`.
+    /// Reads the columns of `booking_columns!`.
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
@@ -144,13 +222,14 @@ impl Booking {
             cancelled_at: row.try_get("cancelled_at")?,
             late_cancellation: row.try_get("late_cancellation")?,
             cancellation_reason: row.try_get("cancellation_reason")?,
+            class_type_id: row.try_get("class_type_id")?,
             title: row.try_get("title")?,
             start_time: row.try_get("start_time")?,
             end_time: row.try_get("end_time")?,
             room: row.try_get("room")?,
             instructor: row.try_get("instructor")?,
             class_cancelled: row.try_get("class_cancelled")?,
-            payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
+            payment: LastPayment::from_row(row)?,
         })
     }
 
@@ -165,14 +244,8 @@ static FIND: Statement = Statement::new(
     concat!(
         "select ",
         booking_columns!(),
-        ", ",
-        computed_columns!(),
-        " from bookings b
-        join scheduled_classes c on c.id = b.scheduled_class_id
-        join class_types t on t.id = c.class_type_id
-        join instructors i on i.id = c.instructor_id
-        join rooms r on r.id = c.room_id
-        where b.id = $1"
+        booking_tables!(),
+        "where b.id = $1"
     ),
 );
 
@@ -230,8 +303,8 @@ pub(in crate::models) async fn lock_occurrence(
     }
 }
 
-/// Selects the bookings `b` of the member `$1` for which `$condition` is true. The
-/// condition uses the current time `$2`.
+/// Selects the bookings `b` of the member `$1` that match a [`BookingFilter`] and for which
+/// `$condition` is true. The condition uses the parameters `$2` to `$5`.
 macro_rules! bookings_where {
     ($name:literal, $condition:literal) => {
         Statement::new(
@@ -239,14 +312,12 @@ macro_rules! bookings_where {
             concat!(
                 "select ",
                 booking_columns!(),
-                ", ",
-                computed_columns!(),
-                " from bookings b
-                join scheduled_classes c on c.id = b.scheduled_class_id
-                join class_types t on t.id = c.class_type_id
-                join instructors i on i.id = c.instructor_id
-                join rooms r on r.id = c.room_id
-                where b.user_id = $1 and ",
+                booking_tables!(),
+                "where b.user_id = $1
+                  and ($6::timestamptz is null or c.start_time >= $6)
+                  and ($7::timestamptz is null or c.start_time < $7)
+                  and ($8::uuid is null or b.scheduled_class_id = $8)
+                  and (cardinality($9::text[]) = 0 or b.status = any($9)) and ",
                 $condition
             ),
         )
@@ -255,26 +326,42 @@ macro_rules! bookings_where {
 
 static LIST_UPCOMING: Statement = bookings_where!(
     "booking.list_upcoming",
-    "c.end_time > $2 and ($3::timestamptz is null or (c.start_time, b.id) > ($3, $4))
+    "($2::timestamptz is null or c.end_time > $2) and ($3::timestamptz is null or (c.start_time, b.id) > ($3, $4))
     order by c.start_time, b.id limit $5"
 );
 
 static LIST_UPCOMING_MOVED: Statement = bookings_where!(
     "booking.list_upcoming_moved",
-    "c.end_time > $2 and (c.start_time, b.id) <= ($3, $4) and greatest(c.moved_at, b.moved_at) > $5
+    "($2::timestamptz is null or c.end_time > $2) and (c.start_time, b.id) <= ($3, $4)
+      and greatest(c.moved_at, b.moved_at) > $5
     order by c.start_time, b.id"
 );
 
+/// Selects bookings. `None` matches all of them.
+#[derive(Clone, Debug, Default)]
+pub struct BookingFilter {
+    /// The earliest start of the occurrence, inclusive.
+    pub from: Option<DateTime<Utc>>,
+    /// The latest start of the occurrence, exclusive.
+    pub until: Option<DateTime<Utc>>,
+    /// The occurrence's id.
+    pub scheduled_class_id: Option<Uuid>,
+    /// The statuses of the bookings. An empty list matches all of them.
+    pub statuses: Vec<BookingStatus>,
+}
+
 /// Lists a page of a member's bookings for occurrences that have not ended, next occurrence
-/// first. The list includes cancelled bookings.
+/// first. Without `now`, occurrences that have ended are included. The list includes cancelled
+/// bookings.
 pub async fn list_upcoming(
     client: &Client,
     user_id: Uuid,
-    now: DateTime<Utc>,
+    filter: &BookingFilter,
+    now: Option<DateTime<Utc>>,
     page: &Page,
 ) -> Result<MovableList<Booking>> {
     let statements = (&LIST_UPCOMING, &LIST_UPCOMING_MOVED);
-    list(client, statements, user_id, now, page).await
+    list(client, statements, user_id, filter, now, page).await
 }
 
 static LIST_PAST: Statement = bookings_where!(
@@ -294,22 +381,44 @@ static LIST_PAST_MOVED: Statement = bookings_where!(
 pub async fn list_past(
     client: &Client,
     user_id: Uuid,
+    filter: &BookingFilter,
     now: DateTime<Utc>,
     page: &Page,
 ) -> Result<MovableList<Booking>> {
-    list(client, (&LIST_PAST, &LIST_PAST_MOVED), user_id, now, page).await
+    let statements = (&LIST_PAST, &LIST_PAST_MOVED);
+    list(client, statements, user_id, filter, Some(now), page).await
 }
 
 async fn list(
     client: &Client,
     (page_statement, moved_statement): (&'static Statement, &'static Statement),
     user_id: Uuid,
-    now: DateTime<Utc>,
+    filter: &BookingFilter,
+    now: Option<DateTime<Utc>>,
     page: &Page,
 ) -> Result<MovableList<Booking>> {
     let ((time, id), moved_since, limit) = (page.after(), page.since(), page.row_limit());
-    let page_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &limit];
-    let moved_params: [&dyn Param; 5] = [&user_id, &now, &time, &id, &moved_since];
+    let BookingFilter {
+        from,
+        until,
+        scheduled_class_id,
+        statuses,
+    } = filter;
+    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
+    let params = |fifth| -> [&dyn Param; 9] {
+        [
+            &user_id,
+            &now,
+            &time,
+            &id,
+            fifth,
+            from,
+            until,
+            scheduled_class_id,
+            &statuses,
+        ]
+    };
+    let (page_params, moved_params) = (params(&limit), params(&moved_since));
     // The statements are sent at once and run in this order. `find_since` runs first,
     // so that the next page includes each move that these two lists do not see.
     let (since, rows, moved) = tokio::try_join!(

@@ -5,13 +5,12 @@ use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
 use super::refund::{NewRefund, RefundSource, insert_rest};
-use super::row::{
-    Payment, PaymentMethod, cancel, lock_booking, lock_open, payment_columns, record_event,
-};
+use super::row::{Payment, cancel, lock_booking, lock_open, payment_columns, record_event};
 use super::settlement::lock_payment;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::member_event::MemberEventKind;
+use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;

@@ -10,12 +10,13 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::refund::{RefundSource, RefundState};
-use super::row::{Payment, PaymentMethod, record_event};
+use super::row::{Payment, record_event};
 use super::settlement::{Outcome, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::booking::BookingStatus;
 use crate::models::member_event::MemberEventKind;
+use crate::models::payment_method::PaymentMethod;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;

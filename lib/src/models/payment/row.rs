@@ -2,50 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio_postgres::Row;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::models::booking::{self, Booking};
 use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
+use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
-
-/// How a payment is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum PaymentMethod {
-    /// By card, with Stripe Checkout.
-    Card,
-    /// At the studio's front desk.
-    Desk,
-}
-
-impl PaymentMethod {
-    fn from_column(text: &str) -> Result<Self> {
-        Ok(match text {
-            "card" => Self::Card,
-            "desk" => Self::Desk,
-            _ => return Err(Error::internal("unknown payment method")),
-        })
-    }
-
-    pub(in crate::models) fn from_nullable_column(text: Option<&str>) -> Result<Option<Self>> {
-        text.map(Self::from_column).transpose()
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Card => "card",
-            Self::Desk => "desk",
-        }
-    }
-}
 
 /// A row of `payments`.
 #[derive(Clone, Debug)]

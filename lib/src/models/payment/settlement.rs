@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
-use super::row::{Payment, PaymentMethod, lock_booking, payment_columns, record_event};
+use super::row::{Payment, lock_booking, payment_columns, record_event};
 use crate::error::Result;
 use crate::models::booking::{self, Booking, BookingStatus, Cancellation, CancelledBy};
 use crate::models::member_event::MemberEventKind;
+use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;

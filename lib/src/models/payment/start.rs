@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
-use super::row::{Payment, PaymentMethod, cancel, lock_booking, lock_open, payment_columns};
+use super::row::{Payment, cancel, lock_booking, lock_open, payment_columns};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
+use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
