@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::bookings::{book, cancel, join_waitlist};
-use crate::conventions::described_values;
+use crate::conventions::{api_description, described_values};
 use crate::harness::{Settings, TestApp, TestClient, TestResponse, wait_until};
 
 const PATH: &str = "/api/events";
@@ -353,15 +353,46 @@ async fn every_described_kind_of_event_occurs_and_no_other() {
     let path = format!("/api/admin/schedule?occurrenceId={class}");
     sofia.delete(&path).await.expect(200);
 
-    let kinds = async || {
-        let events = [ana.get_all(PATH).await, ben.get_all(PATH).await].concat();
+    let events = async || [ana.get_all(PATH).await, ben.get_all(PATH).await].concat();
+    let kinds_of = |events: &[Value]| {
         let kinds = events.iter().map(|event| event["kind"].as_str().unwrap());
         kinds.map(str::to_owned).collect::<BTreeSet<_>>()
     };
+    let document = api_description();
+    let schemas = &document["components"]["schemas"];
+    let mapping = &schemas["MemberEvent"]["discriminator"]["mapping"];
+    let described: BTreeSet<_> = mapping.as_object().unwrap().keys().cloned().collect();
     // Some events are recorded after the response.
-    let described = described_values("MemberEventKind");
-    wait_until(async || kinds().await.len() >= described.len()).await;
-    assert_eq!(kinds().await, described);
+    wait_until(async || kinds_of(&events().await).len() >= described.len()).await;
+    let events = events().await;
+    assert_eq!(kinds_of(&events), described);
+    // Each event has the kind and the data of the variant that the description names.
+    let name_of = |reference: &Value| {
+        let (_, name) = reference.as_str().unwrap().rsplit_once('/').unwrap();
+        name.to_owned()
+    };
+    for event in &events {
+        let kind = event["kind"].as_str().unwrap();
+        let variant = name_of(&mapping[kind]);
+        assert!(described_values(&format!("{variant}Kind")).contains(kind));
+        let properties = schemas[&variant]["properties"].as_object().unwrap();
+        assert!(
+            properties.keys().eq(event.as_object().unwrap().keys()),
+            "{event}"
+        );
+        let data = schemas[format!("{variant}Data")]["properties"].as_object();
+        let data: Vec<_> = data.into_iter().flat_map(|data| data.keys()).collect();
+        let keys: Vec<_> = event["data"].as_object().unwrap().keys().collect();
+        assert_eq!(keys, data, "{event}");
+    }
+    let variants: BTreeSet<_> = mapping.as_object().unwrap().values().map(name_of).collect();
+    let described_kinds = variants
+        .iter()
+        .map(|name| described_values(&format!("{name}Kind")));
+    assert_eq!(
+        described_kinds.flatten().collect::<BTreeSet<_>>(),
+        described
+    );
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tokio_postgres::Row;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -12,8 +11,7 @@ use crate::store::page::Page;
 use crate::store::statement::Statement;
 
 /// The kind of an event that a member receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberEventKind {
     /// The member signed in or registered.
     SessionStarted,

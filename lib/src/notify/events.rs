@@ -4,6 +4,7 @@
 //! before the platform's time limit, and the browser reconnects with the id of the
 //! last event that it has received. Each poll counts as a use of the session.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::future::ready;
 use std::time::{Duration, Instant};
@@ -16,12 +17,15 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderName};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 use crate::error::{Error, Result, chain};
 use crate::http::{List, Member};
 use crate::models::member_event::{self, MemberEvent, MemberEventKind};
+use crate::notify::event_schema::MemberEventSchema;
 use crate::notify::event_streams::{MAX_STREAMS, StreamSlot};
 use crate::session::SessionKey;
 use crate::store::page::Page;
@@ -62,23 +66,31 @@ fn session_ended() -> Event {
 
 const MAX_EVENTS_PER_POLL: i64 = 100;
 
-/// A member's event, as the API returns it in lists and streams.
-#[derive(Debug, Serialize, ToSchema)]
+/// A member's event, as the API returns it in lists and streams. Its schema is
+/// [`MemberEventSchema`], because the kind and the data come from the database as they are.
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = MemberEvent)]
 pub struct MemberEventView {
-    /// The id, which `Last-Event-ID` refers to.
     id: i64,
-    #[schema(value_type = MemberEventKind)]
     kind: String,
-    /// The ids that the event is about: `bookingId`, `scheduledClassId` or `paymentId`,
-    /// depending on the kind.
-    #[schema(value_type = Object, example = json!({
-        "bookingId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a",
-        "scheduledClassId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a",
-    }))]
     data: Value,
     created_at: DateTime<Utc>,
+}
+
+impl PartialSchema for MemberEventView {
+    fn schema() -> RefOr<Schema> {
+        MemberEventSchema::schema()
+    }
+}
+
+impl ToSchema for MemberEventView {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("MemberEvent")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        MemberEventSchema::schemas(schemas);
+    }
 }
 
 impl From<MemberEvent> for MemberEventView {
