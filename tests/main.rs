@@ -12,6 +12,7 @@ mod harness;
 mod instructors;
 mod internal_errors;
 mod local_time;
+mod locale;
 mod mail;
 mod malformed_requests;
 mod names;

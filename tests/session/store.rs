@@ -17,6 +17,7 @@ async fn a_session_can_be_created_read_updated_and_destroyed() {
         caller: Some(Caller {
             address: "192.0.2.7".parse().unwrap(),
             user_agent: Some("a test".to_owned()),
+            locale: None,
         }),
         ttl: None,
     };

@@ -21,6 +21,7 @@ use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::email;
 use crate::values::form::{self, Form};
+use crate::values::locale::Locale;
 use crate::values::schema::{EmailAddress, PhoneNumber};
 use crate::{App, BoxFuture};
 
@@ -85,6 +86,8 @@ pub struct CreateMember {
     phone: Option<String>,
     /// The default is `beginner`.
     level: Option<ExperienceLevel>,
+    /// The language of the invitation and of other e-mails. The default is English.
+    locale: Option<Locale>,
 }
 
 impl CreateMember {
@@ -104,6 +107,7 @@ impl CreateMember {
                 .unwrap_or_default(),
             phone: form.check_filled("phone", self.phone.as_deref(), user::phone),
             experience_level: self.level.unwrap_or(ExperienceLevel::Beginner),
+            locale: self.locale.unwrap_or_default(),
             profile: Profile::default(),
         };
         form.finish()?;

@@ -18,7 +18,7 @@ use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::{self, Email};
 use crate::models::{calendar, remembered_device, user_identity};
 use crate::notify::mail;
-use crate::notify::mail::{Access, Link, Notice, NoticeKind};
+use crate::notify::mail::{Access, AccessWay, Link, Notice, NoticeKind};
 use crate::session::{Token, Tx};
 use crate::values::caller::Caller;
 use crate::values::schema::NewPassword;
@@ -164,15 +164,15 @@ async fn end_access(
     let is_first_proof =
         !account.user.email_verified && !first_proof::is_registrant(tx, context, id).await?;
     let (_, identities) = user_identity::list(tx, id).await?;
-    let mut providers: Vec<String> = identities
+    let mut providers: Vec<_> = identities
         .iter()
-        .map(|identity| format!("sign-in with {}", label(app, &identity.provider)))
+        .map(|identity| AccessWay::Provider(label(app, &identity.provider)))
         .collect();
     providers.sort_unstable();
     providers.dedup();
     let mut access = Access::default();
     if calendar::set_token(tx, id, None).await? {
-        access.ended.push("the calendar feed".to_owned());
+        access.ended.push(AccessWay::CalendarFeed);
     }
     if is_first_proof || unlink_providers {
         user_identity::delete_all(tx, id).await?;
@@ -181,7 +181,7 @@ async fn end_access(
     access.remaining = providers;
     if is_first_proof {
         if account.user.has_second_factor {
-            access.ended.push("two-factor authentication".to_owned());
+            access.ended.push(AccessWay::TwoFactor);
         }
         first_proof::forget_registrant(tx, id).await?;
     }

@@ -22,6 +22,7 @@ use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::Renewal;
 use crate::values::caller::Caller;
 use crate::values::form::{Form, Problem};
+use crate::values::locale::Locale;
 use crate::values::schema::PhoneNumber;
 use crate::{App, BoxFuture, session};
 
@@ -91,6 +92,8 @@ pub struct UpdateProfile {
     #[schema(value_type = Option<String>, max_length = 2_000, examples("Left knee, since 2019"))]
     medical_conditions: Option<Option<String>>,
     marketing_consent: Option<bool>,
+    /// The language of the site and of e-mails.
+    locale: Option<Locale>,
 }
 
 impl UpdateProfile {
@@ -128,6 +131,7 @@ impl UpdateProfile {
             experience_level: self.experience_level,
             medical_conditions,
             marketing_consent: self.marketing_consent,
+            locale: self.locale,
         };
         form.finish()?;
         Ok(changes)

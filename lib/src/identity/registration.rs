@@ -25,6 +25,7 @@ use crate::notify::mail;
 use crate::notify::mail::Notice;
 use crate::session::{Credential, Notification};
 use crate::values::form::{self, Form, Problem};
+use crate::values::locale::Locale;
 use crate::values::schema::{EmailAddress, NewPassword, PhoneNumber};
 use crate::{App, BoxFuture, session};
 
@@ -62,6 +63,9 @@ pub struct Registration {
     medical_conditions: Option<String>,
     #[serde(default)]
     marketing_consent: bool,
+    /// The language of the site and of e-mails. The default is the language that
+    /// `Accept-Language` prefers, or English.
+    locale: Option<Locale>,
     /// How the client holds the session.
     #[serde(default)]
     mode: SessionMode,
@@ -108,7 +112,9 @@ pub fn register_account<'a>(
     Box::pin(async move {
         let studio_name = &app.config().studio.name;
         let today = app.clock().now().date_naive();
-        let (new_user, password) = validate(registration, studio_name, today)?;
+        let (mut new_user, password) = validate(registration, studio_name, today)?;
+        let locale = registration.locale.or(context.caller.locale);
+        new_user.locale = locale.unwrap_or_default();
         let address = context.caller.address;
         let total_subjects = Subject::address(REGISTER_TOTAL, address);
         rate_limit::count_attempt(app, &total_subjects).await?;
@@ -274,6 +280,7 @@ fn validate(
         experience_level: registration
             .experience_level
             .unwrap_or(ExperienceLevel::Beginner),
+        locale: Locale::default(),
         profile: profile(registration, today, &mut form),
         email: email.unwrap_or_default(),
         email_verified: false,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::models::organization::{Membership, OrganizationRole};
 use crate::models::user::{ExperienceLevel, User};
 use crate::values::email;
+use crate::values::locale::Locale;
 
 /// A member.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,6 +24,8 @@ pub struct UserView {
     name: String,
     phone: Option<String>,
     experience_level: ExperienceLevel,
+    /// The language of the site and of e-mails.
+    locale: Locale,
     /// Whether the member may manage classes and bookings. True for administrators.
     is_staff: bool,
     is_admin: bool,
@@ -40,6 +43,7 @@ impl From<User> for UserView {
             last_name: user.last_name,
             phone: user.phone,
             experience_level: user.experience_level,
+            locale: user.locale,
             // The role of an administrator includes that of staff.
             is_staff: user.is_staff || user.is_admin,
             is_admin: user.is_admin,

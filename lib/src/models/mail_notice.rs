@@ -40,10 +40,50 @@ pub struct Notice {
 /// lists them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Access {
-    /// What has ended, such as `the calendar feed`.
-    pub ended: Vec<String>,
-    /// What still works, such as `sign-in with Google`.
-    pub remaining: Vec<String>,
+    /// What has ended.
+    pub ended: Vec<AccessWay>,
+    /// What still works.
+    pub remaining: Vec<AccessWay>,
+}
+
+/// A way to access an account. The outbox and the security log store it as English text, such
+/// as `the calendar feed`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum AccessWay {
+    /// The calendar feed.
+    CalendarFeed,
+    /// The second factor.
+    TwoFactor,
+    /// Sign-in with the provider of this name.
+    Provider(String),
+}
+
+const CALENDAR_FEED: &str = "the calendar feed";
+const TWO_FACTOR: &str = "two-factor authentication";
+const PROVIDER_PREFIX: &str = "sign-in with ";
+
+impl From<AccessWay> for String {
+    fn from(way: AccessWay) -> Self {
+        match way {
+            AccessWay::CalendarFeed => CALENDAR_FEED.to_owned(),
+            AccessWay::TwoFactor => TWO_FACTOR.to_owned(),
+            AccessWay::Provider(name) => format!("{PROVIDER_PREFIX}{name}"),
+        }
+    }
+}
+
+impl From<String> for AccessWay {
+    fn from(text: String) -> Self {
+        match text.as_str() {
+            CALENDAR_FEED => Self::CalendarFeed,
+            TWO_FACTOR => Self::TwoFactor,
+            _ => {
+                let name = text.strip_prefix(PROVIDER_PREFIX);
+                Self::Provider(name.unwrap_or(&text).to_owned())
+            }
+        }
+    }
 }
 
 /// A link in an e-mail that has not been sent.

@@ -12,8 +12,10 @@ use crate::crypto::random;
 use crate::error::Result;
 use crate::models::mail_notice::Notice;
 use crate::models::payment_status::shown_payment_status;
+use crate::models::user::locale_from_column;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::locale::Locale;
 use crate::values::money::Money;
 
 /// The number of attempts before an e-mail is abandoned.
@@ -276,12 +278,14 @@ pub struct MailRecipient {
     pub first_name: String,
     /// Whether the address that the e-mail goes to is the member's confirmed one.
     pub is_confirmed: bool,
+    /// The language of the e-mail.
+    pub locale: Locale,
 }
 
 static FIND_RECIPIENT: Statement = Statement::new(
     "mail_outbox.find_recipient",
     "select case when closed_at is null then first_name else '' end as first_name,
-        email = $2 and email_verified_at is not null as is_confirmed
+        email = $2 and email_verified_at is not null as is_confirmed, locale
     from users where id = $1",
 );
 
@@ -297,6 +301,7 @@ pub async fn find_recipient(
         Ok(MailRecipient {
             first_name: row.try_get("first_name")?,
             is_confirmed: row.try_get("is_confirmed")?,
+            locale: locale_from_column(row.try_get("locale")?)?,
         })
     })
     .transpose()
@@ -311,6 +316,8 @@ pub struct MailBooking {
     pub first_name: String,
     /// Whether the address that the e-mail goes to is the member's confirmed one.
     pub is_confirmed: bool,
+    /// The language of the e-mail.
+    pub locale: Locale,
     /// The title of the class.
     pub title: String,
     /// The room of the class.
@@ -360,7 +367,7 @@ static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     concat!(
         "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
-        u.email = $3 and u.email_verified_at is not null as is_confirmed,
+        u.email = $3 and u.email_verified_at is not null as is_confirmed, u.locale,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         c.start_time, c.end_time, c.start_time <= $2 as has_started, c.is_cancelled as class_is_cancelled,
         c.cancellation_reason as class_cancellation_reason, b.late_cancellation as is_late,
@@ -407,6 +414,7 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         status: row.try_get("status")?,
         first_name: row.try_get("first_name")?,
         is_confirmed: row.try_get("is_confirmed")?,
+        locale: locale_from_column(row.try_get("locale")?)?,
         title: row.try_get("title")?,
         room: row.try_get("room")?,
         instructor: row.try_get("instructor")?,

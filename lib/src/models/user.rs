@@ -23,9 +23,9 @@ pub use self::fields::{
     MAX_CONTACT_NAME, MAX_MEDICAL_CONDITIONS, MAX_NAME, MAX_PHONE, contact_name, date_of_birth,
     first_name, last_name, medical_conditions, phone,
 };
-pub(in crate::models) use self::member::full_name;
 pub(crate) use self::member::user_columns;
 pub use self::member::{ExperienceLevel, User};
+pub(in crate::models) use self::member::{full_name, locale_from_column};
 pub use self::profile::{
     Changes, MedicalConditions, NewUser, Profile, find_profile, insert, update,
 };

@@ -7,14 +7,18 @@ mod account;
 mod booking;
 mod contact;
 mod delivery;
+mod english;
 mod message;
 mod notice;
 mod policy;
 mod send_queue;
+mod spanish;
+mod texts;
 mod transport;
 
 pub use self::delivery::{SendSummary, send_due, send_due_in_background};
 pub use self::notice::{
-    Access, Link, Notice, NoticeKind, notify, notify_account_exists, notify_address, send_link,
+    Access, AccessWay, Link, Notice, NoticeKind, notify, notify_account_exists, notify_address,
+    send_link,
 };
 pub(crate) use self::send_queue::SendQueue;

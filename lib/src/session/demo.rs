@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::record::Session;
 use crate::crypto::secret::Signer;
 use crate::models::user::{ExperienceLevel, User};
+use crate::values::locale::Locale;
 
 /// The e-mail address of the demo account.
 pub const EMAIL: &str = "demo@sabor.dev";
@@ -52,6 +53,7 @@ pub fn user(created_at: DateTime<Utc>) -> User {
         last_name: "Account".to_owned(),
         phone: None,
         experience_level: ExperienceLevel::Beginner,
+        locale: Locale::default(),
         is_staff: false,
         is_admin: false,
         email_verified: true,

@@ -87,6 +87,7 @@ mod tests {
     use super::*;
     use crate::crypto::token::Token;
     use crate::models::user::ExperienceLevel;
+    use crate::values::locale::Locale;
 
     fn session() -> Session {
         let at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
@@ -99,6 +100,7 @@ mod tests {
                 last_name: String::new(),
                 phone: None,
                 experience_level: ExperienceLevel::Beginner,
+                locale: Locale::Es,
                 is_staff: false,
                 is_admin: false,
                 email_verified: false,

@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 18] = [
+static MIGRATIONS: [Migration; 19] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -46,6 +46,7 @@ static MIGRATIONS: [Migration; 18] = [
     migration!(16, "0016_room_names"),
     migration!(17, "0017_reusable_payments"),
     migration!(18, "0018_invitation_priority"),
+    migration!(19, "0019_member_locale"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

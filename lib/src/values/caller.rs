@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::locale::Locale;
+
 /// The client that sends a request.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -9,6 +11,8 @@ pub struct Caller {
     pub address: IpAddr,
     /// Its `User-Agent`, cut to 512 characters.
     pub user_agent: Option<String>,
+    /// The language of the site that it prefers (`Accept-Language`). `None` if it prefers none.
+    pub locale: Option<Locale>,
 }
 
 impl Caller {
@@ -18,6 +22,7 @@ impl Caller {
         Self {
             address: Ipv4Addr::LOCALHOST.into(),
             user_agent: None,
+            locale: None,
         }
     }
 }

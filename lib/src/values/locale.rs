@@ -17,4 +17,59 @@ pub enum Locale {
 impl Locale {
     /// All languages. The first one is the default.
     pub const ALL: [Self; 2] = [Self::En, Self::Es];
+
+    /// Returns the language tag, which is also the value in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Es => "es",
+        }
+    }
+
+    /// Finds the language of a tag, such as `es` or `es-MX`. Case is ignored.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split('-').next().unwrap_or_default();
+        let mut all = Self::ALL.into_iter();
+        all.find(|locale| locale.as_str().eq_ignore_ascii_case(primary))
+    }
+
+    /// Returns the language that the value of an `Accept-Language` header prefers (RFC 9110,
+    /// section 12.5.4). `None` if it accepts no language of the site.
+    pub fn accepted(header: &str) -> Option<Self> {
+        let mut best: Option<(Self, f32)> = None;
+        for range in header.split(',') {
+            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let weight = parameters.trim().strip_prefix("q=");
+            let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+            let is_better = weight > best.map_or(0.0, |(_, weight)| weight);
+            if let (Some(locale), true) = (Self::from_tag(tag.trim()), is_better) {
+                best = Some((locale, weight));
+            }
+        }
+        best.map(|(locale, _)| locale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_preferred_language_of_the_site_is_chosen() {
+        for (header, expected) in [
+            ("es", Some(Locale::Es)),
+            ("es-MX,es;q=0.9,en;q=0.8", Some(Locale::Es)),
+            ("fr-FR, fr;q=0.9, ES;q=0.4, en;q=0.3", Some(Locale::Es)),
+            ("en-US,es;q=0.9", Some(Locale::En)),
+            ("es;q=0.1, en;q=0.2", Some(Locale::En)),
+            ("es;q=0, en;q=0.2", Some(Locale::En)),
+            ("es;q=0", None),
+            ("es;q=high", None),
+            ("est, english", None),
+            ("*", None),
+            ("", None),
+        ] {
+            assert_eq!(Locale::accepted(header), expected, "{header}");
+        }
+    }
 }

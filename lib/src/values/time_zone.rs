@@ -9,12 +9,40 @@
 
 use std::ops::Range;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use jiff::Timestamp;
 use jiff::tz::{self, AmbiguousOffset};
 
+use super::locale::Locale;
 use crate::error::{Error, Result};
 use crate::runtime::config::StudioConfig;
+
+/// The days of the week in Spanish, from Monday.
+const SPANISH_WEEKDAYS: [&str; 7] = [
+    "lunes",
+    "martes",
+    "miércoles",
+    "jueves",
+    "viernes",
+    "sábado",
+    "domingo",
+];
+
+/// The months in Spanish.
+const SPANISH_MONTHS: [&str; 12] = [
+    "enero",
+    "febrero",
+    "marzo",
+    "abril",
+    "mayo",
+    "junio",
+    "julio",
+    "agosto",
+    "septiembre",
+    "octubre",
+    "noviembre",
+    "diciembre",
+];
 
 /// A time zone of the IANA database.
 #[derive(Clone, Debug)]
@@ -101,14 +129,27 @@ impl TimeZone {
         self.day_start(date)..self.day_start(next)
     }
 
-    /// Formats the local date at a time, such as `Friday, August 7, 2026`.
-    pub fn format_date(&self, time: DateTime<Utc>) -> String {
-        self.local(time).format("%A, %B %-d, %Y").to_string()
+    /// Formats the local date at a time, such as `Friday, August 7, 2026` or `viernes 7 de
+    /// agosto de 2026`.
+    pub fn format_date(&self, time: DateTime<Utc>, locale: Locale) -> String {
+        let local = self.local(time);
+        match locale {
+            Locale::En => local.format("%A, %B %-d, %Y").to_string(),
+            Locale::Es => {
+                let weekday = SPANISH_WEEKDAYS[local.weekday().num_days_from_monday() as usize];
+                let month = SPANISH_MONTHS[local.month0() as usize];
+                format!("{weekday} {} de {month} de {}", local.day(), local.year())
+            }
+        }
     }
 
-    /// Formats the local time of day at a time, such as `7:00 PM`.
-    pub fn format_time(&self, time: DateTime<Utc>) -> String {
-        self.local(time).format("%-I:%M %p").to_string()
+    /// Formats the local time of day at a time, such as `7:00 PM` or `19:00`.
+    pub fn format_time(&self, time: DateTime<Utc>, locale: Locale) -> String {
+        let format = match locale {
+            Locale::En => "%-I:%M %p",
+            Locale::Es => "%-H:%M",
+        };
+        self.local(time).format(format).to_string()
     }
 
     /// Returns the part of the name that people understand, such as `Denver` for

@@ -43,6 +43,22 @@ async fn the_first_sign_in_creates_an_account_and_the_next_one_finds_it() {
 }
 
 #[tokio::test]
+async fn a_new_account_gets_the_language_of_the_browser() {
+    let Some((oidc, app)) = start_with_provider().await else {
+        return;
+    };
+    let browser = app.visitor();
+    let authorization_url = start_sign_in(&browser, START_PATH).await;
+    let callback = oidc.complete_sign_in(&authorization_url, "ana-1").await;
+    let request = browser.request(Method::GET, &callback);
+    let response = browser
+        .send(request.header("accept-language", "es-ES,en;q=0.5"))
+        .await;
+    assert_redirects_to(&response, "/");
+    assert_eq!(profile(&browser).await["locale"], "es");
+}
+
+#[tokio::test]
 async fn an_account_with_the_same_verified_email_is_linked_and_its_owner_notified() {
     let Some((oidc, app)) = start_with_provider().await else {
         return;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::values::locale::Locale;
 
 /// How experienced a dancer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,6 +55,9 @@ pub struct User {
     pub phone: Option<String>,
     /// How experienced the member is.
     pub experience_level: ExperienceLevel,
+    /// The language of the site and of e-mails. A record of an older version has none.
+    #[serde(default)]
+    pub locale: Locale,
     /// Whether the member has the staff role, which manages classes and bookings. An
     /// administrator may do the same without it.
     pub is_staff: bool,
@@ -84,6 +88,8 @@ macro_rules! user_columns {
             $alias,
             ".experience_level, ",
             $alias,
+            ".locale, ",
+            $alias,
             ".is_staff, ",
             $alias,
             ".is_admin, ",
@@ -108,6 +114,7 @@ impl User {
             last_name: row.try_get("last_name")?,
             phone: row.try_get("phone")?,
             experience_level: ExperienceLevel::from_column(row.try_get("experience_level")?)?,
+            locale: locale_from_column(row.try_get("locale")?)?,
             is_staff: row.try_get("is_staff")?,
             is_admin: row.try_get("is_admin")?,
             email_verified: row.try_get("email_verified")?,
@@ -120,6 +127,11 @@ impl User {
     pub fn name(&self) -> String {
         full_name(&self.first_name, &self.last_name)
     }
+}
+
+/// Reads the column `locale`.
+pub(in crate::models) fn locale_from_column(text: &str) -> Result<Locale> {
+    Locale::from_tag(text).ok_or_else(|| Error::internal("unknown locale"))
 }
 
 /// Returns a first and a last name, separated by a space. The last name can be empty.

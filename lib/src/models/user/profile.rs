@@ -11,6 +11,7 @@ use crate::error::{Error, OnConstraint, Result, chain};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::email::Email;
+use crate::values::locale::Locale;
 
 /// The personal details of a member that [`User`] does not contain. The member sees all of
 /// them. Staff see the date of birth and the emergency contact on the roster of a class that
@@ -48,6 +49,8 @@ pub struct NewUser {
     pub phone: Option<String>,
     /// How experienced the member is.
     pub experience_level: ExperienceLevel,
+    /// The language of the site and of e-mails.
+    pub locale: Locale,
     /// The other personal details.
     pub profile: Profile,
 }
@@ -57,8 +60,8 @@ static INSERT: Statement = Statement::new(
     concat!(
         "insert into users as u (id, email, password_hash, first_name, last_name, phone,
             experience_level, date_of_birth, emergency_contact_name, emergency_contact_phone,
-            medical_conditions, marketing_consent, email_verified_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $13 then now() end)
+            medical_conditions, marketing_consent, email_verified_at, locale)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $13 then now() end, $14)
         returning ",
         user_columns!("u")
     ),
@@ -96,6 +99,7 @@ pub async fn insert(
                 &sealed_conditions,
                 &profile.marketing_consent,
                 &new_user.email_verified,
+                &new_user.locale.as_str(),
             ],
         )
         .await
@@ -208,6 +212,8 @@ pub struct Changes {
     pub medical_conditions: Option<Option<String>>,
     /// Whether the studio may send news by e-mail.
     pub marketing_consent: Option<bool>,
+    /// The language of the site and of e-mails.
+    pub locale: Option<Locale>,
 }
 
 static UPDATE: Statement = Statement::new(
@@ -222,7 +228,8 @@ static UPDATE: Statement = Statement::new(
             emergency_contact_phone = case when $10 then $11 else emergency_contact_phone end,
             experience_level = coalesce($12, experience_level),
             medical_conditions = case when $13 then $14 else medical_conditions end,
-            marketing_consent = coalesce($15, marketing_consent)
+            marketing_consent = coalesce($15, marketing_consent),
+            locale = coalesce($16, locale)
         where id = $1
         returning date_of_birth, emergency_contact_name, emergency_contact_phone,
             medical_conditions, marketing_consent, ",
@@ -258,6 +265,7 @@ pub async fn update(
                 &changes.medical_conditions.is_some(),
                 &sealed_conditions,
                 &changes.marketing_consent,
+                &changes.locale.map(Locale::as_str),
             ],
         )
         .await?;

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::models::contact::ContactSubmission;
 use crate::runtime::config::StudioConfig;
 use crate::values::email;
+use crate::values::locale::Locale;
 
 /// Composes the e-mail. Replies go to the visitor.
 pub(super) fn compose(submission: &ContactSubmission, studio: &StudioConfig) -> Result<Message> {
@@ -15,6 +16,7 @@ pub(super) fn compose(submission: &ContactSubmission, studio: &StudioConfig) -> 
     facts.extend(submission.phone.clone().map(|phone| ("Phone", phone)));
     facts.push(("Subject", submission.subject.clone()));
     let content = Content {
+        language: Locale::En,
         studio: &studio.name,
         subject: format!("Contact: {}", submission.subject),
         headline: format!("Message from {}", submission.name),

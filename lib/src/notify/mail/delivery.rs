@@ -12,18 +12,22 @@ use futures_util::future::join_all;
 use tokio::sync::Mutex;
 
 use super::booking::LocalTimes;
+use super::english::English;
 use super::message::Message;
 use super::notice::NoticeKind;
+use super::spanish::Spanish;
+use super::texts::Texts;
 use super::transport::{SendError, Transport};
 use super::{account, booking, contact as contact_message, policy};
 use crate::App;
 use crate::error::{Error, Result, chain};
 use crate::models::contact;
-use crate::models::mail_outbox::{self, DropReason, DueMail, MAX_ATTEMPTS};
+use crate::models::mail_outbox::{self, DropReason, DueMail, MAX_ATTEMPTS, MailRecipient};
 use crate::models::one_time_token;
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::MailTransport;
+use crate::values::locale::Locale;
 use crate::values::time_zone::TimeZone;
 
 /// How long a process sends e-mails after a response. The clean-up sends the rest.
@@ -303,6 +307,14 @@ async fn give_up(app: &App, due: &DueMail, cause: &str, summary: &mut SendSummar
     Ok(())
 }
 
+/// Returns the texts in a language.
+fn texts(locale: Locale) -> &'static dyn Texts {
+    match locale {
+        Locale::En => &English,
+        Locale::Es => &Spanish,
+    }
+}
+
 /// Composes an e-mail. Returns `None` if the e-mail is outdated.
 async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
     match NoticeKind::parse(&due.kind) {
@@ -331,8 +343,18 @@ async fn compose_notice(app: &App, kind: NoticeKind, due: &DueMail) -> Result<Op
     };
     let recipient = mail_outbox::find_recipient(&client, id, &due.recipient).await?;
     let zone = TimeZone::of_studio(studio)?;
-    let compose_for =
-        |recipient| account::compose(kind, &recipient, notice, token.as_deref(), studio, &zone);
+    let compose_for = |recipient: MailRecipient| {
+        let texts = texts(recipient.locale);
+        account::compose(
+            kind,
+            &recipient,
+            notice,
+            token.as_deref(),
+            studio,
+            &zone,
+            texts,
+        )
+    };
     recipient.map(compose_for).transpose()
 }
 
@@ -357,7 +379,8 @@ async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
     found
         .and_then(|found| {
             let times = LocalTimes::new(&found, due.payload.previous.as_ref(), &zone);
-            booking::compose(&due.kind, &due.payload, &found, &times, studio)
+            let texts = texts(found.locale);
+            booking::compose(&due.kind, &due.payload, &found, &times, studio, texts)
         })
         .transpose()
 }

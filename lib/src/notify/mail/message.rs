@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::error::{Error, Result};
+use crate::values::locale::Locale;
 
 /// An e-mail as plain text and as HTML.
 #[derive(Debug)]
@@ -16,6 +17,7 @@ pub(super) struct Message {
 
 /// The content of an e-mail. It has no markup: the HTML template escapes everything.
 pub(super) struct Content<'a> {
+    pub(super) language: Locale,
     pub(super) studio: &'a str,
     pub(super) subject: String,
     pub(super) headline: String,

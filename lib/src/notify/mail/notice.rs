@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use crate::crypto::encryption::Keyring;
 use crate::error::Result;
-pub use crate::models::mail_notice::{Access, Link, Notice};
+pub use crate::models::mail_notice::{Access, AccessWay, Link, Notice};
 use crate::models::mail_outbox;
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::user::{Credentials, User};
@@ -51,7 +51,7 @@ pub enum NoticeKind {
 }
 
 impl NoticeKind {
-    const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::VerifyEmail,
         Self::Invitation,
         Self::ResetPassword,

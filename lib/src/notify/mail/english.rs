@@ -1,0 +1,414 @@
+//! The texts of e-mails in English.
+
+use super::notice::{Access, AccessWay, NoticeKind};
+use super::texts::{ClassText, Labels, Opening, Texts, join_ways};
+
+/// English.
+pub(super) struct English;
+
+impl Texts for English {
+    fn labels(&self) -> Labels {
+        Labels {
+            class: "Class",
+            when: "When",
+            room: "Room",
+            instructor: "Instructor",
+            price: "Price",
+            device: "Device",
+            ip_address: "IP address",
+            open_bookings: "Open my bookings",
+            open_account: "Open my account",
+            confirm_address: "Confirm my address",
+            choose_password: "Choose a new password",
+        }
+    }
+
+    fn greeting(&self, first_name: Option<&str>) -> String {
+        match first_name {
+            Some(name) => format!("Hola {name},"),
+            None => "Hola,".to_owned(),
+        }
+    }
+
+    fn date_and_time(&self, day: &str, time: &str) -> String {
+        format!("{day}, {time}")
+    }
+
+    fn date_and_time_in(&self, day: &str, time: &str, city: &str) -> String {
+        format!("{day}, {time} ({city} time)")
+    }
+
+    fn class_time_in(&self, class: &ClassText<'_>, city: &str) -> String {
+        let ClassText {
+            day, starts, ends, ..
+        } = class;
+        format!("{day}, {starts} to {ends} ({city} time)")
+    }
+
+    fn booking_footer(&self, studio: &str) -> String {
+        format!(
+            "You receive this e-mail because you have a booking with {studio}. \
+             If something is wrong, just reply."
+        )
+    }
+
+    fn account_footer(&self, studio: &str) -> String {
+        format!(
+            "You receive this e-mail because it concerns your account with {studio}. \
+             We will never ask you for a password or a code."
+        )
+    }
+
+    fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Booked: {title}, {day}"),
+            headline: "Your spot is booked",
+            paragraphs: vec![format!(
+                "Your spot in {title} is booked. We look forward to dancing with you."
+            )],
+        }
+    }
+
+    fn booking_waitlisted(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("On the waitlist: {title}, {day}"),
+            headline: "You are on the waitlist",
+            paragraphs: vec![
+                format!(
+                    "You do not need to do anything: {title} is full, and you are on its waitlist."
+                ),
+                "We will e-mail you as soon as a spot is yours. There is nothing to pay until then."
+                    .to_owned(),
+            ],
+        }
+    }
+
+    fn booking_promoted(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("You have a spot: {title}, {day}"),
+            headline: "You have a spot",
+            paragraphs: vec![format!(
+                "A spot in {title} has become free, and it is yours."
+            )],
+        }
+    }
+
+    fn cancel_for_the_next(&self) -> &'static str {
+        "If you cannot come, please cancel, so that the next person on the waitlist can dance."
+    }
+
+    fn booking_cancelled(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Cancelled: {title}, {day}"),
+            headline: "Your booking is cancelled",
+            paragraphs: vec![format!("Your booking for {title} has been cancelled.")],
+        }
+    }
+
+    fn class_cancelled(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Class cancelled: {title}, {day}"),
+            headline: "This class is cancelled",
+            paragraphs: vec![format!(
+                "We are sorry: {title} on {day} has been cancelled, and your booking with it."
+            )],
+        }
+    }
+
+    fn class_moved(
+        &self,
+        previous: &ClassText<'_>,
+        class: &ClassText<'_>,
+        is_waitlisted: bool,
+    ) -> Opening {
+        let ClassText {
+            title,
+            day,
+            starts,
+            ends,
+            room,
+        } = class;
+        let kept = match is_waitlisted {
+            true => "You keep your place on the waitlist",
+            false => "You keep your spot",
+        };
+        Opening {
+            subject: match previous.has_same_time(class) {
+                true => format!("New room: {title}, {day}"),
+                false => format!("New time: {title}, {day} at {starts}"),
+            },
+            headline: "Your class has moved",
+            paragraphs: vec![
+                format!(
+                    "{title} was planned for {}, {} to {}, in {}. It is now on {day}, {starts} to \
+                     {ends}, in {room}.",
+                    previous.day, previous.starts, previous.ends, previous.room
+                ),
+                format!("{kept}. If you cannot come, please cancel."),
+            ],
+        }
+    }
+
+    fn booking_moved(&self, previous: &ClassText<'_>, class: &ClassText<'_>) -> Opening {
+        let ClassText {
+            title,
+            day,
+            starts,
+            ends,
+            room,
+        } = class;
+        Opening {
+            subject: format!("Booking moved: {title}, {day} at {starts}"),
+            headline: "Your booking has moved",
+            paragraphs: vec![format!(
+                "Your booking for {} on {}, {} to {}, in {}, has been moved. It is now for {title} \
+                 on {day}, {starts} to {ends}, in {room}.",
+                previous.title, previous.day, previous.starts, previous.ends, previous.room
+            )],
+        }
+    }
+
+    fn instructor_changed(&self, class: &ClassText<'_>, instructor: &str) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("New instructor: {title}, {day}"),
+            headline: "Your class has a new instructor",
+            paragraphs: vec![format!(
+                "{title} will now be taught by {instructor}. You keep your booking."
+            )],
+        }
+    }
+
+    fn card_payment_pending(&self, amount: &str) -> String {
+        format!("We hold your spot while your card payment of {amount} is in progress.")
+    }
+
+    fn desk_payment_pending(&self, amount: &str) -> String {
+        format!("Please pay {amount} at the desk before the class.")
+    }
+
+    fn payment_received(&self, amount: &str) -> String {
+        format!("We have received your payment of {amount}. Thank you!")
+    }
+
+    fn free_until(&self, until: &str) -> String {
+        format!("You can cancel free of charge until {until}.")
+    }
+
+    fn was_free_until(&self, until: &str) -> String {
+        format!(
+            "You could cancel free of charge until {until}. \
+             If you cancel later, the price is not refunded."
+        )
+    }
+
+    fn not_refunded(&self, until: &str) -> String {
+        format!(
+            "The price is not refunded, because the time for a free cancellation ended on {until}."
+        )
+    }
+
+    fn reason(&self, reason: &str) -> String {
+        format!("Reason: {reason}")
+    }
+
+    fn refund_to_card(&self, amount: &str) -> String {
+        format!(
+            "We are refunding {amount} to your card. It can take a few days until your bank \
+             shows it."
+        )
+    }
+
+    fn refund_at_desk(&self, amount: &str) -> String {
+        format!("Please collect your refund of {amount} at the desk.")
+    }
+
+    fn refunded(&self, amount: &str) -> String {
+        format!("We have refunded {amount}.")
+    }
+
+    fn disputed(&self) -> &'static str {
+        "You have disputed this payment at your bank. Your bank now decides who gets the \
+         money, so we cannot refund the payment."
+    }
+
+    fn notice(&self, kind: NoticeKind, name: Option<&str>, access: &Access) -> Opening {
+        let name = name.unwrap_or("another address");
+        let (subject, headline, paragraph) = match kind {
+        NoticeKind::VerifyEmail => (
+            "Please confirm your e-mail address",
+            "Confirm your e-mail address",
+            "Please confirm your e-mail address with the button below. The link works once \
+             and expires after 24 hours."
+                .to_owned(),
+        ),
+        NoticeKind::Invitation => (
+            "Your account with us",
+            "Your account is ready",
+            "We have created an account for you, where you can see and cancel your bookings. \
+             Please confirm your e-mail address with the button below and choose a password. The \
+             link works once and expires after seven days. If it has expired, you can get a new one with \
+             \u{201c}Forgot your password?\u{201d} on the sign-in page."
+                .to_owned(),
+        ),
+        NoticeKind::ResetPassword => (
+            "Reset your password",
+            "Choose a new password",
+            "Choose a new password with the button below. The link works once \
+             and expires after one hour. A newer link replaces it."
+                .to_owned(),
+        ),
+        NoticeKind::AccountExists => (
+            "You already have an account",
+            "You already have an account",
+            "Somebody has just tried to use your e-mail address for another account. If it was \
+             you, sign in, or reset your password if you have forgotten it."
+                .to_owned(),
+        ),
+        NoticeKind::EmailChangeRequested => (
+            "Your e-mail address is about to change",
+            "Your e-mail address is about to change",
+            format!(
+                "The e-mail address of your account will change to {name} when that address is \
+                 confirmed."
+            ),
+        ),
+        NoticeKind::EmailChanged => (
+            "Your e-mail address has changed",
+            "Your e-mail address has changed",
+            format!("The e-mail address of your account is now {name}."),
+        ),
+        NoticeKind::PasswordChanged => (
+            "Your password has been changed",
+            "Your password has been changed",
+            "Your password has been changed, and you are signed out on all other devices."
+                .to_owned(),
+        ),
+        NoticeKind::PasswordReset => (
+            "Your password has been reset",
+            "Your password has been reset",
+            self.password_reset(access),
+        ),
+        NoticeKind::NewDevice => (
+            "A new sign-in to your account",
+            "Was this you?",
+            "Please check this sign-in: somebody has signed in to your account on a new device."
+                .to_owned(),
+        ),
+        NoticeKind::TwoFactorEnabled => (
+            "Two-factor authentication is on",
+            "Two-factor authentication is on",
+            "From now on you need a code to sign in. Keep your recovery codes in a place that you \
+             can reach without your phone."
+                .to_owned(),
+        ),
+        NoticeKind::TwoFactorDisabled => (
+            "Two-factor authentication is off",
+            "Two-factor authentication is off",
+            "From now on you can sign in with your password alone.".to_owned(),
+        ),
+        NoticeKind::RecoveryCodeUsed => (
+            "A recovery code has been used",
+            "A recovery code has been used",
+            "One of your recovery codes has been used and no longer works. To get new codes, set \
+             up two-factor authentication again."
+                .to_owned(),
+        ),
+        NoticeKind::WrongCodesEntered => (
+            "Somebody knows your password",
+            "Somebody knows your password",
+            "Please change your password: somebody has entered it, and then so many wrong codes that \
+             no more are accepted for now. They did not get in. To sign in on a new device in the \
+             meantime, use a recovery code."
+                .to_owned(),
+        ),
+        NoticeKind::SignInBlocked => (
+            "Somebody is guessing your password",
+            "Somebody is guessing your password",
+            "Somebody has entered so many wrong passwords for your account that no more are accepted \
+             on unknown devices for up to an hour. They did not get in. Until then, you can sign in only \
+             on a device that you have used before. To sign in on \
+             another device, reset your password first (\u{201c}Forgot your password?\u{201d} on \
+             the sign-in page)."
+                .to_owned(),
+        ),
+        NoticeKind::IdentityLinked => (
+            "A sign-in method was added",
+            "A sign-in method was added",
+            format!("You can now sign in with {name}."),
+        ),
+        NoticeKind::IdentityUnlinked => (
+            "A sign-in method was removed",
+            "A sign-in method was removed",
+            format!("You can no longer sign in with {name}."),
+        ),
+        NoticeKind::AccountClosed => (
+            "Your account is closed",
+            "Your account is closed",
+            "Your account is closed, as you asked. Your upcoming bookings are cancelled, and your \
+             personal details are erased. You can register with this address again at any time."
+                .to_owned(),
+        ),
+        };
+        Opening {
+            subject: subject.to_owned(),
+            headline,
+            paragraphs: vec![paragraph],
+        }
+    }
+
+    fn advice(&self, kind: NoticeKind) -> &'static str {
+        match kind {
+            NoticeKind::Invitation => {
+                "If you have not been to our studio, you can ignore this e-mail."
+            }
+            NoticeKind::VerifyEmail | NoticeKind::ResetPassword => {
+                "If you did not request this, you can ignore this e-mail."
+            }
+            NoticeKind::AccountExists => "If it was not you, you can ignore this e-mail.",
+            NoticeKind::SignInBlocked => {
+                "If your password is long and you use it nowhere else, you need not do anything."
+            }
+            NoticeKind::EmailChanged | NoticeKind::AccountClosed => {
+                "If this was not you, reply to this e-mail at once, and we will help you."
+            }
+            _ => {
+                "If this was not you, reset your password at once (\u{201c}Forgot your \
+             password?\u{201d} on the sign-in page). That signs out all devices. Then reply to this \
+             e-mail."
+            }
+        }
+    }
+
+    fn access_way(&self, way: &AccessWay) -> String {
+        match way {
+            AccessWay::CalendarFeed => "the calendar feed".to_owned(),
+            AccessWay::TwoFactor => "two-factor authentication".to_owned(),
+            AccessWay::Provider(name) => format!("sign-in with {name}"),
+        }
+    }
+
+    fn device(&self, device: &str) -> String {
+        device.to_owned()
+    }
+}
+
+impl English {
+    fn password_reset(&self, access: &Access) -> String {
+        let mut text = "Your password has been reset with a link that we e-mailed to you. You are \
+            signed out on all devices."
+            .to_owned();
+        if !access.ended.is_empty() {
+            text += &format!(" This has also ended: {}.", join_ways(self, &access.ended));
+        }
+        if !access.remaining.is_empty() {
+            text += &format!(" What still works: {}.", join_ways(self, &access.remaining));
+        }
+        text
+    }
+}

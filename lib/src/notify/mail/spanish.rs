@@ -1,0 +1,480 @@
+//! The texts of e-mails in Spanish.
+
+use super::notice::{Access, AccessWay, NoticeKind};
+use super::texts::{ClassText, Labels, Opening, Texts, join_ways};
+
+/// Spanish.
+pub(super) struct Spanish;
+
+/// Returns a time of day with its article, such as `las 19:00` or `la 1:00`.
+fn with_article(time: &str) -> String {
+    match time.starts_with("1:") {
+        true => format!("la {time}"),
+        false => format!("las {time}"),
+    }
+}
+
+impl Texts for Spanish {
+    fn labels(&self) -> Labels {
+        Labels {
+            class: "Clase",
+            when: "Cuándo",
+            room: "Sala",
+            instructor: "Con",
+            price: "Precio",
+            device: "Dispositivo",
+            ip_address: "Dirección IP",
+            open_bookings: "Abrir mis reservas",
+            open_account: "Abrir mi cuenta",
+            confirm_address: "Confirmar mi dirección",
+            choose_password: "Crear una contraseña nueva",
+        }
+    }
+
+    fn greeting(&self, first_name: Option<&str>) -> String {
+        match first_name {
+            Some(name) => format!("Hola, {name}:"),
+            None => "Hola:".to_owned(),
+        }
+    }
+
+    fn date_and_time(&self, day: &str, time: &str) -> String {
+        format!("{day} a {}", with_article(time))
+    }
+
+    fn date_and_time_in(&self, day: &str, time: &str, city: &str) -> String {
+        format!("{day} a {} (hora de {city})", with_article(time))
+    }
+
+    fn class_time_in(&self, class: &ClassText<'_>, city: &str) -> String {
+        let ClassText {
+            day, starts, ends, ..
+        } = class;
+        format!("{day}, de {starts} a {ends} (hora de {city})")
+    }
+
+    fn booking_footer(&self, studio: &str) -> String {
+        format!(
+            "Recibes este correo porque tienes una reserva en {studio}. \
+             Si algo no es correcto, responde a este correo."
+        )
+    }
+
+    fn account_footer(&self, studio: &str) -> String {
+        format!(
+            "Recibes este correo porque trata de tu cuenta en {studio}. \
+             Nunca te pediremos una contraseña ni un código."
+        )
+    }
+
+    fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Reserva confirmada: {title}, {day}"),
+            headline: "Tu plaza está reservada",
+            paragraphs: vec![format!(
+                "Tu plaza en {title} está reservada. Tenemos muchas ganas de bailar contigo."
+            )],
+        }
+    }
+
+    fn booking_waitlisted(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("En la lista de espera: {title}, {day}"),
+            headline: "Estás en la lista de espera",
+            paragraphs: vec![
+                format!(
+                    "No tienes que hacer nada: la clase {title} está llena y estás en su lista de \
+                     espera."
+                ),
+                "Te escribiremos en cuanto tengas una plaza. Hasta entonces no tienes que pagar \
+                 nada."
+                    .to_owned(),
+            ],
+        }
+    }
+
+    fn booking_promoted(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Tienes una plaza: {title}, {day}"),
+            headline: "Tienes una plaza",
+            paragraphs: vec![format!("Ha quedado libre una plaza en {title}, y es tuya.")],
+        }
+    }
+
+    fn cancel_for_the_next(&self) -> &'static str {
+        "Si no puedes venir, cancela la reserva, para que pueda bailar la siguiente persona de la \
+         lista de espera."
+    }
+
+    fn booking_cancelled(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Reserva cancelada: {title}, {day}"),
+            headline: "Tu reserva está cancelada",
+            paragraphs: vec![format!("Se ha cancelado tu reserva de {title}.")],
+        }
+    }
+
+    fn class_cancelled(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Clase cancelada: {title}, {day}"),
+            headline: "Esta clase está cancelada",
+            paragraphs: vec![format!(
+                "Lo sentimos: la clase {title} del {day} se ha cancelado, y con ella tu reserva."
+            )],
+        }
+    }
+
+    fn class_moved(
+        &self,
+        previous: &ClassText<'_>,
+        class: &ClassText<'_>,
+        is_waitlisted: bool,
+    ) -> Opening {
+        let ClassText {
+            title,
+            day,
+            starts,
+            ends,
+            room,
+        } = class;
+        let kept = match is_waitlisted {
+            true => "Conservas tu lugar en la lista de espera",
+            false => "Conservas tu plaza",
+        };
+        Opening {
+            subject: match previous.has_same_time(class) {
+                true => format!("Nueva sala: {title}, {day}"),
+                false => format!("Nueva hora: {title}, {}", self.date_and_time(day, starts)),
+            },
+            headline: "Tu clase ha cambiado",
+            paragraphs: vec![
+                format!(
+                    "La clase {title} estaba prevista para el {}, de {} a {}, en {}. Ahora es el \
+                     {day}, de {starts} a {ends}, en {room}.",
+                    previous.day, previous.starts, previous.ends, previous.room
+                ),
+                format!("{kept}. Si no puedes venir, cancela la reserva."),
+            ],
+        }
+    }
+
+    fn booking_moved(&self, previous: &ClassText<'_>, class: &ClassText<'_>) -> Opening {
+        let ClassText {
+            title,
+            day,
+            starts,
+            ends,
+            room,
+        } = class;
+        Opening {
+            subject: format!(
+                "Reserva cambiada: {title}, {}",
+                self.date_and_time(day, starts)
+            ),
+            headline: "Tu reserva ha cambiado",
+            paragraphs: vec![format!(
+                "Hemos cambiado tu reserva de {} del {}, de {} a {}, en {}. Ahora es para {title} el \
+                 {day}, de {starts} a {ends}, en {room}.",
+                previous.title, previous.day, previous.starts, previous.ends, previous.room
+            )],
+        }
+    }
+
+    fn instructor_changed(&self, class: &ClassText<'_>, instructor: &str) -> Opening {
+        let ClassText { title, day, .. } = class;
+        Opening {
+            subject: format!("Ahora con {instructor}: {title}, {day}"),
+            headline: "Otra persona dará tu clase",
+            paragraphs: vec![format!(
+                "La clase {title} la dará {instructor}. Conservas tu reserva."
+            )],
+        }
+    }
+
+    fn card_payment_pending(&self, amount: &str) -> String {
+        format!("Guardamos tu plaza mientras se procesa tu pago con tarjeta de {amount}.")
+    }
+
+    fn desk_payment_pending(&self, amount: &str) -> String {
+        format!("Paga {amount} en recepción antes de la clase, por favor.")
+    }
+
+    fn payment_received(&self, amount: &str) -> String {
+        format!("Hemos recibido tu pago de {amount}. ¡Gracias!")
+    }
+
+    fn free_until(&self, until: &str) -> String {
+        format!("Puedes cancelar gratis hasta el {until}.")
+    }
+
+    fn was_free_until(&self, until: &str) -> String {
+        format!(
+            "Podías cancelar gratis hasta el {until}. Si cancelas después, no se devuelve el precio."
+        )
+    }
+
+    fn not_refunded(&self, until: &str) -> String {
+        format!(
+            "El precio no se devuelve, porque el plazo para cancelar gratis terminó el {until}."
+        )
+    }
+
+    fn reason(&self, reason: &str) -> String {
+        format!("Motivo: {reason}")
+    }
+
+    fn refund_to_card(&self, amount: &str) -> String {
+        format!(
+            "Te devolvemos {amount} a la tarjeta. Tu banco puede tardar unos días en mostrarlo."
+        )
+    }
+
+    fn refund_at_desk(&self, amount: &str) -> String {
+        format!("Recoge tu devolución de {amount} en recepción, por favor.")
+    }
+
+    fn refunded(&self, amount: &str) -> String {
+        format!("Te hemos devuelto {amount}.")
+    }
+
+    fn disputed(&self) -> &'static str {
+        "Has reclamado este pago en tu banco. Ahora tu banco decide a quién corresponde el dinero, \
+         así que no podemos devolver el pago."
+    }
+
+    fn notice(&self, kind: NoticeKind, name: Option<&str>, access: &Access) -> Opening {
+        let name = name.unwrap_or("otra dirección");
+        let (subject, headline, paragraph) = match kind {
+            NoticeKind::VerifyEmail => (
+                "Confirma tu dirección de correo",
+                "Confirma tu dirección de correo",
+                "Confirma tu dirección de correo con el botón de abajo. El enlace funciona una vez \
+                 y caduca en 24 horas."
+                    .to_owned(),
+            ),
+            NoticeKind::Invitation => (
+                "Tu cuenta con nosotros",
+                "Tu cuenta está lista",
+                "Hemos creado una cuenta para ti, en la que puedes ver y cancelar tus reservas. \
+                 Confirma tu dirección de correo con el botón de abajo y crea una contraseña. El \
+                 enlace funciona una vez y caduca en siete días. Si ha caducado, puedes pedir otro \
+                 con «¿Has olvidado tu contraseña?» en la página de entrada."
+                    .to_owned(),
+            ),
+            NoticeKind::ResetPassword => (
+                "Crea una contraseña nueva",
+                "Crea una contraseña nueva",
+                "Crea una contraseña nueva con el botón de abajo. El enlace funciona una vez y \
+                 caduca en una hora. Un enlace más nuevo lo sustituye."
+                    .to_owned(),
+            ),
+            NoticeKind::AccountExists => (
+                "Ya tienes una cuenta",
+                "Ya tienes una cuenta",
+                "Alguien acaba de intentar usar tu dirección de correo para otra cuenta. Si has \
+                 sido tú, entra en tu cuenta, o crea una contraseña nueva si la has olvidado."
+                    .to_owned(),
+            ),
+            NoticeKind::EmailChangeRequested => (
+                "Tu dirección de correo va a cambiar",
+                "Tu dirección de correo va a cambiar",
+                format!(
+                    "La dirección de correo de tu cuenta cambiará a {name} cuando se confirme esa \
+                     dirección."
+                ),
+            ),
+            NoticeKind::EmailChanged => (
+                "Tu dirección de correo ha cambiado",
+                "Tu dirección de correo ha cambiado",
+                format!("La dirección de correo de tu cuenta es ahora {name}."),
+            ),
+            NoticeKind::PasswordChanged => (
+                "Tu contraseña ha cambiado",
+                "Tu contraseña ha cambiado",
+                "Tu contraseña ha cambiado, y se han cerrado tus sesiones en todos los demás \
+                 dispositivos."
+                    .to_owned(),
+            ),
+            NoticeKind::PasswordReset => (
+                "Tienes una contraseña nueva",
+                "Tienes una contraseña nueva",
+                self.password_reset(access),
+            ),
+            NoticeKind::NewDevice => (
+                "Una nueva entrada en tu cuenta",
+                "¿Has sido tú?",
+                "Comprueba esta entrada: alguien ha entrado en tu cuenta desde un dispositivo nuevo."
+                    .to_owned(),
+            ),
+            NoticeKind::TwoFactorEnabled => (
+                "La verificación en dos pasos está activada",
+                "La verificación en dos pasos está activada",
+                "A partir de ahora necesitas un código para entrar. Guarda tus códigos de \
+                 recuperación en un lugar al que llegues sin el móvil."
+                    .to_owned(),
+            ),
+            NoticeKind::TwoFactorDisabled => (
+                "La verificación en dos pasos está desactivada",
+                "La verificación en dos pasos está desactivada",
+                "A partir de ahora puedes entrar solo con tu contraseña.".to_owned(),
+            ),
+            NoticeKind::RecoveryCodeUsed => (
+                "Se ha usado un código de recuperación",
+                "Se ha usado un código de recuperación",
+                "Se ha usado uno de tus códigos de recuperación, y ya no sirve. Para tener códigos \
+                 nuevos, configura otra vez la verificación en dos pasos."
+                    .to_owned(),
+            ),
+            NoticeKind::WrongCodesEntered => (
+                "Alguien conoce tu contraseña",
+                "Alguien conoce tu contraseña",
+                "Cambia tu contraseña, por favor: alguien la ha escrito, y después tantos códigos \
+                 incorrectos que por ahora no se acepta ninguno más. No ha conseguido entrar. \
+                 Mientras tanto, para entrar desde un dispositivo nuevo, usa un código de \
+                 recuperación."
+                    .to_owned(),
+            ),
+            NoticeKind::SignInBlocked => (
+                "Alguien intenta adivinar tu contraseña",
+                "Alguien intenta adivinar tu contraseña",
+                "Alguien ha escrito tantas contraseñas incorrectas para tu cuenta que, durante una \
+                 hora como máximo, no se acepta ninguna más desde dispositivos desconocidos. No ha \
+                 conseguido entrar. Hasta entonces solo puedes entrar desde un dispositivo que ya \
+                 hayas usado. Para entrar desde otro, crea antes una contraseña nueva («¿Has \
+                 olvidado tu contraseña?» en la página de entrada)."
+                    .to_owned(),
+            ),
+            NoticeKind::IdentityLinked => (
+                "Hay una forma más de entrar en tu cuenta",
+                "Hay una forma más de entrar en tu cuenta",
+                format!("Ahora puedes entrar con {name}."),
+            ),
+            NoticeKind::IdentityUnlinked => (
+                "Hay una forma menos de entrar en tu cuenta",
+                "Hay una forma menos de entrar en tu cuenta",
+                format!("Ya no puedes entrar con {name}."),
+            ),
+            NoticeKind::AccountClosed => (
+                "Tu cuenta está cerrada",
+                "Tu cuenta está cerrada",
+                "Tu cuenta está cerrada, como pediste. Tus próximas reservas están canceladas, y \
+                 tus datos personales se han borrado. Puedes registrarte otra vez con esta \
+                 dirección cuando quieras."
+                    .to_owned(),
+            ),
+        };
+        Opening {
+            subject: subject.to_owned(),
+            headline,
+            paragraphs: vec![paragraph],
+        }
+    }
+
+    fn advice(&self, kind: NoticeKind) -> &'static str {
+        match kind {
+            NoticeKind::Invitation => {
+                "Si no has estado en nuestro estudio, no hagas caso de este correo."
+            }
+            NoticeKind::VerifyEmail | NoticeKind::ResetPassword => {
+                "Si no lo has pedido tú, no hagas caso de este correo."
+            }
+            NoticeKind::AccountExists => "Si no has sido tú, no hagas caso de este correo.",
+            NoticeKind::SignInBlocked => {
+                "Si tu contraseña es larga y no la usas en ningún otro sitio, no tienes que hacer \
+                 nada."
+            }
+            NoticeKind::EmailChanged | NoticeKind::AccountClosed => {
+                "Si no has sido tú, responde enseguida a este correo y te ayudaremos."
+            }
+            _ => {
+                "Si no has sido tú, crea enseguida una contraseña nueva («¿Has olvidado tu \
+                 contraseña?» en la página de entrada). Así se cierran las sesiones en todos los \
+                 dispositivos. Después responde a este correo."
+            }
+        }
+    }
+
+    fn access_way(&self, way: &AccessWay) -> String {
+        match way {
+            AccessWay::CalendarFeed => "la suscripción al calendario".to_owned(),
+            AccessWay::TwoFactor => "la verificación en dos pasos".to_owned(),
+            AccessWay::Provider(name) => format!("la entrada con {name}"),
+        }
+    }
+
+    fn device(&self, device: &str) -> String {
+        let Some((browser, device)) = device.split_once(" on ") else {
+            return device.to_owned();
+        };
+        let browser = match browser {
+            "Unknown browser" => "Navegador desconocido",
+            "Android app" => "Aplicación de Android",
+            known => known,
+        };
+        let device = match device {
+            "Unknown device" => "un dispositivo desconocido",
+            "Command line" => "la línea de comandos",
+            known => known,
+        };
+        format!("{browser} en {device}")
+    }
+}
+
+impl Spanish {
+    fn password_reset(&self, access: &Access) -> String {
+        let mut text =
+            "Se ha creado una contraseña nueva con un enlace que te enviamos por correo. \
+            Se han cerrado tus sesiones en todos los dispositivos."
+                .to_owned();
+        if !access.ended.is_empty() {
+            text += &format!(" También ha terminado: {}.", join_ways(self, &access.ended));
+        }
+        if !access.remaining.is_empty() {
+            text += &format!(
+                " Sigue funcionando: {}.",
+                join_ways(self, &access.remaining)
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::mail::english::English;
+
+    #[test]
+    fn every_text_about_an_account_is_translated() {
+        for kind in NoticeKind::ALL {
+            let (english, spanish) = (
+                English.notice(kind, None, &Access::default()),
+                Spanish.notice(kind, None, &Access::default()),
+            );
+            assert_ne!(english.subject, spanish.subject);
+            assert_ne!(english.headline, spanish.headline);
+            assert_ne!(english.paragraphs, spanish.paragraphs);
+            assert_ne!(English.advice(kind), Spanish.advice(kind));
+        }
+    }
+
+    #[test]
+    fn a_time_of_day_has_the_article_of_its_hour() {
+        let times = ["0:30", "1:00", "1:45", "10:00", "13:00", "19:00"];
+        let with_articles = times.map(with_article);
+        let expected = [
+            "las 0:30",
+            "la 1:00",
+            "la 1:45",
+            "las 10:00",
+            "las 13:00",
+            "las 19:00",
+        ];
+        assert_eq!(with_articles, expected);
+    }
+}

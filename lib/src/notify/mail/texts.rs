@@ -1,0 +1,119 @@
+//! The texts of e-mails to members. Each language implements [`Texts`], so a missing text does
+//! not compile.
+
+use super::notice::{Access, AccessWay, NoticeKind};
+
+/// The short texts of e-mails.
+pub(super) struct Labels {
+    pub(super) class: &'static str,
+    pub(super) when: &'static str,
+    pub(super) room: &'static str,
+    pub(super) instructor: &'static str,
+    pub(super) price: &'static str,
+    pub(super) device: &'static str,
+    pub(super) ip_address: &'static str,
+    pub(super) open_bookings: &'static str,
+    pub(super) open_account: &'static str,
+    pub(super) confirm_address: &'static str,
+    pub(super) choose_password: &'static str,
+}
+
+/// The subject, the headline and the first paragraphs of an e-mail.
+pub(super) struct Opening {
+    pub(super) subject: String,
+    pub(super) headline: &'static str,
+    pub(super) paragraphs: Vec<String>,
+}
+
+/// A class at a time, as text.
+pub(super) struct ClassText<'a> {
+    pub(super) title: &'a str,
+    /// The day, such as `Friday, August 7, 2026`.
+    pub(super) day: &'a str,
+    /// The start, such as `7:00 PM`.
+    pub(super) starts: &'a str,
+    /// The end, such as `8:00 PM`.
+    pub(super) ends: &'a str,
+    pub(super) room: &'a str,
+}
+
+impl ClassText<'_> {
+    /// Returns whether the other class has the same day and time.
+    pub(super) fn has_same_time(&self, other: &Self) -> bool {
+        (self.day, self.starts, self.ends) == (other.day, other.starts, other.ends)
+    }
+}
+
+/// The texts of e-mails to members, in one language. Amounts contain the currency.
+pub(super) trait Texts: Sync {
+    fn labels(&self) -> Labels;
+
+    /// Returns the greeting, with the first name if it is known.
+    fn greeting(&self, first_name: Option<&str>) -> String;
+
+    /// Returns a day and a time of day, such as `Friday, August 7, 2026, 7:00 AM`.
+    fn date_and_time(&self, day: &str, time: &str) -> String;
+
+    /// Returns a day and a time of day with the city of the time zone.
+    fn date_and_time_in(&self, day: &str, time: &str, city: &str) -> String;
+
+    /// Returns the day and the time of a class with the city of the time zone.
+    fn class_time_in(&self, class: &ClassText<'_>, city: &str) -> String;
+
+    fn booking_footer(&self, studio: &str) -> String;
+    fn account_footer(&self, studio: &str) -> String;
+
+    fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening;
+    fn booking_waitlisted(&self, class: &ClassText<'_>) -> Opening;
+    fn booking_promoted(&self, class: &ClassText<'_>) -> Opening;
+
+    /// Asks a member who was promoted to cancel if they cannot come.
+    fn cancel_for_the_next(&self) -> &'static str;
+
+    fn booking_cancelled(&self, class: &ClassText<'_>) -> Opening;
+    fn class_cancelled(&self, class: &ClassText<'_>) -> Opening;
+
+    /// Describes a change of time or room.
+    fn class_moved(
+        &self,
+        previous: &ClassText<'_>,
+        class: &ClassText<'_>,
+        is_waitlisted: bool,
+    ) -> Opening;
+
+    /// Describes the move of a booking to another class.
+    fn booking_moved(&self, previous: &ClassText<'_>, class: &ClassText<'_>) -> Opening;
+
+    fn instructor_changed(&self, class: &ClassText<'_>, instructor: &str) -> Opening;
+
+    fn card_payment_pending(&self, amount: &str) -> String;
+    fn desk_payment_pending(&self, amount: &str) -> String;
+    fn payment_received(&self, amount: &str) -> String;
+    fn free_until(&self, until: &str) -> String;
+    fn was_free_until(&self, until: &str) -> String;
+    fn not_refunded(&self, until: &str) -> String;
+    fn reason(&self, reason: &str) -> String;
+    fn refund_to_card(&self, amount: &str) -> String;
+    fn refund_at_desk(&self, amount: &str) -> String;
+    fn refunded(&self, amount: &str) -> String;
+    fn disputed(&self) -> &'static str;
+
+    /// Returns the texts of a notice about an account. `name` is the new e-mail address or the
+    /// name of the provider. It is `None` if the e-mail must not contain it.
+    fn notice(&self, kind: NoticeKind, name: Option<&str>, access: &Access) -> Opening;
+
+    /// Returns the advice for a member who did not cause the notice.
+    fn advice(&self, kind: NoticeKind) -> &'static str;
+
+    /// Returns the name of a way to access an account, as a part of a sentence.
+    fn access_way(&self, way: &AccessWay) -> String;
+
+    /// Translates a device that is stored as English text, such as `Firefox on Linux`.
+    fn device(&self, device: &str) -> String;
+}
+
+/// Joins the names of ways to access an account.
+pub(super) fn join_ways(texts: &dyn Texts, ways: &[AccessWay]) -> String {
+    let names: Vec<_> = ways.iter().map(|way| texts.access_way(way)).collect();
+    names.join(", ")
+}
