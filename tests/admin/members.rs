@@ -238,7 +238,7 @@ async fn the_invitation_says_what_to_do_and_nothing_that_staff_have_entered() {
     for part in [
         "We have created an account for you",
         "expires after seven days",
-        "/verify-email.html#token=",
+        "/verify-email#token=",
     ] {
         assert!(text.contains(part), "{text}");
     }
