@@ -1,7 +1,8 @@
 //! The commands that Upstash does not offer over REST.
 
-/// Commands that change the state of a connection, which all requests share here.
-const CONNECTION_STATE: [&str; 17] = [
+/// Commands that change the state of a connection, which all requests share here, or that
+/// get none or several replies, so that later requests would get replies of others.
+const CONNECTION_STATE: [&str; 21] = [
     "AUTH",
     "CLIENT",
     "DISCARD",
@@ -11,12 +12,16 @@ const CONNECTION_STATE: [&str; 17] = [
     "MULTI",
     "PSUBSCRIBE",
     "PSYNC",
+    "PUNSUBSCRIBE",
     "QUIT",
+    "REPLCONF",
     "RESET",
     "SELECT",
     "SSUBSCRIBE",
     "SUBSCRIBE",
+    "SUNSUBSCRIBE",
     "SYNC",
+    "UNSUBSCRIBE",
     "UNWATCH",
     "WATCH",
 ];

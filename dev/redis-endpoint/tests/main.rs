@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod official_client;
+mod refused_commands;
 mod upstream;
 mod url_commands;
 

@@ -8,7 +8,12 @@ use tokio::net::TcpStream;
 use crate::start_redis;
 
 /// Sends a request and returns the status and the body of the response.
-async fn send(endpoint: &Endpoint, line: &str, token: Option<&str>, body: &str) -> (u16, Value) {
+pub(crate) async fn send(
+    endpoint: &Endpoint,
+    line: &str,
+    token: Option<&str>,
+    body: &str,
+) -> (u16, Value) {
     let address = endpoint.url().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let token = token.map_or(String::new(), |token| {
