@@ -203,15 +203,6 @@ async fn error_texts_pass_unchanged() {
             &["EVAL", "return {1, {err = 'INNER error'}}", "0"],
             "INNER error",
         ),
-        (&["SELECT", "1"], "ERR SELECT is not available over REST"),
-        (
-            &["BLPOP", "queue", "0"],
-            "ERR BLPOP is not available over REST if it blocks",
-        ),
-        (
-            &["XREAD", "BLOCK", "0", "STREAMS", "queue", "$"],
-            "ERR XREAD is not available over REST if it blocks",
-        ),
         (
             &["JSON.SET", "a", "$", "1"],
             "ERR unknown command 'JSON.SET', with args beginning with: 'a' '$' '1' \
