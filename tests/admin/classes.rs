@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::assert_rejects_only;
 use crate::classes::{create_class_at, create_class_type, get_ok, values_of};
-use crate::harness::TestApp;
+use crate::harness::{Settings, TestApp};
 
 const PATH: &str = "/api/admin/classes";
 
@@ -26,7 +26,7 @@ async fn a_new_class_type_is_listed_immediately() {
         "durationMinutes": 75,
         "maxParticipants": 16,
         "price": "22.5",
-        "imageUrl": "https://cdn.example.com/salsa.jpg",
+        "imageUrl": "/img/classes/salsa.svg",
     });
     let class_type = staff.post(PATH, form).await.expect(201);
     for (field, value) in [
@@ -38,7 +38,7 @@ async fn a_new_class_type_is_listed_immediately() {
         ("maxParticipants", json!(16)),
         ("price", json!("22.50")),
         ("currency", json!("USD")),
-        ("imageUrl", json!("https://cdn.example.com/salsa.jpg")),
+        ("imageUrl", json!("/img/classes/salsa.svg")),
         ("isActive", json!(true)),
     ] {
         assert_eq!(class_type[field], value, "{field}");
@@ -77,7 +77,7 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let form = json!({ "name": "Salsa", "price": "18", "styles": ["salsa"],
-        "imageUrl": "https://cdn.example.com/salsa.jpg" });
+        "imageUrl": "/img/classes/salsa.svg" });
     let class_type = staff.post(PATH, form).await.expect(201);
     let id = &class_type["id"];
     let change = json!({ "id": id, "price": "19.00" });
@@ -94,6 +94,35 @@ async fn omitted_fields_keep_their_value_and_null_removes_the_image() {
     let unknown_class_type = json!({ "id": "01a1fbec-f5a7-774d-993f-b6dedc6eb201", "name": "X" });
     let response = staff.patch(PATH, unknown_class_type).await;
     response.expect_code(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_picture_comes_from_the_site_or_from_the_configured_origin() {
+    let settings = Settings::default().with("IMAGE_ORIGIN", "https://images.example");
+    let app = TestApp::start_with(settings).await;
+    let staff = app.staff("sofia").await;
+    let form = json!({ "name": "Salsa", "price": "18",
+        "imageUrl": "https://images.example/salsa.jpg" });
+    let class_type = staff.post(PATH, form).await.expect(201);
+    assert_eq!(class_type["imageUrl"], "https://images.example/salsa.jpg");
+    let id = &class_type["id"];
+    let other = json!({ "id": id, "imageUrl": "https://other.example/salsa.jpg" });
+    let response = staff.patch(PATH, other).await;
+    assert_rejects_only(&response, "imageUrl");
+    let problem = response.expect_code(400, "validation_failed")["details"]["imageUrl"].clone();
+    assert!(
+        problem.to_string().contains("https://images.example/"),
+        "{problem}"
+    );
+
+    // Addresses from the time before the rule stay readable.
+    app.sql("update class_types set image_url = 'https://other.example/old.jpg'")
+        .await;
+    let change = json!({ "id": id, "price": "19.00" });
+    let changed = staff.patch(PATH, change).await.expect(200);
+    assert_eq!(changed["imageUrl"], "https://other.example/old.jpg");
+    let list = get_ok(&app.visitor(), "/api/classes/list").await;
+    assert_eq!(list["items"][0]["imageUrl"], changed["imageUrl"]);
 }
 
 #[tokio::test]
@@ -121,12 +150,10 @@ async fn invalid_values_are_rejected_field_by_field() {
         ("price", json!("1.234")),
         ("price", json!(18)),
         ("price", json!("100000000")),
-        ("imageUrl", json!("http://cdn.example.com/a.jpg")),
+        ("imageUrl", json!("https://cdn.example.com/a.jpg")),
+        ("imageUrl", json!("/img/../api/auth/logout")),
         ("imageUrl", json!("javascript:alert(1)")),
-        (
-            "imageUrl",
-            json!(format!("https://example.com/{}", "x".repeat(2_000))),
-        ),
+        ("imageUrl", json!(format!("/img/{}", "x".repeat(2_000)))),
     ] {
         let mut new_class_type = valid_form.clone();
         new_class_type["name"] = json!("Another");

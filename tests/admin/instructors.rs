@@ -27,7 +27,7 @@ async fn an_instructor_is_created_with_every_field() {
         "certifications": ["World Salsa Federation Teacher"],
         "experienceYears": 15,
         "hourlyRate": "55",
-        "profileImageUrl": "https://cdn.example.com/rosa.jpg",
+        "profileImageUrl": "/img/instructors/rosa.svg",
         "socialMediaLinks": { "instagram": "https://instagram.example/rosa" },
     });
     let instructor = staff.post(PATH, form).await.expect(201);
@@ -40,7 +40,7 @@ async fn an_instructor_is_created_with_every_field() {
         ("experienceYears", json!(15)),
         ("hourlyRate", json!("55.00")),
         ("currency", json!("USD")),
-        ("profileImageUrl", json!("https://cdn.example.com/rosa.jpg")),
+        ("profileImageUrl", json!("/img/instructors/rosa.svg")),
         (
             "socialMediaLinks",
             json!({ "instagram": "https://instagram.example/rosa" }),
@@ -63,7 +63,7 @@ async fn omitted_fields_keep_their_value_and_null_clears_optional_fields() {
     let staff = app.staff("sofia").await;
     let account = staff.get("/api/auth/me").await.expect(200);
     let form = json!({ "name": "Rosa", "userId": account["id"], "hourlyRate": "55",
-        "profileImageUrl": "https://cdn.example.com/rosa.jpg", "specialties": ["salsa"],
+        "profileImageUrl": "/img/instructors/rosa.svg", "specialties": ["salsa"],
         "socialMediaLinks": { "web": "https://rosa.example" } });
     let instructor = staff.post(PATH, form).await.expect(201);
     let id = &instructor["id"];
@@ -111,7 +111,7 @@ async fn invalid_values_are_rejected_field_by_field() {
         ("experienceYears", json!(101)),
         ("hourlyRate", json!("a lot")),
         ("hourlyRate", json!(55.5)),
-        ("profileImageUrl", json!("http://cdn.example.com/a.jpg")),
+        ("profileImageUrl", json!("https://cdn.example.com/a.jpg")),
         ("socialMediaLinks", json!({ "web": "http://rosa.example" })),
         ("socialMediaLinks", json!({ "web": 7 })),
         ("socialMediaLinks", json!({ "": "https://rosa.example" })),

@@ -218,6 +218,7 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         cancellation_window: Duration::from_secs(12 * 3_600),
         schedule_ahead_weeks: 8,
         free_cancellation_grace: Duration::from_secs(3_600),
+        image_origin: None,
         max_unpaid_bookings: i32::MAX,
         site_url: String::new(),
     };

@@ -113,6 +113,38 @@ pub(super) fn https_url(text: &str) -> Result<String, Problem> {
     Ok(line)
 }
 
+/// Parses the address of a picture: a path below `/img/` of the site, or an HTTPS URL at
+/// `image_origin`. The pages do not load pictures from elsewhere.
+pub(super) fn picture_url(text: &str, image_origin: Option<&str>) -> Result<String, Problem> {
+    let line = form::required_line(text, URL_MAX)?;
+    if is_own_picture(&line) {
+        return Ok(line);
+    }
+    let Some(origin) = image_origin else {
+        return Err(format!("must be {OWN_PICTURE}"));
+    };
+    let problem = || format!("must be {OWN_PICTURE}, or an address that begins with {origin}/");
+    let url = https_url(&line).map_err(|_| problem())?;
+    let parsed: Uri = url.parse().map_err(|_| problem())?;
+    let authority = parsed.authority().map_or("", Authority::as_str);
+    if format!("https://{}", authority.to_ascii_lowercase()) != origin {
+        return Err(problem());
+    }
+    Ok(url)
+}
+
+/// The studio's own pictures, in the words of an error.
+const OWN_PICTURE: &str = "a picture of the site, such as /img/classes/salsa-foundations.svg";
+
+/// Returns whether `path` can name a picture in the site's folder `/img/`.
+fn is_own_picture(path: &str) -> bool {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    let is_name =
+        |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(is_plain);
+    path.strip_prefix("/img/")
+        .is_some_and(|rest| rest.split('/').all(is_name))
+}
+
 /// Returns whether a browser loads from exactly this host and port. Rejects user
 /// names, passwords, and hosts that are neither a name nor an IP address.
 fn is_loadable_from(authority: &Authority) -> bool {
@@ -136,7 +168,7 @@ fn is_loadable_from(authority: &Authority) -> bool {
 mod tests {
     use super::*;
     use crate::testing::described::bound;
-    use crate::values::schema::HttpsUrl;
+    use crate::values::schema::{HttpsUrl, PictureUrl};
 
     #[test]
     fn only_an_https_url_is_accepted() {
@@ -173,6 +205,45 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_is_one_of_the_site_or_at_the_configured_origin() {
+        let origin = Some("https://images.example");
+        for path in ["/img/salsa.svg", " /img/classes/salsa_2.jpg "] {
+            assert_eq!(picture_url(path, None).unwrap(), path.trim());
+            assert!(picture_url(path, origin).is_ok(), "{path}");
+        }
+        for url in [
+            "https://images.example/a.jpg?w=1",
+            "https://Images.Example/",
+        ] {
+            assert!(picture_url(url, origin).is_ok(), "{url}");
+            assert!(picture_url(url, None).is_err(), "{url}");
+        }
+        for rejected in [
+            "/img/",
+            "/img//a.svg",
+            "/img/../api/auth/logout",
+            "/img/.hidden",
+            "/img/a.svg?x=1",
+            "/img/a b.svg",
+            "/images/a.svg",
+            "//img/a.svg",
+            "/\\img/a.svg",
+            "img/a.svg",
+            "https://other.example/a.jpg",
+            "https://images.example.other.example/a.jpg",
+            "https://images.example:8443/a.jpg",
+            "https://images.example@other.example/a.jpg",
+            "http://images.example/a.jpg",
+            "javascript:alert(1)",
+        ] {
+            let problem = picture_url(rejected, origin).unwrap_err();
+            assert!(problem.contains("https://images.example/"), "{problem}");
+            let problem = picture_url(rejected, None).unwrap_err();
+            assert!(problem.contains("/img/"), "{problem}");
+        }
+    }
+
+    #[test]
     fn a_list_has_no_duplicates() {
         let texts = ["Salsa", "salsa ", "Mambo"].map(str::to_owned).to_vec();
         assert_eq!(list(texts, style).unwrap(), ["salsa", "mambo"]);
@@ -183,6 +254,7 @@ mod tests {
     #[test]
     fn the_api_description_states_the_maximum_length_of_a_url() {
         assert_eq!(bound::<HttpsUrl>("", "maxLength"), URL_MAX as i64);
+        assert_eq!(bound::<PictureUrl>("", "maxLength"), URL_MAX as i64);
     }
 }
 

@@ -421,6 +421,21 @@ mod tests {
     }
 
     #[test]
+    fn pictures_come_from_one_https_origin() {
+        let origin = |value| {
+            let config = read(&[("IMAGE_ORIGIN", value)]);
+            config.map(|config| config.studio.image_origin)
+        };
+        assert_eq!(origin("").unwrap(), None);
+        let images = Some("https://images.example".to_owned());
+        assert_eq!(origin("https://Images.example/").unwrap(), images);
+        for bad in ["http://images.example", "https://images.example/a", "*"] {
+            let message = origin(bad).unwrap_err().to_string();
+            assert!(message.starts_with("IMAGE_ORIGIN: must"), "{message}");
+        }
+    }
+
+    #[test]
     fn data_is_kept_for_a_year_unless_configured_otherwise() {
         let retention = read(&[]).unwrap().retention;
         assert_eq!(
@@ -582,6 +597,7 @@ mod properties {
         "WAITLIST_CUTOFF_HOURS",
         "SCHEDULE_AHEAD_WEEKS",
         "FREE_CANCELLATION_GRACE_MINUTES",
+        "IMAGE_ORIGIN",
         "MAX_UNPAID_BOOKINGS",
         "ARCHIVE_RETENTION_MONTHS",
         "SECURITY_LOG_RETENTION_DAYS",

@@ -57,6 +57,16 @@ pub struct Slug(pub String);
 )]
 pub struct HttpsUrl(pub String);
 
+/// A picture of the site, or an HTTPS URL at the origin that the deployment has configured
+/// for pictures. Other addresses are rejected.
+#[derive(Debug, ToSchema)]
+#[schema(
+    max_length = 2_000,
+    pattern = r"^\s*(/img/[-_.a-zA-Z0-9/]+|https://[^\s@/?#]+([/?#]\S*)?)\s*$",
+    examples("/img/classes/salsa-foundations.svg")
+)]
+pub struct PictureUrl(pub String);
+
 /// The origin of a site. It must use HTTPS, or HTTP on localhost.
 #[derive(Debug, ToSchema)]
 #[schema(

@@ -8,17 +8,18 @@ use super::maintenance::{self, ActiveQuery, RetirementView};
 use super::query::IdQuery;
 use super::view::StaffClassTypeView;
 use crate::classes::fields::{
-    description, duration, https_url, list as list_of, participants, style,
+    description, duration, list as list_of, participants, picture_url, style,
 };
 use crate::error::Result;
 use crate::http::json::nullable;
 use crate::http::{List, Member};
 use crate::models::class_type::{ClassType, ClassTypeChanges, Level, NewClassType};
+use crate::runtime::config::StudioConfig;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::{self, Form, Problem};
 use crate::values::money::Money;
-use crate::values::schema::HttpsUrl;
+use crate::values::schema::PictureUrl;
 use crate::{App, BoxFuture};
 
 /// The maximum length of the name of a class type, in characters.
@@ -49,13 +50,14 @@ pub struct CreateClassType {
     /// The price of one class.
     price: Money,
     /// Null if there is no picture.
-    #[schema(value_type = Option<HttpsUrl>)]
+    #[schema(value_type = Option<PictureUrl>)]
     image_url: Option<String>,
 }
 
 impl CreateClassType {
-    fn parse(self, currency: &str) -> Result<NewClassType> {
+    fn parse(self, studio: &StudioConfig) -> Result<NewClassType> {
         let mut form = Form::default();
+        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let new_class_type = NewClassType {
             name: form.check("name", name(&self.name)).unwrap_or_default(),
             description: form
@@ -78,9 +80,9 @@ impl CreateClassType {
                 )
                 .unwrap_or_default(),
             price: form
-                .check("price", self.price.check_currency(currency))
+                .check("price", self.price.check_currency(&studio.currency))
                 .unwrap_or_default(),
-            image_url: form.check_filled("imageUrl", self.image_url.as_deref(), https_url),
+            image_url: form.check_filled("imageUrl", self.image_url.as_deref(), picture),
         };
         form.finish()?;
         Ok(new_class_type)
@@ -106,18 +108,19 @@ pub struct UpdateClassType {
     price: Option<Money>,
     /// Null removes the picture.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<HttpsUrl>)]
+    #[schema(value_type = Option<PictureUrl>)]
     image_url: Option<Option<String>>,
     /// True offers a retired class type again.
     is_active: Option<bool>,
 }
 
 impl UpdateClassType {
-    fn parse(self, currency: &str) -> Result<ClassTypeChanges> {
+    fn parse(self, studio: &StudioConfig) -> Result<ClassTypeChanges> {
         let mut form = Form::default();
+        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let image_url = self
             .image_url
-            .map(|url| form.check_filled("imageUrl", url.as_deref(), https_url));
+            .map(|url| form.check_filled("imageUrl", url.as_deref(), picture));
         let changes = ClassTypeChanges {
             name: form.check_given("name", self.name.as_deref(), name),
             description: form.check_given("description", self.description.as_deref(), description),
@@ -129,7 +132,9 @@ impl UpdateClassType {
                 self.max_participants,
                 participants,
             ),
-            price: form.check_given("price", self.price, |price| price.check_currency(currency)),
+            price: form.check_given("price", self.price, |price| {
+                price.check_currency(&studio.currency)
+            }),
             image_url,
             is_active: self.is_active,
         };
@@ -167,7 +172,7 @@ pub fn create<'a>(
     form: CreateClassType,
 ) -> BoxFuture<'a, Result<StaffClassTypeView>> {
     Box::pin(async move {
-        let new_class_type = form.parse(&app.config().studio.currency)?;
+        let new_class_type = form.parse(&app.config().studio)?;
         maintenance::create(app, caller, staff, new_class_type, StaffClassTypeView::new).await
     })
 }
@@ -185,7 +190,7 @@ pub fn update<'a>(
     form: UpdateClassType,
 ) -> BoxFuture<'a, Result<StaffClassTypeView>> {
     Box::pin(async move {
-        let (id, changes) = (form.id, form.parse(&app.config().studio.currency)?);
+        let (id, changes) = (form.id, form.parse(&app.config().studio)?);
         maintenance::update(app, caller, staff, id, changes, StaffClassTypeView::new).await
     })
 }

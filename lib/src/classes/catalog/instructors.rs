@@ -7,16 +7,17 @@ use uuid::Uuid;
 use super::maintenance::{self, ActiveQuery, RetirementView};
 use super::query::IdQuery;
 use super::view::StaffInstructorView;
-use crate::classes::fields::{description, https_url, list as list_of, style};
+use crate::classes::fields::{description, https_url, list as list_of, picture_url, style};
 use crate::error::Result;
 use crate::http::json::nullable;
 use crate::http::{List, Member};
 use crate::models::instructor::{Instructor, InstructorChanges, NewInstructor, SocialMediaLinks};
+use crate::runtime::config::StudioConfig;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::{self, Form, Problem};
 use crate::values::money::Money;
-use crate::values::schema::HttpsUrl;
+use crate::values::schema::{HttpsUrl, PictureUrl};
 use crate::{App, BoxFuture};
 
 /// The maximum length of an instructor's name, in characters.
@@ -59,7 +60,7 @@ pub struct CreateInstructor {
     /// The hourly rate, which only staff see. Null if none was agreed on.
     hourly_rate: Option<Money>,
     /// Null if there is no picture.
-    #[schema(value_type = Option<HttpsUrl>)]
+    #[schema(value_type = Option<PictureUrl>)]
     profile_image_url: Option<String>,
     /// At most 10 links. Each key is the name of a network, such as `instagram`.
     #[serde(default)]
@@ -68,8 +69,9 @@ pub struct CreateInstructor {
 }
 
 impl CreateInstructor {
-    fn parse(self, currency: &str) -> Result<NewInstructor> {
+    fn parse(self, studio: &StudioConfig) -> Result<NewInstructor> {
         let mut form = Form::default();
+        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let image_url = self.profile_image_url.as_deref();
         let new_instructor = NewInstructor {
             name: form.check("name", name(&self.name)).unwrap_or_default(),
@@ -90,9 +92,9 @@ impl CreateInstructor {
                 .check("experienceYears", experience(self.experience_years))
                 .unwrap_or_default(),
             hourly_rate: form.check_given("hourlyRate", self.hourly_rate, |rate| {
-                rate.check_currency(currency)
+                rate.check_currency(&studio.currency)
             }),
-            profile_image_url: form.check_filled("profileImageUrl", image_url, https_url),
+            profile_image_url: form.check_filled("profileImageUrl", image_url, picture),
             social_media_links: form
                 .check("socialMediaLinks", links(self.social_media_links))
                 .unwrap_or_default(),
@@ -125,7 +127,7 @@ pub struct UpdateInstructor {
     #[schema(value_type = Option<Money>)]
     hourly_rate: Option<Option<Money>>,
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<HttpsUrl>)]
+    #[schema(value_type = Option<PictureUrl>)]
     profile_image_url: Option<Option<String>>,
     /// Replaces all links.
     #[schema(value_type = Option<BTreeMap<String, HttpsUrl>>)]
@@ -135,14 +137,17 @@ pub struct UpdateInstructor {
 }
 
 impl UpdateInstructor {
-    fn parse(self, currency: &str) -> Result<InstructorChanges> {
+    fn parse(self, studio: &StudioConfig) -> Result<InstructorChanges> {
         let mut form = Form::default();
+        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let profile_image_url = self
             .profile_image_url
-            .map(|url| form.check_filled("profileImageUrl", url.as_deref(), https_url));
-        let hourly_rate = self
-            .hourly_rate
-            .map(|rate| form.check_given("hourlyRate", rate, |rate| rate.check_currency(currency)));
+            .map(|url| form.check_filled("profileImageUrl", url.as_deref(), picture));
+        let hourly_rate = self.hourly_rate.map(|rate| {
+            form.check_given("hourlyRate", rate, |rate| {
+                rate.check_currency(&studio.currency)
+            })
+        });
         let changes = InstructorChanges {
             name: form.check_given("name", self.name.as_deref(), name),
             user_id: self.user_id,
@@ -237,7 +242,7 @@ pub fn create<'a>(
     form: CreateInstructor,
 ) -> BoxFuture<'a, Result<StaffInstructorView>> {
     Box::pin(async move {
-        let new_instructor = form.parse(&app.config().studio.currency)?;
+        let new_instructor = form.parse(&app.config().studio)?;
         maintenance::create(app, caller, staff, new_instructor, StaffInstructorView::new).await
     })
 }
@@ -255,7 +260,7 @@ pub fn update<'a>(
     form: UpdateInstructor,
 ) -> BoxFuture<'a, Result<StaffInstructorView>> {
     Box::pin(async move {
-        let (id, changes) = (form.id, form.parse(&app.config().studio.currency)?);
+        let (id, changes) = (form.id, form.parse(&app.config().studio)?);
         maintenance::update(app, caller, staff, id, changes, StaffInstructorView::new).await
     })
 }

@@ -34,6 +34,8 @@ pub struct StudioConfig {
     /// `FREE_CANCELLATION_GRACE_MINUTES`: how long a booking can always be cancelled free
     /// of charge after it was made or was promoted from the waitlist.
     pub free_cancellation_grace: Duration,
+    /// `IMAGE_ORIGIN`: the origin besides the site's own from which pictures may be loaded.
+    pub image_origin: Option<String>,
     /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have.
     pub max_unpaid_bookings: i32,
     /// `SITE_URL`, or the URL of the production deployment on Vercel, without a trailing
@@ -56,6 +58,7 @@ pub(super) fn studio(
         cancellation_window: hours(env, "CANCELLATION_WINDOW_HOURS", 12)?,
         schedule_ahead_weeks: weeks(env, "SCHEDULE_AHEAD_WEEKS", 8)?,
         free_cancellation_grace: minutes(env, "FREE_CANCELLATION_GRACE_MINUTES", 60)?,
+        image_origin: image_origin(env)?,
         max_unpaid_bookings: max_unpaid_bookings(env)?,
         site_url: site_url(env, development)?,
     })
@@ -112,6 +115,18 @@ fn minutes(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, 
         return Err(invalid(name, "must be at most 1440 (one day)"));
     }
     Ok(Duration::from_secs(u64::from(minutes) * 60))
+}
+
+fn image_origin(env: &Environment<'_>) -> Result<Option<String>, ConfigError> {
+    let name = "IMAGE_ORIGIN";
+    let Some(origin) = env.value(name) else {
+        return Ok(None);
+    };
+    let origin = exact_origin(name, &origin)?;
+    if !origin.starts_with("https://") {
+        return Err(invalid(name, "must begin with https://"));
+    }
+    Ok(Some(origin))
 }
 
 fn max_unpaid_bookings(env: &Environment<'_>) -> Result<i32, ConfigError> {
