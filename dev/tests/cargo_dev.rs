@@ -462,7 +462,7 @@ async fn the_demo_studio_is_added_once_and_a_year_of_data_on_request() {
     let mut stack = checkout.start(&[]);
     stack.wait_until_up();
     let counts = checkout.query_text(COUNTS).await;
-    assert!(counts.starts_with("8 5 24 "), "{counts}");
+    assert!(counts.starts_with("9 6 34 "), "{counts}");
     // An occurrence that overlaps another one would be missing.
     let fewest = "select min(n)::text from (
         select count(*) as n from scheduled_classes group by class_schedule_id) t";

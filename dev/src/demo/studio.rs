@@ -48,46 +48,51 @@ pub(super) async fn add(
 
 const CLASS_TYPES: &str = "
     insert into class_types (id, name, description, styles, difficulty_level, duration_minutes,
-        max_participants, price_per_class)
-    select md5('demo class type ' || number)::uuid, name, description, styles, level, minutes, places, price
+        max_participants, price_per_class, image_url)
+    select md5('demo class type ' || number)::uuid, name, description, styles, level, minutes, places, price,
+        '/img/classes/' || picture || '.svg'
     from (values
-        (1, 'Salsa Foundations', 'The basic step, the right turn, and the confidence to dance a whole song.',
-            '{salsa}'::text[], 'beginner', 60, 20, 18.00),
-        (2, 'Salsa On2', 'Turn patterns and timing on the second beat, New York style.',
-            '{salsa,mambo}', 'intermediate', 75, 18, 22.00),
-        (3, 'Bachata Basics', 'Side steps, box steps and leading with the whole body.',
-            '{bachata}', 'beginner', 60, 20, 18.00),
-        (4, 'Bachata Sensual', 'Body waves, isolations and the connection that carries them.',
-            '{bachata}', 'intermediate', 75, 16, 22.00),
-        (5, 'Merengue & Cumbia', 'Two easy party dances in one energetic class.',
-            '{merengue,cumbia}', 'all-levels', 60, 24, 16.00),
-        (6, 'Cha-cha-chá Technique', 'Precise footwork and a calm upper body.',
-            '{cha-cha-chá}', 'intermediate', 60, 16, 20.00),
-        (7, 'Afro-Cuban Rumba', 'Guaguancó, yambú and columbia, with live percussion once a month.',
-            '{rumba,afro-cuban}', 'advanced', 90, 14, 25.00),
-        (8, 'Ladies’ Styling', 'Arms, hands and turns to make every salsa your own.',
-            '{salsa,styling}', 'all-levels', 60, 18, 20.00)
-    ) as t (number, name, description, styles, level, minutes, places, price)
+        (1, 'Salsa Foundations', 'Your first class. You learn the basic step, the right turn and how to lead or follow, and you dance a whole song before you go home. No partner and no experience needed; we change partners every few minutes.',
+            '{salsa}'::text[], 'beginner', 60, 20, 18.00, 'salsa-foundations'),
+        (2, 'Salsa On2', 'New York style, on the second beat. We take one turn pattern apart, drill the footwork on its own and put it back together at full speed. You should be comfortable with cross-body leads and single turns.',
+            '{salsa,mambo}', 'intermediate', 75, 18, 22.00, 'salsa-on2'),
+        (3, 'Bachata Basics', 'Side steps, box steps and the hip movement that makes bachata bachata. The music is slow enough to think, so this is a gentle way to start dancing with a partner. Come in any shoes that slide a little.',
+            '{bachata}', 'beginner', 60, 20, 18.00, 'bachata-basics'),
+        (4, 'Bachata Sensual', 'Body waves, isolations and the connection that carries them from one partner to the other. Half the class is technique on your own, half is dancing together. Come when the bachata basic step needs no thought.',
+            '{bachata}', 'intermediate', 75, 16, 22.00, 'bachata-sensual'),
+        (5, 'Merengue & Cumbia', 'Two party dances in one hour, with almost no counting. You sweat, you laugh, and you can use everything at the next wedding. Good for families and for people who think that they cannot dance.',
+            '{merengue,cumbia}', 'all-levels', 60, 24, 16.00, 'merengue-cumbia'),
+        (6, 'Cha-cha-chá Technique', 'Precise footwork, straight legs and a calm upper body. We work on timing and balance at the barre before we dance in couples. It makes every other Latin dance cleaner.',
+            '{cha-cha-chá}', 'intermediate', 60, 16, 20.00, 'cha-cha-cha'),
+        (7, 'Afro-Cuban Rumba', 'Guaguancó, yambú and columbia, with the stories behind the gestures. Once a month, percussionists play live. The tempo is high and the knees stay bent: you need two years of dancing or strong legs.',
+            '{rumba,afro-cuban}', 'advanced', 90, 14, 25.00, 'afro-cuban-rumba'),
+        (8, 'Ladies’ Styling', 'Arms, hands, spins and walks, danced without a partner in front of the mirror. You leave with one short combination that fits into any salsa. Everyone who wants to style is welcome, in heels or in sneakers.',
+            '{salsa,styling}', 'all-levels', 60, 18, 20.00, 'ladies-styling'),
+        (9, 'Social Práctica', 'An evening to dance what you have learned. One instructor walks around and answers questions, the playlist goes from salsa to bachata to merengue, and nobody stays on a chair for long.',
+            '{salsa,bachata,merengue}', 'all-levels', 90, 30, 10.00, 'social-practica')
+    ) as t (number, name, description, styles, level, minutes, places, price, picture)
     on conflict do nothing";
 
 const INSTRUCTORS: &str = "
     insert into instructors (id, name, user_id, bio, specialties, certifications,
-        experience_years, hourly_rate)
+        experience_years, hourly_rate, profile_image_url)
     select md5('demo instructor ' || number)::uuid, name,
         (select id from users where users.email = t.email), bio, specialties, certifications,
-        years, rate
+        years, rate, '/img/instructors/' || picture || '.svg'
     from (values
-        (1, 'Sofia Marin', 'sofia@sabor.dev', 'Grew up dancing salsa in Cali and runs the studio.',
-            '{salsa}'::text[], '{World Salsa Federation Teacher}'::text[], 15, 55.00),
-        (2, 'Mateo Álvarez', null, 'Teaches mambo and salsa on two, New York style.',
-            '{salsa,mambo}', '{}', 9, 48.00),
-        (3, 'Camila Duarte', null, 'Has taught bachata in Santo Domingo and Madrid.',
-            '{bachata}', '{BachataStars Coach}', 11, 50.00),
-        (4, 'Joaquín Peña', null, 'A percussionist who teaches you to hear the clave.',
-            '{rumba,afro-cuban,merengue,cumbia}', '{}', 20, 52.00),
-        (5, 'Lucía Herrera', null, 'Danced in competitions for ten years. A patient teacher.',
-            '{cha-cha-chá,styling}', '{Licentiate of the Imperial Society}', 12, 50.00)
-    ) as t (number, name, email, bio, specialties, certifications, years, rate)
+        (1, 'Sofia Marin', 'sofia@sabor.dev', 'Sofia grew up in Cali, where the neighbors danced salsa in the street on Sundays. She founded the studio in 2014 and still teaches most of the beginners herself. If you are nervous, stand next to her.',
+            '{salsa}'::text[], '{World Salsa Federation Teacher}'::text[], 15, 55.00, 'sofia-marin'),
+        (2, 'Mateo Álvarez', null, 'Mateo learned mambo on the floors of the Bronx and danced in two companies in New York. He takes long patterns apart until they feel short. Expect a good deal of footwork, and a hat.',
+            '{salsa,mambo}', '{}', 9, 48.00, 'mateo-alvarez'),
+        (3, 'Camila Duarte', null, 'Camila has taught bachata in Santo Domingo and Madrid, and judges the regional championship. Her classes begin with ten minutes on your own body and end with a song in couples. She remembers every name.',
+            '{bachata}', '{BachataStars Coach}', 11, 50.00, 'camila-duarte'),
+        (4, 'Joaquín Peña', null, 'Joaquín played congas in Havana for twenty years before he taught anybody to dance. He teaches you to hear the clave first and to move second. On the last Friday of the month he brings his drums.',
+            '{rumba,afro-cuban,merengue,cumbia}', '{}', 20, 52.00, 'joaquin-pena'),
+        (5, 'Lucía Herrera', null, 'Lucía danced in competitions for ten years and holds a license of the Imperial Society. She sees the one thing that holds you back and says it kindly. Her cha-cha-chá class is the quickest way to better balance.',
+            '{cha-cha-chá,styling}', '{Licentiate of the Imperial Society}', 12, 50.00, 'lucia-herrera'),
+        (6, 'Daniel Okoro', null, 'Daniel took his first class here in 2017, on a bet, and never left. He teaches the lunch hours and the Sunday beginners, and knows what it is like to have two left feet. Bring your questions.',
+            '{salsa,bachata}', '{}', 5, 42.00, 'daniel-okoro')
+    ) as t (number, name, email, bio, specialties, certifications, years, rate, picture)
     on conflict do nothing";
 
 // Number, weekday (0 is Sunday), time, room, class type, instructor.
@@ -110,7 +115,12 @@ const WEEKLY_CLASSES: &str = "
         (19, 6, '10:00', 'Studio A', 1, 1), (20, 6, '11:15', 'Studio A', 2, 2),
         (21, 6, '10:30', 'Studio B', 3, 3), (22, 6, '11:45', 'Studio B', 6, 5),
         (23, 6, '13:00', 'Studio A', 5, 4),
-        (24, 0, '11:00', 'Studio A', 8, 5)
+        (24, 0, '11:00', 'Studio A', 8, 5),
+        (25, 1, '12:15', 'Studio A', 1, 6), (26, 2, '12:15', 'Studio A', 5, 4),
+        (27, 3, '12:15', 'Studio A', 3, 6), (28, 4, '12:15', 'Studio A', 8, 5),
+        (29, 5, '12:15', 'Studio A', 1, 6), (30, 2, '19:45', 'Studio B', 1, 6),
+        (31, 5, '20:30', 'Studio A', 9, 2), (32, 0, '11:30', 'Studio B', 1, 6),
+        (33, 0, '12:30', 'Studio A', 3, 3), (34, 0, '17:00', 'Studio A', 9, 6)
     ) as t (number, day, time, room, type, teacher)
     join class_types c on c.id = md5('demo class type ' || type)::uuid
     join instructors i on i.id = md5('demo instructor ' || teacher)::uuid
@@ -144,7 +154,7 @@ const OCCURRENCES: &str = "
         s.instructor_id, s.id, local.date, c.name, c.description,
         local.start, local.start + make_interval(mins => s.duration_minutes),
         s.max_participants, s.room
-    from generate_series(1, 24) number
+    from generate_series(1, 34) number
     join class_schedules s on s.id = md5('demo pattern ' || number)::uuid and s.is_active
     join class_types c on c.id = s.class_type_id and c.is_active
     join instructors i on i.id = s.instructor_id and i.is_active

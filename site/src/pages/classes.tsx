@@ -7,8 +7,8 @@ import { book } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
 import { takeIntent } from "../classes/intent.ts";
 import { keepLive, loadAvailability } from "../classes/live.ts";
-import { Swirl } from "../components/art.tsx";
 import { mount } from "../components/mount.tsx";
+import { ClassPicture, Portrait } from "../components/picture.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadSession } from "../session.ts";
 import english, { type ClassTypesTexts } from "../texts/class-types.en.ts";
@@ -25,10 +25,8 @@ const LEVELS = ["beginner", "intermediate", "advanced", "all-levels"];
 
 const [, id] = /^\/classes\/([^/]+)$/.exec(location.pathname) ?? [];
 
-/** A number that is always the same for a class, to choose its drawing. */
-function seedOf({ id }: { id: string }): number {
-  return [...id].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 24;
-}
+/** How many pictures are in the window before anybody scrolls. */
+const FIRST_PICTURES = 3;
 
 function ClassTypes({ t }: Texts) {
   const [types, setTypes] = useState<ClassType[] | null>(null);
@@ -45,13 +43,19 @@ function ClassTypes({ t }: Texts) {
     }
   };
   useEffect(() => void load().catch(report), []);
+  const levels = LEVELS.map((level) => ({ level, ofLevel: (types ?? []).filter((type) => type.level === level) }));
+  const first = levels.flatMap(({ ofLevel }) => ofLevel).slice(0, FIRST_PICTURES);
 
   return (
     <div class="wide page class-types">
       <h1>{t.title}</h1>
       <p class="lead">{t.lead}</p>
       {failure && <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />}
-      {!failure && types === null && <Skeleton count={3} height="14rem" />}
+      {!failure && types === null && (
+        <section class="level type-skeletons">
+          <Skeleton count={6} height="26rem" />
+        </section>
+      )}
       {types?.length === 0 && (
         <Empty text={t.none}>
           <a class="button" href="/contact">
@@ -59,8 +63,7 @@ function ClassTypes({ t }: Texts) {
           </a>
         </Empty>
       )}
-      {LEVELS.map((level) => {
-        const ofLevel = (types ?? []).filter((type) => type.level === level);
+      {levels.map(({ level, ofLevel }) => {
         if (ofLevel.length === 0) return null;
         return (
           <section key={level} class="level">
@@ -71,9 +74,7 @@ function ClassTypes({ t }: Texts) {
             <ul class="plain-list type-list">
               {ofLevel.map((type) => (
                 <li key={type.id} class="type-card">
-                  <div class={`type-art art-${seedOf(type) % 3}`}>
-                    <Swirl seed={seedOf(type)} />
-                  </div>
+                  <ClassPicture id={type.id} url={type.imageUrl} isLazy={!first.includes(type)} />
                   <div class="type-text">
                     <h3>{type.name}</h3>
                     <p>{type.description}</p>
@@ -153,7 +154,9 @@ function OneClass({ t }: Texts) {
   if (!details) {
     return (
       <div class="wide page">
-        <Skeleton count={2} height="18rem" />
+        <div class="one-class-skeletons">
+          <Skeleton count={2} height="18rem" />
+        </div>
       </div>
     );
   }
@@ -169,9 +172,7 @@ function OneClass({ t }: Texts) {
           <p class="lead">{details.description}</p>
           <Facts t={t} type={details} />
         </div>
-        <div class={`type-art art-${seedOf(details) % 3}`}>
-          <Swirl seed={seedOf(details)} />
-        </div>
+        <ClassPicture id={details.id} url={details.imageUrl} isLazy={false} />
       </div>
 
       <h2>{t.coming}</h2>
@@ -199,10 +200,13 @@ function OneClass({ t }: Texts) {
           <h2>{t.taughtBy}</h2>
           <ul class="plain-list teacher-list">
             {details.instructors.map((teacher) => (
-              <li key={teacher.id}>
-                <h3>{teacher.name}</h3>
-                {teacher.experienceYears != null && <p class="hint">{t.years(teacher.experienceYears)}</p>}
-                <p>{teacher.bio}</p>
+              <li key={teacher.id} class="teacher">
+                <Portrait id={teacher.id} url={teacher.profileImageUrl} />
+                <div>
+                  <h3>{teacher.name}</h3>
+                  {teacher.experienceYears != null && <p class="hint">{t.years(teacher.experienceYears)}</p>}
+                  <p>{teacher.bio}</p>
+                </div>
               </li>
             ))}
           </ul>
