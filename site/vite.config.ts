@@ -60,6 +60,9 @@ export default defineConfig({
   },
   plugins: [fontLicense, sharedHead, classPages],
   server: {
-    proxy: { "/api": { target: API, changeOrigin: false } },
+    proxy: {
+      "/api": { target: API, changeOrigin: false },
+      "/dev/mail": { target: API, changeOrigin: false },
+    },
   },
 });

@@ -226,6 +226,7 @@ fn print_welcome(stack: &Stack) {
         sabor::identity::demo::EMAIL
     ));
     print(&format!("  The password of all accounts is: {password}"));
+    print(&format!("  E-mails           {url}/dev/mail"));
     let (app, secret) = (demo::cross_app::APP, demo::cross_app::SECRET);
     print(&format!("  {app:<17} partner application with the secret"));
     print(&format!("                    {secret}\n"));

@@ -11,6 +11,7 @@ mod env_file;
 mod fuzz;
 mod local_redis;
 mod lock_file;
+mod mail_page;
 mod openapi;
 mod packages;
 mod report;

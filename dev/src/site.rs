@@ -8,12 +8,13 @@ use std::sync::Arc;
 use anyhow::Result;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::{CACHE_CONTROL, HOST, LOCATION};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, LOCATION};
 use axum::http::uri::{Authority, PathAndQuery};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use sabor_testing::environment;
 use tower::ServiceExt;
+use tower_http::compression::CompressionLayer;
 use tower_http::services::{ServeDir, ServeFile};
 use tower_http::set_status::SetStatus;
 
@@ -63,7 +64,25 @@ fn router_with_site(functions: Router, folder: PathBuf) -> Result<Router> {
     };
     // A fallback can rewrite the path before the functions' router matches it. A layer
     // would run too late.
-    Ok(Router::new().fallback(move |request: Request| site.clone().respond(request)))
+    let router = Router::new().fallback(move |request: Request| site.clone().respond(request));
+    Ok(router.layer(CompressionLayer::new().compress_when(is_compressed_by_vercel)))
+}
+
+/// Returns whether Vercel compresses a response. It compresses text, and no event stream.
+fn is_compressed_by_vercel(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let content_type = headers.get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let kind = content_type.and_then(|value| value.split(';').next());
+    match kind.unwrap_or_default().trim() {
+        "text/event-stream" => false,
+        "image/svg+xml" => true,
+        kind => {
+            kind.starts_with("text/")
+                || ["javascript", "json", "xml"]
+                    .iter()
+                    .any(|end| kind.starts_with("application/") && kind.ends_with(end))
+        }
+    }
 }
 
 impl Site {
@@ -74,6 +93,10 @@ impl Site {
         let requested_path = request.uri().path().to_owned();
         if let Some(destination) = self.vercel_json.destination(&requested_path) {
             *request.uri_mut() = with_path(request.uri(), destination);
+        }
+        // The pages of the local stack have headers of their own.
+        if requested_path.starts_with("/dev/") {
+            return self.functions.clone().oneshot(request).await;
         }
         let mut response = if request.uri().path().starts_with("/api/") {
             self.functions.clone().oneshot(request).await?
@@ -166,7 +189,7 @@ mod tests {
     use std::fs;
 
     use axum::body::{Body, to_bytes};
-    use axum::http::header::CONTENT_SECURITY_POLICY;
+    use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_SECURITY_POLICY};
     use axum::routing::post;
 
     use super::*;
@@ -263,6 +286,50 @@ mod tests {
         assert_eq!(body, "script");
         let cached = response.headers()[CACHE_CONTROL].to_str().unwrap();
         assert!(cached.contains("immutable"), "{cached}");
+    }
+
+    #[tokio::test]
+    async fn text_is_compressed_as_the_browser_accepts_and_event_streams_are_not() {
+        let text = "a line that is worth compressing\n".repeat(100);
+        let functions = [
+            ("/api/list", "application/json; charset=utf-8"),
+            ("/api/page", "text/html"),
+            ("/api/drawing", "image/svg+xml"),
+            ("/api/events", "text/event-stream"),
+            ("/api/photograph", "image/jpeg"),
+        ];
+        let functions = functions
+            .into_iter()
+            .fold(Router::new(), |router, (path, kind)| {
+                let text = text.clone();
+                let respond = move || async move { ([(CONTENT_TYPE, kind)], text) };
+                router.route(path, axum::routing::get(respond))
+            });
+        let folder = tempfile::tempdir().unwrap();
+        let site = router_with_site(functions, folder.path().to_owned()).unwrap();
+        for (path, accepted, encoding) in [
+            ("/api/list", "gzip, deflate, br, zstd", Some("br")),
+            ("/api/list", "gzip", Some("gzip")),
+            ("/api/list", "identity", None),
+            ("/api/page", "gzip, br", Some("br")),
+            ("/api/drawing", "gzip, br", Some("br")),
+            ("/api/events", "gzip, br", None),
+            ("/api/photograph", "gzip, br", None),
+        ] {
+            let request = Request::builder().uri(path).header(HOST, "localhost");
+            let request = request.header(ACCEPT_ENCODING, accepted);
+            let request = request.body(Body::empty()).unwrap();
+            let response = site.clone().oneshot(request).await.unwrap();
+            let found = response.headers().get(CONTENT_ENCODING).cloned();
+            let found = found.as_ref().map(|value| value.to_str().unwrap());
+            assert_eq!(found, encoding, "{path} {accepted}");
+            let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(
+                body.len() < text.len(),
+                encoding.is_some(),
+                "{path} {accepted}"
+            );
+        }
     }
 
     #[tokio::test]

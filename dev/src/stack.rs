@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use axum::Router;
+use sabor::runtime::config::MailTransport;
 use sabor::{App, Config};
 use sabor_testing::postgres::{Cluster, Options};
 use sabor_testing::progress::status;
@@ -15,7 +16,7 @@ use crate::env_file::{self, Variables};
 use crate::local_redis::LocalRedis;
 use crate::lock_file::{LockFile, StackInfo};
 use crate::site_build::SiteBuild;
-use crate::{database, demo, site};
+use crate::{database, demo, mail_page, site};
 
 /// The site's preferred port.
 const PREFERRED_PORT: u16 = 3000;
@@ -129,8 +130,10 @@ impl Stack {
         let mut client = database::connect(&postgres_url).await?;
         demo::add(&mut client, &config.studio).await?;
         sabor::runtime::log::start(true);
+        let mail_page = mail_page::router(mail_folder(&config));
         let app = App::new(config)?;
-        let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;
+        let functions = sabor::http::router(app.clone(), functions::routes());
+        let router = site::router(functions.merge(mail_page))?;
         lock_file.write(&StackInfo {
             command: "cargo dev".to_owned(),
             process: std::process::id(),
@@ -178,6 +181,14 @@ fn demo_address() -> Variables {
         ("STUDIO_EMAIL", "hello@sabor.dev"),
     ];
     address.map(|(name, value)| (name, value.to_owned())).into()
+}
+
+/// Returns the folder into which e-mails are written, unless a mail server sends them.
+fn mail_folder(config: &Config) -> Option<PathBuf> {
+    match &config.mail.transport {
+        MailTransport::Folder(folder) => Some(folder.clone()),
+        MailTransport::Smtp(_) | MailTransport::Disabled => None,
+    }
 }
 
 /// Returns the folder of the stack's data. `vercel dev --local` may run elsewhere, so the
