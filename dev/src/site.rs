@@ -25,8 +25,8 @@ use crate::vercel_json::VercelJson;
 const REVALIDATE: HeaderValue = HeaderValue::from_static("public, max-age=0, must-revalidate");
 
 /// The response to a request for a page while there is no built site.
-const NOT_BUILT: &str = "The site is not built. Install Node with npm, and start `cargo dev` \
-    again. The API works without it.\n";
+const NOT_BUILT: &str = "The site is not built. The output of `cargo dev` says why. The API \
+    works without it.\n";
 
 /// The response to a request for another host. With DNS rebinding, a page of that host
 /// could otherwise read every response that does not require a sign-in.

@@ -16,6 +16,10 @@ const BUILT: &str = "built";
 /// What `watch.mjs` prints when a build has failed, after the reason.
 const FAILED: &str = "failed";
 
+/// The message after the reason of a failed build.
+const NOT_BUILT: &str = "The site was not built, for the reason above. The last build is served \
+    until the error is corrected.";
+
 /// The process that builds the site. It ends when this is dropped, and, because its
 /// standard input is closed then, also when this process is killed.
 #[derive(Debug)]
@@ -114,9 +118,13 @@ async fn install_packages(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Waits until a build has finished. A failed build has shown its reason on standard error.
+/// Waits until a build has finished. A failed build has shown its reason on standard error,
+/// and is reported.
 async fn wait_for_build(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<()> {
     while let Some(line) = lines.next_line().await? {
+        if line == FAILED {
+            status(NOT_BUILT);
+        }
         if line == BUILT || line == FAILED {
             return Ok(());
         }
@@ -127,8 +135,10 @@ async fn wait_for_build(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<()>
 /// Reports later builds, until the process ends.
 async fn report_builds(mut lines: Lines<BufReader<ChildStdout>>) {
     while let Ok(Some(line)) = lines.next_line().await {
-        if line == BUILT {
-            status("The site was built again.");
+        match line.as_str() {
+            BUILT => status("The site was built again."),
+            FAILED => status(NOT_BUILT),
+            _ => {}
         }
     }
 }
