@@ -245,7 +245,10 @@ async fn the_messages_about_a_forgotten_password_are_in_the_members_language() {
     assert_eq!(mail["headers"]["subject"], "Tienes una contraseña nueva");
     assert_contains(
         &mail,
-        &["También ha terminado: la suscripción al calendario."],
+        &[
+            "También ha terminado: la suscripción al calendario.",
+            "Abrir mi cuenta: https://sabor.example/account",
+        ],
     );
 }
 

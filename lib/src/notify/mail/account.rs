@@ -88,6 +88,6 @@ fn link(
             format!("{site}/reset-password#token={token}"),
         )),
         (NoticeKind::AccountClosed, _) => None,
-        _ => Some((labels.open_account, format!("{site}/"))),
+        _ => Some((labels.open_account, format!("{site}/account"))),
     }
 }
