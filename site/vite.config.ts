@@ -37,12 +37,12 @@ const sharedHead: Plugin = {
   },
 };
 
-/** The rewrite of `vercel.json`, for `npm run dev`. */
-const classPages: Plugin = {
-  name: "class-pages",
+/** The rewrites of `vercel.json`, for `npm run dev`. */
+const detailPages: Plugin = {
+  name: "detail-pages",
   configureServer(server) {
     server.middlewares.use((request, _response, next) => {
-      request.url = request.url?.replace(/^\/classes\/[^/?]+/, "/classes.html");
+      request.url = request.url?.replace(/^\/(classes|instructors)\/[^/?]+/, "/$1.html");
       next();
     });
   },
@@ -58,7 +58,7 @@ export default defineConfig({
     rolldownOptions: { input: pages },
     target: "es2022",
   },
-  plugins: [fontLicense, sharedHead, classPages],
+  plugins: [fontLicense, sharedHead, detailPages],
   server: {
     proxy: {
       "/api": { target: API, changeOrigin: false },

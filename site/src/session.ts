@@ -2,6 +2,8 @@
 
 import { api, call, type Schema } from "./api/client.ts";
 import { forgetIntent } from "./classes/intent.ts";
+import { report, whenSessionEnds } from "./tools/action.ts";
+import { chooseLanguage, followMember, forgetMember, type Language } from "./tools/language.ts";
 import { Store } from "./tools/store.ts";
 
 type Answer = Schema<"CurrentSession">;
@@ -46,6 +48,7 @@ export function loadSession(): Promise<Session | null> {
 
 async function requestSession(): Promise<Session | null> {
   const { user, session: details } = await call(api.GET("/api/auth/session", { params: { query: { optional: true } } }));
+  if (user) followMember(user.locale);
   session.set(user && details ? { user, session: details } : null);
   return session.value ?? null;
 }
@@ -61,7 +64,18 @@ export async function enterSession(): Promise<Session | null> {
 export function forgetSession(): void {
   // Another person may use the device next.
   forgetIntent();
+  forgetMember();
   session.set(null);
+}
+
+// A page may do more, but none goes on with a session that has ended.
+whenSessionEnds(forgetSession);
+
+/** Shows another language. A member then also gets e-mails in it. */
+export function switchLanguage(code: Language): void {
+  chooseLanguage(code);
+  if (!session.value) return;
+  call(api.PATCH("/api/auth/me", { body: { locale: code } })).then(({ locale }) => followMember(locale), report);
 }
 
 export async function signOut(options: { all?: boolean } = {}): Promise<void> {

@@ -7,7 +7,7 @@ import type { Page } from "@playwright/test";
 import { expect, expectAccessible, open, test } from "./site.ts";
 
 const DIST = join(import.meta.dirname, "../dist");
-const PAGES = ["/", "/timetable", "/classes", "/contact", "/bookings", "/account", "/account#register", "/account#forgot", "/verify-email", "/reset-password", "/continue", "/docs"];
+const PAGES = ["/", "/timetable", "/classes", "/instructors", "/contact", "/bookings", "/account", "/account#register", "/account#forgot", "/verify-email", "/reset-password", "/continue", "/docs"];
 
 /** How much script a page for visitors may load, in bytes after Brotli. */
 const SCRIPT_LIMIT = 30_000;

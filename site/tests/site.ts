@@ -61,7 +61,8 @@ export async function send(page: Page, path: string, data: unknown): Promise<Rec
 /** Signs in a new member with a confirmed address. */
 export async function newMember(page: Page): Promise<string> {
   const email = newEmail();
-  await send(page, "/api/auth/register", { email, password: PASSWORD, firstName: "Marta" });
+  const locale = (await page.evaluate(() => navigator.language)).slice(0, 2);
+  await send(page, "/api/auth/register", { email, password: PASSWORD, firstName: "Marta", locale });
   const [, token] = (await mailedPath(email, "verify-email")).split("=");
   await send(page, "/api/auth/verify-email", { token });
   return email;

@@ -1,6 +1,7 @@
 // Requests to the API. Paths, parameters and responses are typed from openapi.json.
 
 import createClient from "openapi-fetch";
+import { Store } from "../tools/store.ts";
 import { Failure } from "./failure.ts";
 import type { components, paths } from "./schema.d.ts";
 
@@ -14,6 +15,9 @@ export const api = createClient<paths>({
   fetch: (request: Request) => fetch(request, { cache: "no-cache", signal: AbortSignal.timeout(TIMEOUT_MS) }),
 });
 
+/** When the API has last answered. */
+export const loadedAt = new Store<Date | null>(null);
+
 /** Returns the content of a successful response. Any other throws a `Failure`. */
 export async function call<T>(
   request: Promise<{ data?: T | undefined; error?: unknown; response: Response }>,
@@ -26,6 +30,9 @@ export async function call<T>(
     throw Failure.unreachable();
   }
   const { data, error, response } = result;
-  if (response.ok && data !== undefined) return data;
+  if (response.ok && data !== undefined) {
+    loadedAt.set(new Date());
+    return data;
+  }
   throw Failure.of(response, error);
 }

@@ -2,24 +2,27 @@
 
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { session, signInAddress } from "../session.ts";
+import { forgetSession, loadSession, session, signInAddress } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { attempt, say } from "../tools/action.ts";
 import { formatMomentIn } from "../tools/time.ts";
-import { keepIntent } from "./intent.ts";
+import { calendarFile } from "./calendar.ts";
+import { keepIntent, takeIntent } from "./intent.ts";
 import { type Booking, keepBooking, loadAvailability, loadBookings, type Occurrence } from "./live.ts";
 
 export function whenOf({ startTime, timeZone }: Occurrence): string {
   return formatMomentIn(startTime, timeZone);
 }
 
-/** Books the class, or first asks a visitor to sign in. */
+/** Keeps what is to be booked, and asks to sign in. */
+function signInToBook(occurrence: Occurrence, joinWaitlist: boolean): void {
+  keepIntent(occurrence, joinWaitlist);
+  location.assign(signInAddress());
+}
+
+/** Books the class. Without a session, the sign-in comes first. */
 export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: boolean): Promise<void> {
-  if (session.value === null) {
-    keepIntent(occurrence, joinWaitlist);
-    location.assign(signInAddress());
-    return;
-  }
+  if (session.value === null) return signInToBook(occurrence, joinWaitlist);
   await attempt(async () => {
     try {
       const booking = await call(
@@ -32,6 +35,11 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
       announce(t, occurrence, booking);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
+      if (failure.isSignedOut) {
+        // The session has ended since the page was loaded.
+        forgetSession();
+        return signInToBook(occurrence, joinWaitlist);
+      }
       if (failure.code === "already_booked") await loadBookings();
       // The mailed link opens a page that continues with the booking.
       if (failure.code === "email_not_verified") keepIntent(occurrence, joinWaitlist);
@@ -46,11 +54,21 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
 }
 
 function announce(t: ClassTexts, occurrence: Occurrence, booking: Booking): void {
-  const link = { href: "/bookings", text: t.seeBookings };
-  if (booking.status === "waitlisted") return say(t.isWaiting(occurrence.title, booking.waitlistPosition ?? null), false, link);
+  const see = { href: "/bookings", text: t.seeBookings };
+  if (booking.status === "waitlisted") return say(t.isWaiting(occurrence.title, booking.waitlistPosition ?? null), false, [see]);
+  const file = calendarFile({ ...booking.class, id: booking.id });
+  const keep = { href: file, text: t.addToCalendar, download: "class.ics" };
   const until = booking.freeCancellationUntil;
   const free = until && new Date(until) > new Date() ? ` ${t.freeUntil(formatMomentIn(until, occurrence.timeZone))}` : "";
-  say(t.isBooked(occurrence.title, whenOf(occurrence)) + free, false, link);
+  say(t.isBooked(occurrence.title, whenOf(occurrence)) + free, false, [keep, see]);
+}
+
+/** Books what the visitor wanted before the sign-in, if it is one of the classes. */
+export async function resumeBooking(t: ClassTexts, classes: Promise<Occurrence[]>): Promise<void> {
+  const intent = takeIntent();
+  const [member, found] = await Promise.all([loadSession(), classes]);
+  const wanted = found.find(({ id }) => id === intent?.id);
+  if (member && wanted && intent) await book(t, wanted, intent.joinWaitlist);
 }
 
 /** Gives up a place on the waitlist. */

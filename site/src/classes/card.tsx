@@ -33,10 +33,10 @@ export function ClassCard({ t, occurrence, day }: Props) {
         <span>{t.minutes(length)}</span>
       </p>
       <h3>
-        <a href={`/classes/${occurrence.classTypeId}`}>{title}</a>
+        <a href={`/classes/${occurrence.classTypeId}?class=${occurrence.id}`}>{title}</a>
       </h3>
       <p class="class-facts">
-        {t.with(instructor.name)} · {room}
+        <a href={`/instructors/${instructor.id}`}>{t.with(instructor.name)}</a> · {room}
         <br />
         {t.levels[level] ?? level} · {isFree ? t.free : formatPrice(price, currency)}
       </p>
@@ -48,7 +48,7 @@ export function ClassCard({ t, occurrence, day }: Props) {
   );
 }
 
-interface ClassState {
+export interface ClassState {
   isCancelled: boolean;
   hasStarted: boolean;
   placesLeft: number;
@@ -56,13 +56,13 @@ interface ClassState {
 }
 
 /** What is known last about a class. */
-function useClassState(occurrence: Occurrence): ClassState {
+export function useClassState(occurrence: Occurrence): ClassState {
   const latest = useStore(availability).get(occurrence.id);
   return {
     isCancelled: latest?.isCancelled ?? occurrence.isCancelled,
     hasStarted: new Date(latest?.startTime ?? occurrence.startTime) <= new Date(),
     placesLeft: latest?.placesLeft ?? occurrence.placesLeft,
-    waitlistLength: latest?.waitlistLength ?? 0,
+    waitlistLength: latest?.waitlistLength ?? occurrence.waitlistLength,
   };
 }
 
@@ -83,7 +83,7 @@ function useKeptFocus(cause: unknown) {
   return element;
 }
 
-function Spots({ t, state }: { t: ClassTexts; state: ClassState }) {
+export function Spots({ t, state }: { t: ClassTexts; state: ClassState }) {
   if (state.isCancelled) return <span class="tag bad">{t.cancelled}</span>;
   if (state.hasStarted) return <span class="tag">{t.started}</span>;
   if (state.placesLeft >= MANY_SPOTS) return <span class="class-spots">{t.manySpots}</span>;
@@ -91,7 +91,16 @@ function Spots({ t, state }: { t: ClassTexts; state: ClassState }) {
   return <span class="class-spots">{state.waitlistLength > 0 ? t.waiting(state.waitlistLength) : t.full}</span>;
 }
 
-function ClassButton({ t, occurrence, state }: Props & { state: ClassState }) {
+interface ButtonProps {
+  t: ClassTexts;
+  occurrence: Occurrence;
+  state: ClassState;
+  /** Whether the page is about this class. */
+  isMain?: boolean;
+}
+
+/** What the member can do: book, join or leave the waitlist, or look at the booking. */
+export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
   const booking = useStore(bookings).get(occurrence.id);
   const [isLeaving, setLeaving] = useState(false);
   const when = whenOf(occurrence);
@@ -132,7 +141,7 @@ function ClassButton({ t, occurrence, state }: Props & { state: ClassState }) {
   }
   if (state.placesLeft > 0) {
     return (
-      <Button kind="soft" size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
+      <Button kind={isMain ? "primary" : "soft"} size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
         {t.book}
       </Button>
     );

@@ -6,7 +6,7 @@ import { session } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { report, say } from "../tools/action.ts";
 import { Store } from "../tools/store.ts";
-import { studioZone } from "./zone.ts";
+import { loadStudio } from "../tools/studio.ts";
 
 export type Occurrence = Schema<"OccurrenceList">["items"][number];
 export type Availability = Schema<"ClassAvailabilityList">["items"][number];
@@ -60,7 +60,7 @@ export function keepBooking(booking: Booking): void {
 
 export async function loadBookings(): Promise<void> {
   if (!session.value) return bookings.set(new Map());
-  bookingZone.set(await studioZone());
+  bookingZone.set((await loadStudio()).timeZone);
   const found = new Map<string, Booking>();
   let cursor: string | null | undefined;
   do {
@@ -110,11 +110,13 @@ export function keepLive({ t, ids, onClassChange }: Options): () => void {
   let reconnect: ReturnType<typeof setTimeout> | undefined;
 
   const refresh = () => {
+    if (!navigator.onLine) return;
     loadAvailability(ids()).catch(() => {
       // The page keeps what it knows, and asks again.
     });
   };
   const refreshBookings = () => {
+    if (!navigator.onLine) return;
     loadBookings().catch(report);
   };
 
@@ -125,7 +127,7 @@ export function keepLive({ t, ids, onClassChange }: Options): () => void {
   };
   const openStream = () => {
     closeStream();
-    if (!session.value || document.hidden) return;
+    if (!session.value || document.hidden || !navigator.onLine) return;
     stream = new EventSource("/api/events");
     for (const kind of KINDS) {
       stream.addEventListener(kind, () => {
@@ -153,6 +155,7 @@ export function keepLive({ t, ids, onClassChange }: Options): () => void {
     openStream();
   };
   document.addEventListener("visibilitychange", follow);
+  addEventListener("online", follow);
   const unfollow = session.follow(() => {
     refreshBookings();
     openStream();
@@ -164,6 +167,7 @@ export function keepLive({ t, ids, onClassChange }: Options): () => void {
     clearInterval(timer);
     closeStream();
     document.removeEventListener("visibilitychange", follow);
+    removeEventListener("online", follow);
     unfollow();
   };
 }

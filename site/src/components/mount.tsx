@@ -8,9 +8,8 @@ import commonEnglish, { type CommonTexts } from "../texts/common.en.ts";
 import failuresEnglish from "../texts/failures.en.ts";
 import { setActionTexts } from "../tools/action.ts";
 import { type Catalog, language, type Language, loadTexts } from "../tools/language.ts";
+import { DEFAULT_NAME, studioName } from "../tools/studio.ts";
 import { Shell } from "./shell.tsx";
-
-export const STUDIO = "Sabor con Flow";
 
 /** What each page's texts begin with. */
 export interface PageTexts {
@@ -42,7 +41,7 @@ async function loadAll<T extends PageTexts>(catalog: Catalog<T>, code: Language)
   setFailureTexts(failureTexts);
   setActionTexts(commonTexts);
   document.documentElement.lang = code;
-  document.title = page.title === STUDIO ? STUDIO : `${page.title} · ${STUDIO}`;
+  document.title = page.title === DEFAULT_NAME ? studioName() : `${page.title} · ${studioName()}`;
   return { code, common: commonTexts, page };
 }
 

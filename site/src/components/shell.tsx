@@ -2,12 +2,15 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { forgetSession, loadSession, session, signInAddress, signOut, whenSignedOutElsewhere } from "../session.ts";
+import { forgetSession, loadSession, session, signInAddress, signOut, switchLanguage, whenSignedOutElsewhere } from "../session.ts";
 import { attempt, clearMessage, message, say } from "../tools/action.ts";
-import { chooseLanguage, type Language, LANGUAGES } from "../tools/language.ts";
+import { type Language, LANGUAGES } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
+import { loadStudio, studio, studioName } from "../tools/studio.ts";
+import { StudioAddress } from "./address.tsx";
 import { Logo } from "./art.tsx";
-import { STUDIO, useCommon } from "./mount.tsx";
+import { useCommon } from "./mount.tsx";
+import { OfflineBanner } from "./offline.tsx";
 
 interface Props {
   language: Language;
@@ -16,29 +19,39 @@ interface Props {
 
 export function Shell({ language, children }: Props) {
   const t = useCommon();
+
+  useEffect(() => {
+    loadStudio().catch(() => {
+      // The page does without the address.
+    });
+  }, []);
+
   return (
     <>
       <a class="skip" href="#content" onClick={skip}>
         {t.skip}
       </a>
       <Header language={language} />
+      <OfflineBanner />
       <LiveRegion />
       <main id="content" tabIndex={-1}>
         {children}
       </main>
       <footer class="footer">
         <div class="wide footer-content">
-          <p>
-            <strong>{STUDIO}</strong>
-            <br />
-            {t.footer}
-          </p>
+          <div>
+            <StudioAddress withName />
+            <p class="hint">{t.footer}</p>
+          </div>
           <ul class="plain-list footer-links">
             <li>
               <a href="/timetable">{t.timetable}</a>
             </li>
             <li>
               <a href="/classes">{t.classes}</a>
+            </li>
+            <li>
+              <a href="/instructors">{t.instructors}</a>
             </li>
             <li>
               <a href="/contact">{t.contact}</a>
@@ -61,17 +74,19 @@ function skip(event: Event) {
 
 function Header({ language }: { language: Language }) {
   const t = useCommon();
+  const name = useStore(studio)?.name ?? studioName();
   const links = [
     { href: "/timetable", text: t.timetable },
     { href: "/classes", text: t.classes },
+    { href: "/instructors", text: t.instructors },
     { href: "/contact", text: t.contact },
   ];
   return (
     <header class="header">
       <div class="wide header-content">
-        <a class="brand" href="/" aria-label={`${STUDIO}, ${t.home}`}>
+        <a class="brand" href="/" aria-label={`${name}, ${t.home}`}>
           <Logo />
-          <span>{STUDIO}</span>
+          <span>{name}</span>
         </a>
         <nav class="main-nav" aria-label={t.main}>
           {links.map(({ href, text }) => (
@@ -93,16 +108,17 @@ function isCurrent(href: string): boolean {
 
 function LanguageSwitch({ current }: { current: Language }) {
   const t = useCommon();
+  const offered = useStore(studio)?.languages;
   return (
     <div class="languages" role="group" aria-label={t.language}>
-      {LANGUAGES.map(({ code, name }) => (
+      {LANGUAGES.filter(({ code }) => offered?.includes(code) ?? true).map(({ code, name }) => (
         <button
           key={code}
           type="button"
           lang={code}
           aria-label={name}
           aria-pressed={code === current}
-          onClick={() => chooseLanguage(code)}
+          onClick={() => switchLanguage(code)}
         >
           {code.toUpperCase()}
         </button>
@@ -194,14 +210,23 @@ function AccountMenu() {
  */
 function LiveRegion() {
   const t = useCommon();
-  const { text, isProblem, requestId, link } = useStore(message);
+  const { text, isProblem, requestId, links } = useStore(message);
   return (
     <div id="message" class={isProblem ? "message problem-message" : "message"} role="status">
       {text && (
         <>
           <p>
-            {text} {link && <a href={link.href}>{link.text}</a>}
+            {text}
             {requestId && <small>{t.request(requestId)}</small>}
+            {links.length > 0 && (
+              <span class="message-links">
+                {links.map(({ href, text, download }) => (
+                  <a key={href} href={href} download={download}>
+                    {text}
+                  </a>
+                ))}
+              </span>
+            )}
           </p>
           <button type="button" aria-label={t.close} onClick={clearMessage}>
             ×

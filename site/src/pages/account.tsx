@@ -2,11 +2,11 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { type Catalog } from "../tools/language.ts";
-import { attempt, clearMessage, say, whenSessionEnds } from "../tools/action.ts";
+import { attempt, clearMessage, say } from "../tools/action.ts";
 import { useStore } from "../tools/store.ts";
 import { ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { mount } from "../components/mount.tsx";
-import { enterSession, forgetSession, loadSession, ownPath, session } from "../session.ts";
+import { enterSession, loadSession, ownPath, session } from "../session.ts";
 import english, { type AccountTexts } from "../texts/account.en.ts";
 import { loadProviders, type Provider, takeProviderFailure } from "./account/providers.ts";
 import { MemberView } from "./account/member.tsx";
@@ -57,7 +57,6 @@ function Account({ t }: { t: AccountTexts }) {
     void start().then(() => {
       if (refused) say(refused, true);
     });
-    whenSessionEnds(forgetSession);
     const follow = () => {
       clearMessage();
       setSent(null);

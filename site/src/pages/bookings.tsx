@@ -3,17 +3,17 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
+import { calendarFile } from "../classes/calendar.ts";
 import { type Booking, bookings, bookingZone, keepBooking, keepLive, loadBookings } from "../classes/live.ts";
 import { CalendarFeed } from "../components/calendar_feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { forgetSession, loadSession, session, signInAddress } from "../session.ts";
+import { loadSession, session, signInAddress } from "../session.ts";
 import english, { type BookingsTexts } from "../texts/bookings.en.ts";
-import { attempt, report, say, whenSessionEnds } from "../tools/action.ts";
+import { attempt, report, say } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
-import { calendarFile } from "./bookings/calendar.ts";
 import "./bookings.css";
 
 /** How often and how long a page that Stripe has led back to asks for the payment. */
@@ -46,7 +46,6 @@ function Bookings({ t }: Texts) {
   };
 
   useEffect(() => {
-    whenSessionEnds(forgetSession);
     void load()
       .then(() => followPayment(t))
       .catch(report);
@@ -71,7 +70,7 @@ function Bookings({ t }: Texts) {
   }
   if (current === null) {
     return (
-      <div class="narrow page">
+      <div class="reading page">
         <h1 class="page-title">{t.signInTitle}</h1>
         <p class="lead">{t.signInText}</p>
         <p class="actions">
@@ -201,8 +200,8 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
             </>
           )}
           {!isWaiting && (
-            <a class="button quiet small" href={calendarFile(booking)} download="class.ics" aria-label={named(t.addToCalendar)}>
-              {t.addToCalendar}
+            <a class="button quiet small" href={calendarFile({ ...booking.class, id: booking.id })} download="class.ics" aria-label={named(t.classes.addToCalendar)}>
+              {t.classes.addToCalendar}
             </a>
           )}
           <Button kind="quiet" size="small" aria-label={named(isWaiting ? t.leave : t.cancel)} onClick={() => setCancelling(true)}>

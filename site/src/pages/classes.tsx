@@ -3,18 +3,17 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { book } from "../classes/actions.ts";
+import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { takeIntent } from "../classes/intent.ts";
-import { keepLive, loadAvailability } from "../classes/live.ts";
+import { keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { ClassPicture, Portrait } from "../components/picture.tsx";
-import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { loadSession } from "../session.ts";
+import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type ClassTypesTexts } from "../texts/class-types.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { formatDay, formatPrice } from "../tools/time.ts";
+import { SharedClass, sharedPath } from "./classes/shared.tsx";
 import "./classes.css";
 
 type ClassType = Schema<"ClassType">;
@@ -22,6 +21,12 @@ type Details = Schema<"ClassTypeDetails">;
 type Texts = { t: ClassTypesTexts };
 
 const LEVELS = ["beginner", "intermediate", "advanced", "all-levels"];
+
+/** How many dates a class page shows at first. */
+const FIRST_DATES = 8;
+
+/** The date that a shared link names. */
+const sharedId = new URLSearchParams(location.search).get("class");
 
 const [, id] = /^\/classes\/([^/]+)$/.exec(location.pathname) ?? [];
 
@@ -102,56 +107,77 @@ function Facts({ t, type }: Texts & { type: ClassType }) {
   );
 }
 
+/** Returns null for what does not exist. */
+async function found<T>(request: Promise<T>): Promise<T | null> {
+  try {
+    return await request;
+  } catch (failure) {
+    if (failure instanceof Failure && (failure.status === 404 || failure.status === 400)) return null;
+    throw failure;
+  }
+}
+
+interface Shown {
+  /** Null if the class is not taught any more. */
+  details: Details | null;
+  /** The date that the link names. Null if it does not exist. */
+  shared: Occurrence | null;
+}
+
+async function loadShown(): Promise<Shown> {
+  const [details, shared] = await Promise.all([
+    found(call(api.GET("/api/classes/details", { params: { query: { id: id ?? "" } } }))),
+    sharedId ? found(call(api.GET("/api/classes/occurrence", { params: { query: { id: sharedId } } }))) : null,
+  ]);
+  return { details, shared };
+}
+
+/** The classes of the page, without any of them twice. */
+function classesOf({ details, shared }: Shown): Occurrence[] {
+  const others = (details?.upcomingClasses ?? []).filter((occurrence) => occurrence.id !== shared?.id);
+  return shared ? [shared, ...others] : others;
+}
+
 function OneClass({ t }: Texts) {
-  const [details, setDetails] = useState<Details | null>(null);
+  const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
-  const shown = useRef<Details | null>(null);
-  shown.current = details;
-  const ids = () => shown.current?.upcomingClasses.map((occurrence) => occurrence.id) ?? [];
+  const [isLong, setLong] = useState(false);
+  const current = useRef<Shown | null>(null);
+  const ids = () => (current.current ? classesOf(current.current).map((occurrence) => occurrence.id) : []);
 
   const load = async () => {
     setFailure(null);
     try {
-      const found = await call(api.GET("/api/classes/details", { params: { query: { id: id ?? "" } } }));
-      shown.current = found;
-      setDetails(found);
-      document.title = document.title.replace(/^[^·]+/, `${found.name} `);
+      const next = await loadShown();
+      // The link may name a date of another class.
+      if (next.shared && next.shared.classTypeId !== id) location.replace(sharedPath(next.shared));
+      current.current = next;
+      setShown(next);
+      const name = next.details?.name ?? next.shared?.title;
+      if (name) document.title = document.title.replace(/^[^·]+/, `${name} `);
       await loadAvailability(ids());
-      return found;
+      return classesOf(next);
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
       setFailure(failed);
-      return null;
+      return [];
     }
   };
 
   useEffect(() => {
-    const intent = takeIntent();
-    void Promise.all([loadSession(), load()])
-      .then(async ([member, found]) => {
-        const wanted = found?.upcomingClasses.find((occurrence) => occurrence.id === intent?.id);
-        if (member && wanted && intent) await book(t.classes, wanted, intent.joinWaitlist);
-      })
-      .catch(report);
+    resumeBooking(t.classes, load()).catch(report);
     return keepLive({ t: t.classes, ids, onClassChange: () => void load().catch(report) });
   }, []);
 
   if (failure) {
-    const isMissing = failure.status === 404 || failure.status === 400;
     return (
       <div class="reading page">
-        <h1 class="page-title">{isMissing ? t.notFoundTitle : t.title}</h1>
-        {isMissing ? (
-          <p class="lead">
-            {t.notFoundText} <a href="/classes">{t.all}</a>
-          </p>
-        ) : (
-          <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
-        )}
+        <h1 class="page-title">{t.title}</h1>
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
       </div>
     );
   }
-  if (!details) {
+  if (!shown) {
     return (
       <div class="wide page">
         <div class="one-class-skeletons">
@@ -160,6 +186,10 @@ function OneClass({ t }: Texts) {
       </div>
     );
   }
+  const { details, shared } = shown;
+  if (!details) return <Gone t={t} shared={shared} />;
+  const dates = details.upcomingClasses.filter((occurrence) => occurrence.id !== shared?.id);
+  const isPossible = shared && !shared.isCancelled && new Date(shared.startTime) > new Date();
   return (
     <div class="wide page">
       <p>
@@ -169,14 +199,16 @@ function OneClass({ t }: Texts) {
         <div>
           <span class="tag">{t.classes.levels[details.level] ?? details.level}</span>
           <h1>{details.name}</h1>
+          {shared && <SharedClass t={t} occurrence={shared} />}
+          {sharedId && !shared && <p>{t.dateMissing}</p>}
           <p class="lead">{details.description}</p>
-          <Facts t={t} type={details} />
+          {!shared && <Facts t={t} type={details} />}
         </div>
         <ClassPicture id={details.id} url={details.imageUrl} isLazy={false} />
       </div>
 
-      <h2>{t.coming}</h2>
-      {details.upcomingClasses.length === 0 ? (
+      <h2>{isPossible ? t.otherDates : shared ? t.nextDates : t.coming}</h2>
+      {dates.length === 0 ? (
         <Empty text={t.noneComing}>
           <a class="button" href="/contact">
             {t.contact}
@@ -184,7 +216,7 @@ function OneClass({ t }: Texts) {
         </Empty>
       ) : (
         <div class="date-grid">
-          {details.upcomingClasses.map((occurrence) => (
+          {dates.slice(0, isLong ? dates.length : FIRST_DATES).map((occurrence) => (
             <ClassCard
               key={occurrence.id}
               t={t.classes}
@@ -195,6 +227,14 @@ function OneClass({ t }: Texts) {
         </div>
       )}
 
+      {!isLong && dates.length > FIRST_DATES && (
+        <p class="actions more-dates">
+          <Button kind="quiet" onClick={() => setLong(true)}>
+            {t.moreDates}
+          </Button>
+        </p>
+      )}
+
       {details.instructors.length > 0 && (
         <section class="teachers">
           <h2>{t.taughtBy}</h2>
@@ -203,7 +243,9 @@ function OneClass({ t }: Texts) {
               <li key={teacher.id} class="teacher">
                 <Portrait id={teacher.id} url={teacher.profileImageUrl} />
                 <div>
-                  <h3>{teacher.name}</h3>
+                  <h3>
+                    <a href={`/instructors/${teacher.id}`}>{teacher.name}</a>
+                  </h3>
                   {teacher.experienceYears != null && <p class="hint">{t.years(teacher.experienceYears)}</p>}
                   <p>{teacher.bio}</p>
                 </div>
@@ -212,6 +254,20 @@ function OneClass({ t }: Texts) {
           </ul>
         </section>
       )}
+    </div>
+  );
+}
+
+/** A class that is not taught any more. A link to one of its dates still shows that date. */
+function Gone({ t, shared }: Texts & { shared: Occurrence | null }) {
+  return (
+    <div class="reading page">
+      <h1 class="page-title">{shared?.title ?? t.notFoundTitle}</h1>
+      {shared && <SharedClass t={t} occurrence={shared} />}
+      <p class="lead">
+        {shared && `${t.notFoundTitle}. `}
+        {t.notFoundText} <a href="/classes">{t.all}</a>
+      </p>
     </div>
   );
 }

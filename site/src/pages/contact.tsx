@@ -3,18 +3,21 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Field, Form, TextArea } from "../components/form.tsx";
+import { StudioAddress } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button, Card } from "../components/ui.tsx";
 import { session } from "../session.ts";
 import english, { type ContactTexts } from "../texts/contact.en.ts";
 import type { Catalog } from "../tools/language.ts";
+import { studio } from "../tools/studio.ts";
 import { useStore } from "../tools/store.ts";
 import "./contact.css";
 
 function Contact({ t }: { t: ContactTexts }) {
   const [isSent, setSent] = useState(false);
   const member = useStore(session);
+  const email = useStore(studio)?.email;
 
   useEffect(() => {
     if (isSent) scrollTo(0, 0);
@@ -37,6 +40,9 @@ function Contact({ t }: { t: ContactTexts }) {
       <div>
         <h1>{t.headline}</h1>
         <p class="lead">{t.lead}</p>
+        <h2>{t.whereTitle}</h2>
+        <StudioAddress />
+        <p class="email">{email && <a href={`mailto:${email}`}>{email}</a>}</p>
         <h2>{t.faqTitle}</h2>
         {t.faq.map(({ question, answer }) => (
           <details key={question} class="faq">

@@ -3,14 +3,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { book } from "../classes/actions.ts";
+import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { takeIntent } from "../classes/intent.ts";
 import { bookings, bookingZone, keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
+import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
 import { Swirl } from "../components/art.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { loadSession } from "../session.ts";
 import english, { type HomeTexts } from "../texts/home.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
@@ -40,6 +39,9 @@ function Home({ t }: { t: HomeTexts }) {
                 {t.first}
               </a>
             </p>
+            <p class="where">
+              <AddressLine />
+            </p>
           </div>
           <Swirl seed={2} />
         </div>
@@ -51,10 +53,13 @@ function Home({ t }: { t: HomeTexts }) {
       <section class="wide band">
         <h2>{t.levelsTitle}</h2>
         <ul class="plain-list levels">
-          {t.levels.map(({ name, text }) => (
-            <li key={name}>
+          {t.levels.map(({ level, name, text }) => (
+            <li key={level}>
               <h3>{name}</h3>
               <p>{text}</p>
+              <a href={`/timetable?level=${level}`} aria-label={t.datesOf(name)}>
+                {t.dates} →
+              </a>
             </li>
           ))}
         </ul>
@@ -123,13 +128,7 @@ function NextClasses({ t }: { t: HomeTexts }) {
   };
 
   useEffect(() => {
-    const intent = takeIntent();
-    void Promise.all([loadSession(), load()])
-      .then(async ([member, coming]) => {
-        const wanted = coming.find(({ id }) => id === intent?.id);
-        if (member && wanted && intent) await book(t.classes, wanted, intent.joinWaitlist);
-      })
-      .catch(report);
+    resumeBooking(t.classes, load()).catch(report);
     return keepLive({
       t: t.classes,
       ids: () => shown.current.map(({ id }) => id),

@@ -3,15 +3,14 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { book } from "../classes/actions.ts";
+import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { takeIntent } from "../classes/intent.ts";
 import { keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { loadSession } from "../session.ts";
 import english, { type TimetableTexts } from "../texts/timetable.en.ts";
 import { report } from "../tools/action.ts";
+import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
 import "./timetable.css";
@@ -22,6 +21,7 @@ interface Filters {
   level: string;
   style: string;
   instructor: string;
+  room: string;
 }
 
 interface Place extends Filters {
@@ -32,7 +32,7 @@ interface Place extends Filters {
 function readPlace(): Place {
   const query = new URLSearchParams(location.search);
   const text = (name: string) => query.get(name) ?? "";
-  return { week: parseDay(query.get("week")), level: text("level"), style: text("style"), instructor: text("instructor") };
+  return { week: parseDay(query.get("week")), level: text("level"), style: text("style"), instructor: text("instructor"), room: text("room") };
 }
 
 function addressOf(place: Place): string {
@@ -89,8 +89,13 @@ function Timetable({ t }: { t: TimetableTexts }) {
     }
   };
 
+  const isFirst = useRef(true);
   useEffect(() => {
-    void load(place.week).catch(report);
+    const loading = load(place.week).then((days) => days?.items ?? []);
+    // Another week does not continue with a booking that waits for a confirmed address.
+    const next = isFirst.current ? resumeBooking(t.classes, loading) : loading;
+    isFirst.current = false;
+    next.catch(report);
   }, [place.week]);
 
   useEffect(() => {
@@ -105,15 +110,6 @@ function Timetable({ t }: { t: TimetableTexts }) {
       end();
       removeEventListener("popstate", follow);
     };
-  }, []);
-
-  useEffect(() => {
-    const intent = takeIntent();
-    if (!intent) return;
-    void Promise.all([loadSession(), loadDays(readPlace().week)]).then(async ([member, days]) => {
-      const occurrence = days.items.find(({ id }) => id === intent.id);
-      if (member && occurrence) await book(t.classes, occurrence, intent.joinWaitlist);
-    }, report);
   }, []);
 
   const goTo = (next: Place) => {
@@ -151,6 +147,7 @@ function Controls({ t, place, shown, onChange }: ControlsProps) {
     () => [...new Map(items.map(({ instructor }) => [instructor.id, instructor.name]))].sort((one, other) => one[1].localeCompare(other[1])),
     [items],
   );
+  const rooms = useMemo(() => [...new Set([...items.map((item) => item.room), place.room].filter(Boolean))].sort(), [items, place.room]);
   const choose = (name: keyof Filters) => (event: Event) => onChange({ ...place, [name]: (event.currentTarget as HTMLSelectElement).value });
   const move = (days: number) => {
     if (!shown) return;
@@ -174,6 +171,7 @@ function Controls({ t, place, shown, onChange }: ControlsProps) {
         <Choice label={t.level} all={t.allLevels} value={place.level} options={Object.entries(t.classes.levels)} onChange={choose("level")} />
         <Choice label={t.style} all={t.allStyles} value={place.style} options={styles.map((style) => [style, capitalized(style)])} onChange={choose("style")} />
         <Choice label={t.teacher} all={t.allTeachers} value={place.instructor} options={teachers} onChange={choose("instructor")} />
+        <Choice label={t.room} all={t.allRooms} value={place.room} options={rooms.map((room) => [room, room])} onChange={choose("room")} />
       </div>
     </div>
   );
@@ -212,14 +210,17 @@ function Days({ t, place, shown, onChange }: ControlsProps & { shown: Shown }) {
     (item) =>
       (!place.level || item.level === place.level) &&
       (!place.style || item.styles.includes(place.style)) &&
-      (!place.instructor || item.instructor.id === place.instructor),
+      (!place.instructor || item.instructor.id === place.instructor) &&
+      (!place.room || item.room === place.room),
   );
   const isFiltered = items.length < shown.items.length;
+  const days = Array.from({ length: DAYS }, (_, index) => addDays(shown.first, index));
+  const current = useCurrent(items.length > 0 ? days.map((day) => `day-${day}`) : []);
   if (items.length === 0) {
     return (
       <Empty text={isFiltered ? t.noneMatch : t.noneAtAll}>
         {isFiltered && (
-          <Button kind="plain" onClick={() => onChange({ week: place.week, level: "", style: "", instructor: "" })}>
+          <Button kind="plain" onClick={() => onChange({ week: place.week, level: "", style: "", instructor: "", room: "" })}>
             {t.clear}
           </Button>
         )}
@@ -229,13 +230,17 @@ function Days({ t, place, shown, onChange }: ControlsProps & { shown: Shown }) {
       </Empty>
     );
   }
-  const days = Array.from({ length: DAYS }, (_, index) => addDays(shown.first, index));
   const zone = items[0]?.timeZone;
   return (
     <>
       <nav class="day-strip" aria-label={t.days}>
         {days.map((day) => (
-          <a key={day} href={`#day-${day}`}>
+          <a
+            key={day}
+            href={`#day-${day}`}
+            class={items.some(({ localDate }) => localDate === day) ? undefined : "without"}
+            aria-current={current === `day-${day}` ? "true" : undefined}
+          >
             <span>{formatDay(day, { weekday: "short" })}</span>
             <strong>{formatDay(day, { day: "numeric" })}</strong>
           </a>

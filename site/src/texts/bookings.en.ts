@@ -63,7 +63,6 @@ const texts = {
     slow: "Your payment is not confirmed yet. This page shows it as soon as it is.",
     open: "You have not paid yet. Your spot is held for half an hour from when you started to pay.",
   },
-  addToCalendar: "Add to calendar",
   calendar,
   classes,
 };

@@ -64,7 +64,6 @@ const texts: BookingsTexts = {
     slow: "Tu pago aún no está confirmado. Esta página lo mostrará en cuanto lo esté.",
     open: "Aún no has pagado. Guardamos tu plaza media hora desde que empezaste a pagar.",
   },
-  addToCalendar: "Añadir al calendario",
   calendar,
   classes,
 };

@@ -24,6 +24,15 @@ const texts = {
   taughtBy: "Taught by",
   spots: (count: number) => `${count} spots`,
   years: (count: number) => (count === 1 ? "1 year of experience" : `${count} years of experience`),
+  share: "Share",
+  linkCopied: "The link was copied.",
+  copyYourself: (link: string) => `Your browser does not allow copying. The link is ${link}`,
+  dateOver: "This class is over.",
+  dateCancelled: "The studio has cancelled this class.",
+  dateMissing: "This date does not exist. Perhaps another one suits you.",
+  moreDates: "Show all dates",
+  otherDates: "Other dates",
+  nextDates: "The next dates",
   classes,
 };
 

@@ -25,6 +25,15 @@ const texts: ClassTypesTexts = {
   taughtBy: "La da",
   spots: (count) => `${count} plazas`,
   years: (count) => (count === 1 ? "1 año de experiencia" : `${count} años de experiencia`),
+  share: "Compartir",
+  linkCopied: "El enlace está copiado.",
+  copyYourself: (link) => `Tu navegador no permite copiar. El enlace es ${link}`,
+  dateOver: "Esta clase ya ha terminado.",
+  dateCancelled: "El estudio ha cancelado esta clase.",
+  dateMissing: "Esta fecha no existe. Quizá te venga bien otra.",
+  moreDates: "Ver todas las fechas",
+  otherDates: "Otras fechas",
+  nextDates: "Las próximas fechas",
   classes,
 };
 

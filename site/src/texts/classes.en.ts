@@ -35,6 +35,7 @@ const texts = {
   bookingMoved: "The studio has moved your booking to another class.",
   instructorChanged: "One of your classes has another teacher.",
   seeBookings: "See my bookings",
+  addToCalendar: "Add to calendar",
   leaveTitle: "Leave the waitlist?",
   leaveText: (title: string, when: string) => `You give up your place in the line for ${title}, ${when}. If you join again, you start at the end.`,
   leave: "Leave the waitlist",

@@ -35,6 +35,7 @@ const texts: ClassTexts = {
   bookingMoved: "El estudio ha pasado tu reserva a otra clase.",
   instructorChanged: "Una de tus clases tiene otro profesor.",
   seeBookings: "Ver mis reservas",
+  addToCalendar: "Añadir al calendario",
   leaveTitle: "¿Dejar la lista de espera?",
   leaveText: (title, when) => `Pierdes tu turno para ${title}, ${when}. Si te apuntas otra vez, empiezas al final.`,
   leave: "Dejar la lista de espera",

@@ -13,6 +13,7 @@ const texts = {
   sentTitle: "Your message has arrived",
   sentText: "Thank you. We answer by e-mail, usually within a day.",
   another: "Write another message",
+  whereTitle: "Come and see us",
   faqTitle: "Often asked",
   faq: [
     { question: "Do I need a partner?", answer: "No. We change partners during the class, so that everybody dances with everybody." },

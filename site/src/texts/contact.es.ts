@@ -15,6 +15,7 @@ const texts: ContactTexts = {
   sentTitle: "Tu mensaje ha llegado",
   sentText: "Gracias. Respondemos por correo, normalmente en un día.",
   another: "Escribir otro mensaje",
+  whereTitle: "Ven a vernos",
   faqTitle: "Preguntas frecuentes",
   faq: [
     { question: "¿Necesito pareja?", answer: "No. Cambiamos de pareja durante la clase, y así todo el mundo baila con todo el mundo." },

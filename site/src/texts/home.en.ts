@@ -16,11 +16,13 @@ const texts = {
   failed: "The next classes could not be loaded.",
   levelsTitle: "Where do I start?",
   levels: [
-    { name: "Beginner", text: "You have never danced, or not for long. We begin with the basic step, and nobody needs a partner." },
-    { name: "Intermediate", text: "You dance a whole song without counting aloud. We work on turns, timing, and leading and following." },
-    { name: "Advanced", text: "You dance every week. Fast combinations, styling, and musicality." },
-    { name: "All levels", text: "Everybody in one room, from the first step to the last detail." },
+    { level: "beginner", name: "Beginner", text: "You have never danced, or not for long. We begin with the basic step, and nobody needs a partner." },
+    { level: "intermediate", name: "Intermediate", text: "You dance a whole song without counting aloud. We work on turns, timing, and leading and following." },
+    { level: "advanced", name: "Advanced", text: "You dance every week. Fast combinations, styling, and musicality." },
+    { level: "all-levels", name: "All levels", text: "Everybody in one room, from the first step to the last detail." },
   ],
+  dates: "See the dates",
+  datesOf: (level: string) => `See the dates: ${level}`,
   visitTitle: "Your first visit",
   visit: [
     { name: "Book a spot", text: "Choose a class for beginners in the timetable. You can cancel it for free until shortly before." },

@@ -17,11 +17,13 @@ const texts: HomeTexts = {
   failed: "No se han podido cargar las próximas clases.",
   levelsTitle: "¿Por dónde empiezo?",
   levels: [
-    { name: "Principiantes", text: "Nunca has bailado, o llevas poco. Empezamos por el paso básico y no hace falta pareja." },
-    { name: "Intermedio", text: "Bailas una canción entera sin contar en voz alta. Trabajamos giros, ritmo, llevar y seguir." },
-    { name: "Avanzado", text: "Bailas todas las semanas. Combinaciones rápidas, estilo y musicalidad." },
-    { name: "Todos los niveles", text: "Todo el mundo en la misma sala, del primer paso al último detalle." },
+    { level: "beginner", name: "Principiantes", text: "Nunca has bailado, o llevas poco. Empezamos por el paso básico y no hace falta pareja." },
+    { level: "intermediate", name: "Intermedio", text: "Bailas una canción entera sin contar en voz alta. Trabajamos giros, ritmo, llevar y seguir." },
+    { level: "advanced", name: "Avanzado", text: "Bailas todas las semanas. Combinaciones rápidas, estilo y musicalidad." },
+    { level: "all-levels", name: "Todos los niveles", text: "Todo el mundo en la misma sala, del primer paso al último detalle." },
   ],
+  dates: "Ver las fechas",
+  datesOf: (level) => `Ver las fechas: ${level}`,
   visitTitle: "Tu primera visita",
   visit: [
     { name: "Reserva tu plaza", text: "Elige en el horario una clase para principiantes. Puedes cancelarla gratis hasta poco antes." },

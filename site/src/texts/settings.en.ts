@@ -39,7 +39,7 @@ const texts = {
   },
   language: {
     title: "Language",
-    lead: "The language of this site in this browser.",
+    lead: "The language of this site, and of our e-mails to you.",
   },
   data: {
     title: "Your data",

@@ -40,7 +40,7 @@ const texts: SettingsTexts = {
   },
   language: {
     title: "Idioma",
-    lead: "El idioma de este sitio en este navegador.",
+    lead: "El idioma de este sitio y de los correos que te enviamos.",
   },
   data: {
     title: "Lo que guardamos de ti",

@@ -15,6 +15,8 @@ const texts = {
   allStyles: "Every style",
   teacher: "Teacher",
   allTeachers: "Every teacher",
+  room: "Room",
+  allRooms: "Every room",
   days: "Days",
   today: "Today",
   none: "No classes on this day.",

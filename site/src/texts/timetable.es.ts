@@ -16,6 +16,8 @@ const texts: TimetableTexts = {
   allStyles: "Cualquier estilo",
   teacher: "Profe",
   allTeachers: "Cualquier profe",
+  room: "Sala",
+  allRooms: "Cualquier sala",
   days: "Días",
   today: "Hoy",
   none: "Este día no hay clases.",

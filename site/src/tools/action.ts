@@ -7,10 +7,17 @@ export interface Message {
   text: string;
   isProblem: boolean;
   requestId: string | null;
-  link?: { href: string; text: string } | undefined;
+  links: MessageLink[];
 }
 
-const NO_MESSAGE: Message = { text: "", isProblem: false, requestId: null };
+export interface MessageLink {
+  href: string;
+  text: string;
+  /** The name of the file, if the link is to one. */
+  download?: string;
+}
+
+const NO_MESSAGE: Message = { text: "", isProblem: false, requestId: null, links: [] };
 
 /** The content of the live region. */
 export const message = new Store<Message>(NO_MESSAGE);
@@ -31,8 +38,8 @@ export function whenSessionEnds(work: () => void): void {
   onSessionEnd = work;
 }
 
-export function say(text: string, isProblem = false, link?: Message["link"]): void {
-  message.set({ text, isProblem, requestId: null, link });
+export function say(text: string, isProblem = false, links: MessageLink[] = []): void {
+  message.set({ text, isProblem, requestId: null, links });
 }
 
 export function clearMessage(): void {
@@ -64,7 +71,7 @@ export function report(failure: unknown): void {
     onSessionEnd();
     say(sentences.sessionEnded, true);
   } else if (failure instanceof Failure) {
-    message.set({ text: failure.message, isProblem: true, requestId: failure.requestId });
+    message.set({ text: failure.message, isProblem: true, requestId: failure.requestId, links: [] });
   } else {
     say(sentences.pageFailed, true);
     console.error(failure);

@@ -12,6 +12,9 @@ export interface Catalog<T> {
 
 const STORED = "language";
 
+/** The language of the member, as it was last seen in this browser. */
+const STORED_OF_MEMBER = "member-language";
+
 export const LANGUAGES: ReadonlyArray<{ code: Language; name: string }> = [
   { code: "en", name: "English" },
   { code: "es", name: "Español" },
@@ -44,6 +47,26 @@ export function chooseLanguage(code: Language): void {
     // The choice then lasts as long as the page.
   }
   language.set(code);
+}
+
+/** Shows the member's language, unless another was chosen since it was last seen. */
+export function followMember(code: Language): void {
+  try {
+    if (localStorage.getItem(STORED_OF_MEMBER) === code) return;
+    localStorage.setItem(STORED_OF_MEMBER, code);
+  } catch {
+    // Without storage it is followed on each page.
+  }
+  if (code !== language.value) chooseLanguage(code);
+}
+
+/** Forgets the language of a member who has signed out. */
+export function forgetMember(): void {
+  try {
+    localStorage.removeItem(STORED_OF_MEMBER);
+  } catch {
+    // Without storage there is nothing to forget.
+  }
 }
 
 export async function loadTexts<T>(catalog: Catalog<T>, code: Language): Promise<T> {

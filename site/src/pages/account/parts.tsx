@@ -3,6 +3,7 @@
 
 import type { ComponentChildren, Ref } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { useCurrent } from "../../tools/current.ts";
 import { useStore } from "../../tools/store.ts";
 import { isWide } from "../../tools/viewport.ts";
 
@@ -54,25 +55,7 @@ interface NavProps {
 /** The links to the parts. The one that is being read is marked. */
 export function PartNav({ label, parts }: NavProps) {
   const wide = useStore(isWide);
-  const [current, setCurrent] = useState(parts[0]?.[0] ?? "");
-
-  useEffect(() => {
-    if (!wide) return;
-    const observer = new IntersectionObserver(
-      (entries) => {
-        const entered = entries.find(({ isIntersecting }) => isIntersecting);
-        if (entered) setCurrent(entered.target.id);
-      },
-      // A part is read when it crosses a line in the upper third of the window.
-      { rootMargin: "-30% 0px -69% 0px" },
-    );
-    for (const [id] of parts) {
-      const element = document.getElementById(id);
-      if (element) observer.observe(element);
-    }
-    return () => observer.disconnect();
-  }, [wide]);
-
+  const current = useCurrent(parts.map(([id]) => id));
   if (!wide) return null;
   return (
     <nav class="part-nav" aria-label={label}>

@@ -4,10 +4,10 @@ import type { JSX } from "preact";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Check, Field, Form, type FormValues, Select, TextArea } from "../../components/form.tsx";
 import { Button, ErrorPanel, Skeleton } from "../../components/ui.tsx";
-import { loadSession } from "../../session.ts";
+import { loadSession, switchLanguage } from "../../session.ts";
 import type { SettingsTexts } from "../../texts/settings.en.ts";
 import { attempt, say } from "../../tools/action.ts";
-import { chooseLanguage, language, LANGUAGES } from "../../tools/language.ts";
+import { language, LANGUAGES } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
 import { Part } from "./parts.tsx";
 
@@ -155,7 +155,7 @@ export function LanguagePart({ t }: { t: SettingsTexts }) {
       <div class="choices" role="radiogroup" aria-label={t.language.title}>
         {LANGUAGES.map(({ code, name }) => (
           <label key={code} class="check" lang={code}>
-            <input type="radio" name="language" checked={code === current} onChange={() => chooseLanguage(code)} />
+            <input type="radio" name="language" checked={code === current} onChange={() => switchLanguage(code)} />
             <span>{name}</span>
           </label>
         ))}

@@ -7,6 +7,7 @@ import { Failure } from "../../api/failure.ts";
 import { Check, CodeField, Field, Form } from "../../components/form.tsx";
 import { Button, Card } from "../../components/ui.tsx";
 import type { AccountTexts } from "../../texts/account.en.ts";
+import { language } from "../../tools/language.ts";
 import { type Provider, providerAddress } from "./providers.ts";
 
 export type FormName = "sign-in" | "register" | "forgot" | "two-factor";
@@ -145,7 +146,7 @@ export function RegisterForm({ t, onEnter, onSent }: Texts & Enter & { onSent: (
               password: values.text("password"),
               remember: values.checked("remember"),
             };
-            const answer = await call(api.POST("/api/auth/register", { body }));
+            const answer = await call(api.POST("/api/auth/register", { body: { ...body, locale: language.value } }));
             // If addresses have to be confirmed first, the response has no user and does
             // not tell whether an account existed.
             if ("user" in answer && answer.user) return onEnter();

@@ -1,0 +1,30 @@
+// Says that there is no connection, and from when the content of the page is.
+
+import { useEffect, useState } from "preact/hooks";
+import { loadedAt } from "../api/client.ts";
+import { say } from "../tools/action.ts";
+import { language } from "../tools/language.ts";
+import { useCommon } from "./mount.tsx";
+
+export function OfflineBanner() {
+  const t = useCommon();
+  const [isOffline, setOffline] = useState(!navigator.onLine);
+
+  useEffect(() => {
+    const follow = () => {
+      setOffline(!navigator.onLine);
+      if (navigator.onLine) say(t.online);
+      else say(t.offline, true);
+    };
+    addEventListener("online", follow);
+    addEventListener("offline", follow);
+    return () => {
+      removeEventListener("online", follow);
+      removeEventListener("offline", follow);
+    };
+  }, [t]);
+
+  if (!isOffline) return null;
+  const time = loadedAt.value?.toLocaleTimeString(language.value, { timeStyle: "short" });
+  return <p class="offline">{time ? t.offlineSince(time) : t.offline}</p>;
+}

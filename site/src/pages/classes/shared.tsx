@@ -1,0 +1,68 @@
+// One date of a class, which a link names.
+
+import { calendarFile } from "../../classes/calendar.ts";
+import { ClassButton, Spots, useClassState } from "../../classes/card.tsx";
+import type { Occurrence } from "../../classes/live.ts";
+import { Button } from "../../components/ui.tsx";
+import type { ClassTypesTexts } from "../../texts/class-types.en.ts";
+import { say } from "../../tools/action.ts";
+import { formatDay, formatPrice, formatTime } from "../../tools/time.ts";
+
+interface Props {
+  t: ClassTypesTexts;
+  occurrence: Occurrence;
+}
+
+/** The path that leads to this date. */
+export function sharedPath({ id, classTypeId }: Occurrence): string {
+  return `/classes/${classTypeId}?class=${id}`;
+}
+
+export function SharedClass({ t, occurrence }: Props) {
+  const { id, title, instructor, room, localDate, localTime, price, currency } = occurrence;
+  const state = useClassState(occurrence);
+  const length = Math.round((Date.parse(occurrence.endTime) - Date.parse(occurrence.startTime)) / 60_000);
+  const isOver = new Date(occurrence.endTime) <= new Date();
+  const day = `${formatDay(localDate)}, ${formatTime(localTime)}`;
+
+  const share = async () => {
+    const url = new URL(sharedPath(occurrence), location.href).href;
+    try {
+      if (typeof navigator.share === "function") await navigator.share({ title, text: `${title}, ${day}`, url });
+      else {
+        await navigator.clipboard.writeText(url);
+        say(t.linkCopied);
+      }
+    } catch (failure) {
+      // The person has closed the menu.
+      if (failure instanceof DOMException && failure.name === "AbortError") return;
+      say(t.copyYourself(url));
+    }
+  };
+
+  return (
+    <section class={`card shared ${state.isCancelled ? "is-cancelled" : ""}`} aria-labelledby="shared-day">
+      <h2 id="shared-day">
+        <time dateTime={occurrence.startTime}>{day}</time>
+      </h2>
+      <p class="class-facts">
+        <a href={`/instructors/${instructor.id}`}>{t.classes.with(instructor.name)}</a> · {room} · {t.classes.minutes(length)} ·{" "}
+        {Number(price) === 0 ? t.classes.free : formatPrice(price, currency)}
+      </p>
+      {state.isCancelled ? <p>{t.dateCancelled}</p> : isOver ? <p>{t.dateOver}</p> : <Spots t={t.classes} state={state} />}
+      {!isOver && !state.isCancelled && (
+        <p class="actions">
+          <ClassButton t={t.classes} occurrence={occurrence} state={state} isMain />
+          <Button kind="quiet" size="small" onClick={() => void share()}>
+            {t.share}
+          </Button>
+          {!state.hasStarted && (
+            <a class="button quiet small" href={calendarFile({ ...occurrence, id, instructor: instructor.name })} download="class.ics">
+              {t.classes.addToCalendar}
+            </a>
+          )}
+        </p>
+      )}
+    </section>
+  );
+}

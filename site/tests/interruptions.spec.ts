@@ -1,0 +1,67 @@
+// Stories of pages whose connection or session ends while someone uses them.
+
+import { expect, newMember, open, PASSWORD, test } from "./site.ts";
+
+test("without a connection the page keeps its classes and says from when they are", async ({ context, page }) => {
+  await open(page, "/timetable");
+  const classes = await page.getByRole("article").count();
+  await context.setOffline(true);
+  await expect(page.getByText(/^You are offline\. You see what was loaded at /)).toBeVisible();
+  await expect(page.getByRole("article")).toHaveCount(classes);
+  // The page asks again as soon as it can.
+  const asked = page.waitForResponse("**/api/classes/availability*");
+  await context.setOffline(false);
+  await expect(page.getByText("You are online again.")).toBeVisible();
+  await expect(page.getByText(/You see what was loaded at/)).toBeHidden();
+  expect((await asked).status()).toBe(200);
+});
+
+test.describe("with an expected rejection", () => {
+  test.use({ expectedErrors: ["status of 401"] });
+
+  test("a member whose session has ended signs in, and the booking continues", async ({ context, page }) => {
+    const email = await newMember(page);
+    await open(page, "/timetable?level=all-levels");
+    await context.clearCookies();
+    const button = page.getByRole("button", { name: /^Book: / }).last();
+    const name = (await button.getAttribute("aria-label")) ?? "";
+    await button.click();
+    await expect(page).toHaveURL(/\/account\?next=/);
+    await page.getByLabel("E-mail address").fill(email);
+    await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+    await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+    await expect(page).toHaveURL("/timetable?level=all-levels");
+    await expect(page.getByRole("link", { name: name.replace("Book", "Booked") })).toBeVisible();
+  });
+});
+
+test("the language of a member follows to another browser", async ({ browser, page }) => {
+  const email = await newMember(page);
+  await open(page, "/account");
+  const saved = page.waitForResponse((response) => response.request().method() === "PATCH" && response.ok());
+  await page.getByRole("button", { name: "Español" }).click();
+  await saved;
+
+  const phone = await (await browser.newContext({ baseURL: process.env.SITE ?? "", locale: "en-US" })).newPage();
+  await phone.goto("/account");
+  await phone.getByLabel("E-mail address").fill(email);
+  await phone.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await phone.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+  await expect(phone.getByRole("heading", { name: "Hola, Marta" })).toBeVisible();
+  await phone.context().close();
+});
+
+test("the address keeps the choice of a room, and the strip leads to a day", async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await open(page, "/timetable");
+  const all = await page.getByRole("article").count();
+  await page.getByLabel("Room").selectOption("Studio A");
+  await expect(page).toHaveURL("/timetable?room=Studio+A");
+  await expect(page.getByText("Studio B")).toHaveCount(1);
+  await page.reload();
+  await expect(page.getByRole("article").first()).toBeVisible();
+  expect(await page.getByRole("article").count()).toBeLessThan(all);
+  const days = page.getByRole("navigation", { name: "Days" }).getByRole("link");
+  await days.nth(2).click();
+  await expect(days.nth(2)).toHaveAttribute("aria-current", "true");
+});

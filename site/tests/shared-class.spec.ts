@@ -1,0 +1,117 @@
+// Stories of a link to one date of a class.
+
+import { readFileSync } from "node:fs";
+import type { Page } from "@playwright/test";
+import { expect, expectAccessible, newMember, open, test } from "./site.ts";
+
+interface Occurrence {
+  id: string;
+  classTypeId: string;
+  title: string;
+  startTime: string;
+  endTime: string;
+  isCancelled: boolean;
+  placesLeft: number;
+}
+
+/** A class with free spots. */
+async function findClass(page: Page): Promise<Occurrence> {
+  const response = await page.request.get("/api/classes/schedule?limit=100");
+  const { items } = (await response.json()) as { items: Occurrence[] };
+  const found = items.filter((item) => !item.isCancelled && item.placesLeft > 8).at(-1);
+  if (!found) throw new Error("every class is full");
+  return found;
+}
+
+/** Answers for a class as it is after `change`. */
+async function changeClass(page: Page, change: Partial<Occurrence>): Promise<void> {
+  await page.route("**/api/classes/occurrence?*", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...((await response.json()) as Occurrence), ...change } });
+  });
+  await page.route("**/api/classes/availability?*", (route) => route.fulfill({ json: { items: [] } }));
+}
+
+test("a member opens a date from its card, and books, shares, and keeps it", async ({ context, page }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await newMember(page);
+  const { id, classTypeId, title } = await findClass(page);
+  await open(page, `/classes/${classTypeId}?class=${id}`);
+  const date = page.getByRole("region").filter({ has: page.getByRole("button", { name: "Share" }) });
+  await expect(page.getByRole("heading", { level: 1, name: title })).toBeVisible();
+  await expectAccessible(page);
+
+  await date.getByRole("button", { name: "Share" }).click();
+  await expect(page.getByText("The link was copied.")).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(page.url());
+
+  await date.getByRole("button", { name: /^Book: / }).click();
+  await expect(date.getByRole("link", { name: /^Booked: / })).toBeVisible();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("status").getByRole("link", { name: "Add to calendar" }).click(),
+  ]);
+  const file = readFileSync(await download.path(), "utf8");
+  expect(file).toContain(`SUMMARY:${title}\r\n`);
+  expect(file).toContain("410 Larkspur Walk");
+
+  // The card of the same class leads to the same page.
+  await open(page, "/timetable");
+  await expect(page.locator(`a[href="/classes/${classTypeId}?class=${id}"]`)).toHaveCount(await page.locator(`a[href$="${id}"]`).count());
+});
+
+test("a phone shares a date by its own menu", async ({ page }) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, "share", {
+      value: async ({ url }: { url: string }) => document.documentElement.setAttribute("data-shared", url),
+    });
+  });
+  const { id, classTypeId } = await findClass(page);
+  await open(page, `/classes/${classTypeId}?class=${id}`);
+  await page.getByRole("button", { name: "Share" }).click();
+  await expect(page.locator("html")).toHaveAttribute("data-shared", page.url());
+});
+
+test("a link to a date that is over or cancelled says so, and shows the next dates", async ({ page }) => {
+  const { id, classTypeId } = await findClass(page);
+  await changeClass(page, { startTime: "2026-03-01T01:00:00Z", endTime: "2026-03-01T02:00:00Z" });
+  await open(page, `/classes/${classTypeId}?class=${id}`);
+  await expect(page.getByText("This class is over.")).toBeVisible();
+  await expect(page.getByRole("heading", { name: "The next dates" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Share" })).toBeHidden();
+  await expectAccessible(page);
+
+  await changeClass(page, { isCancelled: true });
+  await open(page, `/classes/${classTypeId}?class=${id}`);
+  await expect(page.getByText("The studio has cancelled this class.")).toBeVisible();
+  await expect(page.getByRole("article").first()).toBeVisible();
+});
+
+test("a link whose date belongs to another class leads to that class", async ({ page }) => {
+  const { id, classTypeId, title } = await findClass(page);
+  const response = await page.request.get("/api/classes/list");
+  const { items } = (await response.json()) as { items: Array<{ id: string }> };
+  const other = items.find((type) => type.id !== classTypeId);
+  await page.goto(`/classes/${other?.id}?class=${id}`);
+  await expect(page).toHaveURL(`/classes/${classTypeId}?class=${id}`);
+  await expect(page.getByRole("heading", { level: 1, name: title })).toBeVisible();
+});
+
+test.describe("with an expected rejection", () => {
+  test.use({ expectedErrors: ["status of 404"] });
+  test("a link to a date that does not exist shows the other dates", async ({ page }) => {
+    const { classTypeId } = await findClass(page);
+    await open(page, `/classes/${classTypeId}?class=00000000-0000-4000-8000-000000000000`);
+    await expect(page.getByText("This date does not exist.")).toBeVisible();
+    await expect(page.getByRole("article").first()).toBeVisible();
+  });
+
+  test("a link to a date of a class that is not taught any more still shows the date", async ({ page }) => {
+    const { id, classTypeId, title } = await findClass(page);
+    await page.route("**/api/classes/details?*", (route) => route.fulfill({ status: 404, json: { error: "Not found", code: "not_found" } }));
+    await open(page, `/classes/${classTypeId}?class=${id}`);
+    await expect(page.getByRole("heading", { level: 1, name: title })).toBeVisible();
+    await expect(page.getByText("This class is not taught any more.")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Share" })).toBeVisible();
+  });
+});
