@@ -8,7 +8,7 @@ import { ClassCard } from "../classes/card.tsx";
 import { bookings, bookingZone, keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
 import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
-import { Swirl } from "../components/art.tsx";
+import { Dancers } from "../components/dancers.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type HomeTexts } from "../texts/home.en.ts";
 import { report } from "../tools/action.ts";
@@ -43,7 +43,7 @@ function Home({ t }: { t: HomeTexts }) {
               <AddressLine />
             </p>
           </div>
-          <Swirl seed={2} />
+          <Dancers />
         </div>
       </section>
 
