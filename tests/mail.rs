@@ -287,6 +287,45 @@ async fn outdated_notifications_are_not_sent() {
 }
 
 #[tokio::test]
+async fn messages_about_a_class_that_the_booking_has_left_are_not_sent() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let class = app.create_class(1).await;
+    let booking = book(&ana, class).await.expect(201);
+    let waitlisted_booking = join_waitlist(&ben, class).await.expect(201);
+    app.sql("delete from mail_outbox").await;
+    let change = json!({ "occurrence": { "id": class, "room": "Another room" } });
+    staff.patch("/api/admin/schedule", change).await.expect(200);
+    // When Ana's booking moves, Ben gets her spot.
+    for booking in [booking, waitlisted_booking] {
+        let target = app.create_class(1).await;
+        let change = json!({
+            "bookingId": booking["id"], "action": "move", "scheduledClassId": target,
+        });
+        staff.patch("/api/admin/bookings", change).await.expect(200);
+    }
+    let kinds = app
+        .sql("select string_agg(kind, ' ' order by kind) from mail_outbox")
+        .await;
+    let kinds: String = kinds[0].get(0);
+    assert_eq!(
+        kinds,
+        "booking_promoted class_moved class_moved class_moved class_moved"
+    );
+    let mailing_app = app.start_another_with(server.settings()).await;
+    let summary = send_due_mails(&mailing_app.app).await;
+    assert_eq!((summary.sent, summary.dropped), (2, 3));
+    let mails = server.wait_for_mails(2).await;
+    for subject in subjects(&mails) {
+        assert!(subject.starts_with("Booking moved: "), "{subject}");
+    }
+}
+
+#[tokio::test]
 async fn a_message_of_a_kind_that_a_newer_version_has_added_waits_for_that_version() {
     let Some(server) = MailServer::start().await else {
         return;

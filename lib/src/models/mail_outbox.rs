@@ -44,6 +44,9 @@ pub struct DueMail {
 pub struct MailPayload {
     /// The booking, for e-mails about bookings.
     pub booking_id: Option<Uuid>,
+    /// The occurrence that the e-mail describes, if the e-mail is outdated after the booking has
+    /// moved to another one.
+    pub scheduled_class_id: Option<Uuid>,
     /// The previous time and room, for `class_moved`. The title as well, if the booking has
     /// moved to another class.
     #[serde(rename = "before")]
@@ -310,6 +313,8 @@ pub async fn find_recipient(
 /// The booking that an e-mail is about.
 #[derive(Clone, Debug)]
 pub struct MailBooking {
+    /// The occurrence's id.
+    pub scheduled_class_id: Uuid,
     /// The booking's status.
     pub status: String,
     /// The member's first name. Empty if the account is closed.
@@ -366,7 +371,7 @@ pub struct MailPayment {
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     concat!(
-        "select b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
+        "select b.scheduled_class_id, b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
         u.email = $3 and u.email_verified_at is not null as is_confirmed, u.locale,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         c.start_time, c.end_time, c.start_time <= $2 as has_started, c.is_cancelled as class_is_cancelled,
@@ -411,6 +416,7 @@ pub async fn find_booking(
 fn booking_from_row(row: &Row) -> Result<MailBooking> {
     let price: Decimal = row.try_get("price")?;
     Ok(MailBooking {
+        scheduled_class_id: row.try_get("scheduled_class_id")?,
         status: row.try_get("status")?,
         first_name: row.try_get("first_name")?,
         is_confirmed: row.try_get("is_confirmed")?,

@@ -34,7 +34,7 @@ static PROMOTE: Statement = Statement::new(
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
         select gen_random_uuid(), u.email, 'booking_promoted',
-            jsonb_build_object('bookingId', p.id)
+            jsonb_build_object('bookingId', p.id, 'scheduledClassId', $1::uuid)
         from promoted p join users u on u.id = p.user_id
     )
     select id, user_id from promoted",

@@ -473,7 +473,8 @@ static NOTIFY: Statement = Statement::new(
         where b.scheduled_class_id = $1 and b.status <> 'cancelled'
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
-        select gen_random_uuid(), email, $2, jsonb_build_object('bookingId', id) || $3
+        select gen_random_uuid(), email, $2,
+            jsonb_build_object('bookingId', id, 'scheduledClassId', $1::uuid) || $3
         from notified
     )
     select id, user_id from notified",

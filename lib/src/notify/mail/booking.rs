@@ -82,8 +82,8 @@ impl LocalTimes {
 }
 
 /// Composes the e-mail about a booking. Returns `None` if the e-mail is outdated, because
-/// the booking has changed or the class has started. `texts` are those in the member's
-/// language.
+/// the booking has changed or moved to another class, or the class has started. `texts` are
+/// those in the member's language.
 pub(super) fn compose(
     kind: &str,
     payload: &MailPayload,
@@ -92,6 +92,10 @@ pub(super) fn compose(
     studio: &StudioConfig,
     texts: &dyn Texts,
 ) -> Option<Result<Message>> {
+    let described_class = payload.scheduled_class_id;
+    if described_class.is_some_and(|id| id != booking.scheduled_class_id) {
+        return None;
+    }
     let is_upcoming = !booking.has_started && !booking.class_is_cancelled;
     let status = booking.status.as_str();
     let mail = BookingMail {
