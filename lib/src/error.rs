@@ -116,6 +116,13 @@ pub enum Error {
     /// 409 `member_exists`: staff create a member with the e-mail address of this member.
     #[error("There is already an account with this e-mail address")]
     MemberExists(Uuid),
+    /// 409 `member_deactivated`: staff create a member with the e-mail address of this member,
+    /// whose account is deactivated.
+    #[error(
+        "The account with this e-mail address is deactivated; \
+         please ask an administrator to reactivate it"
+    )]
+    MemberDeactivated(Uuid),
     /// 409 `identity_overtaken`: a concurrent request has linked the same account at a
     /// provider, or has created or deleted the member's account.
     #[error("Please try again")]
@@ -262,7 +269,7 @@ impl Error {
     /// Returns the id of the member who has the e-mail address, for staff.
     pub fn member_id(&self) -> Option<Uuid> {
         match self {
-            Self::MemberExists(id) => Some(*id),
+            Self::MemberExists(id) | Self::MemberDeactivated(id) => Some(*id),
             _ => None,
         }
     }
@@ -288,6 +295,7 @@ impl Error {
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::EmailTaken
             | Self::MemberExists(_)
+            | Self::MemberDeactivated(_)
             | Self::ConcurrentIdentityChange
             | Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Repeated(refusal) => {
@@ -317,6 +325,7 @@ impl Error {
             | Self::Conflict { code, .. } => *code,
             Self::EmailTaken => ErrorCode::EmailTaken,
             Self::MemberExists(_) => ErrorCode::MemberExists,
+            Self::MemberDeactivated(_) => ErrorCode::MemberDeactivated,
             Self::ConcurrentIdentityChange => ErrorCode::IdentityOvertaken,
             Self::UnknownPartner => ErrorCode::UnknownApplication,
             Self::TokenEnded => ErrorCode::TokenEnded,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::assert_rejects_only;
-use crate::harness::{MailServer, PASSWORD, TestApp, TestClient, TestResponse};
+use crate::harness::{MailServer, PASSWORD, TestApp, TestClient, TestResponse, wait_until};
 
 const PATH: &str = "/api/admin/members";
 
@@ -100,6 +100,8 @@ async fn a_walk_in_gets_an_account_an_invitation_and_a_spot() {
     assert_eq!(member["level"], "intermediate");
     let booking = book_for(&staff, &member, class).await.expect(201);
     assert_eq!(booking["status"], "booked");
+    let found = staff.get(&format!("{PATH}?search=jose")).await.expect(200);
+    assert_eq!(found["items"][0]["phone"], "+1 303 555 0100");
     // Nobody can sign in before the invitation is accepted.
     let jose = app.visitor();
     jose.sign_in("jose@example.com", PASSWORD).await.expect(401);
@@ -115,12 +117,14 @@ async fn a_walk_in_gets_an_account_an_invitation_and_a_spot() {
         .expect(200);
     jose.sign_in("jose@example.com", PASSWORD).await.expect(200);
     let profile = jose.get("/api/auth/me").await.expect(200);
-    // What staff entered stays: there was no stranger who could have entered it.
-    assert_eq!(profile.to_string().matches("+1 303 555 0100").count(), 1);
+    // The address may be mistyped, and a stranger must not get the number.
+    assert_eq!(profile.to_string().matches("303 555").count(), 0);
     let list = jose.get("/api/bookings/list").await.expect(200);
     assert_eq!(list["items"][0]["id"], booking["id"]);
     let found = staff.get(&format!("{PATH}?search=jose")).await.expect(200);
     assert_eq!(found["items"][0]["emailVerified"], true);
+    assert_eq!(found["items"][0]["phone"], json!(null));
+    assert_eq!(found["items"][0]["level"], "intermediate");
 
     let entries = app
         .sql("select detail, user_id::text from security_events where kind = 'member_created'")
@@ -167,6 +171,92 @@ async fn an_address_with_an_account_is_a_conflict_that_names_the_member() {
     // Other errors name no member.
     let other = staff.post(PATH, json!({ "email": "x" })).await.expect(400);
     assert!(other.get("memberId").is_none());
+}
+
+#[tokio::test]
+async fn a_member_whom_staff_create_replaces_a_registration_that_was_never_confirmed() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let stranger = app.unconfirmed_member("jose").await;
+    let old_link = app.mailed_token("verify_email", "jose@example.com").await;
+    let member = create_member(&staff, "jose@example.com").await.expect(201);
+    assert_eq!(find(&staff, "jose").await, ["José Núñez"]);
+    stranger.get("/api/auth/me").await.expect(401);
+    stranger
+        .sign_in("jose@example.com", PASSWORD)
+        .await
+        .expect(401);
+    let form = json!({ "token": old_link });
+    stranger
+        .post("/api/auth/verify-email", form)
+        .await
+        .expect_code(400, "link_ended");
+    let token = app.mailed_token("invitation", "jose@example.com").await;
+    let form = json!({ "token": token });
+    app.visitor()
+        .post("/api/auth/verify-email", form)
+        .await
+        .expect(200);
+    let body = create_member(&staff, "jose@example.com").await;
+    let body = body.expect_code(409, "member_exists");
+    assert_eq!(body["memberId"], member["id"]);
+}
+
+#[tokio::test]
+async fn a_registration_with_a_booking_is_not_replaced_by_staff() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.unconfirmed_member("ana").await;
+    let id = ana.user_id().await;
+    let class = app.create_class(1).await;
+    book_for(&staff, &json!({ "id": id }), class)
+        .await
+        .expect(201);
+    let rejected = create_member(&staff, "ana@example.com").await;
+    let body = rejected.expect_code(409, "member_exists");
+    assert_eq!(body["memberId"], id);
+    ana.get("/api/auth/me").await.expect(200);
+}
+
+#[tokio::test]
+async fn staff_learn_that_the_account_of_an_address_is_deactivated() {
+    let app = TestApp::start().await;
+    let (admin, staff) = (app.admin("rosa").await, app.staff("sofia").await);
+    let id = app.member("ana").await.user_id().await;
+    let set_active = async |is_active: bool| {
+        let change = json!({ "id": id, "isActive": is_active });
+        admin.patch("/api/admin/users", change).await.expect(200);
+    };
+    set_active(false).await;
+    let rejected = create_member(&staff, "ana@example.com").await;
+    let body = rejected.expect_code(409, "member_deactivated");
+    assert_eq!(body["memberId"], id);
+    let message = body["error"].as_str().unwrap();
+    assert!(message.contains("ask an administrator"), "{message}");
+    set_active(true).await;
+    create_member(&staff, "ana@example.com")
+        .await
+        .expect_code(409, "member_exists");
+}
+
+#[tokio::test]
+async fn an_account_that_is_created_at_the_same_time_is_named() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    // A first sign-in through a provider, up to its commit.
+    let id = "01a1fbec-f5a7-774d-993f-b6dedc6eb201";
+    let sign_in = app
+        .hold_locks(&format!(
+            "insert into users (id, email, first_name, last_name, email_verified_at)
+            values ('{id}', 'jose@example.com', 'José', '', now())"
+        ))
+        .await;
+    let (rejected, ()) = tokio::join!(create_member(&staff, "jose@example.com"), async {
+        wait_until(async || app.blocked_statements().await == 1).await;
+        sign_in.commit().await;
+    });
+    let body = rejected.expect_code(409, "member_exists");
+    assert_eq!(body["memberId"], id);
 }
 
 #[tokio::test]

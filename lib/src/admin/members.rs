@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::staff_action::StaffAction;
 use crate::error::{Error, Result};
 use crate::http::{List, Member};
+use crate::identity::closing;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{INVITATION, Subject};
 use crate::models::one_time_token::Purpose;
@@ -82,6 +83,8 @@ pub struct CreateMember {
     first_name: String,
     #[schema(max_length = 100, examples("Morales"))]
     last_name: Option<String>,
+    /// Removed when the address is confirmed, because the address may be mistyped. The member
+    /// then enters it in the profile.
     #[schema(value_type = Option<PhoneNumber>)]
     phone: Option<String>,
     /// The default is `beginner`.
@@ -140,12 +143,18 @@ pub fn list<'a>(
     })
 }
 
-/// Creates an account without a password, and sends an invitation to its address.
+/// How often the creation is tried. A try fails if a concurrent request, such as a sign-in
+/// through a provider, creates an account with the same address.
+const MAX_TRIES: u32 = 3;
+
+/// Creates an account without a password, and sends an invitation to its address. The account
+/// replaces a registration whose address was never confirmed, because anyone can have made it.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] with the problems of all fields; 409 `member_exists`;
-/// [`Error::TooManyRequests`]; [`Error::FORBIDDEN`] if the caller is no longer staff.
+/// [`Error::Invalid`] with the problems of all fields; 409 `member_exists`,
+/// `member_deactivated`; [`Error::TooManyRequests`]; [`Error::FORBIDDEN`] if the caller is no
+/// longer staff.
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -157,28 +166,52 @@ pub fn create<'a>(
         let action = StaffAction::by_staff(staff, caller)?;
         let subjects = vec![Subject::member(INVITATION, action.actor_id())];
         rate_limit::count_attempt(app, &subjects).await?;
-        let keys = &app.config().encryption_keys;
-        let notice = Notice::from_studio(app.clock().now());
-        let created = app.transaction().authorize(&action).run(async |tx| {
-            let address = new_user.email.as_str();
-            user::lock_address(tx, address).await?;
-            if let Some(owner) = user::find_credentials_by_email(tx, address, &[]).await? {
-                return Err(Error::MemberExists(owner.user.id));
+        let mut tries = 1;
+        let created = loop {
+            match try_create(app, &action, &new_user).await {
+                Err(Error::EmailTaken) if tries < MAX_TRIES => tries += 1,
+                created => break created,
             }
-            let user = user::insert(tx, keys, &new_user, None).await?;
-            let (purpose, id) = (Purpose::Invitation, user.id);
-            mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
-            let kind = SecurityEventKind::MemberCreated;
-            action.record(tx, kind, Some(id), json!({})).await?;
-            Ok(user)
-        });
-        let created = created.await;
+        };
         if created.is_err() {
             rate_limit::forgive(app, subjects);
         }
         mail::send_due_in_background(app);
         created.map(MemberView::from)
     })
+}
+
+/// Creates the account in one transaction.
+///
+/// # Errors
+///
+/// Those of [`create`], and [`Error::EmailTaken`] if a concurrent request has created an
+/// account with the address.
+async fn try_create(app: &App, action: &StaffAction, new_user: &NewUser) -> Result<User> {
+    let keys = &app.config().encryption_keys;
+    let notice = Notice::from_studio(app.clock().now());
+    let transaction = app.transaction().authorize(action);
+    let created = transaction.run(async |tx| {
+        let address = new_user.email.as_str();
+        match closing::replace_registration(tx, address).await {
+            // The owner is named below.
+            Ok(()) | Err(Error::EmailTaken) => {}
+            Err(error) => return Err(error),
+        }
+        if let Some(owner) = user::find_credentials_by_email(tx, address, &[]).await? {
+            return Err(match owner.is_active {
+                true => Error::MemberExists(owner.user.id),
+                false => Error::MemberDeactivated(owner.user.id),
+            });
+        }
+        let user = user::insert(tx, keys, new_user, None).await?;
+        let (purpose, id) = (Purpose::Invitation, user.id);
+        mail::send_link(tx, keys, purpose, id, &user.email, notice.clone()).await?;
+        let kind = SecurityEventKind::MemberCreated;
+        action.record(tx, kind, Some(id), json!({})).await?;
+        Ok(user)
+    });
+    created.await
 }
 
 #[cfg(test)]

@@ -129,6 +129,8 @@ codes! {
     TooManyUnpaidBookings = "too_many_unpaid_bookings",
     /// 409: an account with this e-mail address exists.
     MemberExists = "member_exists",
+    /// 409: the account with this e-mail address is deactivated.
+    MemberDeactivated = "member_deactivated",
     /// 409: the class is cancelled.
     ClassCancelled = "class_cancelled",
     /// 409: the class has started.

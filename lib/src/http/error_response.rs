@@ -30,7 +30,8 @@ pub struct ErrorResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     challenge: Option<String>,
-    /// The id of the member who has the e-mail address. Present only with `member_exists`.
+    /// The id of the member who has the e-mail address. Present only with `member_exists` and
+    /// `member_deactivated`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     member_id: Option<Uuid>,

@@ -82,12 +82,12 @@ fn set_code(body: &mut Map<String, Value>, code: &str) {
     let message = error.map_or_else(|| "A message for people".to_owned(), ToString::to_string);
     body.insert("code".to_owned(), json!(code));
     body.insert("error".to_owned(), json!(message));
-    for (field, only_with_code) in [
-        ("details", "validation_failed"),
-        ("challenge", "two_factor_required"),
-        ("memberId", "member_exists"),
+    for (field, codes) in [
+        ("details", &["validation_failed"][..]),
+        ("challenge", &["two_factor_required"]),
+        ("memberId", &["member_exists", "member_deactivated"]),
     ] {
-        if code != only_with_code {
+        if !codes.contains(&code) {
             body.remove(field);
         }
     }

@@ -177,14 +177,13 @@ static FORGET_REGISTRANT: Statement = Statement::new(
             emergency_contact_name = null, emergency_contact_phone = null,
             medical_conditions = null, marketing_consent = false, totp_secret = null,
             totp_confirmed_at = null, totp_last_step = null, calendar_token_hash = null
-        where id = $1 and (password_hash is not null
-            or exists (select from user_identities where user_id = $1))"
+        where id = $1"
     ),
 );
 
-/// Removes the ways to sign in and the personal details of an account, except the name. An
-/// account without a way to sign in has no registrant: staff have created it, and it keeps
-/// its details. The transaction must have locked the member's row.
+/// Removes the ways to sign in and the personal details of an account, except the name and the
+/// level. Also removes the telephone number that staff have entered for a member, because the
+/// address may be mistyped. The transaction must have locked the member's row.
 pub async fn forget_registrant(client: &Client, id: Uuid) -> Result<()> {
     FORGET_REGISTRANT.execute(client, &[&id]).await
 }
