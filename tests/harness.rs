@@ -319,6 +319,11 @@ pub fn partner_secret(name: &str) -> String {
 pub struct HeldLocks(tokio_postgres::Client);
 
 impl HeldLocks {
+    /// Runs another statement in the transaction.
+    pub async fn run(&self, statement: &str) {
+        self.0.batch_execute(statement).await.unwrap();
+    }
+
     /// Commits the transaction, which releases its locks.
     pub async fn commit(self) {
         self.0.batch_execute("commit").await.unwrap();

@@ -15,9 +15,9 @@ pub fn route() -> Routes {
     routes![list_roster, create_booking_for_member, update_booking]
 }
 
-/// Lists the bookings of a class in the order they were made. Each entry has
-/// the contact details that an instructor needs. `hasMedicalNotes` shows
-/// whether there are medical notes to request.
+/// Lists the bookings of a class in the order they were made. A booking that is moved to the
+/// class, or made again after a cancellation, comes last. Each entry has the contact details
+/// that an instructor needs. `hasMedicalNotes` shows whether there are medical notes to request.
 #[utoipa::path(get, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(RosterQuery, PageParams), responses(
     (status = 200, body = List<RosterEntryView>, description = "One page of the roster"),
     (status = 404, description = "`not_found`: no class has this id"),

@@ -1,6 +1,7 @@
 //! `api/admin/bookings.rs`: moving a booking to another class.
 
 use chrono::TimeDelta;
+use sabor::values::time_zone::TimeZone;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -68,6 +69,21 @@ async fn a_moved_booking_keeps_its_price_its_payment_and_its_history() {
     assert_eq!(detail["from"], json!(class));
     assert_eq!(detail["to"], json!(target));
     assert_bookings_consistent(&app).await;
+}
+
+/// Returns the figures of the class of a booking on the dashboard: the unpaid bookings and the
+/// taken spots.
+async fn unpaid_and_taken(app: &TestApp, staff: &TestClient, booking: &Value) -> [i64; 2] {
+    let zone = TimeZone::of_studio(&app.app.config().studio).unwrap();
+    let day = zone.date(time(&booking["class"]["startTime"]));
+    let path = format!("/api/admin/dashboard?date={day}");
+    let dashboard = staff.get(&path).await.expect(200);
+    let classes = dashboard["classes"].as_array().unwrap();
+    let class = classes
+        .iter()
+        .find(|class| class["id"] == booking["scheduledClassId"])
+        .unwrap();
+    ["unpaid", "taken"].map(|figure| class[figure].as_i64().unwrap())
 }
 
 #[tokio::test]
@@ -220,6 +236,98 @@ async fn a_booking_that_moves_between_two_pages_is_not_missed() {
     let second_page = ana.get(&path).await.expect(200);
     let items = second_page["items"].as_array().unwrap();
     assert!(items.iter().any(|item| item["id"] == booking["id"]));
+}
+
+#[tokio::test]
+async fn a_booking_that_enters_the_roster_between_two_pages_is_not_missed() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (ana, eva) = (app.member("ana").await, app.member("eva").await);
+    let (ben, dan) = (app.member("ben").await, app.member("dan").await);
+    let class = app.create_class(9).await;
+    let moving = book(&ana, class_in(&app, 90.0).await).await.expect(201);
+    let reopening = book(&eva, class).await.expect(201);
+    insert_desk_payment(&app, &reopening).await;
+    cancel(&eva, &reopening).await.expect(200);
+    let first = book(&ben, class).await.expect(201);
+    let second = book(&dan, class).await.expect(201);
+    let roster = RosterReader {
+        staff: &staff,
+        class,
+    };
+    let (ids, cursor) = roster.read_page(None).await;
+    assert_eq!(ids, [first["id"].clone()]);
+
+    let moved = move_booking(&staff, &moving, class).await.expect(200);
+    let reopened = book(&eva, class).await.expect(201);
+    assert_eq!(reopened["id"], reopening["id"]);
+    let expected = [&second, &moved, &reopened].map(|booking| booking["id"].clone());
+    assert_eq!(roster.read_from(cursor).await, expected);
+    assert_eq!(unpaid_and_taken(&app, &staff, &moved).await, [3, 4]);
+}
+
+#[tokio::test]
+async fn a_booking_that_is_made_slowly_is_not_missed_between_two_pages() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (ana, ben, eva) = (
+        app.member("ana").await,
+        app.member("ben").await,
+        app.member("eva").await,
+    );
+    let class = app.create_class(9).await;
+    // The transaction of Ben's booking begins first, and books last.
+    let slow = app.hold_locks("select now()").await;
+    let first = book(&ana, class).await.expect(201);
+    let second = book(&eva, class).await.expect(201);
+    let roster = RosterReader {
+        staff: &staff,
+        class,
+    };
+    let (ids, cursor) = roster.read_page(None).await;
+    assert_eq!(ids, [first["id"].clone()]);
+    slow.run(&format!(
+        "select * from book_class(gen_random_uuid(), '{}', '{class}', false, now(),
+            interval '2 hours', interval '12 hours', interval '1 hour', null, 'USD', true, null)",
+        ben.user_id().await.as_str().unwrap()
+    ))
+    .await;
+    slow.commit().await;
+    let rest = roster.read_from(cursor).await;
+    assert_eq!(rest[0], second["id"]);
+    assert_eq!(rest.len(), 2);
+}
+
+/// Reads a roster with one booking on each page.
+struct RosterReader<'a> {
+    staff: &'a TestClient,
+    class: Uuid,
+}
+
+impl RosterReader<'_> {
+    /// Returns the ids of the bookings on a page, and the cursor of the next one.
+    async fn read_page(&self, cursor: Option<String>) -> (Vec<Value>, Option<String>) {
+        let class = self.class;
+        let mut path = format!("/api/admin/bookings?scheduledClassId={class}&limit=1");
+        if let Some(cursor) = cursor {
+            path += &format!("&cursor={cursor}");
+        }
+        let page = self.staff.get(&path).await.expect(200);
+        let items = page["items"].as_array().unwrap();
+        let ids = items.iter().map(|item| item["bookingId"].clone()).collect();
+        (ids, page["nextCursor"].as_str().map(str::to_owned))
+    }
+
+    /// Returns the ids of the bookings from a cursor to the end.
+    async fn read_from(&self, mut cursor: Option<String>) -> Vec<Value> {
+        let mut ids = Vec::new();
+        while cursor.is_some() {
+            let (page, next) = self.read_page(cursor).await;
+            ids.extend(page);
+            cursor = next;
+        }
+        ids
+    }
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ pub struct RosterQuery {
     cancelled: Option<String>,
 }
 
-/// Lists a page of the bookings of a class, in the order of booking.
+/// Lists a page of the bookings of a class, in the order in which they entered the class.
 ///
 /// # Errors
 ///

@@ -62,13 +62,13 @@ pub struct RosterEntry {
     pub emergency_contact_phone: Option<String>,
     /// Whether there are medical notes that staff can request for this booking.
     pub has_medical_notes: bool,
-    created_at: DateTime<Utc>,
+    entered_at: DateTime<Utc>,
 }
 
 impl RosterEntry {
     /// Returns the booking's position in the roster.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
-        (self.created_at, self.booking_id)
+        (self.entered_at, self.booking_id)
     }
 
     fn from_row(row: &Row) -> Result<Self> {
@@ -93,7 +93,7 @@ impl RosterEntry {
             emergency_contact_name: row.try_get("emergency_contact_name")?,
             emergency_contact_phone: row.try_get("emergency_contact_phone")?,
             has_medical_notes: row.try_get("has_medical_notes")?,
-            created_at: row.try_get("created_at")?,
+            entered_at: row.try_get("entered_at")?,
         })
     }
 }
@@ -120,7 +120,7 @@ static LIST: Statement = Statement::new(
         "select b.id, b.status, b.booked_at, b.checked_in_at,
             case when b.free_until > c.start_time then c.start_time else b.free_until end
                 as free_until,
-            b.price, b.currency, b.created_at, b.user_id,
+            b.price, b.currency, coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.experience_level,
             u.date_of_birth,
             (select count(*) from bookings v
@@ -134,8 +134,9 @@ static LIST: Statement = Statement::new(
         join scheduled_classes c on c.id = b.scheduled_class_id",
         join_last_payment!(),
         "where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
-          and ($3::timestamptz is null or (b.created_at, b.id) > ($3, $4))
-        order by b.created_at, b.id limit $5"
+          and ($3::timestamptz is null
+              or (coalesce(b.entered_at, b.created_at), b.id) > ($3, $4))
+        order by coalesce(b.entered_at, b.created_at), b.id limit $5"
     ),
 );
 
@@ -153,7 +154,9 @@ pub struct Today {
     pub now: DateTime<Utc>,
 }
 
-/// Lists a page of the roster of an occurrence, oldest booking first.
+/// Lists a page of the roster of an occurrence, in the order in which the bookings entered it. A
+/// booking that moves to the occurrence, or is reopened, enters at the end, so that no page
+/// misses it.
 ///
 /// # Errors
 ///
