@@ -71,6 +71,50 @@ async fn a_moved_booking_keeps_its_price_its_payment_and_its_history() {
     assert_bookings_consistent(&app).await;
 }
 
+#[tokio::test]
+async fn an_unpaid_booking_takes_over_the_payment_that_was_kept_for_the_new_class() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let target = NewClass {
+        starts_in: Some(50.0),
+        price: "40.00",
+        ..NewClass::default()
+    };
+    let target = app.create_class_with(target).await;
+    let cancelled_booking = book(&ana, target).await.expect(201);
+    insert_desk_payment(&app, &cancelled_booking).await;
+    set_clock_before_start(&app, &cancelled_booking, TimeDelta::hours(6));
+    let cancelled_booking = cancel(&ana, &cancelled_booking).await.expect(200);
+    assert_eq!(cancelled_booking["paymentStatus"], "paid");
+
+    let booking = book(&ana, class_in(&app, 60.0).await).await.expect(201);
+    let desk_payment = json!({ "bookingId": booking["id"], "method": "desk" });
+    ana.post("/api/bookings/payment", desk_payment)
+        .await
+        .expect(201);
+    let moved = move_booking(&staff, &booking, target).await.expect(200);
+    assert_eq!(moved["id"], booking["id"]);
+    assert_eq!(moved["paymentStatus"], "paid");
+    assert_eq!(moved["price"], "40.00");
+
+    let list = ana.get("/api/bookings/list").await.expect(200);
+    let items = list["items"].as_array().unwrap();
+    let left = items
+        .iter()
+        .find(|item| item["id"] == cancelled_booking["id"])
+        .unwrap();
+    assert_eq!(left["paymentStatus"], json!(null));
+    let payments = staff.get("/api/admin/payments").await.expect(200);
+    let payments: Vec<_> = payments["items"].as_array().unwrap().iter().collect();
+    let of_booking = |payment: &&&Value| payment["bookingId"] == booking["id"];
+    assert_eq!(payments.iter().filter(of_booking).count(), 2);
+    let statuses: Vec<_> = payments.iter().map(|payment| &payment["status"]).collect();
+    assert_eq!(statuses, ["paid", "cancelled"]);
+    assert_eq!(unpaid_and_taken(&app, &staff, &moved).await, [0, 1]);
+    assert_bookings_consistent(&app).await;
+}
+
 /// Returns the figures of the class of a booking on the dashboard: the unpaid bookings and the
 /// taken spots.
 async fn unpaid_and_taken(app: &TestApp, staff: &TestClient, booking: &Value) -> [i64; 2] {
@@ -84,6 +128,46 @@ async fn unpaid_and_taken(app: &TestApp, staff: &TestClient, booking: &Value) ->
         .find(|class| class["id"] == booking["scheduledClassId"])
         .unwrap();
     ["unpaid", "taken"].map(|figure| class[figure].as_i64().unwrap())
+}
+
+#[tokio::test]
+async fn a_move_withdraws_the_refund_of_the_new_class_that_was_not_sent() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let (class, target) = (class_in(&app, 60.0).await, class_in(&app, 50.0).await);
+    let cancelled_booking = book(&ana, target).await.expect(201);
+    insert_desk_payment(&app, &cancelled_booking).await;
+    let cancelled_booking = cancel(&ana, &cancelled_booking).await.expect(200);
+    assert_eq!(cancelled_booking["paymentStatus"], "refund_due");
+    let booking = book(&ana, class).await.expect(201);
+    let moved = move_booking(&staff, &booking, target).await.expect(200);
+    assert_eq!(moved["paymentStatus"], "paid");
+    let dashboard = staff.get("/api/admin/dashboard").await.expect(200);
+    assert_eq!(dashboard["refundsDue"], json!([]));
+    // The next cancellation is refunded.
+    let cancelled_booking = cancel(&ana, &moved).await.expect(200);
+    assert_eq!(cancelled_booking["paymentStatus"], "refund_due");
+}
+
+#[tokio::test]
+async fn a_booking_that_is_paid_leaves_the_other_payment_alone() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let (class, target) = (class_in(&app, 60.0).await, class_in(&app, 50.0).await);
+    let cancelled_booking = book(&ana, target).await.expect(201);
+    insert_desk_payment(&app, &cancelled_booking).await;
+    cancel(&ana, &cancelled_booking).await.expect(200);
+    let booking = book(&ana, class).await.expect(201);
+    insert_desk_payment(&app, &booking).await;
+    let moved = move_booking(&staff, &booking, target).await.expect(200);
+    assert_eq!(moved["paymentStatus"], "paid");
+    let refunds = staff
+        .get("/api/admin/payments?status=refund_due")
+        .await
+        .expect(200);
+    assert_eq!(refunds["items"][0]["bookingId"], cancelled_booking["id"]);
 }
 
 #[tokio::test]

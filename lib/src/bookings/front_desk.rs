@@ -77,7 +77,8 @@ pub enum BookingAction {
     /// Cancels the booking.
     Cancel,
     /// Moves the booking to a free spot in another class. The booking keeps its price and its
-    /// payment.
+    /// payment. If it is unpaid, and the member has already paid for the other class, it takes
+    /// over that payment and its price.
     Move,
     /// Records that the member paid at the desk.
     MarkPaid,

@@ -31,8 +31,62 @@ static MAIL: Statement = Statement::new(
     where b.id = $1",
 );
 
+// A payment that was kept after a late cancellation, or whose refund was not sent yet, as when
+// the member books the occurrence again. The function locks it.
+static FIND_KEPT_PAYMENT: Statement = Statement::new(
+    "booking.find_kept_payment",
+    "select kept.id from bookings b, find_reusable_payment(b.user_id, b.scheduled_class_id, true) kept
+    where b.id = $1 and b.price > 0 and kept.id is not null and not exists (
+        select from payments p where p.booking_id = b.id and p.status = 'paid')",
+);
+
+static CANCEL_PENDING_PAYMENT: Statement = Statement::new(
+    "booking.cancel_pending_payment",
+    "update payments set status = 'cancelled', next_attempt_at = now()
+    where booking_id = $1 and status = 'pending'",
+);
+
+// The last payment of a booking counts, so `created_at` must be later than that of the booking's
+// other payments.
+static TAKE_OVER_PAYMENT: Statement = Statement::new(
+    "booking.take_over_payment",
+    "with payment as (
+        update payments p set booking_id = $1,
+            created_at = case when exists (
+                select from payments o where o.booking_id = $1 and o.created_at >= p.created_at
+            ) then clock_timestamp() else p.created_at end
+        where p.id = $2 returning p.amount, p.currency
+    )
+    update bookings b set price = payment.amount, currency = payment.currency
+    from payment where b.id = $1",
+);
+
+// This is a statement of its own, because a trigger updates the payment.
+static WITHDRAW_REFUND: Statement = Statement::new(
+    "booking.withdraw_refund",
+    "update refunds set state = 'withdrawn' where payment_id = $1 and state = 'due'",
+);
+
+/// Lets an unpaid booking take over the payment that the member has already made for the
+/// occurrence, with its price, so that the member does not pay twice. Such a payment belongs to
+/// a cancelled booking. A pending payment of the moved booking is cancelled.
+async fn take_over_kept_payment(client: &Client, booking_id: Uuid) -> Result<()> {
+    let Some(kept) = FIND_KEPT_PAYMENT.opt(client, &[&booking_id]).await? else {
+        return Ok(());
+    };
+    let payment_id: Uuid = kept.try_get("id")?;
+    CANCEL_PENDING_PAYMENT
+        .execute(client, &[&booking_id])
+        .await?;
+    TAKE_OVER_PAYMENT
+        .execute(client, &[&booking_id, &payment_id])
+        .await?;
+    WITHDRAW_REFUND.execute(client, &[&payment_id]).await
+}
+
 /// Moves a booking to a spot in another occurrence, for staff. The booking keeps its price
-/// and its payment, and can be cancelled free of charge for at least as long as before. The
+/// and its payment. If it is unpaid, and the member has already paid for the other occurrence,
+/// it takes over that payment and its price. It can be cancelled free of charge for at least as long as before. The
 /// spot that becomes free goes to the waitlist. The member is notified. Returns the id of the
 /// occurrence that the booking leaves. Must be called in a transaction.
 ///
@@ -62,6 +116,7 @@ pub async fn move_to(
         by_staff: true,
     };
     decide(client, &target, Some(booking_id), now, studio).await?;
+    take_over_kept_payment(client, booking_id).await?;
     MAIL.execute(client, &[&booking_id, &previous(&before)])
         .await?;
     let mut events = vec![NewMemberEvent {
