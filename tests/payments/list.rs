@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::bookings::{book, cancel, insert_desk_payment, set_clock_before_start};
-use crate::harness::{TestApp, TestClient};
+use crate::harness::{TestApp, TestClient, wait_until};
 
 const PATH: &str = "/api/admin/payments";
 
@@ -61,6 +61,71 @@ async fn staff_find_the_payments_with_a_status() {
     let rejected = staff.get(&format!("{PATH}?status=due")).await;
     let problem = rejected.expect_code(400, "validation_failed");
     assert!(problem["details"]["status"].is_array());
+}
+
+/// Inserts `count` paid payments, each for a cancelled booking of its own.
+async fn insert_payments(app: &TestApp, member: &TestClient, count: usize) {
+    let class = app.create_class(1).await;
+    let id = member.user_id().await;
+    app.sql(&format!(
+        "with booking as (
+            insert into bookings (id, user_id, scheduled_class_id, status, cancelled_at, price,
+                currency, free_until)
+            select gen_random_uuid(), '{}', '{class}', 'cancelled', now(), 25, 'USD', now()
+            from generate_series(1, {count})
+            returning id, user_id, price, currency
+        )
+        insert into payments (id, booking_id, user_id, amount, currency, method, status, paid_at)
+        select gen_random_uuid(), id, user_id, price, currency, 'desk', 'paid', now() from booking",
+        id.as_str().unwrap()
+    ))
+    .await;
+}
+
+#[tokio::test]
+async fn the_payments_with_a_rare_status_are_found_by_an_index() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    insert_payments(&app, &ana, 3_000).await;
+    app.sql(
+        "update payments set status = 'refund_due'
+        where id = (select min(id::text)::uuid from payments)",
+    )
+    .await;
+    app.sql(
+        "insert into refunds (id, payment_id, amount, source, state, done_at)
+        select gen_random_uuid(), max(id::text)::uuid, 10, 'staff', 'done', now() from payments",
+    )
+    .await;
+    app.sql("vacuum analyze bookings, payments, refunds, disputes")
+        .await;
+    // A connection reports its figures to Postgres within ten seconds.
+    let was_used = async |index: &str| {
+        let scans = "select coalesce(sum(idx_scan), 0)::bigint from pg_stat_user_indexes";
+        app.count(&format!("{scans} where indexrelname = '{index}'"))
+            .await
+            > 0
+    };
+    for (status, count, index) in [
+        ("pending", 0, "payments_status_idx"),
+        ("refund_due", 1, "payments_refunding_idx"),
+    ] {
+        assert!(!was_used(index).await, "{index}");
+        let payments = list(&staff, &format!("?status={status}")).await;
+        assert_eq!(payments.len(), count, "{status}");
+        wait_until(async || was_used(index).await).await;
+    }
+    let partly_refunded = list(&staff, "?status=partly_refunded").await;
+    assert_eq!(partly_refunded.len(), 1);
+    app.sql(
+        "insert into disputes (id, provider_dispute, payment_id, amount, status, withdrawn, opened_at)
+        select gen_random_uuid(), 'dp_1', id, 25, 'lost', true, now()
+        from payments where status = 'refund_due'",
+    )
+    .await;
+    assert_eq!(list(&staff, "?status=disputed").await.len(), 1);
+    assert_eq!(list(&staff, "?status=refund_due").await.len(), 0);
 }
 
 #[tokio::test]

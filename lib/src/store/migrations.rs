@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 20] = [
+static MIGRATIONS: [Migration; 21] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -48,6 +48,7 @@ static MIGRATIONS: [Migration; 20] = [
     migration!(18, "0018_invitation_priority"),
     migration!(19, "0019_member_locale"),
     migration!(20, "0020_roster_order"),
+    migration!(21, "0021_payment_status"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -11,7 +11,7 @@ use crate::models::payment_status::{PaymentStatus, shown_payment_status};
 use crate::models::user::full_name;
 use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::statement::Statement;
+use crate::store::statement::{Param, Statement};
 use crate::values::money::Money;
 
 /// A payment with data of its member and its occurrence.
@@ -52,25 +52,68 @@ impl ListedPayment {
     }
 }
 
-static LIST: Statement = Statement::new(
-    "payment.list",
+/// Selects the payments `p` of `$from` for which `$condition` is true, newest first.
+macro_rules! payments_where {
+    ($name:literal, $from:literal, $condition:expr) => {
+        Statement::new(
+            $name,
+            concat!(
+                "select ",
+                payment_columns!(),
+                ", u.first_name, u.last_name,
+                    case when u.closed_at is null then u.email end as member_email,
+                    b.scheduled_class_id, coalesce(c.own_title, t.name) as title, c.start_time,
+                    (select coalesce(sum(r.amount), 0) from refunds r
+                        where r.payment_id = p.id and r.state in ('due', 'sent')) as refund_due
+                from ",
+                $from,
+                " join users u on u.id = p.user_id
+                join bookings b on b.id = p.booking_id
+                join scheduled_classes c on c.id = b.scheduled_class_id
+                join class_types t on t.id = c.class_type_id
+                where ($1::timestamptz is null or (p.created_at, p.id) < ($1, $2))",
+                $condition,
+                " order by p.created_at desc, p.id desc limit $3"
+            ),
+        )
+    };
+}
+
+static LIST: Statement = payments_where!("payment.list", "payments p", "");
+
+// Each of the following statements has a condition on stored columns that an index serves.
+// Otherwise, the list of a rare status would walk through all payments.
+
+static LIST_WITH_STORED_STATUS: Statement = payments_where!(
+    "payment.list_with_status",
+    "payments p",
+    concat!(" and p.status = $4 and $4 = ", shown_payment_status!())
+);
+
+static LIST_REFUND_DUE: Statement = payments_where!(
+    "payment.list_refund_due",
+    "payments p",
     concat!(
-        "select ",
-        payment_columns!(),
-        ", u.first_name, u.last_name, case when u.closed_at is null then u.email end as member_email,
-            b.scheduled_class_id, coalesce(c.own_title, t.name) as title, c.start_time,
-            (select coalesce(sum(r.amount), 0) from refunds r
-                where r.payment_id = p.id and r.state in ('due', 'sent')) as refund_due
-        from payments p
-        join users u on u.id = p.user_id
-        join bookings b on b.id = p.booking_id
-        join scheduled_classes c on c.id = b.scheduled_class_id
-        join class_types t on t.id = c.class_type_id
-        where ($1::text is null or $1 = ",
-        shown_payment_status!(),
-        ") and ($2::timestamptz is null or (p.created_at, p.id) < ($2, $3))
-        order by p.created_at desc, p.id desc limit $4"
-    ),
+        " and (p.status = 'refund_due' or (p.status = 'paid' and p.refunded > 0))
+        and 'refund_due' = ",
+        shown_payment_status!()
+    )
+);
+
+static LIST_PARTLY_REFUNDED: Statement = payments_where!(
+    "payment.list_partly_refunded",
+    "payments p",
+    concat!(
+        " and p.status = 'paid' and p.refunded > 0 and 'partly_refunded' = ",
+        shown_payment_status!()
+    )
+);
+
+static LIST_DISPUTED: Statement = payments_where!(
+    "payment.list_disputed",
+    "(select distinct payment_id from disputes where withdrawn) d
+        join payments p on p.id = d.payment_id",
+    ""
 );
 
 /// Lists a page of payments, newest first. `None` selects every status. Returns one row more
@@ -80,10 +123,21 @@ pub async fn list(
     status: Option<PaymentStatus>,
     page: &Page,
 ) -> Result<Vec<ListedPayment>> {
-    let (time, id) = page.after();
-    let status = status.map(PaymentStatus::as_str);
-    let rows = LIST
-        .all(client, &[&status, &time, &id, &page.row_limit()])
-        .await?;
+    let ((time, id), limit) = (page.after(), page.row_limit());
+    let page_params: [&dyn Param; 3] = [&time, &id, &limit];
+    let rows = match status {
+        None => LIST.all(client, &page_params).await?,
+        Some(PaymentStatus::RefundDue) => LIST_REFUND_DUE.all(client, &page_params).await?,
+        Some(PaymentStatus::PartlyRefunded) => {
+            LIST_PARTLY_REFUNDED.all(client, &page_params).await?
+        }
+        Some(PaymentStatus::Disputed) => LIST_DISPUTED.all(client, &page_params).await?,
+        Some(status) => {
+            let status = status.as_str();
+            LIST_WITH_STORED_STATUS
+                .all(client, &[&time, &id, &limit, &status])
+                .await?
+        }
+    };
     rows.iter().map(ListedPayment::from_row).collect()
 }
