@@ -1,6 +1,6 @@
-import { defineConfig, devices } from "@playwright/test";
+import { defineConfig, devices, type PlaywrightTestConfig } from "@playwright/test";
 
-export default defineConfig({
+export const base: PlaywrightTestConfig = {
   testDir: "tests",
   globalSetup: "./tests/stack.ts",
   outputDir: "test-results",
@@ -20,4 +20,6 @@ export default defineConfig({
     timezoneId: "America/Denver",
     trace: "retain-on-failure",
   },
-});
+};
+
+export default defineConfig(base);

@@ -4,6 +4,12 @@ import { defineConfig, type Plugin } from "vite";
 /** The pages: each HTML file in this folder. */
 const pages = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".html"));
 
+/** What pages share. Two files are faster than several small ones, which wait for each other. */
+const SHARED = [
+  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles|tools)\/|src\/session\.ts|src\/texts\/(common|failures)\.en\.ts/ },
+  { name: "classes", test: /src\/classes\/|src\/texts\/classes\.en\.ts/ },
+];
+
 /** Where `npm run dev` sends requests to the API: a running `cargo dev`. */
 const API = process.env.SABOR_URL ?? "http://localhost:3000";
 
@@ -55,7 +61,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     license: { fileName: "licenses/scripts.md" },
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: pages },
+    rolldownOptions: {
+      input: pages,
+      output: { codeSplitting: { groups: SHARED } },
+    },
     target: "es2022",
   },
   plugins: [fontLicense, sharedHead, detailPages],

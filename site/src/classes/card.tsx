@@ -36,9 +36,12 @@ export function ClassCard({ t, occurrence, day }: Props) {
         <a href={`/classes/${occurrence.classTypeId}?class=${occurrence.id}`}>{title}</a>
       </h3>
       <p class="class-facts">
-        <a href={`/instructors/${instructor.id}`}>{t.with(instructor.name)}</a> · {room}
+        <span>
+          <a href={`/instructors/${instructor.id}`}>{t.with(instructor.name)}</a> ·
+        </span>{" "}
+        <span>{room}</span>
         <br />
-        {t.levels[level] ?? level} · {isFree ? t.free : formatPrice(price, currency)}
+        <span>{t.levels[level] ?? level} ·</span> {isFree ? t.free : formatPrice(price, currency)}
       </p>
       <div class="class-action" ref={action}>
         <Spots t={t} state={state} />

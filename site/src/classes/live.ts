@@ -60,7 +60,12 @@ export function keepBooking(booking: Booking): void {
 
 export async function loadBookings(): Promise<void> {
   if (!session.value) return bookings.set(new Map());
-  bookingZone.set((await loadStudio()).timeZone);
+  const [{ timeZone }, found] = await Promise.all([loadStudio(), requestBookings()]);
+  bookingZone.set(timeZone);
+  bookings.set(found);
+}
+
+async function requestBookings(): Promise<Map<string, Booking>> {
   const found = new Map<string, Booking>();
   let cursor: string | null | undefined;
   do {
@@ -71,7 +76,7 @@ export async function loadBookings(): Promise<void> {
     }
     cursor = page.nextCursor;
   } while (cursor);
-  bookings.set(found);
+  return found;
 }
 
 export async function loadAvailability(ids: string[]): Promise<void> {

@@ -64,6 +64,7 @@ function Bookings({ t }: Texts) {
     return (
       <div class="reading page">
         <h1 class="page-title">{t.title}</h1>
+        <p class="lead">{t.lead}</p>
         <Skeleton count={3} height="10rem" />
       </div>
     );
@@ -88,6 +89,7 @@ function Bookings({ t }: Texts) {
   return (
     <div class="reading page bookings">
       <h1 class="page-title">{t.title}</h1>
+      <p class="lead">{t.lead}</p>
       <h2 id={UPCOMING} tabIndex={-1}>
         {t.upcoming}
       </h2>

@@ -5,6 +5,7 @@ import classes from "./classes.en.ts";
 
 const texts = {
   title: "My bookings",
+  lead: "Here you pay for your classes, cancel them, or put them into your calendar.",
   upcoming: "Coming up",
   past: "Past classes",
   noneUpcoming: "You have not booked any classes. Which one would you like to dance?",

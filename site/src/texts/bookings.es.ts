@@ -6,6 +6,7 @@ import classes from "./classes.es.ts";
 
 const texts: BookingsTexts = {
   title: "Mis reservas",
+  lead: "Aquí pagas tus clases, las cancelas o las pones en tu calendario.",
   upcoming: "Próximas clases",
   past: "Clases pasadas",
   noneUpcoming: "No has reservado ninguna clase. ¿Cuál te apetece bailar?",

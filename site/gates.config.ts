@@ -1,0 +1,13 @@
+// Measurements and screenshots of the built site. One at a time, so that they do not disturb
+// each other.
+
+import { defineConfig } from "@playwright/test";
+import { base } from "./playwright.config.ts";
+
+export default defineConfig({
+  ...base,
+  testDir: "gates",
+  fullyParallel: false,
+  workers: 1,
+  timeout: 180_000,
+});

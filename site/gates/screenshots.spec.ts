@@ -1,0 +1,100 @@
+// Screenshots of every page for people to look at, in `screenshots/`: as a visitor and as a
+// member, on a desktop and a phone, light and dark, in English and Spanish.
+
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, Page } from "@playwright/test";
+import { bookFor, expect, newMember, open, send, test } from "../tests/site.ts";
+
+const FOLDER = join(import.meta.dirname, "../screenshots");
+
+const WINDOWS = { desktop: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
+
+const PAGES_OF_VISITORS = {
+  home: "/",
+  timetable: "/timetable",
+  classes: "/classes",
+  contact: "/contact",
+  "sign-in": "/account",
+  register: "/account#register",
+  forgot: "/account#forgot",
+  bookings: "/bookings",
+  "verify-email": `/verify-email#token=${"0".repeat(64)}`,
+  "reset-password": `/reset-password#token=${"0".repeat(64)}`,
+  continue: "/continue",
+  "not-found": "/no-such-page",
+  docs: "/docs",
+};
+
+const PAGES_OF_MEMBERS = { home: "/", timetable: "/timetable", bookings: "/bookings", account: "/account" };
+
+interface Occurrence {
+  id: string;
+  classTypeId: string;
+  placesLeft: number;
+  isCancelled: boolean;
+  startTime: string;
+}
+
+async function schedule(page: Page): Promise<Occurrence[]> {
+  const response = await page.request.get("/api/classes/schedule?limit=100");
+  const { items } = (await response.json()) as { items: Occurrence[] };
+  return items.filter(({ isCancelled, startTime }) => !isCancelled && new Date(startTime) > new Date());
+}
+
+/** Books two classes for the member, and joins the waitlist of a full one. */
+async function bookSome(page: Page): Promise<void> {
+  const coming = await schedule(page);
+  const isFree = ({ placesLeft }: Occurrence) => placesLeft > 0;
+  const [first] = coming.filter(isFree);
+  const later = coming.filter(isFree).at(-1);
+  const full = coming.find((occurrence) => !isFree(occurrence));
+  for (const occurrence of [first, later]) if (occurrence) await bookFor(page, occurrence.id);
+  if (full) await send(page, "/api/bookings/create", { scheduledClassId: full.id, joinWaitlist: true });
+}
+
+interface View {
+  locale: string;
+  window: keyof typeof WINDOWS;
+  isMember: boolean;
+}
+
+/** Takes the screenshots of all pages in one view. Each page is loaded once. */
+async function take(browser: Browser, { locale, window, isMember }: View): Promise<number> {
+  const context = await browser.newContext({ baseURL: process.env.SITE ?? "", viewport: WINDOWS[window], locale, timezoneId: "America/Denver", reducedMotion: "reduce" });
+  const page = await context.newPage();
+  if (isMember) {
+    await newMember(page);
+    await bookSome(page);
+  }
+  const [first] = await schedule(page);
+  const pages: Record<string, string> = { ...(isMember ? PAGES_OF_MEMBERS : PAGES_OF_VISITORS), class: `/classes/${first?.classTypeId}` };
+  let taken = 0;
+  for (const [name, path] of Object.entries(pages)) {
+    await page.goto("about:blank");
+    await open(page, path);
+    await page.evaluate(() => document.fonts.ready);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const file = [name, isMember ? "member" : "visitor", window, colorScheme, locale.slice(0, 2)].join("-");
+      await page.screenshot({ path: join(FOLDER, `${file}.jpg`), type: "jpeg", quality: 80, fullPage: true });
+      taken += 1;
+    }
+  }
+  await context.close();
+  return taken;
+}
+
+test.describe(() => {
+  test.use({ expectedErrors: ["status of 404"] });
+  test("screenshots are taken of every page", async ({ browser }) => {
+    rmSync(FOLDER, { recursive: true, force: true });
+    mkdirSync(FOLDER, { recursive: true });
+    const locales = ["en-US", "es-ES"];
+    const windows = Object.keys(WINDOWS) as Array<keyof typeof WINDOWS>;
+    const views = locales.flatMap((locale) => windows.flatMap((window) => [true, false].map((isMember) => ({ locale, window, isMember }))));
+    const taken = await Promise.all(views.map((view) => take(browser, view)));
+    console.log(`${taken.reduce((sum, count) => sum + count, 0)} screenshots in ${FOLDER}`);
+    expect(Math.min(...taken)).toBeGreaterThan(0);
+  });
+});
