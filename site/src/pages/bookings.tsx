@@ -138,7 +138,7 @@ function whenOf(booking: Booking): string {
 
 function BookingCard({ t, booking }: Texts & { booking: Booking }) {
   const [isCancelling, setCancelling] = useState(false);
-  const { title, room, instructor, isCancelled } = booking.class;
+  const { classTypeId, title, room, instructor, isCancelled } = booking.class;
   const isWaiting = booking.status === "waitlisted";
   const isFree = Number(booking.price) === 0;
   const isActive = !isCancelled && (isWaiting || booking.status === "booked") && new Date(booking.class.startTime) > new Date();
@@ -171,7 +171,9 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
           <p class="booking-when">
             <time dateTime={booking.class.startTime}>{when}</time>
           </p>
-          <h3>{title}</h3>
+          <h3>
+            <a href={`/classes/${classTypeId}?class=${booking.scheduledClassId}`}>{title}</a>
+          </h3>
           <p class="hint">
             {t.classes.with(instructor)} · {room}
           </p>
