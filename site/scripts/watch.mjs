@@ -5,6 +5,8 @@ import { stripVTControlCharacters } from "node:util";
 import { build } from "vite";
 
 process.env.NODE_ENV = "production";
+// Where `cargo dev` shows the e-mails. The build for a deployment has no such address.
+process.env.VITE_LOCAL_MAIL = "/dev/mail";
 process.stdin.on("close", () => process.exit()).resume();
 
 const format = process.stderr.isTTY ? (text) => text : stripVTControlCharacters;

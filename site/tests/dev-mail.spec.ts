@@ -3,6 +3,8 @@
 // The frame of an e-mail runs no script, not even those of the test. So the tests read its
 // text, and what the server sends for the frame.
 
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { expect, expectAccessible, newEmail, PASSWORD, send, test } from "./site.ts";
 
@@ -87,6 +89,14 @@ for (const colorScheme of ["light", "dark"] as const) {
     });
   }
 }
+
+test("the site of a deployment does not lead to the page", () => {
+  const folder = join(import.meta.dirname, "../dist/assets");
+  const scripts = readdirSync(folder).filter((name) => name.endsWith(".js"));
+  expect(scripts.length).toBeGreaterThan(0);
+  const leading = scripts.filter((name) => readFileSync(join(folder, name), "utf8").includes("/dev/mail"));
+  expect(leading, "built by `cargo dev`? `npm run build` replaces it").toEqual([]);
+});
 
 test("an empty mailbox says how to get a mail", async ({ page }) => {
   await page.route("/dev/mail/messages", (route) => route.fulfill({ json: { isSentByServer: false, messages: [] } }));

@@ -1,7 +1,7 @@
 // The build that `cargo dev` keeps running.
 
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@playwright/test";
@@ -45,6 +45,17 @@ test("a build that fails says why once, keeps the last build, and is repeated af
   await expect.poll(() => output).toMatch(/^built\nfailed\n(built\n)+$/);
   await expect.poll(script).toMatch(/\.js$/);
   expect(script()).not.toBe(first);
+});
+
+test("the site of the local stack leads to its e-mails", async () => {
+  await expect.poll(() => output).toBe("built\n");
+  writeFileSync(join(folder, "main.ts"), "document.title = import.meta.env.VITE_LOCAL_MAIL;");
+  const assets = join(folder, "dist/assets");
+  const script = () => {
+    const [name] = existsSync(assets) ? readdirSync(assets) : [];
+    return name ? readFileSync(join(assets, name), "utf8") : "";
+  };
+  await expect.poll(script).toContain("/dev/mail");
 });
 
 test("it ends with the program that started it", async () => {

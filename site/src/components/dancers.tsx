@@ -37,7 +37,7 @@ const SHAPES: readonly [color: string, outline: string][] = [
 /** Two dancers: one turns under the arm of the other. */
 export function Dancers() {
   return (
-    <svg class="dancers" viewBox="145 15 560 560" width="560" height="560" aria-hidden="true">
+    <svg class="dancers" viewBox="144 14 562 562" width="562" height="562" aria-hidden="true">
       <circle cx="425" cy="295" r="280" fill="#f0a24f" />
       <circle cx="425" cy="295" r="218" fill="#f6bd74" />
       <ellipse cx="318" cy="503" rx="80" ry="8" fill="#a2541a" opacity="0.45" />

@@ -205,6 +205,18 @@ export function Sent({ t, sentence }: Texts & { sentence: string }) {
       <p>
         {t.sent.hint} <a href="#sign-in">{t.sent.back}</a>
       </p>
+      <LocalMail />
     </div>
+  );
+}
+
+/** Leads to the e-mails of the local stack. A deployment sends them. */
+function LocalMail() {
+  const address = import.meta.env.DEV ? "/dev/mail" : import.meta.env.VITE_LOCAL_MAIL;
+  if (!address) return null;
+  return (
+    <p>
+      <a href={address}>{address}</a>
+    </p>
   );
 }
