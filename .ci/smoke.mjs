@@ -11,12 +11,13 @@ const password = "una contraseña larga";
 const started = Date.now();
 
 /** Sends a request, checks the status, and logs the status and the duration. */
-async function call(description, method, path, status, { cookie, body, bearer } = {}) {
+async function call(description, method, path, status, { cookie, body, bearer, accept } = {}) {
   const before = Date.now();
   // The headers that a browser sends with a page's own requests. `origin` alone is not
   // enough, because behind `vercel dev` a function does not see the site's address.
   const headers = { origin: site, "sec-fetch-site": "same-origin" };
   if (cookie) headers.cookie = cookie;
+  if (accept) headers.accept = accept;
   if (bearer) headers.authorization = `Bearer ${bearer}`;
   if (body) headers["content-type"] = "application/json";
   const response = await fetch(site + path, {
@@ -68,6 +69,14 @@ async function run() {
   await call("use the ended session", "GET", "/api/auth/session", 401, phone);
   await call("sign out, through a rewrite", "POST", "/logout", 200, { ...laptop, body: {} });
   await call("use the session after signing out", "GET", "/api/auth/session", 401, laptop);
+
+  // Pages without scripts, and files for search engines.
+  const timetable = await call("the timetable as a page", "GET", "/api/classes/schedule", 200, { accept: "text/html" });
+  expect(timetable.text.startsWith("<!doctype html>"), `the timetable is not a page: ${timetable.text}`);
+  const robots = await call("the rules for search engines, through a rewrite", "GET", "/robots.txt", 200);
+  expect(robots.text.includes("Disallow: /api/"), `unexpected rules: ${robots.text}`);
+  const sitemap = await call("the sitemap, through a rewrite with a parameter", "GET", "/sitemap.xml?now=1", 200);
+  expect(sitemap.text.includes("/timetable</loc>"), `unexpected sitemap: ${sitemap.text}`);
 
   // Operations.
   const cleaned = await call("run the clean-up, as cron does", "GET", "/api/admin/cleanup-sessions", 200, { bearer: secret });

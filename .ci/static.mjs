@@ -35,6 +35,13 @@ for (const path of ["/", "/account", "/docs", "/nowhere"]) {
 }
 if (!header("/assets/app.js", "cache-control").includes("immutable")) problems.push("/assets/ is not cached");
 
+// `vercel dev` ignores the conditions of rewrites, so they are checked here.
+const previews = routes.filter(({ dest, has }) => has && dest === "/api/classes/preview?id=$1");
+const messenger = previews.flatMap(({ has }) => has).find(({ type, key }) => type === "header" && key === "user-agent");
+if (!new RegExp(`^${messenger?.value}$`).test("Mozilla/5.0 (compatible; Discordbot/2.0)")) problems.push("messengers get no preview of a class");
+const text = previews.flatMap(({ has }) => has).find(({ type, key }) => type === "query" && key === "view");
+if (text?.value !== "text") problems.push("a class page leads to no page without scripts");
+
 console.log(`${served.length} static files.`);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

@@ -2,7 +2,7 @@
 
 use sabor::classes::catalog;
 use sabor::classes::catalog::view::InstructorView;
-use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Representation};
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -13,11 +13,15 @@ pub fn route() -> Routes {
 
 /// Lists the instructors, newest first. Retired ones are left out.
 #[utoipa::path(get, path = "/api/instructors", tag = "classes", params(PageParams, IfNoneMatchParams), responses(
-    (status = 200, body = List<InstructorView>, description = "One page of the list, with an `ETag`"),
+    (status = 200, content((List<InstructorView> = "application/json"), (String = "text/html")), description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
-async fn list_instructors(app: App, page: Page) -> Result<CacheableResponse> {
-    catalog::list_instructors(&app, page).await
+async fn list_instructors(
+    app: App,
+    page: Page,
+    representation: Representation,
+) -> Result<CacheableResponse> {
+    catalog::list_instructors(&app, page, representation).await
 }
 
 fn main() -> Exit {

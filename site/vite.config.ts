@@ -22,6 +22,9 @@ const fontLicense: Plugin = {
   },
 };
 
+/** The site's address, if the build knows it. Link previews need complete addresses. */
+const SITE = process.env.SITE_URL?.replace(/\/$/, "") ?? (process.env.VERCEL_PROJECT_PRODUCTION_URL ? `https://${process.env.VERCEL_PROJECT_PRODUCTION_URL}` : "");
+
 /** Adds what all pages have in their head. Their titles and descriptions are their own. */
 const sharedHead: Plugin = {
   name: "shared-head",
@@ -37,6 +40,9 @@ const sharedHead: Plugin = {
       meta({ name: "theme-color", content: "#fbf6f0", media: "(prefers-color-scheme: light)" }),
       meta({ name: "theme-color", content: "#17110f", media: "(prefers-color-scheme: dark)" }),
       meta({ property: "og:type", content: "website" }),
+      meta({ property: "og:site_name", content: "Sabor con Flow" }),
+      meta({ property: "og:image", content: `${SITE}/preview.png` }),
+      meta({ name: "twitter:card", content: "summary_large_image" }),
       meta({ property: "og:title", content: title }),
       meta({ property: "og:description", content: description }),
     ];
@@ -48,7 +54,7 @@ const detailPages: Plugin = {
   name: "detail-pages",
   configureServer(server) {
     server.middlewares.use((request, _response, next) => {
-      request.url = request.url?.replace(/^\/(classes|instructors)\/[^/?]+/, "/$1.html");
+      request.url = request.url?.replace(/^\/classes\/[^/?]+/, "/class.html").replace(/^\/instructors\/[^/?]+/, "/instructors.html");
       next();
     });
   },

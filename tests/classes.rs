@@ -6,6 +6,7 @@ mod details;
 mod injection;
 mod list;
 mod occurrence;
+mod pages;
 mod schedule;
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};

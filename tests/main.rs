@@ -6,6 +6,7 @@
 #![expect(unreachable_pub, reason = "a test binary exports nothing")]
 
 mod conventions;
+mod crawlers;
 mod database_failures;
 mod events;
 mod harness;

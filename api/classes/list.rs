@@ -3,7 +3,7 @@
 use sabor::classes::catalog;
 use sabor::classes::catalog::query::CatalogQuery;
 use sabor::classes::catalog::view::ClassTypeView;
-use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Query};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Query, Representation};
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -14,15 +14,16 @@ pub fn route() -> Routes {
 
 /// Lists class types, newest first. Retired ones are left out.
 #[utoipa::path(get, path = "/api/classes/list", tag = "classes", params(CatalogQuery, PageParams, IfNoneMatchParams), responses(
-    (status = 200, body = List<ClassTypeView>, description = "One page of the list, with an `ETag`"),
+    (status = 200, content((List<ClassTypeView> = "application/json"), (String = "text/html")), description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_class_types(
     app: App,
     Query(query): Query<CatalogQuery>,
     page: Page,
+    representation: Representation,
 ) -> Result<CacheableResponse> {
-    catalog::list(&app, query, page).await
+    catalog::list(&app, query, page, representation).await
 }
 
 fn main() -> Exit {

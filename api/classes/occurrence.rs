@@ -3,7 +3,7 @@
 use sabor::classes::catalog::query::IdQuery;
 use sabor::classes::public_schedule;
 use sabor::classes::public_schedule::OccurrenceView;
-use sabor::http::{CacheableResponse, IfNoneMatchParams, Query};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, Query, Representation};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -13,12 +13,16 @@ pub fn route() -> Routes {
 
 /// Returns a class, even if it is over or cancelled, so that a shared link stays valid.
 #[utoipa::path(get, path = "/api/classes/occurrence", tag = "classes", params(IdQuery, IfNoneMatchParams), responses(
-    (status = 200, body = OccurrenceView, description = "The class, with an `ETag`"),
+    (status = 200, content((OccurrenceView = "application/json"), (String = "text/html")), description = "The class, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
     (status = 404, description = "`not_found`: no class has this id"),
 ))]
-async fn get_occurrence(app: App, Query(query): Query<IdQuery>) -> Result<CacheableResponse> {
-    public_schedule::find(&app, query).await
+async fn get_occurrence(
+    app: App,
+    Query(query): Query<IdQuery>,
+    representation: Representation,
+) -> Result<CacheableResponse> {
+    public_schedule::find(&app, query, representation).await
 }
 
 fn main() -> Exit {

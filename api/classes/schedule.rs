@@ -3,7 +3,9 @@
 use axum::http::HeaderMap;
 use sabor::classes::public_schedule;
 use sabor::classes::public_schedule::{OccurrenceView, ScheduleQuery};
-use sabor::http::{CacheableResponse, IfNoneMatchParams, List, PageParams, Query, accepts};
+use sabor::http::{
+    CacheableResponse, IfNoneMatchParams, List, PageParams, Query, Representation, accepts,
+};
 use sabor::store::page::Page;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -21,7 +23,7 @@ pub fn route() -> Routes {
 /// classes are returned in addition to `limit` entries. If a class is returned
 /// twice, the entry that was returned last is the current one.
 #[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(ScheduleQuery, PageParams, IfNoneMatchParams), responses(
-    (status = 200, body = List<OccurrenceView>, description = "One page of the list, with an `ETag`"),
+    (status = 200, content((List<OccurrenceView> = "application/json"), (String = "text/html")), description = "One page of the list, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_schedule(
@@ -29,11 +31,12 @@ async fn list_schedule(
     Query(query): Query<ScheduleQuery>,
     page: Page,
     headers: HeaderMap,
+    representation: Representation,
 ) -> Result<CacheableResponse> {
     if accepts(&headers, "text/calendar") {
         return public_schedule::calendar(&app, query).await;
     }
-    public_schedule::list(&app, query, page).await
+    public_schedule::list(&app, query, page, representation).await
 }
 
 fn main() -> Exit {

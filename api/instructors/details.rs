@@ -3,7 +3,7 @@
 use sabor::classes::catalog;
 use sabor::classes::catalog::query::IdQuery;
 use sabor::classes::catalog::view::InstructorDetails;
-use sabor::http::{CacheableResponse, IfNoneMatchParams, Query};
+use sabor::http::{CacheableResponse, IfNoneMatchParams, Query, Representation};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -13,12 +13,16 @@ pub fn route() -> Routes {
 
 /// Returns an instructor and their next twenty classes.
 #[utoipa::path(get, path = "/api/instructors/details", tag = "classes", params(IdQuery, IfNoneMatchParams), responses(
-    (status = 200, body = InstructorDetails, description = "The instructor, with an `ETag`"),
+    (status = 200, content((InstructorDetails = "application/json"), (String = "text/html")), description = "The instructor, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
     (status = 404, description = "`not_found`: no instructor has this id, or they are retired"),
 ))]
-async fn get_instructor(app: App, Query(query): Query<IdQuery>) -> Result<CacheableResponse> {
-    catalog::instructor_details(&app, query).await
+async fn get_instructor(
+    app: App,
+    Query(query): Query<IdQuery>,
+    representation: Representation,
+) -> Result<CacheableResponse> {
+    catalog::instructor_details(&app, query, representation).await
 }
 
 fn main() -> Exit {

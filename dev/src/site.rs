@@ -91,8 +91,11 @@ impl Site {
             return Ok(sabor::http::reject(&FOREIGN_HOST));
         }
         let requested_path = request.uri().path().to_owned();
-        if let Some(destination) = self.vercel_json.destination(&requested_path) {
-            *request.uri_mut() = with_path(request.uri(), destination);
+        let destination = self
+            .vercel_json
+            .destination(request.uri(), request.headers());
+        if let Some(destination) = destination {
+            *request.uri_mut() = with_path_and_query(request.uri(), Some(destination));
         }
         // The pages of the local stack have headers of their own.
         if requested_path.starts_with("/dev/") {
@@ -179,8 +182,12 @@ fn with_path(uri: &Uri, path: &str) -> Uri {
     let query = uri
         .query()
         .map_or(String::new(), |query| format!("?{query}"));
+    with_path_and_query(uri, PathAndQuery::try_from(format!("{path}{query}")).ok())
+}
+
+fn with_path_and_query(uri: &Uri, path_and_query: Option<PathAndQuery>) -> Uri {
     let mut parts = uri.clone().into_parts();
-    parts.path_and_query = PathAndQuery::try_from(format!("{path}{query}")).ok();
+    parts.path_and_query = path_and_query;
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
 

@@ -2,5 +2,7 @@
 
 pub mod catalog;
 mod fields;
+mod occurrence_view;
+pub mod pages;
 pub mod public_schedule;
 pub mod timetable;

@@ -4,6 +4,7 @@
 //! signature of a handler states who may call it. Anyone may call a handler without
 //! such an extractor.
 
+mod accept;
 pub mod auth;
 mod cacheable;
 mod caller;
@@ -27,10 +28,11 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use self::accept::{PageLocale, Representation, accepts};
 pub use self::auth::{
     ActiveSession, Admin, ConfirmedMember, Cron, FirstVisit, Member, OpenInDevelopment, Staff,
 };
-pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams, accepts};
+pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams};
 pub use self::cookie::{CookiePurpose, SetCookie};
 pub use self::error_response::ErrorResponse;
 pub use self::idempotency::{IdempotencyKey, IdempotencyKeyParams, Idempotent, StoredResponse};

@@ -1,4 +1,6 @@
-//! What the site shows about the studio.
+//! What the site shows about the studio, and what search engines may read.
+
+pub mod crawlers;
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -12,7 +12,7 @@ const unknownCode: ErrorCode = "no_such_code";
 assert(unknownCode);
 
 const { SABOR_URL: baseUrl = "", SABOR_EMAIL: email = "", SABOR_PASSWORD: password = "" } = process.env;
-const sabor = createClient<paths>({ baseUrl });
+const sabor = createClient<paths, "application/json">({ baseUrl });
 
 /** Returns the body of a successful response. */
 function expectData<T>({ data, error }: { data?: T; error?: components["schemas"]["ErrorResponse"] }): T {

@@ -1,7 +1,7 @@
 //! The catalog: class types, instructors and rooms.
 //!
-//! The functions in this file return the public part. They cache their responses in Redis as
-//! JSON.
+//! The functions in this file return the public part, as JSON or as a page. They cache their
+//! responses in Redis.
 
 pub mod class_types;
 pub mod instructors;
@@ -15,9 +15,11 @@ use uuid::Uuid;
 
 use self::query::{CatalogQuery, IdQuery};
 use self::view::{ClassTypeDetails, ClassTypeView, InstructorDetails, InstructorView};
-use super::public_schedule::OccurrenceView;
+use super::occurrence_view::OccurrenceView;
+use super::pages;
+use super::pages::respond::{CachedResource, respond};
 use crate::error::Result;
-use crate::http::{CacheableResponse, Freshness, List};
+use crate::http::{CacheableResponse, Freshness, List, Representation};
 use crate::models::catalog::{self, CatalogItem};
 use crate::models::class_type::{self, ClassType, ClassTypeFilter};
 use crate::models::instructor::{self, Instructor};
@@ -38,6 +40,7 @@ pub fn list(
     app: &App,
     query: CatalogQuery,
     page: Page,
+    representation: Representation,
 ) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let filter = query.parse()?;
@@ -48,9 +51,18 @@ pub fn list(
             Some(_) => (app.schedule(), Some(now)),
             None => (app.catalog(), None),
         };
-        let key = format!("{filter:?} {page:?} {minute:?}");
-        let json = cache.get_or_load_text("list", key, load_list(app, filter, now, page));
-        Ok(CacheableResponse::json(json.await?, Freshness::Catalog))
+        let resource = CachedResource {
+            cache,
+            kind: "list",
+            key: format!("{filter:?} {page:?} {minute:?}"),
+            freshness: Freshness::Catalog,
+        };
+        let html_filter = filter.clone();
+        let load = load_list(app, filter, now, page);
+        respond(app, resource, representation, load, move |list, locale| {
+            pages::class_types(&app.config().studio, &html_filter, list, locale)
+        })
+        .await
     })
 }
 
@@ -59,7 +71,7 @@ fn load_list(
     filter: ClassTypeFilter,
     now: DateTime<Utc>,
     page: Page,
-) -> BoxFuture<'_, Result<String>> {
+) -> BoxFuture<'_, Result<List<ClassTypeView>>> {
     Box::pin(async move {
         let today = TimeZone::of_studio(&app.config().studio)?.date(now);
         let rows = app
@@ -69,7 +81,7 @@ fn load_list(
             })
             .await?;
         let currency = &app.config().studio.currency;
-        CacheableResponse::to_json(&List::new(rows, page, ClassType::position, |row| {
+        Ok(List::new(rows, page, ClassType::position, |row| {
             ClassTypeView::new(row, currency)
         }))
     })
@@ -81,18 +93,43 @@ fn load_list(
 ///
 /// [`Error::Invalid`](crate::Error::Invalid) for an id that is not a UUID;
 /// [`Error::NotFound`](crate::Error::NotFound) for an unknown or a retired class type.
-pub fn details(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
-    Box::pin(async move {
-        let (id, now) = (query.parse()?, current_minute(app));
-        let key = format!("{id} {now:?}");
-        let json = app
-            .schedule()
-            .get_or_load_text("details", key, load_details(app, id, now));
-        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
-    })
+pub fn details(
+    app: &App,
+    query: IdQuery,
+    representation: Representation,
+) -> BoxFuture<'_, Result<CacheableResponse>> {
+    Box::pin(async move { class_type_details(app, query.parse()?, representation).await })
 }
 
-fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result<String>> {
+/// Returns a class type with its instructors and its next classes.
+///
+/// # Errors
+///
+/// [`Error::NotFound`](crate::Error::NotFound) for an unknown or a retired class type.
+pub(super) async fn class_type_details(
+    app: &App,
+    id: Uuid,
+    representation: Representation,
+) -> Result<CacheableResponse> {
+    let now = current_minute(app);
+    let resource = CachedResource {
+        cache: app.schedule(),
+        kind: "details",
+        key: format!("{id} {now:?}"),
+        freshness: Freshness::Schedule,
+    };
+    let load = load_details(app, id, now);
+    respond(app, resource, representation, load, |details, locale| {
+        pages::class_type(&app.config().studio, details, locale)
+    })
+    .await
+}
+
+fn load_details(
+    app: &App,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> BoxFuture<'_, Result<ClassTypeDetails>> {
     Box::pin(async move {
         let studio = &app.config().studio;
         let (zone, currency) = (TimeZone::of_studio(studio)?, &studio.currency);
@@ -113,7 +150,7 @@ fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
                 )
             })
             .await?;
-        CacheableResponse::to_json(&ClassTypeDetails {
+        Ok(ClassTypeDetails {
             class_type: ClassTypeView::new(class_type, currency),
             instructors: instructors.into_iter().map(InstructorView::from).collect(),
             upcoming_classes: upcoming
@@ -129,23 +166,33 @@ fn load_details(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result
 /// # Errors
 ///
 /// [`Error::Unavailable`](crate::Error::Unavailable).
-pub fn list_instructors(app: &App, page: Page) -> BoxFuture<'_, Result<CacheableResponse>> {
+pub fn list_instructors(
+    app: &App,
+    page: Page,
+    representation: Representation,
+) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
-        let key = format!("{page:?}");
-        let json = app
-            .catalog()
-            .get_or_load_text("instructors", key, load_instructors(app, page));
-        Ok(CacheableResponse::json(json.await?, Freshness::Catalog))
+        let resource = CachedResource {
+            cache: app.catalog(),
+            kind: "instructors",
+            key: format!("{page:?}"),
+            freshness: Freshness::Catalog,
+        };
+        let load = load_instructors(app, page);
+        respond(app, resource, representation, load, |list, locale| {
+            pages::instructors(&app.config().studio, list, locale)
+        })
+        .await
     })
 }
 
-fn load_instructors(app: &App, page: Page) -> BoxFuture<'_, Result<String>> {
+fn load_instructors(app: &App, page: Page) -> BoxFuture<'_, Result<List<InstructorView>>> {
     Box::pin(async move {
         let rows = app
             .db()
             .read(async move |client| catalog::list::<Instructor>(client, Some(true), &page).await)
             .await?;
-        CacheableResponse::to_json(&List::new(
+        Ok(List::new(
             rows,
             page,
             Instructor::position,
@@ -160,18 +207,32 @@ fn load_instructors(app: &App, page: Page) -> BoxFuture<'_, Result<String>> {
 ///
 /// [`Error::Invalid`](crate::Error::Invalid) for an id that is not a UUID;
 /// [`Error::NotFound`](crate::Error::NotFound) for an unknown or a retired instructor.
-pub fn instructor_details(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
+pub fn instructor_details(
+    app: &App,
+    query: IdQuery,
+    representation: Representation,
+) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let (id, now) = (query.parse()?, current_minute(app));
-        let key = format!("{id} {now:?}");
-        let json =
-            app.schedule()
-                .get_or_load_text("instructor", key, load_instructor(app, id, now));
-        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
+        let resource = CachedResource {
+            cache: app.schedule(),
+            kind: "instructor",
+            key: format!("{id} {now:?}"),
+            freshness: Freshness::Schedule,
+        };
+        let load = load_instructor(app, id, now);
+        respond(app, resource, representation, load, |details, locale| {
+            pages::instructor(&app.config().studio, details, locale)
+        })
+        .await
     })
 }
 
-fn load_instructor(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Result<String>> {
+fn load_instructor(
+    app: &App,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> BoxFuture<'_, Result<InstructorDetails>> {
     Box::pin(async move {
         let studio = &app.config().studio;
         let (zone, currency) = (TimeZone::of_studio(studio)?, &studio.currency);
@@ -186,7 +247,7 @@ fn load_instructor(app: &App, id: Uuid, now: DateTime<Utc>) -> BoxFuture<'_, Res
                 )
             })
             .await?;
-        CacheableResponse::to_json(&InstructorDetails {
+        Ok(InstructorDetails {
             instructor: found.into(),
             upcoming_classes: upcoming
                 .into_iter()

@@ -7,15 +7,18 @@ use uuid::Uuid;
 
 use super::catalog::query::{IdQuery, level};
 use super::fields::{room, style};
+pub use super::occurrence_view::OccurrenceView;
+use super::occurrence_view::free_spots;
+use super::pages;
+use super::pages::respond::{CachedResource, respond};
 use crate::error::{Error, Result};
-use crate::http::{CacheableResponse, Freshness, List, query};
+use crate::http::{CacheableResponse, Freshness, List, Representation, query};
 use crate::models::class_type::Level;
 use crate::models::occurrence::{self, Availability, Occurrence, OccurrenceFilter};
 use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
 use crate::values::ical;
 use crate::values::ical::{Entry, Status};
-use crate::values::money::Amount;
 use crate::values::schema::Ids;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
@@ -140,6 +143,20 @@ impl ScheduleRange {
         }
     }
 
+    /// Returns the query parameters of the range.
+    pub fn params(&self) -> [(&'static str, Option<String>); 8] {
+        [
+            ("from", Some(self.from.to_string())),
+            ("to", Some(self.to.to_string())),
+            ("tz", Some(self.zone.name().to_owned())),
+            ("classType", self.class_type.map(|id| id.to_string())),
+            ("instructor", self.instructor.map(|id| id.to_string())),
+            ("level", self.level.map(|level| level.as_str().to_owned())),
+            ("style", self.style.clone()),
+            ("room", self.room.clone()),
+        ]
+    }
+
     /// Returns the cache key of the range.
     pub fn key(&self) -> String {
         let zone = self.zone.name();
@@ -161,89 +178,6 @@ fn time_zone(text: &str) -> Result<TimeZone, Problem> {
     TimeZone::named(text).ok_or_else(|| "must be a time zone such as Europe/Madrid".to_owned())
 }
 
-/// A class in the schedule.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Occurrence)]
-pub struct OccurrenceView {
-    id: Uuid,
-    class_type_id: Uuid,
-    title: String,
-    description: String,
-    start_time: DateTime<Utc>,
-    end_time: DateTime<Utc>,
-    /// The date on which the class starts, in `timeZone`.
-    local_date: NaiveDate,
-    /// The time at which the class starts, in `timeZone`, such as `19:00`.
-    local_time: String,
-    /// The IANA time zone of `localDate` and `localTime`.
-    time_zone: String,
-    room: String,
-    instructor: ClassInstructor,
-    level: Level,
-    /// The styles, in lower case.
-    styles: Vec<String>,
-    image_url: Option<String>,
-    price: Amount,
-    /// ISO 4217 code.
-    currency: String,
-    /// The number of spots.
-    max_participants: i32,
-    /// The number of free spots. 0 if the class is cancelled.
-    places_left: i32,
-    /// The number of members on the waitlist.
-    waitlist_length: i64,
-    is_cancelled: bool,
-}
-
-/// The instructor of a class.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-struct ClassInstructor {
-    id: Uuid,
-    name: String,
-}
-
-impl OccurrenceView {
-    /// Creates the view of an occurrence, with local times in `zone` and the price in
-    /// `currency`.
-    pub fn new(occurrence: Occurrence, zone: &TimeZone, currency: &str) -> Self {
-        let local = zone.local(occurrence.start_time).naive_local();
-        Self {
-            places_left: free_spots(
-                occurrence.is_cancelled,
-                occurrence.max_participants,
-                occurrence.current_participants,
-            ),
-            id: occurrence.id,
-            class_type_id: occurrence.class_type_id,
-            title: occurrence.title,
-            description: occurrence.description,
-            start_time: occurrence.start_time,
-            end_time: occurrence.end_time,
-            local_date: local.date(),
-            local_time: local.format("%H:%M").to_string(),
-            time_zone: zone.name().to_owned(),
-            room: occurrence.room,
-            instructor: ClassInstructor {
-                id: occurrence.instructor_id,
-                name: occurrence.instructor,
-            },
-            level: occurrence.level,
-            styles: occurrence.styles,
-            image_url: occurrence.image_url,
-            price: occurrence.price.in_currency(currency),
-            currency: currency.to_owned(),
-            max_participants: occurrence.max_participants,
-            waitlist_length: occurrence.waitlist_length,
-            is_cancelled: occurrence.is_cancelled,
-        }
-    }
-}
-
-fn free_spots(is_cancelled: bool, spots: i32, taken: i32) -> i32 {
-    if is_cancelled { 0 } else { spots - taken }
-}
-
 /// Lists a page of the schedule, sorted by start, including cancelled classes.
 ///
 /// # Errors
@@ -253,20 +187,37 @@ pub fn list(
     app: &App,
     query: ScheduleQuery,
     page: Page,
+    representation: Representation,
 ) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         // Parsing resolves the default range to dates, which become part of the
         // cache key.
         let range = query.parse(app, app.clock().now())?;
-        let key = format!("{} {page:?}", range.key());
-        let json = app
-            .schedule()
-            .get_or_load_text("timetable", key, load_list(app, range, page));
-        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
+        let resource = CachedResource {
+            cache: app.schedule(),
+            kind: "timetable",
+            key: format!("{} {page:?}", range.key()),
+            freshness: Freshness::Schedule,
+        };
+        let load = load_list(app, range.clone(), page);
+        respond(app, resource, representation, load, move |list, locale| {
+            pages::timetable(
+                &app.config().studio,
+                &range.zone,
+                &range.params(),
+                list,
+                locale,
+            )
+        })
+        .await
     })
 }
 
-fn load_list(app: &App, range: ScheduleRange, page: Page) -> BoxFuture<'_, Result<String>> {
+fn load_list(
+    app: &App,
+    range: ScheduleRange,
+    page: Page,
+) -> BoxFuture<'_, Result<List<OccurrenceView>>> {
     Box::pin(async move {
         let (zone, filter) = (&range.zone, range.filter());
         let currency = &app.config().studio.currency;
@@ -275,7 +226,7 @@ fn load_list(app: &App, range: ScheduleRange, page: Page) -> BoxFuture<'_, Resul
             .read(async move |client| occurrence::list_page(client, &filter, &page).await)
             .await?;
         let view = |occurrence| OccurrenceView::new(occurrence, zone, currency);
-        CacheableResponse::to_json(&List::with_moved(rows, page, Occurrence::position, view))
+        Ok(List::with_moved(rows, page, Occurrence::position, view))
     })
 }
 
@@ -344,17 +295,38 @@ impl From<Occurrence> for Entry {
 /// # Errors
 ///
 /// [`Error::Invalid`] for an id that is not a UUID; [`Error::NotFound`].
-pub fn find(app: &App, query: IdQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
-    Box::pin(async move {
-        let id = query.parse()?;
-        let json =
-            app.schedule()
-                .get_or_load_text("occurrence", id.to_string(), load_occurrence(app, id));
-        Ok(CacheableResponse::json(json.await?, Freshness::Schedule))
-    })
+pub fn find(
+    app: &App,
+    query: IdQuery,
+    representation: Representation,
+) -> BoxFuture<'_, Result<CacheableResponse>> {
+    Box::pin(async move { find_by_id(app, query.parse()?, representation).await })
 }
 
-fn load_occurrence(app: &App, id: Uuid) -> BoxFuture<'_, Result<String>> {
+/// Returns a class, even if it is over or cancelled.
+///
+/// # Errors
+///
+/// [`Error::NotFound`], unless a page is wanted.
+pub(super) async fn find_by_id(
+    app: &App,
+    id: Uuid,
+    representation: Representation,
+) -> Result<CacheableResponse> {
+    let resource = CachedResource {
+        cache: app.schedule(),
+        kind: "occurrence",
+        key: id.to_string(),
+        freshness: Freshness::Schedule,
+    };
+    let load = load_occurrence(app, id);
+    respond(app, resource, representation, load, |occurrence, locale| {
+        pages::occurrence(&app.config().studio, occurrence, locale)
+    })
+    .await
+}
+
+fn load_occurrence(app: &App, id: Uuid) -> BoxFuture<'_, Result<OccurrenceView>> {
     Box::pin(async move {
         let studio = &app.config().studio;
         let zone = TimeZone::of_studio(studio)?;
@@ -362,7 +334,7 @@ fn load_occurrence(app: &App, id: Uuid) -> BoxFuture<'_, Result<String>> {
             .db()
             .read(async move |client| occurrence::find(client, id).await)
             .await?;
-        CacheableResponse::to_json(&OccurrenceView::new(occurrence, &zone, &studio.currency))
+        Ok(OccurrenceView::new(occurrence, &zone, &studio.currency))
     })
 }
 

@@ -1,13 +1,24 @@
-//! Responses with an `ETag`, and the choice of a media type by `Accept`.
+//! Responses with an `ETag`.
 
 use axum::response::{IntoResponse, Response};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    VARY,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::IntoParams;
 
 use crate::crypto::secret::sha256_hex;
 use crate::error::{Error, Result};
+use crate::values::locale::Locale;
+
+/// The security policy of HTML pages, which load only the style sheet and pictures of the
+/// site.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
 
 /// How long a cache may serve a response. Vercel's cache follows `s-maxage` and
 /// `stale-while-revalidate` of `Cache-Control` (RFC 9111 and RFC 5861).
@@ -51,6 +62,9 @@ pub struct CacheableResponse {
     body: String,
     content_type: HeaderValue,
     freshness: Freshness,
+    /// The language of a page. `None` for data.
+    page_locale: Option<Locale>,
+    status: StatusCode,
 }
 
 impl CacheableResponse {
@@ -74,36 +88,50 @@ impl CacheableResponse {
             body,
             content_type: HeaderValue::from_static(content_type),
             freshness,
+            page_locale: None,
+            status: StatusCode::OK,
         }
+    }
+
+    /// Creates a response from an HTML page in a language.
+    pub fn html(body: String, locale: Locale, freshness: Freshness) -> Self {
+        Self {
+            page_locale: Some(locale),
+            ..Self::text("text/html; charset=utf-8", body, freshness)
+        }
+    }
+
+    /// Sets the status.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Returns whether the status is 404.
+    pub fn is_not_found(&self) -> bool {
+        self.status == StatusCode::NOT_FOUND
     }
 }
 
 impl IntoResponse for CacheableResponse {
     fn into_response(self) -> Response {
         let tag = format!("\"{}\"", &sha256_hex(self.body.as_bytes())[..32]);
-        let mut response = self.body.into_response();
+        let mut response = (self.status, self.body).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, self.content_type);
         headers.insert(CACHE_CONTROL, self.freshness.header());
         headers.append(VARY, HeaderValue::from_static("accept"));
+        if let Some(locale) = self.page_locale {
+            headers.append(VARY, HeaderValue::from_static("accept-language"));
+            headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(locale.as_str()));
+            headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        }
         if let Ok(tag) = HeaderValue::from_str(&tag) {
             headers.insert(ETAG, tag);
         }
         response
     }
-}
-
-/// Returns whether `Accept` names this media type. A wildcard does not count, because
-/// JSON is the default.
-pub fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let mut accepted = headers.get_all(ACCEPT).iter();
-    accepted.any(|value| {
-        let ranges = value.to_str().unwrap_or_default();
-        ranges.split(',').any(|range| {
-            let name = range.split(';').next().unwrap_or_default();
-            name.trim().eq_ignore_ascii_case(media_type)
-        })
-    })
 }
 
 /// Returns the tags in `If-None-Match`, to pass to [`revalidate`].

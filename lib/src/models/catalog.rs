@@ -71,6 +71,34 @@ pub async fn list<T: CatalogItem>(
     rows.iter().map(T::from_row).collect()
 }
 
+/// An active item and when it was last changed.
+#[derive(Clone, Copy, Debug)]
+pub struct LastChange {
+    /// The item's id.
+    pub id: Uuid,
+    /// When the row was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Reads the last changes of the active items, for a statement that selects them.
+pub(super) async fn list_last_changes(
+    client: &Client,
+    statement: &Statement,
+) -> Result<Vec<LastChange>> {
+    let rows = statement.all(client, &[&MAX_LAST_CHANGES]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(LastChange {
+                id: row.try_get("id")?,
+                updated_at: row.try_get("updated_at")?,
+            })
+        })
+        .collect()
+}
+
+/// The maximum number of items that [`list_last_changes`] reads.
+const MAX_LAST_CHANGES: i64 = 10_000;
+
 /// The result of retiring an item, with the number of classes that still refer to it.
 #[derive(Clone, Copy, Debug)]
 pub struct RetiredItem {

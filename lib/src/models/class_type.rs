@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::catalog::{CatalogItem, retire_statement};
+use super::catalog::{self, CatalogItem, LastChange, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
@@ -155,6 +155,16 @@ pub async fn list_offered(
         )
         .await?;
     rows.iter().map(ClassType::from_row).collect()
+}
+
+static LIST_LAST_CHANGES: Statement = Statement::new(
+    "class_type.list_last_changes",
+    "select id, updated_at from class_types where is_active order by id limit $1",
+);
+
+/// Lists when the active class types were last changed.
+pub async fn list_last_changes(client: &Client) -> Result<Vec<LastChange>> {
+    catalog::list_last_changes(client, &LIST_LAST_CHANGES).await
 }
 
 static FIND_OFFERED: Statement = Statement::new(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::catalog::{CatalogItem, retire_statement};
+use super::catalog::{self, CatalogItem, LastChange, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, OnConstraint, Result};
@@ -87,6 +87,16 @@ pub async fn list_teaching(
         .all(client, &[&class_type_id, &now, &today])
         .await?;
     rows.iter().map(Instructor::from_row).collect()
+}
+
+static LIST_LAST_CHANGES: Statement = Statement::new(
+    "instructor.list_last_changes",
+    "select id, updated_at from instructors where is_active order by id limit $1",
+);
+
+/// Lists when the active instructors were last changed.
+pub async fn list_last_changes(client: &Client) -> Result<Vec<LastChange>> {
+    catalog::list_last_changes(client, &LIST_LAST_CHANGES).await
 }
 
 static FIND_ACTIVE: Statement = Statement::new(

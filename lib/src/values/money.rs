@@ -86,6 +86,13 @@ impl<'de> Deserialize<'de> for Money {
 #[schema(value_type = String, pattern = r"^\d{1,8}(\.\d{2})?$", examples("25.00"))]
 pub struct Amount(String);
 
+impl Amount {
+    /// Returns whether the amount is zero.
+    pub fn is_zero(&self) -> bool {
+        !self.0.contains(|digit: char| ('1'..='9').contains(&digit))
+    }
+}
+
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

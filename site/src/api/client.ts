@@ -9,7 +9,7 @@ export type Schema<Name extends keyof components["schemas"]> = components["schem
 
 const TIMEOUT_MS = 30_000;
 
-export const api = createClient<paths>({
+export const api = createClient<paths, "application/json">({
   // Without `no-cache`, Chromium would show free spots of up to thirty seconds ago, because the
   // responses allow caches to be stale for so long while they ask again.
   fetch: (request: Request) => fetch(request, { cache: "no-cache", signal: AbortSignal.timeout(TIMEOUT_MS) }),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::classes::public_schedule::OccurrenceView;
+use crate::classes::occurrence_view::OccurrenceView;
 use crate::models::class_type::{ClassType, Level};
 use crate::models::instructor::{Instructor, SocialMediaLinks};
 use crate::values::money::Amount;
@@ -15,20 +15,20 @@ use crate::values::money::Amount;
 #[serde(rename_all = "camelCase")]
 #[schema(as = ClassType)]
 pub struct ClassTypeView {
-    id: Uuid,
-    name: String,
-    description: String,
+    pub(in crate::classes) id: Uuid,
+    pub(in crate::classes) name: String,
+    pub(in crate::classes) description: String,
     /// The styles, in lower case.
-    styles: Vec<String>,
-    level: Level,
-    duration_minutes: i32,
+    pub(in crate::classes) styles: Vec<String>,
+    pub(in crate::classes) level: Level,
+    pub(in crate::classes) duration_minutes: i32,
     /// The default number of spots in a class of this type.
-    max_participants: i32,
+    pub(in crate::classes) max_participants: i32,
     /// The default price of a class of this type.
-    price: Amount,
+    pub(in crate::classes) price: Amount,
     /// ISO 4217 code.
-    currency: String,
-    image_url: Option<String>,
+    pub(in crate::classes) currency: String,
+    pub(in crate::classes) image_url: Option<String>,
 }
 
 impl ClassTypeView {
@@ -92,16 +92,16 @@ pub struct ClassTypeDetails {
 #[serde(rename_all = "camelCase")]
 #[schema(as = Instructor)]
 pub struct InstructorView {
-    id: Uuid,
-    name: String,
-    bio: String,
-    specialties: Vec<String>,
-    certifications: Vec<String>,
-    experience_years: i32,
-    profile_image_url: Option<String>,
+    pub(in crate::classes) id: Uuid,
+    pub(in crate::classes) name: String,
+    pub(in crate::classes) bio: String,
+    pub(in crate::classes) specialties: Vec<String>,
+    pub(in crate::classes) certifications: Vec<String>,
+    pub(in crate::classes) experience_years: i32,
+    pub(in crate::classes) profile_image_url: Option<String>,
     /// Links. Each key is the name of a network, such as `instagram`.
     #[schema(value_type = BTreeMap<String, String>)]
-    social_media_links: SocialMediaLinks,
+    pub(in crate::classes) social_media_links: SocialMediaLinks,
 }
 
 impl From<Instructor> for InstructorView {

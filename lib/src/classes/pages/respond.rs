@@ -1,0 +1,58 @@
+//! The choice between JSON and a page, and the cache of both.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use super::not_found;
+use crate::error::{Error, Result};
+use crate::http::{CacheableResponse, Freshness, Representation};
+use crate::store::response_cache::ResponseCache;
+use crate::values::locale::Locale;
+use crate::{App, BoxFuture};
+
+/// Where the representations of a resource are cached, and for how long.
+pub(in crate::classes) struct CachedResource<'a> {
+    pub cache: &'a ResponseCache,
+    /// The kind of the resource. See [`ResponseCache::get_or_load_text`].
+    pub kind: &'static str,
+    /// Identifies the request, without its representation.
+    pub key: String,
+    pub freshness: Freshness,
+}
+
+/// Responds with JSON or with a page, from the cache or from what `load` returns.
+///
+/// # Errors
+///
+/// The errors of `load`, except that the page for [`Error::NotFound`] is a page with status
+/// 404.
+pub(in crate::classes) async fn respond<'a, T: Serialize + 'a>(
+    app: &'a App,
+    resource: CachedResource<'a>,
+    representation: Representation,
+    load: BoxFuture<'a, Result<T>>,
+    render: impl FnOnce(&T, Locale) -> Result<String> + Send + 'a,
+) -> Result<CacheableResponse> {
+    let CachedResource {
+        cache,
+        kind,
+        key,
+        freshness,
+    } = resource;
+    let Representation::Html(locale) = representation else {
+        let load = async move { CacheableResponse::to_json(&load.await?) };
+        let json = cache.get_or_load_text(kind, key, Box::pin(load)).await?;
+        return Ok(CacheableResponse::json(json, freshness));
+    };
+    let key = format!("{key} page {}", locale.as_str());
+    let load = async move { render(&load.await?, locale) };
+    match cache.get_or_load_text(kind, key, Box::pin(load)).await {
+        Ok(page) => Ok(CacheableResponse::html(page, locale, freshness)),
+        Err(Error::NotFound) => {
+            let page = not_found(&app.config().studio, locale)?;
+            let response = CacheableResponse::html(page, locale, freshness);
+            Ok(response.with_status(StatusCode::NOT_FOUND))
+        }
+        Err(error) => Err(error),
+    }
+}
