@@ -7,6 +7,7 @@ import { setFailureTexts } from "../api/failure.ts";
 import commonEnglish, { type CommonTexts } from "../texts/common.en.ts";
 import failuresEnglish from "../texts/failures.en.ts";
 import { setActionTexts } from "../tools/action.ts";
+import { describePage } from "../tools/head.ts";
 import { type Catalog, language, type Language, loadTexts } from "../tools/language.ts";
 import { DEFAULT_NAME, studioName } from "../tools/studio.ts";
 import { Shell } from "./shell.tsx";
@@ -68,6 +69,7 @@ export async function mount<T extends PageTexts>(catalog: Catalog<T>, Page: Comp
   const first = await loadAll(catalog, language.value);
   const root = document.getElementById("site");
   if (!root) throw new Error("the page has no element #site");
+  describePage({ path: location.pathname });
   root.replaceChildren();
   render(<Root catalog={catalog} first={first} Page={Page} />, root);
 }

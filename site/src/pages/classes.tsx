@@ -12,6 +12,7 @@ import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type ClassTypesTexts } from "../texts/class-types.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
+import { courseItem, describeContent, eventItem } from "../tools/structured_data.ts";
 import { formatDay, formatPrice } from "../tools/time.ts";
 import { SharedClass, sharedPath } from "./classes/shared.tsx";
 import "./classes.css";
@@ -42,6 +43,7 @@ function ClassTypes({ t }: Texts) {
     try {
       const page = await call(api.GET("/api/classes/list", { params: { query: { limit: 100 } } }));
       setTypes(page.items);
+      describeContent({ path: "/classes" }, () => page.items.map(courseItem));
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
       setFailure(failed);
@@ -138,6 +140,17 @@ function classesOf({ details, shared }: Shown): Occurrence[] {
   return shared ? [shared, ...others] : others;
 }
 
+function describeClass(shown: Shown): void {
+  const { details, shared } = shown;
+  const main = shared ?? details;
+  if (!main) return;
+  const path = shared ? sharedPath(shared) : `/classes/${main.id}`;
+  describeContent({ path, description: main.description, image: main.imageUrl }, () => [
+    ...(details ? [courseItem(details)] : []),
+    ...classesOf(shown).map(eventItem),
+  ]);
+}
+
 function OneClass({ t }: Texts) {
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -155,6 +168,7 @@ function OneClass({ t }: Texts) {
       setShown(next);
       const name = next.details?.name ?? next.shared?.title;
       if (name) document.title = document.title.replace(/^[^·]+/, `${name} `);
+      describeClass(next);
       await loadAvailability(ids());
       return classesOf(next);
     } catch (failed) {

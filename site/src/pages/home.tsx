@@ -14,6 +14,7 @@ import english, { type HomeTexts } from "../texts/home.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
+import { describeContent, eventItem } from "../tools/structured_data.ts";
 import { formatDay, formatMomentIn } from "../tools/time.ts";
 import "./home.css";
 
@@ -118,6 +119,7 @@ function NextClasses({ t }: { t: HomeTexts }) {
       const coming = page.items.filter(({ isCancelled, startTime }) => !isCancelled && new Date(startTime) > new Date()).slice(0, NEXT);
       shown.current = coming;
       setItems(coming);
+      describeContent({ path: "/" }, () => coming.map(eventItem));
       await loadAvailability(coming.map(({ id }) => id));
       return coming;
     } catch (failed) {

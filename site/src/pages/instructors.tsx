@@ -12,6 +12,7 @@ import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type InstructorsTexts } from "../texts/instructors.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
+import { describeContent, eventItem, personItem } from "../tools/structured_data.ts";
 import { formatDay } from "../tools/time.ts";
 import "./instructors.css";
 
@@ -42,7 +43,9 @@ function Instructors({ t }: Texts) {
   const load = async () => {
     setFailure(null);
     try {
-      setItems(await loadInstructors());
+      const found = await loadInstructors();
+      setItems(found);
+      describeContent({ path: "/instructors" }, () => found.map(personItem));
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
       setFailure(failed);
@@ -109,6 +112,8 @@ function OneInstructor({ t }: Texts) {
       shown.current = found;
       setDetails(found);
       document.title = document.title.replace(/^[^·]+/, `${found.name} `);
+      const head = { path: `/instructors/${found.id}`, description: found.bio, image: found.profileImageUrl };
+      describeContent(head, () => [personItem(found), ...found.upcomingClasses.map(eventItem)]);
       await loadAvailability(ids());
       return found.upcomingClasses;
     } catch (failed) {

@@ -12,6 +12,7 @@ import english, { type TimetableTexts } from "../texts/timetable.en.ts";
 import { report } from "../tools/action.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
+import { describeContent, eventItem } from "../tools/structured_data.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
 import "./timetable.css";
 
@@ -80,6 +81,7 @@ function Timetable({ t }: { t: TimetableTexts }) {
     try {
       const days = await loadDays(week);
       setShown(days);
+      describeContent({ path: "/timetable" }, () => days.items.map(eventItem));
       await loadAvailability(days.items.map(({ id }) => id));
       return days;
     } catch (failed) {
