@@ -1,8 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
-/** The pages: each HTML file in this folder. */
-const pages = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".html"));
+/** The pages: each HTML file in this folder and in `docs/`. */
+const pages = [".", "docs"].flatMap((folder) =>
+  readdirSync(join(import.meta.dirname, folder))
+    .filter((name) => name.endsWith(".html"))
+    .map((name) => join(folder, name)),
+);
 
 /** What pages share. Two files are faster than several small ones, which wait for each other. */
 const SHARED = [
@@ -13,17 +18,72 @@ const SHARED = [
 /** Where `npm run dev` sends requests to the API: a running `cargo dev`. */
 const API = process.env.SABOR_URL ?? "http://localhost:3000";
 
-/** Emits the license of the typeface. Vite collects only those of scripts. */
-const fontLicense: Plugin = {
-  name: "font-license",
+/** Licenses that Vite does not find: of the typeface, and of what Swagger UI contains. */
+const LICENSES = {
+  "figtree.txt": "@fontsource-variable/figtree/LICENSE",
+  "swagger-ui.txt": "swagger-ui-dist/swagger-ui-es-bundle.js.LICENSE.txt",
+};
+
+/** Emits these licenses. */
+const moreLicenses: Plugin = {
+  name: "more-licenses",
   generateBundle() {
-    const source = readFileSync("node_modules/@fontsource-variable/figtree/LICENSE", "utf8");
-    this.emitFile({ type: "asset", fileName: "licenses/figtree.txt", source });
+    for (const [name, file] of Object.entries(LICENSES)) {
+      const source = readFileSync(`node_modules/${file}`, "utf8");
+      this.emitFile({ type: "asset", fileName: `licenses/${name}`, source });
+    }
   },
 };
 
 /** The site's address, if the build knows it. Link previews need complete addresses. */
 const SITE = process.env.SITE_URL?.replace(/\/$/, "") ?? (process.env.VERCEL_PROJECT_PRODUCTION_URL ? `https://${process.env.VERCEL_PROJECT_PRODUCTION_URL}` : "");
+
+const DESCRIPTION = "public/openapi.json";
+
+/** What the page of error codes uses of the API's description, which is long. */
+const errorCodes: Plugin = {
+  name: "error-codes",
+  resolveId: (id) => (id === "virtual:error-codes" ? `\0${id}` : null),
+  load(id) {
+    if (id !== "\0virtual:error-codes") return null;
+    this.addWatchFile(join(import.meta.dirname, DESCRIPTION));
+    return `export default ${JSON.stringify(findErrorCodes(JSON.parse(readFileSync(DESCRIPTION, "utf8"))))};`;
+  },
+};
+
+interface Answer {
+  $ref?: string;
+  description?: string;
+}
+
+interface Description {
+  info: { description: string };
+  paths: Record<string, Record<string, { operationId: string; responses: Record<string, Answer> }>>;
+  components: { responses: Record<string, Answer>; schemas: { ErrorCode: { enum: string[] } } };
+}
+
+/** Of a code that more operations return, they are not listed. */
+const MANY_OPERATIONS = 12;
+
+/** Finds the statuses and operations of each code in the descriptions of responses. */
+function findErrorCodes({ info, paths, components }: Description) {
+  const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+  return components.schemas.ErrorCode.enum.map((code) => {
+    // Codes that can occur everywhere are named once, with their status.
+    const [, general] = new RegExp(`\`${code}\` \\((\\d+)\\)`).exec(info.description) ?? [];
+    const statuses = new Set<number>(general ? [Number(general)] : []);
+    const found = operations.filter(({ responses }) => {
+      const answers = Object.entries(responses).filter(([status, answer]) => {
+        const { description } = components.responses[answer.$ref?.split("/").at(-1) ?? ""] ?? answer;
+        return Number(status) >= 400 && description?.includes(`\`${code}\``);
+      });
+      answers.forEach(([status]) => statuses.add(Number(status)));
+      return answers.length > 0;
+    });
+    const ids = found.map(({ operationId }) => operationId);
+    return { code, statuses: [...statuses].sort(), operations: ids.length > MANY_OPERATIONS ? [] : ids };
+  });
+}
 
 /** Adds what all pages have in their head. Their titles and descriptions are their own. */
 const sharedHead: Plugin = {
@@ -73,7 +133,7 @@ export default defineConfig({
     },
     target: "es2022",
   },
-  plugins: [fontLicense, sharedHead, detailPages],
+  plugins: [errorCodes, moreLicenses, sharedHead, detailPages],
   server: {
     proxy: {
       "/api": { target: API, changeOrigin: false },

@@ -40,7 +40,8 @@ export async function expectAccessible(page: Page): Promise<void> {
 export async function open(page: Page, path: string): Promise<void> {
   await page.goto(path);
   await expect(page.locator("header .account-menu:not(span)")).toBeVisible();
-  await expect(page.locator(".skeletons")).toHaveCount(0);
+  // The reference is long and takes a while on a busy machine.
+  await expect(page.locator(".skeletons")).toHaveCount(0, { timeout: 20_000 });
 }
 
 let members = 0;

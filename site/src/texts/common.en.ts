@@ -19,6 +19,8 @@ const texts = {
   home: "Home page",
   tryAgain: "Try again",
   close: "Close",
+  copy: "Copy",
+  copied: "Copied.",
   cancel: "Cancel",
   showPassword: "Show",
   hidePassword: "Hide",

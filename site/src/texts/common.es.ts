@@ -21,6 +21,8 @@ const texts: CommonTexts = {
   home: "Página de inicio",
   tryAgain: "Intentar de nuevo",
   close: "Cerrar",
+  copy: "Copiar",
+  copied: "Copiado.",
   cancel: "Cancelar",
   showPassword: "Mostrar",
   hidePassword: "Ocultar",

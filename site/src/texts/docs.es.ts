@@ -1,38 +1,29 @@
-// The API reference in Spanish.
+// The pages for developers in Spanish.
 
 import type { DocsTexts } from "./docs.en.ts";
 
 const texts: DocsTexts = {
   title: "Referencia de la API",
+  developers: "Para desarrolladores",
+  pages: [
+    { href: "/docs", name: "Referencia de la API" },
+    { href: "/docs/sign-in", name: "Iniciar sesión" },
+    { href: "/docs/book-a-class", name: "Reservar una clase" },
+    { href: "/docs/payments", name: "Pagos" },
+    { href: "/docs/partner-applications", name: "Aplicaciones asociadas" },
+    { href: "/docs/errors", name: "Códigos de error" },
+  ],
+  lead: "Todas las operaciones de la API del estudio, con ejemplos para copiar. «Run» envía una petición a este estudio. La referencia está en inglés.",
+  signedInAs: (name) => `Las peticiones se envían con tu sesión, como ${name}.`,
+  signedOut: "No has iniciado sesión. Las operaciones para miembros responden 401.",
+  signIn: "Iniciar sesión",
+  download: "Descripción OpenAPI",
   find: "Buscar una operación",
   placeholder: "bookings, PATCH, email_taken …",
   found: (count) => (count === 1 ? "1 operación" : `${count} operaciones`),
-  operations: "Operaciones",
-  skip: "Saltar el índice",
-  authentication: "Autenticación",
-  parameters: "Parámetros",
-  body: (type) => `Cuerpo (${type})`,
-  tryIt: "Pruébalo",
-  command: "Comando",
-  responses: "Respuestas",
-  headers: "Cabeceras:",
-  example: "Ejemplo",
-  fields: "Campos",
-  next: "Siguiente:",
-  required: "obligatorio",
-  copy: "Copiar",
-  copied: "El comando está copiado.",
-  openToAll: "Abierta a todo el mundo.",
-  requires: (ways) => `Necesita ${ways}.`,
-  or: " o ",
-  ways: {
-    session: "una cookie de sesión",
-    accessToken: "un token de acceso",
-    partner: "el nombre y el secreto de una aplicación asociada",
-    cron: "el secreto de cron",
-  },
-  link: "Enlace a esta operación",
-  download: "Descripción OpenAPI:",
+  confirmTitle: "¿Enviar esta petición?",
+  confirmText: (request) => `${request} borra datos de este estudio. No se puede deshacer.`,
+  send: "Enviar la petición",
   failed: "No se ha podido cargar la referencia de la API.",
 };
 

@@ -40,7 +40,7 @@ const texts: FailureTexts = {
   retryAfter: (seconds) => `Puedes intentarlo otra vez dentro de ${duration(seconds)}.`,
   byCode: {
     account_closed: "Esta cuenta está cerrada.",
-    account_full: "Tu cuenta ya tiene el máximo de proveedores vinculados.",
+    account_full: "La organización ya tiene el máximo de miembros.",
     already_booked: "Ya has reservado esta clase.",
     already_paid: "Esta reserva ya está pagada.",
     body_too_large: "Has enviado demasiados datos.",

@@ -1,166 +1,193 @@
-// Reads the API's description: references, fields, types, and commands.
+// The API's description, with the ids of real entries in its examples.
 
-export interface Schema {
-  $ref?: string;
-  type?: string | string[];
-  format?: string;
-  pattern?: string;
-  description?: string;
-  enum?: unknown[];
-  examples?: unknown[];
-  items?: Schema;
-  allOf?: Schema[];
-  oneOf?: Schema[];
-  anyOf?: Schema[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  minimum?: number;
-  maximum?: number;
-  minLength?: number;
-  maxLength?: number;
-  minItems?: number;
-  maxItems?: number;
-}
+import { api } from "../../api/client.ts";
 
 export interface Parameter {
-  $ref?: string;
   name: string;
   in: string;
   required?: boolean;
   description?: string;
   example?: unknown;
-  schema?: Schema;
-}
-
-interface Content {
-  schema?: Schema;
-  example?: unknown;
-}
-
-export interface Answer {
-  $ref?: string;
-  description: string;
-  headers?: Record<string, unknown>;
-  content?: Record<string, Content>;
-  links?: Record<string, { operationId: string }>;
+  schema?: { format?: string };
 }
 
 export interface Operation {
-  path: string;
-  method: string;
   operationId: string;
   summary: string;
-  description?: string;
   tags: string[];
   parameters?: Parameter[];
   security?: Array<Record<string, unknown>>;
-  requestBody?: { content: Record<string, Content> };
+  requestBody?: { content: Record<string, { example?: unknown }> };
   responses: Record<string, Answer>;
 }
 
+interface Answer {
+  description?: string;
+  content?: Record<string, unknown>;
+  headers?: Record<string, unknown>;
+  links?: unknown;
+}
+
 export interface Description {
-  openapi: string;
-  info: { title: string; version: string; description?: string };
+  info: { title: string; version: string; description: string };
   tags: Array<{ name: string; description?: string }>;
-  paths: Record<string, Record<string, Omit<Operation, "path" | "method">>>;
-  components: { securitySchemes: Record<string, { scheme?: string; in?: string; description?: string }> };
+  paths: Record<string, Record<string, Operation>>;
+  components: {
+    responses: Record<string, Answer>;
+    schemas: { ErrorCode: { enum: string[] } };
+    securitySchemes: Record<string, unknown>;
+  };
 }
 
-const METHODS = ["get", "post", "put", "patch", "delete"];
-
-/** How deep fields of fields are shown. */
-export const DEPTH = 4;
-
-/** The id in samples, in place of that of a real entry. */
-const SAMPLE_ID = "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a";
-
-export interface Fields {
-  properties: Record<string, Schema> | null;
-  required: Set<string>;
+/** An operation with its address. */
+export interface Endpoint {
+  path: string;
+  method: string;
+  operation: Operation;
 }
 
-export class Reference {
-  readonly operations: Operation[];
+/** The kinds of entries whose ids are put into examples. */
+type Entry = "occurrence" | "classType" | "instructor" | "booking" | "session";
 
-  constructor(readonly description: Description) {
-    this.operations = Object.entries(description.paths).flatMap(([path, item]) =>
-      METHODS.flatMap((method) => {
-        const operation = item[method];
-        return operation ? [{ ...operation, path, method: method.toUpperCase() }] : [];
-      }),
-    );
-  }
+/** Ids of entries that exist at this studio. */
+export type Ids = Partial<Record<Entry, string>>;
 
-  /** Follows a reference. A description beside it wins. */
-  resolve<T extends { $ref?: string; description?: string }>(part: T | undefined): T {
-    if (!part?.$ref) return part ?? ({} as T);
-    const keys = part.$ref.slice(2).split("/");
-    const found = keys.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], this.description);
-    return { ...(found as T), ...(part.description ? { description: part.description } : {}) };
-  }
+/** The id in the examples of the description. */
+const MADE_UP_ID = "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a";
 
-  /** Collects the properties of references, parts, nullable variants and list items. */
-  fieldsOf(schema: Schema | undefined, depth = 0): Fields {
-    if (depth > DEPTH) return { properties: null, required: new Set() };
-    const resolved = this.resolve(schema);
-    const parts = resolved.allOf ?? (resolved.oneOf ?? resolved.anyOf)?.filter(({ type }) => type !== "null") ?? [];
-    const inner = [...parts, ...(resolved.items ? [resolved.items] : [])].map((part) => this.fieldsOf(part, depth + 1));
-    const properties = Object.assign({}, resolved.properties, ...inner.map((one) => one.properties ?? {})) as Record<string, Schema>;
-    const required = new Set([...(resolved.required ?? []), ...inner.flatMap((one) => [...one.required])]);
-    return { properties: Object.keys(properties).length > 0 ? properties : null, required };
-  }
+/** What a field or parameter with this name identifies. */
+const ENTRIES: Readonly<Record<string, Entry>> = {
+  scheduledClassId: "occurrence",
+  occurrenceId: "occurrence",
+  ids: "occurrence",
+  classTypeId: "classType",
+  classType: "classType",
+  instructorId: "instructor",
+  bookingId: "booking",
+  bookingIds: "booking",
+};
 
-  /** Describes the type of a value. */
-  kind(schema: Schema | undefined): string {
-    const resolved = this.resolve(schema);
-    const choices = resolved.oneOf ?? resolved.anyOf;
-    if (choices) return choices.map((choice) => this.kind(choice)).join(" or ");
-    const types = [resolved.type ?? "object"].flat().map((type) => (type === "array" ? `list of ${this.kind(resolved.items)}` : type));
-    const bounds = [
-      resolved.format,
-      resolved.pattern && `matching ${resolved.pattern}`,
-      resolved.enum?.map((value) => JSON.stringify(value)).join(" | "),
-      between(resolved.minimum, resolved.maximum, ""),
-      between(resolved.minLength, resolved.maxLength, " characters"),
-      between(resolved.minItems, resolved.maxItems, " entries"),
-    ];
-    return [types.join(" or "), ...bounds.filter(Boolean)].join(", ");
-  }
+/** What `id` identifies, by operation. */
+const ENTRIES_OF_ID: Readonly<Record<string, Entry>> = {
+  endSession: "session",
+  getClassType: "classType",
+  getInstructor: "instructor",
+  getOccurrence: "occurrence",
+  retireClassType: "classType",
+  retireInstructor: "instructor",
+  updateClassType: "classType",
+  updateInstructor: "instructor",
+  updateTimetableEntry: "occurrence",
+};
 
-  /** The names of the ways to sign in to an operation. */
-  waysOf(operation: Operation): string[] {
-    return (operation.security ?? []).flatMap((ways) => Object.keys(ways));
-  }
-
-  /** A command that sends the operation's example. */
-  curl(operation: Operation): string {
-    const parameters = (operation.parameters ?? []).map((parameter) => this.resolve(parameter));
-    const required = parameters.filter((parameter) => parameter.required);
-    const query = required.filter((parameter) => parameter.in === "query");
-    const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => this.#sample(parameters.find((one) => one.name === name), name));
-    const search = query.map((parameter) => `${parameter.name}=${this.#sample(parameter, parameter.name)}`).join("&");
-    const lines = [`curl -X ${operation.method} '${location.origin}${path}${search && `?${search}`}'`];
-    const ways = this.waysOf(operation);
-    if (ways.includes("accessToken")) lines.push('-H "authorization: Bearer $ACCESS_TOKEN"');
-    else if (ways.includes("partner")) lines.push('-u "$APP:$APP_SECRET"');
-    else if (ways.includes("cron")) lines.push('-H "authorization: Bearer $CRON_SECRET"');
-    for (const parameter of required) {
-      if (parameter.in === "header") lines.push(`-H "${parameter.name}: …"`);
-    }
-    const body = operation.requestBody?.content["application/json"]?.example;
-    if (body) lines.push("-H 'content-type: application/json'", `-d '${JSON.stringify(body).replaceAll("'", "'\\''")}'`);
-    return lines.join(" \\\n  ");
-  }
-
-  #sample(parameter: Parameter | undefined, name: string): string {
-    const schema = this.resolve(parameter?.schema);
-    if (schema.format === "uuid") return SAMPLE_ID;
-    return String(parameter?.example ?? schema.examples?.[0] ?? schema.enum?.[0] ?? name);
-  }
+export function endpoints({ paths }: Description): Endpoint[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+  );
 }
 
-function between(least: number | undefined, most: number | undefined, what: string): string {
-  if (least === undefined && most === undefined) return "";
-  if (most === undefined) return `at least ${least}${what}`;
-  return least === undefined ? `at most ${most}${what}` : `${least} to ${most}${what}`;
+/** What a search looks at, by operation: all its texts and codes. */
+export function searchTexts(description: Description): Map<string, string> {
+  return new Map(endpoints(description).map((one) => [one.operation.operationId, JSON.stringify(one).toLowerCase()]));
+}
+
+/** Whether a text has all words of a search. */
+export function matches(text: string | undefined, search: string): boolean {
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  return words.every((word) => text?.includes(word));
+}
+
+export async function loadDescription(): Promise<Description> {
+  const response = await fetch("/openapi.json");
+  if (!response.ok) throw new Error(`/openapi.json: ${response.status}`);
+  return (await response.json()) as Description;
+}
+
+/**
+ * Finds a coming class that can be booked, and a booking and the session of the member.
+ * Examples keep their made-up id where there is none.
+ */
+export async function loadIds(isSignedIn: boolean): Promise<Ids> {
+  const bookings = isSignedIn ? api.GET("/api/bookings/list", { params: { query: { limit: 1 } } }) : undefined;
+  const sessions = isSignedIn ? api.GET("/api/sessions") : undefined;
+  const schedule = await api.GET("/api/classes/schedule");
+  const coming = schedule.data?.items.filter(({ isCancelled }) => !isCancelled) ?? [];
+  const occurrence = coming.findLast(({ placesLeft }) => placesLeft > 0) ?? coming.at(-1);
+  const found = {
+    occurrence: occurrence?.id,
+    classType: occurrence?.classTypeId,
+    instructor: occurrence?.instructor?.id,
+    booking: (await bookings)?.data?.items[0]?.id,
+    session: (await sessions)?.data?.items.find(({ current }) => current)?.id,
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, id]) => id !== undefined));
+}
+
+/**
+ * Returns the description as the viewer shows it: with `ids` in the examples of requests, and
+ * without what is the same everywhere.
+ */
+export function forViewer(description: Description, ids: Ids): Description {
+  const filled = structuredClone(description);
+  const codes = new Set(filled.components.schemas.ErrorCode.enum);
+  Object.values(filled.components.responses).forEach((answer) => shorten(answer, codes));
+  // The browser sends the cookie. Pages cannot set it.
+  delete filled.components.securitySchemes.session;
+  for (const { operation } of endpoints(filled)) {
+    operation.security = (operation.security ?? []).filter((way) => !("session" in way));
+    const idOf = (name: string) => {
+      const entry = name === "id" ? ENTRIES_OF_ID[operation.operationId] : ENTRIES[name];
+      return entry && ids[entry];
+    };
+    Object.values(operation.responses).forEach((answer) => shorten(answer, codes));
+    operation.parameters?.forEach((parameter) => {
+      const { name, required, example, schema } = parameter;
+      if (required) {
+        parameter.example = idOf(name) ?? example ?? (schema?.format === "uuid" ? MADE_UP_ID : undefined);
+      } else if (example !== undefined) {
+        // The viewer would send the example, which narrows the result.
+        parameter.description = `${parameter.description ?? ""} For example, \`${String(example)}\`.`.trim();
+        delete parameter.example;
+      }
+    });
+    for (const content of Object.values(operation.requestBody?.content ?? {})) content.example = fill(content.example, idOf);
+  }
+  return filled;
+}
+
+/** Every failure has the same body, so that its codes with links to their meaning are enough. */
+function shorten(answer: Answer, codes: Set<string>): void {
+  delete answer.links;
+  if (answer.headers) delete answer.headers["x-request-id"];
+  if (!JSON.stringify(answer.content ?? {}).includes("#/components/schemas/ErrorResponse")) return;
+  delete answer.content;
+  delete answer.headers;
+  const link = (marked: string, name: string) => (codes.has(name) ? `[${marked}](/docs/errors#${name})` : marked);
+  if (answer.description) answer.description = answer.description.replace(/`(\w+)`/g, link);
+}
+
+function fill(value: unknown, idOf: (name: string) => string | undefined): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const fields = Object.entries(value).map(([name, field]) => {
+    const id = idOf(name);
+    if (!id) return [name, fill(field, idOf)];
+    return [name, Array.isArray(field) ? [id] : id];
+  });
+  return Object.fromEntries(fields);
+}
+
+/** Returns a part of the description, with its references replaced by what they name. */
+export function resolvePart(description: Description, path: string[]): unknown {
+  const part = (at: unknown, key: string) => (at as Record<string, unknown> | undefined)?.[key];
+  const resolve = (value: unknown, above: string[]): unknown => {
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map((entry) => resolve(entry, above));
+    const { $ref, ...beside } = value as Record<string, unknown>;
+    const fields = Object.fromEntries(Object.entries(beside).map(([key, field]) => [key, resolve(field, above)]));
+    // A part that contains itself keeps its reference.
+    if (typeof $ref !== "string" || above.includes($ref)) return typeof $ref === "string" ? { ...fields, $ref } : fields;
+    const named = resolve($ref.slice(2).split("/").reduce(part, description as unknown), [...above, $ref]);
+    return { ...(named as object), ...fields, $$ref: $ref };
+  };
+  return resolve(path.reduce(part, description as unknown), []);
 }
