@@ -9,9 +9,13 @@ const pages = [".", "docs"].flatMap((folder) =>
     .map((name) => join(folder, name)),
 );
 
-/** What pages share. Two files are faster than several small ones, which wait for each other. */
+/**
+ * What pages share. Two files are faster than several small ones, which wait for each other.
+ * `tools/link.ts` is not shared: it takes the fragment out of the address of the page that
+ * loads it.
+ */
 const SHARED = [
-  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles|tools)\/|src\/session\.ts|src\/texts\/(common|failures)\.en\.ts/ },
+  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts)|src\/session\.ts|src\/texts\/(common|failures)\.en\.ts/ },
   { name: "classes", test: /src\/classes\/|src\/texts\/classes\.en\.ts/ },
 ];
 
