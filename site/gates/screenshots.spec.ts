@@ -14,6 +14,7 @@ const PAGES_OF_VISITORS = {
   home: "/",
   timetable: "/timetable",
   classes: "/classes",
+  instructors: "/instructors",
   contact: "/contact",
   "sign-in": "/account",
   register: "/account#register",
@@ -24,6 +25,8 @@ const PAGES_OF_VISITORS = {
   continue: "/continue",
   "not-found": "/no-such-page",
   docs: "/docs",
+  "docs-guide": "/docs/book-a-class",
+  "docs-errors": "/docs/errors",
 };
 
 const PAGES_OF_MEMBERS = { home: "/", timetable: "/timetable", bookings: "/bookings", account: "/account" };
@@ -31,6 +34,7 @@ const PAGES_OF_MEMBERS = { home: "/", timetable: "/timetable", bookings: "/booki
 interface Occurrence {
   id: string;
   classTypeId: string;
+  instructor: { id: string };
   placesLeft: number;
   isCancelled: boolean;
   startTime: string;
@@ -68,7 +72,12 @@ async function take(browser: Browser, { locale, window, isMember }: View): Promi
     await bookSome(page);
   }
   const [first] = await schedule(page);
-  const pages: Record<string, string> = { ...(isMember ? PAGES_OF_MEMBERS : PAGES_OF_VISITORS), class: `/classes/${first?.classTypeId}` };
+  const pages: Record<string, string> = {
+    ...(isMember ? PAGES_OF_MEMBERS : PAGES_OF_VISITORS),
+    class: `/classes/${first?.classTypeId}`,
+    "class-date": `/classes/${first?.classTypeId}?class=${first?.id}`,
+    instructor: `/instructors/${first?.instructor.id}`,
+  };
   let taken = 0;
   for (const [name, path] of Object.entries(pages)) {
     await page.goto("about:blank");
