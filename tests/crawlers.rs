@@ -44,6 +44,11 @@ async fn the_sitemap_has_the_public_pages_with_their_last_change() {
         "/instructors",
         "/contact",
         "/docs",
+        "/docs/sign-in",
+        "/docs/book-a-class",
+        "/docs/payments",
+        "/docs/partner-applications",
+        "/docs/errors",
     ] {
         expected += &format!("<url><loc>{SITE}{path}</loc></url>\n");
     }

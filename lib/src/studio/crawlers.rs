@@ -13,13 +13,18 @@ use crate::{App, BoxFuture};
 
 /// The pages of the site that search engines may show, besides those of each class type and
 /// each instructor.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 11] = [
     "/",
     "/timetable",
     "/classes",
     "/instructors",
     "/contact",
     "/docs",
+    "/docs/sign-in",
+    "/docs/book-a-class",
+    "/docs/payments",
+    "/docs/partner-applications",
+    "/docs/errors",
 ];
 
 /// The query for a file.
