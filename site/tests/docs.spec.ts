@@ -142,6 +142,7 @@ test("a link of before opens its operation, whose samples have the id of a real 
   const id = /"scheduledClassId":"([^"]+)"/.exec(await sample.innerText())?.[1];
   const found = await page.request.get(`/api/classes/availability?ids=${id}`);
   expect(await found.text()).toContain(id);
+  await expect(operation(page, "createBooking").getByRole("button", { name: "Run", exact: true })).toBeVisible();
   // A link on the page does the same.
   await page.evaluate(() => {
     location.hash = "#listSchedule";

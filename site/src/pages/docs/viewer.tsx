@@ -166,7 +166,13 @@ export function showViewer(settings: Settings): Viewer {
   // The option `spec` would write the description as text and parse it again as YAML.
   system.specActions.updateLoadingStatus("success");
   system.specActions.updateJsonSpec(description);
-  const follow = () => system.layoutActions.parseDeepLinkHash(decodeURIComponent(location.hash));
+  const follow = () => {
+    system.layoutActions.parseDeepLinkHash(decodeURIComponent(location.hash));
+    // The viewer scrolls only to what it has just rendered.
+    const [, section, id] = location.hash.split("/");
+    const name = id ? `operations-${section}-${id}` : `operations-tag-${section}`;
+    requestAnimationFrame(() => document.getElementById(name)?.scrollIntoView());
+  };
   follow();
   return { search: (text) => system.layoutActions.updateFilter(text || false), follow };
 }
