@@ -143,6 +143,14 @@ test("a link of before opens its operation, whose samples have the id of a real 
   const found = await page.request.get(`/api/classes/availability?ids=${id}`);
   expect(await found.text()).toContain(id);
   await expect(operation(page, "createBooking").getByRole("button", { name: "Run", exact: true })).toBeVisible();
+  // The viewer scrolls there slowly.
+  let before = -1;
+  const isSettled = async () => {
+    const last = before;
+    before = await page.evaluate(() => scrollY);
+    return before === last;
+  };
+  await expect.poll(isSettled, { intervals: [700], timeout: 20_000 }).toBe(true);
   // A link on the page does the same.
   await page.evaluate(() => {
     location.hash = "#listSchedule";
