@@ -9,5 +9,5 @@ export default defineConfig({
   testDir: "gates",
   fullyParallel: false,
   workers: 1,
-  timeout: 180_000,
+  timeout: 300_000,
 });
