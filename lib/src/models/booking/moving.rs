@@ -85,10 +85,12 @@ async fn take_over_kept_payment(client: &Client, booking_id: Uuid) -> Result<()>
 }
 
 /// Moves a booking to a spot in another occurrence, for staff. The booking keeps its price
-/// and its payment. If it is unpaid, and the member has already paid for the other occurrence,
-/// it takes over that payment and its price. It can be cancelled free of charge for at least as long as before. The
-/// spot that becomes free goes to the waitlist. The member is notified. Returns the id of the
-/// occurrence that the booking leaves. Must be called in a transaction.
+/// and its payment, and can be cancelled free of charge for at least as long as before. If it is
+/// unpaid, and the member has already paid for the other occurrence, it takes over that payment
+/// and its price. Until the booking's deadline, even a payment that was kept after a late
+/// cancellation is then refunded, because no deadline moves earlier. The spot that becomes free
+/// goes to the waitlist. The member is notified. Returns the id of the occurrence that the
+/// booking leaves. Must be called in a transaction.
 ///
 /// # Errors
 ///

@@ -74,12 +74,17 @@ static LOCK: Statement = Statement::new(
 
 /// Locks a payment and its booking. Returns `None` if there is no such payment.
 pub(super) async fn lock_payment(client: &Client, id: Uuid) -> Result<Option<(Payment, Booking)>> {
-    let Some(row) = FIND_BOOKING.opt(client, &[&id]).await? else {
-        return Ok(None);
-    };
-    let booking = lock_booking(client, row.try_get("booking_id")?, None).await?;
-    let payment = Payment::from_row(&LOCK.one(client, &[&id]).await?)?;
-    Ok(Some((payment, booking)))
+    loop {
+        let Some(row) = FIND_BOOKING.opt(client, &[&id]).await? else {
+            return Ok(None);
+        };
+        let booking = lock_booking(client, row.try_get("booking_id")?, None).await?;
+        let payment = Payment::from_row(&LOCK.one(client, &[&id]).await?)?;
+        // A move can give the payment to another booking before the lock is acquired.
+        if payment.booking_id == booking.id {
+            return Ok(Some((payment, booking)));
+        }
+    }
 }
 
 /// Locks a reported payment and its booking, if the reported checkout belongs to the
