@@ -2,8 +2,8 @@
 
 import { api, call, type Schema } from "./api/client.ts";
 import { forgetIntent } from "./classes/intent.ts";
-import { report, whenSessionEnds } from "./tools/action.ts";
-import { chooseLanguage, followMember, forgetMember, type Language } from "./tools/language.ts";
+import { report, reportSessionEnd, whenSessionEnds } from "./tools/action.ts";
+import { chooseLanguage, chosenLanguage, followMember, hasUnsavedChoice, type Language } from "./tools/language.ts";
 import { Store } from "./tools/store.ts";
 
 type Answer = Schema<"CurrentSession">;
@@ -20,14 +20,29 @@ export const session = new Store<Session | null | undefined>(undefined);
 /** Tells the other windows of this browser that someone has signed in or out. */
 const channel = new BroadcastChannel("session");
 channel.onmessage = () => {
-  const wasSignedIn = Boolean(session.value);
-  loadSession().then(
-    (current) => {
-      if (wasSignedIn && current === null) onSignOutElsewhere();
-    },
-    () => session.set(undefined),
-  );
+  isOtherWindow = true;
+  checkSession().catch(() => session.set(undefined));
 };
+
+/** Whether another window has signed in or out since a member was seen here. */
+let isOtherWindow = false;
+
+/** Whether the page has said that the session has ended. */
+let isEndKnown = false;
+
+/** Asks whether the session has ended elsewhere, and then says so. */
+export async function checkSession(): Promise<Session | null> {
+  const wasSignedIn = Boolean(session.value) || isEndKnown;
+  const current = await loadSession();
+  if (current) {
+    isOtherWindow = isEndKnown = false;
+  } else if (wasSignedIn) {
+    isEndKnown = true;
+    if (isOtherWindow) onSignOutElsewhere();
+    else reportSessionEnd();
+  }
+  return current;
+}
 
 let onSignOutElsewhere = () => {};
 
@@ -47,9 +62,10 @@ export function loadSession(): Promise<Session | null> {
 }
 
 async function requestSession(): Promise<Session | null> {
+  const savesBefore = saves;
   const { user, session: details } = await call(api.GET("/api/auth/session", { params: { query: { optional: true } } }));
-  if (user) followMember(user.locale);
   session.set(user && details ? { user, session: details } : null);
+  if (user && saves === savesBefore) agreeOnLanguage(user.locale);
   return session.value ?? null;
 }
 
@@ -64,18 +80,52 @@ export async function enterSession(): Promise<Session | null> {
 export function forgetSession(): void {
   // Another person may use the device next.
   forgetIntent();
-  forgetMember();
   session.set(null);
 }
 
 // A page may do more, but none goes on with a session that has ended.
 whenSessionEnds(forgetSession);
 
+/**
+ * Shows the language that the member has chosen. A choice that was made in this browser since
+ * then is stored instead.
+ */
+function agreeOnLanguage(ofMember: Language | null | undefined): void {
+  if (hasUnsavedChoice()) {
+    // The previous version of the API has no languages.
+    if (ofMember !== undefined) void saveLanguage();
+  } else if (ofMember === "en" || ofMember === "es") {
+    followMember(ofMember);
+  }
+}
+
 /** Shows another language. A member then also gets e-mails in it. */
 export function switchLanguage(code: Language): void {
   chooseLanguage(code);
-  if (!session.value) return;
-  call(api.PATCH("/api/auth/me", { body: { locale: code } })).then(({ locale }) => followMember(locale), report);
+  if (session.value) void saveLanguage();
+}
+
+let isSaving = false;
+
+/** How often the language was stored. An answer about the time before is out of date. */
+let saves = 0;
+
+/** Stores the chosen language for the member. Choices are sent one after the other. */
+async function saveLanguage(): Promise<void> {
+  if (isSaving) return;
+  isSaving = true;
+  try {
+    while (hasUnsavedChoice()) {
+      const code = chosenLanguage();
+      await call(api.PATCH("/api/auth/me", { body: { locale: code } }));
+      saves += 1;
+      if (chosenLanguage() === code) followMember(code);
+    }
+  } catch (failure) {
+    report(failure);
+  } finally {
+    isSaving = false;
+  }
 }
 
 export async function signOut(options: { all?: boolean } = {}): Promise<void> {
@@ -91,7 +141,7 @@ export function endSession(): void {
 
 /** The page that signs in and then leads back to `path`. */
 export function signInAddress(path = location.pathname + location.search): string {
-  return path === "/" || path.startsWith("/account") ? "/account" : `/account?next=${encodeURIComponent(path)}`;
+  return path.startsWith("/account") ? "/account" : `/account?next=${encodeURIComponent(path)}`;
 }
 
 /** The path of this site that `text` names, or null. `//host` and `/\host` are others. */

@@ -18,7 +18,9 @@ interface Occurrence {
 async function findClass(page: Page): Promise<Occurrence> {
   const response = await page.request.get("/api/classes/schedule?limit=100");
   const { items } = (await response.json()) as { items: Occurrence[] };
-  const found = items.filter((item) => !item.isCancelled && item.placesLeft > 8).at(-1);
+  // The timetable shows seven days.
+  const end = Date.now() + 5 * 24 * 60 * 60 * 1000;
+  const found = items.filter((item) => !item.isCancelled && item.placesLeft > 8 && Date.parse(item.startTime) < end).at(-1);
   if (!found) throw new Error("every class is full");
   return found;
 }
@@ -57,7 +59,7 @@ test("a member opens a date from its card, and books, shares, and keeps it", asy
 
   // The card of the same class leads to the same page.
   await open(page, "/timetable");
-  await expect(page.locator(`a[href="/classes/${classTypeId}?class=${id}"]`)).toHaveCount(await page.locator(`a[href$="${id}"]`).count());
+  await expect(page.locator(`a[href="/classes/${classTypeId}?class=${id}"]`)).toHaveCount(1);
 });
 
 test("a phone shares a date by its own menu", async ({ page }) => {

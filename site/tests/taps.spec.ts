@@ -1,32 +1,22 @@
-// A booking on a phone, in few taps.
+// A booking on a phone: two taps choose a level, and four others lead from the home page to the
+// calendar.
 
-import { devices, type Locator } from "@playwright/test";
+import { devices } from "@playwright/test";
 import { expect, newMember, open, test } from "./site.ts";
-
-/** How many taps a member needs at most, from the home page to the calendar. */
-const MOST_TAPS = 6;
 
 const { defaultBrowserType: _, ...phone } = devices["Pixel 7"];
 test.use({ ...phone, viewport: { width: 390, height: 844 } });
 
-test("a member books a beginner's class of this week and puts it into the calendar in six taps", async ({ page }) => {
-  let taps = 0;
-  const tap = async (element: Locator) => {
-    taps += 1;
-    await element.tap();
-  };
+test("a member books a beginner's class of this week and puts it into the calendar", async ({ page }) => {
   await newMember(page);
   await open(page, "/");
-  await tap(page.getByRole("main").getByRole("link", { name: "See the timetable" }));
-  // One tap opens the list, another chooses.
-  taps += 2;
+  await page.getByRole("main").getByRole("link", { name: "See the timetable" }).tap();
   await page.getByLabel("Level").selectOption({ label: "Beginner" });
   const card = page.getByRole("article").filter({ has: page.getByRole("button", { name: /^Book: / }) }).first();
   await expect(card.getByText("Beginner ·")).toBeVisible();
-  await tap(card.getByRole("button", { name: /^Book: / }));
-  await tap(page.getByRole("link", { name: "See my bookings" }));
+  await card.getByRole("button", { name: /^Book: / }).tap();
+  await page.getByRole("link", { name: "See my bookings" }).tap();
   const download = page.waitForEvent("download");
-  await tap(page.getByRole("link", { name: /^Add to calendar: / }));
+  await page.getByRole("link", { name: /^Add to calendar: / }).tap();
   expect((await download).suggestedFilename()).toMatch(/\.ics$/);
-  expect(taps).toBeLessThanOrEqual(MOST_TAPS);
 });

@@ -7,7 +7,7 @@ import type { ClassTexts } from "../texts/classes.en.ts";
 import { attempt, say } from "../tools/action.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { calendarFile } from "./calendar.ts";
-import { keepIntent, takeIntent } from "./intent.ts";
+import { forgetIntent, keepIntent, takeIntent } from "./intent.ts";
 import { type Booking, keepBooking, loadAvailability, loadBookings, type Occurrence } from "./live.ts";
 
 export function whenOf({ startTime, timeZone }: Occurrence): string {
@@ -16,7 +16,7 @@ export function whenOf({ startTime, timeZone }: Occurrence): string {
 
 /** Keeps what is to be booked, and asks to sign in. */
 function signInToBook(occurrence: Occurrence, joinWaitlist: boolean): void {
-  keepIntent(occurrence, joinWaitlist);
+  keepIntent(occurrence, joinWaitlist, null);
   location.assign(signInAddress());
 }
 
@@ -42,7 +42,8 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
       }
       if (failure.code === "already_booked") await loadBookings();
       // The mailed link opens a page that continues with the booking.
-      if (failure.code === "email_not_verified") keepIntent(occurrence, joinWaitlist);
+      const member = session.value;
+      if (failure.code === "email_not_verified" && member) keepIntent(occurrence, joinWaitlist, member.user.id);
       if (failure.code !== "class_full") throw failure;
       say(t.becameFull, true);
     } finally {
@@ -63,12 +64,18 @@ function announce(t: ClassTexts, occurrence: Occurrence, booking: Booking): void
   say(t.isBooked(occurrence.title, whenOf(occurrence)) + free, false, [keep, see]);
 }
 
+// A visitor who comes back without a sign-in has given up the booking.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) forgetIntent();
+});
+
 /** Books what the visitor wanted before the sign-in, if it is one of the classes. */
 export async function resumeBooking(t: ClassTexts, classes: Promise<Occurrence[]>): Promise<void> {
-  const intent = takeIntent();
+  const path = location.pathname + location.search;
   const [member, found] = await Promise.all([loadSession(), classes]);
+  const intent = takeIntent(path, member?.user.id ?? null);
   const wanted = found.find(({ id }) => id === intent?.id);
-  if (member && wanted && intent) await book(t, wanted, intent.joinWaitlist);
+  if (wanted && intent) await book(t, wanted, intent.joinWaitlist);
 }
 
 /** Gives up a place on the waitlist. */

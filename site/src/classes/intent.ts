@@ -1,8 +1,8 @@
-// What a visitor wanted to book before the sign-in or the confirmation of the address.
+// What a visitor wanted to book before the sign-in or the confirmation of the address. It is not
+// in the address, so that no link can make a member book.
 
 import type { Occurrence } from "./live.ts";
 
-/** Where it is kept. It is not in the address, so that no link can make a member book. */
 const INTENT = "booking-intent";
 
 /** How long it is kept. */
@@ -15,40 +15,82 @@ interface Intent {
   /** The page on which the class is. */
   path: string;
   at: number;
+  /** The member who has to confirm the address first, or null before a sign-in. */
+  userId: string | null;
+  /** Whether the step is done after which the page continues with the booking. */
+  isReady: boolean;
 }
 
-export function keepIntent({ id, title }: Occurrence, joinWaitlist: boolean): void {
+/**
+ * Keeps what is to be booked. A sign-in happens in the same tab. The mailed link opens
+ * another tab, and continues only for the same member.
+ */
+export function keepIntent({ id, title }: Occurrence, joinWaitlist: boolean, userId: string | null): void {
+  forgetIntent();
   const path = location.pathname + location.search;
-  const intent: Intent = { id, joinWaitlist, title, path, at: Date.now() };
+  write(userId === null ? "tab" : "browser", { id, joinWaitlist, title, path, at: Date.now(), userId, isReady: false });
+}
+
+/** Lets the page at `path` continue, because the visitor has just signed in to go back to it. */
+export function continueAfterSignIn(path: string): void {
+  const intent = read("tab");
+  if (intent?.path === path) write("tab", { ...intent, isReady: true });
+  else remove("tab");
+}
+
+/** Lets this tab continue, because the member has clicked on the booking after the confirmation. */
+export function continueAfterConfirmation(): void {
+  const intent = read("browser");
+  remove("browser");
+  if (intent) write("tab", { ...intent, isReady: true });
+}
+
+/** Returns what the page at `path` continues to book for the member, once. */
+export function takeIntent(path: string, userId: string | null): Intent | null {
+  const intent = read("tab");
+  remove("tab");
+  if (!intent?.isReady || userId === null || intent.path !== path) return null;
+  return intent.userId === null || intent.userId === userId ? intent : null;
+}
+
+/** Returns what is to be booked after the address is confirmed. */
+export function intentAfterConfirmation(): Intent | null {
+  return read("browser");
+}
+
+export function forgetIntent(): void {
+  remove("tab");
+  remove("browser");
+}
+
+type Where = "tab" | "browser";
+
+function storageOf(where: Where): Storage {
+  return where === "tab" ? sessionStorage : localStorage;
+}
+
+function write(where: Where, intent: Intent): void {
   try {
-    localStorage.setItem(INTENT, JSON.stringify(intent));
+    storageOf(where).setItem(INTENT, JSON.stringify(intent));
   } catch {
     // The member then chooses the class again.
   }
 }
 
-/** Returns what the visitor wanted, once. */
-export function takeIntent(): Intent | null {
-  const intent = readIntent();
-  forgetIntent();
-  return intent;
-}
-
-export function forgetIntent(): void {
+function read(where: Where): Intent | null {
   try {
-    localStorage.removeItem(INTENT);
-  } catch {
-    // Without storage there is nothing to forget.
-  }
-}
-
-/** Returns what the visitor wanted. */
-export function readIntent(): Intent | null {
-  try {
-    const stored = localStorage.getItem(INTENT);
+    const stored = storageOf(where).getItem(INTENT);
     const intent = stored ? (JSON.parse(stored) as Intent) : null;
     return intent && Date.now() - intent.at < INTENT_MS ? intent : null;
   } catch {
     return null;
+  }
+}
+
+function remove(where: Where): void {
+  try {
+    storageOf(where).removeItem(INTENT);
+  } catch {
+    // Without storage there is nothing to forget.
   }
 }

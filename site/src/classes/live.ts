@@ -2,7 +2,7 @@
 // the page is visible.
 
 import { api, call, type Schema } from "../api/client.ts";
-import { session } from "../session.ts";
+import { checkSession, session } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { report, say } from "../tools/action.ts";
 import { Store } from "../tools/store.ts";
@@ -50,19 +50,44 @@ export const bookingZone = new Store<string | undefined>(undefined);
 /** The free spots by the id of the class. */
 export const availability = new Store<ReadonlyMap<string, Availability>>(new Map());
 
+/** The member of the bookings. */
+let owner: string | undefined;
+
+/** How many bookings the page has kept. A list that was asked for before lacks them. */
+let kept = 0;
+
+let latestLoad: Promise<void> | null = null;
+
 /** Keeps a booking that the API has just returned. */
 export function keepBooking(booking: Booking): void {
+  kept += 1;
   const known = new Map(bookings.value);
   if (booking.status === "cancelled") known.delete(booking.scheduledClassId);
   else known.set(booking.scheduledClassId, booking);
   bookings.set(known);
 }
 
-export async function loadBookings(): Promise<void> {
-  if (!session.value) return bookings.set(new Map());
-  const [{ timeZone }, found] = await Promise.all([loadStudio(), requestBookings()]);
-  bookingZone.set(timeZone);
-  bookings.set(found);
+/** Loads the bookings. Of several loads only the latest one counts. */
+export function loadBookings(): Promise<void> {
+  const member = session.value?.user.id;
+  if (member !== owner || !member) bookings.set(new Map());
+  owner = member;
+  const load: Promise<void> = loadBookingsOf(member, () => latestLoad === load);
+  latestLoad = load;
+  return load;
+}
+
+async function loadBookingsOf(member: string | undefined, isLatest: () => boolean): Promise<void> {
+  while (member) {
+    const keptBefore = kept;
+    const [{ timeZone }, found] = await Promise.all([loadStudio(), requestBookings()]);
+    // The member may have signed out, or another has signed in.
+    if (session.value?.user.id !== member) return;
+    if (!isLatest()) return latestLoad ?? undefined;
+    if (kept !== keptBefore) continue;
+    bookingZone.set(timeZone);
+    return bookings.set(found);
+  }
 }
 
 async function requestBookings(): Promise<Map<string, Booking>> {
@@ -80,17 +105,22 @@ async function requestBookings(): Promise<Map<string, Booking>> {
 }
 
 export async function loadAvailability(ids: string[]): Promise<void> {
-  const known = new Map(availability.value);
+  const found: Availability[] = [];
   for (let start = 0; start < ids.length; start += MAX_IDS) {
     const query = { ids: ids.slice(start, start + MAX_IDS).join(",") };
     const page = await call(api.GET("/api/classes/availability", { params: { query } }));
-    for (const item of page.items) known.set(item.id, item);
+    found.push(...page.items);
   }
-  availability.set(known);
+  // Another answer may have arrived meanwhile.
+  availability.set(new Map([...availability.value, ...found.map((item) => [item.id, item] as const)]));
 }
 
+/** Does nothing about free spots that could not be loaded, because the next refresh asks again. */
+export function waitForRefresh(): void {}
+
 interface Options {
-  t: ClassTexts;
+  /** The texts in the current language. */
+  texts: () => ClassTexts;
   /** The ids of the classes on the page. */
   ids: () => string[];
   /** Loads the classes again, after one has another time, room or teacher. */
@@ -110,7 +140,7 @@ function announce(t: ClassTexts, kind: EventKind): void {
  * Keeps both stores up to date, and says what the studio has changed. Nothing is asked for
  * while the page is hidden. Returns what ends it.
  */
-export function keepLive({ t, ids, onClassChange }: Options): () => void {
+export function keepLive({ texts, ids, onClassChange }: Options): () => void {
   let stream: EventSource | null = null;
   let reconnect: ReturnType<typeof setTimeout> | undefined;
 
@@ -121,7 +151,8 @@ export function keepLive({ t, ids, onClassChange }: Options): () => void {
     });
   };
   const refreshBookings = () => {
-    if (!navigator.onLine) return;
+    // Without a session there is nothing to ask for.
+    if (!navigator.onLine && session.value) return;
     loadBookings().catch(report);
   };
 
@@ -134,11 +165,17 @@ export function keepLive({ t, ids, onClassChange }: Options): () => void {
     closeStream();
     if (!session.value || document.hidden || !navigator.onLine) return;
     stream = new EventSource("/api/events");
+    // What has happened before the first event of this stream is only in the list.
+    stream.addEventListener("open", refreshBookings, { once: true });
+    stream.addEventListener("session_ended", (event) => {
+      const { current } = JSON.parse((event as MessageEvent<string>).data) as { current?: boolean };
+      if (current) checkSession().catch(report);
+    });
     for (const kind of KINDS) {
       stream.addEventListener(kind, () => {
         refreshBookings();
         refresh();
-        announce(t, kind);
+        announce(texts(), kind);
         if (CHANGES_OF_CLASSES.includes(kind)) onClassChange?.();
       });
     }
@@ -146,7 +183,11 @@ export function keepLive({ t, ids, onClassChange }: Options): () => void {
     stream.onerror = () => {
       if (stream?.readyState !== EventSource.CLOSED) return;
       closeStream();
-      reconnect = setTimeout(openStream, RECONNECT_MS);
+      const retry = () => {
+        reconnect = setTimeout(follow, RECONNECT_MS);
+      };
+      // The request also fails when the session has ended.
+      checkSession().then((member) => member && retry(), retry);
     };
   };
 

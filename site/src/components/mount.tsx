@@ -5,8 +5,8 @@ import { useContext, useEffect, useState } from "preact/hooks";
 import "../styles/site.css";
 import { setFailureTexts } from "../api/failure.ts";
 import commonEnglish, { type CommonTexts } from "../texts/common.en.ts";
-import failuresEnglish from "../texts/failures.en.ts";
-import { setActionTexts } from "../tools/action.ts";
+import failuresEnglish, { type FailureTexts } from "../texts/failures.en.ts";
+import { report, setActionTexts } from "../tools/action.ts";
 import { describePage } from "../tools/head.ts";
 import { type Catalog, language, type Language, loadTexts } from "../tools/language.ts";
 import { DEFAULT_NAME, studioName } from "../tools/studio.ts";
@@ -25,25 +25,40 @@ export function useCommon(): CommonTexts {
 }
 
 const common: Catalog<CommonTexts> = { en: commonEnglish, es: () => import("../texts/common.es.ts") };
-const failures = { en: failuresEnglish, es: () => import("../texts/failures.es.ts") };
+const failures: Catalog<FailureTexts> = { en: failuresEnglish, es: () => import("../texts/failures.es.ts") };
 
 interface Loaded<T> {
   code: Language;
   common: CommonTexts;
+  failures: FailureTexts;
   page: T;
 }
 
-async function loadAll<T extends PageTexts>(catalog: Catalog<T>, code: Language): Promise<Loaded<T>> {
+async function loadAll<T>(catalog: Catalog<T>, code: Language): Promise<Loaded<T>> {
   const [commonTexts, failureTexts, page] = await Promise.all([
     loadTexts(common, code),
     loadTexts(failures, code),
     loadTexts(catalog, code),
   ]);
+  return { code, common: commonTexts, failures: failureTexts, page };
+}
+
+function use<T extends PageTexts>({ code, common: commonTexts, failures: failureTexts, page }: Loaded<T>): void {
   setFailureTexts(failureTexts);
   setActionTexts(commonTexts);
   document.documentElement.lang = code;
   document.title = page.title === DEFAULT_NAME ? studioName() : `${page.title} · ${studioName()}`;
-  return { code, common: commonTexts, page };
+}
+
+/** Loads the texts of the page. English is always there. */
+async function loadFirst<T>(catalog: Catalog<T>): Promise<Loaded<T>> {
+  try {
+    return await loadAll(catalog, language.value);
+  } catch {
+    // The connection was lost, or a new version of the site has replaced the file.
+    language.set("en");
+    return loadAll(catalog, "en");
+  }
 }
 
 interface Props<T> {
@@ -55,7 +70,17 @@ interface Props<T> {
 /** Keeps the state of the page when the language changes. */
 function Root<T extends PageTexts>({ catalog, first, Page }: Props<T>) {
   const [texts, setTexts] = useState(first);
-  useEffect(() => language.follow(() => void loadAll(catalog, language.value).then(setTexts)), [catalog]);
+  useEffect(() => {
+    const change = async () => {
+      const code = language.value;
+      const loaded = await loadAll(catalog, code);
+      // Another language was chosen meanwhile.
+      if (language.value !== code) return;
+      use(loaded);
+      setTexts(loaded);
+    };
+    return language.follow(() => void change().catch(report));
+  }, [catalog]);
   return (
     <CommonContext.Provider value={texts.common}>
       <Shell language={texts.code}>
@@ -66,7 +91,8 @@ function Root<T extends PageTexts>({ catalog, first, Page }: Props<T>) {
 }
 
 export async function mount<T extends PageTexts>(catalog: Catalog<T>, Page: ComponentType<{ t: T }>): Promise<void> {
-  const first = await loadAll(catalog, language.value);
+  const first = await loadFirst(catalog);
+  use(first);
   const root = document.getElementById("site");
   if (!root) throw new Error("the page has no element #site");
   describePage({ path: location.pathname });

@@ -1,6 +1,7 @@
 // The account page: sign-in and registration for visitors, settings for members.
 
 import { useEffect, useState } from "preact/hooks";
+import { continueAfterSignIn } from "../classes/intent.ts";
 import { type Catalog } from "../tools/language.ts";
 import { attempt, clearMessage, say } from "../tools/action.ts";
 import { useStore } from "../tools/store.ts";
@@ -80,6 +81,7 @@ function Account({ t }: { t: AccountTexts }) {
 
   const enter = async () => {
     setChallenge(null);
+    continueAfterSignIn(next ?? location.pathname);
     if (next) {
       await enterSession();
       location.assign(next);
@@ -112,7 +114,7 @@ function Account({ t }: { t: AccountTexts }) {
     );
   }
   // A signed-in member may also have to enter a code, to confirm a sign-in.
-  if (current && form !== "two-factor") return <MemberView t={t} current={current} providers={providers} />;
+  if (current && form !== "two-factor") return <MemberView key={current.user.id} t={t} current={current} providers={providers} />;
   return (
     <div class="narrow page">
       {sent !== null ? (

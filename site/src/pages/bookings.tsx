@@ -12,7 +12,9 @@ import { loadSession, session, signInAddress } from "../session.ts";
 import english, { type BookingsTexts } from "../texts/bookings.en.ts";
 import { attempt, report, say } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
+import { useLatest } from "../tools/latest.ts";
 import { useStore } from "../tools/store.ts";
+import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import "./bookings.css";
 
@@ -23,12 +25,16 @@ const PAYMENT_POLLS = 15;
 /** Payments after which the booking can be paid again. */
 const UNPAID = [null, undefined, "pending", "failed", "cancelled"];
 
+/** Payments of which at least a part is lost with a late cancellation. */
+const PAID = ["paid", "partly_refunded"];
+
 /** The heading that gets the focus when the card with the focus is gone. */
 const UPCOMING = "upcoming";
 
 type Texts = { t: BookingsTexts };
 
 function Bookings({ t }: Texts) {
+  const texts = useLatest(t.classes);
   const current = useStore(session);
   const upcoming = useStore(bookings);
   const [isLoaded, setLoaded] = useState(false);
@@ -49,7 +55,7 @@ function Bookings({ t }: Texts) {
     void load()
       .then(() => followPayment(t))
       .catch(report);
-    return keepLive({ t: t.classes, ids: () => [...bookings.value.keys()] });
+    return keepLive({ texts, ids: () => [...bookings.value.keys()] });
   }, []);
 
   if (failure) {
@@ -87,7 +93,7 @@ function Bookings({ t }: Texts) {
   }
   const items = [...upcoming.values()].sort((one, other) => one.class.startTime.localeCompare(other.class.startTime));
   return (
-    <div class="reading page bookings">
+    <div key={current.user.id} class="reading page bookings">
       <h1 class="page-title">{t.title}</h1>
       <p class="lead">{t.lead}</p>
       <h2 id={UPCOMING} tabIndex={-1}>
@@ -119,7 +125,8 @@ function Bookings({ t }: Texts) {
 async function followPayment(t: BookingsTexts): Promise<void> {
   const query = new URLSearchParams(location.search);
   const [result, id] = [query.get("payment"), query.get("booking")];
-  if (!result) return;
+  // Without a session the address stays, so that the sign-in leads back to it.
+  if (!result || !session.value) return;
   history.replaceState(null, "", location.pathname);
   if (result !== "done") return say(t.returned.open, true);
   say(t.returned.done);
@@ -138,6 +145,7 @@ function whenOf(booking: Booking): string {
 
 function BookingCard({ t, booking }: Texts & { booking: Booking }) {
   const [isCancelling, setCancelling] = useState(false);
+  const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   const { classTypeId, title, room, instructor, isCancelled } = booking.class;
   const isWaiting = booking.status === "waitlisted";
   const isFree = Number(booking.price) === 0;
@@ -195,10 +203,12 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
         <p class="actions">
           {mustPay && (
             <>
-              <Button size="small" aria-label={named(t.payCard)} onClick={() => pay("card")}>
-                {t.payCard}
-              </Button>
-              <Button kind="plain" size="small" aria-label={named(t.payDesk)} onClick={() => pay("desk")}>
+              {takesCards && (
+                <Button size="small" aria-label={named(t.payCard)} onClick={() => pay("card")}>
+                  {t.payCard}
+                </Button>
+              )}
+              <Button kind={takesCards ? "plain" : "primary"} size="small" aria-label={named(t.payDesk)} onClick={() => pay("desk")}>
                 {t.payDesk}
               </Button>
             </>
@@ -237,7 +247,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
   const { title } = booking.class;
   const when = whenOf(booking);
   const isWaiting = booking.status === "waitlisted";
-  const isPaid = booking.paymentStatus === "paid";
+  const isPaid = PAID.includes(booking.paymentStatus ?? "");
 
   const cancel = () => {
     onClose();

@@ -5,13 +5,14 @@ import { api, call, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
+import { keepLive, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { ClassPicture, Portrait } from "../components/picture.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type ClassTypesTexts } from "../texts/class-types.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
+import { useLatest } from "../tools/latest.ts";
 import { courseItem, describeContent, eventItem } from "../tools/structured_data.ts";
 import { formatDay, formatPrice } from "../tools/time.ts";
 import { SharedClass, sharedPath } from "./classes/shared.tsx";
@@ -152,6 +153,7 @@ function describeClass(shown: Shown): void {
 }
 
 function OneClass({ t }: Texts) {
+  const texts = useLatest(t.classes);
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const [isLong, setLong] = useState(false);
@@ -169,18 +171,20 @@ function OneClass({ t }: Texts) {
       const name = next.details?.name ?? next.shared?.title;
       if (name) document.title = document.title.replace(/^[^·]+/, `${name} `);
       describeClass(next);
-      await loadAvailability(ids());
+      void loadAvailability(ids()).catch(waitForRefresh);
       return classesOf(next);
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
-      return [];
+      // What is shown stays, even if it is not the latest.
+      if (current.current) report(failed);
+      else setFailure(failed);
+      return current.current ? classesOf(current.current) : [];
     }
   };
 
   useEffect(() => {
     resumeBooking(t.classes, load()).catch(report);
-    return keepLive({ t: t.classes, ids, onClassChange: () => void load().catch(report) });
+    return keepLive({ texts, ids, onClassChange: () => void load().catch(report) });
   }, []);
 
   if (failure) {

@@ -52,9 +52,7 @@ function Contact({ t }: { t: ContactTexts }) {
         ))}
       </div>
       <Card>
-        {/* Filled in again when it is known who is signed in. */}
         <Form
-          key={member?.user.id ?? ""}
           onSend={async (values) => {
             const phone = values.optional("phone");
             const body = {

@@ -5,14 +5,16 @@ import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { bookings, bookingZone, keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
+import { bookings, bookingZone, keepLive, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
 import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
 import { Dancers } from "../components/dancers.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { session } from "../session.ts";
 import english, { type HomeTexts } from "../texts/home.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
+import { useLatest } from "../tools/latest.ts";
 import { useStore } from "../tools/store.ts";
 import { describeContent, eventItem } from "../tools/structured_data.ts";
 import { formatDay, formatMomentIn } from "../tools/time.ts";
@@ -88,9 +90,10 @@ function Home({ t }: { t: HomeTexts }) {
 
 /** A member's next class. */
 function OwnNext({ t }: { t: HomeTexts }) {
+  const member = useStore(session);
   const booked = [...useStore(bookings).values()].filter(({ status, class: of }) => status === "booked" && !of.isCancelled);
   const [next] = booked.sort((one, other) => one.class.startTime.localeCompare(other.class.startTime));
-  if (!next) return null;
+  if (!member || !next) return null;
   return (
     <section class="wide own-next">
       <div>
@@ -107,6 +110,7 @@ function OwnNext({ t }: { t: HomeTexts }) {
 }
 
 function NextClasses({ t }: { t: HomeTexts }) {
+  const texts = useLatest(t.classes);
   const [items, setItems] = useState<Occurrence[] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const shown = useRef<Occurrence[]>([]);
@@ -120,19 +124,21 @@ function NextClasses({ t }: { t: HomeTexts }) {
       shown.current = coming;
       setItems(coming);
       describeContent({ path: "/" }, () => coming.map(eventItem));
-      await loadAvailability(coming.map(({ id }) => id));
+      void loadAvailability(coming.map(({ id }) => id)).catch(waitForRefresh);
       return coming;
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
-      return [];
+      // What is shown stays, even if it is not the latest.
+      if (shown.current.length > 0) report(failed);
+      else setFailure(failed);
+      return shown.current;
     }
   };
 
   useEffect(() => {
     resumeBooking(t.classes, load()).catch(report);
     return keepLive({
-      t: t.classes,
+      texts,
       ids: () => shown.current.map(({ id }) => id),
       onClassChange: () => void load().catch(report),
     });

@@ -5,13 +5,14 @@ import { api, call, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { keepLive, loadAvailability } from "../classes/live.ts";
+import { keepLive, loadAvailability, waitForRefresh } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { Portrait } from "../components/picture.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type InstructorsTexts } from "../texts/instructors.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
+import { useLatest } from "../tools/latest.ts";
 import { describeContent, eventItem, personItem } from "../tools/structured_data.ts";
 import { formatDay } from "../tools/time.ts";
 import "./instructors.css";
@@ -100,6 +101,7 @@ function Dances({ of }: { of: Instructor }) {
 }
 
 function OneInstructor({ t }: Texts) {
+  const texts = useLatest(t.classes);
   const [details, setDetails] = useState<Details | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const shown = useRef<Details | null>(null);
@@ -114,18 +116,20 @@ function OneInstructor({ t }: Texts) {
       document.title = document.title.replace(/^[^·]+/, `${found.name} `);
       const head = { path: `/instructors/${found.id}`, description: found.bio, image: found.profileImageUrl };
       describeContent(head, () => [personItem(found), ...found.upcomingClasses.map(eventItem)]);
-      await loadAvailability(ids());
+      void loadAvailability(ids()).catch(waitForRefresh);
       return found.upcomingClasses;
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
-      return [];
+      // What is shown stays, even if it is not the latest.
+      if (shown.current) report(failed);
+      else setFailure(failed);
+      return shown.current?.upcomingClasses ?? [];
     }
   };
 
   useEffect(() => {
     resumeBooking(t.classes, load()).catch(report);
-    return keepLive({ t: t.classes, ids, onClassChange: () => void load().catch(report) });
+    return keepLive({ texts, ids, onClassChange: () => void load().catch(report) });
   }, []);
 
   if (failure) {

@@ -5,13 +5,14 @@ import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { keepLive, loadAvailability, type Occurrence } from "../classes/live.ts";
+import { keepLive, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type TimetableTexts } from "../texts/timetable.en.ts";
 import { report } from "../tools/action.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
+import { useLatest } from "../tools/latest.ts";
 import { describeContent, eventItem } from "../tools/structured_data.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
 import "./timetable.css";
@@ -70,24 +71,32 @@ async function loadDays(week: string | null): Promise<Shown> {
 }
 
 function Timetable({ t }: { t: TimetableTexts }) {
+  const texts = useLatest(t.classes);
   const [place, setPlace] = useState(readPlace());
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const current = useRef(shown);
   current.current = shown;
+  const shownWeek = useRef<string | null | undefined>(undefined);
 
   const load = async (week: string | null) => {
     setFailure(null);
     try {
       const days = await loadDays(week);
+      // Another week was chosen meanwhile.
+      if (readPlace().week !== week) return null;
       setShown(days);
+      shownWeek.current = week;
       describeContent({ path: "/timetable" }, () => days.items.map(eventItem));
-      await loadAvailability(days.items.map(({ id }) => id));
+      void loadAvailability(days.items.map(({ id }) => id)).catch(waitForRefresh);
       return days;
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
-      return null;
+      if (readPlace().week !== week) return null;
+      // What is shown stays, even if it is not the latest.
+      if (current.current && shownWeek.current === week) report(failed);
+      else setFailure(failed);
+      return current.current;
     }
   };
 
@@ -102,7 +111,7 @@ function Timetable({ t }: { t: TimetableTexts }) {
 
   useEffect(() => {
     const end = keepLive({
-      t: t.classes,
+      texts,
       ids: () => current.current?.items.map(({ id }) => id) ?? [],
       onClassChange: () => void load(readPlace().week).catch(report),
     });

@@ -3,10 +3,11 @@
 
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { readIntent } from "../classes/intent.ts";
+import { continueAfterConfirmation, intentAfterConfirmation } from "../classes/intent.ts";
 import { mount } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button } from "../components/ui.tsx";
+import { session } from "../session.ts";
 import english, { type VerifyEmailTexts } from "../texts/verify-email.en.ts";
 import { attempt, say } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
@@ -30,6 +31,7 @@ const confirm = () =>
 
 function VerifyEmail({ t }: { t: VerifyEmailTexts }) {
   const step = useStore(linkStep);
+  const member = useStore(session);
 
   const resend = () =>
     attempt(async () => {
@@ -53,12 +55,13 @@ function VerifyEmail({ t }: { t: VerifyEmailTexts }) {
     );
   }
   if (step === "done") {
-    const intent = readIntent();
+    const kept = intentAfterConfirmation();
+    const intent = kept && kept.userId === member?.user.id ? kept : null;
     return (
       <Result title={t.done.title}>
         <p class="lead">{t.done.text}</p>
         <p class="actions">
-          <a class="button" href={intent?.path ?? "/timetable"}>
+          <a class="button" href={intent?.path ?? "/timetable"} onClick={intent ? continueAfterConfirmation : undefined}>
             {intent ? t.done.book(intent.title) : t.done.timetable}
           </a>
           <a class="button plain" href="/account">

@@ -2,7 +2,7 @@
 
 const texts = {
   title: "In your calendar",
-  text: "Subscribe once, and your calendar always shows what you have booked.",
+  text: "Subscribe once, and your calendar always shows what you have booked. A new link replaces the one before.",
   subscribe: "Create a calendar link",
   link: "Your calendar link",
   secret: "Anyone who has this link can read your bookings. It is shown only now.",

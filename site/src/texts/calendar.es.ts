@@ -4,7 +4,7 @@ import type { CalendarTexts } from "./calendar.en.ts";
 
 const texts: CalendarTexts = {
   title: "En tu calendario",
-  text: "Suscríbete una vez y tu calendario mostrará siempre tus reservas.",
+  text: "Suscríbete una vez y tu calendario mostrará siempre tus reservas. Un enlace nuevo sustituye al anterior.",
   subscribe: "Crear un enlace de calendario",
   link: "Tu enlace de calendario",
   secret: "Quien tenga este enlace puede ver tus reservas. Solo se muestra ahora.",

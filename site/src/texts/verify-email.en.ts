@@ -3,7 +3,7 @@
 const texts = {
   title: "Your e-mail address",
   confirm: {
-    title: "Is this your e-mail address?",
+    title: "Is this your address?",
     text: "Please confirm that you have received our e-mail. If you did not request it, close this page, and nothing will change.",
     button: "Confirm my address",
   },

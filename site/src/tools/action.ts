@@ -65,11 +65,16 @@ export async function attempt(work: () => Promise<void>): Promise<boolean> {
   }
 }
 
+/** Says that the session has ended. */
+export function reportSessionEnd(): void {
+  onSessionEnd?.();
+  say(sentences.sessionEnded, true);
+}
+
 /** Shows a failure in the live region. */
 export function report(failure: unknown): void {
   if (failure instanceof Failure && failure.isSignedOut && onSessionEnd) {
-    onSessionEnd();
-    say(sentences.sessionEnded, true);
+    reportSessionEnd();
   } else if (failure instanceof Failure) {
     message.set({ text: failure.message, isProblem: true, requestId: failure.requestId, links: [] });
   } else {

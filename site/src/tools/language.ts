@@ -12,8 +12,8 @@ export interface Catalog<T> {
 
 const STORED = "language";
 
-/** The language of the member, as it was last seen in this browser. */
-const STORED_OF_MEMBER = "member-language";
+/** Set while a choice that was made in this browser is not stored for a member. */
+const UNSAVED = "language-unsaved";
 
 export const LANGUAGES: ReadonlyArray<{ code: Language; name: string }> = [
   { code: "en", name: "English" },
@@ -21,6 +21,11 @@ export const LANGUAGES: ReadonlyArray<{ code: Language; name: string }> = [
 ];
 
 export const language = new Store<Language>(chosen() ?? preferred());
+
+/** The language that was chosen last in this browser, perhaps in another window. */
+export function chosenLanguage(): Language {
+  return chosen() ?? language.value;
+}
 
 function chosen(): Language | null {
   try {
@@ -40,32 +45,44 @@ function preferred(): Language {
   return "en";
 }
 
+/** Shows the language that the person has chosen, until it is stored for the member. */
 export function chooseLanguage(code: Language): void {
+  show(code, true);
+}
+
+/** Shows the language that a member has chosen, perhaps on another device. */
+export function followMember(code: Language): void {
+  show(code, false);
+}
+
+function show(code: Language, isUnsaved: boolean): void {
   try {
     localStorage.setItem(STORED, code);
   } catch {
     // The choice then lasts as long as the page.
   }
-  language.set(code);
+  markUnsaved(isUnsaved);
+  if (code !== language.value) language.set(code);
 }
 
-/** Shows the member's language, unless another was chosen since it was last seen. */
-export function followMember(code: Language): void {
+let isUnsavedHere = false;
+
+function markUnsaved(isUnsaved: boolean): void {
+  isUnsavedHere = isUnsaved;
   try {
-    if (localStorage.getItem(STORED_OF_MEMBER) === code) return;
-    localStorage.setItem(STORED_OF_MEMBER, code);
+    if (isUnsaved) localStorage.setItem(UNSAVED, "yes");
+    else localStorage.removeItem(UNSAVED);
   } catch {
-    // Without storage it is followed on each page.
+    // This page still knows.
   }
-  if (code !== language.value) chooseLanguage(code);
 }
 
-/** Forgets the language of a member who has signed out. */
-export function forgetMember(): void {
+/** Whether a choice that was made in this browser is not stored for a member. */
+export function hasUnsavedChoice(): boolean {
   try {
-    localStorage.removeItem(STORED_OF_MEMBER);
+    return localStorage.getItem(UNSAVED) !== null;
   } catch {
-    // Without storage there is nothing to forget.
+    return isUnsavedHere;
   }
 }
 

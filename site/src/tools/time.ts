@@ -18,10 +18,12 @@ export function dayOf(moment: Date, timeZone?: string): string {
   return formatOf("en-CA", { dateStyle: "short", ...(timeZone ? { timeZone } : {}) }).format(moment);
 }
 
-/** Returns the text if it is a day. */
+/** Returns the text if it is a day of the years 2000 to 2199, which the API knows. */
 export function parseDay(text: string | null): string | null {
   if (!text || !/^\d{4}-\d{2}-\d{2}$/.test(text)) return null;
-  return Number.isNaN(Date.parse(text)) ? null : text;
+  if (Number.isNaN(Date.parse(text)) || text < "2000" || text >= "2200") return null;
+  // The browser takes February 31 for March 3.
+  return addDays(text, 0) === text ? text : null;
 }
 
 export function addDays(day: string, count: number): string {

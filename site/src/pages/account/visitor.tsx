@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { api, call } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
+import { continueAfterSignIn } from "../../classes/intent.ts";
 import { Check, CodeField, Field, Form } from "../../components/form.tsx";
 import { Button, Card } from "../../components/ui.tsx";
 import type { AccountTexts } from "../../texts/account.en.ts";
@@ -74,7 +75,7 @@ export function SignInForm({ t, next, providers, onEmail, onEnter, onCode }: Sig
         {providers.length > 0 && (
           <p class="actions providers">
             {providers.map((provider) => (
-              <a key={provider.name} class="button plain" href={providerAddress(provider, next ?? "/account")}>
+              <a key={provider.name} class="button plain" href={providerAddress(provider, next ?? "/account")} onClick={() => continueAfterSignIn(next ?? "/account")}>
                 {signIn.with(provider.label)}
               </a>
             ))}

@@ -1,0 +1,213 @@
+// Stories of members on pages that other members, other devices, and slow answers disturb.
+
+import type { Page, Route } from "@playwright/test";
+import { bookFor, expect, newMember, open, PASSWORD, send } from "./site.ts";
+import { test } from "./studio.ts";
+
+/** Signs in on the account page. */
+async function signIn(page: Page, email: string): Promise<void> {
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Makes a member, and signs out. Returns the address. */
+async function leftMember(page: Page): Promise<string> {
+  const email = await newMember(page);
+  await page.context().clearCookies();
+  return email;
+}
+
+test("a visitor who books on the home page signs in, comes back, and is booked", async ({ page }) => {
+  const email = await leftMember(page);
+  await open(page, "/");
+  const button = page.getByRole("button", { name: /^Book: / }).last();
+  const name = (await button.getAttribute("aria-label")) ?? "";
+  await button.click();
+  await expect(page).toHaveURL("/account?next=%2F");
+  await signIn(page, email);
+  await expect(page).toHaveURL("/");
+  await expect(page.getByRole("link", { name: name.replace("Book", "Booked") })).toBeVisible();
+});
+
+test("the settings of one member do not stay when another signs in", async ({ page }) => {
+  await newMember(page);
+  await open(page, "/account");
+  await page.getByLabel("Whom should we call?").fill("Luis Ríos");
+  await newMember(page);
+  // As a page that returns from the back-forward cache.
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await expect(page.getByLabel("Whom should we call?")).toHaveValue("");
+});
+
+test("a list of bookings that arrives after the sign-out is not shown", async ({ page, staff }) => {
+  const booked = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, booked.id);
+  const held: Route[] = [];
+  await page.route("**/api/bookings/list?*", (route) => void held.push(route));
+  await open(page, "/");
+  await expect.poll(() => held.length).toBeGreaterThan(0);
+  await page.getByLabel("Account of Marta").click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByText("You are signed out.")).toBeVisible();
+  // The held requests are answered as they would have been before.
+  const item = { id: "b", scheduledClassId: booked.id, status: "booked", class: { title: booked.title, startTime: "2099-01-01T00:00:00Z", room: "Studio A", isCancelled: false } };
+  await Promise.all(held.map((route) => route.fulfill({ json: { items: [item], nextCursor: null } })));
+  await page.evaluate(() => fetch("/api/studio").then(() => new Promise((resolve) => setTimeout(resolve))));
+  await expect(page.getByText("Your next class")).toHaveCount(0);
+});
+
+test.describe("with an expected rejection", () => {
+  test.use({ expectedErrors: ["status of 401", "status of 503"] });
+
+  test("a page says that its session was ended on another device", async ({ browser, page }) => {
+    const email = await newMember(page);
+    const connected = page.waitForResponse((response) => response.url().endsWith("/api/events"));
+    await open(page, "/timetable");
+    await connected;
+    const phone = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+    await send(phone, "/api/auth/login", { email, password: PASSWORD });
+    await send(phone, "/api/auth/logout", { all: true });
+    await phone.context().close();
+    await expect(page.getByText("Your session has ended. Please sign in again.")).toBeVisible({ timeout: 15_000 });
+    await expect(page.getByLabel("Account of Marta")).toHaveCount(0);
+  });
+
+  test("a page whose stream of events was down shows what has happened meanwhile", async ({ page, staff }) => {
+    const booked = await staff.newClass();
+    await newMember(page);
+    let failed = 0;
+    await page.route("**/api/events", (route) => {
+      failed += 1;
+      return route.fulfill({ status: 503, body: "" });
+    });
+    await page.clock.install();
+    await open(page, booked.timetable);
+    await expect.poll(() => failed).toBeGreaterThan(0);
+    const card = page.getByRole("article").filter({ hasText: booked.title });
+    await expect(card.getByRole("button", { name: /^Book: / })).toBeVisible();
+    await bookFor(page, booked.id);
+    await page.unroute("**/api/events");
+    // The page asks for the session before it waits to open another stream.
+    await expect(async () => {
+      await page.clock.runFor(10_000);
+      await expect(card.getByRole("link", { name: /^Booked: / })).toBeVisible({ timeout: 1_000 });
+    }).toPass();
+  });
+
+  test("classes that are shown stay when they cannot be loaded again", async ({ page, staff }) => {
+    const booked = await staff.newClass();
+    await newMember(page);
+    await bookFor(page, booked.id);
+    const connected = page.waitForResponse((response) => response.url().endsWith("/api/events"));
+    await open(page, booked.timetable);
+    await connected;
+    await page.route("**/api/classes/schedule?*", (route) => route.fulfill({ status: 503, json: { error: "Down", code: "unavailable" } }));
+    await staff.move(booked, "20:30");
+    await expect(page.getByText("Down.", { exact: true })).toBeVisible({ timeout: 10_000 });
+    await expect(page.getByRole("article").filter({ hasText: booked.title })).toBeVisible();
+  });
+});
+
+test("the timetable shows the days of its address when an older answer comes last", async ({ page }) => {
+  await open(page, "/timetable");
+  const days = page.locator(".week strong");
+  const first = await days.textContent();
+  const held: Route[] = [];
+  await page.route("**/api/classes/schedule?*", async (route) => {
+    // Only the first request waits.
+    if (held.length > 0) return route.continue();
+    held.push(route);
+  });
+  await page.getByRole("button", { name: "Later" }).click();
+  await expect.poll(() => held.length).toBe(1);
+  const late = page.url();
+  const second = page.waitForResponse(/\/api\/classes\/schedule/);
+  await page.evaluate(() => history.back());
+  await second;
+  await expect(page).not.toHaveURL(late);
+  const answered = page.waitForResponse(/\/api\/classes\/schedule/);
+  await held[0]?.continue();
+  await answered;
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+  await expect(days).toHaveText(first ?? "");
+});
+
+test("a visitor who goes back without a sign-in has given up the booking", async ({ page }) => {
+  const email = await leftMember(page);
+  await open(page, "/timetable");
+  await page.getByRole("button", { name: /^Book: / }).last().click();
+  await expect(page).toHaveURL(/\/account\?next=/);
+  await page.goBack();
+  await page.getByRole("banner").getByRole("link", { name: "Sign in" }).click();
+  await signIn(page, email);
+  await expect(page).toHaveURL("/timetable");
+  await expect(page.getByLabel("Account of Marta")).toBeVisible();
+  await expect(page.locator(".skeletons")).toHaveCount(0);
+  const { items } = (await (await page.request.get("/api/bookings/list")).json()) as { items: unknown[] };
+  expect(items).toEqual([]);
+});
+
+test("what a visitor wanted to book is not booked for who signs in in another tab", async ({ context, page }) => {
+  const email = await leftMember(page);
+  await open(page, "/timetable");
+  await page.getByRole("button", { name: /^Book: / }).last().click();
+  await expect(page).toHaveURL(/\/account\?next=/);
+  const other = await context.newPage();
+  await other.goto("/account?next=%2Ftimetable");
+  await signIn(other, email);
+  await expect(other).toHaveURL("/timetable");
+  await expect(other.getByLabel("Account of Marta")).toBeVisible();
+  await expect(other.locator(".skeletons")).toHaveCount(0);
+  const { items } = (await (await other.request.get("/api/bookings/list")).json()) as { items: unknown[] };
+  expect(items).toEqual([]);
+});
+
+test("a studio that takes no cards offers only the desk", async ({ page, staff }) => {
+  const booked = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, booked.id);
+  await page.route("**/api/studio", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), paymentMethods: ["desk"] } });
+  });
+  await open(page, "/bookings");
+  await expect(page.getByRole("button", { name: /^Pay at the desk: / })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Pay by card: / })).toHaveCount(0);
+});
+
+/** Answers that the member has never chosen a language. */
+async function withoutLanguage(page: Page): Promise<void> {
+  await page.route("**/api/auth/session*", async (route) => {
+    const response = await route.fetch();
+    const answer = (await response.json()) as { user: object | null };
+    await route.fulfill({ response, json: { ...answer, user: answer.user && { ...answer.user, locale: null } } });
+  });
+}
+
+test.describe("in a Spanish browser", () => {
+  test.use({ locale: "es-ES" });
+
+  test("a member who has never chosen a language keeps the browser's", async ({ page }) => {
+    await newMember(page);
+    await withoutLanguage(page);
+    await open(page, "/account");
+    await expect(page.getByRole("heading", { name: "Tus datos" })).toBeVisible();
+    await expect(page.locator("html")).toHaveAttribute("lang", "es");
+  });
+});
+
+test("a visitor's choice of a language is stored for the member who signs in", async ({ page }) => {
+  const email = await leftMember(page);
+  await open(page, "/account");
+  await page.getByRole("button", { name: "Español" }).click();
+  await page.getByLabel("Correo electrónico").fill(email);
+  await page.getByLabel("Contraseña", { exact: true }).fill(PASSWORD);
+  const stored = page.waitForResponse((response) => response.request().method() === "PATCH" && response.ok());
+  await page.getByRole("main").getByRole("button", { name: "Entrar" }).click();
+  await stored;
+  await expect(page.getByRole("heading", { name: "Hola, Marta" })).toBeVisible();
+  const answer = (await (await page.request.get("/api/auth/session")).json()) as { user: { locale: string } };
+  expect(answer.user.locale).toBe("es");
+});
