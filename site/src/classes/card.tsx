@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
 import type { ClassTexts } from "../texts/classes.en.ts";
-import { useStore } from "../tools/store.ts";
+import { useStorePart } from "../tools/store.ts";
 import { formatPrice, formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
 import { availability, bookings, type Occurrence } from "./live.ts";
@@ -22,7 +22,7 @@ interface Props {
 export function ClassCard({ t, occurrence, day }: Props) {
   const { title, room, instructor, level, price, currency, localTime } = occurrence;
   const state = useClassState(occurrence);
-  const action = useKeptFocus(useStore(bookings).get(occurrence.id)?.status);
+  const action = useKeptFocus(useStorePart(bookings, (all) => all.get(occurrence.id)?.status));
   const length = Math.round((Date.parse(occurrence.endTime) - Date.parse(occurrence.startTime)) / 60_000);
   const isFree = Number(price) === 0;
   return (
@@ -60,13 +60,15 @@ export interface ClassState {
 
 /** What is known last about a class. */
 export function useClassState(occurrence: Occurrence): ClassState {
-  const latest = useStore(availability).get(occurrence.id);
-  return {
-    isCancelled: latest?.isCancelled ?? occurrence.isCancelled,
-    hasStarted: new Date(latest?.startTime ?? occurrence.startTime) <= new Date(),
-    placesLeft: latest?.placesLeft ?? occurrence.placesLeft,
-    waitlistLength: latest?.waitlistLength ?? occurrence.waitlistLength,
-  };
+  return useStorePart(availability, (all) => {
+    const latest = all.get(occurrence.id) ?? occurrence;
+    return {
+      isCancelled: latest.isCancelled,
+      hasStarted: new Date(latest.startTime) <= new Date(),
+      placesLeft: latest.placesLeft,
+      waitlistLength: latest.waitlistLength,
+    };
+  });
 }
 
 /** Keeps the focus in an element when its button is replaced by another after `cause` has changed. */
@@ -104,7 +106,7 @@ interface ButtonProps {
 
 /** What the member can do: book, join or leave the waitlist, or look at the booking. */
 export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
-  const booking = useStore(bookings).get(occurrence.id);
+  const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
   const [isLeaving, setLeaving] = useState(false);
   const when = whenOf(occurrence);
   const name = (action: string) => t.named(action, occurrence.title, when);

@@ -1,6 +1,6 @@
 // A value that components follow.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 export class Store<T> {
   readonly #listeners = new Set<() => void>();
@@ -28,4 +28,24 @@ export function useStore<T>(store: Store<T>): T {
     return store.follow(() => setValue(() => store.value));
   }, [store]);
   return value;
+}
+
+/**
+ * Renders the component again after a change of a part of the store. Each card of a long list
+ * uses this, so that a change of one card does not render all of them.
+ */
+export function useStorePart<T, Part>(store: Store<T>, select: (value: T) => Part): Part {
+  const [, render] = useState(0);
+  const part = select(store.value);
+  const rendered = useRef({ part, select });
+  rendered.current = { part, select };
+  useEffect(() => {
+    const update = () => {
+      const { part, select } = rendered.current;
+      if (JSON.stringify(select(store.value)) !== JSON.stringify(part)) render((count) => count + 1);
+    };
+    update();
+    return store.follow(update);
+  }, [store]);
+  return part;
 }
