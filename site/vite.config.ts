@@ -66,7 +66,7 @@ interface Description {
   components: { responses: Record<string, Answer>; schemas: { ErrorCode: { enum: string[] } } };
 }
 
-/** Of a code that more operations return, they are not listed. */
+/** If more operations than this return a code, they are not listed. */
 const MANY_OPERATIONS = 12;
 
 /** Finds the statuses and operations of each code in the descriptions of responses. */

@@ -12,8 +12,8 @@ use uuid::Uuid;
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct SessionQuery {
-    /// `true` makes the response to a visitor 200 with nulls in place of 401, so that a
-    /// page can ask who is signed in without an error in the browser's console.
+    /// With `true`, a visitor gets 200 with nulls instead of 401. A page can then ask who is
+    /// signed in without an error in the browser's console.
     #[param(value_type = Option<bool>)]
     optional: Option<String>,
 }

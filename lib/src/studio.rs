@@ -27,7 +27,7 @@ pub struct StudioView {
     /// of a booking is its `freeCancellationUntil`.
     #[schema(examples(12))]
     cancellation_window_hours: u64,
-    /// How many minutes a booking can always be cancelled free of charge after it was made.
+    /// For how many minutes after it was made a booking can always be cancelled free of charge.
     #[schema(examples(60))]
     free_cancellation_grace_minutes: u64,
     /// How many hours before the start of a class its waitlist closes. After that, a free

@@ -83,7 +83,7 @@ export function forgetSession(): void {
   session.set(null);
 }
 
-// A page may do more, but none goes on with a session that has ended.
+// What every page does, unless it sets something else.
 whenSessionEnds(forgetSession);
 
 /**

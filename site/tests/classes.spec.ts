@@ -85,7 +85,7 @@ test("the address keeps the choice of classes", async ({ page }) => {
   await page.goBack();
   await expect(page.getByRole("article")).toHaveCount(all);
   await page.goto("/timetable?style=tango");
-  await expect(page.getByText("No class of these days matches your choice.")).toBeVisible();
+  await expect(page.getByText("No classes on these days match your filters.")).toBeVisible();
   await page.getByRole("button", { name: "Show all classes" }).click();
   await expect(page.getByRole("article")).toHaveCount(all);
 });

@@ -34,7 +34,7 @@ test.describe("with an expected rejection", () => {
   test.use({ expectedErrors: ["status of 404"] });
   test("the page of a teacher who is not there leads on", async ({ page }) => {
     await open(page, "/instructors/00000000-0000-4000-8000-000000000000");
-    await expect(page.getByRole("heading", { name: "This teacher is no longer with us" })).toBeVisible();
+    await expect(page.getByRole("heading", { name: "This teacher no longer teaches here" })).toBeVisible();
     await page.getByRole("link", { name: "All teachers" }).click();
     await expect(page).toHaveURL(/\/instructors$/);
   });

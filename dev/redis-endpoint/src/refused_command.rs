@@ -1,7 +1,7 @@
 //! The commands that Upstash does not offer over REST.
 
 /// Commands that change the state of a connection, which all requests share here, or that
-/// get none or several replies, so that later requests would get replies of others.
+/// get no reply or several replies. Later requests would then get the replies of other requests.
 const CONNECTION_STATE: [&str; 21] = [
     "AUTH",
     "CLIENT",

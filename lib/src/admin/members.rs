@@ -194,7 +194,7 @@ async fn try_create(app: &App, action: &StaffAction, new_user: &NewUser) -> Resu
     let created = transaction.run(async |tx| {
         let address = new_user.email.as_str();
         match closing::replace_registration(tx, address).await {
-            // The owner is named below.
+            // The query below finds the account that has the address, for the error.
             Ok(()) | Err(Error::EmailTaken) => {}
             Err(error) => return Err(error),
         }

@@ -126,11 +126,11 @@ pub fn list<'a>(
             .db()
             .read(async move |client| match period {
                 BookingPeriod::Upcoming => {
-                    booking::list_upcoming(client, id, &filter, Some(now), &page).await
+                    booking::list_earliest_first(client, id, &filter, Some(now), &page).await
                 }
                 BookingPeriod::Past => booking::list_past(client, id, &filter, now, &page).await,
                 BookingPeriod::All => {
-                    booking::list_upcoming(client, id, &filter, None, &page).await
+                    booking::list_earliest_first(client, id, &filter, None, &page).await
                 }
             })
             .await?;

@@ -307,7 +307,7 @@ pub fn find(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], unless a page is wanted.
+/// [`Error::NotFound`] for JSON. A page gets the status 404 instead.
 pub(super) async fn find_by_id(
     app: &App,
     id: Uuid,

@@ -24,6 +24,6 @@ pub use self::moving::move_to;
 pub use self::roster::{MedicalNotes, RosterEntry, Today, find_medical_notes, list_roster};
 pub(in crate::models) use self::row::lock_occurrence;
 pub use self::row::{
-    Booking, BookingFilter, BookingStatus, LastPayment, find, list_past, list_upcoming,
+    Booking, BookingFilter, BookingStatus, LastPayment, find, list_earliest_first, list_past,
 };
 pub use self::waitlist::promote;

@@ -44,8 +44,8 @@ pub struct DueMail {
 pub struct MailPayload {
     /// The booking, for e-mails about bookings.
     pub booking_id: Option<Uuid>,
-    /// The occurrence that the e-mail describes, if the e-mail is outdated after the booking has
-    /// moved to another one.
+    /// The occurrence that the e-mail describes. If the booking has moved to another one since, the
+    /// e-mail is outdated and is not sent.
     pub scheduled_class_id: Option<Uuid>,
     /// The previous time and room, for `class_moved`. The title as well, if the booking has
     /// moved to another class.

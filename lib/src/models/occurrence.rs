@@ -294,7 +294,7 @@ macro_rules! list_upcoming_statement {
 }
 
 static LIST_UPCOMING_OF_CLASS_TYPE: Statement =
-    list_upcoming_statement!("occurrence.list_upcoming", "class_type_id");
+    list_upcoming_statement!("occurrence.list_upcoming_of_class_type", "class_type_id");
 
 static LIST_UPCOMING_OF_INSTRUCTOR: Statement =
     list_upcoming_statement!("occurrence.list_upcoming_of_instructor", "instructor_id");

@@ -61,7 +61,8 @@ impl CrawlerFileQuery {
     }
 }
 
-/// Pages need the public part of the API, also when a search engine renders them.
+/// The rules for search engines. They allow the public part of the API, because the pages load
+/// it when a search engine renders them.
 #[derive(Template)]
 #[template(path = "crawlers/robots.txt")]
 struct RobotsFile<'a> {

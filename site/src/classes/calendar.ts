@@ -2,7 +2,7 @@
 
 import { addressLines, studio, studioName } from "../tools/studio.ts";
 
-export interface CalendarEntry {
+interface CalendarEntry {
   /** The id of the class or of its booking. */
   id: string;
   title: string;

@@ -51,7 +51,7 @@ export function ClassCard({ t, occurrence, day }: Props) {
   );
 }
 
-export interface ClassState {
+interface ClassState {
   isCancelled: boolean;
   hasStarted: boolean;
   placesLeft: number;

@@ -9,7 +9,7 @@ import { Store } from "../tools/store.ts";
 import { loadStudio } from "../tools/studio.ts";
 
 export type Occurrence = Schema<"OccurrenceList">["items"][number];
-export type Availability = Schema<"ClassAvailabilityList">["items"][number];
+type Availability = Schema<"ClassAvailabilityList">["items"][number];
 export type Booking = Schema<"Booking">;
 
 /** How often the free spots are asked for. */

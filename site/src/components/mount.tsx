@@ -13,7 +13,7 @@ import { DEFAULT_NAME, studioName } from "../tools/studio.ts";
 import { Shell } from "./shell.tsx";
 
 /** What each page's texts begin with. */
-export interface PageTexts {
+interface PageTexts {
   title: string;
 }
 

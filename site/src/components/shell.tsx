@@ -74,7 +74,8 @@ function skip(event: Event) {
 
 function Header({ language }: { language: Language }) {
   const t = useCommon();
-  const name = useStore(studio)?.name ?? studioName();
+  useStore(studio);
+  const name = studioName();
   const links = [
     { href: "/timetable", text: t.timetable },
     { href: "/classes", text: t.classes },
@@ -176,7 +177,6 @@ function AccountMenu() {
   const leave = () =>
     attempt(async () => {
       await signOut();
-      forgetSession();
       say(t.signedOut);
     });
   return (

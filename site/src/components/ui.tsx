@@ -1,4 +1,4 @@
-// Buttons, cards, dialogs, tables, and what is shown while there is nothing to show.
+// Buttons, cards, dialogs, empty states, and placeholders.
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";
@@ -55,33 +55,6 @@ export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
         </>
       )}
     </dialog>
-  );
-}
-
-interface TableProps {
-  caption: string;
-  head: string[];
-  children: ComponentChildren;
-}
-
-/** A table that scrolls sideways in a narrow window. */
-export function Table({ caption, head, children }: TableProps) {
-  return (
-    <div class="table" role="region" aria-label={caption} tabIndex={0}>
-      <table>
-        <caption class="unseen">{caption}</caption>
-        <thead>
-          <tr>
-            {head.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>{children}</tbody>
-      </table>
-    </div>
   );
 }
 

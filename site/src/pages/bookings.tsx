@@ -242,12 +242,13 @@ interface CancelProps extends Texts {
   onClose: () => void;
 }
 
-/** States what is lost before anything is lost. */
+/** Asks before a cancellation, and says what it costs. */
 function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
   const { title } = booking.class;
   const when = whenOf(booking);
   const isWaiting = booking.status === "waitlisted";
   const isPaid = PAID.includes(booking.paymentStatus ?? "");
+  const isPaidAtDesk = booking.payment?.method === "desk";
 
   const cancel = () => {
     onClose();
@@ -260,7 +261,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
       );
       keepBooking(cancelled);
       document.getElementById(UPCOMING)?.focus();
-      say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? t.cancelledRefund : t.cancelled);
+      say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? (isPaidAtDesk ? t.cancelledRefundDesk : t.cancelledRefundCard) : t.cancelled);
     });
   };
 
@@ -274,7 +275,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
   return (
     <Dialog title={isWaiting ? t.classes.leaveTitle : t.cancelTitle} isOpen={isOpen} onClose={onClose}>
       <p>
-        {text} {isFree && isPaid && t.cancelRefund}
+        {text} {isFree && isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard)}
       </p>
       <p class="actions">
         <Button onClick={cancel}>{isWaiting ? t.leave : t.cancel}</Button>

@@ -1,4 +1,4 @@
-// The class types by level, and at /classes/<id> one of them with its coming dates.
+// The class types by level, and at /classes/<id> one of them with its upcoming dates.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, type Schema } from "../api/client.ts";

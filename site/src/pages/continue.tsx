@@ -8,7 +8,7 @@ import { Failure } from "../api/failure.ts";
 import { mount } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button, Card, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { loadSession, signInAddress } from "../session.ts";
+import { forgetSession, loadSession, signInAddress } from "../session.ts";
 import english, { type ContinueTexts } from "../texts/continue.en.ts";
 import { attempt, whenSessionEnds } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
@@ -39,7 +39,7 @@ function Continue({ t }: { t: ContinueTexts }) {
     });
 
   useEffect(() => {
-    whenSessionEnds(() => setMember(null));
+    whenSessionEnds(() => { forgetSession(); setMember(null); });
     if (isComplete) void start();
   }, []);
 

@@ -44,7 +44,7 @@ const texts = {
   },
   register: {
     title: "Create an account",
-    lead: "It takes a minute, and you can book your first class at once.",
+    lead: "It takes a minute. Then confirm your e-mail address and book your first class.",
     firstName: "First name",
     lastName: "Last name",
     passwordHint: "At least 8 characters. Several words make a good password.",
@@ -140,7 +140,7 @@ const texts = {
         "The provider has not verified your e-mail address. Verify it there first, or sign in with a password here.",
       account_exists:
         "An account with your e-mail address already exists. Sign in as usual, and then link the provider under “Other sign-in methods”.",
-      identity_taken: "This provider account is linked to another member. Unlink it there first, or choose another one.",
+      identity_taken: "This provider account is linked to another member. Unlink it from that member's account first, or choose another one.",
       oauth_refused: "The provider did not confirm your identity. Please try again, or sign in another way.",
       duplicate_cookie:
         "Your browser sent two cookies with the same name. Please delete the cookies of this site, and sign in again.",

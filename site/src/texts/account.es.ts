@@ -45,7 +45,7 @@ const texts: AccountTexts = {
   },
   register: {
     title: "Crear una cuenta",
-    lead: "Es un minuto, y puedes reservar tu primera clase enseguida.",
+    lead: "Solo tardas un minuto. Después confirma tu correo y reserva tu primera clase.",
     firstName: "Nombre",
     lastName: "Apellidos",
     passwordHint: "Al menos 8 caracteres. Varias palabras son una buena contraseña.",
@@ -139,7 +139,7 @@ const texts: AccountTexts = {
       email_unverified: "El proveedor no ha verificado tu correo. Verifícalo allí primero, o entra aquí con una contraseña.",
       account_exists:
         "Ya hay una cuenta con tu correo. Entra como siempre y después vincula el proveedor en «Otras formas de entrar».",
-      identity_taken: "Esta cuenta del proveedor está vinculada a otra persona. Desvincúlala allí primero o elige otra.",
+      identity_taken: "Esta cuenta del proveedor está vinculada a otra persona. Desvincúlala primero de la cuenta de esa persona o elige otra.",
       oauth_refused: "El proveedor no ha confirmado tu identidad. Inténtalo de nuevo o entra de otra forma.",
       duplicate_cookie: "Tu navegador ha enviado dos cookies con el mismo nombre. Borra las cookies de este sitio y vuelve a entrar.",
       unavailable: "El proveedor no está disponible. Inténtalo en unos minutos o entra de otra forma.",

@@ -10,7 +10,7 @@ const texts: ClassTypesTexts = {
     beginner: "Nunca has bailado, o llevas poco.",
     intermediate: "Bailas una canción entera sin contar en voz alta.",
     advanced: "Bailas todas las semanas y quieres más.",
-    "all-levels": "Todo el mundo en la misma sala.",
+    "all-levels": "Para todo el mundo, con o sin experiencia.",
   },
   dates: "Ver las fechas",
   datesOf: (title) => `Ver las fechas de ${title}`,

@@ -15,7 +15,7 @@ const texts = {
   spots: (count: number) => plural("en", count, "# spot left", "# spots left"),
   manySpots: "Spots available",
   full: "Full",
-  waiting: (count: number) => plural("en", count, "Full, # waiting", "Full, # waiting"),
+  waiting: (count: number) => `Full, ${count} waiting`,
   cancelled: "Cancelled",
   started: "Has started",
   book: "Book",

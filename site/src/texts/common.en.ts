@@ -2,7 +2,6 @@
 
 const texts = {
   skip: "Skip to the content",
-  menu: "Menu",
   main: "Main",
   language: "Language",
   timetable: "Timetable",
@@ -24,7 +23,6 @@ const texts = {
   cancel: "Cancel",
   showPassword: "Show",
   hidePassword: "Hide",
-  passwordShown: "The password is shown",
   request: (id: string) => `Request ${id}`,
   sessionEnded: "Your session has ended. Please sign in again.",
   pageFailed: "Something went wrong on this page. Please reload it.",
@@ -34,7 +32,6 @@ const texts = {
   footer: "Salsa, bachata and more, for every level.",
   map: "Show on the map",
   forDevelopers: "API for developers",
-  licenses: "Licenses",
   loading: "Loading …",
 };
 

@@ -4,7 +4,6 @@ import type { CommonTexts } from "./common.en.ts";
 
 const texts: CommonTexts = {
   skip: "Ir al contenido",
-  menu: "Menú",
   main: "Principal",
   language: "Idioma",
   timetable: "Horario",
@@ -26,17 +25,15 @@ const texts: CommonTexts = {
   cancel: "Cancelar",
   showPassword: "Mostrar",
   hidePassword: "Ocultar",
-  passwordShown: "La contraseña se muestra",
   request: (id) => `Petición ${id}`,
   sessionEnded: "Tu sesión ha terminado. Vuelve a entrar.",
   pageFailed: "Algo ha fallado en esta página. Recárgala.",
   offline: "No tienes conexión. No puedes reservar hasta que vuelva.",
-  offlineSince: (time) => `No tienes conexión. Ves lo que se cargó a las ${time}.`,
+  offlineSince: (time) => `No tienes conexión. Ves lo que se cargó a esta hora: ${time}.`,
   online: "Vuelves a tener conexión.",
   footer: "Salsa, bachata y más, para todos los niveles.",
   map: "Ver en el mapa",
   forDevelopers: "API para desarrolladores",
-  licenses: "Licencias",
   loading: "Cargando …",
 };
 

@@ -3,7 +3,7 @@
 const texts = {
   title: "Contact",
   headline: "Write to us",
-  lead: "Is it your first class? Are you looking for lessons for two, or for a hall? Ask us. We usually answer within a day.",
+  lead: "Is it your first class? Are you looking for private lessons, or a room to rent? Ask us. We usually answer within a day.",
   name: "Your name",
   email: "E-mail address",
   phone: "Telephone (optional)",
@@ -14,7 +14,7 @@ const texts = {
   sentText: "Thank you. We answer by e-mail, usually within a day.",
   another: "Write another message",
   whereTitle: "Come and see us",
-  faqTitle: "Often asked",
+  faqTitle: "Frequently asked questions",
   faq: [
     { question: "Do I need a partner?", answer: "No. We change partners during the class, so that everybody dances with everybody." },
     { question: "What should I wear?", answer: "Something comfortable, and shoes with a smooth sole that does not mark the floor." },

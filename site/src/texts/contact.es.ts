@@ -5,7 +5,7 @@ import type { ContactTexts } from "./contact.en.ts";
 const texts: ContactTexts = {
   title: "Contacto",
   headline: "Escríbenos",
-  lead: "¿Es tu primera clase? ¿Buscas clases para dos, o una sala? Pregúntanos. Solemos responder en un día.",
+  lead: "¿Es tu primera clase? ¿Buscas clases particulares o quieres alquilar una sala? Pregúntanos. Solemos responder en un día.",
   name: "Tu nombre",
   email: "Correo electrónico",
   phone: "Teléfono (opcional)",

@@ -11,7 +11,7 @@ const texts = {
     { href: "/docs/partner-applications", name: "Partner applications" },
     { href: "/docs/errors", name: "Error codes" },
   ],
-  lead: "All operations of the studio's API, with samples to copy. Run sends a request to this studio.",
+  lead: "All operations of the studio's API, with samples to copy. The button “Run” sends the request to this studio.",
   signedInAs: (name: string) => `Requests are sent with your session, as ${name}.`,
   signedOut: "You are not signed in. Operations for members return 401.",
   signIn: "Sign in",

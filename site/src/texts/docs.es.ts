@@ -13,7 +13,7 @@ const texts: DocsTexts = {
     { href: "/docs/partner-applications", name: "Aplicaciones asociadas" },
     { href: "/docs/errors", name: "Códigos de error" },
   ],
-  lead: "Todas las operaciones de la API del estudio, con ejemplos para copiar. «Run» envía una petición a este estudio. La referencia está en inglés.",
+  lead: "Todas las operaciones de la API del estudio, con ejemplos para copiar. El botón «Run» envía la petición a este estudio. La referencia está en inglés.",
   signedInAs: (name) => `Las peticiones se envían con tu sesión, como ${name}.`,
   signedOut: "No has iniciado sesión. Las operaciones para miembros responden 401.",
   signIn: "Iniciar sesión",

@@ -39,7 +39,7 @@ const texts: ErrorCodesTexts = {
     demo_account: ["The demo account cannot change anything.", "Use another account."],
     access_denied: ["The sign-in was cancelled at the provider.", "Start it again if the member wants to."],
     email_unverified: ["The provider has not verified the member's e-mail address.", "Verify it at the provider, or sign in with a password."],
-    account_closed: ["The account is closed or deactivated. For administrators who change a closed account, the status is 409.", "Ask the studio to open the account again."],
+    account_closed: ["The account is closed or deactivated. For administrators who change a closed account, the status is 409.", "If it is deactivated, ask the studio to reactivate it. If the member has closed it, register again."],
     own_role: ["Administrators cannot change their own role.", "Ask another administrator."],
     own_account: ["Administrators cannot deactivate their own account.", "Ask another administrator."],
     own_second_factor: ["Administrators cannot remove their own second factor here.", "Remove it on the account page, or ask another administrator."],
@@ -69,7 +69,7 @@ const texts: ErrorCodesTexts = {
     class_cancelled: ["The class is cancelled.", "Choose another class."],
     class_started: ["The class has started.", "Ask the staff. They can still change bookings."],
     class_not_started: ["The class has not started.", "Repeat the request after the start."],
-    class_over: ["The class is over.", "Choose a coming class."],
+    class_over: ["The class is over.", "Choose an upcoming class."],
     check_in_not_open: ["Check-in for the class is not open yet.", "Check in within the hour before the start."],
     checked_in: ["A member of the booking or the class is checked in.", "Undo the check-in first."],
     not_movable: ["The booking cannot move to another class.", "Cancel it and book the other class."],
@@ -98,7 +98,7 @@ const texts: ErrorCodesTexts = {
     not_json: ["The body is not declared as JSON.", "Send the header `Content-Type: application/json`."],
     too_many_requests: ["A limit is exceeded.", "Wait for the seconds in the header `Retry-After`."],
     internal: ["The service has failed.", "Try again later. Tell the studio the `requestId` if it happens again."],
-    unavailable: ["A service that Sabor depends on does not answer.", "Repeat the request after the seconds in `Retry-After`. With an `Idempotency-Key` it has its effect once."],
+    unavailable: ["A service that Sabor depends on does not answer.", "Repeat the request after the seconds in `Retry-After`. With an `Idempotency-Key`, the repeated request takes effect only once."],
   },
 };
 

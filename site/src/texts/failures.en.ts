@@ -1,4 +1,4 @@
-// Failures in English. The API's own messages are English, so that few codes are here.
+// Failures in English. The API's own messages are in English, so `byCode` is empty.
 
 export interface FailureTexts {
   unreachable: string;
@@ -24,7 +24,7 @@ const texts: FailureTexts = {
   unexpected: (status) => `The server sent an unexpected response (${status}). Please try again.`,
   retryAfter: (seconds) => `You can try again in ${duration(seconds)}.`,
   byCode: {},
-  field: (label, problems) => `${label} ${problems.join(", ")}.`,
+  field: (label, problems) => `${label}: ${problems.join(", ")}.`,
 };
 
 export default texts;

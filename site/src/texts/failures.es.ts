@@ -67,7 +67,7 @@ const texts: FailureTexts = {
     malformed_request: "No hemos entendido la petición. Recarga la página.",
     not_cancellable: "Esta reserva no se puede cancelar.",
     not_found: "No lo hemos encontrado.",
-    not_payable: "Esta reserva no tiene plaza que pagar.",
+    not_payable: "Esta reserva no tiene una plaza que se pueda pagar.",
     not_signed_in: "Inicia sesión.",
     nothing_to_pay: "Esta clase es gratuita.",
     overlapping_booking: "Ya tienes otra clase a esa hora.",

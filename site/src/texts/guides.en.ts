@@ -17,11 +17,11 @@ const texts: AllGuideTexts = {
       },
       refresh: {
         heading: "Get the next token",
-        text: "Before the access token ends, exchange the refresh token for a new pair. Each refresh token works once. If it is used again, the session ends, because somebody may have stolen it: [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
+        text: "Before the access token ends, exchange the refresh token for a new pair. Each refresh token works once. If it is used again, the session ends, because somebody may have stolen it. The response is then 401 with [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
       },
       cookie: {
         heading: "Use a cookie in a browser",
-        text: "Without `mode` the response sets a cookie that scripts cannot read. Requests that change something must come from a page of the studio: [`foreign_origin`](/docs/errors#foreign_origin). `remember` keeps the session for thirty days.",
+        text: "Without `mode` the response sets a cookie that scripts cannot read. Requests that change something must come from a page of the studio. Otherwise the response is 403 with [`foreign_origin`](/docs/errors#foreign_origin). `remember` keeps the session for thirty days.",
       },
       secondFactor: {
         heading: "Ask for the second factor",
@@ -66,7 +66,7 @@ const texts: AllGuideTexts = {
       book: { heading: "Book a class", text: "See [Book a class](/docs/book-a-class)." },
       start: {
         heading: "Choose how to pay",
-        text: "With `desk` the spot is held, and staff record the payment. Repeating the request returns the same payment, and another method replaces it. The number of unpaid bookings is limited: [`too_many_unpaid_bookings`](/docs/errors#too_many_unpaid_bookings).",
+        text: "With `desk` the spot is held, and staff record the payment. Repeating the request returns the same payment, and another method replaces it. The number of unpaid bookings is limited. Above the limit, the response is 409 with [`too_many_unpaid_bookings`](/docs/errors#too_many_unpaid_bookings).",
       },
       card: {
         heading: "Pay by card",
@@ -92,7 +92,7 @@ const texts: AllGuideTexts = {
       },
       request: {
         heading: "Request a token",
-        text: "The site of the studio requests a token for the application, with the session of the member. The token works once, for this application, within 15 minutes. The member must have confirmed their e-mail address: [`email_not_verified`](/docs/errors#email_not_verified).",
+        text: "The site of the studio requests a token for the application, with the session of the member. The token works once, for this application, within 15 minutes. The member must have confirmed their e-mail address. Otherwise the response is 403 with [`email_not_verified`](/docs/errors#email_not_verified).",
       },
       validate: {
         heading: "Validate it",

@@ -17,11 +17,11 @@ const texts: AllGuideTexts = {
       },
       refresh: {
         heading: "Pide el token siguiente",
-        text: "Antes de que termine el token de acceso, cambia el token de renovación por otro par. Cada token de renovación sirve una vez. Si se usa de nuevo, la sesión termina, porque alguien puede haberlo robado: [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
+        text: "Antes de que termine el token de acceso, cambia el token de renovación por otro par. Cada token de renovación sirve una vez. Si se usa de nuevo, la sesión termina, porque alguien puede haberlo robado. La respuesta es entonces 401 con [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
       },
       cookie: {
         heading: "Usa una cookie en un navegador",
-        text: "Sin `mode` la respuesta crea una cookie que los scripts no pueden leer. Las peticiones que cambian algo deben venir de una página del estudio: [`foreign_origin`](/docs/errors#foreign_origin). `remember` conserva la sesión treinta días.",
+        text: "Sin `mode` la respuesta crea una cookie que los scripts no pueden leer. Las peticiones que cambian algo deben venir de una página del estudio. Si no, la respuesta es 403 con [`foreign_origin`](/docs/errors#foreign_origin). `remember` conserva la sesión treinta días.",
       },
       secondFactor: {
         heading: "Pide el segundo factor",
@@ -66,7 +66,7 @@ const texts: AllGuideTexts = {
       book: { heading: "Reserva una clase", text: "Mira [Reservar una clase](/docs/book-a-class)." },
       start: {
         heading: "Elige cómo pagar",
-        text: "Con `desk` la plaza queda guardada y el personal registra el pago. Repetir la petición devuelve el mismo pago, y otro método lo sustituye. El número de reservas sin pagar tiene un límite: [`too_many_unpaid_bookings`](/docs/errors#too_many_unpaid_bookings).",
+        text: "Con `desk` la plaza queda guardada y el personal registra el pago. Repetir la petición devuelve el mismo pago, y otro método lo sustituye. El número de reservas sin pagar tiene un límite. Por encima de él, la respuesta es 409 con [`too_many_unpaid_bookings`](/docs/errors#too_many_unpaid_bookings).",
       },
       card: {
         heading: "Paga con tarjeta",
@@ -92,7 +92,7 @@ const texts: AllGuideTexts = {
       },
       request: {
         heading: "Pide un token",
-        text: "El sitio del estudio pide un token para la aplicación con la sesión del miembro. El token sirve una vez, para esta aplicación, durante 15 minutos. El miembro debe haber confirmado su correo: [`email_not_verified`](/docs/errors#email_not_verified).",
+        text: "El sitio del estudio pide un token para la aplicación con la sesión del miembro. El token sirve una vez, para esta aplicación, durante 15 minutos. El miembro debe haber confirmado su correo. Si no, la respuesta es 403 con [`email_not_verified`](/docs/errors#email_not_verified).",
       },
       validate: {
         heading: "Valídalo",

@@ -9,7 +9,7 @@ const texts = {
   see: "See the classes",
   none: "Our teachers will introduce themselves here soon.",
   failed: "The teachers could not be loaded.",
-  notFoundTitle: "This teacher is no longer with us",
+  notFoundTitle: "This teacher no longer teaches here",
   notFoundText: "Perhaps you would like to dance with one of the others.",
   all: "All teachers",
   coming: (name: string) => `Next classes with ${name}`,

@@ -7,7 +7,7 @@ const texts = {
     label: "New password",
     hint: "At least 8 characters. Several words make a good password.",
     unlink: "Remove sign-in through other providers, such as Google",
-    effect: "This signs you out on all devices, and ends your calendar feed.",
+    effect: "This signs you out on all devices, and your calendar links stop working.",
     button: "Set the password",
     confirmed: "Your e-mail address is confirmed. Now choose the password of your account.",
   },

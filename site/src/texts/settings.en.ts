@@ -49,7 +49,7 @@ const texts = {
     done: "Your data is in your downloads.",
     steps: {
       profile: "Your details",
-      upcomingBookings: "Coming bookings",
+      upcomingBookings: "Upcoming bookings",
       pastBookings: "Past bookings",
       events: "Events of your bookings",
       sessions: "Sessions",
@@ -61,7 +61,7 @@ const texts = {
     title: "Close the account",
     lead: "This cannot be undone.",
     losses: [
-      "Your coming bookings and your spots on waitlists are cancelled. You get money back only for classes that can still be cancelled free of charge.",
+      "Your upcoming bookings are cancelled, and you lose your places on waitlists. You get money back only for classes that can still be cancelled free of charge.",
       "Your name, telephone number, and all other personal details are erased.",
       "You are signed out on all devices, and your calendar links stop working.",
       "You can register again with the same address, but you start from the beginning.",

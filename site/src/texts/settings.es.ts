@@ -27,7 +27,7 @@ const texts: SettingsTexts = {
     lead: "Para poder ayudarte si pasa algo en clase. Todo es opcional.",
     name: "¿A quién llamamos?",
     phone: "Su número de teléfono",
-    conditions: "¿Hay algo que deba saber tu profesor?",
+    conditions: "¿Hay algo que debamos saber para darte clase?",
     conditionsHint: "Por ejemplo, una lesión o un embarazo. Se guarda cifrado. El estudio solo puede leerlo para una clase que hayas reservado, y cada vez queda registrada.",
     unreadable: "Lo que escribiste sobre tu salud ya no se puede leer. Escríbelo otra vez.",
   },
@@ -62,7 +62,7 @@ const texts: SettingsTexts = {
     title: "Cerrar la cuenta",
     lead: "Esto no se puede deshacer.",
     losses: [
-      "Se cancelan tus próximas reservas y tus puestos en listas de espera. Solo te devolvemos el dinero de las clases que aún se puedan cancelar gratis.",
+      "Se cancelan tus próximas reservas y pierdes tu turno en las listas de espera. Solo te devolvemos el dinero de las clases que aún se puedan cancelar gratis.",
       "Se borran tu nombre, tu teléfono y todos tus demás datos personales.",
       "Se cierra tu sesión en todos los dispositivos, y tus enlaces de calendario dejan de funcionar.",
       "Puedes volver a registrarte con la misma dirección, pero empiezas desde cero.",

@@ -10,7 +10,7 @@ const texts = {
   done: { title: "Your address is confirmed", text: "Thank you. You can book classes now.", timetable: "See the timetable", book: (title: string) => `Book ${title}` },
   ended: {
     title: "This link no longer works",
-    text: "It has been used, is older than a day, or was replaced by a newer link. If it was for a new address of your account, request the change again in your account.",
+    text: "It has been used, has expired, or was replaced by a newer link. If the studio invited you, use “Forgot your password?” on the sign-in page. If you are changing your address, request the change again in your account.",
     button: "Send a new link",
     sent: "A new link was sent. Earlier links no longer work.",
     signInFirst: "Please sign in first to request a new link.",

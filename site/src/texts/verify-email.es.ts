@@ -12,7 +12,7 @@ const texts: VerifyEmailTexts = {
   done: { title: "Tu dirección está confirmada", text: "Gracias. Ya puedes reservar clases.", timetable: "Ver el horario", book: (title) => `Reservar ${title}` },
   ended: {
     title: "Este enlace ya no funciona",
-    text: "Se ha usado, tiene más de un día o hay otro más nuevo. Si era para una dirección nueva, vuelve a pedir el cambio en tu cuenta.",
+    text: "Se ha usado, ha caducado o hay otro más nuevo. Si el estudio te invitó, usa «¿Has olvidado tu contraseña?» en la página para iniciar sesión. Si era para una dirección nueva, vuelve a pedir el cambio en tu cuenta.",
     button: "Enviar otro enlace",
     sent: "Hemos enviado otro enlace. Los anteriores ya no funcionan.",
     signInFirst: "Entra primero para pedir otro enlace.",

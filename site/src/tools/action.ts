@@ -10,7 +10,7 @@ export interface Message {
   links: MessageLink[];
 }
 
-export interface MessageLink {
+interface MessageLink {
   href: string;
   text: string;
   /** The name of the file, if the link is to one. */

@@ -5,7 +5,7 @@
 import { Store } from "./store.ts";
 
 /** What the page shows: the form, or that the link is missing, has ended, or has worked. */
-export type LinkStep = "form" | "missing" | "ended" | "done";
+type LinkStep = "form" | "missing" | "ended" | "done";
 
 let token: string | null = null;
 

@@ -1,5 +1,6 @@
-// Classes, instructors and the studio in the vocabulary of schema.org. The HTML that the
-// functions answer contains the same (`lib/src/classes/pages/structured_data.rs`).
+// Classes, instructors and the studio in the vocabulary of schema.org. The HTML pages
+// of the API describe the same items, in more detail
+// (`lib/src/classes/pages/structured_data.rs`).
 
 import type { Schema } from "../api/client.ts";
 import { absolute, describePage, type PageHead } from "./head.ts";

@@ -24,7 +24,7 @@ pub(in crate::classes) struct CachedResource<'a> {
 ///
 /// # Errors
 ///
-/// The errors of `load`, except that the page for [`Error::NotFound`] is a page with status
+/// The errors of `load`. As a page, [`Error::NotFound`] is no error but a page with the status
 /// 404.
 pub(in crate::classes) async fn respond<'a, T: Serialize + 'a>(
     app: &'a App,

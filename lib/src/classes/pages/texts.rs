@@ -15,8 +15,8 @@ pub(super) struct Texts {
     pub classes: &'static str,
     pub instructors: &'static str,
     pub contact: &'static str,
-    /// The name of the page with one class or class type on the site.
-    pub open_to_book: &'static str,
+    /// The button that leads to the page of the site where a class can be booked.
+    pub book_class: &'static str,
     pub needs_script: &'static str,
     pub with: &'static str,
     pub instructor: &'static str,
@@ -24,8 +24,9 @@ pub(super) struct Texts {
     pub level: &'static str,
     pub price: &'static str,
     pub spots: &'static str,
-    pub coming_dates: &'static str,
-    pub no_coming_dates: &'static str,
+    pub upcoming_dates: &'static str,
+    pub no_upcoming_dates: &'static str,
+    pub no_classes_of_instructor: &'static str,
     pub taught_by: &'static str,
     pub all_dates: &'static str,
     pub all_classes: &'static str,
@@ -54,7 +55,7 @@ static ENGLISH: Texts = Texts {
     classes: "Classes",
     instructors: "Teachers",
     contact: "Contact",
-    open_to_book: "Book this class",
+    book_class: "Book this class",
     needs_script: "This page works without JavaScript. To book a class, please turn JavaScript on, \
         or write to us.",
     with: "with",
@@ -63,8 +64,9 @@ static ENGLISH: Texts = Texts {
     level: "Level",
     price: "Price",
     spots: "Spots",
-    coming_dates: "Coming dates",
-    no_coming_dates: "No date is planned yet. Ask us when it comes back.",
+    upcoming_dates: "Upcoming dates",
+    no_upcoming_dates: "No date is planned yet. Ask us when it comes back.",
+    no_classes_of_instructor: "No class is planned yet.",
     taught_by: "Taught by",
     all_dates: "All dates of this class",
     all_classes: "All classes",
@@ -75,8 +77,8 @@ static ENGLISH: Texts = Texts {
     no_instructors: "There are no teachers at the moment. Please look again soon.",
     local_time_of: "All times are local times of",
     not_found_title: "Page not found",
-    not_found_text: "This class or teacher is not with us any more. Perhaps you like another \
-        one.",
+    not_found_text: "This class is no longer offered, or this teacher no longer teaches here. Perhaps \
+        you would like another class.",
     levels: ["Beginner", "Intermediate", "Advanced", "All levels"],
     free: "Free",
     full: "Full",
@@ -93,7 +95,7 @@ static SPANISH: Texts = Texts {
     classes: "Clases",
     instructors: "Profes",
     contact: "Contacto",
-    open_to_book: "Reservar esta clase",
+    book_class: "Reservar esta clase",
     needs_script: "Esta página funciona sin JavaScript. Para reservar una clase, activa JavaScript o \
         escríbenos.",
     with: "con",
@@ -102,8 +104,9 @@ static SPANISH: Texts = Texts {
     level: "Nivel",
     price: "Precio",
     spots: "Plazas",
-    coming_dates: "Próximas fechas",
-    no_coming_dates: "Aún no hay fechas. Pregúntanos cuándo vuelve.",
+    upcoming_dates: "Próximas fechas",
+    no_upcoming_dates: "Aún no hay fechas. Pregúntanos cuándo vuelve.",
+    no_classes_of_instructor: "Todavía no hay clases previstas.",
     taught_by: "La da",
     all_dates: "Todas las fechas de esta clase",
     all_classes: "Todas las clases",
@@ -114,8 +117,8 @@ static SPANISH: Texts = Texts {
     no_instructors: "Ahora mismo no hay profes. Vuelve a mirar pronto.",
     local_time_of: "Todas las horas son las locales de",
     not_found_title: "Página no encontrada",
-    not_found_text: "Esta clase o este profe ya no está con nosotros. Quizá te guste otra \
-        clase.",
+    not_found_text: "Esta clase ya no se da, o esta persona ya no da clases aquí. Quizá te guste \
+        otra clase.",
     levels: [
         "Principiantes",
         "Intermedio",

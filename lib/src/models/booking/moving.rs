@@ -31,8 +31,8 @@ static MAIL: Statement = Statement::new(
     where b.id = $1",
 );
 
-// A payment that was kept after a late cancellation, or whose refund was not sent yet, as when
-// the member books the occurrence again. The function locks it.
+// Finds a payment that was kept after a late cancellation, or whose refund was not sent yet.
+// Booking the occurrence again would reuse the same payment. `find_reusable_payment` locks it.
 static FIND_KEPT_PAYMENT: Statement = Statement::new(
     "booking.find_kept_payment",
     "select kept.id from bookings b, find_reusable_payment(b.user_id, b.scheduled_class_id, true) kept

@@ -324,14 +324,14 @@ macro_rules! bookings_where {
     };
 }
 
-static LIST_UPCOMING: Statement = bookings_where!(
-    "booking.list_upcoming",
+static LIST_EARLIEST_FIRST: Statement = bookings_where!(
+    "booking.list_earliest_first",
     "($2::timestamptz is null or c.end_time > $2) and ($3::timestamptz is null or (c.start_time, b.id) > ($3, $4))
     order by c.start_time, b.id limit $5"
 );
 
-static LIST_UPCOMING_MOVED: Statement = bookings_where!(
-    "booking.list_upcoming_moved",
+static LIST_EARLIEST_FIRST_MOVED: Statement = bookings_where!(
+    "booking.list_earliest_first_moved",
     "($2::timestamptz is null or c.end_time > $2) and (c.start_time, b.id) <= ($3, $4)
       and greatest(c.moved_at, b.moved_at) > $5
     order by c.start_time, b.id"
@@ -350,18 +350,17 @@ pub struct BookingFilter {
     pub statuses: Vec<BookingStatus>,
 }
 
-/// Lists a page of a member's bookings for occurrences that have not ended, next occurrence
-/// first. Without `now`, occurrences that have ended are included. The list includes cancelled
-/// bookings.
-pub async fn list_upcoming(
+/// Lists a page of a member's bookings, earliest occurrence first, including cancelled bookings.
+/// With `ended_after`, only occurrences that end after this time.
+pub async fn list_earliest_first(
     client: &Client,
     user_id: Uuid,
     filter: &BookingFilter,
-    now: Option<DateTime<Utc>>,
+    ended_after: Option<DateTime<Utc>>,
     page: &Page,
 ) -> Result<MovableList<Booking>> {
-    let statements = (&LIST_UPCOMING, &LIST_UPCOMING_MOVED);
-    list(client, statements, user_id, filter, now, page).await
+    let statements = (&LIST_EARLIEST_FIRST, &LIST_EARLIEST_FIRST_MOVED);
+    list(client, statements, user_id, filter, ended_after, page).await
 }
 
 static LIST_PAST: Statement = bookings_where!(

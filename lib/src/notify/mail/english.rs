@@ -12,7 +12,7 @@ impl Texts for English {
             class: "Class",
             when: "When",
             room: "Room",
-            instructor: "Instructor",
+            instructor: "Teacher",
             price: "Price",
             device: "Device",
             ip_address: "IP address",
@@ -176,8 +176,8 @@ impl Texts for English {
     fn instructor_changed(&self, class: &ClassText<'_>, instructor: &str) -> Opening {
         let ClassText { title, day, .. } = class;
         Opening {
-            subject: format!("New instructor: {title}, {day}"),
-            headline: "Your class has a new instructor",
+            subject: format!("New teacher: {title}, {day}"),
+            headline: "Your class has a new teacher",
             paragraphs: vec![format!(
                 "{title} will now be taught by {instructor}. You keep your booking."
             )],

@@ -263,7 +263,7 @@ impl Texts for Spanish {
                 "Hemos creado una cuenta para ti, en la que puedes ver y cancelar tus reservas. \
                  Confirma tu dirección de correo con el botón de abajo y crea una contraseña. El \
                  enlace funciona una vez y caduca en siete días. Si ha caducado, puedes pedir otro \
-                 con «¿Has olvidado tu contraseña?» en la página de entrada."
+                 con «¿Has olvidado tu contraseña?» en la página para iniciar sesión."
                     .to_owned(),
             ),
             NoticeKind::ResetPassword => (
@@ -306,9 +306,10 @@ impl Texts for Spanish {
                 self.password_reset(access),
             ),
             NoticeKind::NewDevice => (
-                "Una nueva entrada en tu cuenta",
+                "Un nuevo inicio de sesión en tu cuenta",
                 "¿Has sido tú?",
-                "Comprueba esta entrada: alguien ha entrado en tu cuenta desde un dispositivo nuevo."
+                "Comprueba este inicio de sesión: alguien ha entrado en tu cuenta desde un \
+                 dispositivo nuevo."
                     .to_owned(),
             ),
             NoticeKind::TwoFactorEnabled => (
@@ -346,7 +347,7 @@ impl Texts for Spanish {
                  hora como máximo, no se acepta ninguna más desde dispositivos desconocidos. No ha \
                  conseguido entrar. Hasta entonces solo puedes entrar desde un dispositivo que ya \
                  hayas usado. Para entrar desde otro, crea antes una contraseña nueva («¿Has \
-                 olvidado tu contraseña?» en la página de entrada)."
+                 olvidado tu contraseña?» en la página para iniciar sesión)."
                     .to_owned(),
             ),
             NoticeKind::IdentityLinked => (
@@ -393,7 +394,7 @@ impl Texts for Spanish {
             }
             _ => {
                 "Si no has sido tú, crea enseguida una contraseña nueva («¿Has olvidado tu \
-                 contraseña?» en la página de entrada). Así se cierran las sesiones en todos los \
+                 contraseña?» en la página para iniciar sesión). Así se cierran las sesiones en todos los \
                  dispositivos. Después responde a este correo."
             }
         }
@@ -403,7 +404,7 @@ impl Texts for Spanish {
         match way {
             AccessWay::CalendarFeed => "la suscripción al calendario".to_owned(),
             AccessWay::TwoFactor => "la verificación en dos pasos".to_owned(),
-            AccessWay::Provider(name) => format!("la entrada con {name}"),
+            AccessWay::Provider(name) => format!("el inicio de sesión con {name}"),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::values::form;
 /// The studio's name, address, time zone, currency, deadlines and URL.
 #[derive(Clone, Debug)]
 pub struct StudioConfig {
-    /// `STUDIO_NAME`: the name in e-mails, calendars and authenticator apps.
+    /// `STUDIO_NAME`: the name on the site, in e-mails, calendars and authenticator apps.
     pub name: String,
     /// The address. `None` if it is not configured.
     pub address: Option<StudioAddress>,

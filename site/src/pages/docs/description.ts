@@ -2,7 +2,7 @@
 
 import { api } from "../../api/client.ts";
 
-export interface Parameter {
+interface Parameter {
   name: string;
   in: string;
   required?: boolean;
@@ -11,7 +11,7 @@ export interface Parameter {
   schema?: { format?: string };
 }
 
-export interface Operation {
+interface Operation {
   operationId: string;
   summary: string;
   tags: string[];
@@ -50,7 +50,7 @@ export interface Endpoint {
 type Entry = "occurrence" | "classType" | "instructor" | "booking" | "session";
 
 /** Ids of entries that exist at this studio. */
-export type Ids = Partial<Record<Entry, string>>;
+type Ids = Partial<Record<Entry, string>>;
 
 /** The id in the examples of the description. */
 const MADE_UP_ID = "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a";
@@ -104,7 +104,7 @@ export async function loadDescription(): Promise<Description> {
 }
 
 /**
- * Finds a coming class that can be booked, and a booking and the session of the member.
+ * Finds an upcoming class that can be booked, and a booking and the session of the member.
  * Examples keep their made-up id where there is none.
  */
 export async function loadIds(isSignedIn: boolean): Promise<Ids> {

@@ -5,7 +5,7 @@ import type { Schema } from "../../api/client.ts";
 export type ErrorCode = Schema<"ErrorCode">;
 
 /** A sentence that says what a code means, and one that says what to do. */
-export type ErrorText = readonly [meaning: string, action: string];
+type ErrorText = readonly [meaning: string, action: string];
 
 /** The texts of the page. A code without a text does not compile. */
 export interface ErrorCodesTexts {
