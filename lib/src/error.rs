@@ -372,6 +372,13 @@ impl From<PoolError> for Error {
     }
 }
 
+/// Only a defect of a template can cause this error.
+impl From<askama::Error> for Error {
+    fn from(error: askama::Error) -> Self {
+        Self::Internal(Box::new(error))
+    }
+}
+
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         if let Some(problem) = connection_problem(&error) {

@@ -15,7 +15,7 @@ mod texts;
 use askama::Template;
 
 use self::item::{ClassItem, DayOfClasses, InstructorItem, group_by_day};
-use self::layout::{Head, Layout, excerpt, internal};
+use self::layout::{Head, Layout, excerpt};
 pub use self::preview::{PreviewQuery, preview};
 use self::texts::Texts;
 use super::catalog::view::{ClassTypeDetails, ClassTypeView, InstructorDetails, InstructorView};
@@ -64,7 +64,7 @@ pub(super) fn timetable(
         days: group_by_day(&list.items, locale),
         next_path: next_path("/api/classes/schedule", params, list),
     };
-    page.render().map_err(internal)
+    Ok(page.render()?)
 }
 
 /// The list of class types.
@@ -116,7 +116,7 @@ pub(super) fn class_types(
         class_types: items.collect(),
         next_path: next_path("/api/classes/list", &params, list),
     };
-    page.render().map_err(internal)
+    Ok(page.render()?)
 }
 
 /// A class type with its next classes.
@@ -172,7 +172,7 @@ pub(super) fn class_type(
             .map(|profile| InstructorItem::new(profile, locale))
             .collect(),
     };
-    page.render().map_err(internal)
+    Ok(page.render()?)
 }
 
 /// One class.
@@ -208,7 +208,7 @@ pub(super) fn occurrence(
         description: &occurrence.description,
         class_type_path: format!("/classes/{}", occurrence.class_type_id),
     };
-    page.render().map_err(internal)
+    Ok(page.render()?)
 }
 
 /// The list of instructors.
@@ -247,7 +247,7 @@ pub(super) fn instructors(
             .collect(),
         next_path: next_path("/api/instructors", &[], list),
     };
-    page.render().map_err(internal)
+    Ok(page.render()?)
 }
 
 /// An instructor with their next classes.
@@ -293,7 +293,7 @@ pub(super) fn instructor(
             .map(|class| ClassItem::new(class, locale))
             .collect(),
     };
-    page.render().map_err(internal)
+    Ok(page.render()?)
 }
 
 /// The page for an id that does not exist.
@@ -315,7 +315,7 @@ fn not_found(studio: &StudioConfig, locale: Locale) -> Result<String> {
         data: Vec::new(),
     };
     let layout = Layout::new(studio, locale, head);
-    NotFoundPage { layout, texts }.render().map_err(internal)
+    Ok(NotFoundPage { layout, texts }.render()?)
 }
 
 /// Returns the address of the next page of a list, with the parameters that have a value.

@@ -35,8 +35,9 @@ pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<(
 }
 
 /// Deletes the account that has this address but has not confirmed it, for a newer
-/// registration, or for an account that staff create. A registration does not prove that the mailbox belongs to the caller, so an
-/// account that is in use, or that staff created for a member, is not closed.
+/// registration, or for an account that staff create. A registration does not prove that the
+/// mailbox belongs to the caller, so an account that is in use, or that staff created for a
+/// member, is not closed.
 ///
 /// # Errors
 ///

@@ -4,7 +4,7 @@ use askama::Template;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{CacheableResponse, Freshness};
 use crate::models::catalog::LastChange;
 use crate::models::{class_type, instructor};
@@ -85,13 +85,13 @@ struct SitemapEntry {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for another file.
+/// [`crate::error::Error::Invalid`] for another file.
 pub fn get(app: &App, query: CrawlerFileQuery) -> BoxFuture<'_, Result<CacheableResponse>> {
     Box::pin(async move {
         let (content_type, text) = match query.parse()? {
             CrawlerFile::Robots => {
                 let site = &app.config().studio.site_url;
-                let text = RobotsFile { site }.render().map_err(internal)?;
+                let text = RobotsFile { site }.render()?;
                 ("text/plain; charset=utf-8", text)
             }
             CrawlerFile::Sitemap => {
@@ -135,10 +135,6 @@ fn load_sitemap(app: &App) -> BoxFuture<'_, Result<String>> {
             };
             entries.extend(changes.into_iter().map(entry));
         }
-        SitemapFile { entries }.render().map_err(internal)
+        Ok(SitemapFile { entries }.render()?)
     })
-}
-
-fn internal(error: askama::Error) -> Error {
-    Error::Internal(Box::new(error))
 }

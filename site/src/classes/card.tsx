@@ -4,8 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { useStorePart } from "../tools/store.ts";
-import { formatPrice, formatTime } from "../tools/time.ts";
+import { formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
+import { classPath, minutesOf, priceText } from "./facts.ts";
 import { availability, bookings, type Occurrence } from "./live.ts";
 import "./card.css";
 
@@ -20,20 +21,18 @@ interface Props {
 }
 
 export function ClassCard({ t, occurrence, day }: Props) {
-  const { title, room, instructor, level, price, currency, localTime } = occurrence;
+  const { title, room, instructor, level, localTime } = occurrence;
   const state = useClassState(occurrence);
   const action = useKeptFocus(useStorePart(bookings, (all) => all.get(occurrence.id)?.status));
-  const length = Math.round((Date.parse(occurrence.endTime) - Date.parse(occurrence.startTime)) / 60_000);
-  const isFree = Number(price) === 0;
   return (
     <article class={`class-card ${state.isCancelled ? "is-cancelled" : ""}`}>
       {day && <p class="class-day">{day}</p>}
       <p class="class-time">
         <time dateTime={occurrence.startTime}>{formatTime(localTime)}</time>
-        <span>{t.minutes(length)}</span>
+        <span>{t.minutes(minutesOf(occurrence))}</span>
       </p>
       <h3>
-        <a href={`/classes/${occurrence.classTypeId}?class=${occurrence.id}`}>{title}</a>
+        <a href={classPath(occurrence)}>{title}</a>
       </h3>
       <p class="class-facts">
         <span>
@@ -41,7 +40,7 @@ export function ClassCard({ t, occurrence, day }: Props) {
         </span>{" "}
         <span>{room}</span>
         <br />
-        <span>{t.levels[level] ?? level} ·</span> {isFree ? t.free : formatPrice(price, currency)}
+        <span>{t.levels[level] ?? level} ·</span> {priceText(t, occurrence)}
       </p>
       <div class="class-action" ref={action}>
         <Spots t={t} state={state} />

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { calendarFile } from "../classes/calendar.ts";
+import { classPath } from "../classes/facts.ts";
 import { type Booking, bookings, bookingZone, keepBooking, keepLive, loadBookings } from "../classes/live.ts";
 import { CalendarFeed } from "../components/calendar_feed.tsx";
 import { mount } from "../components/mount.tsx";
@@ -180,7 +181,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
             <time dateTime={booking.class.startTime}>{when}</time>
           </p>
           <h3>
-            <a href={`/classes/${classTypeId}?class=${booking.scheduledClassId}`}>{title}</a>
+            <a href={classPath({ classTypeId, id: booking.scheduledClassId })}>{title}</a>
           </h3>
           <p class="hint">
             {t.classes.with(instructor)} · {room}

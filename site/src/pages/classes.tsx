@@ -5,6 +5,7 @@ import { api, call, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
+import { classPath, priceText } from "../classes/facts.ts";
 import { keepLive, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { ClassPicture, Portrait } from "../components/picture.tsx";
@@ -14,8 +15,8 @@ import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
 import { courseItem, describeContent, eventItem } from "../tools/structured_data.ts";
-import { formatDay, formatPrice } from "../tools/time.ts";
-import { SharedClass, sharedPath } from "./classes/shared.tsx";
+import { formatDay } from "../tools/time.ts";
+import { SharedClass } from "./classes/shared.tsx";
 import "./classes.css";
 
 type ClassType = Schema<"ClassType">;
@@ -102,10 +103,9 @@ function ClassTypes({ t }: Texts) {
 }
 
 function Facts({ t, type }: Texts & { type: ClassType }) {
-  const price = Number(type.price) === 0 ? t.classes.free : formatPrice(type.price, type.currency);
   return (
     <p class="hint">
-      {t.classes.minutes(type.durationMinutes)} · {t.spots(type.maxParticipants)} · {price}
+      {t.classes.minutes(type.durationMinutes)} · {t.spots(type.maxParticipants)} · {priceText(t.classes, type)}
     </p>
   );
 }
@@ -145,7 +145,7 @@ function describeClass(shown: Shown): void {
   const { details, shared } = shown;
   const main = shared ?? details;
   if (!main) return;
-  const path = shared ? sharedPath(shared) : `/classes/${main.id}`;
+  const path = shared ? classPath(shared) : `/classes/${main.id}`;
   describeContent({ path, description: main.description, image: main.imageUrl }, () => [
     ...(details ? [courseItem(details)] : []),
     ...classesOf(shown).map(eventItem),
@@ -165,7 +165,7 @@ function OneClass({ t }: Texts) {
     try {
       const next = await loadShown();
       // The link may name a date of another class.
-      if (next.shared && next.shared.classTypeId !== id) location.replace(sharedPath(next.shared));
+      if (next.shared && next.shared.classTypeId !== id) location.replace(classPath(next.shared));
       current.current = next;
       setShown(next);
       const name = next.details?.name ?? next.shared?.title;

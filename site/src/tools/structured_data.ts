@@ -3,6 +3,7 @@
 // (`lib/src/classes/pages/structured_data.rs`).
 
 import type { Schema } from "../api/client.ts";
+import { classPath } from "../classes/facts.ts";
 import { absolute, describePage, type PageHead } from "./head.ts";
 import { loadStudio, studio, studioName } from "./studio.ts";
 
@@ -44,8 +45,8 @@ function addressItem(): object | undefined {
 }
 
 export function eventItem(occurrence: Occurrence): object {
-  const { id, classTypeId, title, description, startTime, endTime, instructor, room, imageUrl, price, currency, placesLeft, isCancelled } = occurrence;
-  const url = absolute(`/classes/${classTypeId}?class=${id}`);
+  const { title, description, startTime, endTime, instructor, room, imageUrl, price, currency, placesLeft, isCancelled } = occurrence;
+  const url = absolute(classPath(occurrence));
   return {
     "@type": "Event",
     "@id": url,

@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::address::absolute;
 use super::structured_data;
 use super::texts::Texts;
-use crate::error::Error;
 use crate::runtime::config::StudioConfig;
 use crate::values::locale::Locale;
 
@@ -84,11 +83,6 @@ pub(super) fn excerpt(text: &str) -> String {
     };
     let end = text[..end].rfind(' ').unwrap_or(end);
     format!("{} …", &text[..end])
-}
-
-/// Converts an error of a template, which only a defect of the template can cause.
-pub(super) fn internal(error: askama::Error) -> Error {
-    Error::Internal(Box::new(error))
 }
 
 #[cfg(test)]

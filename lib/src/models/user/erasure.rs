@@ -8,8 +8,8 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 
 /// The common table expressions that delete the ways to sign in to some accounts, the
-/// unfinished sign-ins, and the links that were mailed. `$is_owner` is the comparison that selects the ids of
-/// the accounts, such as `= $1`. The sessions are deleted by [`crate::session`].
+/// unfinished sign-ins, and the links that were mailed. `$is_owner` is the comparison that
+/// selects the ids of the accounts, such as `= $1`. The sessions are deleted by [`crate::session`].
 macro_rules! delete_credentials {
     ($is_owner:literal) => {
         concat!(

@@ -240,120 +240,122 @@ impl Texts for English {
     fn notice(&self, kind: NoticeKind, name: Option<&str>, access: &Access) -> Opening {
         let name = name.unwrap_or("another address");
         let (subject, headline, paragraph) = match kind {
-        NoticeKind::VerifyEmail => (
-            "Please confirm your e-mail address",
-            "Confirm your e-mail address",
-            "Please confirm your e-mail address with the button below. The link works once \
-             and expires after 24 hours."
-                .to_owned(),
-        ),
-        NoticeKind::Invitation => (
-            "Your account with us",
-            "Your account is ready",
-            "We have created an account for you, where you can see and cancel your bookings. \
-             Please confirm your e-mail address with the button below and choose a password. The \
-             link works once and expires after seven days. If it has expired, you can get a new one with \
-             \u{201c}Forgot your password?\u{201d} on the sign-in page."
-                .to_owned(),
-        ),
-        NoticeKind::ResetPassword => (
-            "Reset your password",
-            "Choose a new password",
-            "Choose a new password with the button below. The link works once \
-             and expires after one hour. A newer link replaces it."
-                .to_owned(),
-        ),
-        NoticeKind::AccountExists => (
-            "You already have an account",
-            "You already have an account",
-            "Somebody has just tried to use your e-mail address for another account. If it was \
-             you, sign in, or reset your password if you have forgotten it."
-                .to_owned(),
-        ),
-        NoticeKind::EmailChangeRequested => (
-            "Your e-mail address is about to change",
-            "Your e-mail address is about to change",
-            format!(
-                "The e-mail address of your account will change to {name} when that address is \
-                 confirmed."
+            NoticeKind::VerifyEmail => (
+                "Please confirm your e-mail address",
+                "Confirm your e-mail address",
+                "Please confirm your e-mail address with the button below. The link works once \
+                 and expires after 24 hours."
+                    .to_owned(),
             ),
-        ),
-        NoticeKind::EmailChanged => (
-            "Your e-mail address has changed",
-            "Your e-mail address has changed",
-            format!("The e-mail address of your account is now {name}."),
-        ),
-        NoticeKind::PasswordChanged => (
-            "Your password has been changed",
-            "Your password has been changed",
-            "Your password has been changed, and you are signed out on all other devices."
-                .to_owned(),
-        ),
-        NoticeKind::PasswordReset => (
-            "Your password has been reset",
-            "Your password has been reset",
-            self.password_reset(access),
-        ),
-        NoticeKind::NewDevice => (
-            "A new sign-in to your account",
-            "Was this you?",
-            "Please check this sign-in: somebody has signed in to your account on a new device."
-                .to_owned(),
-        ),
-        NoticeKind::TwoFactorEnabled => (
-            "Two-factor authentication is on",
-            "Two-factor authentication is on",
-            "From now on you need a code to sign in. Keep your recovery codes in a place that you \
-             can reach without your phone."
-                .to_owned(),
-        ),
-        NoticeKind::TwoFactorDisabled => (
-            "Two-factor authentication is off",
-            "Two-factor authentication is off",
-            "From now on you can sign in with your password alone.".to_owned(),
-        ),
-        NoticeKind::RecoveryCodeUsed => (
-            "A recovery code has been used",
-            "A recovery code has been used",
-            "One of your recovery codes has been used and no longer works. To get new codes, set \
-             up two-factor authentication again."
-                .to_owned(),
-        ),
-        NoticeKind::WrongCodesEntered => (
-            "Somebody knows your password",
-            "Somebody knows your password",
-            "Please change your password: somebody has entered it, and then so many wrong codes that \
-             no more are accepted for now. They did not get in. To sign in on a new device in the \
-             meantime, use a recovery code."
-                .to_owned(),
-        ),
-        NoticeKind::SignInBlocked => (
-            "Somebody is guessing your password",
-            "Somebody is guessing your password",
-            "Somebody has entered so many wrong passwords for your account that no more are accepted \
-             on unknown devices for up to an hour. They did not get in. Until then, you can sign in only \
-             on a device that you have used before. To sign in on \
-             another device, reset your password first (\u{201c}Forgot your password?\u{201d} on \
-             the sign-in page)."
-                .to_owned(),
-        ),
-        NoticeKind::IdentityLinked => (
-            "A sign-in method was added",
-            "A sign-in method was added",
-            format!("You can now sign in with {name}."),
-        ),
-        NoticeKind::IdentityUnlinked => (
-            "A sign-in method was removed",
-            "A sign-in method was removed",
-            format!("You can no longer sign in with {name}."),
-        ),
-        NoticeKind::AccountClosed => (
-            "Your account is closed",
-            "Your account is closed",
-            "Your account is closed, as you asked. Your upcoming bookings are cancelled, and your \
-             personal details are erased. You can register with this address again at any time."
-                .to_owned(),
-        ),
+            NoticeKind::Invitation => (
+                "Your account with us",
+                "Your account is ready",
+                "We have created an account for you, where you can see and cancel your bookings. \
+                 Please confirm your e-mail address with the button below and choose a password. \
+                 The link works once and expires after seven days. If it has expired, you can get \
+                 a new one with \u{201c}Forgot your password?\u{201d} on the sign-in page."
+                    .to_owned(),
+            ),
+            NoticeKind::ResetPassword => (
+                "Reset your password",
+                "Choose a new password",
+                "Choose a new password with the button below. The link works once \
+                 and expires after one hour. A newer link replaces it."
+                    .to_owned(),
+            ),
+            NoticeKind::AccountExists => (
+                "You already have an account",
+                "You already have an account",
+                "Somebody has just tried to use your e-mail address for another account. If it was \
+                 you, sign in, or reset your password if you have forgotten it."
+                    .to_owned(),
+            ),
+            NoticeKind::EmailChangeRequested => (
+                "Your e-mail address is about to change",
+                "Your e-mail address is about to change",
+                format!(
+                    "The e-mail address of your account will change to {name} when that address is \
+                     confirmed."
+                ),
+            ),
+            NoticeKind::EmailChanged => (
+                "Your e-mail address has changed",
+                "Your e-mail address has changed",
+                format!("The e-mail address of your account is now {name}."),
+            ),
+            NoticeKind::PasswordChanged => (
+                "Your password has been changed",
+                "Your password has been changed",
+                "Your password has been changed, and you are signed out on all other devices."
+                    .to_owned(),
+            ),
+            NoticeKind::PasswordReset => (
+                "Your password has been reset",
+                "Your password has been reset",
+                self.password_reset(access),
+            ),
+            NoticeKind::NewDevice => (
+                "A new sign-in to your account",
+                "Was this you?",
+                "Please check this sign-in: somebody has signed in to your account on a new \
+                 device."
+                    .to_owned(),
+            ),
+            NoticeKind::TwoFactorEnabled => (
+                "Two-factor authentication is on",
+                "Two-factor authentication is on",
+                "From now on you need a code to sign in. Keep your recovery codes in a place that \
+                 you can reach without your phone."
+                    .to_owned(),
+            ),
+            NoticeKind::TwoFactorDisabled => (
+                "Two-factor authentication is off",
+                "Two-factor authentication is off",
+                "From now on you can sign in with your password alone.".to_owned(),
+            ),
+            NoticeKind::RecoveryCodeUsed => (
+                "A recovery code has been used",
+                "A recovery code has been used",
+                "One of your recovery codes has been used and no longer works. To get new codes, \
+                 set up two-factor authentication again."
+                    .to_owned(),
+            ),
+            NoticeKind::WrongCodesEntered => (
+                "Somebody knows your password",
+                "Somebody knows your password",
+                "Please change your password: somebody has entered it, and then so many wrong \
+                 codes that no more are accepted for now. They did not get in. To sign in on a new \
+                 device in the meantime, use a recovery code."
+                    .to_owned(),
+            ),
+            NoticeKind::SignInBlocked => (
+                "Somebody is guessing your password",
+                "Somebody is guessing your password",
+                "Somebody has entered so many wrong passwords for your account that no more are \
+                 accepted on unknown devices for up to an hour. They did not get in. Until then, \
+                 you can sign in only on a device that you have used before. To sign in on another \
+                 device, reset your password first (\u{201c}Forgot your password?\u{201d} on the \
+                 sign-in page)."
+                    .to_owned(),
+            ),
+            NoticeKind::IdentityLinked => (
+                "A sign-in method was added",
+                "A sign-in method was added",
+                format!("You can now sign in with {name}."),
+            ),
+            NoticeKind::IdentityUnlinked => (
+                "A sign-in method was removed",
+                "A sign-in method was removed",
+                format!("You can no longer sign in with {name}."),
+            ),
+            NoticeKind::AccountClosed => (
+                "Your account is closed",
+                "Your account is closed",
+                "Your account is closed, as you asked. Your upcoming bookings are cancelled, and \
+                 your personal details are erased. You can register with this address again at any \
+                 time."
+                    .to_owned(),
+            ),
         };
         Opening {
             subject: subject.to_owned(),
@@ -379,8 +381,8 @@ impl Texts for English {
             }
             _ => {
                 "If this was not you, reset your password at once (\u{201c}Forgot your \
-             password?\u{201d} on the sign-in page). That signs out all devices. Then reply to this \
-             e-mail."
+                 password?\u{201d} on the sign-in page). That signs out all devices. Then reply \
+                 to this e-mail."
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::values::locale::Locale;
 
 /// An e-mail as plain text and as HTML.
@@ -42,10 +42,9 @@ struct Text<'a> {
 
 impl Content<'_> {
     pub(super) fn render(self, reply_to: Option<(String, String)>) -> Result<Message> {
-        let internal = |error: askama::Error| Error::Internal(Box::new(error));
         Ok(Message {
-            text: Text { content: &self }.render().map_err(internal)?,
-            html: Html { content: &self }.render().map_err(internal)?,
+            text: Text { content: &self }.render()?,
+            html: Html { content: &self }.render()?,
             subject: one_line(&self.subject),
             reply_to: reply_to.map(|(name, address)| (one_line(&name), address)),
         })

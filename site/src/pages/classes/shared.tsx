@@ -2,31 +2,26 @@
 
 import { calendarFile } from "../../classes/calendar.ts";
 import { ClassButton, Spots, useClassState } from "../../classes/card.tsx";
+import { classPath, minutesOf, priceText } from "../../classes/facts.ts";
 import type { Occurrence } from "../../classes/live.ts";
 import { Button } from "../../components/ui.tsx";
 import type { ClassTypesTexts } from "../../texts/class-types.en.ts";
 import { say } from "../../tools/action.ts";
-import { formatDay, formatPrice, formatTime } from "../../tools/time.ts";
+import { formatDay, formatTime } from "../../tools/time.ts";
 
 interface Props {
   t: ClassTypesTexts;
   occurrence: Occurrence;
 }
 
-/** The path that leads to this date. */
-export function sharedPath({ id, classTypeId }: Occurrence): string {
-  return `/classes/${classTypeId}?class=${id}`;
-}
-
 export function SharedClass({ t, occurrence }: Props) {
-  const { id, title, instructor, room, localDate, localTime, price, currency } = occurrence;
+  const { id, title, instructor, room, localDate, localTime } = occurrence;
   const state = useClassState(occurrence);
-  const length = Math.round((Date.parse(occurrence.endTime) - Date.parse(occurrence.startTime)) / 60_000);
   const isOver = new Date(occurrence.endTime) <= new Date();
   const day = `${formatDay(localDate)}, ${formatTime(localTime)}`;
 
   const share = async () => {
-    const url = new URL(sharedPath(occurrence), location.href).href;
+    const url = new URL(classPath(occurrence), location.href).href;
     try {
       if (typeof navigator.share === "function") await navigator.share({ title, text: `${title}, ${day}`, url });
       else {
@@ -46,8 +41,8 @@ export function SharedClass({ t, occurrence }: Props) {
         <time dateTime={occurrence.startTime}>{day}</time>
       </h2>
       <p class="class-facts">
-        <a href={`/instructors/${instructor.id}`}>{t.classes.with(instructor.name)}</a> · {room} · {t.classes.minutes(length)} ·{" "}
-        {Number(price) === 0 ? t.classes.free : formatPrice(price, currency)}
+        <a href={`/instructors/${instructor.id}`}>{t.classes.with(instructor.name)}</a> · {room} · {t.classes.minutes(minutesOf(occurrence))} ·{" "}
+        {priceText(t.classes, occurrence)}
       </p>
       {state.isCancelled ? <p>{t.dateCancelled}</p> : isOver ? <p>{t.dateOver}</p> : <Spots t={t.classes} state={state} />}
       {!isOver && !state.isCancelled && (
