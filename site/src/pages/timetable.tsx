@@ -26,23 +26,24 @@ interface Filters {
   room: string;
 }
 
-interface Place extends Filters {
-  /** The first day, or null for today. */
+/** The query of the address. */
+interface TimetableQuery extends Filters {
+  /** The first of the seven days, or null for today. */
   week: string | null;
 }
 
-function readPlace(): Place {
-  const query = new URLSearchParams(location.search);
-  const text = (name: string) => query.get(name) ?? "";
-  return { week: parseDay(query.get("week")), level: text("level"), style: text("style"), instructor: text("instructor"), room: text("room") };
+function readQuery(): TimetableQuery {
+  const parameters = new URLSearchParams(location.search);
+  const text = (name: string) => parameters.get(name) ?? "";
+  return { week: parseDay(parameters.get("week")), level: text("level"), style: text("style"), instructor: text("instructor"), room: text("room") };
 }
 
-function addressOf(place: Place): string {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(place)) {
-    if (value) query.set(name, value);
+function addressOf(query: TimetableQuery): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value) parameters.set(name, value);
   }
-  return query.size > 0 ? `/timetable?${query}` : "/timetable";
+  return parameters.size > 0 ? `/timetable?${parameters}` : "/timetable";
 }
 
 interface Shown {
@@ -72,7 +73,7 @@ async function loadDays(week: string | null): Promise<Shown> {
 
 function Timetable({ t }: { t: TimetableTexts }) {
   const texts = useLatest(t.classes);
-  const [place, setPlace] = useState(readPlace());
+  const [query, setQuery] = useState(readQuery());
   const [shown, setShown] = useState<Shown | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
   const current = useRef(shown);
@@ -84,7 +85,7 @@ function Timetable({ t }: { t: TimetableTexts }) {
     try {
       const days = await loadDays(week);
       // Another week was chosen meanwhile.
-      if (readPlace().week !== week) return null;
+      if (readQuery().week !== week) return null;
       setShown(days);
       shownWeek.current = week;
       describeContent({ path: "/timetable" }, () => days.items.map(eventItem));
@@ -92,7 +93,7 @@ function Timetable({ t }: { t: TimetableTexts }) {
       return days;
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
-      if (readPlace().week !== week) return null;
+      if (readQuery().week !== week) return null;
       // What is shown stays, even if it is not the latest.
       if (current.current && shownWeek.current === week) report(failed);
       else setFailure(failed);
@@ -102,20 +103,20 @@ function Timetable({ t }: { t: TimetableTexts }) {
 
   const isFirst = useRef(true);
   useEffect(() => {
-    const loading = load(place.week).then((days) => days?.items ?? []);
+    const loading = load(query.week).then((days) => days?.items ?? []);
     // Another week does not continue with a booking that waits for a confirmed address.
     const next = isFirst.current ? resumeBooking(t.classes, loading) : loading;
     isFirst.current = false;
     next.catch(report);
-  }, [place.week]);
+  }, [query.week]);
 
   useEffect(() => {
     const end = keepLive({
       texts,
       ids: () => current.current?.items.map(({ id }) => id) ?? [],
-      onClassChange: () => void load(readPlace().week).catch(report),
+      onClassChange: () => void load(readQuery().week).catch(report),
     });
-    const follow = () => setPlace(readPlace());
+    const follow = () => setQuery(readQuery());
     addEventListener("popstate", follow);
     return () => {
       end();
@@ -123,20 +124,20 @@ function Timetable({ t }: { t: TimetableTexts }) {
     };
   }, []);
 
-  const goTo = (next: Place) => {
+  const goTo = (next: TimetableQuery) => {
     history.pushState(null, "", addressOf(next));
-    setPlace(next);
+    setQuery(next);
   };
 
   return (
     <div class="wide page timetable">
       <h1>{t.title}</h1>
       <p class="lead">{t.lead}</p>
-      <Controls t={t} place={place} shown={shown} onChange={goTo} />
+      <Controls t={t} query={query} shown={shown} onChange={goTo} />
       {failure ? (
-        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load(place.week).catch(report)} />
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load(query.week).catch(report)} />
       ) : shown ? (
-        <Days t={t} place={place} shown={shown} onChange={goTo} />
+        <Days t={t} query={query} shown={shown} onChange={goTo} />
       ) : (
         <Skeleton count={4} height="11rem" />
       )}
@@ -146,24 +147,24 @@ function Timetable({ t }: { t: TimetableTexts }) {
 
 interface ControlsProps {
   t: TimetableTexts;
-  place: Place;
+  query: TimetableQuery;
   shown: Shown | null;
-  onChange: (place: Place) => void;
+  onChange: (query: TimetableQuery) => void;
 }
 
-function Controls({ t, place, shown, onChange }: ControlsProps) {
+function Controls({ t, query, shown, onChange }: ControlsProps) {
   const items = shown?.items ?? [];
-  const styles = useMemo(() => [...new Set([...items.flatMap((item) => item.styles), place.style].filter(Boolean))].sort(), [items, place.style]);
+  const styles = useMemo(() => [...new Set([...items.flatMap((item) => item.styles), query.style].filter(Boolean))].sort(), [items, query.style]);
   const teachers = useMemo(
     () => [...new Map(items.map(({ instructor }) => [instructor.id, instructor.name]))].sort((one, other) => one[1].localeCompare(other[1])),
     [items],
   );
-  const rooms = useMemo(() => [...new Set([...items.map((item) => item.room), place.room].filter(Boolean))].sort(), [items, place.room]);
-  const choose = (name: keyof Filters) => (event: Event) => onChange({ ...place, [name]: (event.currentTarget as HTMLSelectElement).value });
+  const rooms = useMemo(() => [...new Set([...items.map((item) => item.room), query.room].filter(Boolean))].sort(), [items, query.room]);
+  const choose = (name: keyof Filters) => (event: Event) => onChange({ ...query, [name]: (event.currentTarget as HTMLSelectElement).value });
   const move = (days: number) => {
     if (!shown) return;
     const first = addDays(shown.first, days);
-    onChange({ ...place, week: first <= shown.today ? null : first });
+    onChange({ ...query, week: first <= shown.today ? null : first });
   };
   return (
     <div class="controls">
@@ -179,10 +180,10 @@ function Controls({ t, place, shown, onChange }: ControlsProps) {
         </Button>
       </div>
       <div class="filters" role="group" aria-label={t.filters}>
-        <Choice label={t.level} all={t.allLevels} value={place.level} options={Object.entries(t.classes.levels)} onChange={choose("level")} />
-        <Choice label={t.style} all={t.allStyles} value={place.style} options={styles.map((style) => [style, capitalized(style)])} onChange={choose("style")} />
-        <Choice label={t.teacher} all={t.allTeachers} value={place.instructor} options={teachers} onChange={choose("instructor")} />
-        <Choice label={t.room} all={t.allRooms} value={place.room} options={rooms.map((room) => [room, room])} onChange={choose("room")} />
+        <Choice label={t.level} all={t.allLevels} value={query.level} options={Object.entries(t.classes.levels)} onChange={choose("level")} />
+        <Choice label={t.style} all={t.allStyles} value={query.style} options={styles.map((style) => [style, capitalized(style)])} onChange={choose("style")} />
+        <Choice label={t.teacher} all={t.allTeachers} value={query.instructor} options={teachers} onChange={choose("instructor")} />
+        <Choice label={t.room} all={t.allRooms} value={query.room} options={rooms.map((room) => [room, room])} onChange={choose("room")} />
       </div>
     </div>
   );
@@ -216,13 +217,13 @@ function Choice({ label, all, value, options, onChange }: ChoiceProps) {
   );
 }
 
-function Days({ t, place, shown, onChange }: ControlsProps & { shown: Shown }) {
+function Days({ t, query, shown, onChange }: ControlsProps & { shown: Shown }) {
   const items = shown.items.filter(
     (item) =>
-      (!place.level || item.level === place.level) &&
-      (!place.style || item.styles.includes(place.style)) &&
-      (!place.instructor || item.instructor.id === place.instructor) &&
-      (!place.room || item.room === place.room),
+      (!query.level || item.level === query.level) &&
+      (!query.style || item.styles.includes(query.style)) &&
+      (!query.instructor || item.instructor.id === query.instructor) &&
+      (!query.room || item.room === query.room),
   );
   const isFiltered = items.length < shown.items.length;
   const days = Array.from({ length: DAYS }, (_, index) => addDays(shown.first, index));
@@ -231,11 +232,11 @@ function Days({ t, place, shown, onChange }: ControlsProps & { shown: Shown }) {
     return (
       <Empty text={isFiltered ? t.noneMatch : t.noneAtAll}>
         {isFiltered && (
-          <Button kind="plain" onClick={() => onChange({ week: place.week, level: "", style: "", instructor: "", room: "" })}>
+          <Button kind="plain" onClick={() => onChange({ week: query.week, level: "", style: "", instructor: "", room: "" })}>
             {t.clear}
           </Button>
         )}
-        <Button kind="plain" onClick={() => onChange({ ...place, week: addDays(shown.first, DAYS) })}>
+        <Button kind="plain" onClick={() => onChange({ ...query, week: addDays(shown.first, DAYS) })}>
           {t.nextDays}
         </Button>
       </Empty>
