@@ -58,11 +58,11 @@ fn assert_contains(mail: &Value, parts: &[&str]) {
 async fn the_language_of_a_new_member_comes_from_the_form_or_the_browser() {
     let app = TestApp::start().await;
     for (name, accept_language, locale, expected) in [
-        ("ana", "es-MX,es;q=0.9,en;q=0.8", None, "es"),
-        ("ben", "fr-FR,en;q=0.5,es;q=0.4", None, "en"),
-        ("cleo", "fr", None, "en"),
-        ("dora", "es", Some("en"), "en"),
-        ("eva", "en", Some("es"), "es"),
+        ("ana", "es-MX,es;q=0.9,en;q=0.8", None, json!("es")),
+        ("ben", "fr-FR,en;q=0.5,es;q=0.4", None, json!("en")),
+        ("cleo", "fr", None, Value::Null),
+        ("dora", "es", Some("en"), json!("en")),
+        ("eva", "en", Some("es"), json!("es")),
     ] {
         let (member, response) = register(&app, name, accept_language, locale).await;
         assert_eq!(response.expect(201)["user"]["locale"], expected, "{name}");
@@ -80,7 +80,8 @@ async fn a_member_changes_the_language_in_every_session() {
     let ana = app.member("ana").await;
     let phone = app.visitor();
     phone.sign_in_as("ana").await.expect(200);
-    assert_eq!(locale_of(&phone).await, "en");
+    // A browser that states no language chooses none.
+    assert_eq!(locale_of(&phone).await, Value::Null);
     let change = json!({ "locale": "es" });
     let profile = ana.patch("/api/auth/me", change).await.expect(200);
     assert_eq!(profile["locale"], "es");
@@ -95,6 +96,36 @@ async fn a_member_changes_the_language_in_every_session() {
             .await;
         assert_eq!(response.status, 400, "{invalid}");
     }
+}
+
+#[tokio::test]
+async fn the_messages_to_a_member_without_a_chosen_language_are_in_english() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let ana = app.member("ana").await;
+    // Members who exist when the column is added have never chosen a language.
+    app.sql("update users set locale = null").await;
+    let phone = app.visitor();
+    phone.sign_in_as("ana").await.expect(200);
+    let session = phone.get("/api/auth/session").await.expect(200);
+    assert!(session["user"]["locale"].is_null());
+    let profile = phone.get("/api/auth/me").await.expect(200);
+    assert!(profile["locale"].is_null());
+    let class = app.create_class(3).await;
+    book(&ana, class).await.expect(201);
+    let mail = last_mail(&server, 1).await;
+    assert_contains(&mail, &["Your spot in", "is booked."]);
+    let before = server.received().len();
+    let form = json!({ "email": "ana@example.com" });
+    let browser = app.visitor();
+    browser
+        .post("/api/auth/forgot-password", form)
+        .await
+        .expect(202);
+    let mail = last_mail(&server, before + 1).await;
+    assert!(mail["html"].as_str().unwrap().contains("<html lang=\"en\">"));
 }
 
 #[tokio::test]

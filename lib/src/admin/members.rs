@@ -89,7 +89,8 @@ pub struct CreateMember {
     phone: Option<String>,
     /// The default is `beginner`.
     level: Option<ExperienceLevel>,
-    /// The language of the invitation and of other e-mails. The default is English.
+    /// The language of the invitation and of other e-mails. Without it, they are in English
+    /// until the member chooses a language.
     locale: Option<Locale>,
 }
 
@@ -110,7 +111,7 @@ impl CreateMember {
                 .unwrap_or_default(),
             phone: form.check_filled("phone", self.phone.as_deref(), user::phone),
             experience_level: self.level.unwrap_or(ExperienceLevel::Beginner),
-            locale: self.locale.unwrap_or_default(),
+            locale: self.locale,
             profile: Profile::default(),
         };
         form.finish()?;

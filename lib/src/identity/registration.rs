@@ -64,7 +64,7 @@ pub struct Registration {
     #[serde(default)]
     marketing_consent: bool,
     /// The language of the site and of e-mails. The default is the language that
-    /// `Accept-Language` prefers, or English.
+    /// `Accept-Language` prefers.
     locale: Option<Locale>,
     /// How the client holds the session.
     #[serde(default)]
@@ -113,8 +113,7 @@ pub fn register_account<'a>(
         let studio_name = &app.config().studio.name;
         let today = app.clock().now().date_naive();
         let (mut new_user, password) = validate(registration, studio_name, today)?;
-        let locale = registration.locale.or(context.caller.locale);
-        new_user.locale = locale.unwrap_or_default();
+        new_user.locale = registration.locale.or(context.caller.locale);
         let address = context.caller.address;
         let total_subjects = Subject::address(REGISTER_TOTAL, address);
         rate_limit::count_attempt(app, &total_subjects).await?;
@@ -280,7 +279,7 @@ fn validate(
         experience_level: registration
             .experience_level
             .unwrap_or(ExperienceLevel::Beginner),
-        locale: Locale::default(),
+        locale: None,
         profile: profile(registration, today, &mut form),
         email: email.unwrap_or_default(),
         email_verified: false,

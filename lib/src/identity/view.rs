@@ -24,8 +24,9 @@ pub struct UserView {
     name: String,
     phone: Option<String>,
     experience_level: ExperienceLevel,
-    /// The language of the site and of e-mails.
-    locale: Locale,
+    /// The language of the site and of e-mails. Null if the member has never chosen one.
+    /// E-mails are then in English.
+    locale: Option<Locale>,
     /// Whether the member may manage classes and bookings. True for administrators.
     is_staff: bool,
     is_admin: bool,

@@ -304,7 +304,7 @@ pub async fn find_recipient(
         Ok(MailRecipient {
             first_name: row.try_get("first_name")?,
             is_confirmed: row.try_get("is_confirmed")?,
-            locale: locale_from_column(row.try_get("locale")?)?,
+            locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
         })
     })
     .transpose()
@@ -420,7 +420,7 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         status: row.try_get("status")?,
         first_name: row.try_get("first_name")?,
         is_confirmed: row.try_get("is_confirmed")?,
-        locale: locale_from_column(row.try_get("locale")?)?,
+        locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
         title: row.try_get("title")?,
         room: row.try_get("room")?,
         instructor: row.try_get("instructor")?,

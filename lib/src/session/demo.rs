@@ -53,7 +53,7 @@ pub fn user(created_at: DateTime<Utc>) -> User {
         last_name: "Account".to_owned(),
         phone: None,
         experience_level: ExperienceLevel::Beginner,
-        locale: Locale::default(),
+        locale: Some(Locale::default()),
         is_staff: false,
         is_admin: false,
         email_verified: true,

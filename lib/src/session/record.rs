@@ -100,7 +100,7 @@ mod tests {
                 last_name: String::new(),
                 phone: None,
                 experience_level: ExperienceLevel::Beginner,
-                locale: Locale::Es,
+                locale: Some(Locale::Es),
                 is_staff: false,
                 is_admin: false,
                 email_verified: false,

@@ -317,7 +317,7 @@ impl Resolution<'_> {
             last_name: self.identity.last_name.clone(),
             phone: None,
             experience_level: ExperienceLevel::Beginner,
-            locale: self.context.caller.locale.unwrap_or_default(),
+            locale: self.context.caller.locale,
             profile: Profile::default(),
         };
         let keys = &self.app.config().encryption_keys;

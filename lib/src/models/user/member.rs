@@ -55,9 +55,10 @@ pub struct User {
     pub phone: Option<String>,
     /// How experienced the member is.
     pub experience_level: ExperienceLevel,
-    /// The language of the site and of e-mails. A record of an older version has none.
+    /// The language of the site and of e-mails. `None` if the member has never chosen one. A
+    /// record of an older version has none.
     #[serde(default)]
-    pub locale: Locale,
+    pub locale: Option<Locale>,
     /// Whether the member has the staff role, which manages classes and bookings. An
     /// administrator may do the same without it.
     pub is_staff: bool,
@@ -129,9 +130,10 @@ impl User {
     }
 }
 
-/// Reads the column `locale`.
-pub(in crate::models) fn locale_from_column(text: &str) -> Result<Locale> {
-    Locale::from_tag(text).ok_or_else(|| Error::internal("unknown locale"))
+/// Reads the column `locale`, which is null if the member has never chosen a language.
+pub(in crate::models) fn locale_from_column(text: Option<&str>) -> Result<Option<Locale>> {
+    text.map(|text| Locale::from_tag(text).ok_or_else(|| Error::internal("unknown locale")))
+        .transpose()
 }
 
 /// Returns a first and a last name, separated by a space. The last name can be empty.

@@ -49,8 +49,8 @@ pub struct NewUser {
     pub phone: Option<String>,
     /// How experienced the member is.
     pub experience_level: ExperienceLevel,
-    /// The language of the site and of e-mails.
-    pub locale: Locale,
+    /// The language of the site and of e-mails. `None` if the member has not chosen one.
+    pub locale: Option<Locale>,
     /// The other personal details.
     pub profile: Profile,
 }
@@ -99,7 +99,7 @@ pub async fn insert(
                 &sealed_conditions,
                 &profile.marketing_consent,
                 &new_user.email_verified,
-                &new_user.locale.as_str(),
+                &new_user.locale.map(Locale::as_str),
             ],
         )
         .await
