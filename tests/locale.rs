@@ -125,7 +125,12 @@ async fn the_messages_to_a_member_without_a_chosen_language_are_in_english() {
         .await
         .expect(202);
     let mail = last_mail(&server, before + 1).await;
-    assert!(mail["html"].as_str().unwrap().contains("<html lang=\"en\">"));
+    assert!(
+        mail["html"]
+            .as_str()
+            .unwrap()
+            .contains("<html lang=\"en\">")
+    );
 }
 
 #[tokio::test]

@@ -30,13 +30,17 @@ let isOtherWindow = false;
 /** Whether the page has said that the session has ended. */
 let isEndKnown = false;
 
+/** How many sessions the person has ended on this page. */
+let signOuts = 0;
+
 /** Asks whether the session has ended elsewhere, and then says so. */
 export async function checkSession(): Promise<Session | null> {
   const wasSignedIn = Boolean(session.value) || isEndKnown;
+  const signOutsBefore = signOuts;
   const current = await loadSession();
   if (current) {
     isOtherWindow = isEndKnown = false;
-  } else if (wasSignedIn) {
+  } else if (wasSignedIn && signOuts === signOutsBefore) {
     isEndKnown = true;
     if (isOtherWindow) onSignOutElsewhere();
     else reportSessionEnd();
@@ -135,6 +139,7 @@ export async function signOut(options: { all?: boolean } = {}): Promise<void> {
 
 /** Forgets a session that the server has ended, and tells the other windows. */
 export function endSession(): void {
+  signOuts += 1;
   forgetSession();
   channel.postMessage("changed");
 }

@@ -74,6 +74,29 @@ test.describe("with an expected rejection", () => {
     await expect(page.getByLabel("Account of Marta")).toHaveCount(0);
   });
 
+  test("a member who signs out is told so, although the server has told the page first that the session ended", async ({ page }) => {
+    await newMember(page);
+    const connected = page.waitForResponse((response) => response.url().endsWith("/api/events"));
+    await open(page, "/timetable");
+    await connected;
+    const held: Route[] = [];
+    await page.route("**/api/auth/session?*", (route) => void held.push(route));
+    await page.route("**/api/auth/logout", async (route) => {
+      const response = await route.fetch();
+      // The stream tells of the end, and the page asks for the session.
+      await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
+      await route.fulfill({ response });
+    });
+    await page.getByLabel("Account of Marta").click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await expect(page.getByText("You are signed out.")).toBeVisible({ timeout: 15_000 });
+    const answered = page.waitForResponse(/\/api\/auth\/session/);
+    await held[0]?.continue();
+    await answered;
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    await expect(page.getByText("You are signed out.")).toBeVisible();
+  });
+
   test("a page whose stream of events was down shows what has happened meanwhile", async ({ page, staff }) => {
     const booked = await staff.newClass();
     await newMember(page);
