@@ -8,7 +8,9 @@ export const base: PlaywrightTestConfig = {
   fullyParallel: true,
   // Two browsers share the stack, the compiler and the processor.
   workers: 2,
-  timeout: 30_000,
+  // On a busy machine, a page can take many seconds.
+  timeout: 90_000,
+  expect: { timeout: 20_000 },
   reporter: [["list"]],
   use: {
     ...devices["Desktop Chrome"],

@@ -66,7 +66,7 @@ test.describe("with an expected rejection", () => {
     await page.getByLabel("New password", { exact: true }).fill("short");
     await page.getByRole("button", { name: "Set the password" }).click();
     await expect(page.getByLabel("New password", { exact: true })).toBeFocused();
-    await expect(page.getByText(/New password must have at least 8 characters/)).toBeVisible();
+    await expect(page.getByText(/New password: must have at least 8 characters/)).toBeVisible();
     await expectAccessible(page);
     await page.getByLabel("New password", { exact: true }).fill("four large green boats");
     await page.getByRole("button", { name: "Set the password" }).click();
@@ -83,7 +83,7 @@ test.describe("with an expected rejection", () => {
     await page.getByLabel("E-mail address").fill(email);
     await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
     await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
-    await expect(page.getByText(/Invalid credentials/)).toBeVisible();
+    await expect(page.getByText("The e-mail address or the password is wrong.")).toBeVisible();
     await expect(page.getByLabel("Password", { exact: true })).toBeFocused();
     await page.getByLabel("Password", { exact: true }).fill("four large green boats");
     await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();

@@ -80,7 +80,8 @@ export class Failure extends Error {
       status: response.status,
       code,
       problems: problemsOf(answer.details),
-      requestId: text("requestId") ?? response.headers.get("x-request-id"),
+      // People need it only to report that the service has failed.
+      requestId: response.status >= 500 ? (text("requestId") ?? response.headers.get("x-request-id")) : null,
       challenge: text("challenge"),
     });
   }

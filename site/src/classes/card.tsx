@@ -35,10 +35,9 @@ export function ClassCard({ t, occurrence, day }: Props) {
         <a href={classPath(occurrence)}>{title}</a>
       </h3>
       <p class="class-facts">
-        <span>
-          <a href={`/instructors/${instructor.id}`}>{t.with(instructor.name)}</a> ·
-        </span>{" "}
-        <span>{room}</span>
+        <a href={`/instructors/${instructor.id}`}>{t.with(instructor.name)}</a>
+        <br />
+        {room}
         <br />
         <span>{t.levels[level] ?? level} ·</span> {priceText(t, occurrence)}
       </p>
@@ -128,7 +127,7 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
             >
               {t.leave}
             </Button>
-            <Button kind="plain" onClick={() => setLeaving(false)}>
+            <Button kind="plain" autofocus onClick={() => setLeaving(false)}>
               {t.keep}
             </Button>
           </p>

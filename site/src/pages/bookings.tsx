@@ -280,7 +280,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
       </p>
       <p class="actions">
         <Button onClick={cancel}>{isWaiting ? t.leave : t.cancel}</Button>
-        <Button kind="plain" onClick={onClose}>
+        <Button kind="plain" autofocus onClick={onClose}>
           {isWaiting ? t.classes.keep : t.keep}
         </Button>
       </p>

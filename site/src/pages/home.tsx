@@ -79,6 +79,11 @@ function Home({ t }: { t: HomeTexts }) {
               </li>
             ))}
           </ol>
+          <p class="actions">
+            <a class="button" href="/timetable?level=beginner">
+              {t.beginnerDates}
+            </a>
+          </p>
           <p class="lead">
             {t.questions} <a href="/contact">{t.contact}</a>
           </p>
@@ -154,7 +159,7 @@ function NextClasses({ t }: { t: HomeTexts }) {
         <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
       ) : items === null ? (
         <div class="next-grid">
-          <Skeleton count={NEXT} height="13.4rem" />
+          <Skeleton count={NEXT} height="14.8rem" />
         </div>
       ) : items.length === 0 ? (
         <Empty text={t.noClasses} />

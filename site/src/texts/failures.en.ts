@@ -1,4 +1,5 @@
-// Failures in English. The API's own messages are in English, so `byCode` is empty.
+// Failures in English. The API's own messages are in English, so `byCode` has only those that
+// people would not understand.
 
 export interface FailureTexts {
   unreachable: string;
@@ -23,7 +24,7 @@ const texts: FailureTexts = {
   missingFields: "Please fill in the highlighted fields.",
   unexpected: (status) => `The server sent an unexpected response (${status}). Please try again.`,
   retryAfter: (seconds) => `You can try again in ${duration(seconds)}.`,
-  byCode: {},
+  byCode: { invalid_credentials: "The e-mail address or the password is wrong." },
   field: (label, problems) => `${label}: ${problems.join(", ")}.`,
 };
 

@@ -29,6 +29,7 @@ const texts = {
     { name: "Wear what you like", text: "Something you can move in, and shoes that turn easily and do not mark the floor." },
     { name: "Come ten minutes early", text: "We show you the room, and the teacher says hello. No partner needed." },
   ],
+  beginnerDates: "See the dates for beginners",
   questions: "Is there anything else you would like to know?",
   contact: "Write to us",
   classes,

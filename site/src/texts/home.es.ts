@@ -30,6 +30,7 @@ const texts: HomeTexts = {
     { name: "Vístete como quieras", text: "Ropa cómoda y zapatos que giren bien y no marquen el suelo." },
     { name: "Ven diez minutos antes", text: "Te enseñamos la sala y conoces a tu profe. No hace falta pareja." },
   ],
+  beginnerDates: "Ver las clases para principiantes",
   questions: "¿Quieres saber algo más?",
   contact: "Escríbenos",
   classes,
