@@ -104,7 +104,9 @@ export async function mailedPath(email: string, page: string): Promise<string> {
   let found = "";
   await expect
     .poll(() => {
-      const mails = readdirSync(folder).sort().map((name) => readFileSync(join(folder, name), "utf8"));
+      // A name that begins with a dot is of a mail that is still being written.
+      const names = readdirSync(folder).filter((name) => !name.startsWith("."));
+      const mails = names.sort().map((name) => readFileSync(join(folder, name), "utf8"));
       // Quoted-printable: a line may end in the middle of the link, and `=` is written `=3D`.
       const texts = mails.map((mail) => mail.replace(/=\r?\n/g, "").replace(/=3D/g, "="));
       const links = texts.filter((text) => text.includes(`To: ${email}`)).map((text) => pattern.exec(text)?.[0]);

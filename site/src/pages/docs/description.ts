@@ -8,7 +8,7 @@ interface Parameter {
   required?: boolean;
   description?: string;
   example?: unknown;
-  schema?: { format?: string };
+  schema?: { format?: string; enum?: string[] };
 }
 
 interface Operation {
@@ -73,6 +73,7 @@ const ENTRIES_OF_ID: Readonly<Record<string, Entry>> = {
   getClassType: "classType",
   getInstructor: "instructor",
   getOccurrence: "occurrence",
+  previewClass: "classType",
   retireClassType: "classType",
   retireInstructor: "instructor",
   updateClassType: "classType",
@@ -143,7 +144,7 @@ export function forViewer(description: Description, ids: Ids): Description {
     operation.parameters?.forEach((parameter) => {
       const { name, required, example, schema } = parameter;
       if (required) {
-        parameter.example = idOf(name) ?? example ?? (schema?.format === "uuid" ? MADE_UP_ID : undefined);
+        parameter.example = idOf(name) ?? example ?? schema?.enum?.[0] ?? (schema?.format === "uuid" ? MADE_UP_ID : undefined);
       } else if (example !== undefined) {
         // The viewer would send the example, which narrows the result.
         parameter.description = `${parameter.description ?? ""} For example, \`${String(example)}\`.`.trim();
