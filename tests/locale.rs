@@ -105,14 +105,9 @@ async fn the_messages_to_a_member_without_a_chosen_language_are_in_english() {
     };
     let app = TestApp::start_with(server.settings()).await;
     let ana = app.member("ana").await;
-    // Members who exist when the column is added have never chosen a language.
-    app.sql("update users set locale = null").await;
-    let phone = app.visitor();
-    phone.sign_in_as("ana").await.expect(200);
-    let session = phone.get("/api/auth/session").await.expect(200);
-    assert!(session["user"]["locale"].is_null());
-    let profile = phone.get("/api/auth/me").await.expect(200);
-    assert!(profile["locale"].is_null());
+    assert_eq!(locale_of(&ana).await, Value::Null);
+    let profile = ana.get("/api/auth/me").await.expect(200);
+    assert_eq!(profile["locale"], Value::Null);
     let class = app.create_class(3).await;
     book(&ana, class).await.expect(201);
     let mail = last_mail(&server, 1).await;
