@@ -1,6 +1,6 @@
 // What the tests share: pages that must not report anything, members, and their mail.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, type Locator, type Page, test as base } from "@playwright/test";
@@ -104,8 +104,9 @@ export async function mailedPath(email: string, page: string): Promise<string> {
   let found = "";
   await expect
     .poll(() => {
-      // A name that begins with a dot is of a mail that is still being written.
-      const names = readdirSync(folder).filter((name) => !name.startsWith("."));
+      // The first mail creates the folder. A mail whose name begins with a dot is still being
+      // written.
+      const names = existsSync(folder) ? readdirSync(folder).filter((name) => !name.startsWith(".")) : [];
       const mails = names.sort().map((name) => readFileSync(join(folder, name), "utf8"));
       // Quoted-printable: a line may end in the middle of the link, and `=` is written `=3D`.
       const texts = mails.map((mail) => mail.replace(/=\r?\n/g, "").replace(/=3D/g, "="));
