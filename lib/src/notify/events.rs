@@ -67,7 +67,7 @@ fn session_ended() -> Event {
 const MAX_EVENTS_PER_POLL: i64 = 100;
 
 /// A member's event, as the API returns it in lists and streams. Its schema is
-/// [`MemberEventSchema`], because the kind and the data come from the database as they are.
+/// `MemberEventSchema`, because the kind and the data come from the database as they are.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MemberEventView {
