@@ -89,15 +89,25 @@ function findErrorCodes({ info, paths, components }: Description) {
   });
 }
 
-/** Adds what all pages have in their head. Their titles and descriptions are their own. */
-const sharedHead: Plugin = {
-  name: "shared-head",
-  transformIndexHtml(html) {
+/** What browsers without JavaScript show of a page whose file does not say it. */
+const WITHOUT_SCRIPT = "<noscript><p>This page needs JavaScript.</p></noscript>";
+const DOCS_WITHOUT_SCRIPT = '<noscript><p>This page needs JavaScript. The OpenAPI description is at <a href="/openapi.json">/openapi.json</a>.</p></noscript>';
+
+/**
+ * Adds what all pages have in common. The file of a page has its title, its description, its
+ * script, and what browsers without JavaScript show.
+ */
+const pageShell: Plugin = {
+  name: "page-shell",
+  transformIndexHtml(html, { path }) {
     const title = /<title>(.+)<\/title>/.exec(html)?.[1] ?? "";
     const description = /name="description" content="(.+?)"/.exec(html)?.[1] ?? "";
+    const first = (attrs: Record<string, string>) => ({ tag: "meta", attrs, injectTo: "head-prepend" as const });
     const link = (attrs: Record<string, string>) => ({ tag: "link", attrs, injectTo: "head" as const });
     const meta = (attrs: Record<string, string>) => ({ tag: "meta", attrs, injectTo: "head" as const });
-    return [
+    const tags = [
+      first({ charset: "utf-8" }),
+      first({ name: "viewport", content: "width=device-width, initial-scale=1" }),
       link({ rel: "icon", href: "/icon.svg", type: "image/svg+xml" }),
       link({ rel: "manifest", href: "/manifest.webmanifest" }),
       meta({ name: "color-scheme", content: "light dark" }),
@@ -110,8 +120,25 @@ const sharedHead: Plugin = {
       meta({ property: "og:title", content: title }),
       meta({ property: "og:description", content: description }),
     ];
+    return { html: html.replace(/<body>(.*)<\/body>/s, (_, content: string) => bodyOf(path, title, content)), tags };
   },
 };
+
+/** The body of a page, with what its file has in it, until the script replaces `#site`. */
+function bodyOf(path: string, title: string, content: string): string {
+  const [heading] = title.split(" · ");
+  const text = content.trim() || (path.startsWith("/docs") ? DOCS_WITHOUT_SCRIPT : WITHOUT_SCRIPT);
+  return `<body>
+    <div id="site">
+      <main class="page">
+        <div class="reading">
+          <h1>${heading}</h1>
+          ${text}
+        </div>
+      </main>
+    </div>
+  </body>`;
+}
 
 /** The rewrites of `vercel.json`, for `npm run dev`. */
 const detailPages: Plugin = {
@@ -137,7 +164,7 @@ export default defineConfig({
     },
     target: "es2022",
   },
-  plugins: [errorCodes, moreLicenses, sharedHead, detailPages],
+  plugins: [errorCodes, moreLicenses, pageShell, detailPages],
   server: {
     proxy: {
       "/api": { target: API, changeOrigin: false },
