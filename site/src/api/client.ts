@@ -36,3 +36,20 @@ export async function call<T>(
   }
   throw Failure.of(response, error);
 }
+
+/** How many items the API returns at most in one page of a list. */
+const PAGE_SIZE = 100;
+
+/** Reads all pages of a list. An item that was returned twice is kept as it was returned last. */
+export async function readAllPages<T extends { id: string | number }>(
+  load: (query: { limit: number; cursor?: string }) => Promise<{ items: T[]; nextCursor?: string | null }>,
+): Promise<T[]> {
+  const found = new Map<string | number, T>();
+  let cursor: string | null | undefined;
+  do {
+    const page = await load({ limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) });
+    for (const item of page.items) found.set(item.id, item);
+    cursor = page.nextCursor;
+  } while (cursor);
+  return [...found.values()];
+}

@@ -1,7 +1,7 @@
 // The member's bookings and the free spots of the classes on a page, kept up to date while
 // the page is visible.
 
-import { api, call, type Schema } from "../api/client.ts";
+import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { checkSession, session } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { report, say } from "../tools/action.ts";
@@ -91,17 +91,9 @@ async function loadBookingsOf(member: string | undefined, isLatest: () => boolea
 }
 
 async function requestBookings(): Promise<Map<string, Booking>> {
-  const found = new Map<string, Booking>();
-  let cursor: string | null | undefined;
-  do {
-    const query = { when: "upcoming" as const, limit: 100, ...(cursor ? { cursor } : {}) };
-    const page = await call(api.GET("/api/bookings/list", { params: { query } }));
-    for (const booking of page.items) {
-      if (booking.status !== "cancelled") found.set(booking.scheduledClassId, booking);
-    }
-    cursor = page.nextCursor;
-  } while (cursor);
-  return found;
+  const found = await readAllPages<Booking>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when: "upcoming" } } })));
+  const active = found.filter(({ status }) => status !== "cancelled");
+  return new Map(active.map((booking) => [booking.scheduledClassId, booking]));
 }
 
 export async function loadAvailability(ids: string[]): Promise<void> {

@@ -1,7 +1,7 @@
 // The instructors, and at /instructors/<id> one of them with their next classes.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { api, call, type Schema } from "../api/client.ts";
+import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
@@ -27,14 +27,8 @@ const FIRST_PORTRAITS = 3;
 const [, id] = /^\/instructors\/([^/]+)$/.exec(location.pathname) ?? [];
 
 async function loadInstructors(): Promise<Instructor[]> {
-  const found = new Map<string, Instructor>();
-  let cursor: string | null | undefined;
-  do {
-    const page = await call(api.GET("/api/instructors", { params: { query: { limit: 100, ...(cursor ? { cursor } : {}) } } }));
-    for (const instructor of page.items) found.set(instructor.id, instructor);
-    cursor = page.nextCursor;
-  } while (cursor);
-  return [...found.values()].sort((one, other) => one.name.localeCompare(other.name));
+  const found = await readAllPages<Instructor>((query) => call(api.GET("/api/instructors", { params: { query } })));
+  return found.sort((one, other) => one.name.localeCompare(other.name));
 }
 
 function Instructors({ t }: Texts) {

@@ -1,7 +1,7 @@
 // The timetable: seven days of classes. The address has the first day and the filters.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api, call } from "../api/client.ts";
+import { api, call, readAllPages } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
@@ -55,16 +55,8 @@ interface Shown {
 /** Loads seven days. Without a first day, they begin today in the studio's time zone. */
 async function loadDays(week: string | null): Promise<Shown> {
   const range = week ? { from: week, to: addDays(week, DAYS - 1) } : {};
-  const items = new Map<string, Occurrence>();
-  let cursor: string | null | undefined;
-  do {
-    const query = { ...range, limit: 100, ...(cursor ? { cursor } : {}) };
-    const page = await call(api.GET("/api/classes/schedule", { params: { query } }));
-    // The latest entry of a class that was moved meanwhile is the valid one.
-    for (const item of page.items) items.set(item.id, item);
-    cursor = page.nextCursor;
-  } while (cursor);
-  const all = [...items.values()].sort((one, other) => one.startTime.localeCompare(other.startTime));
+  const found = await readAllPages<Occurrence>((query) => call(api.GET("/api/classes/schedule", { params: { query: { ...query, ...range } } })));
+  const all = found.sort((one, other) => one.startTime.localeCompare(other.startTime));
   const today = dayOf(new Date(), all[0]?.timeZone);
   const first = week ?? today;
   const last = addDays(first, DAYS - 1);

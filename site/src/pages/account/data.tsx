@@ -1,7 +1,7 @@
 // The download of what the studio stores about the member, and the end of the account.
 
 import { useState } from "preact/hooks";
-import { api, call, type Schema } from "../../api/client.ts";
+import { api, call, readAllPages, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
 import { Field, Form } from "../../components/form.tsx";
 import { Button } from "../../components/ui.tsx";
@@ -15,22 +15,8 @@ import { CurrentPassword, currentPassword, UsernameInput } from "./security.tsx"
 
 type Step = keyof SettingsTexts["data"]["steps"];
 
-/** Reads all pages of a list. An item that was returned twice is kept as it was returned last. */
-async function all<T extends { id: string | number }>(
-  load: (query: { limit: number; cursor?: string }) => Promise<{ items: T[]; nextCursor?: string | null }>,
-): Promise<T[]> {
-  const found = new Map<string | number, T>();
-  let cursor: string | null | undefined;
-  do {
-    const page = await load({ limit: 100, ...(cursor ? { cursor } : {}) });
-    for (const item of page.items) found.set(item.id, item);
-    cursor = page.nextCursor;
-  } while (cursor);
-  return [...found.values()];
-}
-
 const bookingsOf = (when: "upcoming" | "past") =>
-  all<Schema<"Booking">>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when } } })));
+  readAllPages<Schema<"Booking">>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when } } })));
 
 /** How each part of the file is read. */
 const COLLECT: Record<Step, () => Promise<unknown>> = {
@@ -38,8 +24,8 @@ const COLLECT: Record<Step, () => Promise<unknown>> = {
   upcomingBookings: () => bookingsOf("upcoming"),
   pastBookings: () => bookingsOf("past"),
   // Without `Accept: text/event-stream`, the response is a list.
-  events: () => all((query) => call(api.GET("/api/events", { params: { query } })) as Promise<Schema<"MemberEventList">>),
-  sessions: () => all((query) => call(api.GET("/api/sessions", { params: { query } }))),
+  events: () => readAllPages((query) => call(api.GET("/api/events", { params: { query } })) as Promise<Schema<"MemberEventList">>),
+  sessions: () => readAllPages((query) => call(api.GET("/api/sessions", { params: { query } }))),
   signInMethods: () =>
     call(api.GET("/api/auth/identities")).catch((failure: unknown) => {
       // No providers are configured.
