@@ -7,16 +7,16 @@ import type { ClassTexts } from "../texts/classes.en.ts";
 import { attempt, say } from "../tools/action.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { calendarFile } from "./calendar.ts";
-import { forgetIntent, keepIntent, takeIntent } from "./intent.ts";
-import { type Booking, keepBooking, loadAvailability, loadBookings, type Occurrence } from "./live.ts";
+import { forgetIntent, storeIntent, takeIntent } from "./intent.ts";
+import { type Booking, loadAvailability, loadBookings, type Occurrence, storeBooking } from "./live.ts";
 
 export function whenOf({ startTime, timeZone }: Occurrence): string {
   return formatMomentIn(startTime, timeZone);
 }
 
-/** Keeps what is to be booked, and asks to sign in. */
+/** Stores what is to be booked, and asks to sign in. */
 function signInToBook(occurrence: Occurrence, joinWaitlist: boolean): void {
-  keepIntent(occurrence, joinWaitlist, null);
+  storeIntent(occurrence, joinWaitlist, null);
   location.assign(signInAddress());
 }
 
@@ -31,8 +31,8 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
           body: { scheduledClassId: occurrence.id, ...(joinWaitlist ? { joinWaitlist } : {}) },
         }),
       );
-      keepBooking(booking);
-      announce(t, occurrence, booking);
+      storeBooking(booking);
+      announceBooking(t, occurrence, booking);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       if (failure.isSignedOut) {
@@ -43,7 +43,7 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
       if (failure.code === "already_booked") await loadBookings();
       // The mailed link opens a page that continues with the booking.
       const member = session.value;
-      if (failure.code === "email_not_verified" && member) keepIntent(occurrence, joinWaitlist, member.user.id);
+      if (failure.code === "email_not_verified" && member) storeIntent(occurrence, joinWaitlist, member.user.id);
       if (failure.code !== "class_full") throw failure;
       say(t.becameFull, true);
     } finally {
@@ -54,7 +54,7 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
   });
 }
 
-function announce(t: ClassTexts, occurrence: Occurrence, booking: Booking): void {
+function announceBooking(t: ClassTexts, occurrence: Occurrence, booking: Booking): void {
   const see = { href: "/bookings", text: t.seeBookings };
   if (booking.status === "waitlisted") return say(t.isWaiting(occurrence.title, booking.waitlistPosition ?? null), false, [see]);
   const file = calendarFile({ ...booking.class, id: booking.id });
@@ -87,7 +87,7 @@ export async function leaveWaitlist(t: ClassTexts, booking: Booking): Promise<vo
         body: { bookingId: booking.id },
       }),
     );
-    keepBooking(cancelled);
+    storeBooking(cancelled);
     await loadAvailability([booking.scheduledClassId]);
     say(t.left);
   });

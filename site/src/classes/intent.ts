@@ -22,10 +22,10 @@ interface Intent {
 }
 
 /**
- * Keeps what is to be booked. A sign-in happens in the same tab. The mailed link opens
+ * Stores what is to be booked. A sign-in happens in the same tab. The mailed link opens
  * another tab, and continues only for the same member.
  */
-export function keepIntent({ id, title }: Occurrence, joinWaitlist: boolean, userId: string | null): void {
+export function storeIntent({ id, title }: Occurrence, joinWaitlist: boolean, userId: string | null): void {
   forgetIntent();
   const path = location.pathname + location.search;
   write(userId === null ? "tab" : "browser", { id, joinWaitlist, title, path, at: Date.now(), userId, isReady: false });

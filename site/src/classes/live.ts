@@ -53,14 +53,14 @@ export const availability = new Store<ReadonlyMap<string, Availability>>(new Map
 /** The member of the bookings. */
 let owner: string | undefined;
 
-/** How many bookings the page has kept. A list that was asked for before lacks them. */
-let kept = 0;
+/** How many bookings the page has stored. A list that was asked for before lacks them. */
+let stored = 0;
 
 let latestLoad: Promise<void> | null = null;
 
-/** Keeps a booking that the API has just returned. */
-export function keepBooking(booking: Booking): void {
-  kept += 1;
+/** Stores a booking that the API has just returned. */
+export function storeBooking(booking: Booking): void {
+  stored += 1;
   const known = new Map(bookings.value);
   if (booking.status === "cancelled") known.delete(booking.scheduledClassId);
   else known.set(booking.scheduledClassId, booking);
@@ -79,12 +79,12 @@ export function loadBookings(): Promise<void> {
 
 async function loadBookingsOf(member: string | undefined, isLatest: () => boolean): Promise<void> {
   while (member) {
-    const keptBefore = kept;
+    const storedBefore = stored;
     const [{ timeZone }, found] = await Promise.all([loadStudio(), requestBookings()]);
     // The member may have signed out, or another has signed in.
     if (session.value?.user.id !== member) return;
     if (!isLatest()) return latestLoad ?? undefined;
-    if (kept !== keptBefore) continue;
+    if (stored !== storedBefore) continue;
     bookingZone.set(timeZone);
     return bookings.set(found);
   }
@@ -120,7 +120,7 @@ interface Options {
 }
 
 /** Says what the studio has done with the member's bookings. */
-function announce(t: ClassTexts, kind: EventKind): void {
+function announceEvent(t: ClassTexts, kind: EventKind): void {
   if (kind === "booking_promoted") say(t.promoted);
   if (kind === "booking_moved") say(t.bookingMoved);
   if (kind === "class_cancelled") say(t.classCancelled);
@@ -132,7 +132,7 @@ function announce(t: ClassTexts, kind: EventKind): void {
  * Keeps both stores up to date, and says what the studio has changed. Nothing is asked for
  * while the page is hidden. Returns what ends it.
  */
-export function keepLive({ texts, ids, onClassChange }: Options): () => void {
+export function followChanges({ texts, ids, onClassChange }: Options): () => void {
   let stream: EventSource | null = null;
   let reconnect: ReturnType<typeof setTimeout> | undefined;
 
@@ -167,7 +167,7 @@ export function keepLive({ texts, ids, onClassChange }: Options): () => void {
       stream.addEventListener(kind, () => {
         refreshBookings();
         refresh();
-        announce(texts(), kind);
+        announceEvent(texts(), kind);
         if (CHANGES_OF_CLASSES.includes(kind)) onClassChange?.();
       });
     }

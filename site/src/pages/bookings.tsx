@@ -5,8 +5,8 @@ import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { calendarFile } from "../classes/calendar.ts";
 import { classPath } from "../classes/facts.ts";
-import { type Booking, bookings, bookingZone, keepBooking, keepLive, loadBookings } from "../classes/live.ts";
-import { CalendarFeed } from "../components/calendar_feed.tsx";
+import { type Booking, bookings, bookingZone, followChanges, loadBookings, storeBooking } from "../classes/live.ts";
+import { CalendarFeed } from "../components/calendar-feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadSession, session, signInAddress } from "../session.ts";
@@ -56,7 +56,7 @@ function Bookings({ t }: Texts) {
     void load()
       .then(() => followPayment(t))
       .catch(report);
-    return keepLive({ texts, ids: () => [...bookings.value.keys()] });
+    return followChanges({ texts, ids: () => [...bookings.value.keys()] });
   }, []);
 
   if (failure) {
@@ -260,7 +260,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
           body: { bookingId: booking.id },
         }),
       );
-      keepBooking(cancelled);
+      storeBooking(cancelled);
       document.getElementById(UPCOMING)?.focus();
       say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? (isPaidAtDesk ? t.cancelledRefundDesk : t.cancelledRefundCard) : t.cancelled);
     });

@@ -6,7 +6,7 @@ import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
 import { classPath, priceText } from "../classes/facts.ts";
-import { keepLive, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
+import { followChanges, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { ClassPicture, Portrait } from "../components/picture.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
@@ -14,7 +14,7 @@ import english, { type ClassTypesTexts } from "../texts/class-types.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
-import { courseItem, describeContent, eventItem } from "../tools/structured_data.ts";
+import { courseItem, describeContent, eventItem } from "../tools/structured-data.ts";
 import { formatDay } from "../tools/time.ts";
 import { SharedClass } from "./classes/shared.tsx";
 import "./classes.css";
@@ -184,7 +184,7 @@ function OneClass({ t }: Texts) {
 
   useEffect(() => {
     resumeBooking(t.classes, load()).catch(report);
-    return keepLive({ texts, ids, onClassChange: () => void load().catch(report) });
+    return followChanges({ texts, ids, onClassChange: () => void load().catch(report) });
   }, []);
 
   if (failure) {

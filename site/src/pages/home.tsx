@@ -5,7 +5,7 @@ import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { bookings, bookingZone, keepLive, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
+import { bookings, bookingZone, followChanges, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
 import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
 import { Dancers } from "../components/dancers.tsx";
@@ -16,7 +16,7 @@ import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
 import { useStore } from "../tools/store.ts";
-import { describeContent, eventItem } from "../tools/structured_data.ts";
+import { describeContent, eventItem } from "../tools/structured-data.ts";
 import { formatDay, formatMomentIn } from "../tools/time.ts";
 import "./home.css";
 
@@ -142,7 +142,7 @@ function NextClasses({ t }: { t: HomeTexts }) {
 
   useEffect(() => {
     resumeBooking(t.classes, load()).catch(report);
-    return keepLive({
+    return followChanges({
       texts,
       ids: () => shown.current.map(({ id }) => id),
       onClassChange: () => void load().catch(report),

@@ -5,7 +5,7 @@ import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { keepLive, loadAvailability, waitForRefresh } from "../classes/live.ts";
+import { followChanges, loadAvailability, waitForRefresh } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { Portrait } from "../components/picture.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
@@ -13,7 +13,7 @@ import english, { type InstructorsTexts } from "../texts/instructors.en.ts";
 import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
-import { describeContent, eventItem, personItem } from "../tools/structured_data.ts";
+import { describeContent, eventItem, personItem } from "../tools/structured-data.ts";
 import { formatDay } from "../tools/time.ts";
 import "./instructors.css";
 
@@ -123,7 +123,7 @@ function OneInstructor({ t }: Texts) {
 
   useEffect(() => {
     resumeBooking(t.classes, load()).catch(report);
-    return keepLive({ texts, ids, onClassChange: () => void load().catch(report) });
+    return followChanges({ texts, ids, onClassChange: () => void load().catch(report) });
   }, []);
 
   if (failure) {

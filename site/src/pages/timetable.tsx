@@ -5,7 +5,7 @@ import { api, call, readAllPages } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { keepLive, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
+import { followChanges, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type TimetableTexts } from "../texts/timetable.en.ts";
@@ -13,7 +13,7 @@ import { report } from "../tools/action.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
-import { describeContent, eventItem } from "../tools/structured_data.ts";
+import { describeContent, eventItem } from "../tools/structured-data.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
 import "./timetable.css";
 
@@ -103,7 +103,7 @@ function Timetable({ t }: { t: TimetableTexts }) {
   }, [query.week]);
 
   useEffect(() => {
-    const end = keepLive({
+    const end = followChanges({
       texts,
       ids: () => current.current?.items.map(({ id }) => id) ?? [],
       onClassChange: () => void load(readQuery().week).catch(report),

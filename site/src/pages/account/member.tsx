@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
-import { CalendarFeed } from "../../components/calendar_feed.tsx";
+import { CalendarFeed } from "../../components/calendar-feed.tsx";
 import { Button, Card } from "../../components/ui.tsx";
 import { type Session, signOut } from "../../session.ts";
 import type { AccountTexts } from "../../texts/account.en.ts";

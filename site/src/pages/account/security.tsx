@@ -11,7 +11,7 @@ import type { AccountTexts } from "../../texts/account.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
 import { Part } from "./parts.tsx";
 import { type Provider, providerAddress } from "./providers.ts";
-import { TwoFactor } from "./two_factor.tsx";
+import { TwoFactor } from "./two-factor.tsx";
 
 type Identity = Schema<"LinkedProvider">;
 

@@ -5,7 +5,7 @@ import { api, call } from "../api/client.ts";
 import type { CalendarTexts } from "../texts/calendar.en.ts";
 import { attempt, say } from "../tools/action.ts";
 import { Button } from "./ui.tsx";
-import "./calendar_feed.css";
+import "./calendar-feed.css";
 
 export function CalendarFeed({ t }: { t: CalendarTexts }) {
   const [url, setUrl] = useState<string | null>(null);
