@@ -50,3 +50,30 @@ test("a member whose payment is confirmed late is told to wait", async ({ page, 
   }
   await expect(page.getByText("Your payment is not confirmed yet.")).toBeVisible();
 });
+
+test("a member who has paid at the desk is told to collect the refund there", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  await staff.recordPayment(await bookFor(page, wanted.id));
+  await open(page, "/bookings");
+  await page.getByRole("button", { name: `Cancel booking: ${wanted.title}` }).click();
+  const dialog = page.getByRole("dialog", { name: "Cancel this booking?" });
+  await expect(dialog).toContainText("You get your money back at the desk.");
+  await dialog.getByRole("button", { name: "Cancel booking" }).click();
+  await expect(page.getByText("Please collect your refund at the desk.")).toBeVisible();
+});
+
+test("a member who has paid by card is told that the refund goes to the card", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, wanted.id);
+  await open(page, "/bookings");
+  await page.getByRole("button", { name: `Pay by card: ${wanted.title}` }).click();
+  await page.getByRole("button", { name: "Pay", exact: true }).click();
+  await expect(page.getByText("$18, Paid")).toBeVisible();
+  await page.getByRole("button", { name: `Cancel booking: ${wanted.title}` }).click();
+  const dialog = page.getByRole("dialog", { name: "Cancel this booking?" });
+  await expect(dialog).toContainText("We refund your payment to your card.");
+  await dialog.getByRole("button", { name: "Cancel booking" }).click();
+  await expect(page.getByText("The refund can take a few days.")).toBeVisible();
+});

@@ -45,6 +45,11 @@ export class Staff {
     await this.#send("PATCH", "/api/admin/schedule", { occurrence: { id, date, time } });
   }
 
+  /** Records a payment at the desk. */
+  async recordPayment(bookingId: string): Promise<void> {
+    await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "markPaid" });
+  }
+
   async cancel({ id }: NewClass): Promise<void> {
     await this.#send("DELETE", `/api/admin/schedule?occurrenceId=${id}`);
   }
