@@ -8,13 +8,13 @@ test("a member pays by card and comes back to a page that says that the payment 
   await newMember(page);
   await bookFor(page, wanted.id);
   await open(page, "/bookings");
-  await expect(page.getByText("$18, Not paid yet")).toBeVisible();
+  await expect(page.getByText("$18 · Not paid yet")).toBeVisible();
   await page.getByRole("button", { name: `Pay by card: ${wanted.title}` }).click();
   await page.getByRole("button", { name: "Pay", exact: true }).click();
 
   await expect(page).toHaveURL("/bookings");
   await expect(page.getByText("Thank you, your payment has arrived.")).toBeVisible();
-  await expect(page.getByText("$18, Paid")).toBeVisible();
+  await expect(page.getByText("$18 · Paid")).toBeVisible();
   await expect(page.getByRole("button", { name: /^Pay / })).toHaveCount(0);
   await expectAccessible(page);
 });
@@ -29,10 +29,33 @@ test("a member who leaves the checkout is told, and can pay later", async ({ pag
 
   await expect(page).toHaveURL("/bookings");
   await expect(page.getByText("You have not paid yet.")).toBeVisible();
-  await expect(page.getByText("$18, Not paid yet")).toBeVisible();
+  await expect(page.getByText("$18 · Not paid yet")).toBeVisible();
   await page.getByRole("button", { name: `Pay by card: ${wanted.title}` }).click();
   await page.getByRole("button", { name: "Pay", exact: true }).click();
   await expect(page.getByText("Thank you, your payment has arrived.")).toBeVisible();
+});
+
+test("a member who chooses to pay at the desk sees so on the booking, and can still pay by card", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, wanted.id);
+  await open(page, "/bookings");
+  const atDesk = page.getByRole("button", { name: `Pay at the desk: ${wanted.title}` });
+  const byCard = page.getByRole("button", { name: `Pay by card: ${wanted.title}` });
+  await atDesk.focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("$18 · You pay at the desk")).toBeVisible();
+  await expect(atDesk).toHaveCount(0);
+  // The button that had the focus is gone.
+  await expect(byCard).toBeFocused();
+
+  await page.reload();
+  await expect(page.getByText("$18 · You pay at the desk")).toBeVisible();
+  await expect(atDesk).toHaveCount(0);
+  await expectAccessible(page);
+  await byCard.click();
+  await page.getByRole("button", { name: "Pay", exact: true }).click();
+  await expect(page.getByText("$18 · Paid")).toBeVisible();
 });
 
 test("a member whose payment is confirmed late is told to wait", async ({ page, staff }) => {
@@ -70,7 +93,7 @@ test("a member who has paid by card is told that the refund goes to the card", a
   await open(page, "/bookings");
   await page.getByRole("button", { name: `Pay by card: ${wanted.title}` }).click();
   await page.getByRole("button", { name: "Pay", exact: true }).click();
-  await expect(page.getByText("$18, Paid")).toBeVisible();
+  await expect(page.getByText("$18 · Paid")).toBeVisible();
   await page.getByRole("button", { name: `Cancel booking: ${wanted.title}` }).click();
   const dialog = page.getByRole("dialog", { name: "Cancel this booking?" });
   await expect(dialog).toContainText("We refund your payment to your card.");

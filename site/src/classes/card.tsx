@@ -70,7 +70,7 @@ export function useClassState(occurrence: Occurrence): ClassState {
 }
 
 /** Keeps the focus in an element when its button is replaced by another after `cause` has changed. */
-function useKeptFocus(cause: unknown) {
+export function useKeptFocus(cause: unknown) {
   const element = useRef<HTMLDivElement>(null);
   const hadFocus = useRef(false);
   useEffect(() => {

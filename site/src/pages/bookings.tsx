@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { calendarFile } from "../classes/calendar.ts";
+import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
 import { type Booking, bookings, bookingZone, followChanges, loadBookings, storeBooking } from "../classes/live.ts";
 import { CalendarFeed } from "../components/calendar-feed.tsx";
@@ -152,6 +153,8 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
   const isFree = Number(booking.price) === 0;
   const isActive = !isCancelled && (isWaiting || booking.status === "booked") && new Date(booking.class.startTime) > new Date();
   const mustPay = isActive && !isWaiting && !isFree && UNPAID.includes(booking.paymentStatus);
+  const paysAtDesk = mustPay && booking.paymentStatus === "pending" && booking.payment?.method === "desk";
+  const actions = useKeptFocus(paysAtDesk);
   const until = booking.freeCancellationUntil;
   const isFreeToCancel = until ? new Date(until) > new Date() : false;
   const when = whenOf(booking);
@@ -194,24 +197,26 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
           {until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : t.freeOver)}
           {!isFree && (
             <>
-              {" · "}
-              {formatPrice(booking.price, booking.currency)}, {t.payment[booking.paymentStatus ?? ""] ?? t.unpaid}
+              <br />
+              {formatPrice(booking.price, booking.currency)} · {paysAtDesk ? t.paysAtDesk : (t.payment[booking.paymentStatus ?? ""] ?? t.unpaid)}
             </>
           )}
         </p>
       )}
       {isActive && (
-        <p class="actions">
+        <div class="actions" ref={actions}>
           {mustPay && (
             <>
               {takesCards && (
-                <Button size="small" aria-label={named(t.payCard)} onClick={() => pay("card")}>
+                <Button kind={paysAtDesk ? "plain" : "primary"} size="small" aria-label={named(t.payCard)} onClick={() => pay("card")}>
                   {t.payCard}
                 </Button>
               )}
-              <Button kind={takesCards ? "plain" : "primary"} size="small" aria-label={named(t.payDesk)} onClick={() => pay("desk")}>
-                {t.payDesk}
-              </Button>
+              {!paysAtDesk && (
+                <Button kind={takesCards ? "plain" : "primary"} size="small" aria-label={named(t.payDesk)} onClick={() => pay("desk")}>
+                  {t.payDesk}
+                </Button>
+              )}
             </>
           )}
           {!isWaiting && (
@@ -222,7 +227,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
           <Button kind="quiet" size="small" aria-label={named(isWaiting ? t.leave : t.cancel)} onClick={() => setCancelling(true)}>
             {isWaiting ? t.leave : t.cancel}
           </Button>
-        </p>
+        </div>
       )}
       <CancelDialog t={t} booking={booking} isOpen={isCancelling} isFree={isFreeToCancel || isWaiting} onClose={() => setCancelling(false)} />
     </Card>

@@ -37,6 +37,7 @@ const texts = {
     disputed: "The payment is disputed",
   } as Readonly<Record<string, string>>,
   unpaid: "Not paid yet",
+  paysAtDesk: "You pay at the desk",
   freeUntil: (when: string) => `Free to cancel until ${when}`,
   freeOver: "It is too late to cancel free of charge",
   payCard: "Pay by card",

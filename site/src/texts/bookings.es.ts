@@ -38,6 +38,7 @@ const texts: BookingsTexts = {
     disputed: "El pago está en disputa",
   },
   unpaid: "Sin pagar",
+  paysAtDesk: "Pagas en recepción",
   freeUntil: (when) => `Cancelación gratis hasta el ${when}`,
   freeOver: "Ya no se puede cancelar gratis",
   payCard: "Pagar con tarjeta",
