@@ -350,7 +350,11 @@ async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_
         "{applied:?}"
     );
     let reverted = checkout.run(&["migrate", "--down", "1"]);
-    assert!(text(&reverted.stdout).contains("Reverted"), "{reverted:?}");
+    let shown = text(&reverted.stdout);
+    assert!(
+        shown.contains("deletes no rows") && shown.contains("Reverted"),
+        "{reverted:?}"
+    );
     let refused = checkout.run(&["migrate", "--down", "99"]);
     assert!(!refused.status.success());
     assert!(

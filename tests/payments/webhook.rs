@@ -1,5 +1,9 @@
 //! `api/payments/webhook.rs`: late, repeated, reordered and concurrent events.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -89,6 +93,56 @@ async fn unrelated_events_are_accepted_and_ignored() {
     }
     assert_eq!(payment_of(&ana, &booking).await["status"], "pending");
     assert_eq!(review_count(&app).await, 0);
+}
+
+/// Returns the text of a file in the repository, between two marks.
+fn excerpt(file: &str, before: &str, after: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let text = fs::read_to_string(path).unwrap();
+    let (_, text) = text.split_once(before).unwrap();
+    let (text, _) = text.split_once(after).unwrap();
+    text.to_owned()
+}
+
+/// Returns the events that `docs/operations.md` lists for the endpoint in Stripe's dashboard.
+/// `.expired` after `checkout.session.completed` stands for `checkout.session.expired`.
+fn documented_events() -> BTreeSet<String> {
+    let list = excerpt("docs/operations.md", "/api/payments/webhook` for ", ". The");
+    let mut object = "";
+    let mut events = BTreeSet::new();
+    for name in list.split('`').skip(1).step_by(2) {
+        let (named_object, verb) = name.rsplit_once('.').unwrap();
+        if !named_object.is_empty() {
+            object = named_object;
+        }
+        events.insert(format!("{object}.{verb}"));
+    }
+    events
+}
+
+#[tokio::test]
+async fn the_documented_events_are_those_that_are_handled() {
+    let (app, _stripe) = start_with_stripe().await;
+    let source = "lib/src/payments/stripe/webhook.rs";
+    let source = excerpt(source, "match name.as_str() {", "EventKind::Ignored");
+    let names = source.split('"').skip(1).step_by(2);
+    let names = names.filter(|name| name.contains('.')).map(str::to_owned);
+    let handled: BTreeSet<String> = names.collect();
+    let documented = documented_events();
+    assert!(documented.len() > 10, "{documented:?}");
+    // Only endpoints with an older API version receive this event.
+    let older = BTreeSet::from(["charge.refund.updated".to_owned()]);
+    assert_eq!(handled, &documented | &older);
+    // A handled event needs the id of an object. Another one is ignored without it.
+    for name in &handled {
+        let event = stripe_event(&format!("evt_{name}"), name, &json!({}));
+        let response = app.deliver_event(&event).await;
+        response.expect_code(400, "malformed_request");
+    }
+    for name in ["customer.created", "charge.refunded.", "charge.succeeded"] {
+        let event = stripe_event(&format!("evt_{name}"), name, &json!({}));
+        app.deliver_event(&event).await.expect(200);
+    }
 }
 
 /// The content of an event may be outdated, or in the format of another API version.
