@@ -422,6 +422,33 @@ async fn a_thief_with_the_password_cannot_lock_the_owner_out() {
 }
 
 #[tokio::test]
+async fn an_ip_address_has_twenty_attempts_at_recovery_codes() {
+    let app = TestApp::start().await;
+    let Some(ana) = TwoFactorMember::enroll(&app).await else {
+        return;
+    };
+    let wrong_code = ana.recovery_codes[0].replace(char::is_alphanumeric, "z");
+    let thief = app.visitor();
+    for _ in 0..4 {
+        let challenge = sign_in_expecting_challenge(&thief).await;
+        for _ in 0..5 {
+            answer_challenge(&thief, &challenge, &wrong_code)
+                .await
+                .expect_code(401, "invalid_code");
+        }
+    }
+    let challenge = sign_in_expecting_challenge(&thief).await;
+    answer_challenge(&thief, &challenge, &ana.recovery_codes[0])
+        .await
+        .expect_code(429, "too_many_requests");
+    // The owner is not locked out at another address.
+    let (phone, challenge) = new_browser_with_challenge(&app).await;
+    answer_challenge(&phone, &challenge, &ana.recovery_codes[0])
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
 async fn renewing_a_session_does_not_reset_its_code_attempts() {
     let app = TestApp::start().await;
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
