@@ -840,6 +840,59 @@ async fn a_recipient_gets_at_most_twenty_booking_messages_an_hour_and_reset_link
 }
 
 #[tokio::test]
+async fn each_kind_of_message_has_its_own_limit_per_recipient_and_hour() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let mut expected = Vec::new();
+    for (kind, counted_kind, limit) in [
+        ("reset_password", "reset_password", 10),
+        ("verify_email", "verify_email", 20),
+        ("account_exists", "account_exists", 3),
+        ("sign_in_blocked", "sign_in_blocked", 3),
+        ("password_changed", "password_changed", 10),
+        ("codes_guessed", "codes_guessed", 10),
+        ("booking_cancelled", "booking_confirmed", 20),
+        ("class_moved", "instructor_changed", 60),
+        ("booking_promoted", "class_cancelled", 60),
+    ] {
+        // The last recipient has received many messages of another kind.
+        for (recipient, sent_kind, count) in [
+            ("over", counted_kind, limit),
+            ("under", counted_kind, limit - 1),
+            ("other", "identity_linked", 100),
+        ] {
+            app.sql(&format!(
+                "insert into mail_outbox (id, recipient, kind, payload, sent_at)
+                select gen_random_uuid(), '{recipient}-{kind}@example.com', '{sent_kind}', '{{}}',
+                    now()
+                from generate_series(1, {count})"
+            ))
+            .await;
+            app.sql(&format!(
+                "insert into mail_outbox (id, recipient, kind, payload)
+                values (gen_random_uuid(), '{recipient}-{kind}@example.com', '{kind}', '{{}}')"
+            ))
+            .await;
+        }
+        expected.push(format!("over-{kind}@example.com"));
+    }
+    let mailing_app = app.start_another_with(server.settings()).await;
+    let summary = send_due_mails(&mailing_app.app).await;
+    assert_eq!(summary.capped, expected.len() as u64);
+    let capped = "select recipient from mail_outbox where dropped = 'capped' order by recipient";
+    let capped = app.sql(capped).await;
+    let capped: Vec<String> = capped.iter().map(|row| row.get(0)).collect();
+    expected.sort();
+    assert_eq!(capped, expected);
+    assert_eq!(
+        count_mails(&app, "sent_at is null and attempts = 0").await,
+        0
+    );
+}
+
+#[tokio::test]
 async fn old_messages_are_dropped_and_counted_even_without_a_mail_server() {
     let Some(server) = MailServer::start().await else {
         return;
