@@ -12,6 +12,7 @@ use crate::harness::{MailServer, Settings, TestApp, TestClient};
 /// Makes every statement fail that converts to or from local time, except UTC, and moves
 /// the sessions of Postgres to a time zone on the other side of the date line.
 // Postgres calls a built-in function even if it was replaced, so the functions are renamed.
+// Those that take a time zone as their last argument are not used at all.
 const WITHOUT_TIME_ZONES: &str = "
     alter function pg_catalog.timezone(text, timestamptz) rename to builtin_timezone;
     alter function pg_catalog.timezone(text, timestamp) rename to builtin_timezone;
@@ -24,6 +25,17 @@ const WITHOUT_TIME_ZONES: &str = "
     language plpgsql immutable strict as $$ begin
         if lower(zone) <> 'utc' then raise exception 'a statement asks for a local time'; end if;
         return builtin_timezone(zone, at);
+    end $$;
+    do $$ declare with_zone record; begin
+        for with_zone in
+            select p.oid::regprocedure as signature, proname from pg_proc p
+            where pronamespace = 'pg_catalog'::regnamespace and (proname, pronargs) in
+                (('date_trunc', 3), ('make_timestamptz', 7), ('date_add', 3),
+                ('date_subtract', 3), ('generate_series', 4))
+        loop
+            execute format('alter function %s rename to %I', with_zone.signature,
+                'builtin_' || with_zone.proname);
+        end loop;
     end $$;
     do $$ begin execute format(
         'alter database %I set timezone to ''Pacific/Kiritimati''', current_database()); end $$";
