@@ -1,6 +1,6 @@
 """Checks the examples in the API description against their schemas.
 
-Prints one line for each problem, and the number of examples.
+A field that its schema does not describe is a problem too. Prints one line for each problem, and the number of examples.
 """
 
 import json
@@ -33,14 +33,50 @@ def find_examples(node, path=""):
             yield from find_examples(value, f"{path}/{key}")
 
 
+def without_other_fields(schema, is_part=False):
+    """Returns a schema that rejects fields that it does not describe.
+
+    A schema in `allOf` (`is_part`) describes only some of the fields, so the schema around it
+    rejects the others.
+    """
+    if isinstance(schema, list):
+        return [without_other_fields(one, is_part) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    copy = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            copy[key] = {name: without_other_fields(one) for name, one in value.items()}
+        elif key in ("allOf", "anyOf", "oneOf"):
+            # The alternatives have a schema around them as well.
+            copy[key] = without_other_fields(value, is_part=True)
+        elif key in ("items", "additionalProperties"):
+            copy[key] = without_other_fields(value)
+        else:
+            copy[key] = value
+    if {"$ref", "allOf", "anyOf", "oneOf", "properties"}.isdisjoint(schema):
+        # The fields of this object are free, or it is no object.
+        copy.setdefault("additionalProperties", True)
+    elif not is_part:
+        copy["unevaluatedProperties"] = False
+    return copy
+
+
 with open(sys.argv[1], encoding="utf-8") as file:
     description = json.load(file)
+components = {
+    "schemas": {
+        # The schemas that refer to a component reject other fields.
+        name: without_other_fields(schema, is_part=True)
+        for name, schema in description["components"]["schemas"].items()
+    }
+}
 count = 0
 for path, schema, example in find_examples(description):
     count += 1
     # References in the schema lead to the components.
     validator = Draft202012Validator(
-        {**schema, "components": description["components"]},
+        {**without_other_fields(schema), "components": components},
         format_checker=Draft202012Validator.FORMAT_CHECKER,
     )
     for error in validator.iter_errors(example):
