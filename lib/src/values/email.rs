@@ -101,6 +101,14 @@ pub fn normalize_search_word(word: &str) -> String {
     }
 }
 
+/// Returns the stored form of a search word that may be a domain in Unicode: `münchen.de`
+/// becomes `xn--mnchen-3ya.de`. The word may also be a part of a name, such as `J.Núñez`.
+pub fn ascii_search_domain(word: &str) -> Option<String> {
+    let may_be_domain = !word.is_ascii() && word.contains('.') && !word.contains('@');
+    let domain = may_be_domain.then(|| ascii_domain(word)).flatten();
+    domain.map(Cow::into_owned)
+}
+
 /// Returns a canonical address as people read it, with its domain in Unicode.
 pub fn readable(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else {

@@ -98,17 +98,37 @@ pub struct AccountFilter {
     pub active: Option<bool>,
 }
 
-/// Returns the words of a search, and the longest of them, for which the index is
-/// used. A domain in Unicode is searched in the form in which it is stored.
-fn search_words(search: Option<&str>) -> (Vec<String>, Option<String>) {
-    let search = search.unwrap_or_default();
-    let words: Vec<String> = search
-        .split_whitespace()
-        .map(email::normalize_search_word)
-        .collect();
-    let longest = words.iter().max_by_key(|word| word.chars().count());
-    let longest = longest.cloned();
-    (words, longest)
+/// The words of a search. A domain in Unicode is searched in the form in which it is stored.
+struct SearchWords {
+    words: Vec<String>,
+    /// The longest of `words`, for which the index is used.
+    longest: Option<String>,
+    /// Words that are either a domain or a part of a name.
+    domains: Vec<String>,
+    /// The stored form of each of `domains`.
+    ascii_domains: Vec<String>,
+}
+
+impl SearchWords {
+    fn parse(search: Option<&str>) -> Self {
+        let (mut words, mut domains, mut ascii_domains) = (Vec::new(), Vec::new(), Vec::new());
+        for word in search.unwrap_or_default().split_whitespace() {
+            match email::ascii_search_domain(word) {
+                Some(ascii_domain) => {
+                    domains.push(word.to_owned());
+                    ascii_domains.push(ascii_domain);
+                }
+                None => words.push(email::normalize_search_word(word)),
+            }
+        }
+        let longest = words.iter().max_by_key(|word| word.chars().count());
+        Self {
+            longest: longest.cloned(),
+            words,
+            domains,
+            ascii_domains,
+        }
+    }
 }
 
 /// Selects the columns of [`Account`] for the users `u` in `$rows`. The key of a rate limit
@@ -142,16 +162,24 @@ macro_rules! accounts_of {
 /// The condition that finds all words of a search, in any order. An index cannot be used for
 /// `like all`, so the longest word has a condition of its own.
 macro_rules! search_finds {
-    ($longest:literal, $words:literal) => {
+    ($longest:literal, $words:literal, $domains:literal, $ascii_domains:literal) => {
         concat!(
             "(",
             $longest,
-            "::text is null or (search_text like search_pattern(",
+            "::text is null or search_text like search_pattern(",
             $longest,
-            ") and search_text like all (
-                array(select search_pattern(word) from unnest(",
+            ")) and search_text like all (array(
+                select search_pattern(word) from unnest(",
             $words,
-            "::text[]) word))))"
+            "::text[]) word))
+            and not exists (
+                select from unnest(",
+            $domains,
+            "::text[], ",
+            $ascii_domains,
+            "::text[]) as d (word, ascii_domain)
+                where search_text not like search_pattern(d.word)
+                    and search_text not like search_pattern(d.ascii_domain))"
         )
     };
 }
@@ -162,7 +190,7 @@ static LIST: Statement = Statement::new(
         "with page as materialized (
             select * from users
             where ",
-        search_finds!("$1", "$7"),
+        search_finds!("$1", "$7", "$8", "$9"),
         " and ($2::text is null or $2 =
                 case when is_admin then 'admin' when is_staff then 'staff' else 'member' end)
               and ($3::boolean is null or is_active = $3)
@@ -179,18 +207,20 @@ static LIST: Statement = Statement::new(
 pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Result<Vec<Account>> {
     let (time, id) = page.after();
     let role = filter.role.map(Role::as_str);
-    let (words, longest_word) = search_words(filter.search.as_deref());
+    let search = SearchWords::parse(filter.search.as_deref());
     let rows = LIST
         .all(
             client,
             &[
-                &longest_word,
+                &search.longest,
                 &role,
                 &filter.active,
                 &time,
                 &id,
                 &page.row_limit(),
-                &words,
+                &search.words,
+                &search.domains,
+                &search.ascii_domains,
             ],
         )
         .await?;
@@ -203,7 +233,7 @@ static LIST_MEMBERS: Statement = Statement::new(
         "select ",
         user_columns!("u"),
         " from users u where is_active and ",
-        search_finds!("$1", "$2"),
+        search_finds!("$1", "$2", "$6", "$7"),
         " and ($3::timestamptz is null or (created_at, id) < ($3, $4))
         order by created_at desc, id desc limit $5"
     ),
@@ -213,11 +243,19 @@ static LIST_MEMBERS: Statement = Statement::new(
 /// the page holds if there is a next page.
 pub async fn list_members(client: &Client, search: Option<&str>, page: &Page) -> Result<Vec<User>> {
     let (time, id) = page.after();
-    let (words, longest_word) = search_words(search);
+    let search = SearchWords::parse(search);
     let rows = LIST_MEMBERS
         .all(
             client,
-            &[&longest_word, &words, &time, &id, &page.row_limit()],
+            &[
+                &search.longest,
+                &search.words,
+                &time,
+                &id,
+                &page.row_limit(),
+                &search.domains,
+                &search.ascii_domains,
+            ],
         )
         .await?;
     rows.iter().map(User::from_row).collect()
