@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::creation::{NewBooking, decide};
-use super::errors::NOT_MOVABLE;
-use super::row::{Booking, BookingStatus, find};
+use super::row::{Booking, find};
 use super::waitlist::promote;
 use crate::error::{Error, Result};
 use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
@@ -108,9 +107,6 @@ pub async fn move_to(
     let lock = LOCK_MEMBERS_BOOKINGS.opt(client, &[&booking_id]).await?;
     lock.ok_or(Error::NotFound)?;
     let before = find(client, booking_id).await?;
-    if before.status != BookingStatus::Booked {
-        return Err(NOT_MOVABLE);
-    }
     let target = NewBooking {
         user_id: before.user_id,
         scheduled_class_id,
