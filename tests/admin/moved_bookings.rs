@@ -72,6 +72,28 @@ async fn a_moved_booking_keeps_its_price_its_payment_and_its_history() {
 }
 
 #[tokio::test]
+async fn a_booking_that_moves_to_an_earlier_class_keeps_its_later_deadline() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let (class, earlier_class) = (class_in(&app, 60.0).await, class_in(&app, 50.0).await);
+    let booking = book(&ana, class).await.expect(201);
+    insert_desk_payment(&app, &booking).await;
+    let moved = move_booking(&staff, &booking, earlier_class)
+        .await
+        .expect(200);
+    assert_eq!(
+        moved["freeCancellationUntil"],
+        booking["freeCancellationUntil"]
+    );
+    // A booking of the earlier class would have been late for nine hours.
+    set_clock_before_start(&app, &moved, TimeDelta::hours(3));
+    let cancelled_booking = cancel(&ana, &moved).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], false);
+    assert_eq!(cancelled_booking["paymentStatus"], "refund_due");
+}
+
+#[tokio::test]
 async fn an_unpaid_booking_takes_over_the_payment_that_was_kept_for_the_new_class() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;

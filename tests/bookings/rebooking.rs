@@ -102,6 +102,42 @@ async fn a_paid_booking_joins_the_waitlist_when_the_class_is_full() {
     assert_bookings_consistent(&app).await;
 }
 
+/// After automatic promotion has ended, a member on the waitlist books a free spot.
+#[tokio::test]
+async fn a_spot_booked_from_the_waitlist_does_not_extend_the_deadline() {
+    let app = TestApp::start().await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let late_booking = cancel_late(&app, &ana).await;
+    let class = class_of(&late_booking);
+    let other_booking = book(&ben, class).await.expect(201);
+    let waitlisted_booking = join_waitlist(&ana, class).await.expect(201);
+    set_clock_before_start(&app, &waitlisted_booking, TimeDelta::hours(1));
+    cancel(&ben, &other_booking).await.expect(200);
+    let booking = book(&ana, class).await.expect(201);
+    assert_eq!(booking["id"], late_booking["id"]);
+    assert_eq!(booking["status"], "booked");
+    assert_eq!(
+        booking["freeCancellationUntil"],
+        late_booking["freeCancellationUntil"]
+    );
+    let cancelled_booking = cancel(&ana, &booking).await.expect(200);
+    assert_eq!(cancelled_booking["lateCancellation"], true);
+    assert_eq!(cancelled_booking["paymentStatus"], "paid");
+}
+
+/// An earlier version of the program could store such a payment.
+#[tokio::test]
+async fn a_payment_of_another_amount_than_the_price_does_not_pay_for_a_new_booking() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let cancelled_booking = cancel_late(&app, &ana).await;
+    app.sql("update payments set amount = amount - 5").await;
+    let class = class_of(&cancelled_booking);
+    let new_booking = book(&ana, class).await.expect(201);
+    assert_ne!(new_booking["id"], cancelled_booking["id"]);
+    assert_eq!(new_booking["paymentStatus"], Value::Null);
+}
+
 #[tokio::test]
 async fn a_paid_booking_on_the_waitlist_is_refunded_after_the_class_has_moved() {
     let app = TestApp::start().await;

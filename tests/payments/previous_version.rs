@@ -2,7 +2,10 @@
 //! the table `payments`, because it does not know the table `refunds`. Triggers keep both
 //! tables consistent.
 
-use super::{book_and_pay, start_with_stripe};
+use serde_json::Value;
+
+use super::{book_and_pay, payment_of, start_with_stripe};
+use crate::bookings::{book, cancel};
 use crate::harness::{TestApp, wait_until};
 
 /// Returns the status and the refunded amount of the only payment, and the states and
@@ -78,6 +81,22 @@ async fn the_refunds_of_a_payment_set_its_status() {
     let refunds = [("done", "10.00"), ("failed", "15.00")];
     let failed = expected("paid", "10.00", &refunds);
     assert_eq!(payment_and_refunds(&app).await, failed);
+}
+
+/// The previous version counts its attempts in `payments` and does not mark the refund as
+/// sent, so the money may be on its way back.
+#[tokio::test]
+async fn a_refund_that_the_previous_version_has_tried_to_send_does_not_pay_for_a_new_booking() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
+    cancel(&ana, &booking).await.expect(200);
+    app.sql("update payments set attempts = 1").await;
+    let class = booking["scheduledClassId"].as_str().unwrap();
+    let new_booking = book(&ana, class.parse().unwrap()).await.expect(201);
+    assert_ne!(new_booking["id"], booking["id"]);
+    assert_eq!(new_booking["paymentStatus"], Value::Null);
+    assert_eq!(payment_of(&ana, &booking).await["status"], "refund_due");
 }
 
 #[tokio::test]
