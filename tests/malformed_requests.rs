@@ -275,7 +275,7 @@ async fn no_message_of_a_library_reaches_people() {
 
 /// Asserts that a failed response contains no message of a library, because such messages are
 /// written for programmers.
-fn assert_no_library_message(response: &TestResponse) {
+pub fn assert_no_library_message(response: &TestResponse) {
     const PHRASES: [&str; 27] = [
         "UUID parsing",
         "invalid type",

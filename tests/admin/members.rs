@@ -55,6 +55,40 @@ async fn staff_find_members_without_accents_and_in_any_order_of_names() {
 }
 
 #[tokio::test]
+async fn a_domain_is_found_in_unicode_and_in_ascii() {
+    let app = TestApp::start().await;
+    let admin = app.admin("rosa").await;
+    let member = create_member(&admin, "luz@münchen.de").await.expect(201);
+    // Not a domain, although it looks like one.
+    app.sql("update users set last_name = 'J.Núñez' where email = 'rosa@example.com'")
+        .await;
+    let list = async |path: &str, search: &str| {
+        let search: String = form_urlencoded::byte_serialize(search.as_bytes()).collect();
+        let found = admin.get_all(&format!("{path}?search={search}")).await;
+        found.into_iter().map(|item| item["id"].clone())
+    };
+    for (search, id) in [
+        ("münchen.de", &member["id"]),
+        ("MÜNCHEN.DE", &member["id"]),
+        ("@münchen.de", &member["id"]),
+        ("luz@münchen", &member["id"]),
+        ("xn--mnchen-3ya.de", &member["id"]),
+        ("luz@xn--mnchen-3ya.de", &member["id"]),
+        ("josé münchen.de", &member["id"]),
+        ("j.núñez", &admin.user_id().await),
+        ("rosa J.Núñez", &admin.user_id().await),
+    ] {
+        for path in [PATH, "/api/admin/users"] {
+            let found: Vec<_> = list(path, search).await.collect();
+            assert_eq!(found, std::slice::from_ref(id), "{path} {search}");
+        }
+    }
+    for search in ["rosa münchen.de", "münster.de"] {
+        assert_eq!(list(PATH, search).await.count(), 0, "{search}");
+    }
+}
+
+#[tokio::test]
 async fn the_list_shows_how_to_reach_active_members_and_no_more() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
@@ -257,6 +291,27 @@ async fn an_account_that_is_created_at_the_same_time_is_named() {
     });
     let body = rejected.expect_code(409, "member_exists");
     assert_eq!(body["memberId"], id);
+}
+
+#[tokio::test]
+async fn a_registration_that_is_made_at_the_same_time_is_replaced() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    // A stranger's registration, up to its commit.
+    let registration = app
+        .hold_locks(
+            "select pg_advisory_xact_lock(hashtextextended('address:jose@example.com', 0));
+            insert into users (id, email, first_name, last_name, password_hash)
+            values (gen_random_uuid(), 'jose@example.com', 'Mallory', '', 'x')",
+        )
+        .await;
+    let (created, ()) = tokio::join!(create_member(&staff, "jose@example.com"), async {
+        wait_until(async || app.blocked_statements().await == 1).await;
+        registration.commit().await;
+    });
+    created.expect(201);
+    assert_eq!(find(&staff, "jose").await, ["José Núñez"]);
+    assert_eq!(app.mail_count("invitation").await, 1);
 }
 
 #[tokio::test]

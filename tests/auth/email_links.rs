@@ -265,6 +265,21 @@ async fn a_reset_ends_all_sessions_and_notifies_the_owner_without_signing_in() {
     assert_eq!(app.count(log_entries).await, 1);
 }
 
+/// The browser of the registration keeps what it has set up, so only the link ends.
+#[tokio::test]
+async fn a_reset_ends_an_earlier_confirmation_link() {
+    let app = TestApp::start().await;
+    let ana = app.unconfirmed_member("ana").await;
+    let confirmation_token = app.mailed_token("verify_email", "ana@example.com").await;
+    let reset_token = request_reset_token(&app).await;
+    reset_password(&ana, &reset_token, NEW_PASSWORD)
+        .await
+        .expect(200);
+    verify_email(&ana, &confirmation_token)
+        .await
+        .expect_code(400, "link_ended");
+}
+
 #[tokio::test]
 async fn a_forged_host_header_does_not_change_a_mailed_link() {
     let Some(server) = MailServer::start().await else {

@@ -7,6 +7,7 @@ use super::{checkout_completed, payment_of, start_checkout, start_with_stripe};
 use crate::harness::{
     StripeSdk, StripeStandIn, TestApp, TestClient, TestResponse, WEBHOOK_SECRET, sign_event,
 };
+use crate::malformed_requests::assert_no_library_message;
 
 /// A pending card payment whose checkout has just been completed, and the event
 /// that reports this.
@@ -191,6 +192,7 @@ async fn signed_but_malformed_events_are_rejected() {
         let signature = sign_event(now, body);
         let response = app.deliver_signed_event(&signature, body).await;
         response.expect_code(400, "malformed_request");
+        assert_no_library_message(&response);
     }
     let visitor = app.visitor();
     let request = visitor.request(reqwest::Method::POST, "/api/payments/webhook");
