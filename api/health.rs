@@ -20,8 +20,8 @@ pub fn route() -> Routes {
     routes![check_health].with_other_query_params()
 }
 
-/// Checks Postgres and Redis. The response shows only whether each of them
-/// responds, and how quickly.
+/// Checks Postgres and Redis. The response shows whether each of them responds, how
+/// quickly, and the last write that Redis refused.
 #[utoipa::path(get, path = "/api/health", tag = "operations", responses(
     (status = 200, body = Health, description = "Healthy, or degraded: without Redis everything works, but more slowly"),
     (status = 503, body = Health, description = "Unhealthy: without Postgres most requests fail"),

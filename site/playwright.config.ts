@@ -6,7 +6,7 @@ export const base: PlaywrightTestConfig = {
   outputDir: "test-results",
   forbidOnly: true,
   fullyParallel: true,
-  // Two browsers share the stack, the compiler and the processor.
+  // Two browsers share the stack and the processor.
   workers: 2,
   // On a busy machine, a page can take many seconds.
   timeout: 90_000,

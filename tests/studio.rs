@@ -60,7 +60,7 @@ async fn what_is_not_configured_is_null_and_stripe_adds_card_payments() {
 }
 
 #[tokio::test]
-async fn the_studio_is_cacheable_and_needs_no_store() {
+async fn the_studio_is_cacheable_and_needs_no_database() {
     let settings = Settings::default().with(
         "POSTGRES_URL",
         "postgres://nobody@127.0.0.1:1/none?sslmode=disable",

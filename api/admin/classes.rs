@@ -65,8 +65,8 @@ async fn update_class_type(
     updated.await.map(Json)
 }
 
-/// Retires a class type without deleting it. The response counts the weekly classes and
-/// occurrences that still refer to it.
+/// Retires a class type without deleting it. The response counts the active weekly
+/// classes and the upcoming occurrences that still refer to it.
 #[utoipa::path(delete, path = "/api/admin/classes", tag = "administration", security(("session" = [])), params(IdQuery), responses(
     (status = 200, body = RetirementView, description = "The class type is retired"),
     (status = 404, description = "`not_found`: no class type has this id"),

@@ -2,7 +2,7 @@
 //! sends e-mails.
 
 use sabor::cleanup::{self, CleanupResult};
-use sabor::http::{Cron, Json, OpenInDevelopment};
+use sabor::http::{Cron, CronOrAdmin, Json, OpenInDevelopment};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -27,7 +27,10 @@ async fn run_scheduled_cleanup(
 #[utoipa::path(post, path = "/api/admin/cleanup-sessions", tag = "operations", security(("cron" = []), ("session" = [])), responses(
     (status = 200, body = CleanupResult, description = "What was cleaned up"),
 ))]
-async fn run_cleanup(app: App, _cron: OpenInDevelopment<Cron>) -> Result<Json<CleanupResult>> {
+async fn run_cleanup(
+    app: App,
+    _caller: OpenInDevelopment<CronOrAdmin>,
+) -> Result<Json<CleanupResult>> {
     cleanup::run(&app).await.map(Json)
 }
 

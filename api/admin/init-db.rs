@@ -1,6 +1,6 @@
 //! POST /api/admin/init-db — applies pending migrations.
 
-use sabor::http::{Cron, Json, OpenInDevelopment};
+use sabor::http::{CronOrAdmin, Json, OpenInDevelopment};
 use sabor::store::{migrations, postgres};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub fn route() -> Routes {
 ))]
 async fn apply_migrations(
     app: App,
-    _cron: OpenInDevelopment<Cron>,
+    _caller: OpenInDevelopment<CronOrAdmin>,
 ) -> Result<Json<MigrationResult>> {
     let mut client = postgres::connect_direct(app.config()).await?;
     let applied = migrations::up(&mut client).await?;

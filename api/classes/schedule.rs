@@ -15,7 +15,7 @@ pub fn route() -> Routes {
 }
 
 /// Lists classes ordered by start time, including cancelled ones. The
-/// default range is two weeks from today. With `Accept: text/calendar`, the
+/// default range is the two weeks that start today. With `Accept: text/calendar`, the
 /// response is iCalendar and has all days of the range on one page.
 ///
 /// If a class is moved to an earlier time while a caller reads page by page, the

@@ -30,7 +30,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::accept::{PageLocale, Representation, accepts};
 pub use self::auth::{
-    ActiveSession, Admin, ConfirmedMember, Cron, FirstVisit, Member, OpenInDevelopment, Staff,
+    ActiveSession, Admin, ConfirmedMember, Cron, CronOrAdmin, FirstVisit, Member,
+    OpenInDevelopment, Staff,
 };
 pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams};
 pub use self::cookie::{CookiePurpose, SetCookie};

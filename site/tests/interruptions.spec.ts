@@ -1,8 +1,9 @@
-// Stories of pages whose connection or session ends while someone uses them.
+// Stories of pages whose connection or session ends while someone uses them, and of choices
+// that must survive: a language in another browser, and a filter in the address.
 
 import { expect, newMember, open, PASSWORD, test } from "./site.ts";
 
-test("without a connection the page keeps its classes and says from when they are", async ({ context, page }) => {
+test("without a connection the page keeps its classes and says when they were loaded", async ({ context, page }) => {
   await open(page, "/timetable");
   const classes = await page.getByRole("article").count();
   await context.setOffline(true);
@@ -35,7 +36,7 @@ test.describe("with an expected rejection", () => {
   });
 });
 
-test("the language of a member follows to another browser", async ({ browser, page }) => {
+test("the language follows a member to another browser", async ({ browser, page }) => {
   const email = await newMember(page);
   await open(page, "/account");
   const saved = page.waitForResponse((response) => response.request().method() === "PATCH" && response.ok());
@@ -51,7 +52,7 @@ test("the language of a member follows to another browser", async ({ browser, pa
   await phone.context().close();
 });
 
-test("the address keeps the choice of a room, and the strip leads to a day", async ({ page }) => {
+test("the address keeps the choice of a room, and the list of days leads to a day", async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await open(page, "/timetable");
   const all = await page.getByRole("article").count();

@@ -43,7 +43,7 @@ test("a member changes details and an emergency contact", async ({ page }) => {
 test.describe("with an expected rejection", () => {
   test.use({ expectedErrors: ["status of 400", "status of 403", "status of 503"] });
 
-  test("a consent is taken back on the page if it cannot be saved", async ({ page }) => {
+  test("a change of a consent is undone on the page if it cannot be saved", async ({ page }) => {
     await newMember(page);
     await open(page, "/account");
     const news = page.getByLabel("News, parties, and offers by e-mail");

@@ -53,7 +53,7 @@ async fn a_member_has_one_active_booking_per_occurrence() {
 }
 
 #[tokio::test]
-async fn a_full_class_puts_the_member_on_the_waitlist_in_order() {
+async fn members_who_join_the_waitlist_of_a_full_class_are_ranked_in_order() {
     let app = TestApp::start().await;
     let class = app.create_class(1).await;
     let [ana, ben, eva] = [

@@ -11,7 +11,7 @@ use crate::protocol::RequestKind;
 
 pub(crate) struct State {
     pub(crate) backend: Backend,
-    /// The value that the `Authorization` header must have.
+    /// The value that the `Authorization` header must have, if the request has one.
     pub(crate) authorization: String,
     /// The number of connections accepted so far.
     pub(crate) connection_count: AtomicU64,
@@ -62,7 +62,8 @@ impl State {
         holds.iter().find_map(|hold| hold.try_hold(kind, commands))
     }
 
-    /// Runs the commands of a request, except those that the mode refuses.
+    /// Runs the commands of a request, except those that the mode refuses. If the mode
+    /// refuses a command of a transaction, none of them runs.
     pub(crate) async fn run(&self, kind: RequestKind, commands: &[Vec<String>]) -> Results {
         let mode = self.mode();
         let atomic = kind == RequestKind::MultiExec;

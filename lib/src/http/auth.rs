@@ -1,9 +1,9 @@
 //! The extractors that authenticate and authorize the caller.
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderValue, Method};
 
 use super::cookie::{self, CookiePurpose};
 use crate::App;
@@ -284,36 +284,16 @@ impl FromRequestParts<App> for Admin {
     }
 }
 
-/// Vercel Cron, which sends `Authorization: Bearer <CRON_SECRET>`, or an
-/// administrator.
+/// Vercel Cron, or a script, which sends `Authorization: Bearer <CRON_SECRET>`.
 #[derive(Debug)]
 pub struct Cron;
 
 impl Cron {
-    fn of<'a>(parts: &Parts, app: &'a App) -> BoxFuture<'a, Result<Self>> {
-        if let Some(value) = parts.headers.get(AUTHORIZATION) {
-            let is_cron = bearer(value)
-                .zip(app.config().cron_secret.as_ref())
-                .is_some_and(|(token, secret)| secret.matches(token));
-            if is_cron {
-                return Box::pin(async { Ok(Self) });
-            }
-        }
-        // For GET and HEAD, only the secret is accepted. A browser would send its cookie even
-        // with a GET request that another site caused, and the origin check ignores these
-        // methods.
-        if parts.method == Method::GET || parts.method == Method::HEAD {
-            return Box::pin(async { Err(Error::NotSignedIn) });
-        }
-        let member = Member::of(parts, app);
-        Box::pin(async move {
-            let user = member.await?.user;
-            if !user.is_admin {
-                return Err(Error::FORBIDDEN);
-            }
-            require_second_factor(app, &user)?;
-            Ok(Self)
-        })
+    fn has_secret(parts: &Parts, app: &App) -> bool {
+        let token = parts.headers.get(AUTHORIZATION).and_then(bearer);
+        token
+            .zip(app.config().cron_secret.as_ref())
+            .is_some_and(|(token, secret)| secret.matches(token))
     }
 }
 
@@ -321,7 +301,30 @@ impl FromRequestParts<App> for Cron {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        Self::of(parts, app).await
+        if Self::has_secret(parts, app) {
+            Ok(Self)
+        } else {
+            Err(Error::NotSignedIn)
+        }
+    }
+}
+
+/// A caller with the secret of [`Cron`], or an administrator.
+///
+/// Not for GET requests: a browser sends its cookie even with a GET request that another
+/// site caused, and the origin check ignores that method.
+#[derive(Debug)]
+pub struct CronOrAdmin;
+
+impl FromRequestParts<App> for CronOrAdmin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        if Cron::has_secret(parts, app) {
+            return Ok(Self);
+        }
+        Admin::from_request_parts(parts, app).await?;
+        Ok(Self)
     }
 }
 

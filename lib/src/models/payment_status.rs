@@ -7,8 +7,9 @@ use crate::error::{Error, Result};
 
 /// The status of a payment.
 ///
-/// `partly_refunded` and `disputed` are derived from the refunds and disputes of the
-/// payment. They are shown, and never stored.
+/// `partly_refunded` and `disputed` are never stored. They are derived from the refunds and
+/// disputes of the payment. `refund_due` is stored if the whole amount is to be refunded,
+/// and derived if a part is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PaymentStatus {

@@ -25,7 +25,7 @@ pub enum Error {
     #[error("cannot connect to Redis")]
     Connect(#[source] Source),
     /// The connection failed during the request. The command may have been applied.
-    #[error("the connection to Redis failed")]
+    #[error("the connection to Redis broke during the request")]
     Transport(#[source] Source),
     /// The server rejected the token (401).
     #[error("Redis does not accept the token")]

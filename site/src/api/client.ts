@@ -11,11 +11,11 @@ const TIMEOUT_MS = 30_000;
 
 export const api = createClient<paths, "application/json">({
   // Without `no-cache`, Chromium would show free spots of up to thirty seconds ago, because the
-  // responses allow caches to be stale for so long while they ask again.
+  // responses allow caches to be stale for that long while they ask again.
   fetch: (request: Request) => fetch(request, { cache: "no-cache", signal: AbortSignal.timeout(TIMEOUT_MS) }),
 });
 
-/** When the API has last answered. */
+/** When the API last answered successfully. */
 export const loadedAt = new Store<Date | null>(null);
 
 /** Returns the content of a successful response. Any other throws a `Failure`. */

@@ -1,4 +1,4 @@
-// A member's bookings: what comes up, what is to be paid, and what is past.
+// A member's bookings: what is coming up, what is to be paid, and what is past.
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
@@ -20,11 +20,11 @@ import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import "./bookings.css";
 
-/** How often and how long a page that Stripe has led back to asks for the payment. */
+/** After Stripe has led back, the page asks this often whether the payment has arrived. */
 const PAYMENT_POLL_MS = 2_000;
 const PAYMENT_POLLS = 15;
 
-/** Payments after which the booking can be paid again. */
+/** Statuses of a payment with which the booking is still to be paid. Some bookings have no payment. */
 const UNPAID = [null, undefined, "pending", "failed", "cancelled"];
 
 /** Payments of which at least a part is lost with a late cancellation. */
@@ -133,8 +133,8 @@ async function followPayment(t: BookingsTexts): Promise<void> {
   if (result !== "done") return say(t.returned.open, true);
   say(t.returned.done);
   for (let poll = 0; poll < PAYMENT_POLLS; poll++) {
-    const paid = [...bookings.value.values()].find((booking) => booking.id === id);
-    if (paid?.paymentStatus === "paid") return say(t.returned.paid);
+    const booking = [...bookings.value.values()].find((booking) => booking.id === id);
+    if (booking?.paymentStatus === "paid") return say(t.returned.paid);
     await new Promise((resolve) => setTimeout(resolve, PAYMENT_POLL_MS));
     await loadBookings();
   }
@@ -229,7 +229,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
           </Button>
         </div>
       )}
-      <CancelDialog t={t} booking={booking} isOpen={isCancelling} isFree={isFreeToCancel || isWaiting} onClose={() => setCancelling(false)} />
+      <CancelDialog t={t} booking={booking} isOpen={isCancelling} isFreeToCancel={isFreeToCancel || isWaiting} onClose={() => setCancelling(false)} />
     </Card>
   );
 }
@@ -244,12 +244,12 @@ function Status({ t, booking }: Texts & { booking: Booking }) {
 interface CancelProps extends Texts {
   booking: Booking;
   isOpen: boolean;
-  isFree: boolean;
+  isFreeToCancel: boolean;
   onClose: () => void;
 }
 
 /** Asks before a cancellation, and says what it costs. */
-function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
+function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose }: CancelProps) {
   const { title } = booking.class;
   const when = whenOf(booking);
   const isWaiting = booking.status === "waitlisted";
@@ -273,7 +273,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
 
   const text = isWaiting
     ? t.classes.leaveText(title, when)
-    : isFree
+    : isFreeToCancel
       ? t.cancelFree(title, when)
       : isPaid
         ? t.cancelLate(title, when, formatPrice(booking.price, booking.currency))
@@ -281,7 +281,7 @@ function CancelDialog({ t, booking, isOpen, isFree, onClose }: CancelProps) {
   return (
     <Dialog title={isWaiting ? t.classes.leaveTitle : t.cancelTitle} isOpen={isOpen} onClose={onClose}>
       <p>
-        {text} {isFree && isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard)}
+        {text} {isFreeToCancel && isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard)}
       </p>
       <p class="actions">
         <Button onClick={cancel}>{isWaiting ? t.leave : t.cancel}</Button>
