@@ -53,6 +53,11 @@ export class Failure extends Error {
     return SIGNED_OUT.includes(this.code);
   }
 
+  /** Whether what the address names does not exist. A malformed id gets 400. */
+  get isNotFound(): boolean {
+    return this.status === 404 || this.status === 400;
+  }
+
   static unreachable(): Failure {
     return new Failure(texts.unreachable);
   }

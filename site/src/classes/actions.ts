@@ -70,11 +70,11 @@ addEventListener("pageshow", (event) => {
 });
 
 /** Books what the visitor wanted before the sign-in, if it is one of the classes. */
-export async function resumeBooking(t: ClassTexts, classes: Promise<Occurrence[]>): Promise<void> {
+export async function resumeBooking(t: ClassTexts, classes: Occurrence[]): Promise<void> {
   const path = location.pathname + location.search;
-  const [member, found] = await Promise.all([loadSession(), classes]);
+  const member = await loadSession();
   const intent = takeIntent(path, member?.user.id ?? null);
-  const wanted = found.find(({ id }) => id === intent?.id);
+  const wanted = classes.find(({ id }) => id === intent?.id);
   if (wanted && intent) await book(t, wanted, intent.joinWaitlist);
 }
 

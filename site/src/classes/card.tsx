@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { useStorePart } from "../tools/store.ts";
-import { formatTime } from "../tools/time.ts";
+import { formatDay, formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
 import { classPath, minutesOf, priceText } from "./facts.ts";
 import { availability, bookings, type Occurrence } from "./live.ts";
@@ -46,6 +46,22 @@ export function ClassCard({ t, occurrence, day }: Props) {
         <ClassButton t={t} occurrence={occurrence} state={state} />
       </div>
     </article>
+  );
+}
+
+/** Cards of classes on several days. */
+export function DatedCards({ t, classes }: { t: ClassTexts; classes: Occurrence[] }) {
+  return (
+    <>
+      {classes.map((occurrence) => (
+        <ClassCard
+          key={occurrence.id}
+          t={t}
+          occurrence={occurrence}
+          day={formatDay(occurrence.localDate, { weekday: "long", month: "short", day: "numeric" })}
+        />
+      ))}
+    </>
   );
 }
 

@@ -103,12 +103,14 @@ export async function loadAvailability(ids: string[]): Promise<void> {
     const page = await call(api.GET("/api/classes/availability", { params: { query } }));
     found.push(...page.items);
   }
-  // Another answer may have arrived meanwhile.
-  availability.set(new Map([...availability.value, ...found.map((item) => [item.id, item] as const)]));
+  storeAvailability(found);
 }
 
-/** Does nothing about free spots that could not be loaded, because the next refresh asks again. */
-export function waitForRefresh(): void {}
+/** Stores free spots that the API has just returned. */
+export function storeAvailability(found: Availability[]): void {
+  // Those of other classes may have arrived meanwhile.
+  availability.set(new Map([...availability.value, ...found.map((item) => [item.id, item] as const)]));
+}
 
 interface Options {
   /** The texts in the current language. */

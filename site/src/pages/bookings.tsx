@@ -2,7 +2,6 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
-import { Failure } from "../api/failure.ts";
 import { calendarFile } from "../classes/calendar.ts";
 import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
@@ -15,6 +14,7 @@ import english, { type BookingsTexts } from "../texts/bookings.en.ts";
 import { attempt, report, say } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
+import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
@@ -35,40 +35,31 @@ const UPCOMING = "upcoming";
 
 type Texts = { t: BookingsTexts };
 
+async function loadOwn(): Promise<true> {
+  if (await loadSession()) await loadBookings();
+  return true;
+}
+
 function Bookings({ t }: Texts) {
   const texts = useLatest(t.classes);
   const current = useStore(session);
   const upcoming = useStore(bookings);
-  const [isLoaded, setLoaded] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
-
-  const load = async () => {
-    setFailure(null);
-    try {
-      if (await loadSession()) await loadBookings();
-      setLoaded(true);
-    } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
-    }
-  };
+  const { loaded, failure, reload } = useLoad(loadOwn);
 
   useEffect(() => {
-    void load()
-      .then(() => followPayment(t))
-      .catch(report);
-    return followChanges({ texts, ids: () => [...bookings.value.keys()] });
-  }, []);
+    if (loaded) followPayment(t).catch(report);
+  }, [loaded]);
+  useEffect(() => followChanges({ texts, ids: () => [...bookings.value.keys()] }), []);
 
   if (failure) {
     return (
       <div class="reading page">
         <h1 class="page-title">{t.title}</h1>
-        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
       </div>
     );
   }
-  if (!isLoaded || current === undefined) {
+  if (!loaded || current === undefined) {
     return (
       <div class="reading page">
         <h1 class="page-title">{t.title}</h1>

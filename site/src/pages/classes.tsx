@@ -1,22 +1,22 @@
 // The class types by level, and at /classes/<id> one of them with its upcoming dates.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, call, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { resumeBooking } from "../classes/actions.ts";
-import { ClassCard } from "../classes/card.tsx";
+import { DatedCards } from "../classes/card.tsx";
 import { classPath, priceText } from "../classes/facts.ts";
-import { followChanges, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
+import type { Occurrence } from "../classes/live.ts";
+import { useLiveClasses } from "../classes/live-classes.ts";
 import { mount } from "../components/mount.tsx";
 import { ClassPicture, Portrait } from "../components/picture.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type ClassTypesTexts } from "../texts/class-types.en.ts";
-import { report } from "../tools/action.ts";
+import { setTitle } from "../tools/head.ts";
 import type { Catalog } from "../tools/language.ts";
-import { useLatest } from "../tools/latest.ts";
+import { useLoad } from "../tools/load.ts";
 import { courseItem, describeContent, eventItem } from "../tools/structured-data.ts";
-import { formatDay } from "../tools/time.ts";
 import { SharedClass } from "./classes/shared.tsx";
+import "../components/card-list.css";
 import "./classes.css";
 
 type ClassType = Schema<"ClassType">;
@@ -36,22 +36,16 @@ const [, id] = /^\/classes\/([^/]+)$/.exec(location.pathname) ?? [];
 /** How many pictures are in the window before anybody scrolls. */
 const FIRST_PICTURES = 3;
 
-function ClassTypes({ t }: Texts) {
-  const [types, setTypes] = useState<ClassType[] | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
+async function loadTypes(): Promise<ClassType[]> {
+  const page = await call(api.GET("/api/classes/list", { params: { query: { limit: 100 } } }));
+  return page.items;
+}
 
-  const load = async () => {
-    setFailure(null);
-    try {
-      const page = await call(api.GET("/api/classes/list", { params: { query: { limit: 100 } } }));
-      setTypes(page.items);
-      describeContent({ path: "/classes" }, () => page.items.map(courseItem));
-    } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
-    }
-  };
-  useEffect(() => void load().catch(report), []);
+function ClassTypes({ t }: Texts) {
+  const { loaded: types, failure, reload } = useLoad(loadTypes);
+  useEffect(() => {
+    if (types) describeContent({ path: "/classes" }, () => types.map(courseItem));
+  }, [types]);
   const levels = LEVELS.map((level) => ({ level, ofLevel: (types ?? []).filter((type) => type.level === level) }));
   const first = levels.flatMap(({ ofLevel }) => ofLevel).slice(0, FIRST_PICTURES);
 
@@ -59,9 +53,9 @@ function ClassTypes({ t }: Texts) {
     <div class="wide page class-types">
       <h1>{t.title}</h1>
       <p class="lead">{t.lead}</p>
-      {failure && <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />}
+      {failure && <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />}
       {!failure && types === null && (
-        <section class="level type-skeletons">
+        <section class="level card-list">
           <Skeleton count={6} height="26rem" />
         </section>
       )}
@@ -80,11 +74,11 @@ function ClassTypes({ t }: Texts) {
               <h2>{t.classes.levels[level]}</h2>
               <p class="hint">{t.levels[level]}</p>
             </div>
-            <ul class="plain-list type-list">
+            <ul class="plain-list card-list">
               {ofLevel.map((type) => (
-                <li key={type.id} class="type-card">
+                <li key={type.id} class="picture-card type-card">
                   <ClassPicture id={type.id} url={type.imageUrl} isLazy={!first.includes(type)} />
-                  <div class="type-text">
+                  <div class="picture-card-text">
                     <h3>{type.name}</h3>
                     <p>{type.description}</p>
                     <Facts t={t} type={type} />
@@ -111,11 +105,11 @@ function Facts({ t, type }: Texts & { type: ClassType }) {
 }
 
 /** Returns null for what does not exist. */
-async function found<T>(request: Promise<T>): Promise<T | null> {
+async function nullIfNotFound<T>(request: Promise<T>): Promise<T | null> {
   try {
     return await request;
   } catch (failure) {
-    if (failure instanceof Failure && (failure.status === 404 || failure.status === 400)) return null;
+    if (failure instanceof Failure && failure.isNotFound) return null;
     throw failure;
   }
 }
@@ -129,8 +123,8 @@ interface Shown {
 
 async function loadShown(): Promise<Shown> {
   const [details, shared] = await Promise.all([
-    found(call(api.GET("/api/classes/details", { params: { query: { id: id ?? "" } } }))),
-    sharedId ? found(call(api.GET("/api/classes/occurrence", { params: { query: { id: sharedId } } }))) : null,
+    nullIfNotFound(call(api.GET("/api/classes/details", { params: { query: { id: id ?? "" } } }))),
+    sharedId ? nullIfNotFound(call(api.GET("/api/classes/occurrence", { params: { query: { id: sharedId } } }))) : null,
   ]);
   return { details, shared };
 }
@@ -144,7 +138,11 @@ function classesOf({ details, shared }: Shown): Occurrence[] {
 function describeClass(shown: Shown): void {
   const { details, shared } = shown;
   const main = shared ?? details;
-  if (!main) return;
+  const name = details?.name ?? shared?.title;
+  if (!main || !name) return;
+  // The link may name a date of another class.
+  if (shared && shared.classTypeId !== id) location.replace(classPath(shared));
+  setTitle(name);
   const path = shared ? classPath(shared) : `/classes/${main.id}`;
   describeContent({ path, description: main.description, image: main.imageUrl }, () => [
     ...(details ? [courseItem(details)] : []),
@@ -153,49 +151,20 @@ function describeClass(shown: Shown): void {
 }
 
 function OneClass({ t }: Texts) {
-  const texts = useLatest(t.classes);
-  const [shown, setShown] = useState<Shown | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const [isLong, setLong] = useState(false);
-  const current = useRef<Shown | null>(null);
-  const ids = () => (current.current ? classesOf(current.current).map((occurrence) => occurrence.id) : []);
-
-  const load = async () => {
-    setFailure(null);
-    try {
-      const next = await loadShown();
-      // The link may name a date of another class.
-      if (next.shared && next.shared.classTypeId !== id) location.replace(classPath(next.shared));
-      current.current = next;
-      setShown(next);
-      const name = next.details?.name ?? next.shared?.title;
-      if (name) document.title = document.title.replace(/^[^·]+/, `${name} `);
-      describeClass(next);
-      void loadAvailability(ids()).catch(waitForRefresh);
-      return classesOf(next);
-    } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      // What is shown stays, even if it is not the latest.
-      if (current.current) report(failed);
-      else setFailure(failed);
-      return current.current ? classesOf(current.current) : [];
-    }
-  };
-
+  const { loaded, failure, reload } = useLiveClasses({ t: t.classes, load: loadShown, classesOf });
   useEffect(() => {
-    resumeBooking(t.classes, load()).catch(report);
-    return followChanges({ texts, ids, onClassChange: () => void load().catch(report) });
-  }, []);
+    if (loaded) describeClass(loaded);
+  }, [loaded]);
 
   if (failure) {
     return (
       <div class="reading page">
         <h1 class="page-title">{t.title}</h1>
-        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
       </div>
     );
   }
-  if (!shown) {
+  if (!loaded) {
     return (
       <div class="wide page">
         <div class="one-class-skeletons">
@@ -204,7 +173,7 @@ function OneClass({ t }: Texts) {
       </div>
     );
   }
-  const { details, shared } = shown;
+  const { details, shared } = loaded;
   if (!details) return <Gone t={t} shared={shared} />;
   const dates = details.upcomingClasses.filter((occurrence) => occurrence.id !== shared?.id);
   const isPossible = shared && !shared.isCancelled && new Date(shared.startTime) > new Date();
@@ -226,53 +195,58 @@ function OneClass({ t }: Texts) {
       </div>
 
       <h2>{isPossible ? t.otherDates : shared ? t.nextDates : t.coming}</h2>
-      {dates.length === 0 ? (
-        <Empty text={t.noneComing}>
-          <a class="button" href="/contact">
-            {t.contact}
-          </a>
-        </Empty>
-      ) : (
-        <div class="date-grid">
-          {dates.slice(0, isLong ? dates.length : FIRST_DATES).map((occurrence) => (
-            <ClassCard
-              key={occurrence.id}
-              t={t.classes}
-              occurrence={occurrence}
-              day={formatDay(occurrence.localDate, { weekday: "long", month: "short", day: "numeric" })}
-            />
-          ))}
-        </div>
-      )}
+      <Dates t={t} classes={dates} />
+      {details.instructors.length > 0 && <Teachers t={t} instructors={details.instructors} />}
+    </div>
+  );
+}
 
-      {!isLong && dates.length > FIRST_DATES && (
+function Dates({ t, classes }: Texts & { classes: Occurrence[] }) {
+  const [isLong, setLong] = useState(false);
+  if (classes.length === 0) {
+    return (
+      <Empty text={t.noneComing}>
+        <a class="button" href="/contact">
+          {t.contact}
+        </a>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <div class="date-grid">
+        <DatedCards t={t.classes} classes={isLong ? classes : classes.slice(0, FIRST_DATES)} />
+      </div>
+      {!isLong && classes.length > FIRST_DATES && (
         <p class="actions more-dates">
           <Button kind="quiet" onClick={() => setLong(true)}>
             {t.moreDates}
           </Button>
         </p>
       )}
+    </>
+  );
+}
 
-      {details.instructors.length > 0 && (
-        <section class="teachers">
-          <h2>{t.taughtBy}</h2>
-          <ul class="plain-list teacher-list">
-            {details.instructors.map((teacher) => (
-              <li key={teacher.id} class="teacher">
-                <Portrait id={teacher.id} url={teacher.profileImageUrl} />
-                <div>
-                  <h3>
-                    <a href={`/instructors/${teacher.id}`}>{teacher.name}</a>
-                  </h3>
-                  {teacher.experienceYears != null && <p class="hint">{t.years(teacher.experienceYears)}</p>}
-                  <p>{teacher.bio}</p>
-                </div>
-              </li>
-            ))}
-          </ul>
-        </section>
-      )}
-    </div>
+function Teachers({ t, instructors }: Texts & { instructors: Details["instructors"] }) {
+  return (
+    <section class="teachers">
+      <h2>{t.taughtBy}</h2>
+      <ul class="plain-list teacher-list">
+        {instructors.map((teacher) => (
+          <li key={teacher.id} class="teacher">
+            <Portrait id={teacher.id} url={teacher.profileImageUrl} />
+            <div>
+              <h3>
+                <a href={`/instructors/${teacher.id}`}>{teacher.name}</a>
+              </h3>
+              {teacher.experienceYears != null && <p class="hint">{t.years(teacher.experienceYears)}</p>}
+              <p>{teacher.bio}</p>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

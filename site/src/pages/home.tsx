@@ -1,23 +1,20 @@
 // The home page.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { api, call } from "../api/client.ts";
-import { Failure } from "../api/failure.ts";
-import { resumeBooking } from "../classes/actions.ts";
-import { ClassCard } from "../classes/card.tsx";
-import { bookings, bookingZone, followChanges, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
+import { DatedCards } from "../classes/card.tsx";
+import { bookings, bookingZone, type Occurrence } from "../classes/live.ts";
+import { useLiveClasses } from "../classes/live-classes.ts";
 import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
 import { Dancers } from "../components/dancers.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { session } from "../session.ts";
 import english, { type HomeTexts } from "../texts/home.en.ts";
-import { report } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
-import { useLatest } from "../tools/latest.ts";
 import { useStore } from "../tools/store.ts";
 import { describeContent, eventItem } from "../tools/structured-data.ts";
-import { formatDay, formatMomentIn } from "../tools/time.ts";
+import { formatMomentIn } from "../tools/time.ts";
 import "./home.css";
 
 /** How many classes the page shows. */
@@ -114,40 +111,17 @@ function OwnNext({ t }: { t: HomeTexts }) {
   );
 }
 
+async function loadNext(): Promise<Occurrence[]> {
+  // Some of today's may have begun, or are cancelled.
+  const page = await call(api.GET("/api/classes/schedule", { params: { query: { limit: 3 * NEXT } } }));
+  return page.items.filter(({ isCancelled, startTime }) => !isCancelled && new Date(startTime) > new Date()).slice(0, NEXT);
+}
+
 function NextClasses({ t }: { t: HomeTexts }) {
-  const texts = useLatest(t.classes);
-  const [items, setItems] = useState<Occurrence[] | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const shown = useRef<Occurrence[]>([]);
-
-  const load = async () => {
-    setFailure(null);
-    try {
-      // Some of today's may have begun, or are cancelled.
-      const page = await call(api.GET("/api/classes/schedule", { params: { query: { limit: 3 * NEXT } } }));
-      const coming = page.items.filter(({ isCancelled, startTime }) => !isCancelled && new Date(startTime) > new Date()).slice(0, NEXT);
-      shown.current = coming;
-      setItems(coming);
-      describeContent({ path: "/" }, () => coming.map(eventItem));
-      void loadAvailability(coming.map(({ id }) => id)).catch(waitForRefresh);
-      return coming;
-    } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      // What is shown stays, even if it is not the latest.
-      if (shown.current.length > 0) report(failed);
-      else setFailure(failed);
-      return shown.current;
-    }
-  };
-
+  const { loaded, failure, reload } = useLiveClasses({ t: t.classes, load: loadNext, classesOf: (classes) => classes });
   useEffect(() => {
-    resumeBooking(t.classes, load()).catch(report);
-    return followChanges({
-      texts,
-      ids: () => shown.current.map(({ id }) => id),
-      onClassChange: () => void load().catch(report),
-    });
-  }, []);
+    if (loaded) describeContent({ path: "/" }, () => loaded.map(eventItem));
+  }, [loaded]);
 
   return (
     <section class="wide band next-classes">
@@ -156,23 +130,16 @@ function NextClasses({ t }: { t: HomeTexts }) {
         <a href="/timetable">{t.wholeTimetable} →</a>
       </div>
       {failure ? (
-        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
-      ) : items === null ? (
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
+      ) : loaded === null ? (
         <div class="next-grid">
           <Skeleton count={NEXT} height="14.8rem" />
         </div>
-      ) : items.length === 0 ? (
+      ) : loaded.length === 0 ? (
         <Empty text={t.noClasses} />
       ) : (
         <div class="next-grid">
-          {items.map((occurrence) => (
-            <ClassCard
-              key={occurrence.id}
-              t={t.classes}
-              occurrence={occurrence}
-              day={formatDay(occurrence.localDate, { weekday: "long", month: "short", day: "numeric" })}
-            />
-          ))}
+          <DatedCards t={t.classes} classes={loaded} />
         </div>
       )}
     </section>

@@ -1,20 +1,18 @@
 // The instructors, and at /instructors/<id> one of them with their next classes.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
-import { Failure } from "../api/failure.ts";
-import { resumeBooking } from "../classes/actions.ts";
-import { ClassCard } from "../classes/card.tsx";
-import { followChanges, loadAvailability, waitForRefresh } from "../classes/live.ts";
+import { DatedCards } from "../classes/card.tsx";
+import { useLiveClasses } from "../classes/live-classes.ts";
 import { mount } from "../components/mount.tsx";
 import { Portrait } from "../components/picture.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type InstructorsTexts } from "../texts/instructors.en.ts";
-import { report } from "../tools/action.ts";
+import { setTitle } from "../tools/head.ts";
 import type { Catalog } from "../tools/language.ts";
-import { useLatest } from "../tools/latest.ts";
+import { useLoad } from "../tools/load.ts";
 import { describeContent, eventItem, personItem } from "../tools/structured-data.ts";
-import { formatDay } from "../tools/time.ts";
+import "../components/card-list.css";
 import "./instructors.css";
 
 type Instructor = Schema<"Instructor">;
@@ -32,44 +30,33 @@ async function loadInstructors(): Promise<Instructor[]> {
 }
 
 function Instructors({ t }: Texts) {
-  const [items, setItems] = useState<Instructor[] | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-
-  const load = async () => {
-    setFailure(null);
-    try {
-      const found = await loadInstructors();
-      setItems(found);
-      describeContent({ path: "/instructors" }, () => found.map(personItem));
-    } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
-    }
-  };
-  useEffect(() => void load().catch(report), []);
+  const { loaded, failure, reload } = useLoad(loadInstructors);
+  useEffect(() => {
+    if (loaded) describeContent({ path: "/instructors" }, () => loaded.map(personItem));
+  }, [loaded]);
 
   return (
     <div class="wide page instructors">
       <h1>{t.title}</h1>
       <p class="lead">{t.lead}</p>
       {failure ? (
-        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
-      ) : items === null ? (
-        <div class="instructor-skeletons">
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
+      ) : loaded === null ? (
+        <div class="card-list">
           <Skeleton count={6} height="35rem" />
         </div>
-      ) : items.length === 0 ? (
+      ) : loaded.length === 0 ? (
         <Empty text={t.none} />
       ) : (
-        <ul class="plain-list instructor-list">
-          {items.map((instructor, index) => (
-            <li key={instructor.id} class="instructor-card">
+        <ul class="plain-list card-list">
+          {loaded.map((instructor, index) => (
+            <li key={instructor.id} class="picture-card instructor-card">
               <Portrait id={instructor.id} url={instructor.profileImageUrl} isLazy={index >= FIRST_PORTRAITS} />
-              <div class="instructor-text">
+              <div class="picture-card-text">
                 <h2>{instructor.name}</h2>
                 <Dances of={instructor} />
                 <p>{instructor.bio}</p>
-                <a href={`/instructors/${instructor.id}`} aria-label={t.classesOf(instructor.name)}>
+                <a class="stretched" href={`/instructors/${instructor.id}`} aria-label={t.classesOf(instructor.name)}>
                   {t.see}
                 </a>
               </div>
@@ -94,61 +81,45 @@ function Dances({ of }: { of: Instructor }) {
   );
 }
 
+function loadDetails(): Promise<Details> {
+  return call(api.GET("/api/instructors/details", { params: { query: { id: id ?? "" } } }));
+}
+
+function describeInstructor(details: Details): void {
+  const { name, bio, profileImageUrl, upcomingClasses } = details;
+  setTitle(name);
+  const head = { path: `/instructors/${details.id}`, description: bio, image: profileImageUrl };
+  describeContent(head, () => [personItem(details), ...upcomingClasses.map(eventItem)]);
+}
+
 function OneInstructor({ t }: Texts) {
-  const texts = useLatest(t.classes);
-  const [details, setDetails] = useState<Details | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const shown = useRef<Details | null>(null);
-  const ids = () => shown.current?.upcomingClasses.map((occurrence) => occurrence.id) ?? [];
-
-  const load = async () => {
-    setFailure(null);
-    try {
-      const found = await call(api.GET("/api/instructors/details", { params: { query: { id: id ?? "" } } }));
-      shown.current = found;
-      setDetails(found);
-      document.title = document.title.replace(/^[^·]+/, `${found.name} `);
-      const head = { path: `/instructors/${found.id}`, description: found.bio, image: found.profileImageUrl };
-      describeContent(head, () => [personItem(found), ...found.upcomingClasses.map(eventItem)]);
-      void loadAvailability(ids()).catch(waitForRefresh);
-      return found.upcomingClasses;
-    } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      // What is shown stays, even if it is not the latest.
-      if (shown.current) report(failed);
-      else setFailure(failed);
-      return shown.current?.upcomingClasses ?? [];
-    }
-  };
-
+  const { loaded, failure, reload } = useLiveClasses({ t: t.classes, load: loadDetails, classesOf: ({ upcomingClasses }) => upcomingClasses });
   useEffect(() => {
-    resumeBooking(t.classes, load()).catch(report);
-    return followChanges({ texts, ids, onClassChange: () => void load().catch(report) });
-  }, []);
+    if (loaded) describeInstructor(loaded);
+  }, [loaded]);
 
   if (failure) {
-    const isMissing = failure.status === 404 || failure.status === 400;
     return (
       <div class="reading page">
-        <h1 class="page-title">{isMissing ? t.notFoundTitle : t.title}</h1>
-        {isMissing ? (
+        <h1 class="page-title">{failure.isNotFound ? t.notFoundTitle : t.title}</h1>
+        {failure.isNotFound ? (
           <p class="lead">
             {t.notFoundText} <a href="/instructors">{t.all}</a>
           </p>
         ) : (
-          <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load().catch(report)} />
+          <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
         )}
       </div>
     );
   }
-  if (!details) {
+  if (!loaded) {
     return (
       <div class="wide page">
         <Skeleton count={2} height="18rem" />
       </div>
     );
   }
-  const { name, bio, certifications, experienceYears, socialMediaLinks, upcomingClasses } = details;
+  const { name, bio, certifications, experienceYears, socialMediaLinks, upcomingClasses } = loaded;
   const networks = Object.entries(socialMediaLinks);
   return (
     <div class="wide page">
@@ -156,11 +127,11 @@ function OneInstructor({ t }: Texts) {
         <a href="/instructors">← {t.all}</a>
       </p>
       <div class="one-instructor">
-        <Portrait id={details.id} url={details.profileImageUrl} isLazy={false} />
+        <Portrait id={loaded.id} url={loaded.profileImageUrl} isLazy={false} />
         <div>
           <h1>{name}</h1>
           {experienceYears > 0 && <p class="hint">{t.years(experienceYears)}</p>}
-          <Dances of={details} />
+          <Dances of={loaded} />
           <p class="lead">{bio}</p>
           {certifications.length > 0 && (
             <>
@@ -197,15 +168,8 @@ function OneInstructor({ t }: Texts) {
           </a>
         </Empty>
       ) : (
-        <div class="instructor-classes">
-          {upcomingClasses.map((occurrence) => (
-            <ClassCard
-              key={occurrence.id}
-              t={t.classes}
-              occurrence={occurrence}
-              day={formatDay(occurrence.localDate, { weekday: "long", month: "short", day: "numeric" })}
-            />
-          ))}
+        <div class="date-grid">
+          <DatedCards t={t.classes} classes={upcomingClasses} />
         </div>
       )}
     </div>

@@ -1,18 +1,15 @@
 // The timetable: seven days of classes. The address has the first day and the filters.
 
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { api, call, readAllPages } from "../api/client.ts";
-import { Failure } from "../api/failure.ts";
-import { resumeBooking } from "../classes/actions.ts";
 import { ClassCard } from "../classes/card.tsx";
-import { followChanges, loadAvailability, type Occurrence, waitForRefresh } from "../classes/live.ts";
+import type { Occurrence } from "../classes/live.ts";
+import { useLiveClasses } from "../classes/live-classes.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type TimetableTexts } from "../texts/timetable.en.ts";
-import { report } from "../tools/action.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
-import { useLatest } from "../tools/latest.ts";
 import { describeContent, eventItem } from "../tools/structured-data.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
 import "./timetable.css";
@@ -64,56 +61,22 @@ async function loadDays(week: string | null): Promise<Shown> {
 }
 
 function Timetable({ t }: { t: TimetableTexts }) {
-  const texts = useLatest(t.classes);
   const [query, setQuery] = useState(readQuery());
-  const [shown, setShown] = useState<Shown | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
-  const current = useRef(shown);
-  current.current = shown;
-  const shownWeek = useRef<string | null | undefined>(undefined);
-
-  const load = async (week: string | null) => {
-    setFailure(null);
-    try {
-      const days = await loadDays(week);
-      // Another week was chosen meanwhile.
-      if (readQuery().week !== week) return null;
-      setShown(days);
-      shownWeek.current = week;
-      describeContent({ path: "/timetable" }, () => days.items.map(eventItem));
-      void loadAvailability(days.items.map(({ id }) => id)).catch(waitForRefresh);
-      return days;
-    } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      if (readQuery().week !== week) return null;
-      // What is shown stays, even if it is not the latest.
-      if (current.current && shownWeek.current === week) report(failed);
-      else setFailure(failed);
-      return current.current;
-    }
-  };
-
-  const isFirst = useRef(true);
-  useEffect(() => {
-    const loading = load(query.week).then((days) => days?.items ?? []);
-    // Another week does not continue with a booking that waits for a confirmed address.
-    const next = isFirst.current ? resumeBooking(t.classes, loading) : loading;
-    isFirst.current = false;
-    next.catch(report);
-  }, [query.week]);
+  const { loaded, failure, reload } = useLiveClasses({
+    t: t.classes,
+    load: () => loadDays(query.week),
+    classesOf: ({ items }) => items,
+    key: query.week ?? "",
+  });
 
   useEffect(() => {
-    const end = followChanges({
-      texts,
-      ids: () => current.current?.items.map(({ id }) => id) ?? [],
-      onClassChange: () => void load(readQuery().week).catch(report),
-    });
+    if (loaded) describeContent({ path: "/timetable" }, () => loaded.items.map(eventItem));
+  }, [loaded]);
+
+  useEffect(() => {
     const follow = () => setQuery(readQuery());
     addEventListener("popstate", follow);
-    return () => {
-      end();
-      removeEventListener("popstate", follow);
-    };
+    return () => removeEventListener("popstate", follow);
   }, []);
 
   const goTo = (next: TimetableQuery) => {
@@ -125,11 +88,11 @@ function Timetable({ t }: { t: TimetableTexts }) {
     <div class="wide page timetable">
       <h1>{t.title}</h1>
       <p class="lead">{t.lead}</p>
-      <Controls t={t} query={query} shown={shown} onChange={goTo} />
+      <Controls t={t} query={query} shown={loaded} onChange={goTo} />
       {failure ? (
-        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={() => void load(query.week).catch(report)} />
-      ) : shown ? (
-        <Days t={t} query={query} shown={shown} onChange={goTo} />
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
+      ) : loaded ? (
+        <Days t={t} query={query} shown={loaded} onChange={goTo} />
       ) : (
         <Skeleton count={4} height="11rem" />
       )}

@@ -10,6 +10,11 @@ export interface PageHead {
   items?: object[];
 }
 
+/** Puts the name of what a page shows in place of the first part of its title. */
+export function setTitle(name: string): void {
+  document.title = document.title.replace(/^[^·]+/, `${name} `);
+}
+
 /** Describes the page, whose title is already set. What is left out stays as the HTML file has it. */
 export function describePage({ path, description, image, items }: PageHead): void {
   const url = absolute(path);
