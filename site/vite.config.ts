@@ -1,9 +1,12 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
 
-/** The pages: each HTML file in this folder and in `docs/`. */
-const pages = [".", "docs"].flatMap((folder) =>
+/** The folders of pages. */
+const FOLDERS = [".", "docs", "staff", "admin"];
+
+/** The pages: each HTML file in these folders. */
+const pages = FOLDERS.filter((folder) => existsSync(join(import.meta.dirname, folder))).flatMap((folder) =>
   readdirSync(join(import.meta.dirname, folder))
     .filter((name) => name.endsWith(".html"))
     .map((name) => join(folder, name)),
@@ -16,6 +19,7 @@ const pages = [".", "docs"].flatMap((folder) =>
  */
 const SHARED = [
   { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts)|src\/session\.ts|src\/texts\/(common|failures)\.en\.ts/ },
+  { name: "staff", test: /node_modules\/(lucide|idb)\/|src\/staff\/|src\/texts\/staff\.en\.ts/ },
   { name: "classes", test: /src\/classes\/|src\/texts\/classes\.en\.ts/ },
 ];
 
@@ -120,6 +124,8 @@ const pageShell: Plugin = {
       meta({ property: "og:title", content: title }),
       meta({ property: "og:description", content: description }),
     ];
+    // What staff see is not for search engines.
+    if (/^\/(staff|admin)\b/.test(path)) tags.push(meta({ name: "robots", content: "noindex" }));
     return { html: html.replace(/<body>(.*)<\/body>/s, (_, content: string) => bodyOf(path, title, content)), tags };
   },
 };
@@ -145,7 +151,10 @@ const detailPages: Plugin = {
   name: "detail-pages",
   configureServer(server) {
     server.middlewares.use((request, _response, next) => {
-      request.url = request.url?.replace(/^\/classes\/[^/?]+/, "/class.html").replace(/^\/instructors\/[^/?]+/, "/instructors.html");
+      request.url = request.url
+        ?.replace(/^\/classes\/[^/?]+/, "/class.html")
+        .replace(/^\/instructors\/[^/?]+/, "/instructors.html")
+        .replace(/^\/staff\/roster\/[^/?]+/, "/staff/roster.html");
       next();
     });
   },

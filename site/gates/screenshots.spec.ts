@@ -1,10 +1,11 @@
-// Screenshots of every page for people to look at, in `screenshots/`: as a visitor and as a
-// member, on a desktop and a phone, light and dark, in English and Spanish.
+// Screenshots of every page for people to look at, in `screenshots/`: as a visitor, as a
+// member and as staff, on a desktop and a phone, light and dark, in English and Spanish.
 
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "@playwright/test";
 import { bookFor, expect, newMember, open, send, test } from "../tests/site.ts";
+import { signInAs } from "../tests/studio.ts";
 
 const FOLDER = join(import.meta.dirname, "../screenshots");
 
@@ -28,6 +29,9 @@ const PAGES_OF_VISITORS = {
   "docs-guide": "/docs/book-a-class",
   "docs-errors": "/docs/errors",
 };
+
+/** The pages of the console, as an administrator sees them. */
+const PAGES_OF_STAFF = { today: "/staff" };
 
 const PAGES_OF_MEMBERS = { home: "/", timetable: "/timetable", bookings: "/bookings", account: "/account" };
 
@@ -60,24 +64,33 @@ async function bookSome(page: Page): Promise<void> {
 interface View {
   locale: string;
   window: keyof typeof WINDOWS;
-  isMember: boolean;
+  person: "visitor" | "member" | "staff";
 }
 
-/** Takes the screenshots of all pages in one view. Each page is loaded once. */
-async function take(browser: Browser, { locale, window, isMember }: View): Promise<number> {
-  const context = await browser.newContext({ baseURL: process.env.SITE ?? "", viewport: WINDOWS[window], locale, timezoneId: "America/Denver", reducedMotion: "reduce" });
-  const page = await context.newPage();
-  if (isMember) {
+/** Prepares the person. Returns the pages that the person sees. */
+async function pagesOf(page: Page, person: View["person"]): Promise<Record<string, string>> {
+  if (person === "staff") {
+    await signInAs(page, "admin");
+    return PAGES_OF_STAFF;
+  }
+  if (person === "member") {
     await newMember(page);
     await bookSome(page);
   }
   const [first] = await schedule(page);
-  const pages: Record<string, string> = {
-    ...(isMember ? PAGES_OF_MEMBERS : PAGES_OF_VISITORS),
+  return {
+    ...(person === "member" ? PAGES_OF_MEMBERS : PAGES_OF_VISITORS),
     class: `/classes/${first?.classTypeId}`,
     "class-date": `/classes/${first?.classTypeId}?class=${first?.id}`,
     instructor: `/instructors/${first?.instructor.id}`,
   };
+}
+
+/** Takes the screenshots of all pages in one view. Each page is loaded once. */
+async function take(browser: Browser, { locale, window, person }: View): Promise<number> {
+  const context = await browser.newContext({ baseURL: process.env.SITE ?? "", viewport: WINDOWS[window], locale, timezoneId: "America/Denver", reducedMotion: "reduce" });
+  const page = await context.newPage();
+  const pages = await pagesOf(page, person);
   let taken = 0;
   for (const [name, path] of Object.entries(pages)) {
     await page.goto("about:blank");
@@ -85,7 +98,7 @@ async function take(browser: Browser, { locale, window, isMember }: View): Promi
     await page.evaluate(() => document.fonts.ready);
     for (const colorScheme of ["light", "dark"] as const) {
       await page.emulateMedia({ colorScheme });
-      const file = [name, isMember ? "member" : "visitor", window, colorScheme, locale.slice(0, 2)].join("-");
+      const file = [name, person, window, colorScheme, locale.slice(0, 2)].join("-");
       await page.screenshot({ path: join(FOLDER, `${file}.jpg`), type: "jpeg", quality: 80, fullPage: true });
       taken += 1;
     }
@@ -101,7 +114,7 @@ test.describe(() => {
     mkdirSync(FOLDER, { recursive: true });
     const locales = ["en-US", "es-ES"];
     const windows = Object.keys(WINDOWS) as Array<keyof typeof WINDOWS>;
-    const views = locales.flatMap((locale) => windows.flatMap((window) => [true, false].map((isMember) => ({ locale, window, isMember }))));
+    const views = locales.flatMap((locale) => windows.flatMap((window) => (["visitor", "member", "staff"] as const).map((person) => ({ locale, window, person }))));
     const taken = await Promise.all(views.map((view) => take(browser, view)));
     console.log(`${taken.reduce((sum, count) => sum + count, 0)} screenshots in ${FOLDER}`);
     expect(Math.min(...taken)).toBeGreaterThan(0);

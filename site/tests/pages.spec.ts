@@ -2,8 +2,8 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { brotliCompressSync } from "node:zlib";
 import type { Page } from "@playwright/test";
+import { scriptSizes } from "./scripts.ts";
 import { expect, expectAccessible, open, test } from "./site.ts";
 
 const DIST = join(import.meta.dirname, "../dist");
@@ -77,14 +77,7 @@ test("each page has a title and a description of its own", () => {
 
 test("pages for visitors load little script", async ({ page }) => {
   for (const path of PAGES.filter((path) => path !== "/docs")) {
-    const sizes: Record<string, number> = {};
-    page.removeAllListeners("response");
-    page.on("response", (response) => {
-      const { pathname } = new URL(response.url());
-      if (pathname.endsWith(".js")) sizes[pathname] = brotliCompressSync(readFileSync(join(DIST, pathname))).length;
-    });
-    await page.goto("about:blank");
-    await open(page, path);
+    const sizes = await scriptSizes(page, path);
     const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
     expect(total, `${path}: ${JSON.stringify(sizes)}`).toBeLessThanOrEqual(SCRIPT_LIMIT);
   }

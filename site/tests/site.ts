@@ -7,6 +7,9 @@ import { expect, type Locator, type Page, test as base } from "@playwright/test"
 
 export const PASSWORD = "three small blue boats";
 
+/** The password of the accounts of the demo data. */
+export const PASSWORD_OF_DEMO = "password123";
+
 /** Messages that a test expects, by a part of their text. */
 type Expected = { expectedErrors: string[] };
 
@@ -70,8 +73,8 @@ export async function newMember(page: Page): Promise<string> {
 }
 
 /** Books a class for the member of the page. Returns the id of the booking. */
-export async function bookFor(page: Page, scheduledClassId: string): Promise<string> {
-  const { id } = await send(page, "/api/bookings/create", { scheduledClassId });
+export async function bookFor(page: Page, scheduledClassId: string, joinWaitlist = false): Promise<string> {
+  const { id } = await send(page, "/api/bookings/create", { scheduledClassId, joinWaitlist });
   return String(id);
 }
 

@@ -1,8 +1,16 @@
 // What the staff of the studio do in the tests, through the API.
 
 import { randomUUID } from "node:crypto";
-import { type APIRequestContext, request } from "@playwright/test";
-import { expect, test as base } from "./site.ts";
+import { type APIRequestContext, type Page, request } from "@playwright/test";
+import { expect, PASSWORD_OF_DEMO, send, test as base } from "./site.ts";
+
+/** The demo accounts that may open the console. */
+const STAFF_ACCOUNTS = { staff: "sofia@sabor.dev", admin: "admin@sabor.dev" };
+
+/** Signs in one of the staff in the browser of the page. */
+export async function signInAs(page: Page, role: keyof typeof STAFF_ACCOUNTS): Promise<void> {
+  await send(page, "/api/auth/login", { email: STAFF_ACCOUNTS[role], password: PASSWORD_OF_DEMO });
+}
 
 /** A class of its own type, instructor and room, which no other test uses. */
 export interface NewClass {
@@ -13,6 +21,8 @@ export interface NewClass {
   date: string;
   /** The timetable with this class. */
   timetable: string;
+  /** The name of the instructor. */
+  instructor: string;
   /** The page of its class type, with this date only. */
   page: string;
 }
@@ -37,7 +47,7 @@ export class Staff {
     const date = new Date(Date.now() + inDays * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
     const occurrence = { classTypeId: type.id, instructorId: instructor.id, room, date, time: "18:00" };
     const { occurrenceId } = await this.#send("POST", "/api/admin/schedule", { occurrence });
-    return { id: String(occurrenceId), typeId: String(type.id), title, date, timetable: `/timetable?week=${date}`, page: `/classes/${type.id}` };
+    return { id: String(occurrenceId), typeId: String(type.id), title, date, instructor: String(instructor.name), timetable: `/timetable?week=${date}`, page: `/classes/${type.id}` };
   }
 
   /** Moves a class to another time of its day. */
@@ -54,6 +64,13 @@ export class Staff {
     await this.#send("DELETE", `/api/admin/schedule?occurrenceId=${id}`);
   }
 
+  /** Creates an instructor. Returns the name. */
+  async newInstructor(): Promise<string> {
+    const name = `Camila ${randomUUID().slice(0, 8)}`;
+    await this.#send("POST", "/api/admin/instructors", { name });
+    return name;
+  }
+
   async #send(method: string, path: string, data?: unknown): Promise<Record<string, unknown>> {
     const response = await this.api.fetch(path, { method, headers: { Origin: process.env.SITE ?? "" }, ...(data ? { data } : {}) });
     expect(response.ok(), `${method} ${path}: ${await response.text()}`).toBe(true);
@@ -67,7 +84,7 @@ export const test = base.extend<object, { staff: Staff }>({
     async ({}, use) => {
       const site = process.env.SITE ?? "";
       const api = await request.newContext({ baseURL: site });
-      const signIn = await api.post("/api/auth/login", { data: { email: "sofia@sabor.dev", password: "password123" }, headers: { Origin: site } });
+      const signIn = await api.post("/api/auth/login", { data: { email: STAFF_ACCOUNTS.staff, password: PASSWORD_OF_DEMO }, headers: { Origin: site } });
       expect(signIn.ok(), await signIn.text()).toBe(true);
       await use(new Staff(api));
       await api.dispose();

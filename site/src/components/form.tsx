@@ -78,16 +78,20 @@ interface InputProps {
   autoComplete?: AutoComplete;
   checked?: boolean;
   defaultValue?: string;
-  inputMode?: "numeric" | "text";
+  inputMode?: "decimal" | "numeric" | "text";
+  max?: string;
+  maxLength?: number;
+  min?: string;
   onChange?: (event: Event) => void;
   onInput?: (event: Event) => void;
   required?: boolean;
   spellcheck?: boolean;
+  step?: string;
 }
 
-interface FieldProps extends InputProps {
+export interface FieldProps extends InputProps {
   name: string;
-  type?: "text" | "date" | "email" | "password" | "search" | "tel";
+  type?: "text" | "date" | "email" | "number" | "password" | "search" | "tel" | "time" | "url";
   label: string;
   hint?: string | undefined;
 }
@@ -133,17 +137,24 @@ export function Field({ name, label, hint, type = "text", ...input }: FieldProps
 interface SelectProps {
   name: string;
   label: string;
-  defaultValue?: string;
+  defaultValue?: string | undefined;
+  onChange?: (value: string) => void;
   options: ReadonlyArray<readonly [value: string, text: string]>;
 }
 
-export function Select({ name, label, defaultValue, options }: SelectProps) {
+export function Select({ name, label, defaultValue, onChange, options }: SelectProps) {
   const id = useId();
   const problems = useContext(ProblemsContext)[name];
   return (
     <div class="field">
       <label for={id}>{label}</label>
-      <select id={id} name={name} aria-invalid={problems ? true : undefined} aria-describedby={`${id}-problem`}>
+      <select
+        id={id}
+        name={name}
+        aria-invalid={problems ? true : undefined}
+        aria-describedby={`${id}-problem`}
+        onChange={(event) => onChange?.(event.currentTarget.value)}
+      >
         {options.map(([value, text]) => (
           <option key={value} value={value} selected={value === defaultValue}>
             {text}

@@ -1,6 +1,6 @@
 // Shows a page in its shell, in the chosen language.
 
-import { type ComponentType, createContext, render } from "preact";
+import { type ComponentChildren, type ComponentType, createContext, render } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
 import "../styles/site.css";
 import { setFailureTexts } from "../api/failure.ts";
@@ -15,6 +15,15 @@ import { Shell } from "./shell.tsx";
 /** What each page's texts begin with. */
 interface PageTexts {
   title: string;
+  /** Sentences for failures that only this page has, by `code`. */
+  failures?: Readonly<Record<string, string>>;
+}
+
+/** What surrounds a page. */
+export interface FrameProps<T> {
+  language: Language;
+  t: T;
+  children: ComponentChildren;
 }
 
 const CommonContext = createContext<CommonTexts>(commonEnglish);
@@ -44,7 +53,7 @@ async function loadAll<T>(catalog: Catalog<T>, code: Language): Promise<Loaded<T
 }
 
 function use<T extends PageTexts>({ code, common: commonTexts, failures: failureTexts, page }: Loaded<T>): void {
-  setFailureTexts(failureTexts);
+  setFailureTexts({ ...failureTexts, byCode: { ...failureTexts.byCode, ...page.failures } });
   setActionTexts(commonTexts);
   document.documentElement.lang = code;
   document.title = page.title === DEFAULT_NAME ? studioName() : `${page.title} · ${studioName()}`;
@@ -65,10 +74,11 @@ interface Props<T> {
   catalog: Catalog<T>;
   first: Loaded<T>;
   Page: ComponentType<{ t: T }>;
+  Frame: ComponentType<FrameProps<T>>;
 }
 
 /** Keeps the state of the page when the language changes. */
-function Root<T extends PageTexts>({ catalog, first, Page }: Props<T>) {
+function Root<T extends PageTexts>({ catalog, first, Page, Frame }: Props<T>) {
   const [texts, setTexts] = useState(first);
   useEffect(() => {
     const change = async () => {
@@ -83,19 +93,23 @@ function Root<T extends PageTexts>({ catalog, first, Page }: Props<T>) {
   }, [catalog]);
   return (
     <CommonContext.Provider value={texts.common}>
-      <Shell language={texts.code}>
+      <Frame language={texts.code} t={texts.page}>
         <Page t={texts.page} />
-      </Shell>
+      </Frame>
     </CommonContext.Provider>
   );
 }
 
-export async function mount<T extends PageTexts>(catalog: Catalog<T>, Page: ComponentType<{ t: T }>): Promise<void> {
+export async function mount<T extends PageTexts>(
+  catalog: Catalog<T>,
+  Page: ComponentType<{ t: T }>,
+  Frame: ComponentType<FrameProps<T>> = Shell,
+): Promise<void> {
   const first = await loadFirst(catalog);
   use(first);
   const root = document.getElementById("site");
   if (!root) throw new Error("the page has no element #site");
   describePage({ path: location.pathname });
   root.replaceChildren();
-  render(<Root catalog={catalog} first={first} Page={Page} />, root);
+  render(<Root catalog={catalog} first={first} Page={Page} Frame={Frame} />, root);
 }

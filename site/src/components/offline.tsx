@@ -6,15 +6,17 @@ import { say } from "../tools/action.ts";
 import { language } from "../tools/language.ts";
 import { useCommon } from "./mount.tsx";
 
-export function OfflineBanner() {
+/** `text` replaces the sentence for visitors. */
+export function OfflineBanner({ text }: { text?: string }) {
   const t = useCommon();
+  const offline = text ?? t.offline;
   const [isOffline, setOffline] = useState(!navigator.onLine);
 
   useEffect(() => {
     const follow = () => {
       setOffline(!navigator.onLine);
       if (navigator.onLine) say(t.online);
-      else say(t.offline, true);
+      else say(offline, true);
     };
     addEventListener("online", follow);
     addEventListener("offline", follow);
@@ -22,9 +24,9 @@ export function OfflineBanner() {
       removeEventListener("online", follow);
       removeEventListener("offline", follow);
     };
-  }, [t]);
+  }, [t, offline]);
 
   if (!isOffline) return null;
   const time = loadedAt.value?.toLocaleTimeString(language.value, { timeStyle: "short" });
-  return <p class="offline">{time ? t.offlineSince(time) : t.offline}</p>;
+  return <p class="offline">{time ? t.offlineSince(time) : offline}</p>;
 }

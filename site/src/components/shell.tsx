@@ -67,7 +67,7 @@ export function Shell({ language, children }: Props) {
 }
 
 /** Moves the focus without a fragment in the address, which some pages read. */
-function skip(event: Event) {
+export function skip(event: Event) {
   event.preventDefault();
   document.getElementById("content")?.focus();
 }
@@ -107,7 +107,7 @@ function isCurrent(href: string): boolean {
   return location.pathname === href || location.pathname.startsWith(`${href}/`);
 }
 
-function LanguageSwitch({ current }: { current: Language }) {
+export function LanguageSwitch({ current }: { current: Language }) {
   const t = useCommon();
   const offered = useStore(studio)?.languages;
   return (
@@ -128,7 +128,7 @@ function LanguageSwitch({ current }: { current: Language }) {
   );
 }
 
-function AccountMenu() {
+export function AccountMenu() {
   const t = useCommon();
   const current = useStore(session);
   const menu = useRef<HTMLDetailsElement>(null);
@@ -194,6 +194,11 @@ function AccountMenu() {
         <li>
           <a href="/account">{t.account}</a>
         </li>
+        {current.user.isStaff && (
+          <li>
+            <a href="/staff">{t.staff}</a>
+          </li>
+        )}
         <li>
           <button type="button" onClick={leave}>
             {t.signOut}
@@ -208,9 +213,9 @@ function AccountMenu() {
  * The message about the last action. It is never hidden: some screen readers do not
  * announce a live region that appears together with its text.
  */
-function LiveRegion() {
+export function LiveRegion() {
   const t = useCommon();
-  const { text, isProblem, requestId, links } = useStore(message);
+  const { text, isProblem, requestId, links, undo } = useStore(message);
   return (
     <div id="message" class={isProblem ? "message problem-message" : "message"} role="status">
       {text && (
@@ -228,7 +233,12 @@ function LiveRegion() {
               </span>
             )}
           </p>
-          <button type="button" aria-label={t.close} onClick={clearMessage}>
+          {undo && (
+            <button type="button" class="undo" onClick={undo.run}>
+              {undo.text}
+            </button>
+          )}
+          <button type="button" class="close" aria-label={t.close} onClick={clearMessage}>
             ×
           </button>
         </>

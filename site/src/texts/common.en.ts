@@ -10,6 +10,7 @@ const texts = {
   contact: "Contact",
   bookings: "My bookings",
   account: "Account",
+  staff: "Staff console",
   accountOf: (name: string) => `Account of ${name}`,
   signIn: "Sign in",
   signOut: "Sign out",

@@ -12,6 +12,7 @@ const texts: CommonTexts = {
   contact: "Contacto",
   bookings: "Mis reservas",
   account: "Cuenta",
+  staff: "Panel del equipo",
   accountOf: (name) => `Cuenta de ${name}`,
   signIn: "Entrar",
   signOut: "Salir",

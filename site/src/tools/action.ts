@@ -8,6 +8,13 @@ export interface Message {
   isProblem: boolean;
   requestId: string | null;
   links: MessageLink[];
+  /** What takes the action back, if that is possible. */
+  undo: Undo | null;
+}
+
+interface Undo {
+  text: string;
+  run: () => void;
 }
 
 interface MessageLink {
@@ -17,7 +24,7 @@ interface MessageLink {
   download?: string;
 }
 
-const NO_MESSAGE: Message = { text: "", isProblem: false, requestId: null, links: [] };
+const NO_MESSAGE: Message = { text: "", isProblem: false, requestId: null, links: [], undo: null };
 
 /** The content of the live region. */
 export const message = new Store<Message>(NO_MESSAGE);
@@ -39,7 +46,12 @@ export function whenSessionEnds(work: () => void): void {
 }
 
 export function say(text: string, isProblem = false, links: MessageLink[] = []): void {
-  message.set({ text, isProblem, requestId: null, links });
+  message.set({ ...NO_MESSAGE, text, isProblem, links });
+}
+
+/** Says what an action has done, with a button that takes it back. */
+export function sayWithUndo(text: string, undo: Undo): void {
+  message.set({ ...NO_MESSAGE, text, undo });
 }
 
 export function clearMessage(): void {
@@ -76,7 +88,7 @@ export function report(failure: unknown): void {
   if (failure instanceof Failure && failure.isSignedOut && onSessionEnd) {
     reportSessionEnd();
   } else if (failure instanceof Failure) {
-    message.set({ text: failure.message, isProblem: true, requestId: failure.requestId, links: [] });
+    message.set({ ...NO_MESSAGE, text: failure.message, isProblem: true, requestId: failure.requestId });
   } else {
     say(sentences.pageFailed, true);
     console.error(failure);

@@ -48,6 +48,11 @@ export function formatMomentIn(moment: string, timeZone?: string): string {
   return formatOf(language.value, { ...options, ...(timeZone ? { timeZone } : {}) }).format(new Date(moment));
 }
 
+/** Formats the time of a moment in a time zone, such as "6:00 PM". */
+export function formatTimeIn(moment: string, timeZone?: string): string {
+  return formatOf(language.value, { timeStyle: "short", ...(timeZone ? { timeZone } : {}) }).format(new Date(moment));
+}
+
 /** The formats of prices that were used. */
 const priceFormats = new Map<string, Intl.NumberFormat>();
 

@@ -1,0 +1,228 @@
+// The classes of a day, with what staff have to look after.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { CircleX, ClipboardCheck, UserRoundCog } from "lucide";
+import { api, call, type Schema } from "../../api/client.ts";
+import { Failure } from "../../api/failure.ts";
+import { Empty, Skeleton } from "../../components/ui.tsx";
+import { CancelClassDialog, type ChangedClass, SubstituteDialog } from "../../staff/class-dialogs.tsx";
+import { FailurePanel } from "../../staff/failure-panel.tsx";
+import { useRefresh } from "../../staff/live.ts";
+import { mountStaff } from "../../staff/mount.tsx";
+import { ActionMenu, DayPicker, PageHead, useToday } from "../../staff/parts.tsx";
+import english, { type StaffTodayTexts } from "../../texts/staff-today.en.ts";
+import { report } from "../../tools/action.ts";
+import type { Catalog } from "../../tools/language.ts";
+import { addDays, formatDay, formatMomentIn, formatPrice, formatTimeIn, parseDay } from "../../tools/time.ts";
+import "./today.css";
+
+type Dashboard = Schema<"Dashboard">;
+type DayClass = Schema<"DashboardClass">;
+type Texts = { t: StaffTodayTexts };
+
+/** The day in the address, or null for today. */
+function readDay(): string | null {
+  return parseDay(new URLSearchParams(location.search).get("date"));
+}
+
+function Today({ t }: Texts) {
+  const today = useToday();
+  const [chosen, setChosen] = useState(readDay());
+  const [shown, setShown] = useState<Dashboard | null>(null);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  /** The day that is wanted. The answers about others are out of date. */
+  const wanted = useRef(chosen);
+  wanted.current = chosen;
+
+  const load = async () => {
+    const date = wanted.current;
+    try {
+      const dashboard = await call(api.GET("/api/admin/dashboard", { params: { query: date ? { date } : {} } }));
+      if (wanted.current !== date) return;
+      setShown(dashboard);
+      setFailure(null);
+    } catch (failed) {
+      if (!(failed instanceof Failure)) throw failed;
+      if (wanted.current === date) setFailure(failed);
+    }
+  };
+
+  useEffect(() => {
+    setShown(null);
+    setFailure(null);
+    void load().catch(report);
+  }, [chosen]);
+  useRefresh(load);
+
+  useEffect(() => {
+    const follow = () => setChosen(readDay());
+    addEventListener("popstate", follow);
+    return () => removeEventListener("popstate", follow);
+  }, []);
+
+  const goTo = (day: string) => {
+    history.pushState(null, "", day === today ? "/staff" : `/staff?date=${day}`);
+    setChosen(readDay());
+  };
+
+  const day = chosen ?? shown?.date ?? today;
+  return (
+    <div class="staff-page">
+      <PageHead title={day === today ? t.title : formatDay(day, { weekday: "long" })} hint={formatDay(day, { weekday: "long", year: "numeric", month: "long", day: "numeric" })}>
+        <DayPicker day={day} onChange={goTo} />
+      </PageHead>
+      {failure && !shown ? (
+        <FailurePanel text={t.failed} failure={failure} onRetry={() => void load().catch(report)} />
+      ) : (
+        <>
+          <Facts t={t} shown={shown} />
+          {shown ? <Classes t={t} shown={shown} onNextDay={() => goTo(addDays(day, 1))} onChange={() => void load().catch(report)} /> : <Skeleton count={4} height="5.5rem" />}
+        </>
+      )}
+    </div>
+  );
+}
+
+/** What is due now, and what the day has brought. */
+function Facts({ t, shown }: Texts & { shown: Dashboard | null }) {
+  const refunds = shown?.refundsDue ?? [];
+  const count = refunds.reduce((sum, refund) => sum + refund.count, 0);
+  const money = (amounts: Array<{ currency: string; text: string }>) => amounts.map(({ currency, text }) => formatPrice(text, currency)).join(", ");
+  const due = money(refunds.map(({ currency, amount }) => ({ currency, text: amount })));
+  const revenue = money((shown?.revenue ?? []).map(({ currency, net }) => ({ currency, text: net })));
+  return (
+    <ul class="plain-list facts" aria-label={t.facts}>
+      <li>
+        <a href="/staff/payments?status=refund_due" class={count > 0 ? "due" : undefined}>
+          <span>{t.refundsDue}</span>
+          <strong>{shown ? count : "–"}</strong>
+          {due && <small>{due}</small>}
+        </a>
+      </li>
+      <li>
+        <a href="/staff/messages" class={shown && shown.contactsUnprocessed > 0 ? "due" : undefined}>
+          <span>{t.messages}</span>
+          <strong>{shown?.contactsUnprocessed ?? "–"}</strong>
+        </a>
+      </li>
+      <li>
+        <div>
+          <span>{t.bookings}</span>
+          <strong>{shown?.bookings ?? "–"}</strong>
+        </div>
+      </li>
+      <li>
+        <div>
+          <span>{t.revenue}</span>
+          <strong>{shown ? revenue || "0" : "–"}</strong>
+        </div>
+      </li>
+    </ul>
+  );
+}
+
+interface ClassesProps extends Texts {
+  shown: Dashboard;
+  onNextDay: () => void;
+  onChange: () => void;
+}
+
+function Classes({ t, shown, onNextDay, onChange }: ClassesProps) {
+  const [cancelling, setCancelling] = useState<ChangedClass | null>(null);
+  const [substituting, setSubstituting] = useState<ChangedClass | null>(null);
+  if (shown.classes.length === 0) {
+    return (
+      <Empty text={t.none}>
+        <button type="button" class="button" onClick={onNextDay}>
+          {t.nextDay}
+        </button>
+        <a class="button plain" href={`/staff/schedule?week=${shown.date}`}>
+          {t.toSchedule}
+        </a>
+      </Empty>
+    );
+  }
+  const asChanged = ({ id, title, instructor, startTime }: DayClass) => ({ id, title, instructor, when: formatMomentIn(startTime, shown.timeZone) });
+  return (
+    <>
+      <ol class="plain-list day-classes">
+        {shown.classes.map((one) => (
+          <li key={one.id}>
+            <ClassRow t={t} zone={shown.timeZone} occurrence={one} onCancel={() => setCancelling(asChanged(one))} onSubstitute={() => setSubstituting(asChanged(one))} />
+          </li>
+        ))}
+      </ol>
+      {cancelling && <CancelClassDialog key={cancelling.id} t={t.classChanges} occurrence={cancelling} isOpen onClose={() => setCancelling(null)} onChange={onChange} />}
+      {substituting && <SubstituteDialog key={substituting.id} t={t.classChanges} occurrence={substituting} isOpen onClose={() => setSubstituting(null)} onChange={onChange} />}
+    </>
+  );
+}
+
+interface RowProps extends Texts {
+  zone: string;
+  occurrence: DayClass;
+  onCancel: () => void;
+  onSubstitute: () => void;
+}
+
+function ClassRow({ t, zone, occurrence, onCancel, onSubstitute }: RowProps) {
+  const { id, title, startTime, endTime, room, instructor, places, taken, waitlisted, checkedIn, unpaid, isCancelled } = occurrence;
+  const [now, start, end] = [Date.now(), Date.parse(startTime), Date.parse(endTime)];
+  const state = isCancelled ? "cancelled" : end <= now ? "over" : start <= now ? "now" : "";
+  const time = formatTimeIn(startTime, zone);
+  const isFull = taken >= places;
+  return (
+    <article class={`day-class ${state}`}>
+      <p class="class-time">
+        <time dateTime={startTime}>{time}</time>
+        <span>{formatTimeIn(endTime, zone)}</span>
+      </p>
+      <div class="class-what">
+        <h2>
+          <a href={`/staff/roster/${id}`} aria-label={t.open(title, time)}>
+            {title}
+          </a>
+        </h2>
+        <p class="hint">
+          {room} · {t.with(instructor)}
+        </p>
+      </div>
+      {isCancelled ? (
+        <p class="class-figures">
+          <span class="tag bad">{t.cancelled}</span>
+        </p>
+      ) : (
+        <div class="class-figures">
+          <p class="spots" role="img" aria-label={t.taken(taken, places)}>
+            <span class="spots-taken">
+              <strong>{taken}</strong>/{places}
+            </span>
+            <meter class={isFull ? "full" : undefined} min={0} max={Math.max(places, 1)} value={taken} aria-hidden="true" />
+          </p>
+          <p class="tags">
+            {state === "now" && <span class="tag good">{t.now}</span>}
+            {state === "over" && <span class="tag">{t.over}</span>}
+            {checkedIn > 0 && <span class="tag good">{t.checkedIn(checkedIn)}</span>}
+            {unpaid > 0 && <span class="tag warn">{t.unpaid(unpaid)}</span>}
+            {waitlisted > 0 && <span class="tag">{t.waiting(waitlisted)}</span>}
+          </p>
+        </div>
+      )}
+      <ActionMenu
+        label={t.actionsOf(title, time)}
+        items={[
+          { text: t.roster, icon: ClipboardCheck, onClick: () => location.assign(`/staff/roster/${id}`) },
+          ...(isCancelled
+            ? []
+            : [
+                ...(start > now ? [{ text: t.substitute, icon: UserRoundCog, onClick: onSubstitute }] : []),
+                { text: t.cancelClass, icon: CircleX, isDangerous: true, onClick: onCancel },
+              ]),
+        ]}
+      />
+    </article>
+  );
+}
+
+const catalog: Catalog<StaffTodayTexts> = { en: english, es: () => import("../../texts/staff-today.es.ts") };
+await mountStaff({ catalog, section: "today", access: "instructor", Page: Today });

@@ -1,0 +1,24 @@
+// A failure that keeps a part of a page of the console from being shown.
+
+import type { Failure } from "../api/failure.ts";
+import { ErrorPanel } from "../components/ui.tsx";
+import { useStaffTexts } from "./context.ts";
+
+/** Says what failed and why, with a button to try again or with what has to be done first. */
+export function FailurePanel({ text, failure, onRetry }: { text: string; failure: Failure; onRetry: () => void }) {
+  const t = useStaffTexts();
+  if (failure.code === "two_factor_setup_required") {
+    return (
+      <div class="empty">
+        <h2>{t.twoFactorTitle}</h2>
+        <p>{t.twoFactorText}</p>
+        <p class="actions">
+          <a class="button" href="/account">
+            {t.twoFactorLink}
+          </a>
+        </p>
+      </div>
+    );
+  }
+  return <ErrorPanel text={`${text} ${failure.message}`} requestId={failure.requestId} onRetry={onRetry} />;
+}

@@ -1,0 +1,73 @@
+// A field that searches while the person types.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Search } from "lucide";
+import { useStaffTexts } from "./context.ts";
+import { Icon } from "./icon.tsx";
+
+/** How long the person may pause between two letters. */
+const PAUSE_MS = 250;
+
+interface Props {
+  /** What is searched, such as "Search members". */
+  label: string;
+  value: string;
+  /** Gets the text after a pause, and at once after Enter or when the field is emptied. */
+  onSearch: (text: string) => void;
+  /** Searching in the page itself needs no pause. */
+  isInstant?: boolean;
+}
+
+export function SearchField({ label, value, onSearch, isInstant }: Props) {
+  const t = useStaffTexts();
+  const [text, setText] = useState(value);
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
+  const input = useRef<HTMLInputElement>(null);
+
+  useEffect(() => () => clearTimeout(timer.current), []);
+  // Going back in the history changes the search.
+  useEffect(() => setText(value), [value]);
+
+  const search = (next: string, isNow: boolean) => {
+    setText(next);
+    clearTimeout(timer.current);
+    if (isNow || isInstant || next === "") onSearch(next.trim());
+    else timer.current = setTimeout(() => onSearch(next.trim()), PAUSE_MS);
+  };
+
+  return (
+    <form
+      class="search-field"
+      role="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        search(text, true);
+      }}
+    >
+      <Icon of={Search} />
+      <input
+        ref={input}
+        type="search"
+        aria-label={label}
+        placeholder={label}
+        value={text}
+        autoComplete="off"
+        spellcheck={false}
+        enterkeyhint="search"
+        onInput={(event) => search(event.currentTarget.value, false)}
+      />
+      {text && (
+        <button
+          type="button"
+          aria-label={t.clearSearch}
+          onClick={() => {
+            search("", true);
+            input.current?.focus();
+          }}
+        >
+          ×
+        </button>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,24 @@
+// Dialogs that change a class, in Spanish.
+
+import type { ClassChangesTexts } from "./class-changes.en.ts";
+
+const texts: ClassChangesTexts = {
+  cancelTitle: (title) => `¿Cancelar ${title}?`,
+  cancelText: (when) => `La clase del ${when} no se dará. No se puede deshacer.`,
+  told: (members) =>
+    members === 0 ? "No hay reservas, así que no se envía ningún correo." : members === 1 ? "1 socio recibe un correo." : `${members} socios reciben un correo.`,
+  refunded: "Los pagos quedan por reembolsar.",
+  reason: "Mensaje para los socios",
+  reasonHint: "Va en el correo. Puedes dejarlo vacío.",
+  cancelAction: "Cancelar la clase",
+  cancelled: (title) => `${title} está cancelada.`,
+  substituteTitle: (title) => `¿Quién da ${title}?`,
+  substituteText: (when) => `La sustitución es solo para el ${when}.`,
+  substitute: "Sustituto",
+  substituteAction: "Guardar el sustituto",
+  substituted: (name) => `${name} da esta clase.`,
+  counting: "Comprobando a quién avisar …",
+  noSubstitute: "No hay más profesores. Añade antes uno en Profesores.",
+};
+
+export default texts;

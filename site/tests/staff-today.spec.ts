@@ -1,0 +1,99 @@
+// The staff's page of the day.
+
+import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
+import { signInAs, test } from "./studio.ts";
+
+test("the page of a day shows how full its classes are, and leads to other days", async ({ browser, page, staff }) => {
+  const full = await staff.newClass({ spots: 1, inDays: 50 });
+  const members = [];
+  for (const joinWaitlist of [false, true]) {
+    const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+    await newMember(member);
+    await bookFor(member, full.id, joinWaitlist);
+    members.push(member);
+  }
+  await signInAs(page, "staff");
+  await open(page, `/staff?date=${full.date}`);
+  const row = page.getByRole("article").filter({ hasText: full.title });
+  await expect(row.getByLabel("1 of 1 spots taken")).toBeVisible();
+  await expect(row.getByText("1 unpaid")).toBeVisible();
+  await expect(row.getByText("1 waiting")).toBeVisible();
+  await expect(row.getByRole("link", { name: `${full.title}, 6:00 PM: open the roster` })).toHaveAttribute("href", `/staff/roster/${full.id}`);
+
+  await page.getByRole("button", { name: "Next day" }).click();
+  await expect(row).toHaveCount(0);
+  await page.goBack();
+  await expect(row).toBeVisible();
+  await page.getByLabel("Date", { exact: true }).and(page.locator("input")).fill("2026-01-05");
+  await expect(page).toHaveURL("/staff?date=2026-01-05");
+  await expect(page.getByRole("heading", { name: "Monday" })).toBeVisible();
+  await page.getByRole("button", { name: "Today", exact: true }).click();
+  await expect(page).toHaveURL("/staff");
+  for (const member of members) await member.context().close();
+});
+
+test("staff give a class to a substitute, and are told who gets an e-mail", async ({ browser, page, staff }) => {
+  const booked = await staff.newClass({ inDays: 51 });
+  const substitute = await staff.newInstructor();
+  const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(member);
+  await bookFor(member, booked.id);
+
+  await signInAs(page, "staff");
+  await open(page, `/staff?date=${booked.date}`);
+  const row = page.getByRole("article").filter({ hasText: booked.title });
+  await expect(row.getByText(booked.instructor)).toBeVisible();
+  await row.getByLabel(`More for ${booked.title}`).click();
+  await row.getByRole("button", { name: "Find a substitute" }).click();
+  const dialog = page.getByRole("dialog", { name: `Who teaches ${booked.title}?` });
+  await dialog.getByLabel("Substitute").selectOption(substitute);
+  await expect(dialog.getByText("1 member gets an e-mail.")).toBeVisible();
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Save the substitute" }).click();
+  await expect(page.getByText(`${substitute} teaches this class.`)).toBeVisible();
+  await expect(row.getByText(substitute)).toBeVisible();
+  await member.context().close();
+});
+
+test("staff cancel a class, and are told who gets an e-mail", async ({ browser, page, staff }) => {
+  const booked = await staff.newClass({ inDays: 52 });
+  const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(member);
+  await bookFor(member, booked.id);
+
+  await signInAs(page, "staff");
+  await open(page, `/staff?date=${booked.date}`);
+  const row = page.getByRole("article").filter({ hasText: booked.title });
+  const cancel = async () => {
+    await row.getByLabel(`More for ${booked.title}`).click();
+    await row.getByRole("button", { name: "Cancel the class" }).click();
+  };
+  await cancel();
+  const dialog = page.getByRole("dialog", { name: `Cancel ${booked.title}?` });
+  await expect(dialog.getByText("1 member gets an e-mail.")).toBeVisible();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await expect(row.getByText("Cancelled")).toHaveCount(0);
+  await cancel();
+  await dialog.getByLabel("Message to the members").fill("The floor is wet.");
+  await dialog.getByRole("button", { name: "Cancel the class" }).click();
+  await expect(page.getByText(`${booked.title} is cancelled.`)).toBeVisible();
+  await expect(row.getByText("Cancelled")).toBeVisible();
+  const bookings = await member.request.get("/api/bookings/list?when=all&status=cancelled");
+  expect(await bookings.text()).toContain("The floor is wet.");
+  await member.context().close();
+});
+
+test("the page of a day follows what happens elsewhere", async ({ browser, page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 53 });
+  await page.clock.install();
+  await signInAs(page, "staff");
+  await open(page, `/staff?date=${wanted.date}`);
+  const row = page.getByRole("article").filter({ hasText: wanted.title });
+  await expect(row.getByLabel("0 of 10 spots taken")).toBeVisible();
+  const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(member);
+  await bookFor(member, wanted.id);
+  await page.clock.runFor(20_000);
+  await expect(row.getByLabel("1 of 10 spots taken")).toBeVisible();
+  await member.context().close();
+});
