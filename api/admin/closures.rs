@@ -31,7 +31,7 @@ async fn list_closures(app: App, _staff: Staff, page: Page) -> Result<Json<List<
 /// Creates a closure. No occurrence can be created on its days, and `cancelClasses` cancels
 /// the upcoming ones that exist. `preview` returns what would change.
 #[utoipa::path(post, path = "/api/admin/closures", tag = "administration", security(("session" = [])), request_body = CreateClosure, responses(
-    (status = 201, body = ClosureResult, description = "The new closure"),
+    (status = 201, body = ClosureResult, description = "The new closure. With `preview`, nothing was created"),
 ))]
 async fn create_closure(
     app: App,
@@ -46,7 +46,7 @@ async fn create_closure(
 /// Updates a closure. `cancelClasses` cancels the upcoming occurrences on its days.
 /// `preview` returns what would change.
 #[utoipa::path(patch, path = "/api/admin/closures", tag = "administration", security(("session" = [])), request_body = UpdateClosure, responses(
-    (status = 200, body = ClosureResult, description = "The updated closure"),
+    (status = 200, body = ClosureResult, description = "The updated closure. With `preview`, nothing was changed"),
     (status = 404, description = "`not_found`: no closure has this id"),
 ))]
 async fn update_closure(

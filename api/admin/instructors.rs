@@ -64,8 +64,8 @@ async fn update_instructor(
     updated.await.map(Json)
 }
 
-/// Retires an instructor. Nothing is deleted: the response counts the weekly classes and
-/// occurrences that still refer to the instructor.
+/// Retires an instructor. Nothing is deleted: the response counts the instructor's active
+/// weekly classes, and the upcoming occurrences that are not cancelled.
 #[utoipa::path(delete, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), params(IdQuery), responses(
     (status = 200, body = RetirementView, description = "The instructor is retired"),
     (status = 404, description = "`not_found`: no instructor has this id"),

@@ -17,7 +17,7 @@ pub fn route() -> Routes {
 #[utoipa::path(post, path = "/api/admin/medical-notes", tag = "administration", security(("session" = [])), request_body = ReadMedicalNotes, responses(
     (status = 200, body = MedicalNotesView, description = "The notes; `unreadable` is true if they can no longer be decrypted"),
     (status = 404, description = "`not_found`: no booking has this id"),
-    (status = 409, description = "`no_place`: the booking has no spot. `class_cancelled`: the class is cancelled. `class_over`: the class was on an earlier day"),
+    (status = 409, description = "`no_place`: the booking has no spot. `class_cancelled`: the class is cancelled. `class_over`: the class started on an earlier day and is over"),
 ))]
 async fn read_medical_notes(
     app: App,

@@ -59,8 +59,8 @@ async fn update_room(
     updated.await.map(Json)
 }
 
-/// Retires a room without deleting it. The response counts the weekly classes and
-/// occurrences that are still in it.
+/// Retires a room without deleting it. The response counts the active weekly classes, and
+/// the upcoming occurrences that are not cancelled, that are still in it.
 #[utoipa::path(delete, path = "/api/admin/rooms", tag = "administration", security(("session" = [])), params(IdQuery), responses(
     (status = 200, body = RetirementView, description = "The room is retired"),
     (status = 404, description = "`not_found`: no room has this id"),

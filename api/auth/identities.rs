@@ -35,7 +35,7 @@ async fn list_sign_in_methods(app: App, member: Member) -> Result<Json<SignInMet
 #[utoipa::path(delete, path = "/api/auth/identities", tag = "auth", security(("session" = [])), params(UnlinkQuery), responses(
     (status = 200, body = Success, description = "The provider was unlinked"),
     (status = 404, description = "`not_found`: the member has no link with this id"),
-    (status = 409, description = "`last_way_in`: the account has no password and no other provider"),
+    (status = 409, description = "`last_way_in`: the account has no password and no other provider that is configured"),
 ))]
 async fn unlink_provider(
     app: App,

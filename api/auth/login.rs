@@ -12,13 +12,14 @@ pub fn route() -> Routes {
 
 /// Signs in with an e-mail address and a password. A new session always
 /// replaces the caller's previous one and keeps the data of an anonymous
-/// session. If the account has a second factor and does not trust the device, the
-/// response is 401 `two_factor_required` with a `challenge`. Send the `challenge` and the
-/// `code` to this endpoint within five minutes. Five attempts are allowed.
+/// session. If the account has a second factor and does not trust the device, a code is
+/// required. If the request has none, the response is 401 `two_factor_required` with a
+/// `challenge`. Send the `challenge` and the `code` to this endpoint within five minutes.
+/// Five attempts are allowed.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, responses(
     (status = 200, body = SignInBody, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
     (status = 401, description = "`invalid_credentials`: the e-mail address or the password is wrong. `two_factor_required`: a code is needed; see `challenge`. `invalid_code`: the code is wrong. `challenge_ended`: the challenge has ended; start again"),
-    (status = 403, description = "`email_not_verified`: the e-mail address is not confirmed; another link was mailed"),
+    (status = 403, description = "`email_not_verified`: the member must confirm the e-mail address first; another link was mailed, unless too many were mailed before"),
     (status = 409, description = "`two_factor_unreadable`: codes from the app cannot be checked, because the studio no longer has the key of the member's secret; use a recovery code"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]

@@ -65,8 +65,8 @@ async fn confirm_two_factor(
     Ok((cookie, Json(codes)))
 }
 
-/// Disables the second factor. This requires the password and a code. All other
-/// sessions end, and this one continues with a new credential.
+/// Disables the second factor. This requires the password, if the account has one, and a
+/// code. All other sessions end, and this one continues with a new credential.
 #[utoipa::path(delete, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = DisableTwoFactor, responses(
     (status = 200, body = SessionRenewed, description = "Disabled; sign-ins need no code"),
     (status = 401, description = "`invalid_code`: the code is wrong"),

@@ -17,7 +17,7 @@ pub fn route() -> Routes {
 #[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = CancelBooking, responses(
     (status = 200, body = BookingView, description = "The cancelled booking; `lateCancellation` shows whether it was too late for a refund"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
-    (status = 409, description = "`class_started`: the class has started. `checked_in`: the member is checked in; staff can undo that. `not_cancellable`: the booking cannot be cancelled. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_started`: the class has started. `checked_in`: the member is checked in; staff can undo that. `not_cancellable`: the booking is already cancelled, or the member did not come. `idempotency_key_reused`: the key belongs to another request"),
     (status = 429, description = "`too_many_requests`: too many cancellations in an hour; wait for `Retry-After` seconds"),
 ))]
 async fn cancel_booking(

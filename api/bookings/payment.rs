@@ -13,7 +13,7 @@ pub fn route() -> Routes {
 
 /// Returns the latest payment of a booking.
 #[utoipa::path(get, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(PaymentQuery), responses(
-    (status = 200, body = BookingPayment, description = "`payment` is null if none was started; `checkoutUrl` is set while the booking can be paid by card"),
+    (status = 200, body = BookingPayment, description = "`payment` is null if none was started; its `checkoutUrl` is set if it is a card payment that can still be paid"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
 ))]
 async fn get_booking_payment(
@@ -32,7 +32,7 @@ async fn get_booking_payment(
 #[utoipa::path(post, path = "/api/bookings/payment", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = StartPayment, responses(
     (status = 201, body = PaymentView, description = "The payment; a card payment has `checkoutUrl`"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),
-    (status = 409, description = "`not_payable`: the booking has no spot. `nothing_to_pay`: the class is free. `already_paid`: the booking is paid. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: another request replaced the payment. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`not_payable`: the booking has no spot. `nothing_to_pay`: the class is free. `already_paid`: the booking is paid. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: the payment was cancelled or failed during this request. `idempotency_key_reused`: the key belongs to another request"),
     (status = 503, description = "`unavailable`: Stripe does not answer; repeat the request to continue the payment"),
 ))]
 async fn start_booking_payment(

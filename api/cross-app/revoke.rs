@@ -16,6 +16,7 @@ pub fn route() -> Routes {
 /// Revoking a token again has no effect.
 #[utoipa::path(post, path = "/api/cross-app/revoke", tag = "cross-app", security(("session" = []), ("partner" = [])), request_body = RevokeCrossAppToken, responses(
     (status = 200, body = Success, description = "The token is revoked"),
+    (status = 401, description = "`unknown_application`: the name or the secret of the application is wrong, or the application is deactivated"),
     (status = 404, description = "`not_found`: the caller has no such token"),
 ))]
 async fn revoke_cross_app_token(

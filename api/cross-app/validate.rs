@@ -16,7 +16,7 @@ pub fn route() -> Routes {
 /// of several concurrent requests succeeds.
 #[utoipa::path(post, path = "/api/cross-app/validate", tag = "cross-app", security(("partner" = [])), request_body = ValidateCrossAppToken, responses(
     (status = 200, body = CrossAppSignIn, description = "The user, and the organization they act for"),
-    (status = 401, description = "`token_ended`: the token is unknown, used, revoked or expired, its session has ended, or the member has left the organization. `unknown_application`: the name or the secret of the application is wrong"),
+    (status = 401, description = "`token_ended`: the token is unknown, used, revoked or expired, its session has ended, or the member has left the organization. `unknown_application`: the name or the secret of the application is wrong, or the application is deactivated"),
     (status = 403, description = "`wrong_application`: the token was issued for another application; it stays valid"),
 ))]
 async fn validate_cross_app_token(

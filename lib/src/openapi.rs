@@ -62,7 +62,8 @@ fn info() -> Info {
          Every failure has the body `ErrorResponse`: `error` is a message for people, `code` is for \
          programs. A later version can add codes. The local server (`cargo dev`) rejects requests to \
          another host with `foreign_host` (403). `not_found` (404), `method_not_allowed` (405) and \
-         `too_many_requests` (429) can occur everywhere and are not listed for each operation. \
+         `too_many_requests` (429) can occur everywhere and are not listed for each operation. A \
+         request of the demo account that would change something fails with `demo_account` (403). \
          Every response has the header `x-request-id`, which identifies it in the log. Requests \
          that fail with 429 or 503 can be retried after `Retry-After` seconds.\n\n\
          Browsers are signed in with a cookie. Other clients sign in with `mode: \"token\"`, which \

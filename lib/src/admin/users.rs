@@ -1,4 +1,5 @@
-//! Listing accounts, and changing their roles, status and sessions as an administrator.
+//! Listing accounts, and changing their roles and status as an administrator. Also ends
+//! sessions, lifts blocks, and removes second factors.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -53,8 +53,8 @@ pub struct UpdateTimetableEntry {
     /// A weekly class. Its upcoming classes change too. A value that staff have changed for
     /// a single class is kept. Classes that no longer take place are cancelled.
     pattern: Option<UpdateWeeklyClass>,
-    /// A single class. Members who booked it are notified when it moves or gets
-    /// another instructor.
+    /// A single class. Members who booked it are notified of a new time, room or
+    /// instructor.
     occurrence: Option<UpdateOccurrence>,
     /// Whether the change of `occurrence` also affects other classes of its weekly class.
     /// The default is `this`.
@@ -217,7 +217,8 @@ fn finish(app: &App, options: ChangeOptions, mut result: TimetableResult) -> Tim
 ///
 /// # Errors
 ///
-/// Those of [`update`].
+/// [`Error::Invalid`]; [`Error::Malformed`] unless exactly one id is given;
+/// [`Error::NotFound`]; 409 `class_over`, `class_cancelled`.
 pub fn remove<'a>(
     app: &'a App,
     caller: &'a Caller,

@@ -32,7 +32,8 @@ codes! {
     DuplicateCookie = "duplicate_cookie",
     /// 400: the token of a mailed link is used, expired, replaced or unknown.
     LinkEnded = "link_ended",
-    /// 400: a sign-in through a provider was started in another browser or has expired.
+    /// 400: a sign-in through a provider was started in another browser, has already been
+    /// completed, or has expired.
     OauthState = "oauth_state",
     /// 400: the response of a provider cannot be accepted.
     OauthRefused = "oauth_refused",
@@ -85,7 +86,7 @@ codes! {
     OwnAccount = "own_account",
     /// 403: administrators cannot remove their own second factor.
     OwnSecondFactor = "own_second_factor",
-    /// 403: staff cannot record a payment or waive a deadline for their own booking.
+    /// 403: staff need a colleague for this action on their own booking.
     OwnBooking = "own_booking",
     /// 403: the member does not belong to the organization.
     NotAMember = "not_a_member",
@@ -141,7 +142,7 @@ codes! {
     ClassOver = "class_over",
     /// 409: check-in for the class is not open.
     CheckInNotOpen = "check_in_not_open",
-    /// 409: a member of the booking or the class is checked in.
+    /// 409: the member is checked in.
     CheckedIn = "checked_in",
     /// 409: the booking cannot move to another class.
     NotMovable = "not_movable",
@@ -157,7 +158,7 @@ codes! {
     AlreadyPaid = "already_paid",
     /// 409: a payment for the booking is being processed.
     PaymentUnderWay = "payment_under_way",
-    /// 409: the payment was cancelled.
+    /// 409: the payment was cancelled or failed during the request.
     PaymentReplaced = "payment_replaced",
     /// 409: the member has disputed the payment, so it cannot be refunded.
     PaymentDisputed = "payment_disputed",

@@ -71,8 +71,8 @@ pub fn request_reset<'a>(
 pub struct ResetPassword {
     /// The token from the link.
     token: String,
-    /// 8 to 128 characters. Common passwords, the e-mail address and the name are
-    /// rejected.
+    /// 8 to 128 characters. Common passwords, sequences of characters, the e-mail address,
+    /// and the names of the member and the studio are rejected.
     #[schema(value_type = NewPassword)]
     new_password: String,
     /// Also unlinks all providers, so that only the new password signs in.

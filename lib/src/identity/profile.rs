@@ -193,8 +193,7 @@ pub fn update_profile<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; 403 `wrong_password`; [`Error::TooManyRequests`];
-/// [`Error::SessionGone`]; [`Error::Unavailable`].
+/// [`Error::Invalid`] for the new password; the errors of [`reauthenticate`].
 pub fn change_password<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -233,8 +232,7 @@ pub fn change_password<'a>(
 ///
 /// # Errors
 ///
-/// 403 `wrong_password`; [`Error::TooManyRequests`]; [`Error::SessionGone`];
-/// [`Error::Unavailable`].
+/// The errors of [`reauthenticate`].
 pub fn close_account<'a>(
     app: &'a App,
     caller: &'a Caller,

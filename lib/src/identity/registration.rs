@@ -36,7 +36,8 @@ use crate::{App, BoxFuture, session};
 pub struct Registration {
     #[schema(value_type = EmailAddress)]
     email: String,
-    /// 8 to 128 characters. Common passwords, the e-mail address and the name are rejected.
+    /// 8 to 128 characters. Common passwords, sequences of characters, the e-mail address,
+    /// and the names of the member and the studio are rejected.
     #[schema(value_type = NewPassword)]
     password: String,
     confirm_password: Option<String>,

@@ -80,8 +80,8 @@ pub struct ContactSubmissionReceipt {
     id: Uuid,
 }
 
-/// Stores a message and sends it to the studio by e-mail. A message from a bot is
-/// discarded, with the same response.
+/// Stores a message, and sends it to the studio by e-mail if `CONTACT_TO` is configured. A
+/// message from a bot is discarded, with the same response.
 ///
 /// # Errors
 ///

@@ -131,7 +131,7 @@ impl From<Error> for FailedStep {
 }
 
 /// Returns the response to a step of a sign-in. After an error, a browser is redirected to
-/// the start page, and other clients get the error as JSON. If the sign-in requires a code,
+/// the account page, and other clients get the error as JSON. If the sign-in requires a code,
 /// the response also sets the cookie of the challenge.
 pub fn respond(app: &App, headers: &HeaderMap, result: Result<SeeOther, FailedStep>) -> Response {
     let FailedStep { error, return_path } = match result {

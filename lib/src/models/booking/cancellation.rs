@@ -30,7 +30,8 @@ pub enum CancelledBy {
     /// The member with this id, who must own the booking. They can cancel until the start,
     /// unless they are checked in.
     Member(Uuid),
-    /// The member with this id, whose account is being closed. A check-in does not matter.
+    /// The member with this id, whose account is being closed or deactivated. A check-in does
+    /// not matter.
     ClosedAccount(Uuid),
     /// The studio, which can also cancel after the start.
     Studio {
@@ -113,7 +114,7 @@ static UPCOMING_OF_MEMBER: Statement = Statement::new(
     order by c.id",
 );
 
-/// Cancels all upcoming bookings of a member whose account is being closed.
+/// Cancels all upcoming bookings of a member whose account is being closed or deactivated.
 /// Must be called in a transaction.
 pub async fn cancel_all_of(
     client: &Client,
