@@ -161,7 +161,7 @@ test("a visitor registers, opens a setting and signs out by keyboard alone", asy
 test("a member comes back to the page that asked for the sign-in", async ({ page }) => {
   const path = "/continue?app=ticket-shop&returnTo=https%3A%2F%2Ftickets.sabor.dev%2Fback";
   await page.goto(path);
-  // Without a session, the profile is refused.
+  // Without a session, the page asks for a sign-in.
   await page.getByRole("main").getByRole("link", { name: "Sign in" }).click();
   await expect(page).toHaveURL(/\/account\?next=/);
   await page.getByLabel("E-mail address").fill("ana@sabor.dev");

@@ -90,7 +90,7 @@ test("the address keeps the choice of classes", async ({ page }) => {
   await expect(page.getByRole("article")).toHaveCount(all);
 });
 
-test("a class page has its dates, and books one by keyboard", async ({ page }) => {
+test("a member opens a class page and books one of its dates by keyboard", async ({ page }) => {
   await newMember(page);
   await open(page, "/classes");
   await page.getByRole("link", { name: "See the dates of Bachata Basics" }).focus();

@@ -134,7 +134,7 @@ test.describe("the samples", () => {
   });
 });
 
-test("a link of before opens its operation, whose samples have the id of a real class", async ({ page }) => {
+test("an old link opens its operation, whose samples have the id of a real class", async ({ page }) => {
   await openReference(page, "/docs#createBooking");
   await expect(page).toHaveURL(/\/docs#\/bookings\/createBooking$/);
   await expect(operation(page, "createBooking").locator("h4").first()).toBeInViewport();

@@ -40,7 +40,7 @@ test.describe("with an expected rejection", () => {
   });
 });
 
-test("every page has the address, which one request serves", async ({ page }) => {
+test("two pages show the studio's address after one request", async ({ page }) => {
   let requests = 0;
   page.on("request", (request) => {
     if (request.url().endsWith("/api/studio")) requests += 1;

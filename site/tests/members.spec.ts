@@ -1,4 +1,5 @@
-// Stories of members on pages that other members, other devices, and slow answers disturb.
+// Stories of members on pages that other members, other devices, and slow answers disturb. Also
+// of a studio that takes no cards, and of the member's language.
 
 import type { Page, Route } from "@playwright/test";
 import { bookFor, expect, newMember, open, PASSWORD, send } from "./site.ts";
@@ -12,14 +13,14 @@ async function signIn(page: Page, email: string): Promise<void> {
 }
 
 /** Makes a member, and signs out. Returns the address. */
-async function leftMember(page: Page): Promise<string> {
+async function newSignedOutMember(page: Page): Promise<string> {
   const email = await newMember(page);
   await page.context().clearCookies();
   return email;
 }
 
 test("a visitor who books on the home page signs in, comes back, and is booked", async ({ page }) => {
-  const email = await leftMember(page);
+  const email = await newSignedOutMember(page);
   await open(page, "/");
   const button = page.getByRole("button", { name: /^Book: / }).last();
   const name = (await button.getAttribute("aria-label")) ?? "";
@@ -158,7 +159,7 @@ test("the timetable shows the days of its address when an older answer comes las
 });
 
 test("a visitor who goes back without a sign-in has given up the booking", async ({ page }) => {
-  const email = await leftMember(page);
+  const email = await newSignedOutMember(page);
   await open(page, "/timetable");
   await page.getByRole("button", { name: /^Book: / }).last().click();
   await expect(page).toHaveURL(/\/account\?next=/);
@@ -172,8 +173,8 @@ test("a visitor who goes back without a sign-in has given up the booking", async
   expect(items).toEqual([]);
 });
 
-test("what a visitor wanted to book is not booked for who signs in in another tab", async ({ context, page }) => {
-  const email = await leftMember(page);
+test("what a visitor wanted to book is not booked for a member who signs in in another tab", async ({ context, page }) => {
+  const email = await newSignedOutMember(page);
   await open(page, "/timetable");
   await page.getByRole("button", { name: /^Book: / }).last().click();
   await expect(page).toHaveURL(/\/account\?next=/);
@@ -222,7 +223,7 @@ test.describe("in a Spanish browser", () => {
 });
 
 test("a visitor's choice of a language is stored for the member who signs in", async ({ page }) => {
-  const email = await leftMember(page);
+  const email = await newSignedOutMember(page);
   await open(page, "/account");
   await page.getByRole("button", { name: "Español" }).click();
   await page.getByLabel("Correo electrónico").fill(email);

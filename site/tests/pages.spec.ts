@@ -1,4 +1,5 @@
-// What holds for every page: accessibility, size, headers, and its own title.
+// What holds for every page: accessibility, its own title, and little script. Also the page for
+// unknown addresses, and old links.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -83,7 +84,7 @@ test("pages for visitors load little script", async ({ page }) => {
   }
 });
 
-test("links of before lead to their pages", async ({ page }) => {
+test("old links lead to their pages", async ({ page }) => {
   await page.goto("/verify-email.html#token=abc");
   await expect(page).toHaveURL(/\/verify-email$/);
   await page.goto("/#register");

@@ -1,4 +1,4 @@
-// Stories of members who pay by card at a stand-in for Stripe.
+// Stories of members who pay by card, at a stand-in for Stripe, or at the desk.
 
 import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
 import { test } from "./studio.ts";

@@ -34,7 +34,7 @@ async function changeClass(page: Page, change: Partial<Occurrence>): Promise<voi
   await page.route("**/api/classes/availability?*", (route) => route.fulfill({ json: { items: [] } }));
 }
 
-test("a member opens a date from its card, and books, shares, and keeps it", async ({ context, page }) => {
+test("a member opens a date, shares it, books it, and downloads it for a calendar", async ({ context, page }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await newMember(page);
   const { id, classTypeId, title } = await findClass(page);

@@ -39,7 +39,7 @@ export async function expectAccessible(page: Page): Promise<void> {
   expect(found, "axe").toEqual([]);
 }
 
-/** Waits until the page has rendered in its language, with its data. */
+/** Opens a page, and waits until it has rendered in its language, with its data. */
 export async function open(page: Page, path: string): Promise<void> {
   await page.goto(path);
   await expect(page.locator("header .account-menu:not(span)")).toBeVisible();

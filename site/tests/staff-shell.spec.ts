@@ -13,7 +13,7 @@ test("staff who are signed out sign in and come back to the page", async ({ page
   await expect(page.getByRole("heading", { name: "Monday" })).toBeVisible();
 });
 
-test("the menu of the account leads staff to the console, and members not", async ({ browser, page }) => {
+test("the account menu leads staff to the console, but not members", async ({ browser, page }) => {
   await signInAs(page, "staff");
   await open(page, "/contact");
   await page.getByLabel("Account of Sofia").click();

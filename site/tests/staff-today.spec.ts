@@ -32,7 +32,7 @@ test("the page of a day shows how full its classes are, and leads to other days"
   for (const member of members) await member.context().close();
 });
 
-test("staff give a class to a substitute, and are told who gets an e-mail", async ({ browser, page, staff }) => {
+test("staff give a class to a substitute, and are told how many members get an e-mail", async ({ browser, page, staff }) => {
   const booked = await staff.newClass({ inDays: 51 });
   const substitute = await staff.newInstructor();
   const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
@@ -55,7 +55,7 @@ test("staff give a class to a substitute, and are told who gets an e-mail", asyn
   await member.context().close();
 });
 
-test("staff cancel a class, and are told who gets an e-mail", async ({ browser, page, staff }) => {
+test("staff cancel a class, and are told how many members get an e-mail", async ({ browser, page, staff }) => {
   const booked = await staff.newClass({ inDays: 52 });
   const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
   await newMember(member);

@@ -69,7 +69,10 @@ addEventListener("pageshow", (event) => {
   if (event.persisted) forgetIntent();
 });
 
-/** Books what the visitor wanted before the sign-in, if it is one of the classes. */
+/**
+ * Books what the visitor wanted before the sign-in or the confirmation of the address, if it is
+ * one of the classes.
+ */
 export async function resumeBooking(t: ClassTexts, classes: Occurrence[]): Promise<void> {
   const path = location.pathname + location.search;
   const member = await loadSession();

@@ -72,7 +72,7 @@ interface ClassState {
   waitlistLength: number;
 }
 
-/** What is known last about a class. */
+/** The latest that is known about a class. */
 export function useClassState(occurrence: Occurrence): ClassState {
   return useStorePart(availability, (all) => {
     const latest = all.get(occurrence.id) ?? occurrence;

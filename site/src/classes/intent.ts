@@ -31,7 +31,7 @@ export function storeIntent({ id, title }: Occurrence, joinWaitlist: boolean, us
   write(userId === null ? "tab" : "browser", { id, joinWaitlist, title, path, at: Date.now(), userId, isReady: false });
 }
 
-/** Lets the page at `path` continue, because the visitor has just signed in to go back to it. */
+/** Lets the page at `path` continue, because the visitor signs in to go back to it. */
 export function continueAfterSignIn(path: string): void {
   const intent = read("tab");
   if (intent?.path === path) write("tab", { ...intent, isReady: true });

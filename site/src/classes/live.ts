@@ -145,7 +145,7 @@ export function followChanges({ texts, ids, onClassChange }: Options): () => voi
     });
   };
   const refreshBookings = () => {
-    // Without a session there is nothing to ask for.
+    // Without a session, this only clears the bookings, which needs no connection.
     if (!navigator.onLine && session.value) return;
     loadBookings().catch(report);
   };

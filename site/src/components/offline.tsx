@@ -1,4 +1,4 @@
-// Says that there is no connection, and from when the content of the page is.
+// Says that there is no connection, and when the content of the page was loaded.
 
 import { useEffect, useState } from "preact/hooks";
 import { loadedAt } from "../api/client.ts";

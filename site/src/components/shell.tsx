@@ -1,4 +1,4 @@
-// What surrounds each page: skip link, header, live region and footer.
+// What surrounds each page: skip link, header, offline banner, live region and footer.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";

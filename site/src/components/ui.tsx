@@ -1,4 +1,4 @@
-// Buttons, cards, dialogs, empty states, and placeholders.
+// Buttons, cards, dialogs, empty states, failures, and placeholders.
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useId, useRef } from "preact/hooks";

@@ -27,10 +27,10 @@ const PAYMENT_POLLS = 15;
 /** Statuses of a payment with which the booking is still to be paid. Some bookings have no payment. */
 const UNPAID = [null, undefined, "pending", "failed", "cancelled"];
 
-/** Payments of which at least a part is lost with a late cancellation. */
+/** Statuses of a payment of which at least a part is lost with a late cancellation. */
 const PAID = ["paid", "partly_refunded"];
 
-/** The heading that gets the focus when the card with the focus is gone. */
+/** The id of the heading that gets the focus when the card with the focus is gone. */
 const UPCOMING = "upcoming";
 
 type Texts = { t: BookingsTexts };

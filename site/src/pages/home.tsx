@@ -20,7 +20,7 @@ import "./home.css";
 /** How many classes the page shows. */
 const NEXT = 6;
 
-/** Sign-ins through a provider, and old links, end here with a fragment for the account page. */
+/** Fragments of the account page, which old links add to the address of the home page. */
 const ACCOUNT_FRAGMENT = /^#(oauth|two-factor|sign-in|register|forgot)(=|$)/;
 
 function Home({ t }: { t: HomeTexts }) {

@@ -17,7 +17,7 @@ const texts: AllGuideTexts = {
       },
       refresh: {
         heading: "Get the next token",
-        text: "Before the access token ends, exchange the refresh token for a new pair. Each refresh token works once. If it is used again, the session ends, because somebody may have stolen it. The response is then 401 with [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
+        text: "Before the access token ends, exchange the refresh token for a new pair. Each refresh token works once. If the response is lost, the same client can repeat the request, and gets the same new token until that token is used. Any other use of the old token ends the session, because somebody may have stolen it. The response is then 401 with [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
       },
       cookie: {
         heading: "Use a cookie in a browser",

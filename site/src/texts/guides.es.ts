@@ -17,7 +17,7 @@ const texts: AllGuideTexts = {
       },
       refresh: {
         heading: "Pide el token siguiente",
-        text: "Antes de que termine el token de acceso, cambia el token de renovación por otro par. Cada token de renovación sirve una vez. Si se usa de nuevo, la sesión termina, porque alguien puede haberlo robado. La respuesta es entonces 401 con [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
+        text: "Antes de que termine el token de acceso, cambia el token de renovación por otro par. Cada token de renovación sirve una vez. Si la respuesta se pierde, el mismo cliente puede repetir la petición y recibe el mismo token nuevo hasta que este se usa. Cualquier otro uso del token anterior termina la sesión, porque alguien puede haberlo robado. La respuesta es entonces 401 con [`refresh_token_refused`](/docs/errors#refresh_token_refused).",
       },
       cookie: {
         heading: "Usa una cookie en un navegador",

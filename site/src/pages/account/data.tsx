@@ -26,12 +26,7 @@ const COLLECT: Record<Step, () => Promise<unknown>> = {
   // Without `Accept: text/event-stream`, the response is a list.
   events: () => readAllPages((query) => call(api.GET("/api/events", { params: { query } })) as Promise<Schema<"MemberEventList">>),
   sessions: () => readAllPages((query) => call(api.GET("/api/sessions", { params: { query } }))),
-  signInMethods: () =>
-    call(api.GET("/api/auth/identities")).catch((failure: unknown) => {
-      // No providers are configured.
-      if (failure instanceof Failure && failure.status === 404) return null;
-      throw failure;
-    }),
+  signInMethods: () => call(api.GET("/api/auth/identities")),
   twoFactor: () => call(api.GET("/api/auth/two-factor")),
 };
 

@@ -128,7 +128,7 @@ function EmergencyForm({ t, profile, onChange }: FormProps) {
   );
 }
 
-/** The choice is shown at once, and taken back if it cannot be saved. */
+/** A change of the choice is shown at once, and undone if it cannot be saved. */
 function Consents({ t, profile, onChange }: FormProps) {
   const choose = async (event: Event) => {
     const marketingConsent = (event.currentTarget as HTMLInputElement).checked;

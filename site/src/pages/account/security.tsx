@@ -30,15 +30,10 @@ export function Security({ t, user, available, hasPassword, onPasswordKnown, onC
   const [factor, setFactor] = useState<Schema<"TwoFactorStatus"> | null>(null);
   const [unchangeable, setUnchangeable] = useState<string | null>(null);
 
-  // A 404 means that no providers are configured, so that the account has a password.
   const loadIdentities = async () => {
-    try {
-      const methods = await call(api.GET("/api/auth/identities"));
-      onPasswordKnown(methods.hasPassword);
-      setIdentities(methods.items);
-    } catch (failure) {
-      if (!(failure instanceof Failure && failure.status === 404)) throw failure;
-    }
+    const methods = await call(api.GET("/api/auth/identities"));
+    onPasswordKnown(methods.hasPassword);
+    setIdentities(methods.items);
   };
   const loadFactor = async () => setFactor(await call(api.GET("/api/auth/two-factor")));
 
@@ -119,7 +114,7 @@ export function Section({ title, children }: { title: string; children: (close: 
   );
 }
 
-/** Helps password managers to know the account. */
+/** Tells password managers which account the password is for. */
 export function UsernameInput({ t, email }: { t: AccountTexts; email: string }) {
   return <input type="email" autoComplete="username" aria-label={t.password.yourEmail} value={email} readOnly hidden />;
 }
