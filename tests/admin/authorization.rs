@@ -1,4 +1,4 @@
-//! Each staff action is authorized again in Postgres.
+//! Staff actions are authorized again in Postgres.
 
 use chrono::NaiveDate;
 use reqwest::Method;
@@ -97,7 +97,7 @@ async fn assert_all_rejected(app: &TestApp, staff: &TestClient, status: u16, cod
 }
 
 #[tokio::test]
-async fn every_staff_action_is_authorized_by_postgres_not_by_redis() {
+async fn staff_actions_are_authorized_by_postgres_not_by_redis() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     staff.get("/api/admin/classes").await.expect(200);

@@ -250,7 +250,7 @@ async fn desk_payments_are_recorded_and_refunded_at_the_desk() {
 }
 
 #[tokio::test]
-async fn staff_cannot_change_the_payment_of_their_own_booking() {
+async fn staff_cannot_mark_paid_refund_or_leniently_cancel_their_own_booking() {
     let app = TestApp::start().await;
     let (sofia, luis) = (app.staff("sofia").await, app.staff("luis").await);
     let class = app.create_class(2).await;

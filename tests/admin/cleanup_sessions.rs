@@ -205,7 +205,7 @@ async fn locked_rows_are_left_for_the_next_run() {
 }
 
 #[tokio::test]
-async fn old_messages_and_events_are_deleted_after_thirty_days() {
+async fn old_emails_and_events_are_deleted_after_thirty_days() {
     let app = TestApp::start().await;
     app.member("ana").await;
     app.sql("delete from member_events").await;
@@ -335,7 +335,7 @@ async fn the_retention_of_security_events_and_contact_messages_can_be_configured
 }
 
 #[tokio::test]
-async fn due_messages_are_sent_by_the_cron_run() {
+async fn due_emails_are_sent_by_the_clean_up() {
     let Some(server) = MailServer::start().await else {
         return;
     };

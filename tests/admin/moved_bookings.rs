@@ -207,7 +207,7 @@ async fn the_spot_that_a_moved_booking_leaves_goes_to_the_waitlist() {
 }
 
 #[tokio::test]
-async fn a_booking_moves_only_to_a_free_spot_that_the_member_could_book() {
+async fn a_booking_moves_only_to_a_free_spot_that_staff_could_book_for_the_member() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);

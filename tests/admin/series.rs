@@ -1,4 +1,5 @@
-//! Changes to weekly classes and to the classes that they have generated.
+//! Changes to weekly classes and to the classes that they have generated. Also the generation by
+//! the clean-up, the titles of classes, and internal reasons.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

@@ -99,7 +99,7 @@ async fn the_tz_parameter_selects_the_days_and_times_of_another_zone() {
 }
 
 #[tokio::test]
-async fn the_default_range_is_two_weeks_from_today() {
+async fn the_default_range_is_the_two_weeks_that_begin_today() {
     let app = TestApp::start().await;
     let salsa = create_class_type(&app, "Salsa").await;
     let denver = TimeZone::named("America/Denver").unwrap();

@@ -1,4 +1,4 @@
-//! Payments at the desk, recorded by staff.
+//! Payments at the desk that staff record, and refunds that they request.
 
 use sabor::Error;
 use sabor::models::payment::{self, Payment, PaymentMethod};
@@ -25,7 +25,7 @@ async fn mark_paid(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
         .await
 }
 
-async fn refund_at_desk(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
+async fn refund_by_staff(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
     let now = app.app.clock().now();
     app.app
         .transaction()
@@ -65,7 +65,7 @@ async fn bookings_without_a_spot_or_a_price_cannot_be_paid_at_the_desk() {
         "not_payable"
     );
     assert_eq!(
-        refund_at_desk(&app, &booking).await.unwrap_err().code(),
+        refund_by_staff(&app, &booking).await.unwrap_err().code(),
         "nothing_to_refund"
     );
     cancel(&ana, &booking).await.expect(200);
@@ -128,14 +128,14 @@ async fn staff_can_retry_the_cancelled_refund_of_a_superseded_card_payment() {
     stripe.set_refund_status("succeeded");
     make_payments_due(&app).await;
     assert_eq!(process_refunds(&app).await, 0);
-    let refunded = refund_at_desk(&app, &booking).await.unwrap();
+    let refunded = refund_by_staff(&app, &booking).await.unwrap();
     assert_eq!(refunded.method, PaymentMethod::Card);
     assert_eq!(process_refunds(&app).await, 1);
     let states = "select count(*) from payments
         where (method, status) in (('card', 'refunded'), ('desk', 'paid'))";
     assert_eq!(app.count(states).await, 2);
     // The next refund is of the desk payment, which pays for the booking.
-    let refunded = refund_at_desk(&app, &booking).await.unwrap();
+    let refunded = refund_by_staff(&app, &booking).await.unwrap();
     assert_eq!(refunded.method, PaymentMethod::Desk);
 }
 
@@ -150,11 +150,11 @@ async fn staff_refund_a_desk_payment_after_a_timely_cancellation() {
     let due = "select count(*) from payments where status = 'refund_due'";
     assert_eq!(app.count(due).await, 1);
     assert_eq!(
-        refund_at_desk(&app, &booking).await.unwrap().status,
+        refund_by_staff(&app, &booking).await.unwrap().status,
         PaymentStatus::Refunded
     );
     assert_eq!(
-        refund_at_desk(&app, &booking).await.unwrap_err().code(),
+        refund_by_staff(&app, &booking).await.unwrap_err().code(),
         "nothing_to_refund"
     );
     assert!(stripe.refunds().is_empty());
@@ -167,7 +167,7 @@ async fn staff_refund_a_card_payment_through_stripe() {
     let ana = app.member("ana").await;
     let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
     assert_eq!(
-        refund_at_desk(&app, &booking).await.unwrap().status,
+        refund_by_staff(&app, &booking).await.unwrap().status,
         PaymentStatus::RefundDue
     );
     assert_eq!(super::process_refunds(&app).await, 1);

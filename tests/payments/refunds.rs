@@ -63,7 +63,7 @@ async fn a_late_cancellation_is_not_refunded() {
 /// Rule: when an occurrence is cancelled, no matter how late, its payments become
 /// `refund_due`, and card payments are refunded through the provider.
 #[tokio::test]
-async fn a_cancelled_class_refunds_every_card() {
+async fn a_class_that_is_cancelled_an_hour_before_its_start_refunds_the_card() {
     let (app, stripe) = start_with_stripe().await;
     let (ana, sofia) = (app.member("ana").await, app.staff("sofia").await);
     let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
