@@ -12,7 +12,7 @@ const files = (folder) =>
 const problems = [];
 const built = files("site/dist");
 const served = files(".vercel/output/static");
-for (const page of ["index.html", "404.html", "openapi.json"]) {
+for (const page of ["index.html", "404.html", "offline.html", "openapi.json", "sw.js"]) {
   if (!served.includes(page)) problems.push(`${page} is not served`);
 }
 for (const path of served.filter((path) => !built.includes(path))) {
@@ -34,6 +34,7 @@ for (const path of ["/", "/account", "/docs", "/nowhere"]) {
   }
 }
 if (!header("/assets/app.js", "cache-control").includes("immutable")) problems.push("/assets/ is not cached");
+if (header("/sw.js", "cache-control") !== "no-cache") problems.push("/sw.js is cached, so that a deployment would not take over at once");
 
 // `vercel dev` ignores the conditions of rewrites, so they are checked here.
 const previews = routes.filter(({ dest, has }) => has && dest === "/api/classes/preview?id=$1");

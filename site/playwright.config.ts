@@ -19,6 +19,8 @@ export const base: PlaywrightTestConfig = {
       args: ["--no-sandbox"],
     },
     locale: "en-US",
+    // In each test it would load the whole site. Those of the worker allow it.
+    serviceWorkers: "block",
     timezoneId: "America/Denver",
     trace: "retain-on-failure",
   },

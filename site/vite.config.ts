@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
+import { buildWorker, detailPages } from "./sw.config.ts";
 
 /** The folders of pages. */
 const FOLDERS = [".", "docs", "staff", "admin"];
@@ -147,16 +148,28 @@ function bodyOf(path: string, title: string, content: string): string {
 }
 
 /** The rewrites of `vercel.json`, for `npm run dev`. */
-const detailPages: Plugin = {
-  name: "detail-pages",
+const rewrites: Plugin = {
+  name: "rewrites",
   configureServer(server) {
+    const details = detailPages();
     server.middlewares.use((request, _response, next) => {
-      request.url = request.url
-        ?.replace(/^\/classes\/[^/?]+/, "/class.html")
-        .replace(/^\/instructors\/[^/?]+/, "/instructors.html")
-        .replace(/^\/staff\/roster\/[^/?]+/, "/staff/roster.html");
+      const detail = details.find(({ prefix }) => request.url?.startsWith(prefix));
+      if (detail && request.url) request.url = request.url.replace(/^[^?]+/, `${detail.page}.html`);
       next();
     });
+  },
+};
+
+/** Builds the service worker after the site, because it contains the names of the files. */
+const serviceWorker: Plugin = {
+  name: "service-worker",
+  apply: "build",
+  buildStart() {
+    const folder = join(import.meta.dirname, "src/worker");
+    for (const name of readdirSync(folder)) this.addWatchFile(join(folder, name));
+  },
+  async writeBundle({ dir }) {
+    if (dir) await buildWorker(dir);
   },
 };
 
@@ -173,7 +186,7 @@ export default defineConfig({
     },
     target: "es2022",
   },
-  plugins: [errorCodes, moreLicenses, pageShell, detailPages],
+  plugins: [errorCodes, moreLicenses, pageShell, rewrites, serviceWorker],
   server: {
     proxy: {
       "/api": { target: API, changeOrigin: false },

@@ -24,6 +24,7 @@ const PAGES_OF_VISITORS = {
   "verify-email": `/verify-email#token=${"0".repeat(64)}`,
   "reset-password": `/reset-password#token=${"0".repeat(64)}`,
   continue: "/continue",
+  offline: "/offline",
   "not-found": "/no-such-page",
   docs: "/docs",
   "docs-guide": "/docs/book-a-class",

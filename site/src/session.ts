@@ -1,6 +1,7 @@
 // Who is signed in. Scripts cannot read the cookie, so the server is asked.
 
 import { api, call, type Schema } from "./api/client.ts";
+import { forgetMember } from "./api/kept.ts";
 import { forgetIntent } from "./classes/intent.ts";
 import { report, reportSessionEnd, whenSessionEnds } from "./tools/action.ts";
 import { chooseLanguage, chosenLanguage, followMember, hasUnsavedChoice, type Language } from "./tools/language.ts";
@@ -84,6 +85,7 @@ export async function enterSession(): Promise<Session | null> {
 export function forgetSession(): void {
   // Another person may use the device next.
   forgetIntent();
+  forgetMember();
   session.set(null);
 }
 

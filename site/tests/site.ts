@@ -13,6 +13,9 @@ export const PASSWORD_OF_DEMO = "password123";
 /** Messages that a test expects, by a part of their text. */
 type Expected = { expectedErrors: string[] };
 
+/** What Playwright reports on each page of a test without a service worker. */
+const NO_WORKER = "Service Worker registration blocked by Playwright";
+
 /** A test whose pages report no error and no violation of the security policy. */
 export const test = base.extend<Expected & { reports: string[] }>({
   expectedErrors: [[], { option: true }],
@@ -21,7 +24,7 @@ export const test = base.extend<Expected & { reports: string[] }>({
     async ({ context, expectedErrors }, use) => {
       const reports: string[] = [];
       context.on("console", (message) => {
-        if (["error", "warning"].includes(message.type())) reports.push(`${message.text()} (${message.location().url})`);
+        if (["error", "warning"].includes(message.type()) && message.text() !== NO_WORKER) reports.push(`${message.text()} (${message.location().url})`);
       });
       context.on("weberror", (error) => reports.push(String(error.error())));
       await use(reports);

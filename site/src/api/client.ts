@@ -1,22 +1,47 @@
 // Requests to the API. Paths, parameters and responses are typed from openapi.json.
 
 import createClient from "openapi-fetch";
+import { setOffline } from "../tools/connection.ts";
 import { Store } from "../tools/store.ts";
 import { Failure } from "./failure.ts";
+import { currentMember, isContent, keep, keptAt, noteMember, recall } from "./kept.ts";
 import type { components, paths } from "./schema.d.ts";
 
 export type Schema<Name extends keyof components["schemas"]> = components["schemas"][Name];
 
 const TIMEOUT_MS = 30_000;
 
-export const api = createClient<paths, "application/json">({
-  // Without `no-cache`, Chromium would show free spots of up to thirty seconds ago, because the
-  // responses allow caches to be stale for that long while they ask again.
-  fetch: (request: Request) => fetch(request, { cache: "no-cache", signal: AbortSignal.timeout(TIMEOUT_MS) }),
-});
+export const api = createClient<paths, "application/json">({ fetch: send });
 
-/** When the API last answered successfully. */
+/** From when the content of the page is. */
 export const loadedAt = new Store<Date | null>(null);
+
+/** Sends a request. Without a connection, the last answer to the same request is returned. */
+async function send(request: Request): Promise<Response> {
+  const sender = currentMember();
+  let response;
+  try {
+    // Without `no-cache`, Chromium would show free spots of up to thirty seconds ago, because the
+    // responses allow caches to be stale for that long while they ask again.
+    response = await fetch(request, { cache: "no-cache", signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    const kept = await recall(request).catch(() => null);
+    if (!kept) throw error;
+    setOffline(true);
+    const at = keptAt(kept);
+    if (at && isContent(request) && !(loadedAt.value && loadedAt.value < at)) loadedAt.set(at);
+    return kept;
+  }
+  setOffline(false);
+  if (response.ok) {
+    loadedAt.set(new Date());
+    await noteMember(request, response.clone());
+    keep(request, response.clone(), sender).catch(() => {
+      // The browser may forbid storage, or it is full. The page then needs a connection.
+    });
+  }
+  return response;
+}
 
 /** Returns the content of a successful response. Any other throws a `Failure`. */
 export async function call<T>(
@@ -30,10 +55,7 @@ export async function call<T>(
     throw Failure.unreachable();
   }
   const { data, error, response } = result;
-  if (response.ok && data !== undefined) {
-    loadedAt.set(new Date());
-    return data;
-  }
+  if (response.ok && data !== undefined) return data;
   throw Failure.of(response, error);
 }
 

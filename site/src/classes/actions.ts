@@ -4,7 +4,8 @@ import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { forgetSession, loadSession, session, signInAddress } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
-import { attempt, say } from "../tools/action.ts";
+import { attempt, reportOffline, say } from "../tools/action.ts";
+import { isOffline } from "../tools/connection.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { calendarFile } from "./calendar.ts";
 import { forgetIntent, storeIntent, takeIntent } from "./intent.ts";
@@ -22,6 +23,8 @@ function signInToBook(occurrence: Occurrence, joinWaitlist: boolean): void {
 
 /** Books the class. Without a session, the sign-in comes first. */
 export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: boolean): Promise<void> {
+  // A sign-in needs the server.
+  if (session.value === null && isOffline.value) return reportOffline();
   if (session.value === null) return signInToBook(occurrence, joinWaitlist);
   await attempt(async () => {
     try {

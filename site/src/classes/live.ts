@@ -5,6 +5,7 @@ import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { checkSession, session } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { report, say } from "../tools/action.ts";
+import { whenOnline } from "../tools/connection.ts";
 import { Store } from "../tools/store.ts";
 import { loadStudio } from "../tools/studio.ts";
 
@@ -145,9 +146,10 @@ export function followChanges({ texts, ids, onClassChange }: Options): () => voi
     });
   };
   const refreshBookings = () => {
-    // Without a session, this only clears the bookings, which needs no connection.
-    if (!navigator.onLine && session.value) return;
-    loadBookings().catch(report);
+    loadBookings().catch((failure: unknown) => {
+      // Without a connection, the page keeps what it knows.
+      if (navigator.onLine) report(failure);
+    });
   };
 
   const closeStream = () => {
@@ -195,7 +197,7 @@ export function followChanges({ texts, ids, onClassChange }: Options): () => voi
     openStream();
   };
   document.addEventListener("visibilitychange", follow);
-  addEventListener("online", follow);
+  const endOnline = whenOnline(follow);
   const unfollow = session.follow(() => {
     refreshBookings();
     openStream();
@@ -207,7 +209,7 @@ export function followChanges({ texts, ids, onClassChange }: Options): () => voi
     clearInterval(timer);
     closeStream();
     document.removeEventListener("visibilitychange", follow);
-    removeEventListener("online", follow);
+    endOnline();
     unfollow();
   };
 }

@@ -10,6 +10,7 @@ import { report, setActionTexts } from "../tools/action.ts";
 import { describePage } from "../tools/head.ts";
 import { type Catalog, language, type Language, loadTexts } from "../tools/language.ts";
 import { DEFAULT_NAME, studioName } from "../tools/studio.ts";
+import { startWorker } from "../tools/worker.ts";
 import { Shell } from "./shell.tsx";
 
 /** What each page's texts begin with. */
@@ -112,4 +113,5 @@ export async function mount<T extends PageTexts>(
   describePage({ path: location.pathname });
   root.replaceChildren();
   render(<Root catalog={catalog} first={first} Page={Page} Frame={Frame} />, root);
+  startWorker();
 }

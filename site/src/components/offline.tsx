@@ -1,32 +1,21 @@
 // Says that there is no connection, and when the content of the page was loaded.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { loadedAt } from "../api/client.ts";
 import { say } from "../tools/action.ts";
-import { language } from "../tools/language.ts";
+import { isOffline, whenOnline } from "../tools/connection.ts";
+import { useStore } from "../tools/store.ts";
+import { formatRecent } from "../tools/time.ts";
 import { useCommon } from "./mount.tsx";
 
 /** `text` replaces the sentence for visitors. */
 export function OfflineBanner({ text }: { text?: string }) {
   const t = useCommon();
-  const offline = text ?? t.offline;
-  const [isOffline, setOffline] = useState(!navigator.onLine);
-
-  useEffect(() => {
-    const follow = () => {
-      setOffline(!navigator.onLine);
-      if (navigator.onLine) say(t.online);
-      else say(offline, true);
-    };
-    addEventListener("online", follow);
-    addEventListener("offline", follow);
-    return () => {
-      removeEventListener("online", follow);
-      removeEventListener("offline", follow);
-    };
-  }, [t, offline]);
-
-  if (!isOffline) return null;
-  const time = loadedAt.value?.toLocaleTimeString(language.value, { timeStyle: "short" });
-  return <p class="offline">{time ? t.offlineSince(time) : offline}</p>;
+  const isShown = useStore(isOffline);
+  const at = useStore(loadedAt);
+  useEffect(() => whenOnline(() => say(t.online)), [t]);
+  // The element is always there, because screen readers announce only what changes in it.
+  return (
+    <div aria-live="polite">{isShown && <p class="offline">{at ? t.offlineSince(formatRecent(at)) : (text ?? t.offline)}</p>}</div>
+  );
 }

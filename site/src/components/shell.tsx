@@ -2,8 +2,9 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { forgetSession, loadSession, session, signInAddress, signOut, switchLanguage, whenSignedOutElsewhere } from "../session.ts";
-import { attempt, clearMessage, message, say } from "../tools/action.ts";
+import { checkSession, forgetSession, loadSession, session, signInAddress, signOut, switchLanguage, whenSignedOutElsewhere } from "../session.ts";
+import { attempt, clearMessage, message, report, say } from "../tools/action.ts";
+import { useReload } from "../tools/connection.ts";
 import { type Language, LANGUAGES } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { loadStudio, studio, studioName } from "../tools/studio.ts";
@@ -137,6 +138,8 @@ export function AccountMenu() {
     // Pages that need the member show the failure themselves.
     loadSession().catch(() => session.set(undefined));
   }, []);
+  // What was kept about the session may be out of date.
+  useReload(() => checkSession().catch(report));
 
   useEffect(() => {
     whenSignedOutElsewhere(() => {

@@ -32,7 +32,7 @@ export const message = new Store<Message>(NO_MESSAGE);
 /** Whether an action is running. */
 export const busy = new Store(false);
 
-let sentences = { sessionEnded: "", pageFailed: "" };
+let sentences = { sessionEnded: "", pageFailed: "", offline: "" };
 let onSessionEnd: (() => void) | null = null;
 
 /** Sets the sentences of this module in the current language. */
@@ -81,6 +81,11 @@ export async function attempt(work: () => Promise<void>): Promise<boolean> {
 export function reportSessionEnd(): void {
   onSessionEnd?.();
   say(sentences.sessionEnded, true);
+}
+
+/** Says that nothing can be done without a connection. */
+export function reportOffline(): void {
+  say(sentences.offline, true);
 }
 
 /** Shows a failure in the live region. */

@@ -1,5 +1,7 @@
 // What the head of a page tells search engines and link previews.
 
+import { trustedTypes } from "./trusted-types.ts";
+
 export interface PageHead {
   /** The address that stands for the page, without the origin. */
   path: string;
@@ -34,14 +36,7 @@ export function describePage({ path, description, image, items }: PageHead): voi
   }
 }
 
-interface TrustedTypes {
-  createPolicy: (name: string, rules: { createScript: (text: string) => string }) => { createScript: (text: string) => string };
-}
-
-/** Browsers that require trusted types accept the text of a script only from a policy. */
-const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-
-/** Lets nothing but JSON become the text of a script. */
+/** Browsers that require trusted types accept the text of a script only from a policy. This one accepts JSON. */
 const policy = trustedTypes?.createPolicy("sabor-data", { createScript: (text) => JSON.stringify(JSON.parse(text)) });
 
 function dataScript(data: object): string {

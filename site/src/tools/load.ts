@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Failure } from "../api/failure.ts";
 import { report } from "./action.ts";
+import { useReload } from "./connection.ts";
 import { useLatest } from "./latest.ts";
 
 interface Load<T> {
@@ -14,7 +15,7 @@ interface Load<T> {
 }
 
 /**
- * Loads what a page shows, and loads again when `key` changes. If loading the same again
+ * Loads what a page shows, and loads again when `key` changes or the connection is back. If loading the same again
  * fails, what is shown stays, even if it is not the latest.
  */
 export function useLoad<T>(load: () => Promise<T>, key = ""): Load<T> {
@@ -41,5 +42,6 @@ export function useLoad<T>(load: () => Promise<T>, key = ""): Load<T> {
   };
   const reload = () => void request().catch(report);
   useEffect(reload, [key]);
+  useReload(reload);
   return { loaded, failure, reload };
 }

@@ -53,6 +53,13 @@ export function formatTimeIn(moment: string, timeZone?: string): string {
   return formatOf(language.value, { timeStyle: "short", ...(timeZone ? { timeZone } : {}) }).format(new Date(moment));
 }
 
+/** Formats a past moment in the browser's time zone: the time, and the day if it is not today. */
+export function formatRecent(moment: Date): string {
+  const time = { hour: "numeric", minute: "2-digit" } as const;
+  const isToday = dayOf(moment) === dayOf(new Date());
+  return formatOf(language.value, isToday ? time : { ...time, weekday: "short", month: "short", day: "numeric" }).format(moment);
+}
+
 /** The formats of prices that were used. */
 const priceFormats = new Map<string, Intl.NumberFormat>();
 

@@ -1,0 +1,108 @@
+// The last answers of the API, which pages show while there is no connection. Those about a
+// member are in a cache of their own, which is deleted when the member signs out or another
+// member signs in.
+
+const PUBLIC_CACHE = "answers";
+const MEMBER_CACHE = "answers-of-";
+
+/** At most this many answers that are the same for everybody are kept. */
+const MAX_ANSWERS = 60;
+
+/** Older answers are not shown. */
+const MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** When an answer was kept. */
+const KEPT_AT = "x-kept-at";
+
+const SESSION = "/api/auth/session";
+const BOOKINGS = "/api/bookings/list";
+const STUDIO = "/api/studio";
+const PUBLIC = [STUDIO, "/api/instructors", "/api/instructors/details", "/api/classes/list", "/api/classes/details", "/api/classes/schedule", "/api/classes/occurrence"];
+
+/** The member who is signed in, null for a visitor, undefined while that is not known. */
+let member: string | null | undefined;
+
+/** The member for whom a request is sent now. */
+export function currentMember(): string | null | undefined {
+  return member;
+}
+
+function pathOf({ url }: Request): string {
+  return new URL(url).pathname;
+}
+
+/** Whether a page shows the answer to a request. It tells when its content was loaded. */
+export function isContent(request: Request): boolean {
+  return ![SESSION, STUDIO].includes(pathOf(request));
+}
+
+/** When a response was kept, or null if the server has just sent it. */
+export function keptAt(response: Response): Date | null {
+  const text = response.headers.get(KEPT_AT);
+  return text ? new Date(text) : null;
+}
+
+/** Reads from a response who is signed in. */
+export async function noteMember(request: Request, response: Response): Promise<void> {
+  if (request.method !== "GET" || pathOf(request) !== SESSION) return;
+  const { user } = (await response.json()) as { user: { id: string } | null };
+  member = user?.id ?? null;
+}
+
+/** Keeps the answer to a request that was sent for `sender`. */
+export async function keep(request: Request, response: Response, sender: string | null | undefined): Promise<void> {
+  if (request.method !== "GET" || !("caches" in globalThis)) return;
+  const path = pathOf(request);
+  if (PUBLIC.includes(path)) return put(PUBLIC_CACHE, request, response);
+  if (path !== SESSION && (path !== BOOKINGS || sender !== member)) return;
+  const owner = member;
+  if (owner) await put(MEMBER_CACHE + owner, request, response);
+  await forgetOthers();
+}
+
+/** Forgets what was kept about members, because the session has ended. */
+export function forgetMember(): void {
+  member = null;
+  forgetOthers().catch(() => {
+    // Nothing was kept, because the browser forbids storage.
+  });
+}
+
+/** Deletes the answers about all members but the current one. */
+async function forgetOthers(): Promise<void> {
+  if (!("caches" in globalThis)) return;
+  const others = (await memberCaches()).filter((name) => name !== `${MEMBER_CACHE}${member}`);
+  await Promise.all(others.map((name) => caches.delete(name)));
+}
+
+async function memberCaches(): Promise<string[]> {
+  return (await caches.keys()).filter((name) => name.startsWith(MEMBER_CACHE));
+}
+
+async function put(name: string, request: Request, response: Response): Promise<void> {
+  const cache = await caches.open(name);
+  const headers = { "content-type": response.headers.get("content-type") ?? "", [KEPT_AT]: new Date().toISOString() };
+  await cache.put(request.url, new Response(await response.blob(), { headers }));
+  const oldest = (await cache.keys()).slice(0, -MAX_ANSWERS);
+  await Promise.all(oldest.map((kept) => cache.delete(kept)));
+}
+
+/** Returns the kept answer to a request, or null. */
+export async function recall(request: Request): Promise<Response | null> {
+  if (request.method !== "GET" || !("caches" in globalThis)) return null;
+  const path = pathOf(request);
+  if (PUBLIC.includes(path)) return find(PUBLIC_CACHE, request);
+  if (path !== SESSION && path !== BOOKINGS) return null;
+  const [name, another] = await memberCaches();
+  // There are two if a member has signed in while an answer about another was on its way.
+  const found = name && !another && member !== null ? await find(name, request) : null;
+  if (found || path !== SESSION || member) return found;
+  // Nobody is known to be signed in.
+  return Response.json({ user: null, session: null });
+}
+
+async function find(name: string, request: Request): Promise<Response | null> {
+  const found = await (await caches.open(name)).match(request.url);
+  const at = found && keptAt(found);
+  return at && Date.now() - at.getTime() < MAX_AGE_MS ? found : null;
+}

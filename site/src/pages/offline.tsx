@@ -1,0 +1,39 @@
+// The page that the service worker shows without a connection, instead of one that it has not
+// kept. It has the address of that page.
+
+import { useEffect } from "preact/hooks";
+import { mount, useCommon } from "../components/mount.tsx";
+import { Button } from "../components/ui.tsx";
+import english, { type OfflineTexts } from "../texts/offline.en.ts";
+import { whenOnline } from "../tools/connection.ts";
+import type { Catalog } from "../tools/language.ts";
+
+function Offline({ t }: { t: OfflineTexts }) {
+  const common = useCommon();
+  useEffect(() => whenOnline(() => location.reload()), []);
+  const links = [
+    { href: "/timetable", text: common.timetable },
+    { href: "/bookings", text: common.bookings },
+    { href: "/classes", text: common.classes },
+    { href: "/instructors", text: common.instructors },
+  ];
+  return (
+    <div class="narrow page">
+      <h1 class="page-title">{t.title}</h1>
+      <p class="lead">{t.text}</p>
+      <ul>
+        {links.map(({ href, text }) => (
+          <li key={href}>
+            <a href={href}>{text}</a>
+          </li>
+        ))}
+      </ul>
+      <p class="actions">
+        <Button onClick={() => location.reload()}>{t.retry}</Button>
+      </p>
+    </div>
+  );
+}
+
+const catalog: Catalog<OfflineTexts> = { en: english, es: () => import("../texts/offline.es.ts") };
+await mount(catalog, Offline);

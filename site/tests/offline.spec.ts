@@ -1,0 +1,243 @@
+// Stories of people who lose the connection, and of the service worker that helps them.
+
+import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, request as sendRequest, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import type { BrowserContext, Page } from "@playwright/test";
+import { buildWorker } from "../sw.config.ts";
+import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
+import { test } from "./studio.ts";
+
+// What the browser says about requests without a connection.
+test.use({ serviceWorkers: "allow", expectedErrors: ["net::ERR_INTERNET_DISCONNECTED", "net::ERR_FAILED"] });
+
+/** Opens a page, and waits until the worker has copied the site and shows its pages. */
+async function openWithWorker(page: Page, path: string): Promise<void> {
+  await open(page, path);
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready;
+    if (navigator.serviceWorker.controller) return;
+    await new Promise((resolve) => navigator.serviceWorker.addEventListener("controllerchange", resolve));
+  });
+}
+
+/** The addresses of all answers that the browser has kept about members. */
+function answersAboutMembers(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const names = (await caches.keys()).filter((name) => name.startsWith("answers-of-"));
+    const found = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)));
+    return found.flat().sort();
+  });
+}
+
+async function loseConnection(context: BrowserContext, page: Page): Promise<void> {
+  await context.setOffline(true);
+  await expect(page.getByText(/^You are offline\./)).toBeVisible();
+}
+
+test("without a connection, a page opens again with its classes, says from when they are, and is up to date afterwards", async ({ context, page, staff }) => {
+  const coming = await staff.newClass();
+  const { timetable, title } = coming;
+  await openWithWorker(page, timetable);
+  await expect(page.getByRole("article").getByText(title)).toBeVisible();
+  await loseConnection(context, page);
+  await page.reload();
+  await expect(page.getByRole("article").getByText(title)).toBeVisible();
+  await expect(page.getByText(/^You are offline\. You see what was loaded at \d+:\d\d [AP]M\./)).toBeVisible();
+  await expectAccessible(page);
+
+  await staff.cancel(coming);
+  await context.setOffline(false);
+  await expect(page.getByText("You are online again.")).toBeVisible();
+  await expect(page.getByRole("article").filter({ hasText: title }).getByText("Cancelled")).toBeVisible();
+  await expect(page.getByText(/You see what was loaded at/)).toBeHidden();
+});
+
+test("without a connection, a member reads the bookings on a page that was not open before", async ({ context, page, staff }) => {
+  const { id, title, timetable } = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, id);
+  await openWithWorker(page, timetable);
+  await expect(page.getByRole("link", { name: /^Booked: / })).toBeVisible();
+  await expect.poll(() => answersAboutMembers(page)).toContain("/api/bookings/list");
+  await loseConnection(context, page);
+  await page.goto("/bookings");
+  await expect(page.getByRole("heading", { name: title })).toBeVisible();
+  await expect(page.getByLabel("Account of Marta")).toBeVisible();
+  // The page of the timetable also knows what is booked.
+  await page.goto(timetable);
+  await expect(page.getByRole("link", { name: /^Booked: / })).toBeVisible();
+});
+
+test("without a connection, the page of one class opens, and others in the chosen language", async ({ context, page, staff }) => {
+  const { page: path, title } = await staff.newClass();
+  await openWithWorker(page, path);
+  await page.getByRole("button", { name: "Español" }).click();
+  await expect(page.locator("html")).toHaveAttribute("lang", "es");
+  await context.setOffline(true);
+  await page.goto(path);
+  await expect(page.getByRole("heading", { name: title, level: 1 })).toBeVisible();
+  await expect(page.getByText(/^No tienes conexión\./)).toBeVisible();
+  await page.goto("/contact");
+  await expect(page.getByRole("button", { name: "Enviar" })).toBeVisible();
+});
+
+test("without a connection, an address that was not kept says so, and opens when the connection is back", async ({ context, page }) => {
+  await openWithWorker(page, "/contact");
+  await loseConnection(context, page);
+  await page.goto("/docs/payments");
+  await expect(page.getByRole("heading", { name: "This page needs a connection" })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("main").getByRole("link", { name: "Classes" }).click();
+  await expect(page).toHaveURL("/classes");
+  await expect(page.getByRole("heading", { name: "Classes" })).toBeVisible();
+  await page.goBack();
+  await expect(page.getByRole("heading", { name: "This page needs a connection" })).toBeVisible();
+  await context.setOffline(false);
+  await expect(page.getByRole("heading", { name: "Payments", level: 1 })).toBeVisible();
+});
+
+test("without a connection, a visitor who books stays on the timetable", async ({ context, page }) => {
+  await openWithWorker(page, "/timetable");
+  await loseConnection(context, page);
+  await page.getByRole("button", { name: /^Book: / }).last().click();
+  await expect(page.getByRole("status")).toContainText("You are offline. Nothing can be booked");
+  await expect(page).toHaveURL("/timetable");
+});
+
+test("the kept bookings of a member are gone after a sign-out, and after another member has signed in", async ({ context, page, staff }) => {
+  const { id, title } = await staff.newClass();
+  await newMember(page);
+  await bookFor(page, id);
+  await openWithWorker(page, "/bookings");
+  await expect.poll(() => answersAboutMembers(page)).toEqual(["/api/auth/session", "/api/bookings/list"]);
+
+  await newMember(page);
+  await openWithWorker(page, "/bookings");
+  await expect(page.getByText(title)).toHaveCount(0);
+  await loseConnection(context, page);
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "My bookings" })).toBeVisible();
+  await expect(page.getByText(title)).toHaveCount(0);
+  await context.setOffline(false);
+  await expect(page.getByText("You are online again.")).toBeVisible();
+
+  await page.getByLabel("Account of Marta").click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByText("You are signed out.")).toBeVisible();
+  await expect.poll(() => answersAboutMembers(page)).toEqual([]);
+  await loseConnection(context, page);
+  await page.reload();
+  await expect(page.getByRole("main").getByRole("link", { name: "Sign in" })).toBeVisible();
+});
+
+test("with a connection, pages come from the server, and nothing private is kept for everybody", async ({ page }) => {
+  await newMember(page);
+  await openWithWorker(page, "/bookings");
+  const kept = await page.evaluate(async () => {
+    const names = (await caches.keys()).filter((name) => !name.startsWith("answers-of-"));
+    const found = await Promise.all(names.map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname)));
+    return found.flat();
+  });
+  expect(kept).toContain("/bookings");
+  expect(kept.filter((path) => path.startsWith("/api/") && !/^\/api\/(studio|classes|instructors)/.test(path))).toEqual([]);
+
+  await page.evaluate(async () => {
+    for (const name of await caches.keys()) {
+      if (name.startsWith("site-")) await (await caches.open(name)).put("/contact", new Response("An old page"));
+    }
+  });
+  await open(page, "/contact");
+  await expect(page.getByRole("heading", { name: "Write to us" })).toBeVisible();
+});
+
+/** Serves the folder of each path as the platform does. Requests to the API go to the stack. */
+async function serve(folderOf: (path: string) => string): Promise<Server> {
+  const types: Record<string, string> = { ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    if (pathname.startsWith("/api/")) {
+      const { port } = new URL(process.env.SITE ?? "");
+      const forward = sendRequest({ port, path: request.url, method: request.method, headers: request.headers }, (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      });
+      return void request.pipe(forward);
+    }
+    const name = pathname === "/" ? "/index.html" : extname(pathname) ? pathname : `${pathname}.html`;
+    try {
+      const content = readFileSync(join(folderOf(pathname), name));
+      response.writeHead(200, { "content-type": types[extname(name)] ?? "application/octet-stream", "cache-control": "no-cache" }).end(content);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
+}
+
+/** Makes a later deployment of a built site: the script of the contact page says something else and has another name. */
+async function deployAgain(first: string, folder: string): Promise<void> {
+  cpSync(first, folder, { recursive: true });
+  const assets = join(folder, "assets");
+  const [script = ""] = readdirSync(assets).filter((name) => /^contact-.*\.js$/.test(name));
+  const renamed = "contact-second01.js";
+  writeFileSync(join(assets, script), readFileSync(join(assets, script), "utf8").replace("Write to us", "Write to the studio"));
+  renameSync(join(assets, script), join(assets, renamed));
+  const page = join(folder, "contact.html");
+  writeFileSync(page, readFileSync(page, "utf8").replaceAll(script, renamed));
+  await buildWorker(folder);
+}
+
+test.describe("on a deployment of its own", () => {
+  let folder = "";
+  let server: Server;
+  /** The folders of the pages and of the worker. */
+  let deployed = "";
+  let worker = "";
+
+  test.beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), "sabor-deployments-"));
+    deployed = worker = join(folder, "first");
+    cpSync(join(import.meta.dirname, "../dist"), deployed, { recursive: true });
+    await deployAgain(deployed, join(folder, "second"));
+    server = await serve((path) => (path === "/sw.js" ? worker : deployed));
+  });
+
+  test.afterEach(() => {
+    server.close();
+    server.closeAllConnections();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  test("a new deployment takes over at once, and the scripts of a page that is open stay", async ({ browser }) => {
+    const { port } = server.address() as AddressInfo;
+    const context = await browser.newContext({ baseURL: `http://localhost:${port}`, locale: "en-US" });
+    const page = await context.newPage();
+    await openWithWorker(page, "/contact");
+    const before = await context.newPage();
+    await open(before, "/contact");
+
+    deployed = worker = join(folder, "second");
+    await open(page, "/contact");
+    await expect(page.getByRole("heading", { level: 1 })).toHaveText("Write to the studio");
+    // The new worker copies the new deployment.
+    const scripts = () =>
+      page.evaluate(async () => {
+        const names = (await caches.keys()).filter((name) => name.startsWith("site-"));
+        const latest = await caches.open(names.at(-1) ?? "");
+        return (await latest.keys()).map(({ url }) => new URL(url).pathname).filter((path) => /contact-.*\.js/.test(path));
+      });
+    await expect.poll(scripts).toEqual(["/assets/contact-second01.js"]);
+    // The page of before loads Spanish, and its script is the one of before.
+    await before.getByRole("button", { name: "Español" }).click();
+    await expect(before.locator("html")).toHaveAttribute("lang", "es");
+
+    await loseConnection(context, page);
+    await page.goto("/contact");
+    await expect(page.locator('script[src="/assets/contact-second01.js"]')).toBeAttached();
+    await context.close();
+  });
+});
