@@ -1,8 +1,8 @@
 // Stories of a link to one date of a class.
 
 import { readFileSync } from "node:fs";
-import type { Page } from "@playwright/test";
-import { expect, expectAccessible, newMember, open, test } from "./site.ts";
+import type { Locator, Page } from "@playwright/test";
+import { bookFor, expect, expectAccessible, newMember, open, send, test } from "./site.ts";
 
 interface Occurrence {
   id: string;
@@ -60,6 +60,31 @@ test("a member opens a date, shares it, books it, and downloads it for a calenda
   // The card of the same class leads to the same page.
   await open(page, "/timetable");
   await expect(page.locator(`a[href="/classes/${classTypeId}?class=${id}"]`)).toHaveCount(1);
+});
+
+/** The ids of the events in a calendar file. */
+function eventIds(calendar: string): string[] {
+  return [...calendar.matchAll(/^UID:(.*)\r$/gm)].map(([, id]) => id ?? "");
+}
+
+async function eventIdsOf(page: Page, link: Locator): Promise<string[]> {
+  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+  return eventIds(readFileSync(await download.path(), "utf8"));
+}
+
+test("a calendar with the member's feed and the file of a booking shows the class once", async ({ page }) => {
+  await newMember(page);
+  const { id, classTypeId } = await findClass(page);
+  const booking = await bookFor(page, id);
+  const { url } = await send(page, "/api/calendar/token", {});
+  const feed = await page.request.get(String(url));
+  expect(eventIds(await feed.text())).toEqual([booking]);
+
+  await open(page, "/bookings");
+  expect(await eventIdsOf(page, page.getByRole("link", { name: /^Add to calendar: / }))).toEqual([booking]);
+  await open(page, `/classes/${classTypeId}?class=${id}`);
+  await expect(page.getByRole("link", { name: /^Booked: / }).first()).toBeVisible();
+  expect(await eventIdsOf(page, page.getByRole("link", { name: "Add to calendar" }))).toEqual([booking]);
 });
 
 test("a phone shares a date by its own menu", async ({ page }) => {

@@ -3,7 +3,7 @@
 import { addressLines, studio, studioName } from "../tools/studio.ts";
 
 interface CalendarEntry {
-  /** The id of the class or of its booking. */
+  /** The id of the booking, which the calendar feed uses too, or of a class that is not booked. */
   id: string;
   title: string;
   startTime: string;
@@ -22,7 +22,8 @@ export function calendarFile({ id, title, startTime, endTime, room, instructor }
     "VERSION:2.0",
     "PRODID:-//Sabor//Site//EN",
     "BEGIN:VEVENT",
-    `UID:${id}@${location.hostname}`,
+    // As in the feed, so that a program that has both shows the class once (RFC 7986, 5.3).
+    `UID:${id}`,
     `DTSTAMP:${stamp(new Date())}`,
     `DTSTART:${stamp(new Date(startTime))}`,
     `DTEND:${stamp(new Date(endTime))}`,

@@ -3,10 +3,11 @@
 import { calendarFile } from "../../classes/calendar.ts";
 import { ClassButton, Spots, useClassState } from "../../classes/card.tsx";
 import { classPath, minutesOf, priceText } from "../../classes/facts.ts";
-import type { Occurrence } from "../../classes/live.ts";
+import { bookings, type Occurrence } from "../../classes/live.ts";
 import { Button } from "../../components/ui.tsx";
 import type { ClassTypesTexts } from "../../texts/class-types.en.ts";
 import { say } from "../../tools/action.ts";
+import { useStorePart } from "../../tools/store.ts";
 import { formatDay, formatTime } from "../../tools/time.ts";
 
 interface Props {
@@ -17,6 +18,7 @@ interface Props {
 export function SharedClass({ t, occurrence }: Props) {
   const { id, title, instructor, room, localDate, localTime } = occurrence;
   const state = useClassState(occurrence);
+  const bookingId = useStorePart(bookings, (all) => all.get(id)?.id);
   const isOver = new Date(occurrence.endTime) <= new Date();
   const day = `${formatDay(localDate)}, ${formatTime(localTime)}`;
 
@@ -52,7 +54,7 @@ export function SharedClass({ t, occurrence }: Props) {
             {t.share}
           </Button>
           {!state.hasStarted && (
-            <a class="button quiet small" href={calendarFile({ ...occurrence, id, instructor: instructor.name })} download="class.ics">
+            <a class="button quiet small" href={calendarFile({ ...occurrence, id: bookingId ?? id, instructor: instructor.name })} download="class.ics">
               {t.classes.addToCalendar}
             </a>
           )}
