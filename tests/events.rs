@@ -17,20 +17,20 @@ const EVENTS_EXECUTABLE: &str = env!("CARGO_BIN_EXE_events");
 
 /// An event as a browser's `EventSource` parses it.
 #[derive(Debug)]
-struct Event {
-    id: Option<String>,
-    kind: String,
-    data: Value,
+pub struct Event {
+    pub id: Option<String>,
+    pub kind: String,
+    pub data: Value,
 }
 
 /// An open event stream.
-struct EventStream {
+pub struct EventStream {
     response: Response,
     /// Received text that has not been parsed.
     unread: String,
     /// The id of the event that the stream starts after. A browser that reconnects
     /// before the first event sends this id.
-    starts_after: String,
+    pub starts_after: String,
 }
 
 fn stream_request(person: &TestClient) -> RequestBuilder {
@@ -54,7 +54,7 @@ impl EventStream {
     }
 
     /// Opens a stream and reads its first block.
-    async fn start(request: RequestBuilder) -> Self {
+    pub async fn start(request: RequestBuilder) -> Self {
         let mut stream = Self::open(request).await;
         // The first block states where the stream starts.
         let first_block = stream.next_block().await.unwrap();
@@ -82,7 +82,7 @@ impl EventStream {
     }
 
     /// Returns the next event, or `None` at the end of the stream.
-    async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Event> {
         loop {
             let block = self.next_block().await?;
             let field = |name: &str| {
@@ -100,7 +100,7 @@ impl EventStream {
         }
     }
 
-    async fn expect(&mut self, kind: &str) -> Event {
+    pub async fn expect(&mut self, kind: &str) -> Event {
         let event = self
             .next()
             .await
@@ -119,7 +119,7 @@ async fn insert_event(app: &TestApp, name: &str, kind: &str, number: u32) {
     .await;
 }
 
-fn settings_with_stream_lifetime(life: Duration) -> Settings {
+pub fn settings_with_stream_lifetime(life: Duration) -> Settings {
     let timing = Timing {
         stream_lifetime: life,
         ..Timing::default()

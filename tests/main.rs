@@ -19,6 +19,7 @@ mod malformed_requests;
 mod names;
 mod redis;
 mod roles;
+mod staff_events;
 mod studio;
 mod studio_currency;
 mod studio_name;

@@ -32,9 +32,9 @@ async fn list_weekly_classes(
 
 /// Creates a weekly class or a single occurrence, or generates the occurrences
 /// of all weekly classes up to a given day. Existing occurrences are not
-/// generated again.
+/// generated again. `preview` returns what would be created.
 #[utoipa::path(post, path = "/api/admin/schedule", tag = "administration", security(("session" = [])), request_body = CreateTimetableEntry, responses(
-    (status = 201, body = TimetableResult, description = "What was created"),
+    (status = 201, body = TimetableResult, description = "What was created, or what `preview` would create"),
     (status = 409, description = "`room_taken`: another class is in the room at that time. `instructor_taken`: the instructor teaches another class at that time. `studio_closed`: the day is part of a closure"),
 ))]
 async fn create_timetable_entry(

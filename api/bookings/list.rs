@@ -28,7 +28,8 @@ async fn list_bookings(
     Query(query): Query<BookingsQuery>,
     page: Page,
 ) -> Result<Json<List<BookingView>>> {
-    member::list(&app, &member, query, page).await.map(Json)
+    let user_id = member.user.id;
+    member::list(&app, user_id, query, page).await.map(Json)
 }
 
 fn main() -> Exit {

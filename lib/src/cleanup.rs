@@ -54,6 +54,8 @@ pub struct CleanupDetails {
     mail: u64,
     /// Deleted events of members.
     member_events: u64,
+    /// Deleted events for staff.
+    staff_events: u64,
     /// Deleted webhook events.
     webhook_events: u64,
     /// Deleted security events, after `SECURITY_LOG_RETENTION_DAYS`.
@@ -222,6 +224,9 @@ impl<'a> Run<'a> {
         self.report.details.mail = self.sweep("sentMail", &expired::MAIL, until).await;
         self.report.details.member_events = self
             .sweep("memberEvents", &expired::MEMBER_EVENTS, until)
+            .await;
+        self.report.details.staff_events = self
+            .sweep("staffEvents", &expired::STAFF_EVENTS, until)
             .await;
         self.report.details.webhook_events = self
             .sweep("webhookEvents", &expired::WEBHOOK_EVENTS, until)

@@ -56,6 +56,7 @@ async fn a_closure_cancels_the_classes_on_its_days_after_a_preview() {
     });
     let effect = json!({
         "changedClasses": 0, "cancelledClasses": 2, "bookings": 1, "waitlisted": 0, "members": 1,
+        "notifiedMembers": 1,
     });
     let preview = studio.staff.post(PATH, form.clone()).await.expect(201);
     assert_eq!(preview["preview"], true);

@@ -107,6 +107,21 @@ async fn any_day_can_be_shown_with_its_check_ins_and_unpaid_bookings() {
     // The first booking, the one whose payment was refunded, and the no-show.
     assert_eq!(classes[0]["unpaid"], 3);
     assert_eq!(classes[0]["waitlisted"], 1);
+    let ids = "select class_type_id::text, instructor_id::text from scheduled_classes where id = ";
+    let row = &app.sql(&format!("{ids}'{class}'")).await[0];
+    assert_eq!(classes[0]["classTypeId"], row.get::<_, String>(0));
+    assert_eq!(classes[0]["instructorId"], row.get::<_, String>(1));
+    let roster = staff
+        .get(&format!("/api/admin/bookings?scheduledClassId={class}"))
+        .await
+        .expect(200);
+    let entries = roster["items"].as_array().unwrap().iter();
+    let unpaid = entries.filter(|entry| entry["isUnpaid"] == true);
+    let mut unpaid: Vec<_> = unpaid.map(|entry| entry["bookingId"].clone()).collect();
+    unpaid.sort_by_key(ToString::to_string);
+    let mut expected = [bookings[0], bookings[2], bookings[4]].map(|id| json!(id));
+    expected.sort_by_key(ToString::to_string);
+    assert_eq!(unpaid, expected);
     assert_eq!(day["bookings"], 6);
     assert_eq!(day["revenue"][0]["paid"], "50.00");
     let next_day = staff

@@ -65,6 +65,7 @@ async fn a_new_weekday_moves_the_coming_classes_after_a_preview() {
     let mut change = json!({ "pattern": { "id": id, "dayOfWeek": 4 }, "preview": true });
     let effect = json!({
         "changedClasses": 5, "cancelledClasses": 0, "bookings": 1, "waitlisted": 1, "members": 2,
+        "notifiedMembers": 2,
     });
     let preview = studio.staff.patch(PATH, change.clone()).await.expect(200);
     assert_eq!(preview["preview"], true);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::staff_action::StaffAction;
 use crate::error::{Error, Result};
-use crate::http::{List, Member};
+use crate::http::{List, Member, query};
 use crate::identity::closing;
 use crate::identity::rate_limit;
 use crate::identity::rate_limit::{INVITATION, Subject};
@@ -34,6 +34,9 @@ pub struct MemberQuery {
     /// accents, and kinds of apostrophes are ignored: `jose nunez` finds José Núñez.
     #[param(max_length = 200, example = "morales")]
     search: Option<String>,
+    /// Only the member with this id.
+    #[param(value_type = Option<Uuid>)]
+    id: Option<String>,
 }
 
 /// A member, as the front desk sees them.
@@ -126,18 +129,21 @@ impl CreateMember {
 /// [`Error::Invalid`] if the search text is invalid.
 pub fn list<'a>(
     app: &'a App,
-    query: &'a MemberQuery,
+    filter: &'a MemberQuery,
     page: Page,
 ) -> BoxFuture<'a, Result<List<MemberView>>> {
     Box::pin(async move {
         let mut form = Form::default();
-        let search = form.check_filled("search", query.search.as_deref(), |text| {
+        let search = form.check_filled("search", filter.search.as_deref(), |text| {
             form::line(text, MAX_SEARCH_CHARACTERS)
         });
+        let id = form.check_filled("id", filter.id.as_deref(), query::id);
         form.finish()?;
         let rows = app
             .db()
-            .read(async move |client| account::list_members(client, search.as_deref(), &page).await)
+            .read(async move |client| {
+                account::list_members(client, search.as_deref(), id, &page).await
+            })
             .await?;
         let position = |user: &User| (user.created_at, user.id);
         Ok(List::new(rows, page, position, MemberView::from))

@@ -1,30 +1,78 @@
-//! Checking in several members of a class at once.
+//! Checking in several members of a class at once, and undoing check-ins.
 
+use std::collections::HashSet;
+
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::view::CheckInAuthorView;
 use crate::admin::staff_action::StaffAction;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{IdempotencyKey, Member, StoredResponse};
-use crate::models::booking::{self, CheckIn, CheckInRejection};
+use crate::models::booking::{
+    self, BookingStatus, CheckInAuthor, CheckInOutcome, CheckInRejection, CheckInResult,
+    CheckInToUndo,
+};
 use crate::models::security_event::SecurityEventKind;
+use crate::session::Tx;
 use crate::values::caller::Caller;
+use crate::values::form::Form;
 use crate::{App, BoxFuture};
 
 /// The maximum number of bookings in a request.
 const MAX_BOOKINGS: usize = 200;
 
-/// The members to check in for a class.
+/// The members of a class to check in, and the check-ins to undo.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schema(example = json!({"scheduledClassId": "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a", "bookingIds": ["0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3b"]}))]
 pub struct CheckInMembers {
     /// The id of the class.
     scheduled_class_id: Uuid,
     /// The ids of bookings of the class.
-    #[schema(min_items = 1, max_items = 200)]
+    #[serde(default)]
+    #[schema(max_items = 200)]
     booking_ids: Vec<Uuid>,
+    /// The check-ins to undo. With `bookingIds`, there must be 1 to 200 bookings in all.
+    #[serde(default)]
+    #[schema(max_items = 200)]
+    undo: Vec<UndoCheckIn>,
+}
+
+/// A check-in to undo.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UndoCheckIn {
+    booking_id: Uuid,
+    /// The time of the check-in, as the roster or the result of the check-in contains it. If
+    /// the member was checked in again since, the new check-in stays.
+    checked_in_at: DateTime<Utc>,
+}
+
+impl CheckInMembers {
+    /// Returns the ids of the bookings, each once, and the check-ins to undo.
+    fn parse(self) -> Result<(Vec<Uuid>, Vec<CheckInToUndo>)> {
+        let mut form = Form::default();
+        if !(1..=MAX_BOOKINGS).contains(&(self.booking_ids.len() + self.undo.len())) {
+            let problem = format!("must have 1 to {MAX_BOOKINGS} ids, with those in undo");
+            form.add_problem("bookingIds", &problem);
+        }
+        let mut seen = HashSet::new();
+        let mut booking_ids = self.booking_ids;
+        booking_ids.retain(|id| seen.insert(*id));
+        if !self.undo.iter().all(|undo| seen.insert(undo.booking_id)) {
+            form.add_problem("undo", "must not repeat a booking of the request");
+        }
+        form.finish()?;
+        let undo = self.undo.into_iter().map(|undo| CheckInToUndo {
+            booking_id: undo.booking_id,
+            checked_in_at: undo.checked_in_at,
+        });
+        Ok((booking_ids, undo.collect()))
+    }
 }
 
 /// The result of checking members in.
@@ -32,49 +80,72 @@ pub struct CheckInMembers {
 #[serde(rename_all = "camelCase")]
 #[schema(as = CheckIns)]
 pub struct CheckInsView {
-    /// The ids of the bookings whose members are checked in now, including those that were
-    /// before.
-    checked_in: Vec<Uuid>,
-    /// The bookings that could not be checked in.
-    rejected: Vec<RejectedCheckInView>,
+    /// The result for each booking, in the order of the request: the check-ins, then the
+    /// check-ins to undo.
+    results: Vec<CheckInResultView>,
 }
 
-/// A booking that could not be checked in.
+/// The result for one booking.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = RejectedCheckIn)]
-struct RejectedCheckInView {
+#[schema(as = CheckInResult)]
+struct CheckInResultView {
     booking_id: Uuid,
-    /// `not_found`: the class has no booking with this id. `no_place`: the booking has no
-    /// spot.
-    code: CheckInRejection,
+    outcome: CheckInOutcomeView,
+    /// Why the booking has not changed. Null unless it is `rejected`. `not_found`: the class has
+    /// no booking with this id. `no_place`: the booking has no spot. `attendance_changed`: the
+    /// check-in to undo is no longer there, because the member was checked in again or did not
+    /// come.
+    code: Option<CheckInRejection>,
+    /// The status of the booking now. Null if the class has no such booking.
+    status: Option<BookingStatus>,
+    /// When the member was checked in. Null if they are not.
+    checked_in_at: Option<DateTime<Utc>>,
+    /// Who checked the member in. Null if they are not, or if it is unknown.
+    checked_in_by: Option<CheckInAuthorView>,
 }
 
-impl CheckInsView {
-    fn new(check_ins: Vec<CheckIn>) -> Self {
-        let mut view = Self {
-            checked_in: Vec::new(),
-            rejected: Vec::new(),
+/// What happened to a booking.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CheckInOutcome)]
+enum CheckInOutcomeView {
+    /// The member is checked in now.
+    CheckedIn,
+    /// The member had already been checked in. `checkedInAt` and `checkedInBy` are those of
+    /// that check-in.
+    AlreadyCheckedIn,
+    /// The member is not checked in any longer.
+    Undone,
+    /// The booking has not changed.
+    Rejected,
+}
+
+impl From<CheckInResult> for CheckInResultView {
+    fn from(result: CheckInResult) -> Self {
+        let (outcome, code) = match result.outcome {
+            CheckInOutcome::CheckedIn => (CheckInOutcomeView::CheckedIn, None),
+            CheckInOutcome::AlreadyCheckedIn => (CheckInOutcomeView::AlreadyCheckedIn, None),
+            CheckInOutcome::Undone => (CheckInOutcomeView::Undone, None),
+            CheckInOutcome::Rejected(code) => (CheckInOutcomeView::Rejected, Some(code)),
         };
-        for CheckIn {
-            booking_id,
-            rejection,
-        } in check_ins
-        {
-            match rejection {
-                None => view.checked_in.push(booking_id),
-                Some(code) => view.rejected.push(RejectedCheckInView { booking_id, code }),
-            }
+        Self {
+            booking_id: result.booking_id,
+            outcome,
+            code,
+            status: result.status,
+            checked_in_at: result.checked_in_at,
+            checked_in_by: result.author.map(CheckInAuthorView::from),
         }
-        view
     }
 }
 
-/// Checks members in. Responds with 200 and the result for each booking.
+/// Checks members in, and undoes check-ins. Responds with 200 and the result for each booking.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for no or too many bookings; those of [`booking::check_in_all`] and
+/// [`Error::Invalid`](crate::Error::Invalid) for no, too many or repeated bookings; those of
+/// [`booking::lock_for_check_in`] and
 /// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn check_in<'a>(
     app: &'a App,
@@ -84,32 +155,52 @@ pub fn check_in<'a>(
     form: CheckInMembers,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     Box::pin(async move {
-        let (class_id, mut ids) = (form.scheduled_class_id, form.booking_ids);
-        if !(1..=MAX_BOOKINGS).contains(&ids.len()) {
-            let problem = format!("must have 1 to {MAX_BOOKINGS} ids");
-            return Err(Error::field("bookingIds", problem));
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        let now = app.clock().now();
+        let class_id = form.scheduled_class_id;
+        let (booking_ids, undo) = form.parse()?;
+        let now = app.clock().now().trunc_subsecs(6);
         let action = StaffAction::by_staff(staff, caller)?;
+        let actor = CheckInAuthor {
+            id: action.actor_id(),
+            name: staff.user.name(),
+        };
         app.transaction()
             .authorize(&action)
             .idempotent(action.actor_id(), key)
             .run(async |tx| {
-                let check_ins = booking::check_in_all(tx, class_id, &ids, now).await?;
-                let view = CheckInsView::new(check_ins);
-                let detail = json!({
-                    "scheduledClassId": class_id,
-                    "action": "check_in",
-                    "bookingIds": view.checked_in,
-                });
-                let kind = SecurityEventKind::BookingChanged;
-                action.record(tx, kind, None, detail).await?;
-                StoredResponse::ok(&view)
+                booking::lock_for_check_in(tx, class_id, now).await?;
+                let mut results =
+                    booking::check_in_all(tx, class_id, &booking_ids, &actor, now).await?;
+                results.extend(booking::undo_all_check_ins(tx, class_id, &undo).await?);
+                record(tx, &action, class_id, &results).await?;
+                let results = results.into_iter().map(CheckInResultView::from);
+                StoredResponse::ok(&CheckInsView {
+                    results: results.collect(),
+                })
             })
             .await
     })
+}
+
+/// Records the check-ins and those that were undone as security events.
+async fn record(
+    tx: &Tx,
+    action: &StaffAction,
+    class_id: Uuid,
+    results: &[CheckInResult],
+) -> Result<()> {
+    for (outcome, name) in [
+        (CheckInOutcome::CheckedIn, "check_in"),
+        (CheckInOutcome::Undone, "undo_attendance"),
+    ] {
+        let changed = results.iter().filter(|result| result.outcome == outcome);
+        let ids: Vec<Uuid> = changed.map(|result| result.booking_id).collect();
+        if !ids.is_empty() {
+            let detail = json!({ "scheduledClassId": class_id, "action": name, "bookingIds": ids });
+            let kind = SecurityEventKind::BookingChanged;
+            action.record(tx, kind, None, detail).await?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -119,7 +210,9 @@ mod tests {
 
     #[test]
     fn the_api_description_states_the_bounds_that_are_checked() {
-        let max_items = bound::<CheckInMembers>("bookingIds", "maxItems");
-        assert_eq!(max_items, MAX_BOOKINGS as i64);
+        for field in ["bookingIds", "undo"] {
+            let max_items = bound::<CheckInMembers>(field, "maxItems");
+            assert_eq!(max_items, MAX_BOOKINGS as i64);
+        }
     }
 }

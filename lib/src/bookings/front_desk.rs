@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::changes::{after_commit, reason};
 use super::medical_notes;
+use super::member::{self, BookingsQuery};
 use super::view::{BookingView, RosterEntryView};
 use crate::admin::staff_action::StaffAction;
 use crate::error::{Error, ErrorCode, Result};
@@ -62,6 +63,9 @@ pub struct UpdateBooking {
     /// payment is refunded.
     #[serde(default)]
     lenient: bool,
+    /// For `undoAttendance`: the time of the check-in to undo, as the roster contains it. If
+    /// the attendance has changed since, it stays as it is. By default, any record is undone.
+    checked_in_at: Option<DateTime<Utc>>,
 }
 
 /// An action of staff on a booking.
@@ -112,6 +116,36 @@ pub struct RosterQuery {
     /// Whether to include cancelled bookings.
     #[param(value_type = Option<bool>)]
     cancelled: Option<String>,
+}
+
+/// The member whose bookings are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct MemberBookingsQuery {
+    /// The id of the member.
+    #[param(required, value_type = Uuid)]
+    member_id: Option<String>,
+}
+
+/// Lists a page of the bookings of a member, including cancelled ones.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for a query that cannot be parsed.
+pub fn member_bookings(
+    app: &App,
+    member: MemberBookingsQuery,
+    filter: BookingsQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<List<BookingView>>> {
+    Box::pin(async move {
+        let mut form = Form::default();
+        let id = member.member_id.unwrap_or_default();
+        let id = form.check("memberId", query::id(&id));
+        form.finish()?;
+        member::list(app, id.unwrap_or_default(), filter, page).await
+    })
 }
 
 /// Lists a page of the bookings of a class, in the order in which they entered the class.
@@ -225,7 +259,8 @@ pub fn update<'a>(
 
 /// A parsed change to a booking.
 enum BookingChange {
-    Record(Attendance),
+    /// Records the attendance. With a time, undoes only the check-in of that time.
+    Record(Attendance, Option<DateTime<Utc>>),
     Cancel(Cancellation),
     MoveTo(Uuid),
     MarkPaid,
@@ -242,11 +277,16 @@ impl UpdateBooking {
         if self.action == BookingAction::Move && self.scheduled_class_id.is_none() {
             form.add_problem("scheduledClassId", "is required to move a booking");
         }
+        if self.action != BookingAction::UndoAttendance && self.checked_in_at.is_some() {
+            form.add_problem("checkedInAt", "can only be set to undo a check-in");
+        }
         form.finish()?;
         let change = match self.action {
-            BookingAction::CheckIn => BookingChange::Record(Attendance::Attended),
-            BookingAction::NoShow => BookingChange::Record(Attendance::NoShow),
-            BookingAction::UndoAttendance => BookingChange::Record(Attendance::Unknown),
+            BookingAction::CheckIn => BookingChange::Record(Attendance::Attended, None),
+            BookingAction::NoShow => BookingChange::Record(Attendance::NoShow, None),
+            BookingAction::UndoAttendance => {
+                BookingChange::Record(Attendance::Unknown, self.checked_in_at)
+            }
             BookingAction::Cancel => BookingChange::Cancel(Cancellation {
                 booking_id: self.booking_id,
                 by: CancelledBy::Studio {
@@ -316,14 +356,14 @@ impl<'a> FrontDesk<'a> {
                 matches!(cancellation.by, CancelledBy::Studio { lenient: true })
                     || booking.start_time <= now
             }
-            BookingChange::Record(_) => false,
+            BookingChange::Record(..) => false,
         };
         if needs_colleague && booking.user_id == actor_id {
             return Err(OWN_BOOKING);
         }
         match change {
-            BookingChange::Record(attendance) => {
-                booking::record_attendance(tx, id, *attendance, now).await?;
+            BookingChange::Record(attendance, seen) => {
+                booking::record_attendance(tx, id, *attendance, *seen, actor_id, now).await?;
             }
             BookingChange::Cancel(cancellation) => {
                 tx.invalidate([self.app.schedule()]);

@@ -112,13 +112,12 @@ impl BookingPeriod {
 /// # Errors
 ///
 /// [`Error::Invalid`] for a query that cannot be parsed.
-pub fn list<'a>(
-    app: &'a App,
-    member: &Member,
+pub fn list(
+    app: &App,
+    user_id: Uuid,
     query: BookingsQuery,
     page: Page,
-) -> BoxFuture<'a, Result<List<BookingView>>> {
-    let id = member.user.id;
+) -> BoxFuture<'_, Result<List<BookingView>>> {
     Box::pin(async move {
         let zone = TimeZone::of_studio(&app.config().studio)?;
         let ((period, filter), now) = (query.parse(&zone)?, app.clock().now());
@@ -126,11 +125,13 @@ pub fn list<'a>(
             .db()
             .read(async move |client| match period {
                 BookingPeriod::Upcoming => {
-                    booking::list_earliest_first(client, id, &filter, Some(now), &page).await
+                    booking::list_earliest_first(client, user_id, &filter, Some(now), &page).await
                 }
-                BookingPeriod::Past => booking::list_past(client, id, &filter, now, &page).await,
+                BookingPeriod::Past => {
+                    booking::list_past(client, user_id, &filter, now, &page).await
+                }
                 BookingPeriod::All => {
-                    booking::list_earliest_first(client, id, &filter, None, &page).await
+                    booking::list_earliest_first(client, user_id, &filter, None, &page).await
                 }
             })
             .await?;

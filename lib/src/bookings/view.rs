@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::models::booking::{Booking, BookingStatus, LastPayment, RosterEntry};
+use crate::models::booking::{Booking, BookingStatus, CheckInAuthor, LastPayment, RosterEntry};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::models::user::ExperienceLevel;
@@ -133,6 +133,25 @@ impl BookingView {
     }
 }
 
+/// The member who checked another one in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CheckInAuthor)]
+pub(super) struct CheckInAuthorView {
+    id: Uuid,
+    /// The first and last name.
+    name: String,
+}
+
+impl From<CheckInAuthor> for CheckInAuthorView {
+    fn from(author: CheckInAuthor) -> Self {
+        Self {
+            id: author.id,
+            name: author.name,
+        }
+    }
+}
+
 /// A booking on the roster of a class, as staff see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -146,6 +165,8 @@ pub struct RosterEntryView {
     booked_at: DateTime<Utc>,
     /// When the member was checked in. Null if they are not.
     checked_in_at: Option<DateTime<Utc>>,
+    /// Who checked the member in. Null if they are not, or if it is unknown.
+    checked_in_by: Option<CheckInAuthorView>,
     /// The time until which the booking can be cancelled free of charge. Null on the
     /// waitlist.
     free_cancellation_until: Option<DateTime<Utc>>,
@@ -153,6 +174,8 @@ pub struct RosterEntryView {
     price: Amount,
     /// ISO 4217 code.
     currency: String,
+    /// Whether the booking has a spot and a price and is not paid.
+    is_unpaid: bool,
     /// The status of the last payment. Null if there is no payment.
     payment_status: Option<PaymentStatus>,
     /// The method of the last payment. Null if there is no payment.
@@ -183,9 +206,11 @@ impl From<RosterEntry> for RosterEntryView {
             waitlist_position: entry.waitlist_position,
             booked_at: entry.booked_at,
             checked_in_at: entry.checked_in_at,
+            checked_in_by: entry.checked_in_by.map(CheckInAuthorView::from),
             free_cancellation_until: entry.free_until,
             price: entry.price.in_currency(&entry.currency),
             currency: entry.currency,
+            is_unpaid: entry.is_unpaid,
             payment_status: entry.payment_status,
             payment_method: entry.payment_method,
             user_id: entry.user_id,

@@ -43,6 +43,11 @@ pub struct CreateTimetableEntry {
     /// Generates the classes of all weekly classes, from today to this date, at
     /// most 366 days ahead. Existing classes do not change.
     generate_until: Option<NaiveDate>,
+    /// True creates nothing, and returns what would be created. For a weekly class, the
+    /// response has the classes of the next weeks: their number, and the dates on which the
+    /// room or the instructor is taken.
+    #[serde(default)]
+    preview: bool,
 }
 
 /// The classes to change. Exactly one of `pattern` and `occurrence` must be set.
@@ -129,14 +134,19 @@ pub fn create<'a>(
 ) -> BoxFuture<'a, Result<TimetableResult>> {
     Box::pin(async move {
         let editor = TimetableEditor::new(app, caller, staff)?;
-        match (form.pattern, form.occurrence, form.generate_until) {
-            (Some(weekly), None, None) => editor.create_weekly_class(weekly).await,
-            (None, Some(occurrence), None) => editor.create_occurrence(occurrence).await,
-            (None, None, Some(until)) => editor.generate(until).await,
-            _ => Err(Error::malformed(
-                "Exactly one of pattern, occurrence and generateUntil must be set",
-            )),
-        }
+        let preview = form.preview;
+        let mut result = match (form.pattern, form.occurrence, form.generate_until) {
+            (Some(weekly), None, None) => editor.create_weekly_class(weekly, preview).await?,
+            (None, Some(occurrence), None) => editor.create_occurrence(occurrence, preview).await?,
+            (None, None, Some(until)) => editor.generate(until, preview).await?,
+            _ => {
+                return Err(Error::malformed(
+                    "Exactly one of pattern, occurrence and generateUntil must be set",
+                ));
+            }
+        };
+        result.preview = preview.then_some(true);
+        Ok(result)
     })
 }
 

@@ -142,6 +142,8 @@ codes! {
     ClassOver = "class_over",
     /// 409: check-in for the class is not open.
     CheckInNotOpen = "check_in_not_open",
+    /// 409: the check-in to undo has been replaced by another record.
+    AttendanceChanged = "attendance_changed",
     /// 409: the member is checked in.
     CheckedIn = "checked_in",
     /// 409: the booking cannot move to another class.

@@ -259,11 +259,22 @@ impl FromRequestParts<App> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let member = Member::of(parts, app).await?;
-        if !member.user.is_staff && !member.user.is_admin {
+        Self::check(app, &member.user)?;
+        Ok(Self(member))
+    }
+}
+
+impl Staff {
+    /// Checks that a member may act as staff.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FORBIDDEN`]; 403 `two_factor_setup_required`.
+    pub fn check(app: &App, user: &User) -> Result<()> {
+        if !user.is_staff && !user.is_admin {
             return Err(Error::FORBIDDEN);
         }
-        require_second_factor(app, &member.user)?;
-        Ok(Self(member))
+        require_second_factor(app, user)
     }
 }
 

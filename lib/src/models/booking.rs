@@ -14,7 +14,8 @@ mod row;
 mod waitlist;
 
 pub use self::attendance::{
-    Attendance, CheckIn, CheckInRejection, check_in_all, record_attendance,
+    Attendance, CheckInAuthor, CheckInOutcome, CheckInRejection, CheckInResult, CheckInToUndo,
+    check_in_all, lock_for_check_in, record_attendance, undo_all_check_ins,
 };
 pub(in crate::models) use self::attendance::{CHECK_IN_OPENS, undo_check_ins};
 pub use self::cancellation::{Cancellation, CancelledBy, cancel, cancel_all_of};

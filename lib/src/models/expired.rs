@@ -105,6 +105,13 @@ pub static MEMBER_EVENTS: Statement = delete_statement!(
     "id",
     "created_at <= now() - interval '30 days'"
 );
+/// Deletes events for staff after two days.
+pub static STAFF_EVENTS: Statement = delete_statement!(
+    "cleanup.staff_events",
+    "staff_events",
+    "id",
+    "created_at <= now() - interval '2 days'"
+);
 /// Deletes webhook events after 30 days. Stripe retries an event for three days.
 pub static WEBHOOK_EVENTS: Statement = delete_statement!(
     "cleanup.webhook_events",

@@ -94,6 +94,10 @@ pub async fn daily_totals(
 pub struct OccurrenceOfDay {
     /// The occurrence's id.
     pub id: Uuid,
+    /// The id of the class type.
+    pub class_type_id: Uuid,
+    /// The id of the instructor.
+    pub instructor_id: Uuid,
     /// The occurrence's title.
     pub title: String,
     /// When the occurrence starts.
@@ -120,7 +124,7 @@ pub struct OccurrenceOfDay {
 
 static OCCURRENCES_OF_DAY: Statement = Statement::new(
     "report.occurrences_of_day",
-    "select c.id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
+    "select c.id, c.class_type_id, c.instructor_id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
         r.name as room, i.name as instructor,
         c.max_participants, c.current_participants, c.is_cancelled, counts.*
     from scheduled_classes c
@@ -150,6 +154,8 @@ pub async fn occurrences_of_day(
     let from_row = |row: &Row| {
         Ok(OccurrenceOfDay {
             id: row.try_get("id")?,
+            class_type_id: row.try_get("class_type_id")?,
+            instructor_id: row.try_get("instructor_id")?,
             title: row.try_get("title")?,
             start_time: row.try_get("start_time")?,
             end_time: row.try_get("end_time")?,

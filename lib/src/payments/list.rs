@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::http::List;
+use crate::http::{List, query};
 use crate::models::payment::{self, ListedPayment, PaymentMethod};
 use crate::models::payment_status::PaymentStatus;
 use crate::store::page::Page;
@@ -17,11 +17,15 @@ use crate::{App, BoxFuture};
 
 /// The filter of the list of payments.
 #[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct PaymentsQuery {
     /// The status of the payments.
     #[param(inline, value_type = Option<PaymentStatus>)]
     status: Option<String>,
+    /// Only the payments of the member with this id.
+    #[param(value_type = Option<Uuid>)]
+    member_id: Option<String>,
 }
 
 /// A payment with its member and its class, as staff see it.
@@ -107,16 +111,17 @@ impl From<ListedPayment> for ListedPaymentView {
 /// [`Error::Invalid`](crate::Error::Invalid) for a query that cannot be parsed.
 pub fn list<'a>(
     app: &'a App,
-    query: &'a PaymentsQuery,
+    filter: &'a PaymentsQuery,
     page: Page,
 ) -> BoxFuture<'a, Result<List<ListedPaymentView>>> {
     Box::pin(async move {
         let mut form = Form::default();
-        let status = form.check_filled("status", query.status.as_deref(), status);
+        let status = form.check_filled("status", filter.status.as_deref(), status);
+        let member_id = form.check_filled("memberId", filter.member_id.as_deref(), query::id);
         form.finish()?;
         let rows = app
             .db()
-            .read(async move |client| payment::list(client, status, &page).await)
+            .read(async move |client| payment::list(client, status, member_id, &page).await)
             .await?;
         Ok(List::new(
             rows,

@@ -59,10 +59,12 @@ pub struct Dashboard {
 #[schema(as = DashboardClass)]
 struct OccurrenceOfDayView {
     id: Uuid,
+    class_type_id: Uuid,
     title: String,
     start_time: DateTime<Utc>,
     end_time: DateTime<Utc>,
     room: String,
+    instructor_id: Uuid,
     /// The instructor's name.
     instructor: String,
     /// The number of spots.
@@ -268,6 +270,8 @@ impl From<OccurrenceOfDay> for OccurrenceOfDayView {
     fn from(class: OccurrenceOfDay) -> Self {
         Self {
             id: class.id,
+            class_type_id: class.class_type_id,
+            instructor_id: class.instructor_id,
             title: class.title,
             start_time: class.start_time,
             end_time: class.end_time,

@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 21] = [
+static MIGRATIONS: [Migration; 23] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -49,6 +49,8 @@ static MIGRATIONS: [Migration; 21] = [
     migration!(19, "0019_member_locale"),
     migration!(20, "0020_roster_order"),
     migration!(21, "0021_payment_status"),
+    migration!(23, "0023_colleagues"),
+    migration!(24, "0024_staff_events"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

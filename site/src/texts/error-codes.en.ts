@@ -71,6 +71,7 @@ const texts: ErrorCodesTexts = {
     class_not_started: ["The class has not started.", "Repeat the request after the start."],
     class_over: ["The class is over.", "Choose an upcoming class."],
     check_in_not_open: ["Check-in for the class is not open yet.", "Check in within the hour before the start."],
+    attendance_changed: ["The check-in to undo has been replaced by another record.", "Load the roster again, and decide with the colleague who recorded it."],
     checked_in: ["The member is checked in.", "Undo the check-in first."],
     not_movable: ["The booking cannot move to another class.", "Cancel it and book the other class."],
     no_place: ["The booking has no spot, because it is cancelled or on the waitlist.", "Book a spot first."],

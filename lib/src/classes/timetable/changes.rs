@@ -8,7 +8,7 @@ use super::editor::TimetableEditor;
 use super::view::{ConflictView, EffectView};
 use crate::error::Result;
 use crate::models::closure;
-use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::models::occurrence::change::{
     self as occurrence, AffectedBooking, LockedOccurrence, OccurrenceChanges,
 };
@@ -166,6 +166,10 @@ impl<'a> ClassChanges<'a> {
         let waitlisted = affected.iter().filter(|booking| booking.is_waitlisted);
         let waitlisted = waitlisted.count();
         let members: BTreeSet<Uuid> = affected.iter().map(|booking| booking.user_id).collect();
+        // A due refund comes with the cancellation of a class. It has no e-mail of its own.
+        let mailed = self.events.iter();
+        let mailed = mailed.filter(|event| event.kind != MemberEventKind::PaymentRefundDue);
+        let notified: BTreeSet<Uuid> = mailed.map(|event| event.user_id).collect();
         Ok(ChangeOutcome {
             effect: EffectView {
                 changed_classes: self.changed.len(),
@@ -173,6 +177,7 @@ impl<'a> ClassChanges<'a> {
                 bookings: affected.len() - waitlisted,
                 waitlisted,
                 members: members.len(),
+                notified_members: notified.len(),
             },
             cancelled_bookings: self.cancelled_bookings,
             conflicts: self.conflicts,

@@ -280,9 +280,10 @@ impl TimetableEditor<'_> {
     pub(super) async fn create_occurrence(
         &self,
         form: CreateOccurrence,
+        is_preview: bool,
     ) -> Result<TimetableResult> {
         let (new_occurrence, room) = form.parse(self)?;
-        let created = self.edit(false, async |tx| {
+        let created = self.edit(is_preview, async |tx| {
             let date = self.zone.date(new_occurrence.start_time);
             closure::check_open(tx, date).await?;
             let new_occurrence = NewOccurrence {
@@ -294,8 +295,9 @@ impl TimetableEditor<'_> {
                 .await?;
             Ok(id)
         });
+        let id = created.await?;
         Ok(TimetableResult {
-            occurrence_id: Some(created.await?),
+            occurrence_id: (!is_preview).then_some(id),
             ..TimetableResult::default()
         })
     }

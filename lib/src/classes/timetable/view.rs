@@ -90,6 +90,9 @@ pub struct EffectView {
     pub(super) waitlisted: usize,
     /// The number of different members who booked these classes or are on their waitlists.
     pub(super) members: usize,
+    /// The number of different members who are notified by e-mail. Members are not notified of
+    /// a new title, price, or number of spots.
+    pub(super) notified_members: usize,
 }
 
 impl From<Conflict> for ConflictView {

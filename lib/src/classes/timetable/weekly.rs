@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::http::json::nullable;
 use crate::models::room as rooms;
 use crate::models::weekly_class::{self, NewWeeklyClass, WeeklyClassChanges};
+use crate::session::Tx;
 use crate::values::form::{self, Form, Problem};
 use crate::values::schema::TimeOfDay;
 
@@ -147,9 +148,10 @@ impl TimetableEditor<'_> {
     pub(super) async fn create_weekly_class(
         &self,
         form: CreateWeeklyClass,
+        is_preview: bool,
     ) -> Result<TimetableResult> {
         let (new_weekly_class, room) = form.parse(self.today())?;
-        let created = self.edit(false, async |tx| {
+        let created = self.edit(is_preview, async |tx| {
             let new_weekly_class = NewWeeklyClass {
                 room_id: rooms::assign(tx, &room, None, "pattern").await?,
                 ..new_weekly_class.clone()
@@ -157,10 +159,29 @@ impl TimetableEditor<'_> {
             let weekly = weekly_class::insert(tx, &new_weekly_class).await?;
             self.record(tx, json!({ "patternId": weekly.id, "action": "enter" }))
                 .await?;
-            Ok(weekly)
+            let result = match is_preview {
+                true => self.preview_dates(tx, weekly.id).await?,
+                false => TimetableResult::default(),
+            };
+            Ok(TimetableResult {
+                pattern: Some(weekly.into()),
+                ..result
+            })
         });
+        created.await
+    }
+
+    /// Generates the classes of a new weekly class for as many weeks as the clean-up does, and
+    /// returns how many there are, and the conflicts. The caller undoes it.
+    async fn preview_dates(&self, tx: &Tx, id: Uuid) -> Result<TimetableResult> {
+        let today = self.today();
+        let until = today + TimeDelta::weeks(self.app.config().studio.schedule_ahead_weeks);
+        let generated = weekly_class::generate(tx, &self.zone, today, until, self.now).await?;
+        let conflicts = generated.conflicts.into_iter();
+        let conflicts = conflicts.filter(|conflict| conflict.weekly_class_id == id);
         Ok(TimetableResult {
-            pattern: Some(created.await?.into()),
+            coming_classes: Some(weekly_class::count_upcoming(tx, id, self.now).await?),
+            conflicts: Some(conflicts.map(Into::into).collect()),
             ..TimetableResult::default()
         })
     }
@@ -191,14 +212,18 @@ impl TimetableEditor<'_> {
         retired.await
     }
 
-    pub(super) async fn generate(&self, until: NaiveDate) -> Result<TimetableResult> {
+    pub(super) async fn generate(
+        &self,
+        until: NaiveDate,
+        is_preview: bool,
+    ) -> Result<TimetableResult> {
         let today = self.today();
         if until < today || until > today + MAX_GENERATION_PERIOD {
             let days = MAX_GENERATION_PERIOD.num_days();
             let problem = format!("must be a day between today and {days} days from now");
             return Err(Error::field("generateUntil", problem));
         }
-        let generation = self.edit(false, async |tx| {
+        let generation = self.edit(is_preview, async |tx| {
             let generated = weekly_class::generate(tx, &self.zone, today, until, self.now).await?;
             let detail = json!({
                 "action": "generate",

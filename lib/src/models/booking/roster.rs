@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::attendance::{CheckInAuthor, check_in_author_columns};
 use super::errors::{CLASS_CANCELLED, NO_SPOT};
 use super::row::{BookingStatus, computed_columns, join_last_payment};
 use crate::crypto::encryption::Keyring;
@@ -31,6 +32,8 @@ pub struct RosterEntry {
     /// When the member was checked in. `None` if they are not checked in, or if the time is
     /// unknown.
     pub checked_in_at: Option<DateTime<Utc>>,
+    /// Who checked the member in. `None` if they are not checked in, or if it is unknown.
+    pub checked_in_by: Option<CheckInAuthor>,
     /// The time until which the booking can be cancelled free of charge, at the latest the
     /// start. `None` for an entry on the waitlist.
     pub free_until: Option<DateTime<Utc>>,
@@ -38,6 +41,8 @@ pub struct RosterEntry {
     pub price: Money,
     /// The ISO 4217 code of the price's currency.
     pub currency: String,
+    /// Whether the booking has a spot and a price and is not paid.
+    pub is_unpaid: bool,
     /// The status of the last payment. `None` if there is no payment.
     pub payment_status: Option<PaymentStatus>,
     /// The method of the last payment, `card` or `desk`.
@@ -78,9 +83,11 @@ impl RosterEntry {
             waitlist_position: row.try_get("waitlist_position")?,
             booked_at: row.try_get("booked_at")?,
             checked_in_at: row.try_get("checked_in_at")?,
+            checked_in_by: CheckInAuthor::from_row(row)?,
             free_until: row.try_get("free_until")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             currency: row.try_get("currency")?,
+            is_unpaid: row.try_get("is_unpaid")?,
             payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
             payment_method: PaymentMethod::from_nullable_column(row.try_get("payment_method")?)?,
             user_id: row.try_get("user_id")?,
@@ -128,10 +135,16 @@ static LIST: Statement = Statement::new(
             u.emergency_contact_name, u.emergency_contact_phone,
             u.medical_conditions is not null and ",
         medical_notes_are_open!("$6", "$7"),
-        " as has_medical_notes, ",
+        " as has_medical_notes,
+            b.status in ('booked', 'attended', 'no_show') and b.price > 0
+                and not exists (select from payments paid
+                    where paid.booking_id = b.id and paid.status = 'paid') as is_unpaid, ",
+        check_in_author_columns!(),
+        ", ",
         computed_columns!(),
         " from bookings b join users u on u.id = b.user_id
-        join scheduled_classes c on c.id = b.scheduled_class_id",
+        join scheduled_classes c on c.id = b.scheduled_class_id
+        left join users a on a.id = b.checked_in_by",
         join_last_payment!(),
         "where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
           and ($3::timestamptz is null

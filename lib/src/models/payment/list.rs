@@ -71,7 +71,8 @@ macro_rules! payments_where {
                 join bookings b on b.id = p.booking_id
                 join scheduled_classes c on c.id = b.scheduled_class_id
                 join class_types t on t.id = c.class_type_id
-                where ($1::timestamptz is null or (p.created_at, p.id) < ($1, $2))",
+                where ($1::timestamptz is null or (p.created_at, p.id) < ($1, $2))
+                  and ($4::uuid is null or p.user_id = $4)",
                 $condition,
                 " order by p.created_at desc, p.id desc limit $3"
             ),
@@ -87,7 +88,7 @@ static LIST: Statement = payments_where!("payment.list", "payments p", "");
 static LIST_WITH_STORED_STATUS: Statement = payments_where!(
     "payment.list_with_status",
     "payments p",
-    concat!(" and p.status = $4 and $4 = ", shown_payment_status!())
+    concat!(" and p.status = $5 and $5 = ", shown_payment_status!())
 );
 
 static LIST_REFUND_DUE: Statement = payments_where!(
@@ -116,15 +117,16 @@ static LIST_DISPUTED: Statement = payments_where!(
     ""
 );
 
-/// Lists a page of payments, newest first. `None` selects every status. Returns one row more
-/// than the page has if there is a next page.
+/// Lists a page of payments, newest first. `None` selects every status, or every member. Returns
+/// one row more than the page has if there is a next page.
 pub async fn list(
     client: &Client,
     status: Option<PaymentStatus>,
+    member_id: Option<Uuid>,
     page: &Page,
 ) -> Result<Vec<ListedPayment>> {
     let ((time, id), limit) = (page.after(), page.row_limit());
-    let page_params: [&dyn Param; 3] = [&time, &id, &limit];
+    let page_params: [&dyn Param; 4] = [&time, &id, &limit, &member_id];
     let rows = match status {
         None => LIST.all(client, &page_params).await?,
         Some(PaymentStatus::RefundDue) => LIST_REFUND_DUE.all(client, &page_params).await?,
@@ -135,7 +137,7 @@ pub async fn list(
         Some(status) => {
             let status = status.as_str();
             LIST_WITH_STORED_STATUS
-                .all(client, &[&time, &id, &limit, &status])
+                .all(client, &[&time, &id, &limit, &member_id, &status])
                 .await?
         }
     };

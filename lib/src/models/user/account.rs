@@ -235,13 +235,19 @@ static LIST_MEMBERS: Statement = Statement::new(
         " from users u where is_active and ",
         search_finds!("$1", "$2", "$6", "$7"),
         " and ($3::timestamptz is null or (created_at, id) < ($3, $4))
+        and ($8::uuid is null or id = $8)
         order by created_at desc, id desc limit $5"
     ),
 );
 
-/// Lists a page of the members with active accounts, newest first. Returns one row more than
-/// the page holds if there is a next page.
-pub async fn list_members(client: &Client, search: Option<&str>, page: &Page) -> Result<Vec<User>> {
+/// Lists a page of the members with active accounts, newest first. With `member_id`, lists only
+/// this member. Returns one row more than the page holds if there is a next page.
+pub async fn list_members(
+    client: &Client,
+    search: Option<&str>,
+    member_id: Option<Uuid>,
+    page: &Page,
+) -> Result<Vec<User>> {
     let (time, id) = page.after();
     let search = SearchWords::parse(search);
     let rows = LIST_MEMBERS
@@ -255,6 +261,7 @@ pub async fn list_members(client: &Client, search: Option<&str>, page: &Page) ->
                 &page.row_limit(),
                 &search.domains,
                 &search.ascii_domains,
+                &member_id,
             ],
         )
         .await?;

@@ -1,0 +1,10 @@
+drop trigger scheduled_classes_staff_event on scheduled_classes;
+drop trigger scheduled_classes_staff_event_of_new on scheduled_classes;
+drop trigger payments_staff_event on payments;
+drop trigger payments_staff_event_of_new on payments;
+drop trigger bookings_staff_event on bookings;
+drop function record_class_for_staff();
+drop function record_payment_for_staff();
+drop function record_booking_for_staff();
+drop function record_staff_event(text, jsonb, timestamptz, timestamptz);
+drop table staff_events;
