@@ -82,7 +82,7 @@ pub enum Error {
         message: &'static str,
     },
     /// 401 `unknown_application`: the name or the secret of a partner application
-    /// is wrong.
+    /// is wrong, or the application is deactivated.
     #[error("The application's name or secret is wrong")]
     UnknownPartner,
     /// 401 `token_ended`: a cross-app token is unknown, used, revoked or expired, its

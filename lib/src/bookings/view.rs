@@ -193,8 +193,8 @@ pub struct RosterEntryView {
     emergency_contact_name: Option<String>,
     emergency_contact_phone: Option<String>,
     /// Whether the member has medical notes that can be requested with
-    /// `POST /api/admin/medical-notes`. False after the day of the class, and for bookings
-    /// without a spot.
+    /// `POST /api/admin/medical-notes`. False if the class started on an earlier day and is
+    /// over, if it is cancelled, and for bookings without a spot.
     has_medical_notes: bool,
 }
 

@@ -53,7 +53,8 @@ codes! {
     RefreshTokenRefused = "refresh_token_refused",
     /// 401: a cross-app token is no longer valid.
     TokenEnded = "token_ended",
-    /// 401: the name or the secret of a partner application is wrong.
+    /// 401: the name or the secret of a partner application is wrong, or the application is
+    /// deactivated.
     UnknownApplication = "unknown_application",
     /// 403: the caller may not do this.
     Forbidden = "forbidden",

@@ -1,6 +1,6 @@
 //! Sign-in with the demo account. It works while Postgres and Redis are down, because its
-//! cookie contains the session. The account can read what every member may read, and
-//! cannot change anything.
+//! cookie contains the session. The account can read what every member may read, except the
+//! state of a second factor, and cannot change anything.
 
 use crate::App;
 use crate::http::{CookiePurpose, SetCookie};

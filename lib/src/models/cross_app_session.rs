@@ -218,7 +218,8 @@ static VALIDATE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::UnknownPartner`] if the name or the secret of the application is wrong.
+/// [`Error::UnknownPartner`] if the name or the secret of the application is wrong, or if the
+/// application is deactivated.
 pub async fn validate(
     client: &Client,
     partner: &Partner,

@@ -56,13 +56,14 @@ kinds! {
     SignedOut = "signed_out",
     /// A member ended another of their sessions.
     SessionEnded = "session_ended",
-    /// A member ended several of their sessions at once.
+    /// A member ended several of their sessions at once, or an administrator ended all sessions
+    /// of a member.
     SessionsEnded = "sessions_ended",
     /// An administrator ended the sessions of all members.
     SessionsCleared = "sessions_cleared",
     /// A member changed their password.
     PasswordChanged = "password_changed",
-    /// An account was deactivated.
+    /// A member closed their account, or an administrator deactivated it.
     AccountDeactivated = "account_deactivated",
     /// A member became an administrator through the command line.
     AdminGranted = "admin_granted",
@@ -76,7 +77,7 @@ kinds! {
     AccountActivated = "account_activated",
     /// An administrator lifted the block after failed sign-ins.
     SignInUnlocked = "sign_in_unlocked",
-    /// Staff changed a member's booking.
+    /// Staff created or changed a member's booking.
     BookingChanged = "booking_changed",
     /// Staff created an account for a member.
     MemberCreated = "member_created",

@@ -83,8 +83,9 @@ pub async fn refund_due(app: &App, until: Instant) -> Result<RunReport> {
 }
 
 /// Settles overdue card payments as Stripe reports them. If a payment was not made, its
-/// booking is cancelled and the spot goes to the waitlist. Also closes the checkouts of
-/// cancelled and failed payments. Failures of Stripe are logged, and retried later.
+/// booking is cancelled and the spot goes to the waitlist, except as [`payment::settle_ended`]
+/// states. Also closes the checkouts of cancelled and failed payments. Failures of Stripe are
+/// logged, and retried later.
 ///
 /// # Errors
 ///

@@ -27,7 +27,7 @@ pub struct PaymentView {
     /// open or is made at the desk.
     checkout_url: Option<String>,
     /// When an unpaid card payment expires. Its booking is then cancelled, unless the payment
-    /// page was never created. Null for a payment at the desk.
+    /// page was never created or the class has started. Null for a payment at the desk.
     expires_at: Option<DateTime<Utc>>,
     paid_at: Option<DateTime<Utc>>,
     /// When the whole amount was refunded.

@@ -46,7 +46,7 @@ pub struct Config {
     /// `ENCRYPTION_KEY`: the first key encrypts; every key decrypts.
     pub encryption_keys: Keyring,
     /// `CRON_SECRET`: the bearer token of Vercel Cron. Without it only
-    /// administrators may run cron jobs.
+    /// administrators may run cron jobs, except in development.
     pub cron_secret: Option<Secret>,
     /// The origins that may send requests with a session cookie:
     /// `ALLOWED_ORIGINS`, `SITE_URL`, and the deployment's own.

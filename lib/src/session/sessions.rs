@@ -349,8 +349,9 @@ impl Sessions {
     /// # Errors
     ///
     /// Fails with [`Error::SessionGone`] or [`Error::FORBIDDEN`] when `admin` is no longer
-    /// the session of an administrator, and with [`Error::Unavailable`] when Postgres does
-    /// not answer. Some sessions may already have ended then.
+    /// the session of an administrator, with [`Error::TWO_FACTOR_SETUP_REQUIRED`] when the
+    /// administrator lacks a required second factor, and with [`Error::Unavailable`] when
+    /// Postgres does not answer. Some sessions may already have ended then.
     pub fn clear(&self, admin: Option<&SessionKey>) -> BoxFuture<'_, Result<usize>> {
         const BATCH_SIZE: i64 = 2_000;
         let mut admin = admin.cloned();

@@ -66,7 +66,8 @@ impl<'a> Transaction<'a> {
         }
     }
 
-    /// Begins the transaction with a check, under a lock, that `actor` still has its role.
+    /// Begins the transaction with a check, under a lock, that `actor` still has its role and
+    /// the required second factor.
     /// The request may have been accepted because of an outdated record in Redis.
     pub fn authorize(mut self, actor: impl AsRef<Actor>) -> Self {
         self.actor = Some(actor.as_ref().clone());
@@ -104,8 +105,9 @@ impl<'a> Transaction<'a> {
     /// # Errors
     ///
     /// Fails with the error of `work`. With [`Transaction::authorize`], also fails with
-    /// [`Error::SessionGone`] or [`Error::FORBIDDEN`]. Fails with [`Error::Unavailable`]
-    /// when the commit was not acknowledged; it may have happened.
+    /// [`Error::SessionGone`], [`Error::FORBIDDEN`] or [`Error::TWO_FACTOR_SETUP_REQUIRED`].
+    /// Fails with [`Error::Unavailable`] when the commit was not acknowledged; it may have
+    /// happened.
     // The closure is cloned for each attempt. `AsyncFn` does not work, because the compiler
     // cannot prove that its future is `Send` if it borrows from the caller.
     pub async fn run<T>(self, work: impl AsyncFnOnce(&Tx) -> Result<T> + Clone) -> Result<T> {

@@ -19,7 +19,7 @@ const HISTORY: TimeDelta = TimeDelta::days(90);
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when no active member holds the token.
+/// [`Error::NotFound`] when no active member with a confirmed address holds the token.
 pub fn render_feed<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<String>> {
     Box::pin(async move {
         let studio = &app.config().studio;

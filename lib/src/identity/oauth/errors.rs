@@ -2,7 +2,8 @@
 
 use crate::error::{Error, ErrorCode};
 
-/// This browser has not started the sign-in, or the sign-in has expired.
+/// This browser has not started the sign-in, or the sign-in has expired or was already
+/// completed.
 pub(super) const STATE_UNKNOWN: Error = Error::Refused {
     code: ErrorCode::OauthState,
     message: "This sign-in was started in another browser or has expired; please start again",

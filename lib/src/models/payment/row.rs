@@ -46,7 +46,7 @@ pub struct Payment {
     pub expires_at: Option<DateTime<Utc>>,
     /// When the payment was made.
     pub paid_at: Option<DateTime<Utc>>,
-    /// When the payment was refunded.
+    /// When the whole amount was refunded.
     pub refunded_at: Option<DateTime<Utc>>,
     /// When the payment was started.
     pub created_at: DateTime<Utc>,

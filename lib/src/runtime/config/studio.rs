@@ -32,11 +32,13 @@ pub struct StudioConfig {
     /// weekly classes.
     pub schedule_ahead_weeks: i64,
     /// `FREE_CANCELLATION_GRACE_MINUTES`: how long a booking can always be cancelled free
-    /// of charge after it was made or was promoted from the waitlist.
+    /// of charge after it was made or was promoted from the waitlist, but not after the start
+    /// of the class.
     pub free_cancellation_grace: Duration,
     /// `IMAGE_ORIGIN`: the origin besides the site's own from which pictures may be loaded.
     pub image_origin: Option<String>,
-    /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have.
+    /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have. Staff can
+    /// make more for the member.
     pub max_unpaid_bookings: i32,
     /// `SITE_URL`, or the URL of the production deployment on Vercel, without a trailing
     /// slash. If neither is set, `http://localhost:3000`. Links in e-mails and redirects after
