@@ -14,9 +14,10 @@ pub fn route() -> Routes {
 }
 
 /// Lists the events about the classes of a day, newest first, or streams them. Events are kept
-/// for two days. With `Accept: text/event-stream` the response streams new events, or all events
-/// after `Last-Event-ID`, as server-sent events. A page that opens the stream before it reads
-/// the roster misses nothing. A stream ends after less than a minute, and browsers reconnect
+/// for two days. There are none about a class that started more than two days before. With
+/// `Accept: text/event-stream` the response streams new events, or all events after
+/// `Last-Event-ID`, as server-sent events. A page that opens the stream before it reads the
+/// roster misses nothing. A stream ends after less than a minute, and browsers reconnect
 /// automatically. A member of staff can have five streams at a time. A sixth stream ends at
 /// once, and the browser reconnects after half a minute.
 ///

@@ -91,7 +91,7 @@ pub(super) struct StaffPaymentEvent {
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "only the API description uses it")]
 enum StaffPaymentEventKind {
-    /// A payment was begun, received, cancelled or refunded.
+    /// A payment was begun, or its status or the refunded amount has changed.
     PaymentChanged,
 }
 

@@ -70,7 +70,7 @@ const texts: ErrorCodesTexts = {
     class_started: ["The class has started.", "Ask the staff. They can still change bookings."],
     class_not_started: ["The class has not started.", "Repeat the request after the start."],
     class_over: ["The class is over.", "Choose an upcoming class."],
-    check_in_not_open: ["Check-in for the class is not open yet.", "Check in within the hour before the start."],
+    check_in_not_open: ["Check-in for the class is not open yet.", "Check in an hour before the start at the earliest."],
     attendance_changed: ["The check-in to undo has been replaced by another record.", "Load the roster again, and decide with the colleague who recorded it."],
     checked_in: ["The member is checked in.", "Undo the check-in first."],
     not_movable: ["The booking cannot move to another class.", "Cancel it and book the other class."],

@@ -70,7 +70,7 @@ const texts: ErrorCodesTexts = {
     class_started: ["La clase ya ha empezado.", "Habla con el personal, que todavía puede cambiar reservas."],
     class_not_started: ["La clase no ha empezado.", "Repite la petición después del comienzo."],
     class_over: ["La clase ha terminado.", "Elige una clase que aún no haya terminado."],
-    check_in_not_open: ["El registro de llegada a la clase aún no está abierto.", "Regístrala en la hora anterior al comienzo."],
+    check_in_not_open: ["El registro de llegada a la clase aún no está abierto.", "Regístrala como pronto una hora antes del comienzo."],
     attendance_changed: ["El registro de llegada que quieres deshacer ya no es el mismo.", "Carga de nuevo la lista y decídelo con quien lo registró."],
     checked_in: ["El miembro ya ha registrado su llegada.", "Deshaz antes ese registro."],
     not_movable: ["La reserva no se puede pasar a otra clase.", "Cancélala y reserva la otra clase."],

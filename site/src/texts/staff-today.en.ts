@@ -27,7 +27,7 @@ const texts = {
   over: "Over",
   facts: "The studio at a glance",
   refundsDue: "Refunds due",
-  messages: "Unread messages",
+  messages: "Pending messages",
   revenue: "Revenue of the day",
   bookings: "Bookings made",
   refunds: (count: number) => (count === 1 ? "1 refund" : `${count} refunds`),

@@ -27,7 +27,7 @@ const texts: StaffTodayTexts = {
   over: "Terminada",
   facts: "El estudio de un vistazo",
   refundsDue: "Por reembolsar",
-  messages: "Mensajes sin leer",
+  messages: "Mensajes pendientes",
   revenue: "Ingresos del día",
   bookings: "Reservas hechas",
   refunds: (count) => (count === 1 ? "1 reembolso" : `${count} reembolsos`),

@@ -80,7 +80,7 @@ const texts: StaffTexts = {
     class_not_started: "Una ausencia se anota cuando la clase ha empezado.",
     class_type_exists: "Ya hay una clase con este nombre.",
     instructor_taken: "El profesor ya tiene otra clase a esa hora.",
-    member_deactivated: "La cuenta de esta dirección está cerrada. Un administrador puede reactivarla.",
+    member_deactivated: "La cuenta de esta dirección está desactivada. Un administrador puede reactivarla.",
     member_exists: "Esta dirección ya tiene una cuenta.",
     name_taken: "Este nombre ya está en uso.",
     no_place: "Esta reserva no tiene plaza.",
