@@ -359,7 +359,7 @@ async fn events_for_staff_are_deleted_after_two_days() {
 }
 
 #[tokio::test]
-async fn nothing_is_recorded_about_classes_of_the_past() {
+async fn nothing_is_recorded_about_classes_of_weeks_ago() {
     let app = TestApp::start().await;
     let class: Uuid = app.create_class(2).await;
     book(&app.member("ana").await, class).await.expect(201);

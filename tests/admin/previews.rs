@@ -60,7 +60,7 @@ async fn a_preview_of_a_weekly_class_shows_the_dates_on_which_its_room_is_taken(
 }
 
 #[tokio::test]
-async fn a_preview_of_a_class_finds_the_same_conflict_as_saving_it() {
+async fn a_preview_of_a_class_reports_a_conflict_and_creates_nothing() {
     let studio = Studio::open().await;
     let free = as_preview(studio.occurrence(5, "19:00"));
     let preview = studio.create(free.clone()).await;
@@ -78,7 +78,7 @@ async fn a_preview_of_a_class_finds_the_same_conflict_as_saving_it() {
 }
 
 #[tokio::test]
-async fn a_preview_of_a_substitute_counts_the_members_who_are_notified() {
+async fn a_preview_of_a_change_counts_the_members_who_are_notified() {
     let studio = Studio::open().await;
     let class = studio.create_class(5, "19:00").await;
     let (ana, ben) = (

@@ -5,7 +5,7 @@
 const PUBLIC_CACHE = "answers";
 const MEMBER_CACHE = "answers-of-";
 
-/** At most this many answers that are the same for everybody are kept. */
+/** At most this many answers are kept for everybody, and for the member. */
 const MAX_ANSWERS = 60;
 
 /** Older answers are not shown. */
