@@ -13,3 +13,4 @@ pub mod schema;
 pub mod text;
 pub mod time_zone;
 pub mod user_agent;
+pub mod weighted_list;

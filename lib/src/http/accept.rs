@@ -10,6 +10,7 @@ use http::request::Parts;
 
 use crate::App;
 use crate::values::locale::Locale;
+use crate::values::weighted_list::parse_weighted_list;
 
 /// The representation of a resource that the caller prefers. JSON is the default. Browsers
 /// name `text/html` when they open an address, but not when a script of a page sends a request.
@@ -26,7 +27,7 @@ impl FromRequestParts<App> for Representation {
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
         Ok(match prefers_html(&parts.headers) {
-            true => Self::Html(preferred_locale(&parts.headers)),
+            true => Self::Html(accepted_locale(&parts.headers).unwrap_or_default()),
             false => Self::Json,
         })
     }
@@ -40,7 +41,7 @@ impl FromRequestParts<App> for PageLocale {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
-        Ok(Self(preferred_locale(&parts.headers)))
+        Ok(Self(accepted_locale(&parts.headers).unwrap_or_default()))
     }
 }
 
@@ -59,41 +60,21 @@ fn prefers_html(headers: &HeaderMap) -> bool {
     weight(headers, "text/html") > Some(json.unwrap_or_default())
 }
 
-/// Returns the language of the site that the caller prefers.
-fn preferred_locale(headers: &HeaderMap) -> Locale {
-    let header = headers.get(ACCEPT_LANGUAGE);
-    let accepted = header.and_then(|value| Locale::accepted(value.to_str().ok()?));
-    accepted.unwrap_or_default()
+/// Returns the language of the site that the caller prefers. `None` if the caller accepts no
+/// language of the site.
+pub(super) fn accepted_locale(headers: &HeaderMap) -> Option<Locale> {
+    Locale::accepted(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 /// Returns the weight of a media range, if `Accept` names it.
 fn weight(headers: &HeaderMap, media_range: &str) -> Option<u16> {
-    ranges(headers)
+    let values = headers.get_all(ACCEPT).into_iter();
+    let texts = values.map(|value| value.to_str().unwrap_or_default());
+    texts
+        .flat_map(parse_weighted_list)
         .filter(|(range, _)| range.eq_ignore_ascii_case(media_range))
         .map(|(_, weight)| weight)
         .max()
-}
-
-/// Returns the media ranges of `Accept`, each with its weight from 0 to 1000.
-fn ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, u16)> {
-    let values = headers.get_all(ACCEPT).into_iter();
-    let texts = values.map(|value| value.to_str().unwrap_or_default());
-    texts.flat_map(|text| text.split(',')).map(|entry| {
-        let (range, parameters) = entry.split_once(';').unwrap_or((entry, ""));
-        let mut parameters = parameters.split(';');
-        let weight = parameters.find_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
-        });
-        (range.trim(), weight.map_or(1_000, parse_weight))
-    })
-}
-
-/// Parses a weight such as `0.8`. An invalid weight counts as 0.
-fn parse_weight(text: &str) -> u16 {
-    let weight: f32 = text.parse().unwrap_or_default();
-    // NaN becomes 0.
-    (weight.clamp(0.0, 1.0) * 1_000.0) as u16
 }
 
 #[cfg(test)]

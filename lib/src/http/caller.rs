@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::{ConnectInfo, FromRequestParts};
 use http::HeaderMap;
-use http::header::{ACCEPT_LANGUAGE, USER_AGENT};
+use http::header::USER_AGENT;
 use http::request::Parts;
 
+use super::accept::accepted_locale;
 use crate::App;
 use crate::values::caller::Caller;
-use crate::values::locale::Locale;
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Infallible;
@@ -24,15 +24,9 @@ impl FromRequestParts<App> for Caller {
         Ok(Self {
             address: address(parts, app.config().on_vercel),
             user_agent,
-            locale: locale(&parts.headers),
+            locale: accepted_locale(&parts.headers),
         })
     }
-}
-
-/// Returns the language that the caller prefers.
-fn locale(headers: &HeaderMap) -> Option<Locale> {
-    let accepted = headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?;
-    Locale::accepted(accepted)
 }
 
 /// Returns the caller's address. Vercel's headers are trusted only on Vercel, which

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::weighted_list::parse_weighted_list;
+
 /// A language of the site and of e-mails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -36,16 +38,12 @@ impl Locale {
     /// Returns the language that the value of an `Accept-Language` header prefers (RFC 9110,
     /// section 12.5.4). `None` if it accepts no language of the site.
     pub fn accepted(header: &str) -> Option<Self> {
-        let mut best: Option<(Self, f32)> = None;
-        for range in header.split(',') {
-            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let weight = parameters.trim().strip_prefix("q=");
-            let weight = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
-            let is_better = weight > best.map_or(0.0, |(_, weight)| weight);
-            if let (Some(locale), true) = (Self::from_tag(tag.trim()), is_better) {
-                best = Some((locale, weight));
-            }
-        }
+        let weighted = parse_weighted_list(header).filter_map(|(tag, weight)| {
+            let locale = Self::from_tag(tag)?;
+            (weight > 0).then_some((locale, weight))
+        });
+        // Of languages with the same weight, the first one counts.
+        let best = weighted.reduce(|best, next| if next.1 > best.1 { next } else { best });
         best.map(|(locale, _)| locale)
     }
 }
@@ -65,6 +63,8 @@ mod tests {
             ("es;q=0, en;q=0.2", Some(Locale::En)),
             ("es;q=0", None),
             ("es;q=high", None),
+            ("es; level=1; Q=0, en;q=0.2", Some(Locale::En)),
+            ("es;q=0.5, en;q=0.5", Some(Locale::Es)),
             ("est, english", None),
             ("*", None),
             ("", None),
