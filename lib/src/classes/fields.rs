@@ -11,6 +11,7 @@ use chrono::{Datelike, NaiveDate, NaiveTime};
 use http::Uri;
 use http::uri::Authority;
 
+use crate::runtime::config::StudioConfig;
 use crate::values::form::{self, Problem};
 
 /// The maximum length of a description or biography, in characters.
@@ -113,9 +114,13 @@ pub(super) fn https_url(text: &str) -> Result<String, Problem> {
     Ok(line)
 }
 
-/// Parses the address of a picture: a path below `/img/` of the site, or an HTTPS URL at
-/// `image_origin`. The pages do not load pictures from elsewhere.
-pub(super) fn picture_url(text: &str, image_origin: Option<&str>) -> Result<String, Problem> {
+/// Returns a parser for the address of a picture: a path below `/img/` of the site, or an HTTPS
+/// URL at `IMAGE_ORIGIN`. The pages do not load pictures from elsewhere.
+pub(super) fn picture_url(studio: &StudioConfig) -> impl Fn(&str) -> Result<String, Problem> {
+    |text| parse_picture_url(text, studio.image_origin.as_deref())
+}
+
+fn parse_picture_url(text: &str, image_origin: Option<&str>) -> Result<String, Problem> {
     let line = form::required_line(text, URL_MAX)?;
     if is_own_picture(&line) {
         return Ok(line);
@@ -208,15 +213,15 @@ mod tests {
     fn a_picture_is_one_of_the_site_or_at_the_configured_origin() {
         let origin = Some("https://images.example");
         for path in ["/img/salsa.svg", " /img/classes/salsa_2.jpg "] {
-            assert_eq!(picture_url(path, None).unwrap(), path.trim());
-            assert!(picture_url(path, origin).is_ok(), "{path}");
+            assert_eq!(parse_picture_url(path, None).unwrap(), path.trim());
+            assert!(parse_picture_url(path, origin).is_ok(), "{path}");
         }
         for url in [
             "https://images.example/a.jpg?w=1",
             "https://Images.Example/",
         ] {
-            assert!(picture_url(url, origin).is_ok(), "{url}");
-            assert!(picture_url(url, None).is_err(), "{url}");
+            assert!(parse_picture_url(url, origin).is_ok(), "{url}");
+            assert!(parse_picture_url(url, None).is_err(), "{url}");
         }
         for rejected in [
             "/img/",
@@ -236,9 +241,9 @@ mod tests {
             "http://images.example/a.jpg",
             "javascript:alert(1)",
         ] {
-            let problem = picture_url(rejected, origin).unwrap_err();
+            let problem = parse_picture_url(rejected, origin).unwrap_err();
             assert!(problem.contains("https://images.example/"), "{problem}");
-            let problem = picture_url(rejected, None).unwrap_err();
+            let problem = parse_picture_url(rejected, None).unwrap_err();
             assert!(problem.contains("/img/"), "{problem}");
         }
     }

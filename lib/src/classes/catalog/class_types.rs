@@ -57,7 +57,6 @@ pub struct CreateClassType {
 impl CreateClassType {
     fn parse(self, studio: &StudioConfig) -> Result<NewClassType> {
         let mut form = Form::default();
-        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let new_class_type = NewClassType {
             name: form.check("name", name(&self.name)).unwrap_or_default(),
             description: form
@@ -82,7 +81,11 @@ impl CreateClassType {
             price: form
                 .check("price", self.price.check_currency(&studio.currency))
                 .unwrap_or_default(),
-            image_url: form.check_filled("imageUrl", self.image_url.as_deref(), picture),
+            image_url: form.check_filled(
+                "imageUrl",
+                self.image_url.as_deref(),
+                picture_url(studio),
+            ),
         };
         form.finish()?;
         Ok(new_class_type)
@@ -117,10 +120,9 @@ pub struct UpdateClassType {
 impl UpdateClassType {
     fn parse(self, studio: &StudioConfig) -> Result<ClassTypeChanges> {
         let mut form = Form::default();
-        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let image_url = self
             .image_url
-            .map(|url| form.check_filled("imageUrl", url.as_deref(), picture));
+            .map(|url| form.check_filled("imageUrl", url.as_deref(), picture_url(studio)));
         let changes = ClassTypeChanges {
             name: form.check_given("name", self.name.as_deref(), name),
             description: form.check_given("description", self.description.as_deref(), description),

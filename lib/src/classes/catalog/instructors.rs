@@ -71,7 +71,6 @@ pub struct CreateInstructor {
 impl CreateInstructor {
     fn parse(self, studio: &StudioConfig) -> Result<NewInstructor> {
         let mut form = Form::default();
-        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let image_url = self.profile_image_url.as_deref();
         let new_instructor = NewInstructor {
             name: form.check("name", name(&self.name)).unwrap_or_default(),
@@ -94,7 +93,7 @@ impl CreateInstructor {
             hourly_rate: form.check_given("hourlyRate", self.hourly_rate, |rate| {
                 rate.check_currency(&studio.currency)
             }),
-            profile_image_url: form.check_filled("profileImageUrl", image_url, picture),
+            profile_image_url: form.check_filled("profileImageUrl", image_url, picture_url(studio)),
             social_media_links: form
                 .check("socialMediaLinks", links(self.social_media_links))
                 .unwrap_or_default(),
@@ -139,10 +138,9 @@ pub struct UpdateInstructor {
 impl UpdateInstructor {
     fn parse(self, studio: &StudioConfig) -> Result<InstructorChanges> {
         let mut form = Form::default();
-        let picture = |url: &str| picture_url(url, studio.image_origin.as_deref());
         let profile_image_url = self
             .profile_image_url
-            .map(|url| form.check_filled("profileImageUrl", url.as_deref(), picture));
+            .map(|url| form.check_filled("profileImageUrl", url.as_deref(), picture_url(studio)));
         let hourly_rate = self.hourly_rate.map(|rate| {
             form.check_given("hourlyRate", rate, |rate| {
                 rate.check_currency(&studio.currency)
