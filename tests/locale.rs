@@ -135,12 +135,7 @@ async fn a_booking_confirmation_is_in_the_members_language() {
     };
     let settings = server.settings().with("STUDIO_TIMEZONE", "Europe/Madrid");
     let app = TestApp::start_with(settings).await;
-    let class = app.create_class(3).await;
-    app.sql(
-        "update scheduled_classes set start_time = '2027-03-28T17:30:00Z',
-            end_time = '2027-03-28T18:30:00Z', title = 'Salsa y son', room = 'Sala Uno'",
-    )
-    .await;
+    let class = app.create_class_on_clock_change("Salsa y son").await;
     let ana = spanish_member(&app, "ana").await;
     let ben = app.member("ben").await;
     book(&ana, class).await.expect(201);

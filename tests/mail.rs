@@ -60,13 +60,7 @@ async fn a_booking_confirmation_has_text_and_html_in_the_studios_local_time() {
     };
     let settings = server.settings().with("STUDIO_TIMEZONE", "Europe/Madrid");
     let app = TestApp::start_with(settings).await;
-    let class = app.create_class(3).await;
-    // On this day the clocks go forward in Madrid: 17:30 UTC is 19:30 there.
-    app.sql(
-        "update scheduled_classes set start_time = '2027-03-28T17:30:00Z',
-            end_time = '2027-03-28T18:30:00Z', title = 'Salsa & Son', room = 'Sala Uno'",
-    )
-    .await;
+    let class = app.create_class_on_clock_change("Salsa & Son").await;
     let ana = app.member("ana").await;
     app.sql("update users set email_verified_at = now()").await;
     book(&ana, class).await.expect(201);

@@ -64,4 +64,17 @@ impl TestApp {
         client.batch_execute(&statements).await.unwrap();
         occurrence
     }
+
+    /// Inserts a class with three spots in Madrid, on the day on which the clocks go forward
+    /// there: 17:30 UTC is 19:30. Returns its id.
+    pub async fn create_class_on_clock_change(&self, title: &str) -> Uuid {
+        let class = self.create_class(3).await;
+        self.sql(&format!(
+            "update scheduled_classes set start_time = '2027-03-28T17:30:00Z',
+                end_time = '2027-03-28T18:30:00Z', title = '{title}', room = 'Sala Uno'
+            where id = '{class}'"
+        ))
+        .await;
+        class
+    }
 }
