@@ -2,7 +2,7 @@
 
 use super::message::{Content, Message};
 use super::notice::{Notice, NoticeKind};
-use super::texts::{Labels, Texts};
+use super::texts::{Labels, MailTexts};
 use crate::error::Result;
 use crate::models::mail_outbox::MailRecipient;
 use crate::runtime::config::StudioConfig;
@@ -18,7 +18,7 @@ pub(super) fn compose(
     token: Option<&str>,
     studio: &StudioConfig,
     zone: &TimeZone,
-    texts: &dyn Texts,
+    texts: &dyn MailTexts,
 ) -> Result<Message> {
     // Text that somebody has entered is sent only to confirmed addresses. Otherwise, anyone
     // could send text to a stranger.
@@ -44,7 +44,7 @@ pub(super) fn compose(
 
 /// Returns the greeting. An e-mail to an unconfirmed address omits the name, because anyone
 /// could use the name to send text to a stranger.
-pub(super) fn greeting(texts: &dyn Texts, first_name: &str, is_confirmed: bool) -> String {
+pub(super) fn greeting(texts: &dyn MailTexts, first_name: &str, is_confirmed: bool) -> String {
     // The name of a closed account is erased.
     let is_shown = is_confirmed && !first_name.is_empty();
     texts.greeting(is_shown.then_some(first_name))
@@ -53,7 +53,7 @@ pub(super) fn greeting(texts: &dyn Texts, first_name: &str, is_confirmed: bool) 
 fn facts(
     notice: &Notice,
     zone: &TimeZone,
-    texts: &dyn Texts,
+    texts: &dyn MailTexts,
     locale: Locale,
 ) -> Vec<(&'static str, String)> {
     let at = texts.date_and_time_in(

@@ -2,7 +2,7 @@
 
 use super::account::greeting;
 use super::message::{Content, Message};
-use super::texts::{ClassText, Opening, Texts};
+use super::texts::{ClassText, MailTexts, Opening};
 use crate::error::Result;
 use crate::models::mail_outbox::{MailBooking, MailPayload, MailPayment, PreviousTime};
 use crate::runtime::config::StudioConfig;
@@ -90,7 +90,7 @@ pub(super) fn compose(
     booking: &MailBooking,
     times: &LocalTimes,
     studio: &StudioConfig,
-    texts: &dyn Texts,
+    texts: &dyn MailTexts,
 ) -> Option<Result<Message>> {
     let described_class = payload.scheduled_class_id;
     if described_class.is_some_and(|id| id != booking.scheduled_class_id) {
@@ -142,7 +142,7 @@ struct BookingMail<'a> {
     booking: &'a MailBooking,
     times: &'a LocalTimes,
     class: ClassText<'a>,
-    texts: &'a dyn Texts,
+    texts: &'a dyn MailTexts,
 }
 
 impl BookingMail<'_> {

@@ -16,7 +16,7 @@ use super::english::English;
 use super::message::Message;
 use super::notice::NoticeKind;
 use super::spanish::Spanish;
-use super::texts::Texts;
+use super::texts::MailTexts;
 use super::transport::{SendError, Transport};
 use super::{account, booking, contact as contact_message, policy};
 use crate::App;
@@ -308,7 +308,7 @@ async fn give_up(app: &App, due: &DueMail, cause: &str, summary: &mut SendSummar
 }
 
 /// Returns the texts in a language.
-fn texts(locale: Locale) -> &'static dyn Texts {
+fn texts(locale: Locale) -> &'static dyn MailTexts {
     match locale {
         Locale::En => &English,
         Locale::Es => &Spanish,

@@ -1,12 +1,12 @@
 //! The texts of e-mails in English.
 
 use super::notice::{Access, AccessWay, NoticeKind};
-use super::texts::{ClassText, Labels, Opening, Texts, join_ways};
+use super::texts::{ClassText, Labels, MailTexts, Opening, join_ways};
 
 /// English.
 pub(super) struct English;
 
-impl Texts for English {
+impl MailTexts for English {
     fn labels(&self) -> Labels {
         Labels {
             class: "Class",

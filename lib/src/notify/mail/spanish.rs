@@ -1,7 +1,7 @@
 //! The texts of e-mails in Spanish.
 
 use super::notice::{Access, AccessWay, NoticeKind};
-use super::texts::{ClassText, Labels, Opening, Texts, join_ways};
+use super::texts::{ClassText, Labels, MailTexts, Opening, join_ways};
 
 /// Spanish.
 pub(super) struct Spanish;
@@ -14,7 +14,7 @@ fn with_article(time: &str) -> String {
     }
 }
 
-impl Texts for Spanish {
+impl MailTexts for Spanish {
     fn labels(&self) -> Labels {
         Labels {
             class: "Clase",

@@ -1,4 +1,4 @@
-//! The texts of e-mails to members. Each language implements [`Texts`], so a missing text does
+//! The texts of e-mails to members. Each language implements [`MailTexts`], so a missing text does
 //! not compile.
 
 use super::notice::{Access, AccessWay, NoticeKind};
@@ -45,7 +45,7 @@ impl ClassText<'_> {
 }
 
 /// The texts of e-mails to members, in one language. Amounts contain the currency.
-pub(super) trait Texts: Sync {
+pub(super) trait MailTexts: Sync {
     fn labels(&self) -> Labels;
 
     /// Returns the greeting, with the first name if it is known.
@@ -113,7 +113,7 @@ pub(super) trait Texts: Sync {
 }
 
 /// Joins the names of ways to access an account.
-pub(super) fn join_ways(texts: &dyn Texts, ways: &[AccessWay]) -> String {
+pub(super) fn join_ways(texts: &dyn MailTexts, ways: &[AccessWay]) -> String {
     let names: Vec<_> = ways.iter().map(|way| texts.access_way(way)).collect();
     names.join(", ")
 }
