@@ -17,7 +17,7 @@ use self::query::{CatalogQuery, IdQuery};
 use self::view::{ClassTypeDetails, ClassTypeView, InstructorDetails, InstructorView};
 use super::occurrence_view::OccurrenceView;
 use super::pages;
-use super::pages::respond::{CachedResource, respond};
+use super::pages::respond::{CachedResource, not_found_as_page, respond};
 use crate::error::Result;
 use crate::http::{CacheableResponse, Freshness, List, Representation};
 use crate::models::catalog::{self, CatalogItem};
@@ -59,7 +59,7 @@ pub fn list(
         };
         let html_filter = filter.clone();
         let load = load_list(app, filter, now, page);
-        respond(app, resource, representation, load, move |list, locale| {
+        respond(resource, representation, load, move |list, locale| {
             pages::class_types(&app.config().studio, &html_filter, list, locale)
         })
         .await
@@ -98,7 +98,10 @@ pub fn details(
     query: IdQuery,
     representation: Representation,
 ) -> BoxFuture<'_, Result<CacheableResponse>> {
-    Box::pin(async move { class_type_details(app, query.parse()?, representation).await })
+    Box::pin(async move {
+        let found = class_type_details(app, query.parse()?, representation).await;
+        not_found_as_page(app, representation, found)
+    })
 }
 
 /// Returns a class type with its instructors and its next classes.
@@ -119,7 +122,7 @@ pub(super) async fn class_type_details(
         freshness: Freshness::Schedule,
     };
     let load = load_details(app, id, now);
-    respond(app, resource, representation, load, |details, locale| {
+    respond(resource, representation, load, |details, locale| {
         pages::class_type(&app.config().studio, details, locale)
     })
     .await
@@ -179,7 +182,7 @@ pub fn list_instructors(
             freshness: Freshness::Catalog,
         };
         let load = load_instructors(app, page);
-        respond(app, resource, representation, load, |list, locale| {
+        respond(resource, representation, load, |list, locale| {
             pages::instructors(&app.config().studio, list, locale)
         })
         .await
@@ -221,10 +224,10 @@ pub fn instructor_details(
             freshness: Freshness::Schedule,
         };
         let load = load_instructor(app, id, now);
-        respond(app, resource, representation, load, |details, locale| {
+        let found = respond(resource, representation, load, |details, locale| {
             pages::instructor(&app.config().studio, details, locale)
-        })
-        .await
+        });
+        not_found_as_page(app, representation, found.await)
     })
 }
 

@@ -13,11 +13,12 @@ mod structured_data;
 mod texts;
 
 use askama::Template;
+use serde_json::Value;
 
 use self::item::{ClassItem, DayOfClasses, InstructorItem, group_by_day};
 use self::layout::{Head, Layout, excerpt};
 pub use self::preview::{PreviewQuery, preview};
-use self::texts::Texts;
+use self::texts::PageTexts;
 use super::catalog::view::{ClassTypeDetails, ClassTypeView, InstructorDetails, InstructorView};
 use super::occurrence_view::OccurrenceView;
 use crate::error::Result;
@@ -32,7 +33,7 @@ use crate::values::time_zone::TimeZone;
 #[template(path = "pages/timetable.html")]
 struct TimetablePage<'a> {
     layout: Layout<'a>,
-    texts: &'static Texts,
+    texts: &'static PageTexts,
     city: String,
     days: Vec<DayOfClasses>,
     next_path: Option<String>,
@@ -46,22 +47,19 @@ pub(super) fn timetable(
     list: &List<OccurrenceView>,
     locale: Locale,
 ) -> Result<String> {
-    let texts = Texts::of(locale);
-    let data = list.items.iter();
+    let texts = PageTexts::of(locale);
     let head = Head {
         title: texts.timetable.to_owned(),
         description: texts.timetable_description(&studio.name),
         path: "/timetable".to_owned(),
         image_url: None,
-        data: data
-            .map(|occurrence| structured_data::event(studio, occurrence))
-            .collect(),
+        data: events(studio, zone, &list.items),
     };
     let page = TimetablePage {
         layout: Layout::new(studio, locale, head),
         texts,
         city: zone.city(),
-        days: group_by_day(&list.items, locale),
+        days: group_by_day(&list.items, zone, locale),
         next_path: next_path("/api/classes/schedule", params, list),
     };
     Ok(page.render()?)
@@ -72,7 +70,7 @@ pub(super) fn timetable(
 #[template(path = "pages/class-types.html")]
 struct ClassTypesPage<'a> {
     layout: Layout<'a>,
-    texts: &'static Texts,
+    texts: &'static PageTexts,
     class_types: Vec<ClassTypeItem<'a>>,
     next_path: Option<String>,
 }
@@ -90,7 +88,7 @@ pub(super) fn class_types(
     list: &List<ClassTypeView>,
     locale: Locale,
 ) -> Result<String> {
-    let texts = Texts::of(locale);
+    let texts = PageTexts::of(locale);
     let data = list.items.iter();
     let head = Head {
         title: texts.classes.to_owned(),
@@ -124,7 +122,7 @@ pub(super) fn class_types(
 #[template(path = "pages/class-type.html")]
 struct ClassTypePage<'a> {
     layout: Layout<'a>,
-    texts: &'static Texts,
+    texts: &'static PageTexts,
     class_type: &'a ClassTypeView,
     facts: String,
     classes: Vec<ClassItem>,
@@ -137,15 +135,16 @@ pub(super) fn class_type(
     details: &ClassTypeDetails,
     locale: Locale,
 ) -> Result<String> {
-    let texts = Texts::of(locale);
+    let texts = PageTexts::of(locale);
     let class_type = &details.class_type;
     let classes = &details.upcoming_classes;
-    let mut data = vec![structured_data::course(studio, class_type, classes)];
-    data.extend(
-        classes
-            .iter()
-            .map(|class| structured_data::event(studio, class)),
-    );
+    let zone = TimeZone::of_studio(studio)?;
+    let instances = classes.iter();
+    let instances: Vec<_> = instances
+        .map(|class| structured_data::course_instance(studio, &zone, class))
+        .collect();
+    let mut data = vec![structured_data::course(studio, class_type, &instances)];
+    data.extend(events(studio, &zone, classes));
     let facts = texts.class_type_facts(class_type);
     let head = Head {
         title: class_type.name.clone(),
@@ -162,15 +161,8 @@ pub(super) fn class_type(
         texts,
         class_type,
         facts,
-        classes: classes
-            .iter()
-            .map(|class| ClassItem::new(class, locale))
-            .collect(),
-        instructors: details
-            .instructors
-            .iter()
-            .map(|profile| InstructorItem::new(profile, locale))
-            .collect(),
+        classes: class_items(classes, &zone, locale),
+        instructors: instructor_items(&details.instructors, locale),
     };
     Ok(page.render()?)
 }
@@ -180,7 +172,7 @@ pub(super) fn class_type(
 #[template(path = "pages/occurrence.html")]
 struct OccurrencePage<'a> {
     layout: Layout<'a>,
-    texts: &'static Texts,
+    texts: &'static PageTexts,
     class: ClassItem,
     description: &'a str,
     class_type_path: String,
@@ -192,14 +184,15 @@ pub(super) fn occurrence(
     occurrence: &OccurrenceView,
     locale: Locale,
 ) -> Result<String> {
-    let texts = Texts::of(locale);
-    let class = ClassItem::new(occurrence, locale);
+    let texts = PageTexts::of(locale);
+    let zone = TimeZone::of_studio(studio)?;
+    let class = ClassItem::new(occurrence, &zone, locale);
     let head = Head {
         title: format!("{}, {}", class.title, class.day),
         description: excerpt(&format!("{} {}", class.summary, occurrence.description)),
         path: class.path.clone(),
         image_url: occurrence.image_url.clone(),
-        data: vec![structured_data::event(studio, occurrence)],
+        data: vec![structured_data::event(studio, &zone, occurrence)],
     };
     let page = OccurrencePage {
         layout: Layout::new(studio, locale, head),
@@ -216,7 +209,7 @@ pub(super) fn occurrence(
 #[template(path = "pages/instructors.html")]
 struct InstructorsPage<'a> {
     layout: Layout<'a>,
-    texts: &'static Texts,
+    texts: &'static PageTexts,
     instructors: Vec<InstructorItem<'a>>,
     next_path: Option<String>,
 }
@@ -227,7 +220,7 @@ pub(super) fn instructors(
     list: &List<InstructorView>,
     locale: Locale,
 ) -> Result<String> {
-    let texts = Texts::of(locale);
+    let texts = PageTexts::of(locale);
     let data = list.items.iter();
     let head = Head {
         title: texts.instructors.to_owned(),
@@ -238,13 +231,10 @@ pub(super) fn instructors(
             .map(|profile| structured_data::person(studio, profile))
             .collect(),
     };
-    let items = list.items.iter();
     let page = InstructorsPage {
         layout: Layout::new(studio, locale, head),
         texts,
-        instructors: items
-            .map(|profile| InstructorItem::new(profile, locale))
-            .collect(),
+        instructors: instructor_items(&list.items, locale),
         next_path: next_path("/api/instructors", &[], list),
     };
     Ok(page.render()?)
@@ -255,7 +245,7 @@ pub(super) fn instructors(
 #[template(path = "pages/instructor.html")]
 struct InstructorPage<'a> {
     layout: Layout<'a>,
-    texts: &'static Texts,
+    texts: &'static PageTexts,
     instructor: InstructorItem<'a>,
     classes: Vec<ClassItem>,
 }
@@ -266,14 +256,11 @@ pub(super) fn instructor(
     details: &InstructorDetails,
     locale: Locale,
 ) -> Result<String> {
-    let texts = Texts::of(locale);
+    let texts = PageTexts::of(locale);
     let (profile, classes) = (&details.instructor, &details.upcoming_classes);
+    let zone = TimeZone::of_studio(studio)?;
     let mut data = vec![structured_data::person(studio, profile)];
-    data.extend(
-        classes
-            .iter()
-            .map(|class| structured_data::event(studio, class)),
-    );
+    data.extend(events(studio, &zone, classes));
     let head = Head {
         title: profile.name.clone(),
         description: match profile.bio.is_empty() {
@@ -288,10 +275,7 @@ pub(super) fn instructor(
         layout: Layout::new(studio, locale, head),
         texts,
         instructor: InstructorItem::new(profile, locale),
-        classes: classes
-            .iter()
-            .map(|class| ClassItem::new(class, locale))
-            .collect(),
+        classes: class_items(classes, &zone, locale),
     };
     Ok(page.render()?)
 }
@@ -301,12 +285,12 @@ pub(super) fn instructor(
 #[template(path = "pages/not-found.html")]
 struct NotFoundPage<'a> {
     layout: Layout<'a>,
-    texts: &'static Texts,
+    texts: &'static PageTexts,
 }
 
 /// Renders the page for an id that does not exist.
 fn not_found(studio: &StudioConfig, locale: Locale) -> Result<String> {
-    let texts = Texts::of(locale);
+    let texts = PageTexts::of(locale);
     let head = Head {
         title: texts.not_found_title.to_owned(),
         description: texts.not_found_text.to_owned(),
@@ -316,6 +300,27 @@ fn not_found(studio: &StudioConfig, locale: Locale) -> Result<String> {
     };
     let layout = Layout::new(studio, locale, head);
     Ok(NotFoundPage { layout, texts }.render()?)
+}
+
+fn events(studio: &StudioConfig, zone: &TimeZone, classes: &[OccurrenceView]) -> Vec<Value> {
+    let classes = classes.iter();
+    classes
+        .map(|class| structured_data::event(studio, zone, class))
+        .collect()
+}
+
+fn class_items(classes: &[OccurrenceView], zone: &TimeZone, locale: Locale) -> Vec<ClassItem> {
+    let classes = classes.iter();
+    classes
+        .map(|class| ClassItem::new(class, zone, locale))
+        .collect()
+}
+
+fn instructor_items(profiles: &[InstructorView], locale: Locale) -> Vec<InstructorItem<'_>> {
+    let profiles = profiles.iter();
+    profiles
+        .map(|profile| InstructorItem::new(profile, locale))
+        .collect()
 }
 
 /// Returns the address of the next page of a list, with the parameters that have a value.

@@ -10,7 +10,7 @@ use super::fields::{room, style};
 pub use super::occurrence_view::OccurrenceView;
 use super::occurrence_view::free_spots;
 use super::pages;
-use super::pages::respond::{CachedResource, respond};
+use super::pages::respond::{CachedResource, not_found_as_page, respond};
 use crate::error::{Error, Result};
 use crate::http::{CacheableResponse, Freshness, List, Representation, query};
 use crate::models::class_type::Level;
@@ -200,7 +200,7 @@ pub fn list(
             freshness: Freshness::Schedule,
         };
         let load = load_list(app, range.clone(), page);
-        respond(app, resource, representation, load, move |list, locale| {
+        respond(resource, representation, load, move |list, locale| {
             pages::timetable(
                 &app.config().studio,
                 &range.zone,
@@ -300,14 +300,17 @@ pub fn find(
     query: IdQuery,
     representation: Representation,
 ) -> BoxFuture<'_, Result<CacheableResponse>> {
-    Box::pin(async move { find_by_id(app, query.parse()?, representation).await })
+    Box::pin(async move {
+        let found = find_by_id(app, query.parse()?, representation).await;
+        not_found_as_page(app, representation, found)
+    })
 }
 
 /// Returns a class, even if it is over or cancelled.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] for JSON. A page gets the status 404 instead.
+/// [`Error::NotFound`].
 pub(super) async fn find_by_id(
     app: &App,
     id: Uuid,
@@ -320,7 +323,7 @@ pub(super) async fn find_by_id(
         freshness: Freshness::Schedule,
     };
     let load = load_occurrence(app, id);
-    respond(app, resource, representation, load, |occurrence, locale| {
+    respond(resource, representation, load, |occurrence, locale| {
         pages::occurrence(&app.config().studio, occurrence, locale)
     })
     .await

@@ -107,11 +107,6 @@ impl CacheableResponse {
         self.status = status;
         self
     }
-
-    /// Returns whether the status is 404.
-    pub fn is_not_found(&self) -> bool {
-        self.status == StatusCode::NOT_FOUND
-    }
 }
 
 impl IntoResponse for CacheableResponse {

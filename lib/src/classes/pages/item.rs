@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::address::class_path;
-use super::texts::Texts;
+use super::texts::PageTexts;
 use crate::classes::catalog::view::InstructorView;
 use crate::classes::occurrence_view::OccurrenceView;
 use crate::values::locale::Locale;
@@ -35,26 +35,12 @@ pub(super) struct ClassItem {
 }
 
 impl ClassItem {
-    pub(super) fn new(class: &OccurrenceView, locale: Locale) -> Self {
-        let texts = Texts::of(locale);
-        // The view contains the name of a zone that exists.
-        let zone = TimeZone::named(&class.time_zone);
-        let format_time = |time| match &zone {
-            Some(zone) => zone.format_time(time, locale),
-            None => class.local_time.clone(),
-        };
-        let day = zone.as_ref().map_or_else(
-            || class.local_date.to_string(),
-            |zone| zone.format_date(class.start_time, locale),
-        );
+    pub(super) fn new(class: &OccurrenceView, zone: &TimeZone, locale: Locale) -> Self {
+        let texts = PageTexts::of(locale);
         let hours = format!(
             "{} – {}",
-            format_time(class.start_time),
-            format_time(class.end_time)
-        );
-        let start = zone.as_ref().map_or_else(
-            || class.start_time.to_rfc3339(),
-            |zone| zone.local(class.start_time).to_rfc3339(),
+            zone.format_time(class.start_time, locale),
+            zone.format_time(class.end_time, locale)
         );
         let price = texts.price(&class.price, &class.currency);
         let availability = texts.availability(class);
@@ -65,9 +51,9 @@ impl ClassItem {
             ),
             title: class.title.clone(),
             path: class_path(class),
-            day,
+            day: zone.format_date(class.start_time, locale),
             hours,
-            start,
+            start: zone.local(class.start_time).to_rfc3339(),
             instructor: class.instructor.name.clone(),
             instructor_path: format!("/instructors/{}", class.instructor.id),
             room: class.room.clone(),
@@ -91,12 +77,16 @@ pub(super) struct DayOfClasses {
 }
 
 /// Sorts classes by their start and groups them by their local day.
-pub(super) fn group_by_day(classes: &[OccurrenceView], locale: Locale) -> Vec<DayOfClasses> {
+pub(super) fn group_by_day(
+    classes: &[OccurrenceView],
+    zone: &TimeZone,
+    locale: Locale,
+) -> Vec<DayOfClasses> {
     let mut sorted: Vec<&OccurrenceView> = classes.iter().collect();
     sorted.sort_by_key(|class| (class.start_time, class.id));
     let mut days: Vec<(NaiveDate, DayOfClasses)> = Vec::new();
     for class in sorted {
-        let item = ClassItem::new(class, locale);
+        let item = ClassItem::new(class, zone, locale);
         match days.last_mut() {
             Some((date, day)) if *date == class.local_date => day.classes.push(item),
             _ => {
@@ -121,7 +111,7 @@ impl<'a> InstructorItem<'a> {
     pub(super) fn new(profile: &'a InstructorView, locale: Locale) -> Self {
         Self {
             path: format!("/instructors/{}", profile.id),
-            facts: Texts::of(locale).instructor_facts(profile),
+            facts: PageTexts::of(locale).instructor_facts(profile),
             profile,
         }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::address::absolute;
 use super::structured_data;
-use super::texts::Texts;
+use super::texts::PageTexts;
 use crate::runtime::config::StudioConfig;
 use crate::values::locale::Locale;
 
@@ -33,7 +33,7 @@ pub(super) struct Layout<'a> {
     pub studio: &'a str,
     pub lang: &'static str,
     pub og_locale: &'static str,
-    pub texts: &'static Texts,
+    pub texts: &'static PageTexts,
     pub title: String,
     pub description: String,
     pub url: String,
@@ -55,7 +55,7 @@ impl<'a> Layout<'a> {
                 Locale::En => "en_US",
                 Locale::Es => "es_ES",
             },
-            texts: Texts::of(locale),
+            texts: PageTexts::of(locale),
             title: format!("{} · {}", head.title, studio.name),
             description: head.description,
             url: absolute(studio, &head.path),

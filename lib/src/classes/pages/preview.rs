@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::respond::not_found_as_page;
 use crate::classes::{catalog, public_schedule};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::{CacheableResponse, Representation, query as params};
 use crate::values::form::Form;
 use crate::values::locale::Locale;
@@ -28,7 +29,7 @@ pub struct PreviewQuery {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid) for a class type's id that is not a UUID.
+/// [`Error::Invalid`] for a class type's id that is not a UUID.
 pub fn preview(
     app: &App,
     query: PreviewQuery,
@@ -41,11 +42,12 @@ pub fn preview(
         let representation = Representation::Html(locale);
         let class = query.class.as_deref().and_then(|id| params::id(id).ok());
         if let Some(class) = class {
-            let response = public_schedule::find_by_id(app, class, representation).await?;
-            if !response.is_not_found() {
-                return Ok(response);
+            match public_schedule::find_by_id(app, class, representation).await {
+                Err(Error::NotFound) => {}
+                found => return found,
             }
         }
-        catalog::class_type_details(app, id.unwrap_or_default(), representation).await
+        let found = catalog::class_type_details(app, id.unwrap_or_default(), representation).await;
+        not_found_as_page(app, representation, found)
     })
 }

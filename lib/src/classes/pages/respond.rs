@@ -24,10 +24,8 @@ pub(in crate::classes) struct CachedResource<'a> {
 ///
 /// # Errors
 ///
-/// The errors of `load`. As a page, [`Error::NotFound`] is no error but a page with the status
-/// 404.
+/// The errors of `load`. See [`not_found_as_page`] for [`Error::NotFound`].
 pub(in crate::classes) async fn respond<'a, T: Serialize + 'a>(
-    app: &'a App,
     resource: CachedResource<'a>,
     representation: Representation,
     load: BoxFuture<'a, Result<T>>,
@@ -46,13 +44,22 @@ pub(in crate::classes) async fn respond<'a, T: Serialize + 'a>(
     };
     let key = format!("{key} page {}", locale.as_str());
     let load = async move { render(&load.await?, locale) };
-    match cache.get_or_load_text(kind, key, Box::pin(load)).await {
-        Ok(page) => Ok(CacheableResponse::html(page, locale, freshness)),
-        Err(Error::NotFound) => {
+    let page = cache.get_or_load_text(kind, key, Box::pin(load)).await?;
+    Ok(CacheableResponse::html(page, locale, freshness))
+}
+
+/// Turns [`Error::NotFound`] into a page with the status 404 if the caller prefers a page.
+pub(in crate::classes) fn not_found_as_page(
+    app: &App,
+    representation: Representation,
+    result: Result<CacheableResponse>,
+) -> Result<CacheableResponse> {
+    match (result, representation) {
+        (Err(Error::NotFound), Representation::Html(locale)) => {
             let page = not_found(&app.config().studio, locale)?;
-            let response = CacheableResponse::html(page, locale, freshness);
+            let response = CacheableResponse::html(page, locale, Freshness::Schedule);
             Ok(response.with_status(StatusCode::NOT_FOUND))
         }
-        Err(error) => Err(error),
+        (result, _) => result,
     }
 }

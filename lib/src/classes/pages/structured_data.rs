@@ -81,7 +81,7 @@ fn address(studio: &StudioConfig) -> Value {
 }
 
 /// Returns a class as an event.
-pub(super) fn event(studio: &StudioConfig, class: &OccurrenceView) -> Value {
+pub(super) fn event(studio: &StudioConfig, zone: &TimeZone, class: &OccurrenceView) -> Value {
     let url = absolute(studio, &class_path(class));
     let status = match class.is_cancelled {
         true => "https://schema.org/EventCancelled",
@@ -102,8 +102,11 @@ pub(super) fn event(studio: &StudioConfig, class: &OccurrenceView) -> Value {
         ("url", json!(url)),
         ("name", json!(class.title)),
         ("description", non_empty(&class.description)),
-        ("startDate", json!(local_time(class, class.start_time))),
-        ("endDate", json!(local_time(class, class.end_time))),
+        (
+            "startDate",
+            json!(zone.local(class.start_time).to_rfc3339()),
+        ),
+        ("endDate", json!(zone.local(class.end_time).to_rfc3339())),
         ("eventStatus", json!(status)),
         (
             "eventAttendanceMode",
@@ -128,26 +131,29 @@ pub(super) fn event(studio: &StudioConfig, class: &OccurrenceView) -> Value {
     ])
 }
 
-/// Returns a class type as a course. Its classes are the instances of the course.
+/// Returns a class as an instance of the course of its class type.
+pub(super) fn course_instance(
+    studio: &StudioConfig,
+    zone: &TimeZone,
+    class: &OccurrenceView,
+) -> Value {
+    json!({
+        "@type": "CourseInstance",
+        "courseMode": "Onsite",
+        "startDate": zone.local(class.start_time).to_rfc3339(),
+        "endDate": zone.local(class.end_time).to_rfc3339(),
+        "location": location(studio, &class.room),
+        "instructor": { "@type": "Person", "name": class.instructor.name },
+    })
+}
+
+/// Returns a class type as a course.
 pub(super) fn course(
     studio: &StudioConfig,
     class_type: &ClassTypeView,
-    classes: &[OccurrenceView],
+    instances: &[Value],
 ) -> Value {
     let url = absolute(studio, &format!("/classes/{}", class_type.id));
-    let instances: Vec<Value> = classes
-        .iter()
-        .map(|class| {
-            json!({
-                "@type": "CourseInstance",
-                "courseMode": "Onsite",
-                "startDate": local_time(class, class.start_time),
-                "endDate": local_time(class, class.end_time),
-                "location": location(studio, &class.room),
-                "instructor": { "@type": "Person", "name": class.instructor.name },
-            })
-        })
-        .collect();
     let category = match class_type.price.is_zero() {
         true => "Free",
         false => "Paid",
@@ -175,7 +181,7 @@ pub(super) fn course(
                 "priceCurrency": class_type.currency,
             }),
         ),
-        ("hasCourseInstance", list(&instances)),
+        ("hasCourseInstance", list(instances)),
     ])
 }
 
@@ -202,12 +208,6 @@ fn location(studio: &StudioConfig, room: &str) -> Value {
         ("name", json!(format!("{}, {room}", studio.name))),
         ("address", address(studio)),
     ])
-}
-
-/// Returns a time with the offset of the class's time zone.
-fn local_time(class: &OccurrenceView, time: chrono::DateTime<chrono::Utc>) -> String {
-    TimeZone::named(&class.time_zone)
-        .map_or_else(|| time.to_rfc3339(), |zone| zone.local(time).to_rfc3339())
 }
 
 fn image(studio: &StudioConfig, url: Option<&str>) -> Value {

@@ -8,7 +8,7 @@ use crate::values::locale::Locale;
 use crate::values::money::Amount;
 
 /// The texts of the pages in one language.
-pub(super) struct Texts {
+pub(super) struct PageTexts {
     pub locale: Locale,
     pub navigation: &'static str,
     pub timetable: &'static str,
@@ -48,7 +48,7 @@ pub(super) struct Texts {
     years: [&'static str; 2],
 }
 
-static ENGLISH: Texts = Texts {
+static ENGLISH: PageTexts = PageTexts {
     locale: Locale::En,
     navigation: "Main",
     timetable: "Timetable",
@@ -88,7 +88,7 @@ static ENGLISH: Texts = Texts {
     years: ["1 year of experience", "# years of experience"],
 };
 
-static SPANISH: Texts = Texts {
+static SPANISH: PageTexts = PageTexts {
     locale: Locale::Es,
     navigation: "Principal",
     timetable: "Horario",
@@ -133,7 +133,7 @@ static SPANISH: Texts = Texts {
     years: ["1 año de experiencia", "# años de experiencia"],
 };
 
-impl Texts {
+impl PageTexts {
     /// Returns the texts in a language.
     pub(super) fn of(locale: Locale) -> &'static Self {
         match locale {
