@@ -254,6 +254,26 @@ impl TestApp {
         person
     }
 
+    /// Registers a member who is an instructor; returns the signed-in client and the id of the
+    /// instructor.
+    pub async fn instructor(&self, name: &str) -> (TestClient, Uuid) {
+        let person = self.member(name).await;
+        (person, self.link_instructor(name).await)
+    }
+
+    /// Inserts an instructor who is the member with the address `<name>@example.com`; returns
+    /// the instructor's id.
+    pub async fn link_instructor(&self, name: &str) -> Uuid {
+        let rows = self
+            .sql(&format!(
+                "insert into instructors (id, name, user_id)
+                select gen_random_uuid(), first_name, id from users
+                where email = '{name}@example.com' returning id"
+            ))
+            .await;
+        rows[0].get(0)
+    }
+
     /// Registers a partner application at `https://<name>.example`; returns its
     /// secret.
     pub async fn register_partner_app(&self, name: &str) -> String {

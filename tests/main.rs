@@ -23,6 +23,7 @@ mod staff_events;
 mod studio;
 mod studio_currency;
 mod studio_name;
+mod teaching;
 
 mod admin;
 mod auth;

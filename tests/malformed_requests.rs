@@ -52,6 +52,7 @@ async fn bodies_that_are_not_json_objects_are_rejected_everywhere() {
     let app = TestApp::start().await;
     app.register_partner_app("shop").await;
     let ana = app.admin("ana").await;
+    app.link_instructor("ana").await;
     let deeply_nested = "{\"a\":".repeat(50_000).into_bytes();
     assert!(operations_with_body().len() >= 6);
     for (method, path, _) in operations_with_body() {
@@ -115,6 +116,7 @@ async fn no_field_value_causes_a_server_error() {
         let app = TestApp::start().await;
         app.register_partner_app("shop").await;
         let ana = app.admin("ana").await;
+        app.link_instructor("ana").await;
         for field in &fields {
             for value in &values {
                 let visitor = app.visitor_with_cookie_of(&ana);
@@ -147,6 +149,7 @@ async fn unknown_and_duplicate_fields_are_rejected_by_name() {
     let app = TestApp::start().await;
     app.register_partner_app("shop").await;
     let ana = app.admin("ana").await;
+    app.link_instructor("ana").await;
     for (method, path, fields) in operations_with_body() {
         let body = br#"{"shoeSize":1}"#.to_vec();
         let response = send(&ana, &method, &path, JSON_TYPE, body).await;
@@ -230,6 +233,7 @@ async fn described_query_parameters_and_those_of_vercel_are_known() {
 async fn no_message_of_a_library_reaches_people() {
     let app = TestApp::start().await;
     let ana = app.admin("ana").await;
+    app.link_instructor("ana").await;
     let mut operations = operations();
     // Operations that end the session come last.
     operations.sort_by_key(|(method, path)| {

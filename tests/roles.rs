@@ -69,6 +69,8 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/session/test-session", Access::Everyone),
     ("GET", "/api/sessions", Access::Member),
     ("GET", "/api/studio", Access::Everyone),
+    ("GET", "/api/teaching/classes", Access::Instructor),
+    ("GET", "/api/teaching/roster", Access::Instructor),
     ("PATCH", "/api/admin/accounts", Access::Admin),
     ("PATCH", "/api/admin/apps", Access::Admin),
     ("PATCH", "/api/admin/bookings", Access::Staff),
@@ -117,6 +119,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/cross-app/token", Access::ConfirmedMember),
     ("POST", "/api/cross-app/validate", Access::Partner),
     ("POST", "/api/payments/webhook", Access::Everyone),
+    ("POST", "/api/teaching/check-ins", Access::Instructor),
     ("PUT", "/api/auth/two-factor", Access::ConfirmedMember),
 ];
 
@@ -126,6 +129,8 @@ enum Access {
     Member,
     /// A member who has confirmed their e-mail address.
     ConfirmedMember,
+    /// A member who is linked to an active instructor.
+    Instructor,
     Staff,
     Admin,
     /// A partner application, which sends its name and secret.
@@ -144,6 +149,8 @@ enum Role {
     Anonymous,
     UnconfirmedMember,
     Member,
+    Instructor,
+    RetiredInstructor,
     Staff,
     Admin,
     Partner,
@@ -156,7 +163,11 @@ fn is_allowed(access: Access, role: Role) -> bool {
         Access::Member => {
             role == Role::UnconfirmedMember || is_allowed(Access::ConfirmedMember, role)
         }
-        Access::ConfirmedMember => matches!(role, Role::Member | Role::Staff | Role::Admin),
+        Access::ConfirmedMember => matches!(
+            role,
+            Role::Member | Role::Instructor | Role::RetiredInstructor | Role::Staff | Role::Admin
+        ),
+        Access::Instructor => role == Role::Instructor,
         Access::Staff => matches!(role, Role::Staff | Role::Admin),
         Access::Admin => role == Role::Admin,
         Access::Partner => role == Role::Partner,
@@ -176,6 +187,12 @@ async fn client_with_role(app: &TestApp, role: Role) -> TestClient {
         }
         Role::UnconfirmedMember => app.unconfirmed_member("ana").await,
         Role::Member => app.member("ana").await,
+        Role::Instructor => app.instructor("marisol").await.0,
+        Role::RetiredInstructor => {
+            let (person, _) = app.instructor("marisol").await;
+            app.sql("update instructors set is_active = false").await;
+            person
+        }
         Role::Staff => app.staff("sofia").await,
         Role::Admin => app.admin("admin").await,
     }
@@ -199,6 +216,8 @@ async fn every_operation_is_allowed_for_exactly_the_listed_roles() {
         Role::Anonymous,
         Role::UnconfirmedMember,
         Role::Member,
+        Role::Instructor,
+        Role::RetiredInstructor,
         Role::Staff,
         Role::Admin,
         Role::Partner,

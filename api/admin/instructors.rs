@@ -37,6 +37,7 @@ async fn list_all_instructors(
 /// Creates an instructor.
 #[utoipa::path(post, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = CreateInstructor, responses(
     (status = 201, body = StaffInstructorView, description = "The new instructor"),
+    (status = 409, description = "`instructor_linked`: the member of `userId` is linked to another instructor. `email_not_verified`: the member has not confirmed their e-mail address"),
 ))]
 async fn create_instructor(
     app: App,
@@ -49,10 +50,12 @@ async fn create_instructor(
 }
 
 /// Updates an instructor. Fields that are left out keep their values, and
-/// `null` clears an optional field.
+/// `null` clears an optional field. `userId` links the instructor to the account of a member,
+/// who then sees their own classes and rosters (`/api/teaching/`). Null unlinks it at once.
 #[utoipa::path(patch, path = "/api/admin/instructors", tag = "administration", security(("session" = [])), request_body = UpdateInstructor, responses(
     (status = 200, body = StaffInstructorView, description = "The updated instructor"),
     (status = 404, description = "`not_found`: no instructor has this id"),
+    (status = 409, description = "`instructor_linked`: the member of `userId` is linked to another instructor. `email_not_verified`: the member has not confirmed their e-mail address"),
 ))]
 async fn update_instructor(
     app: App,

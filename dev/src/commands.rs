@@ -30,7 +30,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Delete the local data. Refused while the stack runs
-    Reset,
+    Reset {
+        /// Start over with an empty studio: one administrator and no demo data
+        #[arg(long)]
+        empty: bool,
+    },
     /// Apply the pending migrations, or revert some
     Migrate {
         /// Revert the last N migrations. The data in their tables is lost. Shows first how
@@ -150,7 +154,7 @@ fn report_failure(error: &anyhow::Error) -> ExitCode {
 async fn dispatch(arguments: Arguments) -> Result<()> {
     match arguments.command {
         None => start_stack(arguments.stack).await,
-        Some(Command::Reset) => reset().await,
+        Some(Command::Reset { empty }) => reset(empty).await,
         Some(Command::Migrate {
             down,
             yes,
@@ -217,7 +221,7 @@ fn print_welcome(stack: &Stack) {
         "\nSabor is up: {url} (Redis: {})\n",
         stack.redis.storage
     ));
-    for account in &demo::ACCOUNTS {
+    for account in demo::accounts(stack.is_empty_studio) {
         print(&format!("  {:<17} {}", account.email, account.role));
     }
     let password = demo::PASSWORD;
@@ -227,27 +231,50 @@ fn print_welcome(stack: &Stack) {
     ));
     print(&format!("  The password of all accounts is: {password}"));
     print(&format!("  E-mails           {url}/dev/mail"));
-    let (app, secret) = (demo::cross_app::APP, demo::cross_app::SECRET);
-    print(&format!("  {app:<17} partner application with the secret"));
-    print(&format!("                    {secret}\n"));
+    if stack.is_empty_studio {
+        print("  The studio is empty. `cargo dev reset` brings the demo data back.\n");
+    } else {
+        let (app, secret) = (demo::cross_app::APP, demo::cross_app::SECRET);
+        print(&format!("  {app:<17} partner application with the secret"));
+        print(&format!("                    {secret}\n"));
+    }
     print(&format!(
         "  curl {url}/api/auth/login -H 'content-type: application/json' \\"
     ));
-    let email = demo::ACCOUNTS[0].email;
+    let email = demo::accounts(stack.is_empty_studio)[0].email;
     print(&format!(
         "    -d '{{\"email\":\"{email}\",\"password\":\"{password}\"}}'\n"
     ));
     print("Ctrl-C stops the stack and keeps the data. `cargo dev --help` lists more commands.");
 }
 
-async fn reset() -> Result<()> {
-    let _lock_file = LockFile::acquire("cargo dev reset")?;
+async fn reset(empty: bool) -> Result<()> {
+    let lock_file = LockFile::acquire("cargo dev reset")?;
     postgres::remove_data(&stack::cluster_directory()).await?;
     let mail = environment::home().join("mail");
     if mail.exists() {
         fs::remove_dir_all(&mail).with_context(|| format!("cannot remove {}", mail.display()))?;
     }
-    print("The local data is deleted. `cargo dev` creates new data.");
+    demo::set_empty_studio(empty)?;
+    if !empty {
+        print("The local data is deleted. `cargo dev` creates new data.");
+        return Ok(());
+    }
+    let (cluster, url) = stack::start_cluster(&lock_file).await?;
+    let adding = async {
+        database::migrate(&url, None).await?;
+        let studio = database::config(&url)?.studio;
+        let mut client = database::connect(&url).await?;
+        demo::add(&mut client, &studio, true).await
+    };
+    let added = adding.await;
+    cluster.stop().await?;
+    added?;
+    let (email, password) = (demo::accounts(true)[0].email, demo::PASSWORD);
+    print(&format!(
+        "The local data is deleted. `cargo dev` starts an empty studio. Its administrator is \
+         {email}, with the password {password}."
+    ));
     Ok(())
 }
 
@@ -292,7 +319,7 @@ async fn migrate_local(local: &LocalDatabase, down: Option<usize>) -> Result<Str
         if down.is_none() {
             let studio = database::config(&local.url)?.studio;
             let mut client = database::connect(&local.url).await?;
-            demo::add(&mut client, &studio).await?;
+            demo::add(&mut client, &studio, demo::is_empty_studio()).await?;
         }
         stack::invalidate_cached_responses(running).await?;
     }
@@ -327,7 +354,7 @@ async fn seed_year() -> Result<()> {
         database::migrate(&local.url, None).await?;
         let studio = database::config(&local.url)?.studio;
         let mut client = database::connect(&local.url).await?;
-        demo::add(&mut client, &studio).await?;
+        demo::add(&mut client, &studio, false).await?;
         status("Adding a year of a busy studio …");
         demo::year::add(&mut client, &studio).await
     };

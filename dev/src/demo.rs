@@ -5,9 +5,13 @@ mod local_starts;
 mod studio;
 pub(crate) mod year;
 
-use anyhow::Result;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
 use sabor::crypto::password::{Hasher, Password};
 use sabor::runtime::config::StudioConfig;
+use sabor_testing::environment;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -26,8 +30,40 @@ pub(crate) struct Account {
 pub(crate) const ACCOUNTS: [Account; 3] = [
     account("ana@sabor.dev", "member", "Ana", "Reyes"),
     account("sofia@sabor.dev", "staff", "Sofia", "Marin"),
-    account("admin@sabor.dev", "admin", "Adriana", "Soto"),
+    ADMINISTRATOR,
 ];
+
+/// The only account of an empty studio.
+const ADMINISTRATOR: Account = account("admin@sabor.dev", "admin", "Adriana", "Soto");
+
+/// Returns the accounts of the local database. An empty studio has only an administrator.
+pub(crate) fn accounts(is_empty_studio: bool) -> &'static [Account] {
+    match is_empty_studio {
+        true => &ACCOUNTS[2..],
+        false => &ACCOUNTS,
+    }
+}
+
+/// The file that exists if the local studio is empty.
+fn empty_studio_file() -> PathBuf {
+    environment::home().join("empty-studio")
+}
+
+/// Returns whether the local studio was reset to an empty one. It then gets no demo data.
+pub(crate) fn is_empty_studio() -> bool {
+    empty_studio_file().exists()
+}
+
+/// Sets whether the local studio gets demo data.
+pub(crate) fn set_empty_studio(is_empty: bool) -> Result<()> {
+    let file = empty_studio_file();
+    let changed = match is_empty {
+        true => fs::write(&file, "This studio has no demo data.\n"),
+        false if file.exists() => fs::remove_file(&file),
+        false => Ok(()),
+    };
+    changed.with_context(|| format!("cannot change {}", file.display()))
+}
 
 const fn account(
     email: &'static str,
@@ -43,11 +79,16 @@ const fn account(
     }
 }
 
-/// Adds the missing demo data in one transaction. Existing rows are not changed.
-pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()> {
+/// Adds the missing demo data in one transaction. Existing rows are not changed. An empty studio
+/// gets only its administrator.
+pub(crate) async fn add(
+    client: &mut Client,
+    studio: &StudioConfig,
+    is_empty_studio: bool,
+) -> Result<()> {
     let hash = Hasher::new(1).hash(Password::submitted(PASSWORD)).await?;
     let transaction = client.transaction().await?;
-    for account in &ACCOUNTS {
+    for account in accounts(is_empty_studio) {
         let is_admin = account.role == "admin";
         let is_staff = account.role == "staff";
         transaction
@@ -68,7 +109,9 @@ pub(crate) async fn add(client: &mut Client, studio: &StudioConfig) -> Result<()
             )
             .await?;
     }
-    studio::add(&transaction, studio, &hash).await?;
-    cross_app::add(&transaction).await?;
+    if !is_empty_studio {
+        studio::add(&transaction, studio, &hash).await?;
+        cross_app::add(&transaction).await?;
+    }
     Ok(transaction.commit().await?)
 }

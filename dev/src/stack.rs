@@ -45,6 +45,8 @@ pub(crate) struct StackOptions {
 pub(crate) struct Stack {
     pub(crate) url: String,
     pub(crate) redis: LocalRedis,
+    /// Whether the studio has no demo data.
+    pub(crate) is_empty_studio: bool,
     cluster: Cluster,
     app: App,
     listener: TcpListener,
@@ -122,13 +124,16 @@ impl Stack {
             ("POSTGRES_URL", postgres_url.clone()),
             ("KV_REST_API_URL", redis.endpoint.url()),
         ];
-        variables.extend(demo_address());
+        let is_empty_studio = demo::is_empty_studio();
+        if !is_empty_studio {
+            variables.extend(demo_address());
+        }
         variables.extend(secrets);
         write_env_file(&variables, options.write_env)?;
 
         let config = read_config(&variables)?;
         let mut client = database::connect(&postgres_url).await?;
-        demo::add(&mut client, &config.studio).await?;
+        demo::add(&mut client, &config.studio, is_empty_studio).await?;
         sabor::runtime::log::start(true);
         let mail_page = mail_page::router(mail_folder(&config));
         let app = App::new(config)?;
@@ -145,6 +150,7 @@ impl Stack {
         Ok(Self {
             url,
             redis,
+            is_empty_studio,
             cluster,
             app,
             listener,

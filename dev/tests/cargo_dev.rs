@@ -364,6 +364,38 @@ async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_
 }
 
 #[tokio::test]
+async fn an_empty_studio_has_one_administrator_until_the_next_reset() {
+    let checkout = Checkout::new();
+    let reset = checkout.run(&["reset", "--empty"]);
+    let shown = text(&reset.stdout);
+    assert!(shown.contains("admin@sabor.dev"), "{reset:?}");
+    assert!(shown.contains("password123"), "{reset:?}");
+    for start in 1..=2 {
+        let mut stack = checkout.start(&[]);
+        let url = stack.wait_until_up();
+        let rows = "select concat_ws(' ',
+            (select string_agg(email, ',') from users where is_admin), (select count(*) from users),
+            (select count(*) from class_types), (select count(*) from instructors),
+            (select count(*) from rooms), (select count(*) from scheduled_classes),
+            (select count(*) from apps))";
+        let counts = checkout.query_text(rows).await;
+        assert_eq!(counts, "admin@sabor.dev 1 0 0 0 0 0", "start {start}");
+        let body =
+            "{\"email\":\"admin@sabor.dev\",\"password\":\"password123\",\"mode\":\"token\"}";
+        let host = url.trim_start_matches("http://");
+        let signed_in = send(&url, host, "/api/auth/login", body);
+        assert!(signed_in.starts_with("HTTP/1.1 200 "), "{signed_in}");
+        stack.stop();
+    }
+    assert!(checkout.run(&["reset"]).status.success());
+    let mut stack = checkout.start(&[]);
+    stack.wait_until_up();
+    let classes = "select (count(*) > 0)::text from scheduled_classes";
+    assert_eq!(checkout.query_text(classes).await, "true");
+    stack.stop();
+}
+
+#[tokio::test]
 async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment() {
     let checkout = Checkout::new();
     let mut stack = checkout.start(&[]);

@@ -6,4 +6,5 @@ pub mod check_ins;
 pub mod front_desk;
 pub mod medical_notes;
 pub mod member;
+pub mod teaching;
 pub mod view;

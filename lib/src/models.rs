@@ -28,6 +28,7 @@ pub mod room;
 pub mod security_event;
 pub mod sign_in_challenge;
 pub mod staff_event;
+pub mod teaching;
 pub mod user;
 pub mod user_identity;
 pub(crate) mod user_session;

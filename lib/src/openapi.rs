@@ -94,6 +94,10 @@ fn tags() -> Vec<Tag> {
             "Tokens that sign members in at partner applications",
         ),
         ("contact", "Messages to the studio"),
+        (
+            "teaching",
+            "For instructors who are members: their own classes",
+        ),
         ("administration", "For staff and administrators"),
         ("operations", "For operators of the service"),
     ];

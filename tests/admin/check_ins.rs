@@ -125,6 +125,7 @@ async fn a_second_device_learns_who_checked_the_member_in_and_when() {
         "checkedInBy": author,
     });
     assert_eq!(second["results"], json!([expected]));
+    perform_action(&luis, &booking, "checkIn").await.expect(200);
     let entry = first_entry(&luis, class).await;
     assert_eq!(entry["checkedInAt"], expected["checkedInAt"]);
     assert_eq!(entry["checkedInBy"], author);

@@ -36,7 +36,7 @@ async fn create_year(testbed: &Testbed) -> Result<()> {
         database::migrate(&url, None).await?;
         let studio = database::config(&url)?.studio;
         let mut client = database::connect(&url).await?;
-        demo::add(&mut client, &studio).await?;
+        demo::add(&mut client, &studio, false).await?;
         demo::year::add(&mut client, &studio).await?;
         testbed.sign_in_admin(&client, DATABASE).await
     };

@@ -27,7 +27,7 @@ impl RunningSite {
         let variables = variables.map(|(name, value)| ((*name).to_owned(), value.clone()));
         let config = Config::read(&variables.collect())?;
         let mut client = testbed.cluster.connect(DATABASE).await?;
-        demo::add(&mut client, &config.studio).await?;
+        demo::add(&mut client, &config.studio, false).await?;
 
         let app = App::new(config)?;
         let router = site::router(sabor::http::router(app.clone(), functions::routes()))?;

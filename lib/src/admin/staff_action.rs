@@ -9,7 +9,7 @@ use crate::models::security_event::{self, SecurityEventKind};
 use crate::session::{Actor, Tx};
 use crate::values::caller::Caller;
 
-/// An action of a member of staff.
+/// An action of a member of staff, or of an instructor in their own class.
 ///
 /// Its transaction must be prepared with [`Transaction::authorize`], because the
 /// session record that admitted the request may be outdated.
@@ -45,6 +45,21 @@ impl StaffAction {
         Ok(Self {
             actor: Actor::admin(admin.key()?.clone()),
             actor_id: admin.user.id,
+            caller: caller.clone(),
+        })
+    }
+
+    /// Creates an action of an instructor. Its transaction must check with
+    /// [`teaching::require_own_class`](crate::models::teaching::require_own_class) that the
+    /// member teaches the class.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Member::key`].
+    pub fn by_instructor(instructor: &Member, caller: &Caller) -> Result<Self> {
+        Ok(Self {
+            actor: Actor::instructor(instructor.key()?.clone()),
+            actor_id: instructor.user.id,
             caller: caller.clone(),
         })
     }

@@ -11,12 +11,13 @@ use uuid::Uuid;
 use super::view::CheckInAuthorView;
 use crate::admin::staff_action::StaffAction;
 use crate::error::Result;
-use crate::http::{IdempotencyKey, Member, StoredResponse};
+use crate::http::{IdempotencyKey, Instructor, Member, StoredResponse};
 use crate::models::booking::{
     self, BookingStatus, CheckInAuthor, CheckInOutcome, CheckInRejection, CheckInResult,
     CheckInToUndo,
 };
 use crate::models::security_event::SecurityEventKind;
+use crate::models::teaching;
 use crate::session::Tx;
 use crate::values::caller::Caller;
 use crate::values::form::Form;
@@ -140,7 +141,8 @@ impl From<CheckInResult> for CheckInResultView {
     }
 }
 
-/// Checks members in, and undoes check-ins. Responds with 200 and the result for each booking.
+/// Checks members in, and undoes check-ins, for staff. Responds with 200 and the result for each
+/// booking.
 ///
 /// # Errors
 ///
@@ -155,30 +157,70 @@ pub fn check_in<'a>(
     form: CheckInMembers,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     Box::pin(async move {
-        let class_id = form.scheduled_class_id;
-        let (booking_ids, undo) = form.parse()?;
-        let now = app.clock().now().trunc_subsecs(6);
         let action = StaffAction::by_staff(staff, caller)?;
-        let actor = CheckInAuthor {
-            id: action.actor_id(),
-            name: staff.user.name(),
-        };
-        app.transaction()
-            .authorize(&action)
-            .idempotent(action.actor_id(), key)
-            .run(async |tx| {
-                booking::lock_for_check_in(tx, class_id, now).await?;
-                let mut results =
-                    booking::check_in_all(tx, class_id, &booking_ids, &actor, now).await?;
-                results.extend(booking::undo_all_check_ins(tx, class_id, &undo).await?);
-                record(tx, &action, class_id, &results).await?;
-                let results = results.into_iter().map(CheckInResultView::from);
-                StoredResponse::ok(&CheckInsView {
-                    results: results.collect(),
-                })
-            })
-            .await
+        run(app, &action, staff, key, form, false).await
     })
+}
+
+/// Checks members in, and undoes check-ins, in a class of the instructor. Responds as
+/// [`check_in`].
+///
+/// # Errors
+///
+/// Those of [`check_in`]; [`Error::NotFound`](crate::Error::NotFound) if another instructor
+/// teaches the class.
+pub fn check_in_own_class<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    instructor: &'a Instructor,
+    key: Option<IdempotencyKey>,
+    form: CheckInMembers,
+) -> BoxFuture<'a, Result<StoredResponse>> {
+    Box::pin(async move {
+        let member = &instructor.member;
+        let action = StaffAction::by_instructor(member, caller)?;
+        run(app, &action, member, key, form, true).await
+    })
+}
+
+/// Runs the transaction of the check-ins. With `own_class`, `member` must teach the class.
+async fn run(
+    app: &App,
+    action: &StaffAction,
+    member: &Member,
+    key: Option<IdempotencyKey>,
+    form: CheckInMembers,
+    own_class: bool,
+) -> Result<StoredResponse> {
+    let class_id = form.scheduled_class_id;
+    let (booking_ids, undo) = form.parse()?;
+    let now = app.clock().now().trunc_subsecs(6);
+    let actor = CheckInAuthor {
+        id: action.actor_id(),
+        name: member.user.name(),
+    };
+    app.transaction()
+        .authorize(action)
+        .idempotent(action.actor_id(), key)
+        .run(async |tx| {
+            if own_class {
+                teaching::require_own_class(tx, class_id, actor.id).await?;
+            }
+            booking::lock_for_check_in(tx, class_id, now).await?;
+            // A substitute may have taken the class over before it was locked.
+            if own_class {
+                teaching::require_own_class(tx, class_id, actor.id).await?;
+            }
+            let mut results =
+                booking::check_in_all(tx, class_id, &booking_ids, &actor, now).await?;
+            results.extend(booking::undo_all_check_ins(tx, class_id, &undo).await?);
+            record(tx, action, class_id, &results).await?;
+            let results = results.into_iter().map(CheckInResultView::from);
+            StoredResponse::ok(&CheckInsView {
+                results: results.collect(),
+            })
+        })
+        .await
 }
 
 /// Records the check-ins and those that were undone as security events.

@@ -175,6 +175,8 @@ codes! {
     RoomTaken = "room_taken",
     /// 409: the instructor teaches another class at that time.
     InstructorTaken = "instructor_taken",
+    /// 409: the member is linked to another instructor.
+    InstructorLinked = "instructor_linked",
     /// 409: more members have booked than the new limit allows.
     PlacesTaken = "places_taken",
     /// 409: the day is part of a closure.

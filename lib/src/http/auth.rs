@@ -4,10 +4,12 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use uuid::Uuid;
 
 use super::cookie::{self, CookiePurpose};
 use crate::App;
 use crate::error::{Error, ErrorCode, Result};
+use crate::models::teaching;
 use crate::models::user::User;
 use crate::runtime::background::BoxFuture;
 use crate::session::{Session, SessionKey, Token, demo};
@@ -275,6 +277,47 @@ impl Staff {
             return Err(Error::FORBIDDEN);
         }
         require_second_factor(app, user)
+    }
+}
+
+/// A member who is an active instructor. The link between the account and the instructor is
+/// read from Postgres, so that ending it takes effect at once. An instructor sees only their
+/// own classes, without payments and contact details.
+#[derive(Debug)]
+pub struct Instructor {
+    /// The member.
+    pub member: Member,
+    /// The instructor's id.
+    pub instructor_id: Uuid,
+}
+
+impl Instructor {
+    fn of(app: &App, member: Member) -> BoxFuture<'_, Result<Self>> {
+        Box::pin(async move {
+            let user_id = member.user.id;
+            // Anyone can register with an address that is not theirs.
+            if !member.user.email_verified {
+                return Err(Error::FORBIDDEN);
+            }
+            let instructor_id = app
+                .db()
+                .read(async move |client| teaching::find_instructor(client, user_id).await)
+                .await?
+                .ok_or(Error::FORBIDDEN)?;
+            Ok(Self {
+                member,
+                instructor_id,
+            })
+        })
+    }
+}
+
+impl FromRequestParts<App> for Instructor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let member = Member::of(parts, app).await?;
+        Self::of(app, member).await
     }
 }
 

@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::bookings::changes;
 use crate::crypto::password::Password;
@@ -16,6 +17,7 @@ use crate::identity::view::{MembershipView, UserView};
 use crate::models::one_time_token::{self, Purpose};
 use crate::models::organization::{self, Membership};
 use crate::models::security_event::{self, SecurityEventKind};
+use crate::models::teaching;
 use crate::models::user::{self, Changes, ExperienceLevel, Profile, User};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
@@ -46,10 +48,17 @@ pub struct ProfileView {
     marketing_consent: bool,
     /// The organizations on whose behalf the member can act at partner applications.
     accounts: Vec<MembershipView>,
+    /// The id of the instructor that the member is. Null for other members.
+    instructor_id: Option<Uuid>,
 }
 
 impl ProfileView {
-    fn new(user: User, profile: Profile, accounts: Vec<Membership>) -> Self {
+    fn new(
+        user: User,
+        profile: Profile,
+        accounts: Vec<Membership>,
+        instructor_id: Option<Uuid>,
+    ) -> Self {
         Self {
             user: user.into(),
             date_of_birth: profile.date_of_birth,
@@ -59,6 +68,7 @@ impl ProfileView {
             medical_conditions_unreadable: profile.medical_conditions_unreadable,
             marketing_consent: profile.marketing_consent,
             accounts: accounts.into_iter().map(MembershipView::from).collect(),
+            instructor_id,
         }
     }
 }
@@ -150,17 +160,24 @@ pub fn get_profile(app: &App, member: Member) -> BoxFuture<'_, Result<ProfileVie
                 member.user,
                 Profile::default(),
                 Vec::new(),
+                None,
             ));
         }
-        // Both queries are sent at once and take one round trip.
+        // The queries are sent at once and take one round trip.
         let queries = app.db().read(async move |client| {
             tokio::try_join!(
                 user::find_profile(client, &keyring, id),
-                organization::list_of_member(client, id)
+                organization::list_of_member(client, id),
+                teaching::find_instructor(client, id),
             )
         });
-        let (profile, accounts) = queries.await?;
-        Ok(ProfileView::new(member.user, profile, accounts))
+        let (profile, accounts, instructor_id) = queries.await?;
+        Ok(ProfileView::new(
+            member.user,
+            profile,
+            accounts,
+            instructor_id,
+        ))
     })
 }
 
@@ -181,10 +198,11 @@ pub fn update_profile<'a>(
         let transaction = app.transaction().run(async |tx| {
             tx.invalidate_sessions(session::lock_member(tx, session_key, id).await?);
             let (user, profile) = user::update(tx, keyring, id, &changes).await?;
-            Ok((user, profile, organization::list_of_member(tx, id).await?))
+            let accounts = organization::list_of_member(tx, id).await?;
+            let instructor_id = teaching::find_instructor(tx, id).await?;
+            Ok(ProfileView::new(user, profile, accounts, instructor_id))
         });
-        let (user, profile, accounts) = transaction.await?;
-        Ok(ProfileView::new(user, profile, accounts))
+        transaction.await
     })
 }
 

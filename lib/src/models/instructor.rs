@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::catalog::{self, CatalogItem, LastChange, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
-use crate::error::{Error, OnConstraint, Result};
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -239,6 +239,32 @@ fn unknown_account() -> Error {
     Error::field("userId", "must be the id of a member")
 }
 
+const INSTRUCTOR_LINKED: Error = Error::Conflict {
+    code: ErrorCode::InstructorLinked,
+    message: "This member is linked to another instructor; unlink the other one first",
+};
+
+const NOT_CONFIRMED: Error = Error::Conflict {
+    code: ErrorCode::EmailNotVerified,
+    message: "This member has not confirmed their e-mail address, so it may not be theirs",
+};
+
+static FIND_ACCOUNT: Statement = Statement::new(
+    "instructor.find_account",
+    "select email_verified_at is not null as is_confirmed from users
+    where id = $1 and is_active for share",
+);
+
+/// Checks that an instructor may be linked to an account. The account gives access to the
+/// rosters of the instructor, so its address must be confirmed.
+async fn require_confirmed_account(client: &Client, user_id: Uuid) -> Result<()> {
+    let row = FIND_ACCOUNT.opt(client, &[&user_id]).await?;
+    match row.ok_or_else(unknown_account)?.try_get("is_confirmed")? {
+        true => Ok(()),
+        false => Err(NOT_CONFIRMED),
+    }
+}
+
 impl CatalogItem for Instructor {
     type New = NewInstructor;
     type Changes = InstructorChanges;
@@ -287,8 +313,12 @@ impl CatalogItem for Instructor {
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the account does not exist.
+    /// [`Error::Invalid`] when the account does not exist or is deactivated; 409
+    /// `email_not_verified`, `instructor_linked`.
     async fn insert(client: &Client, instructor: &NewInstructor) -> Result<Self> {
+        if let Some(user_id) = instructor.user_id {
+            require_confirmed_account(client, user_id).await?;
+        }
         let row = INSERT
             .one(
                 client,
@@ -306,11 +336,15 @@ impl CatalogItem for Instructor {
                 ],
             )
             .await
-            .on_constraint("instructors_user_id_fkey", unknown_account())?;
+            .on_constraint("instructors_user_id_fkey", unknown_account())
+            .on_constraint("instructors_user_key", INSTRUCTOR_LINKED)?;
         Self::from_row(&row)
     }
 
     async fn update(client: &Client, id: Uuid, changes: &InstructorChanges) -> Result<Self> {
+        if let Some(user_id) = changes.user_id.flatten() {
+            require_confirmed_account(client, user_id).await?;
+        }
         let row = UPDATE
             .opt(
                 client,
@@ -335,7 +369,8 @@ impl CatalogItem for Instructor {
                 ],
             )
             .await
-            .on_constraint("instructors_user_id_fkey", unknown_account())?;
+            .on_constraint("instructors_user_id_fkey", unknown_account())
+            .on_constraint("instructors_user_key", INSTRUCTOR_LINKED)?;
         Self::from_row(&row.ok_or(Error::NotFound)?)
     }
 }

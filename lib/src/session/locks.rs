@@ -119,11 +119,20 @@ static FIND_ROLE: Statement = Statement::new(
     ),
 );
 
-/// The session of a staff member or an administrator, and the role that it must have.
+/// The session of a member who acts for the studio, and the role that the member must have.
 #[derive(Clone, Debug)]
 pub struct Actor {
     key: SessionKey,
-    requires_admin: bool,
+    role: RequiredRole,
+}
+
+/// The role that an actor must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RequiredRole {
+    Admin,
+    Staff,
+    /// No role. The transaction itself checks that the member teaches the class.
+    Instructor,
 }
 
 impl Actor {
@@ -131,7 +140,7 @@ impl Actor {
     pub fn staff(key: SessionKey) -> Self {
         Self {
             key,
-            requires_admin: false,
+            role: RequiredRole::Staff,
         }
     }
 
@@ -139,7 +148,16 @@ impl Actor {
     pub fn admin(key: SessionKey) -> Self {
         Self {
             key,
-            requires_admin: true,
+            role: RequiredRole::Admin,
+        }
+    }
+
+    /// Requires only that the session is active. The transaction must check that the member
+    /// is the instructor of the class that it changes.
+    pub fn instructor(key: SessionKey) -> Self {
+        Self {
+            key,
+            role: RequiredRole::Instructor,
         }
     }
 
@@ -158,9 +176,10 @@ impl Actor {
         requires_second_factor: bool,
     ) -> Result<()> {
         let role = lock_and_find_role(client, &self.key).await?;
-        let column = match self.requires_admin {
-            true => "is_admin",
-            false => "is_staff",
+        let column = match self.role {
+            RequiredRole::Admin => "is_admin",
+            RequiredRole::Staff => "is_staff",
+            RequiredRole::Instructor => return Ok(()),
         };
         if !role.try_get::<_, bool>(column)? {
             return Err(Error::FORBIDDEN);

@@ -87,6 +87,7 @@ const texts: ErrorCodesTexts = {
     card_not_possible: ["This amount cannot be paid by card.", "Pay at the desk."],
     room_taken: ["Another class is in the room at that time.", "Choose another room or another time."],
     instructor_taken: ["The instructor teaches another class at that time.", "Choose another instructor or another time."],
+    instructor_linked: ["The member is linked to another instructor.", "Unlink the other instructor first, or choose another member."],
     places_taken: ["More members have booked than the new limit allows.", "Choose a higher limit, or move bookings first."],
     studio_closed: ["The studio is closed on that day.", "Choose another day, or change the closure."],
     class_type_exists: ["Another class type has this name.", "Choose another name."],

@@ -87,6 +87,7 @@ const texts: ErrorCodesTexts = {
     card_not_possible: ["Este importe no se puede pagar con tarjeta.", "Paga en recepción."],
     room_taken: ["Hay otra clase en la sala a esa hora.", "Elige otra sala u otra hora."],
     instructor_taken: ["El profesor o la profesora da otra clase a esa hora.", "Elige otra persona u otra hora."],
+    instructor_linked: ["El miembro está vinculado a otro instructor.", "Quita antes ese vínculo o elige otro miembro."],
     places_taken: ["Han reservado más miembros de los que permite el nuevo límite.", "Elige un límite mayor o mueve antes algunas reservas."],
     studio_closed: ["El estudio está cerrado ese día.", "Elige otro día o cambia el cierre."],
     class_type_exists: ["Otro tipo de clase tiene este nombre.", "Elige otro nombre."],

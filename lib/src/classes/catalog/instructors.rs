@@ -111,6 +111,7 @@ pub struct UpdateInstructor {
     id: Uuid,
     #[schema(min_length = 1, max_length = 200, examples("Marisol Vega"))]
     name: Option<String>,
+    /// The id of the instructor's account. Null unlinks the account.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Uuid>)]
     user_id: Option<Option<Uuid>>,
@@ -232,7 +233,8 @@ pub fn list(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid), also if the account does not exist.
+/// [`Error::Invalid`](crate::Error::Invalid), also if the account does not exist; 409
+/// `instructor_linked`, `email_not_verified`.
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,

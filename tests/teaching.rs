@@ -1,0 +1,401 @@
+//! `api/teaching/`: what instructors who are members see and do.
+
+use chrono::TimeDelta;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::bookings::{book, cancel, join_waitlist, set_clock_before_start};
+use crate::harness::{NewClass, TestApp, TestClient, wait_until};
+
+const CHECK_INS: &str = "/api/teaching/check-ins";
+
+/// Gives a class to an instructor.
+async fn assign(app: &TestApp, class: Uuid, instructor: Uuid) {
+    app.sql(&format!(
+        "update scheduled_classes set instructor_id = '{instructor}' where id = '{class}'"
+    ))
+    .await;
+}
+
+async fn class_ids(person: &TestClient) -> Vec<Value> {
+    let items = person.get_all("/api/teaching/classes?limit=2").await;
+    items.iter().map(|item| item["id"].clone()).collect()
+}
+
+fn roster_path(class: Uuid) -> String {
+    format!("/api/teaching/roster?scheduledClassId={class}")
+}
+
+fn check_in_form(class: Uuid, booking: &Value) -> Value {
+    json!({ "scheduledClassId": class, "bookingIds": [booking["id"]] })
+}
+
+/// Returns all keys of a JSON value, at any depth.
+fn keys(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| [vec![name.clone()], keys(value)].concat())
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(keys).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn an_instructor_sees_their_own_classes_and_those_of_a_substitution() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let mut classes = Vec::new();
+    for _ in 0..4 {
+        classes.push(app.create_class(2).await);
+    }
+    for class in &classes[..3] {
+        assign(&app, *class, instructor).await;
+    }
+    app.mark_cancelled(classes[1]).await;
+    assert_eq!(
+        class_ids(&marisol).await,
+        classes[..3].iter().map(|id| json!(id)).collect::<Vec<_>>()
+    );
+    let own = json!({ "occurrence": { "id": classes[3], "instructorId": instructor } });
+    staff.patch("/api/admin/schedule", own).await.expect(200);
+    let (_, luis) = app.instructor("luis").await;
+    let given_away = json!({ "occurrence": { "id": classes[0], "instructorId": luis } });
+    staff
+        .patch("/api/admin/schedule", given_away)
+        .await
+        .expect(200);
+    assert_eq!(
+        class_ids(&marisol).await,
+        classes[1..].iter().map(|id| json!(id)).collect::<Vec<_>>()
+    );
+    marisol.get(&roster_path(classes[3])).await.expect(200);
+    let rejected = marisol.get(&roster_path(classes[0])).await;
+    rejected.expect_code(404, "not_found");
+
+    let list = marisol.get("/api/teaching/classes").await.expect(200);
+    let cancelled = &list["items"][0];
+    assert_eq!(cancelled["isCancelled"], true);
+    let day = cancelled["localDate"].as_str().unwrap();
+    let of_day = format!("/api/teaching/classes?from={day}&to={day}");
+    let of_day = marisol.get_all(&of_day).await;
+    assert!(of_day.iter().all(|class| class["localDate"] == day));
+    assert!(of_day.contains(cancelled));
+    for query in ["from=x", "to=2020-01-01", "from=2026-01-01&to=2027-01-02"] {
+        let path = format!("/api/teaching/classes?{query}");
+        marisol
+            .get(&path)
+            .await
+            .expect_code(400, "validation_failed");
+    }
+}
+
+#[tokio::test]
+async fn a_roster_of_an_instructor_has_names_and_levels_and_nothing_private() {
+    let app = TestApp::start().await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let class = app.create_class(1).await;
+    assign(&app, class, instructor).await;
+    let (ana, ben, eva) = (
+        app.member("ana").await,
+        app.member("ben").await,
+        app.member("eva").await,
+    );
+    let profile = json!({ "phone": "+1 303 555 0123", "emergencyContactName": "Rosa",
+        "medicalConditions": "Left knee", "experienceLevel": "advanced" });
+    ana.patch("/api/auth/me", profile).await.expect(200);
+    let cancelled = book(&eva, class).await.expect(201);
+    cancel(&eva, &cancelled).await.expect(200);
+    let booking = book(&ana, class).await.expect(201);
+    let waiting = join_waitlist(&ben, class).await.expect(201);
+    set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
+    let result = marisol
+        .post(CHECK_INS, check_in_form(class, &booking))
+        .await
+        .expect(200);
+    let author = json!({ "id": marisol.user_id().await, "name": "marisol Reyes" });
+    assert_eq!(result["results"][0]["outcome"], "checkedIn");
+    assert_eq!(result["results"][0]["checkedInBy"], author);
+    let items = marisol
+        .get_all(&format!("{}&limit=1", roster_path(class)))
+        .await;
+    let expected = json!([
+        {
+            "bookingId": booking["id"], "status": "attended", "waitlistPosition": null,
+            "name": "ana Reyes", "level": "advanced", "visits": 1,
+            "checkedInAt": result["results"][0]["checkedInAt"], "checkedInBy": author,
+        },
+        {
+            "bookingId": waiting["id"], "status": "waitlisted", "waitlistPosition": 1,
+            "name": "ben Reyes", "level": "beginner", "visits": 0,
+            "checkedInAt": null, "checkedInBy": null,
+        },
+    ]);
+    assert_eq!(json!(items), expected);
+    let classes = marisol.get("/api/teaching/classes").await.expect(200);
+    assert_eq!(classes["items"][0]["taken"], 1);
+    assert_eq!(classes["items"][0]["waitlisted"], 1);
+    assert_eq!(classes["items"][0]["checkedIn"], 1);
+    let all_keys = keys(&json!([items, classes, result]));
+    for word in [
+        "email",
+        "phone",
+        "price",
+        "pay",
+        "paid",
+        "rate",
+        "amount",
+        "currency",
+        "emergency",
+        "medical",
+        "birth",
+        "user",
+    ] {
+        let found = all_keys
+            .iter()
+            .find(|key| key.to_lowercase().contains(word));
+        assert_eq!(found, None, "{word}");
+    }
+    // Staff see who checked the member in.
+    let staff = app.staff("sofia").await;
+    let path = format!("/api/admin/bookings?scheduledClassId={class}");
+    let roster = staff.get(&path).await.expect(200);
+    assert_eq!(roster["items"][0]["checkedInBy"], author);
+    let logged = app
+        .sql("select detail from security_events where kind = 'booking_changed'")
+        .await;
+    let detail: Value = logged[0].get(0);
+    assert_eq!(detail["by"], marisol.user_id().await);
+}
+
+#[tokio::test]
+async fn an_instructor_cannot_touch_the_class_of_another_one() {
+    let app = TestApp::start().await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let (luis, _) = app.instructor("luis").await;
+    let class = app.create_class(1).await;
+    assign(&app, class, instructor).await;
+    let booking = book(&app.member("ana").await, class).await.expect(201);
+    set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
+    let seen = marisol
+        .post(CHECK_INS, check_in_form(class, &booking))
+        .await
+        .expect(200);
+    let undo = json!({ "scheduledClassId": class, "undo": [{
+        "bookingId": booking["id"], "checkedInAt": seen["results"][0]["checkedInAt"],
+    }]});
+    for form in [check_in_form(class, &booking), undo.clone()] {
+        luis.post(CHECK_INS, form)
+            .await
+            .expect_code(404, "not_found");
+    }
+    luis.get(&roster_path(class))
+        .await
+        .expect_code(404, "not_found");
+    assert_eq!(class_ids(&luis).await, [] as [Value; 0]);
+    let attended = "select count(*) from bookings where status = 'attended'";
+    assert_eq!(app.count(attended).await, 1);
+    let undone = marisol.post(CHECK_INS, undo).await.expect(200);
+    assert_eq!(undone["results"][0]["outcome"], "undone");
+    let unknown = Uuid::now_v7();
+    marisol
+        .get(&roster_path(unknown))
+        .await
+        .expect_code(404, "not_found");
+    marisol
+        .post(CHECK_INS, check_in_form(unknown, &booking))
+        .await
+        .expect_code(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_substitute_who_takes_over_during_a_check_in_ends_it() {
+    let app = TestApp::start().await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let (_, luis) = app.instructor("luis").await;
+    let class = app.create_class(1).await;
+    assign(&app, class, instructor).await;
+    let booking = book(&app.member("ana").await, class).await.expect(201);
+    set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
+    let substitution = app
+        .hold_locks(&format!(
+            "update scheduled_classes set instructor_id = '{luis}' where id = '{class}'"
+        ))
+        .await;
+    let check_in = marisol.post(CHECK_INS, check_in_form(class, &booking));
+    let commit = async {
+        wait_until(async || app.blocked_statements().await == 1).await;
+        substitution.commit().await;
+    };
+    let (response, ()) = tokio::join!(check_in, commit);
+    response.expect_code(404, "not_found");
+    let attended = "select count(*) from bookings where status = 'attended'";
+    assert_eq!(app.count(attended).await, 0);
+}
+
+#[tokio::test]
+async fn staff_link_and_unlink_the_account_of_an_instructor() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let ana = app.member("ana").await;
+    let id = ana.user_id().await;
+    let create = async |name: &str| {
+        let form = json!({ "name": name });
+        staff.post("/api/admin/instructors", form).await.expect(201)["id"].clone()
+    };
+    let (first, second) = (create("Ana").await, create("Luis").await);
+    let link = async |instructor: &Value, user_id: &Value| {
+        let form = json!({ "id": instructor, "userId": user_id });
+        staff.patch("/api/admin/instructors", form).await
+    };
+    ana.get("/api/teaching/classes")
+        .await
+        .expect_code(403, "forbidden");
+    assert_eq!(
+        ana.get("/api/auth/me").await.expect(200)["instructorId"],
+        json!(null)
+    );
+    assert_eq!(link(&first, &id).await.expect(200)["userId"], id);
+    ana.get("/api/teaching/classes").await.expect(200);
+    assert_eq!(
+        ana.get("/api/auth/me").await.expect(200)["instructorId"],
+        first
+    );
+    // Linking again changes nothing, and another instructor cannot have the same account.
+    link(&first, &id).await.expect(200);
+    link(&second, &id)
+        .await
+        .expect_code(409, "instructor_linked");
+    let form = json!({ "name": "Rosa", "userId": id });
+    let created = staff.post("/api/admin/instructors", form).await;
+    created.expect_code(409, "instructor_linked");
+    // Both ways to end the access take effect with the next request.
+    link(&first, &Value::Null).await.expect(200);
+    ana.get("/api/teaching/classes")
+        .await
+        .expect_code(403, "forbidden");
+    assert_eq!(
+        ana.get("/api/auth/me").await.expect(200)["instructorId"],
+        json!(null)
+    );
+    link(&second, &id).await.expect(200);
+    ana.get("/api/teaching/classes").await.expect(200);
+    let path = format!("/api/admin/instructors?id={}", second.as_str().unwrap());
+    staff.delete(&path).await.expect(200);
+    ana.get("/api/teaching/classes")
+        .await
+        .expect_code(403, "forbidden");
+}
+
+#[tokio::test]
+async fn only_an_active_account_with_a_confirmed_address_can_be_linked() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let form = json!({ "name": "Ana" });
+    let created = staff.post("/api/admin/instructors", form).await.expect(201);
+    let link = async |user_id: &Value| {
+        let form = json!({ "id": created["id"], "userId": user_id });
+        staff.patch("/api/admin/instructors", form).await
+    };
+    let unconfirmed = app.unconfirmed_member("ana").await;
+    let id = unconfirmed.user_id().await;
+    link(&id).await.expect_code(409, "email_not_verified");
+    let new = json!({ "name": "Ana", "userId": id });
+    let rejected = staff.post("/api/admin/instructors", new).await;
+    rejected.expect_code(409, "email_not_verified");
+    // A link from before this rule gives no access.
+    app.sql(
+        "update instructors set user_id = (select id from users where email = 'ana@example.com')",
+    )
+    .await;
+    unconfirmed
+        .get("/api/teaching/classes")
+        .await
+        .expect_code(403, "forbidden");
+    app.sql("update users set is_active = false where email = 'ana@example.com'")
+        .await;
+    for id in [id, json!(Uuid::now_v7())] {
+        let rejected = link(&id).await.expect_code(400, "validation_failed");
+        assert!(rejected["details"]["userId"].is_array());
+    }
+}
+
+#[tokio::test]
+async fn a_check_in_of_an_instructor_is_authorized_by_postgres_not_by_redis() {
+    let app = TestApp::start().await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let class = app.create_class_with(NewClass {
+        starts_in: Some(0.5),
+        ..NewClass::default()
+    });
+    let class = class.await;
+    assign(&app, class, instructor).await;
+    let booking = book(&app.member("ana").await, class).await.expect(201);
+    marisol.get("/api/teaching/classes").await.expect(200);
+    // Direct SQL does not invalidate the record in Redis.
+    app.sql("delete from user_sessions where user_id = (select id from users where email = 'marisol@example.com')")
+        .await;
+    marisol.get("/api/teaching/classes").await.expect(200);
+    let form = check_in_form(class, &booking);
+    let rejected = marisol.post(CHECK_INS, form).await;
+    rejected.expect_code(401, "session_gone");
+}
+
+#[tokio::test]
+async fn a_check_in_of_an_instructor_that_is_sent_twice_is_made_once() {
+    let app = TestApp::start().await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let class = app.create_class(1).await;
+    assign(&app, class, instructor).await;
+    let booking = book(&app.member("ana").await, class).await.expect(201);
+    set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
+    let send = async || {
+        let request = marisol.request(Method::POST, CHECK_INS);
+        let request = request.header("idempotency-key", "queue-1");
+        let form = check_in_form(class, &booking);
+        marisol.send(request.json(&form)).await.expect(200)
+    };
+    let first = send().await;
+    assert_eq!(first["results"][0]["outcome"], "checkedIn");
+    assert_eq!(send().await, first);
+}
+
+#[tokio::test]
+async fn an_account_that_belongs_to_several_instructors_stays_with_the_active_one() {
+    let app = TestApp::start().await;
+    let ana = app.member("ana").await;
+    let id = ana.user_id().await;
+    let id = id.as_str().unwrap();
+    let mut client = crate::harness::connect(&app.database).await;
+    let migrations = std::fs::read_dir("migrations").unwrap();
+    let later = migrations.filter(|file| {
+        let name = file.as_ref().unwrap().file_name();
+        let name = name.to_str().unwrap();
+        name.ends_with(".up.sql") && name >= "0023"
+    });
+    let count = later.count();
+    sabor::store::migrations::down(&mut client, count)
+        .await
+        .unwrap();
+    let [retired, older, newer] = [(); 3].map(|()| Uuid::now_v7());
+    for (instructor, is_active, year) in [
+        (newer, true, 2026),
+        (retired, false, 2024),
+        (older, true, 2025),
+    ] {
+        app.sql(&format!(
+            "insert into instructors (id, name, user_id, is_active, created_at)
+            values ('{instructor}', 'Ana', '{id}', {is_active}, '{year}-01-01')"
+        ))
+        .await;
+    }
+    sabor::store::migrations::up(&mut client).await.unwrap();
+    let linked = app
+        .sql("select id from instructors where user_id is not null")
+        .await;
+    let linked: Vec<Uuid> = linked.iter().map(|row| row.get(0)).collect();
+    assert_eq!(linked, [older]);
+}
