@@ -14,6 +14,7 @@ import english, { type StaffTodayTexts } from "../../texts/staff-today.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { addDays, formatDay, formatMomentIn, formatPrice, formatTimeIn, parseDay } from "../../tools/time.ts";
+import "../../staff/facts.css";
 import "./today.css";
 
 type Dashboard = Schema<"Dashboard">;
@@ -91,7 +92,7 @@ function Facts({ t, shown }: Texts & { shown: Dashboard | null }) {
   const due = money(refunds.map(({ currency, amount }) => ({ currency, text: amount })));
   const revenue = money((shown?.revenue ?? []).map(({ currency, net }) => ({ currency, text: net })));
   return (
-    <ul class="plain-list facts" aria-label={t.facts}>
+    <ul class="plain-list facts day-facts" aria-label={t.facts}>
       <li>
         <a href="/staff/payments?status=refund_due" class={count > 0 ? "due" : undefined}>
           <span>{t.refundsDue}</span>

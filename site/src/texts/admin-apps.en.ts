@@ -1,0 +1,51 @@
+// Partner applications for administrators, in English.
+
+import staff from "./staff.en.ts";
+
+const texts = {
+  title: "Applications",
+  hint: "Websites and apps of partners to which members can sign in with Sabor",
+  failed: "The applications could not be loaded.",
+  none: "No application is registered yet.",
+  columns: { name: "Name", origins: "Addresses", tokens: "Tokens", state: "State", since: "Registered" },
+  singleUse: "valid once",
+  reusable: "valid until they expire",
+  active: "Active",
+  inactive: "Switched off",
+  rotating: "Two secrets work",
+  actionsOf: (name: string) => `More for ${name}`,
+  add: "Register an application",
+  addTitle: "Register an application",
+  name: "Name",
+  origins: "Addresses",
+  originsHint: "One on each line, such as https://shop.example. Members can only sign in from there.",
+  singleUseLabel: "A token can be checked only once",
+  edit: "Change the addresses",
+  editTitle: (name: string) => `Change ${name}`,
+  saved: (name: string) => `${name} is saved.`,
+  registered: (name: string) => `${name} is registered.`,
+  rotate: "Make a new secret",
+  rotateTitle: (name: string) => `A new secret for ${name}?`,
+  rotateText: "Both secrets work until you end the rotation. Put the new one into the application first.",
+  endRotation: "End the rotation",
+  endRotationTitle: (name: string) => `End the rotation for ${name}?`,
+  endRotationText: "The old secret stops working at once.",
+  rotationEnded: (name: string) => `Only the new secret of ${name} works now.`,
+  switchOff: "Switch off",
+  switchOffTitle: (name: string) => `Switch ${name} off?`,
+  switchOffText: "Members can no longer sign in there, and its tokens stop working at once. You can switch it on again.",
+  isOff: (name: string) => `${name} is switched off.`,
+  switchOn: "Switch on",
+  isOn: (name: string) => `${name} is switched on.`,
+  secretTitle: (name: string) => `The secret of ${name}`,
+  secretText: "Copy it now. It is not shown again, because only its hash is stored.",
+  secret: "Secret",
+  copy: "Copy the secret",
+  copied: "The secret is copied.",
+  notCopied: "The browser does not allow copying. Please select the secret and copy it.",
+  done: "I have copied it",
+  staff,
+};
+
+export type AdminAppsTexts = typeof texts;
+export default texts;

@@ -1,0 +1,51 @@
+// Partner applications for administrators, in Spanish.
+
+import type { AdminAppsTexts } from "./admin-apps.en.ts";
+import staff from "./staff.es.ts";
+
+const texts: AdminAppsTexts = {
+  title: "Aplicaciones",
+  hint: "Sitios y aplicaciones de socios en los que los miembros entran con Sabor",
+  failed: "No hemos podido cargar las aplicaciones.",
+  none: "Todavía no hay ninguna aplicación registrada.",
+  columns: { name: "Nombre", origins: "Direcciones", tokens: "Tokens", state: "Estado", since: "Registrada" },
+  singleUse: "válidos una vez",
+  reusable: "válidos hasta que caducan",
+  active: "Activa",
+  inactive: "Desconectada",
+  rotating: "Valen dos secretos",
+  actionsOf: (name) => `Más para ${name}`,
+  add: "Registrar una aplicación",
+  addTitle: "Registrar una aplicación",
+  name: "Nombre",
+  origins: "Direcciones",
+  originsHint: "Una en cada línea, como https://shop.example. Solo desde ahí se puede entrar.",
+  singleUseLabel: "Un token se puede comprobar una sola vez",
+  edit: "Cambiar las direcciones",
+  editTitle: (name) => `Cambiar ${name}`,
+  saved: (name) => `${name} está guardada.`,
+  registered: (name) => `${name} está registrada.`,
+  rotate: "Crear un secreto nuevo",
+  rotateTitle: (name) => `¿Un secreto nuevo para ${name}?`,
+  rotateText: "Valen los dos secretos hasta que termines el cambio. Pon primero el nuevo en la aplicación.",
+  endRotation: "Terminar el cambio",
+  endRotationTitle: (name) => `¿Terminar el cambio de ${name}?`,
+  endRotationText: "El secreto antiguo deja de valer enseguida.",
+  rotationEnded: (name) => `Ahora solo vale el secreto nuevo de ${name}.`,
+  switchOff: "Desconectar",
+  switchOffTitle: (name) => `¿Desconectar ${name}?`,
+  switchOffText: "Ya no se puede entrar ahí, y sus tokens dejan de valer enseguida. Puedes conectarla de nuevo.",
+  isOff: (name) => `${name} está desconectada.`,
+  switchOn: "Conectar",
+  isOn: (name) => `${name} está conectada.`,
+  secretTitle: (name) => `El secreto de ${name}`,
+  secretText: "Cópialo ahora. No se muestra otra vez, porque solo se guarda su huella.",
+  secret: "Secreto",
+  copy: "Copiar el secreto",
+  copied: "El secreto está copiado.",
+  notCopied: "El navegador no permite copiar. Selecciona el secreto y cópialo.",
+  done: "Lo he copiado",
+  staff,
+};
+
+export default texts;

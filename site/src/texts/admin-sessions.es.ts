@@ -1,0 +1,26 @@
+// The sessions of all members, in Spanish.
+
+import type { AdminSessionsTexts } from "./admin-sessions.en.ts";
+import staff from "./staff.es.ts";
+
+const texts: AdminSessionsTexts = {
+  title: "Sesiones",
+  hint: "Quién ha entrado, primero lo más reciente",
+  failed: "No hemos podido cargar las sesiones.",
+  none: "Nadie ha entrado.",
+  facts: "Las sesiones de un vistazo",
+  active: "Sesiones activas",
+  users: "Miembros dentro",
+  anonymous: "Visitas sin cuenta",
+  perUser: "Sesiones por miembro",
+  columns: { member: "Miembro", device: "Dispositivo", ip: "Dirección IP", active: "Última actividad", since: "Entró" },
+  anonymousMember: "Una visita",
+  current: "este navegador",
+  endAll: "Cerrar todas las sesiones",
+  endAllTitle: "¿Cerrar todas las sesiones?",
+  endAllText: "Se cierran todas las sesiones, también la tuya. Hazlo si pueden haber robado tokens de sesión.",
+  endAllName: "todas",
+  staff,
+};
+
+export default texts;
