@@ -16,9 +16,11 @@ interface Props {
   onSearch: (text: string) => void;
   /** Searching in the page itself needs no pause. */
   isInstant?: boolean;
+  /** Whether the field is in another form. HTML does not allow nested forms. */
+  isNested?: boolean;
 }
 
-export function SearchField({ label, value, onSearch, isInstant }: Props) {
+export function SearchField({ label, value, onSearch, isInstant, isNested }: Props) {
   const t = useStaffTexts();
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
@@ -35,15 +37,8 @@ export function SearchField({ label, value, onSearch, isInstant }: Props) {
     else timer.current = setTimeout(() => onSearch(next.trim()), PAUSE_MS);
   };
 
-  return (
-    <form
-      class="search-field"
-      role="search"
-      onSubmit={(event) => {
-        event.preventDefault();
-        search(text, true);
-      }}
-    >
+  const fields = (
+    <>
       <Icon of={Search} />
       <input
         ref={input}
@@ -55,6 +50,11 @@ export function SearchField({ label, value, onSearch, isInstant }: Props) {
         spellcheck={false}
         enterkeyhint="search"
         onInput={(event) => search(event.currentTarget.value, false)}
+        onKeyDown={(event) => {
+          if (event.key !== "Enter") return;
+          event.preventDefault();
+          search(text, true);
+        }}
       />
       {text && (
         <button
@@ -68,6 +68,11 @@ export function SearchField({ label, value, onSearch, isInstant }: Props) {
           ×
         </button>
       )}
-    </form>
+    </>
+  );
+  return isNested ? (
+    <div class="search-field">{fields}</div>
+  ) : (
+    <search class="search-field">{fields}</search>
   );
 }

@@ -41,6 +41,8 @@ const texts = {
   twoFactorLink: "Open my account",
   search: "Search",
   clearSearch: "Clear the search",
+  findMember: "Find a member by name or e-mail address",
+  removeMember: (name: string) => `Remove ${name}`,
   nothingFound: (search: string) => `Nothing matches “${search}”.`,
   loadMore: "Load more",
   loadingMore: "Loading …",
@@ -69,6 +71,9 @@ const texts = {
     refunded: "Refunded",
     disputed: "Disputed",
   } as Readonly<Record<string, string>>,
+  methods: { card: "by card", desk: "at the desk" } as Readonly<Record<string, string>>,
+  refunded: (amount: string) => `${amount} refunded`,
+  refundDue: (amount: string) => `${amount} due`,
   /** The API's own messages are in English. */
   failures: {} as Readonly<Record<string, string>>,
 };

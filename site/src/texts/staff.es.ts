@@ -42,6 +42,8 @@ const texts: StaffTexts = {
   twoFactorText: "El equipo ve datos personales, por eso sus cuentas necesitan un segundo paso al entrar. Solo lleva un minuto.",
   twoFactorLink: "Abrir mi cuenta",
   search: "Buscar",
+  findMember: "Buscar un miembro por nombre o correo",
+  removeMember: (name) => `Quitar a ${name}`,
   clearSearch: "Borrar la búsqueda",
   nothingFound: (search) => `No hay nada que coincida con «${search}».`,
   loadMore: "Ver más",
@@ -71,6 +73,9 @@ const texts: StaffTexts = {
     refunded: "Reembolsado",
     disputed: "En disputa",
   },
+  methods: { card: "con tarjeta", desk: "en recepción" },
+  refunded: (amount) => `${amount} reembolsados`,
+  refundDue: (amount) => `${amount} por reembolsar`,
   failures: {
     already_booked: "Ya tiene una reserva para esta clase.",
     already_paid: "Esta reserva ya está pagada.",

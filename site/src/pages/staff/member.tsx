@@ -1,0 +1,284 @@
+// A member with bookings and payments.
+
+import { useEffect, useState } from "preact/hooks";
+import { CalendarPlus, CircleX, ClipboardCheck, HeartPulse } from "lucide";
+import { api, call, readAllPages, type Schema } from "../../api/client.ts";
+import { Failure } from "../../api/failure.ts";
+import { Check, Field, type FormValues, Select, TextArea } from "../../components/form.tsx";
+import { Button, Dialog, Empty, Skeleton } from "../../components/ui.tsx";
+import { createBookingFor, updateBooking } from "../../staff/bookings.ts";
+import { FormDialog } from "../../staff/dialogs.tsx";
+import { FailurePanel } from "../../staff/failure-panel.tsx";
+import { Icon } from "../../staff/icon.tsx";
+import { useList } from "../../staff/lists.ts";
+import { mountStaff } from "../../staff/mount.tsx";
+import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
+import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
+import { type Column, DataTable } from "../../staff/table.tsx";
+import english, { type StaffMemberTexts } from "../../texts/staff-member.en.ts";
+import { attempt, report, say } from "../../tools/action.ts";
+import type { Catalog } from "../../tools/language.ts";
+import { useStore } from "../../tools/store.ts";
+import { studio } from "../../tools/studio.ts";
+import { dayOf, formatDay, formatMomentIn, formatTimeIn } from "../../tools/time.ts";
+import "./member.css";
+
+type Member = Schema<"Member">;
+type Booking = Schema<"Booking">;
+type Payment = Schema<"ListedPayment">;
+type Occurrence = Schema<"Occurrence">;
+type Texts = { t: StaffMemberTexts };
+type When = "upcoming" | "past";
+
+const ID = location.pathname.split("/").at(-1) ?? "";
+
+function MemberPage({ t }: Texts) {
+  /** The member: undefined until it is loaded, null if there is none. */
+  const [member, setMember] = useState<Member | null | undefined>(undefined);
+  const [failure, setFailure] = useState<Failure | null>(null);
+
+  const load = async () => {
+    setFailure(null);
+    try {
+      const { items } = await call(api.GET("/api/admin/members", { params: { query: { id: ID } } }));
+      setMember(items[0] ?? null);
+    } catch (failed) {
+      if (!(failed instanceof Failure)) throw failed;
+      setFailure(failed);
+    }
+  };
+  useEffect(() => void load().catch(report), []);
+
+  const back = (
+    <a class="button quiet small" href="/staff/members">
+      {t.back}
+    </a>
+  );
+  return (
+    <div class="staff-page">
+      {failure && <FailurePanel text={t.failed} failure={failure} onRetry={() => void load().catch(report)} />}
+      {!failure && member === undefined && <Skeleton count={5} height="5rem" />}
+      {member === null && (
+        <>
+          <PageHead title={t.title}>{back}</PageHead>
+          <Empty text={t.unknown}>{back}</Empty>
+        </>
+      )}
+      {member && <MemberDetails t={t} member={member} back={back} />}
+    </div>
+  );
+}
+
+function MemberDetails({ t, member, back }: Texts & { member: Member; back: preact.JSX.Element }) {
+  const [when, setWhen] = useState<When>("upcoming");
+  const [isBooking, setBooking] = useState(false);
+  const bookings = useList<Booking>(when, (cursor) =>
+    call(api.GET("/api/admin/member-bookings", { params: { query: { memberId: member.id, when, ...(cursor ? { cursor } : {}) } } })),
+  );
+  const payments = useList<Payment>("", (cursor) =>
+    call(api.GET("/api/admin/payments", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })),
+  );
+  const reload = () => {
+    void bookings.reload().catch(report);
+    void payments.reload().catch(report);
+  };
+  return (
+    <>
+      <PageHead title={member.name} hint={<Contact t={t} member={member} />}>
+        <Button size="small" onClick={() => setBooking(true)}>
+          <Icon of={CalendarPlus} />
+          {t.book}
+        </Button>
+        {back}
+      </PageHead>
+      <section class="member-part">
+        <header>
+          <h2>{t.bookings}</h2>
+          <Segments<When>
+            label={t.which}
+            value={when}
+            options={[
+              ["upcoming", t.upcoming],
+              ["past", t.past],
+            ]}
+            onChange={setWhen}
+          />
+        </header>
+        <Bookings t={t} member={member} list={bookings} empty={when === "upcoming" ? t.noUpcoming : t.noPast} onChange={reload} />
+      </section>
+      <section class="member-part">
+        <header>
+          <h2>{t.payments}</h2>
+        </header>
+        <DataTable caption={t.payments} columns={paymentColumns(t)} list={payments} rowKey={({ id }) => id} failed={t.paymentsFailed} empty={<Empty text={t.noPayments} />} />
+      </section>
+      {isBooking && <BookDialog t={t} member={member} onClose={() => setBooking(false)} onBook={reload} />}
+    </>
+  );
+}
+
+function Contact({ t, member: { email, emailVerified, phone, level, createdAt } }: Texts & { member: Member }) {
+  return (
+    <span class="member-contact">
+      <a href={`mailto:${email}`}>{email}</a>
+      {phone && <a href={`tel:${phone.replace(/[^+\d]/g, "")}`}>{phone}</a>}
+      <span>{t.staff.levels[level] ?? level}</span>
+      <span>{t.since(formatDay(dayOf(new Date(createdAt)), { year: "numeric", month: "long", day: "numeric" }))}</span>
+      {!emailVerified && <span class="tag warn">{t.unconfirmed}</span>}
+    </span>
+  );
+}
+
+interface BookingsProps extends Texts {
+  member: Member;
+  list: ReturnType<typeof useList<Booking>>;
+  empty: string;
+  onChange: () => void;
+}
+
+function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
+  const [cancelling, setCancelling] = useState<Booking | null>(null);
+  const [reading, setReading] = useState<Booking | null>(null);
+  const whenOf = ({ class: { startTime, timeZone } }: Booking) => formatMomentIn(startTime, timeZone);
+  return (
+    <>
+      <DataTable
+        caption={t.bookings}
+        columns={bookingColumns(t)}
+        list={list}
+        rowKey={({ id }) => id}
+        failed={t.bookingsFailed}
+        empty={<Empty text={empty} />}
+        actions={(booking) => {
+          const isOpen = ["booked", "waitlisted"].includes(booking.status);
+          const isComing = Date.parse(booking.class.endTime) > Date.now() && booking.status !== "cancelled";
+          return (
+            <ActionMenu
+              label={t.actionsOf(booking.class.title, whenOf(booking))}
+              items={[
+                { text: t.roster, icon: ClipboardCheck, onClick: () => location.assign(`/staff/roster/${booking.scheduledClassId}`) },
+                ...(isComing ? [{ text: t.notes, icon: HeartPulse, onClick: () => setReading(booking) }] : []),
+                ...(isOpen ? [{ text: t.cancel, icon: CircleX, isDangerous: true, onClick: () => setCancelling(booking) }] : []),
+              ]}
+            />
+          );
+        }}
+      />
+      {cancelling && <CancelDialog t={t} member={member} booking={cancelling} when={whenOf(cancelling)} onClose={() => setCancelling(null)} onCancel={onChange} />}
+      {reading && <NotesDialog t={t} member={member} booking={reading} onClose={() => setReading(null)} />}
+    </>
+  );
+}
+
+function bookingColumns(t: StaffMemberTexts): Array<Column<Booking>> {
+  return [
+    { key: "class", label: t.bookingColumns.class, isTitle: true, cell: (booking) => <a href={`/staff/roster/${booking.scheduledClassId}`}>{booking.class.title}</a> },
+    { key: "when", label: t.bookingColumns.when, cell: (booking) => formatMomentIn(booking.class.startTime, booking.class.timeZone) },
+    {
+      key: "status",
+      label: t.bookingColumns.status,
+      cell: ({ status, lateCancellation, waitlistPosition }) => (
+        <span class="tags">
+          <span class={`tag ${status === "booked" || status === "attended" ? "good" : status === "no_show" ? "bad" : ""}`}>
+            {t.statuses[status] ?? status}
+            {waitlistPosition ? ` (${waitlistPosition})` : ""}
+          </span>
+          {lateCancellation && <span class="tag warn">{t.late}</span>}
+        </span>
+      ),
+    },
+    { key: "payment", label: t.bookingColumns.payment, cell: ({ paymentStatus, payment }) => paymentStatus && <PaymentStatus status={paymentStatus} method={payment?.method} /> },
+  ];
+}
+
+function paymentColumns(t: StaffMemberTexts): Array<Column<Payment>> {
+  return [
+    { key: "class", label: t.paymentColumns.class, isTitle: true, cell: (payment) => payment.class.title },
+    { key: "date", label: t.paymentColumns.date, cell: ({ createdAt }) => formatMomentIn(createdAt, studio.value?.timeZone) },
+    { key: "amount", label: t.paymentColumns.amount, isNumber: true, cell: (payment) => <PaymentAmounts payment={payment} /> },
+    { key: "status", label: t.paymentColumns.status, cell: ({ status, method }) => <PaymentStatus status={status} method={method} /> },
+  ];
+}
+
+interface CancelProps extends Texts {
+  member: Member;
+  booking: Booking;
+  when: string;
+  onClose: () => void;
+  onCancel: () => void;
+}
+
+function CancelDialog({ t, member, booking, when, onClose, onCancel }: CancelProps) {
+  const { title } = booking.class;
+  const until = booking.freeCancellationUntil;
+  const isLate = booking.status === "booked" && until !== null && Date.parse(until) < Date.now();
+  const cancel = async (values: FormValues) => {
+    const reason = values.optional("reason");
+    await updateBooking({ bookingId: booking.id, action: "cancel", ...(reason ? { reason } : {}), ...(values.checked("lenient") ? { lenient: true } : {}) });
+    onCancel();
+    say(t.cancelled(title));
+  };
+  return (
+    <FormDialog title={t.cancelTitle(title)} isOpen onClose={onClose} action={t.cancel} isDangerous onSend={cancel}>
+      <p>{t.cancelText(member.name, when)}</p>
+      {isLate && <Check name="lenient" label={t.lenient} />}
+      <TextArea name="reason" label={t.reason} maxLength={500} />
+    </FormDialog>
+  );
+}
+
+/** Shows medical notes after the person has confirmed, because reading them is recorded. */
+function NotesDialog({ t, member, booking, onClose }: Texts & { member: Member; booking: Booking; onClose: () => void }) {
+  const [notes, setNotes] = useState<Schema<"MedicalNotes"> | null>(null);
+  const read = () => void attempt(async () => setNotes(await call(api.POST("/api/admin/medical-notes", { body: { bookingId: booking.id } }))));
+  return (
+    <Dialog title={t.notesTitle(member.name)} isOpen onClose={onClose}>
+      <p>{notes ? (notes.unreadable ? t.unreadableNotes : (notes.medicalConditions ?? t.noNotes)) : t.notesText}</p>
+      <p class="actions">
+        {!notes && <Button onClick={read}>{t.notesAction}</Button>}
+        <Button kind="quiet" onClick={onClose}>
+          {t.staff.close}
+        </Button>
+      </p>
+    </Dialog>
+  );
+}
+
+/** Books a class of a day for the member. */
+function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; onClose: () => void; onBook: () => void }) {
+  const today = useToday();
+  const zone = useStore(studio)?.timeZone;
+  const [day, setDay] = useState(today);
+  const [classes, setClasses] = useState<Occurrence[] | null>(null);
+  useEffect(() => {
+    let isLatest = true;
+    setClasses(null);
+    readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { from: day, to: day, ...page } } }))).then(
+      (all) => isLatest && setClasses(all.filter(({ isCancelled, endTime }) => !isCancelled && Date.parse(endTime) > Date.now())),
+      report,
+    );
+    return () => {
+      isLatest = false;
+    };
+  }, [day]);
+
+  const book = async (values: FormValues) => {
+    const chosen = classes?.find(({ id }) => id === values.text("scheduledClassId"));
+    if (!chosen) throw new Failure(t.noClasses);
+    const booking = await createBookingFor({ userId: member.id, scheduledClassId: chosen.id, joinWaitlist: chosen.placesLeft === 0 });
+    onBook();
+    say(booking.status === "waitlisted" ? t.waiting(chosen.title) : t.booked(chosen.title));
+  };
+  const labelOf = ({ startTime, title, placesLeft }: Occurrence) => `${formatTimeIn(startTime, zone)} ${title} (${placesLeft > 0 ? t.spots(placesLeft) : t.fullClass})`;
+  return (
+    <FormDialog title={t.bookTitle(member.name)} isOpen onClose={onClose} action={t.bookAction} onSend={book}>
+      <Field name="day" type="date" label={t.bookDay} defaultValue={day} min={today} required onChange={(event) => setDay((event.currentTarget as HTMLInputElement).value || today)} />
+      {classes === null && <Skeleton count={1} height="4.5rem" />}
+      {classes?.length === 0 && <p role="status">{t.noClasses}</p>}
+      {classes && classes.length > 0 && <Select name="scheduledClassId" label={t.bookClass} options={classes.map((one) => [one.id, labelOf(one)])} />}
+    </FormDialog>
+  );
+}
+
+const catalog: Catalog<StaffMemberTexts> = { en: english, es: () => import("../../texts/staff-member.es.ts") };
+await mountStaff({ catalog, section: "members", Page: MemberPage });

@@ -1,0 +1,150 @@
+// Payments of all members: what is unpaid, and which refunds are due.
+
+import { useState } from "preact/hooks";
+import { Banknote, ClipboardCheck, Undo2 } from "lucide";
+import { api, call, type Schema } from "../../api/client.ts";
+import { Select } from "../../components/form.tsx";
+import { Empty } from "../../components/ui.tsx";
+import { updateBooking } from "../../staff/bookings.ts";
+import { ConfirmDialog } from "../../staff/dialogs.tsx";
+import { useList } from "../../staff/lists.ts";
+import { mountStaff } from "../../staff/mount.tsx";
+import { ActionMenu, PageHead } from "../../staff/parts.tsx";
+import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
+import { type Column, DataTable } from "../../staff/table.tsx";
+import english, { type StaffPaymentsTexts } from "../../texts/staff-payments.en.ts";
+import { say } from "../../tools/action.ts";
+import type { Catalog } from "../../tools/language.ts";
+import { useStore } from "../../tools/store.ts";
+import { studio } from "../../tools/studio.ts";
+import { formatMomentIn, formatPrice } from "../../tools/time.ts";
+
+type Payment = Schema<"ListedPayment">;
+type Status = Schema<"PaymentStatus">;
+type Texts = { t: StaffPaymentsTexts };
+
+const STATUSES: readonly Status[] = ["refund_due", "pending", "paid", "partly_refunded", "refunded", "disputed", "failed", "cancelled"];
+
+/** Payments that staff can record as paid at the desk. */
+const PAYABLE: readonly Status[] = ["pending", "failed"];
+
+/** Payments of which something is left to refund. */
+const REFUNDABLE: readonly Status[] = ["paid", "partly_refunded", "refund_due"];
+
+type Change = "markPaid" | "refund";
+
+function readStatus(): Status | null {
+  const status = new URLSearchParams(location.search).get("status");
+  return STATUSES.find((known) => known === status) ?? null;
+}
+
+function Payments({ t }: Texts) {
+  const [status, setStatus] = useState(readStatus());
+  const [asked, setAsked] = useState<{ payment: Payment; change: Change } | null>(null);
+  const zone = useStore(studio)?.timeZone ?? "UTC";
+  const list = useList<Payment>(status ?? "", (cursor) =>
+    call(api.GET("/api/admin/payments", { params: { query: { ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) } } })),
+  );
+
+  const show = (value: string) => {
+    history.replaceState(null, "", value ? `/staff/payments?status=${value}` : "/staff/payments");
+    setStatus(readStatus());
+  };
+
+  return (
+    <div class="staff-page">
+      <PageHead title={t.title} hint={t.hint} />
+      <div class="toolbar">
+        <Select
+          name="status"
+          label={t.status}
+          defaultValue={status ?? ""}
+          onChange={show}
+          options={[["", t.all], ...STATUSES.map((one) => [one, t.staff.payment[one] ?? one] as const)]}
+        />
+      </div>
+      <DataTable
+        caption={t.title}
+        columns={columnsOf(t, zone)}
+        list={list}
+        rowKey={({ id }) => id}
+        failed={t.failed}
+        empty={<Empty text={status === "refund_due" ? t.noneDue : t.none} />}
+        actions={(payment) => <PaymentMenu t={t} payment={payment} onAsk={(change) => setAsked({ payment, change })} />}
+      />
+      {asked && <ChangeDialog key={asked.payment.id} t={t} {...asked} onClose={() => setAsked(null)} onChange={() => void list.reload()} />}
+    </div>
+  );
+}
+
+function columnsOf(t: StaffPaymentsTexts, zone: string): Array<Column<Payment>> {
+  return [
+    { key: "member", label: t.columns.member, isTitle: true, cell: ({ member }) => <a href={`/staff/members/${member.id}`}>{member.name}</a> },
+    {
+      key: "class",
+      label: t.columns.class,
+      cell: (payment) => (
+        <>
+          {payment.class.title}
+          <small class="hint">{formatMomentIn(payment.class.startTime, zone)}</small>
+        </>
+      ),
+    },
+    { key: "date", label: t.columns.date, cell: ({ createdAt }) => formatMomentIn(createdAt, zone) },
+    { key: "amount", label: t.columns.amount, isNumber: true, cell: (payment) => <PaymentAmounts payment={payment} /> },
+    {
+      key: "status",
+      label: t.columns.status,
+      cell: ({ status, method }) => <PaymentStatus status={status} method={method} />,
+    },
+  ];
+}
+
+function PaymentMenu({ t, payment, onAsk }: Texts & { payment: Payment; onAsk: (change: Change) => void }) {
+  const { status, member } = payment;
+  return (
+    <ActionMenu
+      label={t.actionsOf(member.name, payment.class.title)}
+      items={[
+        ...(PAYABLE.includes(status) ? [{ text: t.markPaid, icon: Banknote, onClick: () => onAsk("markPaid") }] : []),
+        { text: t.roster, icon: ClipboardCheck, onClick: () => location.assign(`/staff/roster/${payment.class.scheduledClassId}`) },
+        ...(REFUNDABLE.includes(status) ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: () => onAsk("refund") }] : []),
+      ]}
+    />
+  );
+}
+
+interface ChangeProps extends Texts {
+  payment: Payment;
+  change: Change;
+  onClose: () => void;
+  onChange: () => void;
+}
+
+/** Asks before a payment is recorded or refunded. */
+function ChangeDialog({ t, payment, change, onClose, onChange }: ChangeProps) {
+  const { member, method, amount, currency, bookingId } = payment;
+  const { title } = payment.class;
+  const isRefund = change === "refund";
+  const text = !isRefund ? t.markPaidText(member.name, formatPrice(amount, currency), title) : method === "desk" ? t.refundDesk(member.name, title) : t.refundCard(member.name, title);
+  return (
+    <ConfirmDialog
+      title={isRefund ? t.refundTitle : t.markPaidTitle}
+      action={isRefund ? t.refund : t.markPaid}
+      isDangerous={isRefund}
+      isOpen
+      onClose={onClose}
+      onConfirm={async () => {
+        await updateBooking({ bookingId, action: change });
+        onChange();
+        say(isRefund ? t.isRefunded(member.name) : t.isPaid(member.name));
+      }}
+    >
+      <p>{text}</p>
+      {isRefund && <p class="hint">{t.bookingStays}</p>}
+    </ConfirmDialog>
+  );
+}
+
+const catalog: Catalog<StaffPaymentsTexts> = { en: english, es: () => import("../../texts/staff-payments.es.ts") };
+await mountStaff({ catalog, section: "payments", Page: Payments });

@@ -1,0 +1,30 @@
+// Payments for staff, in Spanish.
+
+import type { StaffPaymentsTexts } from "./staff-payments.en.ts";
+import staff from "./staff.es.ts";
+
+const texts: StaffPaymentsTexts = {
+  title: "Pagos",
+  hint: "Primero los más recientes",
+  status: "Mostrar",
+  all: "Todos los pagos",
+  failed: "No hemos podido cargar los pagos.",
+  none: "No hay pagos.",
+  noneDue: "No hay nada por reembolsar.",
+  columns: { member: "Miembro", class: "Clase", date: "Creado", amount: "Importe", status: "Estado" },
+  actionsOf: (member, title) => `Más para el pago de ${member}, ${title}`,
+  markPaid: "Anotar pago en recepción",
+  markPaidTitle: "¿Ha pagado?",
+  markPaidText: (member, amount, title) => `${member} paga ${amount} por ${title} en recepción, en efectivo o con vuestro datáfono.`,
+  isPaid: (member) => `El pago de ${member} está anotado.`,
+  refund: "Reembolsar",
+  refundTitle: "¿Reembolsar este pago?",
+  refundCard: (member, title) => `Lo que queda del pago de ${member} por ${title} vuelve a la tarjeta. Stripe tarda unos días.`,
+  refundDesk: (member, title) => `Devuelve a ${member} el dinero de ${title} en recepción. Sabor solo lo anota.`,
+  bookingStays: "La reserva se mantiene. Para liberar la plaza, cancélala en la lista.",
+  isRefunded: (member) => `El reembolso de ${member} está anotado.`,
+  roster: "Abrir la lista",
+  staff,
+};
+
+export default texts;
