@@ -77,7 +77,8 @@ kinds! {
     AccountActivated = "account_activated",
     /// An administrator lifted the block after failed sign-ins.
     SignInUnlocked = "sign_in_unlocked",
-    /// Staff created or changed a member's booking.
+    /// Staff created or changed a member's booking, or the instructor of its class recorded or
+    /// undid a check-in.
     BookingChanged = "booking_changed",
     /// Staff created an account for a member.
     MemberCreated = "member_created",

@@ -1,18 +1,18 @@
-// The sessions of all members, in English.
+// The sessions of all members and visitors, in English.
 
 import staff from "./staff.en.ts";
 
 const texts = {
   title: "Sessions",
-  hint: "Who is signed in, newest first",
+  hint: "Of members and visitors, newest first",
   failed: "The sessions could not be loaded.",
-  none: "Nobody is signed in.",
+  none: "There are no sessions.",
   facts: "Sessions at a glance",
   active: "Active sessions",
   users: "Members signed in",
-  anonymous: "Visitors without an account",
+  anonymous: "Visitors who are not signed in",
   perUser: "Sessions per member",
-  columns: { member: "Member", device: "Device", ip: "IP address", active: "Last active", since: "Signed in" },
+  columns: { member: "Member", device: "Device", ip: "IP address", active: "Last active", since: "Started" },
   anonymousMember: "A visitor",
   current: "this browser",
   endAll: "Sign everybody out",

@@ -1,19 +1,19 @@
-// The sessions of all members, in Spanish.
+// The sessions of all members and visitors, in Spanish.
 
 import type { AdminSessionsTexts } from "./admin-sessions.en.ts";
 import staff from "./staff.es.ts";
 
 const texts: AdminSessionsTexts = {
   title: "Sesiones",
-  hint: "Quién ha entrado, primero lo más reciente",
+  hint: "De miembros y visitas, primero las más recientes",
   failed: "No hemos podido cargar las sesiones.",
-  none: "Nadie ha entrado.",
+  none: "No hay sesiones.",
   facts: "Las sesiones de un vistazo",
   active: "Sesiones activas",
   users: "Miembros dentro",
-  anonymous: "Visitas sin cuenta",
+  anonymous: "Visitas que no han entrado",
   perUser: "Sesiones por miembro",
-  columns: { member: "Miembro", device: "Dispositivo", ip: "Dirección IP", active: "Última actividad", since: "Entró" },
+  columns: { member: "Miembro", device: "Dispositivo", ip: "Dirección IP", active: "Última actividad", since: "Inicio" },
   anonymousMember: "Una visita",
   current: "este navegador",
   endAll: "Cerrar todas las sesiones",

@@ -1,4 +1,4 @@
-// The sessions of all members.
+// The sessions of all members and visitors.
 
 import { useState } from "preact/hooks";
 import { api, call, type Schema } from "../../api/client.ts";
