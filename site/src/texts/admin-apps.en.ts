@@ -17,6 +17,7 @@ const texts = {
   add: "Register an application",
   addTitle: "Register an application",
   name: "Name",
+  nameHint: "Lowercase letters, digits, and hyphens, such as ticket-shop. It cannot be changed later.",
   origins: "Addresses",
   originsHint: "One on each line, such as https://shop.example. Members can only sign in from there.",
   singleUseLabel: "A token can be checked only once",

@@ -18,6 +18,7 @@ const texts: AdminAppsTexts = {
   add: "Registrar una aplicación",
   addTitle: "Registrar una aplicación",
   name: "Nombre",
+  nameHint: "Letras minúsculas, cifras y guiones, como ticket-shop. Después no se puede cambiar.",
   origins: "Direcciones",
   originsHint: "Una en cada línea, como https://shop.example. Solo desde ahí se puede entrar.",
   singleUseLabel: "Un token se puede comprobar una sola vez",

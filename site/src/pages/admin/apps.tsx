@@ -65,7 +65,7 @@ function Apps({ t }: Texts) {
         )}
       />
       <FormDialog title={t.addTitle} isOpen={isAdding} onClose={() => setAdding(false)} action={t.add} onSend={add}>
-        <Field name="name" label={t.name} required autoComplete="off" />
+        <Field name="name" label={t.name} hint={t.nameHint} required autoComplete="off" autoCapitalize="none" spellcheck={false} />
         <TextArea name="allowedOrigins" label={t.origins} hint={t.originsHint} />
         <CheckBox name="singleUse" label={t.singleUseLabel} />
       </FormDialog>

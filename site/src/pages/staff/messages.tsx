@@ -103,7 +103,7 @@ interface CardProps extends Texts {
 function MessageCard({ t, message, zone, onMark }: CardProps) {
   const { name, email, phone, subject, processed, processedAt, createdAt } = message;
   return (
-    <article class={processed ? "message" : "message open"}>
+    <article class={processed ? "contact-message" : "contact-message open"}>
       <header>
         <h2>{subject}</h2>
         <p class="hint">

@@ -1,0 +1,163 @@
+// What staff do in the office: members, messages, payments, and what the studio has.
+
+import { randomUUID } from "node:crypto";
+import { bookFor, expect, expectAccessible, mailedPath, newEmail, newMember, open, send } from "./site.ts";
+import { signInAs, test } from "./studio.ts";
+
+test("staff add a member who comes without an account, and book a class for them", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 60 });
+  const [email, name] = [newEmail(), `Inés ${randomUUID().slice(0, 6)}`];
+  await signInAs(page, "staff");
+  await open(page, "/staff/members");
+  await page.getByRole("button", { name: "Add a member" }).click();
+  const dialog = page.getByRole("dialog", { name: "Add a member" });
+  await dialog.getByLabel("First name").fill(name);
+  await dialog.getByLabel("E-mail address").fill(email);
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Add and invite" }).click();
+  await expect(page.getByText(`${name} is a member now, and gets an invitation.`)).toBeVisible();
+  expect(await mailedPath(email, "verify-email")).toContain("#token=");
+
+  await page.getByLabel("Search by name or e-mail address").fill(email);
+  await page.getByRole("link", { name, exact: true }).click();
+  await expect(page.getByRole("heading", { name, level: 1 })).toBeVisible();
+  await page.getByRole("button", { name: "Book a class" }).click();
+  const booking = page.getByRole("dialog", { name: `Book a class for ${name}` });
+  await booking.getByLabel("Day").fill(wanted.date);
+  await booking.getByLabel("Class").selectOption({ label: `6:00 PM ${wanted.title} (10 spots)` });
+  await booking.getByRole("button", { name: "Book", exact: true }).click();
+  await expect(page.getByText(`${wanted.title} is booked.`)).toBeVisible();
+  const row = page.getByRole("row").filter({ hasText: wanted.title });
+  await expect(row.getByText("Booked")).toBeVisible();
+  await expectAccessible(page);
+
+  await row.getByLabel(`More for ${wanted.title}`).click();
+  await row.getByRole("button", { name: "Cancel the booking" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel the booking" }).click();
+  await expect(page.getByText(`${wanted.title} is cancelled.`)).toBeVisible();
+  await expect(row.getByText("Cancelled")).toBeVisible();
+});
+
+test("medical notes are read only after a confirmation", async ({ browser, page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 61 });
+  const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  const email = await newMember(member);
+  await member.request.patch("/api/auth/me", { headers: { Origin: process.env.SITE ?? "" }, data: { medicalConditions: "Asthma" } });
+  await bookFor(member, wanted.id);
+  await member.context().close();
+
+  await signInAs(page, "staff");
+  await open(page, `/staff/members?search=${email}`);
+  await page.getByRole("row").filter({ hasText: email }).getByRole("link").first().click();
+  const row = page.getByRole("row").filter({ hasText: wanted.title });
+  await row.getByLabel(`More for ${wanted.title}`).click();
+  await row.getByRole("button", { name: "Read the medical notes" }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByText("recorded with your name")).toBeVisible();
+  await expect(page.getByText("Asthma")).toHaveCount(0);
+  await dialog.getByRole("button", { name: "Read them" }).click();
+  await expect(dialog.getByText("Asthma")).toBeVisible();
+});
+
+test("a message is answered by e-mail, marked, and put back", async ({ page }) => {
+  const subject = `Wedding dance ${randomUUID().slice(0, 6)}`;
+  await page.goto("/contact");
+  await send(page, "/api/contact/submit", { name: "Ana Ruiz", email: "ana.ruiz@example.com", subject, message: "Do you teach couples?\nWe are two." });
+  await signInAs(page, "staff");
+  await open(page, "/staff/messages");
+  const card = page.getByRole("article").filter({ hasText: subject });
+  const reply = new URL((await card.getByRole("link", { name: "Reply by e-mail" }).getAttribute("href")) ?? "");
+  expect(reply.protocol + decodeURIComponent(reply.pathname)).toBe("mailto:ana.ruiz@example.com");
+  expect(reply.searchParams.get("subject")).toBe(`Re: ${subject}`);
+  expect(reply.searchParams.get("body")).toContain("> Do you teach couples?\r\n> We are two.");
+
+  await card.getByRole("button", { name: "Mark as answered" }).click();
+  await expect(page.getByText("The message of Ana Ruiz is marked as answered.")).toBeVisible();
+  await expect(card).toHaveCount(0);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(card).toBeVisible();
+  await card.getByRole("button", { name: "Mark as answered" }).click();
+  await page.getByRole("button", { name: "Answered", exact: true }).click();
+  await expect(card.getByText(/^Answered on /)).toBeVisible();
+});
+
+test("a payment is recorded at the desk, and refunded", async ({ browser, page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 62 });
+  const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(member);
+  const bookingId = await bookFor(member, wanted.id);
+  await send(member, "/api/bookings/payment", { bookingId, method: "desk" });
+  await member.context().close();
+
+  await signInAs(page, "staff");
+  await open(page, "/staff/payments");
+  await page.getByLabel("Show").selectOption("Not paid");
+  await expect(page).toHaveURL("/staff/payments?status=pending");
+  const row = page.getByRole("row").filter({ hasText: wanted.title });
+  await row.getByLabel("More for the payment").click();
+  await row.getByRole("button", { name: "Record payment at the desk" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Record payment at the desk" }).click();
+  await expect(page.getByText(/^The payment of .* is recorded\.$/)).toBeVisible();
+  await expect(row).toHaveCount(0);
+
+  await page.getByLabel("Show").selectOption("Paid");
+  await row.getByLabel("More for the payment").click();
+  await row.getByRole("button", { name: "Refund" }).click();
+  const dialog = page.getByRole("dialog", { name: "Refund this payment?" });
+  await expect(dialog.getByText("back at the desk")).toBeVisible();
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Refund" }).click();
+  await expect(page.getByText(/^The refund for .* is recorded\.$/)).toBeVisible();
+  await page.getByLabel("Show").selectOption("Refunded");
+  await expect(row.getByText("$18 refunded")).toBeVisible();
+});
+
+test("a room is added, renamed, retired, and brought back", async ({ page }) => {
+  const name = `Sala ${randomUUID().slice(0, 6)}`;
+  await signInAs(page, "staff");
+  await open(page, "/staff/rooms");
+  await page.getByRole("button", { name: "Add a room" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill(name);
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText(`${name} is added.`)).toBeVisible();
+  const row = (text: string) => page.getByRole("row").filter({ hasText: text });
+  await row(name).getByLabel(`More for ${name}`).click();
+  await row(name).getByRole("button", { name: "Change" }).click();
+  await dialog.getByLabel("Name").fill(`${name} B`);
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await row(`${name} B`).getByLabel(`More for ${name} B`).click();
+  await row(`${name} B`).getByRole("button", { name: "Retire" }).click();
+  await dialog.getByRole("button", { name: "Retire" }).click();
+  await expect(page.getByText(`${name} B is retired.`)).toBeVisible();
+  await expect(row(name)).toHaveCount(0);
+  await page.getByRole("button", { name: "Retired", exact: true }).click();
+  await row(name).getByLabel(`More for ${name} B`).click();
+  await row(name).getByRole("button", { name: "Bring back" }).click();
+  await expect(page.getByText(`${name} B is in use again.`)).toBeVisible();
+});
+
+test("a closure says what it cancels before it is saved", async ({ browser, page, staff }) => {
+  // Far ahead, so that no other test has classes on this day.
+  const wanted = await staff.newClass({ inDays: 300 });
+  const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(member);
+  await bookFor(member, wanted.id);
+  await signInAs(page, "staff");
+  await open(page, "/staff/closures");
+  await page.getByRole("button", { name: "Add a closure" }).click();
+  const dialog = page.getByRole("dialog", { name: "Add a closure" });
+  await dialog.getByLabel("First day").fill(wanted.date);
+  await expect(dialog.getByLabel("Last day")).toHaveValue(wanted.date);
+  await dialog.getByLabel("Reason").fill("The floor is being renewed");
+  await expect(dialog.getByText("1 class takes place on these days. These classes take place nevertheless.")).toBeVisible();
+  await dialog.getByLabel("Cancel the classes").check();
+  await expect(dialog.getByText("1 class and 1 booking will be cancelled. 1 member gets an e-mail.")).toBeVisible();
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Save the closure" }).click();
+  await expect(page.getByText("The closure is saved.")).toBeVisible();
+  await expect(page.getByRole("row").filter({ hasText: "The floor is being renewed" })).toBeVisible();
+  const bookings = await member.request.get("/api/bookings/list?when=all&status=cancelled");
+  expect(await bookings.text()).toContain("The floor is being renewed");
+  await member.context().close();
+});
