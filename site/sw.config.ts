@@ -5,29 +5,43 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin } from "vite";
 
+/** Pages that open without a connection. */
+export interface KeptFiles {
+  /** Their addresses, each with the SHA-256 of its file. */
+  pages: Record<string, string>;
+  /** Their scripts, styles and typefaces. The names contain a hash. */
+  assets: string[];
+}
+
 /** What the worker knows about the site. It is `virtual:site-files` there. */
-export interface SiteFiles {
+export interface SiteFiles extends KeptFiles {
   /** Changes with each page and each asset. */
   version: string;
-  /** The pages that open without a connection: addresses, each with the SHA-256 of its file. */
-  pages: Record<string, string>;
-  /** The scripts, styles and typefaces of these pages. Their names contain a hash. */
-  assets: string[];
+  /** What is copied only in the browsers of staff. */
+  staff: KeptFiles;
   /** Addresses with something after this prefix are shown by this page. */
   details: Array<{ prefix: string; page: string }>;
 }
 
-/** Pages that need a connection. */
+/** Pages that need a connection, and those of staff. */
 const ONLINE_ONLY = /^(404|docs|staff|admin)\b/;
+
+/** The pages that staff need at the door. */
+const STAFF = ["staff.html", "staff/roster.html"];
 
 const VERCEL_JSON = join(import.meta.dirname, "../vercel.json");
 
 /** Finds the pages of the built site, and all assets that they mention, directly or indirectly. */
 function findFiles(folder: string): SiteFiles {
-  const read = (name: string) => readFileSync(join(folder, name), "utf8");
   const pages = readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".html") && !ONLINE_ONLY.test(name))
     .sort();
+  const known = { ...findKeptFiles(folder, pages), staff: findKeptFiles(folder, STAFF), details: detailPages() };
+  return { version: sha256(JSON.stringify(known)).slice(0, 16), ...known };
+}
+
+function findKeptFiles(folder: string, pages: string[]): KeptFiles {
+  const read = (name: string) => readFileSync(join(folder, name), "utf8");
   const all = readdirSync(join(folder, "assets"));
   const assets = new Set<string>();
   const follow = (text: string) => {
@@ -38,12 +52,10 @@ function findFiles(folder: string): SiteFiles {
     }
   };
   for (const name of pages) follow(read(name));
-  const known = {
+  return {
     pages: Object.fromEntries(pages.map((name) => [addressOf(name), sha256(read(name))])),
     assets: [...assets].sort().map((name) => `/assets/${name}`),
-    details: detailPages(),
   };
-  return { version: sha256(JSON.stringify(known)).slice(0, 16), ...known };
 }
 
 /** The address of a page (`cleanUrls`). */

@@ -72,7 +72,8 @@ interface View {
 async function pagesOf(page: Page, person: View["person"]): Promise<Record<string, string>> {
   if (person === "staff") {
     await signInAs(page, "admin");
-    return PAGES_OF_STAFF;
+    const { classes } = (await (await page.request.get("/api/admin/dashboard")).json()) as { classes: Array<{ id: string }> };
+    return { ...PAGES_OF_STAFF, roster: `/staff/roster/${classes[0]?.id}` };
   }
   if (person === "member") {
     await newMember(page);

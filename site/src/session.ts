@@ -2,6 +2,7 @@
 
 import { api, call, type Schema } from "./api/client.ts";
 import { forgetMember } from "./api/kept.ts";
+import { forgetCheckIns } from "./check-ins/forget.ts";
 import { forgetIntent } from "./classes/intent.ts";
 import { report, reportSessionEnd, whenSessionEnds } from "./tools/action.ts";
 import { chooseLanguage, chosenLanguage, followMember, hasUnsavedChoice, type Language } from "./tools/language.ts";
@@ -143,6 +144,10 @@ export async function signOut(options: { all?: boolean } = {}): Promise<void> {
 export function endSession(): void {
   signOuts += 1;
   forgetSession();
+  // A session that has only expired leaves them for the next sign-in of the same person.
+  forgetCheckIns(null).catch(() => {
+    // The browser forbids storage, so there are none.
+  });
   channel.postMessage("changed");
 }
 

@@ -31,21 +31,57 @@ interface Wanted {
   spots?: number;
   /** Days from today. The demo data have classes in the first weeks. */
   inDays?: number;
+  /** Minutes from now, for a class that members can be checked in to. */
+  inMinutes?: number;
+  price?: string;
+}
+
+/** A member whom staff know by name. */
+export interface KnownMember {
+  id: string;
+  name: string;
+  email: string;
+}
+
+/** A booking on a roster. */
+export interface RosterEntry {
+  bookingId: string;
+  name: string;
+  status: string;
+  isUnpaid: boolean;
+  checkedInAt: string | null;
+  checkedInBy: { name: string } | null;
+}
+
+/** The date and time of a moment in a time zone. */
+function localTime(moment: Date, timeZone: string): { date: string; time: string } {
+  const [date = "", time = ""] = moment.toLocaleString("sv-SE", { timeZone, dateStyle: "short", timeStyle: "short" }).split(" ");
+  return { date, time };
+}
+
+/** The day that is so many days from today. */
+function dayIn(days: number): string {
+  return new Date(Date.now() + days * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
 }
 
 export class Staff {
   constructor(private readonly api: APIRequestContext) {}
 
+  async #timeIn(minutes: number): Promise<{ date: string; time: string }> {
+    const { timeZone } = await this.#read<{ timeZone: string }>("/api/studio");
+    return localTime(new Date(Date.now() + minutes * 60_000), timeZone);
+  }
+
   /** Creates a class. */
-  async newClass({ spots = 10, inDays = 40 }: Wanted = {}): Promise<NewClass> {
+  async newClass({ spots = 10, inDays = 40, inMinutes, price = "18.00" }: Wanted = {}): Promise<NewClass> {
     const name = randomUUID().slice(0, 8);
     const title = `Rueda ${name}`;
-    const type = await this.#send("POST", "/api/admin/classes", { name: title, price: "18.00", level: "beginner", maxParticipants: spots });
+    const type = await this.#send("POST", "/api/admin/classes", { name: title, price, level: "beginner", maxParticipants: spots });
     const instructor = await this.#send("POST", "/api/admin/instructors", { name: `Marisol ${name}` });
     const room = `Studio ${name}`;
     await this.#send("POST", "/api/admin/rooms", { name: room });
-    const date = new Date(Date.now() + inDays * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
-    const occurrence = { classTypeId: type.id, instructorId: instructor.id, room, date, time: "18:00" };
+    const { date, time } = inMinutes === undefined ? { date: dayIn(inDays), time: "18:00" } : await this.#timeIn(inMinutes);
+    const occurrence = { classTypeId: type.id, instructorId: instructor.id, room, date, time };
     const { occurrenceId } = await this.#send("POST", "/api/admin/schedule", { occurrence });
     return { id: String(occurrenceId), typeId: String(type.id), title, date, instructor: String(instructor.name), timetable: `/timetable?week=${date}`, page: `/classes/${type.id}` };
   }
@@ -62,6 +98,64 @@ export class Staff {
 
   async cancel({ id }: NewClass): Promise<void> {
     await this.#send("DELETE", `/api/admin/schedule?occurrenceId=${id}`);
+  }
+
+  /** Creates another date of a class, on the day after it. */
+  async newDate({ typeId, date }: NewClass): Promise<string> {
+    const instructor = await this.#send("POST", "/api/admin/instructors", { name: `Elena ${randomUUID().slice(0, 8)}` });
+    const room = `Studio ${randomUUID().slice(0, 8)}`;
+    await this.#send("POST", "/api/admin/rooms", { name: room });
+    const next = new Date(Date.parse(date) + 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
+    const occurrence = { classTypeId: typeId, instructorId: instructor.id, room, date: next, time: "18:00" };
+    return String((await this.#send("POST", "/api/admin/schedule", { occurrence })).occurrenceId);
+  }
+
+  /** Creates a member, who is invited by mail. The last name is unique. */
+  async newMember(firstName: string): Promise<KnownMember> {
+    const lastName = `Q${randomUUID().slice(0, 8)}`;
+    const email = `${firstName}-${lastName}@example.com`.toLowerCase();
+    const { id } = await this.#send("POST", "/api/admin/members", { firstName, lastName, email });
+    return { id: String(id), name: `${firstName} ${lastName}`, email };
+  }
+
+  /** Books a class for a member. Returns the id of the booking. */
+  async book(member: KnownMember, scheduledClassId: string, joinWaitlist = false): Promise<string> {
+    return String((await this.#send("POST", "/api/admin/bookings", { userId: member.id, scheduledClassId, joinWaitlist })).id);
+  }
+
+  /** Creates members who have booked a class. */
+  async newMembersOf({ id }: NewClass, firstNames: string[]): Promise<KnownMember[]> {
+    const members: KnownMember[] = [];
+    for (const firstName of firstNames) {
+      const member = await this.newMember(firstName);
+      await this.book(member, id);
+      members.push(member);
+    }
+    return members;
+  }
+
+  async checkIn({ id }: NewClass, bookingId: string): Promise<void> {
+    await this.#send("POST", "/api/admin/check-ins", { scheduledClassId: id, bookingIds: [bookingId] });
+  }
+
+  /** The roster of a class by the name of the member. */
+  async roster({ id }: NewClass): Promise<Map<string, RosterEntry>> {
+    const { items } = await this.#read<{ items: RosterEntry[] }>(`/api/admin/bookings?scheduledClassId=${id}&limit=100`);
+    return new Map(items.map((entry) => [entry.name, entry]));
+  }
+
+  /** The attendance that was recorded for a class: the bookings and their status, in order. */
+  async attendance({ id, date }: NewClass): Promise<Array<{ bookingId: string; status: string }>> {
+    type Event = { kind: string; data: { bookingId: string; scheduledClassId: string; status: string } };
+    const { items } = await this.#read<{ items: Event[] }>(`/api/admin/events?date=${date}&limit=100`);
+    const found = items.filter(({ kind, data }) => kind === "attendance_changed" && data.scheduledClassId === id);
+    return found.map(({ data: { bookingId, status } }) => ({ bookingId, status })).reverse();
+  }
+
+  async #read<T>(path: string): Promise<T> {
+    const response = await this.api.get(path);
+    expect(response.ok(), `GET ${path}: ${await response.text()}`).toBe(true);
+    return (await response.json()) as T;
   }
 
   /** Creates an instructor. Returns the name. */

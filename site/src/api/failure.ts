@@ -12,6 +12,7 @@ interface Details {
   problems?: Problems;
   requestId?: string | null;
   challenge?: string | null;
+  memberId?: string | null;
 }
 
 let texts: FailureTexts = english;
@@ -37,6 +38,8 @@ export class Failure extends Error {
   readonly requestId: string | null;
   /** The token of a sign-in that needs a code. */
   readonly challenge: string | null;
+  /** The member who has the address that was to be used. */
+  readonly memberId: string | null;
 
   constructor(sentence: string, details: Details = {}) {
     super(/[.!?]$/.test(sentence) ? sentence : `${sentence}.`);
@@ -45,6 +48,7 @@ export class Failure extends Error {
     this.problems = { ...details.problems };
     this.requestId = details.requestId ?? null;
     this.challenge = details.challenge ?? null;
+    this.memberId = details.memberId ?? null;
     const hinted = FIELD_OF_CODE[this.code];
     if (hinted) this.problems[hinted.field] = [hinted.problem];
   }
@@ -88,6 +92,7 @@ export class Failure extends Error {
       // People need it only to report that the service has failed.
       requestId: response.status >= 500 ? (text("requestId") ?? response.headers.get("x-request-id")) : null,
       challenge: text("challenge"),
+      memberId: text("memberId"),
     });
   }
 }

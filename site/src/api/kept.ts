@@ -2,22 +2,32 @@
 // member are in a cache of their own, which is deleted when the member signs out or another
 // member signs in.
 
+import { forgetCheckIns } from "../check-ins/forget.ts";
+
 const PUBLIC_CACHE = "answers";
 const MEMBER_CACHE = "answers-of-";
 
 /** At most this many answers are kept for everybody, and for the member. */
 const MAX_ANSWERS = 60;
 
+const DAY_MS = 24 * 60 * 60 * 1000;
+
 /** Older answers are not shown. */
-const MAX_AGE_MS = 7 * 24 * 60 * 60 * 1000;
+const MAX_AGE_MS = 7 * DAY_MS;
+
+/** Older answers about other people are deleted when the next one is kept. */
+const MAX_STAFF_AGE_MS = DAY_MS;
 
 /** When an answer was kept. */
 const KEPT_AT = "x-kept-at";
 
 const SESSION = "/api/auth/session";
-const BOOKINGS = "/api/bookings/list";
 const STUDIO = "/api/studio";
 const PUBLIC = [STUDIO, "/api/instructors", "/api/instructors/details", "/api/classes/list", "/api/classes/details", "/api/classes/schedule", "/api/classes/occurrence"];
+
+/** What staff see of members without a connection. */
+const STAFF = ["/api/admin/bookings", "/api/admin/dashboard"];
+const PRIVATE = ["/api/bookings/list", ...STAFF];
 
 /** The member who is signed in, null for a visitor, undefined while that is not known. */
 let member: string | null | undefined;
@@ -54,7 +64,7 @@ export async function keep(request: Request, response: Response, sender: string 
   if (request.method !== "GET" || !("caches" in globalThis)) return;
   const path = pathOf(request);
   if (PUBLIC.includes(path)) return put(PUBLIC_CACHE, request, response);
-  if (path !== SESSION && (path !== BOOKINGS || sender !== member)) return;
+  if (path !== SESSION && (!PRIVATE.includes(path) || sender !== member)) return;
   const owner = member;
   if (owner) await put(MEMBER_CACHE + owner, request, response);
   await forgetOthers();
@@ -73,6 +83,7 @@ async function forgetOthers(): Promise<void> {
   if (!("caches" in globalThis)) return;
   const others = (await memberCaches()).filter((name) => name !== `${MEMBER_CACHE}${member}`);
   await Promise.all(others.map((name) => caches.delete(name)));
+  if (member) await forgetCheckIns(member);
 }
 
 async function memberCaches(): Promise<string[]> {
@@ -83,8 +94,21 @@ async function put(name: string, request: Request, response: Response): Promise<
   const cache = await caches.open(name);
   const headers = { "content-type": response.headers.get("content-type") ?? "", [KEPT_AT]: new Date().toISOString() };
   await cache.put(request.url, new Response(await response.blob(), { headers }));
-  const oldest = (await cache.keys()).slice(0, -MAX_ANSWERS);
-  await Promise.all(oldest.map((kept) => cache.delete(kept)));
+  const keys = await cache.keys();
+  const old = STAFF.includes(pathOf(request)) ? await findOld(cache, keys) : [];
+  await Promise.all([...keys.slice(0, -MAX_ANSWERS), ...old].map((kept) => cache.delete(kept)));
+}
+
+/** Finds the answers about other people that are too old. */
+async function findOld(cache: Cache, keys: readonly Request[]): Promise<Request[]> {
+  const ages = await Promise.all(keys.map(async (key) => ageOf(await cache.match(key))));
+  return keys.filter((key, index) => STAFF.includes(pathOf(key)) && (ages[index] ?? 0) > MAX_STAFF_AGE_MS);
+}
+
+/** How many milliseconds ago a response was kept. */
+function ageOf(response: Response | undefined): number {
+  const at = response && keptAt(response);
+  return at ? Date.now() - at.getTime() : Number.POSITIVE_INFINITY;
 }
 
 /** Returns the kept answer to a request, or null. */
@@ -92,7 +116,7 @@ export async function recall(request: Request): Promise<Response | null> {
   if (request.method !== "GET" || !("caches" in globalThis)) return null;
   const path = pathOf(request);
   if (PUBLIC.includes(path)) return find(PUBLIC_CACHE, request);
-  if (path !== SESSION && path !== BOOKINGS) return null;
+  if (path !== SESSION && !PRIVATE.includes(path)) return null;
   const [name, another] = await memberCaches();
   // There are two if a member has signed in while an answer about another was on its way.
   const found = name && !another && member !== null ? await find(name, request) : null;
@@ -103,6 +127,6 @@ export async function recall(request: Request): Promise<Response | null> {
 
 async function find(name: string, request: Request): Promise<Response | null> {
   const found = await (await caches.open(name)).match(request.url);
-  const at = found && keptAt(found);
-  return at && Date.now() - at.getTime() < MAX_AGE_MS ? found : null;
+  const maxAge = STAFF.includes(pathOf(request)) ? MAX_STAFF_AGE_MS : MAX_AGE_MS;
+  return found && ageOf(found) < maxAge ? found : null;
 }

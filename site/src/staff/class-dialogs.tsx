@@ -46,7 +46,7 @@ function useEffectOf(isOpen: boolean, key: string, preview: () => Promise<{ effe
 function Told({ t, effect }: { t: ClassChangesTexts; effect: Effect | null }) {
   return (
     <p class="told" role="status">
-      {effect ? t.told(effect.members) : t.counting}
+      {effect ? t.told(effect.notifiedMembers) : t.counting}
     </p>
   );
 }

@@ -2,6 +2,8 @@
 
 import type { Failure } from "../api/failure.ts";
 import { ErrorPanel } from "../components/ui.tsx";
+import { isOffline } from "../tools/connection.ts";
+import { useStore } from "../tools/store.ts";
 import { useStaffTexts } from "./context.ts";
 
 /** Says what failed and why, with a button to try again or with what has to be done first. */
@@ -21,4 +23,15 @@ export function FailurePanel({ text, failure, onRetry }: { text: string; failure
     );
   }
   return <ErrorPanel text={`${text} ${failure.message}`} requestId={failure.requestId} onRetry={onRetry} />;
+}
+
+/** Says that what is shown is not up to date. Without a connection, the banner of the page does. */
+export function StaleNote({ failure }: { failure: Failure }) {
+  const t = useStaffTexts();
+  if (useStore(isOffline)) return null;
+  return (
+    <p class="stale-note" role="status">
+      {t.stale} {failure.message}
+    </p>
+  );
 }

@@ -14,7 +14,7 @@ import type { StaffTexts } from "../texts/staff.en.ts";
 import type { Language } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { loadStudio, studio, studioName } from "../tools/studio.ts";
-import { mayOpen, rememberedUser, type StaffUser } from "./access.ts";
+import { mayOpen, type StaffUser } from "./access.ts";
 import { Icon } from "./icon.tsx";
 import { ADMIN_SECTIONS, MAIN_SECTIONS, type SectionName, STUDIO_SECTIONS } from "./sections.ts";
 
@@ -69,7 +69,7 @@ interface NavigationProps {
 function Navigation({ t, section, language }: NavigationProps) {
   const current = useStore(session);
   const [isOpen, setOpen] = useState(false);
-  const user = current === undefined ? rememberedUser() : current?.user;
+  const user = current?.user;
   const more = [...STUDIO_SECTIONS, ...ADMIN_SECTIONS].some(({ name }) => name === section);
   return (
     <>

@@ -6,8 +6,10 @@ import { Failure } from "../api/failure.ts";
 import { ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadSession, session, signInAddress } from "../session.ts";
 import type { StaffTexts } from "../texts/staff.en.ts";
+import { whenOnline } from "../tools/connection.ts";
 import { useStore } from "../tools/store.ts";
-import { mayOpen, rememberedUser, rememberUser, type StaffUser } from "./access.ts";
+import { mayOpen, type StaffUser } from "./access.ts";
+import { keepSending } from "./check-ins.ts";
 import type { Access } from "./sections.ts";
 
 interface Props {
@@ -18,7 +20,7 @@ interface Props {
 
 /**
  * Shows the page when it is known who is signed in, and that they may open it. Without a
- * connection, that is who used the console last. The API checks each request itself.
+ * connection, that is who was signed in last. The API checks each request itself.
  */
 export function Guard({ t, access, children }: Props) {
   const current = useStore(session);
@@ -37,13 +39,13 @@ export function Guard({ t, access, children }: Props) {
       );
     };
     load();
-    addEventListener("online", load);
-    return () => removeEventListener("online", load);
+    return whenOnline(load);
   }, []);
 
-  const user = current?.user ?? (failure?.status === 0 ? rememberedUser() : null);
+  const user = current?.user;
+  const staffId = user && mayOpen(user, "instructor") ? user.id : null;
+  useEffect(() => (staffId ? keepSending(staffId) : undefined), [staffId]);
   useEffect(() => {
-    if (current && mayOpen(current.user, "instructor")) rememberUser(current.user);
     if (current === null && !wasShown.current) location.replace(signInAddress());
   }, [current]);
 

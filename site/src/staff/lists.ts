@@ -1,9 +1,10 @@
 // Lists that the API returns in pages.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Failure } from "../api/failure.ts";
+import type { Failure } from "../api/failure.ts";
 import { report } from "../tools/action.ts";
 import { useLatest } from "../tools/latest.ts";
+import { asFailure } from "./failures.ts";
 
 interface Page<Item> {
   items: Item[];
@@ -50,8 +51,7 @@ export function useList<Item>(key: string, load: (cursor: string | undefined) =>
       setCursor(page.nextCursor ?? null);
     } catch (failed) {
       if (number !== loads.current) return;
-      if (!(failed instanceof Failure)) throw failed;
-      setFailure(failed);
+      setFailure(asFailure(failed));
       setItems(null);
     }
   };

@@ -1,6 +1,7 @@
 // The staff's page of the day in English.
 
 import staff from "./staff.en.ts";
+import checkIns from "./check-ins.en.ts";
 import classChanges from "./class-changes.en.ts";
 
 const texts = {
@@ -32,6 +33,7 @@ const texts = {
   bookings: "Bookings made",
   refunds: (count: number) => (count === 1 ? "1 refund" : `${count} refunds`),
   updated: "The page follows changes by itself.",
+  checkIns,
   classChanges,
   staff,
 };

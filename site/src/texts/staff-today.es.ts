@@ -1,5 +1,6 @@
 // The staff's page of the day in Spanish.
 
+import checkIns from "./check-ins.es.ts";
 import classChanges from "./class-changes.es.ts";
 import type { StaffTodayTexts } from "./staff-today.en.ts";
 import staff from "./staff.es.ts";
@@ -32,6 +33,7 @@ const texts: StaffTodayTexts = {
   bookings: "Reservas hechas",
   refunds: (count) => (count === 1 ? "1 reembolso" : `${count} reembolsos`),
   updated: "La página se actualiza sola.",
+  checkIns,
   classChanges,
   staff,
 };

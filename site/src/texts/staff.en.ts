@@ -39,6 +39,7 @@ const texts = {
   twoFactorTitle: "Turn on two-step sign-in first",
   twoFactorText: "Staff can see personal data, so their accounts need a second step at sign-in. It takes a minute.",
   twoFactorLink: "Open my account",
+  stale: "This page could not be updated. It tries again by itself.",
   search: "Search",
   clearSearch: "Clear the search",
   findMember: "Find a member by name or e-mail address",

@@ -41,6 +41,7 @@ const texts: StaffTexts = {
   twoFactorTitle: "Activa antes la verificación en dos pasos",
   twoFactorText: "El equipo ve datos personales, por eso sus cuentas necesitan un segundo paso al entrar. Solo lleva un minuto.",
   twoFactorLink: "Abrir mi cuenta",
+  stale: "No hemos podido actualizar la página. Lo intentará de nuevo por sí sola.",
   search: "Buscar",
   findMember: "Buscar un miembro por nombre o correo",
   removeMember: (name) => `Quitar a ${name}`,

@@ -1,6 +1,7 @@
 // Copies of the site, one for each deployment.
 
 import files from "virtual:site-files";
+import type { KeptFiles } from "../../sw.config.ts";
 
 const PREFIX = "site-";
 
@@ -9,9 +10,32 @@ const CURRENT = PREFIX + files.version;
 
 /** Copies the pages and their assets. If one cannot be copied, the worker is not installed. */
 export async function keepSite(): Promise<void> {
+  const isStaffKept = await hasStaff();
+  await keep(files);
+  if (isStaffKept) await keep(files.staff);
+}
+
+/** Copies the pages that staff need, unless they are there. Members do not load them. */
+export async function keepStaff(): Promise<void> {
+  const [first] = Object.keys(files.staff.pages);
+  if (first && (await (await caches.open(CURRENT)).match(first))) return;
+  try {
+    await keep(files.staff);
+  } catch {
+    // The connection was lost, or a newer worker is about to take over. The next page asks again.
+  }
+}
+
+/** Whether this browser has copied the pages for staff. */
+async function hasStaff(): Promise<boolean> {
+  const found = await Promise.all(Object.keys(files.staff.pages).map((address) => caches.match(address)));
+  return found.some((page) => page !== undefined);
+}
+
+async function keep({ pages, assets }: KeptFiles): Promise<void> {
   const cache = await caches.open(CURRENT);
-  const pages = Object.entries(files.pages).map(([address, hash]) => keepPage(cache, address, hash));
-  await Promise.all([...pages, ...files.assets.map((address) => keepAsset(cache, address))]);
+  const copies = Object.entries(pages).map(([address, hash]) => keepPage(cache, address, hash));
+  await Promise.all([...copies, ...assets.map((address) => keepAsset(cache, address))]);
 }
 
 /** Copies a page. It must belong to this deployment, because its scripts do. */

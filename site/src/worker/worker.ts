@@ -1,6 +1,7 @@
 // The service worker. It shows the pages of the site while there is no connection.
 
-import { dropOldSites, keepSite } from "./deployment.ts";
+import { SYNC_TAG, sendAllQueues } from "../check-ins/queue.ts";
+import { dropOldSites, keepSite, keepStaff } from "./deployment.ts";
 import { respond } from "./requests.ts";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -14,3 +15,18 @@ self.addEventListener("fetch", (event) => {
   const response = respond(event.request);
   if (response) event.respondWith(response);
 });
+
+// A page of the console asks for the pages that staff need without a connection.
+self.addEventListener("message", (event: ExtendableMessageEvent) => {
+  if ((event.data as { keep?: string } | null)?.keep === "staff") event.waitUntil(keepStaff());
+});
+
+// The browser has its connection back. If not everything could be sent, it tries again.
+self.addEventListener("sync", (event) => {
+  const { tag, waitUntil } = event as unknown as { tag: string; waitUntil: (work: Promise<void>) => void };
+  if (tag === SYNC_TAG) waitUntil.call(event, sendWaiting());
+});
+
+async function sendWaiting(): Promise<void> {
+  if (!(await sendAllQueues())) throw new Error("some check-ins could not be sent");
+}

@@ -3,18 +3,23 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CircleX, ClipboardCheck, UserRoundCog } from "lucide";
 import { api, call, type Schema } from "../../api/client.ts";
-import { Failure } from "../../api/failure.ts";
+import type { Failure } from "../../api/failure.ts";
 import { Empty, Skeleton } from "../../components/ui.tsx";
+import type { StaffUser } from "../../staff/access.ts";
+import { CheckInNotices } from "../../staff/check-in-notices.tsx";
 import { CancelClassDialog, type ChangedClass, SubstituteDialog } from "../../staff/class-dialogs.tsx";
-import { FailurePanel } from "../../staff/failure-panel.tsx";
+import { FailurePanel, StaleNote } from "../../staff/failure-panel.tsx";
+import { asFailure } from "../../staff/failures.ts";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, DayPicker, PageHead, useToday } from "../../staff/parts.tsx";
 import english, { type StaffTodayTexts } from "../../texts/staff-today.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
+import { isOffline } from "../../tools/connection.ts";
 import { addDays, formatDay, formatMomentIn, formatPrice, formatTimeIn, parseDay } from "../../tools/time.ts";
 import "../../staff/facts.css";
+import { loadRoster } from "./roster/data.ts";
 import "./today.css";
 
 type Dashboard = Schema<"Dashboard">;
@@ -26,7 +31,19 @@ function readDay(): string | null {
   return parseDay(new URLSearchParams(location.search).get("date"));
 }
 
-function Today({ t }: Texts) {
+/** The classes whose rosters are kept. */
+const kept = new Set<string>();
+
+/** Loads the rosters of the classes that are not over, so that they open without a connection. */
+function keepRosters({ classes }: Dashboard): void {
+  for (const { id, endTime, isCancelled } of classes) {
+    if (isCancelled || kept.has(id) || new Date(endTime) < new Date()) continue;
+    kept.add(id);
+    loadRoster(id).catch(() => kept.delete(id));
+  }
+}
+
+function Today({ t, user }: Texts & { user: StaffUser }) {
   const today = useToday();
   const [chosen, setChosen] = useState(readDay());
   const [shown, setShown] = useState<Dashboard | null>(null);
@@ -42,9 +59,9 @@ function Today({ t }: Texts) {
       if (wanted.current !== date) return;
       setShown(dashboard);
       setFailure(null);
+      if (!date && !isOffline.value) keepRosters(dashboard);
     } catch (failed) {
-      if (!(failed instanceof Failure)) throw failed;
-      if (wanted.current === date) setFailure(failed);
+      if (wanted.current === date) setFailure(asFailure(failed));
     }
   };
 
@@ -53,7 +70,8 @@ function Today({ t }: Texts) {
     setFailure(null);
     void load().catch(report);
   }, [chosen]);
-  useRefresh(load);
+  const day = chosen ?? shown?.date ?? today;
+  useRefresh(load, day);
 
   useEffect(() => {
     const follow = () => setChosen(readDay());
@@ -66,7 +84,6 @@ function Today({ t }: Texts) {
     setChosen(readDay());
   };
 
-  const day = chosen ?? shown?.date ?? today;
   return (
     <div class="staff-page">
       <PageHead title={day === today ? t.title : formatDay(day, { weekday: "long" })} hint={formatDay(day, { weekday: "long", year: "numeric", month: "long", day: "numeric" })}>
@@ -76,6 +93,8 @@ function Today({ t }: Texts) {
         <FailurePanel text={t.failed} failure={failure} onRetry={() => void load().catch(report)} />
       ) : (
         <>
+          {shown && <CheckInNotices t={t.checkIns} zone={shown.timeZone} userId={user.id} />}
+          {failure && <StaleNote failure={failure} />}
           <Facts t={t} shown={shown} />
           {shown ? <Classes t={t} shown={shown} onNextDay={() => goTo(addDays(day, 1))} onChange={() => void load().catch(report)} /> : <Skeleton count={4} height="5.5rem" />}
         </>

@@ -1,0 +1,240 @@
+// The roster of a class, for a phone at the door. It works without a connection.
+
+import { useMemo, useState } from "preact/hooks";
+import { CircleX, CloudOff, Printer, UserRoundCog, UserRoundPlus } from "lucide";
+import { Button, Empty, Skeleton } from "../../components/ui.tsx";
+import type { StaffUser } from "../../staff/access.ts";
+import { CheckInNotices } from "../../staff/check-in-notices.tsx";
+import { CancelClassDialog, SubstituteDialog } from "../../staff/class-dialogs.tsx";
+import { FailurePanel, StaleNote } from "../../staff/failure-panel.tsx";
+import { Icon } from "../../staff/icon.tsx";
+import { useRefresh } from "../../staff/live.ts";
+import { mountStaff } from "../../staff/mount.tsx";
+import { ActionMenu, PageHead, Segments } from "../../staff/parts.tsx";
+import { SearchField } from "../../staff/search.tsx";
+import english, { type StaffRosterTexts } from "../../texts/staff-roster.en.ts";
+import { attempt, report, say, sayWithUndo } from "../../tools/action.ts";
+import type { Catalog } from "../../tools/language.ts";
+import { useLatest } from "../../tools/latest.ts";
+import { formatMomentIn, formatTimeIn } from "../../tools/time.ts";
+import { AddDialog } from "./roster/add.tsx";
+import { type Occurrence, type Roster, type RosterRow, useRoster } from "./roster/data.ts";
+import { isWaitlistOpen, MemberDialogs, type View } from "./roster/member.tsx";
+import { bookFor } from "./roster/requests.ts";
+import { MemberRow, type Texts, WaitingRow } from "./roster/rows.tsx";
+import "./roster.css";
+
+/** How long before the start check-in opens. The API has the same rule. */
+const CHECK_IN_OPENS_MS = 60 * 60 * 1000;
+
+type Filter = "everyone" | "expected" | "unpaid";
+
+/** The id of the class in the address. */
+function classId(): string {
+  return location.pathname.split("/").at(-1) ?? "";
+}
+
+function plain(text: string): string {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+function RosterPage({ t, user }: { t: StaffRosterTexts; user: StaffUser }) {
+  const roster = useRoster(classId(), user.id);
+  const { occurrence, rows, failure, reload } = roster;
+  useRefresh(reload, occurrence?.localDate);
+  if (failure && !rows) {
+    return (
+      <div class="staff-page">
+        <PageHead title={t.title} />
+        <FailurePanel text={t.failed} failure={failure} onRetry={() => void reload().catch(report)} />
+      </div>
+    );
+  }
+  if (!occurrence || !rows) {
+    return (
+      <div class="staff-page roster">
+        <PageHead title={t.title} hint=" " />
+        <Skeleton count={7} height="4.25rem" />
+      </div>
+    );
+  }
+  return <Loaded t={t} userId={user.id} roster={roster} occurrence={occurrence} rows={rows} />;
+}
+
+interface LoadedProps extends Texts {
+  userId: string;
+  roster: Roster;
+  occurrence: Occurrence;
+  rows: RosterRow[];
+}
+
+function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
+  const { waiting, reload, toggle } = roster;
+  const [search, setSearch] = useState("");
+  const [filter, setFilter] = useState<Filter>("everyone");
+  const [open, setOpen] = useState<{ bookingId: string; view: View } | null>(null);
+  const [dialog, setDialog] = useState<"add" | "cancel" | "substitute" | null>(null);
+
+  const { title, startTime, endTime, timeZone, room, instructor, isCancelled, maxParticipants } = occurrence;
+  const opensAt = Date.parse(startTime) - CHECK_IN_OPENS_MS;
+  const isOpen = opensAt <= Date.now();
+  const canCheckIn = isOpen && !isCancelled;
+  const here = rows.filter(({ status }) => status === "attended").length;
+  const unsent = [...rows, ...waiting].filter(({ queued }) => queued).length;
+  const counts = { everyone: rows.length, expected: rows.filter(({ status }) => status === "booked").length, unpaid: rows.filter(({ isUnpaid }) => isUnpaid).length };
+
+  const shown = useMemo(() => {
+    const words = plain(search).split(/\s+/).filter(Boolean);
+    return rows.filter(
+      (row) =>
+        (filter === "everyone" || (filter === "expected" ? row.status === "booked" : row.isUnpaid)) &&
+        words.every((word) => plain(`${row.name} ${row.email}`).includes(word)),
+    );
+  }, [rows, search, filter]);
+
+  const latestRows = useLatest(rows);
+  const checkIn = (row: RosterRow) => {
+    toggle(row);
+    if (row.status === "attended") return say(t.undone(row.name));
+    const undo = () => {
+      // The row as it is by then, with the check-in that is to be undone.
+      const latest = latestRows().find(({ bookingId }) => bookingId === row.bookingId);
+      if (latest?.status === "attended") checkIn(latest);
+    };
+    sayWithUndo(t.checkedIn(row.name), { text: t.staff.undo, run: undo });
+  };
+
+  const promote = (row: RosterRow) => {
+    if (rows.length >= maxParticipants) return setOpen({ bookingId: row.bookingId, view: "promote" });
+    void attempt(async () => {
+      await bookFor(row.userId, occurrence.id);
+      await reload();
+      say(t.promoted(row.name));
+    });
+  };
+  const canPromote = (row: RosterRow) => {
+    if (isCancelled) return false;
+    if (rows.length < maxParticipants) return true;
+    return new Date(startTime) > new Date() && (row.waitlistPosition === 1 || !isWaitlistOpen(occurrence));
+  };
+
+  const opened = open && [...rows, ...waiting].find(({ bookingId }) => bookingId === open.bookingId);
+  const changed = { id: occurrence.id, title, instructor: instructor.name, when: formatMomentIn(startTime, timeZone) };
+  const hasStarted = new Date(startTime) <= new Date();
+  return (
+    <div class="staff-page roster">
+      <PageHead title={title} hint={`${formatMomentIn(startTime, timeZone)} – ${formatTimeIn(endTime, timeZone)} · ${t.where(room, instructor.name)}`}>
+        {!isCancelled && (
+          <Button onClick={() => setDialog("add")}>
+            <Icon of={UserRoundPlus} />
+            {t.add}
+          </Button>
+        )}
+        <ActionMenu
+          label={t.more}
+          items={[
+            { text: t.print, icon: Printer, onClick: () => print() },
+            ...(isCancelled || hasStarted ? [] : [{ text: t.substitute, icon: UserRoundCog, onClick: () => setDialog("substitute") }]),
+            ...(isCancelled ? [] : [{ text: t.cancelClass, icon: CircleX, isDangerous: true, onClick: () => setDialog("cancel") }]),
+          ]}
+        />
+      </PageHead>
+      {isCancelled && <p class="roster-note bad">{t.cancelled}</p>}
+      {!isCancelled && !isOpen && <p class="roster-note">{t.opensAt(formatMomentIn(new Date(opensAt).toISOString(), timeZone))}</p>}
+      {roster.failure && <StaleNote failure={roster.failure} />}
+      <CheckInNotices t={t.checkIns} zone={timeZone} userId={userId} />
+      <div class="roster-bar no-print">
+        <SearchField label={t.search} value={search} onSearch={setSearch} isInstant />
+        <p class="roster-count" role="status">
+          <strong>{t.here(here, rows.length)}</strong>
+        </p>
+      </div>
+      <div class="toolbar no-print">
+        <Segments
+          label={t.show}
+          value={filter}
+          options={[
+            ["everyone", `${t.everyone} ${counts.everyone}`],
+            ["expected", `${t.expected} ${counts.expected}`],
+            ["unpaid", `${t.unpaidOnly} ${counts.unpaid}`],
+          ]}
+          onChange={setFilter}
+        />
+        {unsent > 0 && (
+          <p class="unsent">
+            <Icon of={CloudOff} /> {t.waitingToSend(unsent)}
+          </p>
+        )}
+      </div>
+      {rows.length === 0 ? (
+        <Empty text={t.none}>
+          {!isCancelled && <Button onClick={() => setDialog("add")}>{t.addTitle}</Button>}
+        </Empty>
+      ) : shown.length === 0 ? (
+        <Empty text={t.noneMatch}>
+          <Button
+            kind="plain"
+            onClick={() => {
+              setSearch("");
+              setFilter("everyone");
+            }}
+          >
+            {t.showEveryone}
+          </Button>
+        </Empty>
+      ) : (
+        <ul class="plain-list roster-list" aria-label={t.title}>
+          {shown.map((row) => (
+            <MemberRow
+              key={row.bookingId}
+              t={t}
+              row={row}
+              zone={timeZone}
+              canCheckIn={canCheckIn}
+              onToggle={() => checkIn(row)}
+              onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
+              onPay={() => setOpen({ bookingId: row.bookingId, view: "pay" })}
+            />
+          ))}
+        </ul>
+      )}
+      {waiting.length > 0 && (
+        <section class="waitlist">
+          <h2>{t.waitlist}</h2>
+          <ul class="plain-list roster-list" aria-label={t.waitlist}>
+            {waiting.map((row) => (
+              <WaitingRow
+                key={row.bookingId}
+                t={t}
+                row={row}
+                canPromote={canPromote(row)}
+                onPromote={() => promote(row)}
+                onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
+              />
+            ))}
+          </ul>
+        </section>
+      )}
+      {opened && open && (
+        <MemberDialogs
+          key={open.view}
+          view={open.view}
+          t={t}
+          row={opened}
+          occurrence={occurrence}
+          canCheckIn={canCheckIn}
+          onToggle={() => checkIn(opened)}
+          onShow={(view) => setOpen({ bookingId: opened.bookingId, view })}
+          onClose={() => setOpen(null)}
+          onChange={reload}
+        />
+      )}
+      {dialog === "add" && <AddDialog t={t} occurrence={occurrence} canCheckIn={canCheckIn} onClose={() => setDialog(null)} onChange={reload} />}
+      {dialog === "cancel" && <CancelClassDialog t={t.classChanges} occurrence={changed} isOpen onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
+      {dialog === "substitute" && <SubstituteDialog t={t.classChanges} occurrence={changed} isOpen onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
+    </div>
+  );
+}
+
+const catalog: Catalog<StaffRosterTexts> = { en: english, es: () => import("../../texts/staff-roster.es.ts") };
+await mountStaff({ catalog, section: "today", Page: RosterPage });

@@ -1,0 +1,252 @@
+// The dialogs about one member of a roster.
+
+import { useEffect, useState } from "preact/hooks";
+import { Banknote, CalendarSync, Check, CircleX, type IconNode, Mail, Phone, Undo2, UserRoundX } from "lucide";
+import { api, call, type Schema } from "../../../api/client.ts";
+import { Check as CheckBox, Select, TextArea } from "../../../components/form.tsx";
+import { Button, Dialog } from "../../../components/ui.tsx";
+import { ConfirmDialog, FormDialog } from "../../../staff/dialogs.tsx";
+import { Icon } from "../../../staff/icon.tsx";
+import { attempt, report, say, sayWithUndo } from "../../../tools/action.ts";
+import { studio } from "../../../tools/studio.ts";
+import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
+import type { Occurrence, RosterRow } from "./data.ts";
+import { bookFor, change, setPlaces } from "./requests.ts";
+import type { Texts } from "./rows.tsx";
+
+/** What is shown about a member. */
+export type View = "member" | "pay" | "move" | "cancel" | "promote";
+
+interface Props extends Texts {
+  row: RosterRow;
+  occurrence: Occurrence;
+  canCheckIn: boolean;
+  onToggle: () => void;
+  onShow: (view: View) => void;
+  onClose: () => void;
+  /** Loads the roster again. */
+  onChange: () => Promise<void>;
+}
+
+/** The dialog of the view. One is open at a time. */
+export function MemberDialogs({ view, ...props }: Props & { view: View }) {
+  if (view === "pay") return <PayDialog {...props} />;
+  if (view === "move") return <MoveDialog {...props} />;
+  if (view === "cancel") return <CancelDialog {...props} />;
+  if (view === "promote") return <PromoteDialog {...props} />;
+  return <MemberDialog {...props} />;
+}
+
+function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClose, onChange }: Props) {
+  const isWaiting = row.status === "waitlisted";
+  const isHere = row.status === "attended";
+  const isNoShow = row.status === "no_show";
+  const hasStarted = new Date(occurrence.startTime) <= new Date();
+  const since = row.checkedInAt && formatTimeIn(row.checkedInAt, occurrence.timeZone);
+
+  const mark = (action: "noShow" | "undoAttendance") =>
+    attempt(async () => {
+      await change(row.bookingId, action);
+      await onChange();
+      onClose();
+      if (action === "noShow") {
+        sayWithUndo(t.markedNoShow(row.name), { text: t.staff.undo, run: () => void mark("undoAttendance") });
+      } else say(t.undone(row.name));
+    });
+  const toggle = () => {
+    onToggle();
+    onClose();
+  };
+
+  return (
+    <Dialog title={row.name} isOpen onClose={onClose}>
+      <p class="hint">
+        {[t.staff.levels[row.level], t.visits(row.visits), isWaiting ? t.position(row.waitlistPosition ?? 0) : (t.staff.payment[row.paymentStatus ?? ""] ?? (row.isUnpaid ? t.unpaid : ""))].filter(Boolean).join(" · ")}
+      </p>
+      {isHere && since && <p>{row.checkedInBy ? t.hereSinceBy(since, row.checkedInBy.name) : t.hereSince(since)}</p>}
+      <ul class="plain-list action-list">
+        {!isWaiting && !isNoShow && canCheckIn && <Action icon={isHere ? Undo2 : Check} text={isHere ? t.undoCheckIn : t.checkInAction} onClick={toggle} />}
+        {row.isUnpaid && <Action icon={Banknote} text={t.markPaid} onClick={() => onShow("pay")} />}
+        {isNoShow && <Action icon={Undo2} text={t.undoNoShow} onClick={() => void mark("undoAttendance")} />}
+        {row.status === "booked" && hasStarted && <Action icon={UserRoundX} text={t.markNoShow} onClick={() => void mark("noShow")} />}
+        {row.status === "booked" && <Action icon={CalendarSync} text={t.move} onClick={() => onShow("move")} />}
+        {(row.status === "booked" || isWaiting) && <Action icon={CircleX} text={isWaiting ? t.leave : t.cancel} isDangerous onClick={() => onShow("cancel")} />}
+        {row.phone && <ActionLink icon={Phone} text={t.call(row.phone)} href={`tel:${row.phone.replace(/[^+\d]/g, "")}`} />}
+        <ActionLink icon={Mail} text={t.write(row.email)} href={`mailto:${row.email}`} />
+      </ul>
+      {!isWaiting && <Emergency t={t} row={row} />}
+      <p class="actions">
+        <Button kind="quiet" autofocus onClick={onClose}>
+          {t.staff.close}
+        </Button>
+      </p>
+    </Dialog>
+  );
+}
+
+interface ActionProps {
+  icon: IconNode;
+  text: string;
+}
+
+function Action({ icon, text, onClick, isDangerous }: ActionProps & { onClick: () => void; isDangerous?: boolean }) {
+  return (
+    <li>
+      <button type="button" class={isDangerous ? "bad" : undefined} onClick={onClick}>
+        <Icon of={icon} />
+        {text}
+      </button>
+    </li>
+  );
+}
+
+function ActionLink({ icon, text, href }: ActionProps & { href: string }) {
+  return (
+    <li>
+      <a href={href}>
+        <Icon of={icon} />
+        {text}
+      </a>
+    </li>
+  );
+}
+
+/** Whom to call and what to know. The API records who reads medical notes. */
+function Emergency({ t, row }: Texts & { row: RosterRow }) {
+  const [isShown, show] = useState(false);
+  const [notes, setNotes] = useState<Schema<"MedicalNotes"> | null>(null);
+  const read = () => {
+    show(true);
+    if (!row.hasMedicalNotes) return;
+    void attempt(async () => setNotes(await call(api.POST("/api/admin/medical-notes", { body: { bookingId: row.bookingId } }))));
+  };
+  const { emergencyContactName: name, emergencyContactPhone: phone } = row;
+  return (
+    <section class="emergency">
+      <h3>{t.emergency}</h3>
+      {!isShown ? (
+        <>
+          <Button kind="quiet" onClick={read}>
+            {t.showNotes}
+          </Button>
+          {row.hasMedicalNotes && <p class="hint">{t.notesLogged}</p>}
+        </>
+      ) : (
+        <dl>
+          <dt>{t.contact}</dt>
+          <dd>{name || phone ? [name, phone && <a href={`tel:${phone.replace(/[^+\d]/g, "")}`}>{phone}</a>].filter(Boolean).map((part, index) => <span key={index}>{part} </span>) : t.noContact}</dd>
+          <dt>{t.notes}</dt>
+          <dd>{!row.hasMedicalNotes ? t.noNotes : !notes ? "…" : notes.unreadable ? t.unreadable : (notes.medicalConditions ?? t.noNotes)}</dd>
+        </dl>
+      )}
+    </section>
+  );
+}
+
+function PayDialog({ t, row, onClose, onChange }: Props) {
+  const price = formatPrice(row.price, row.currency);
+  const pay = async () => {
+    await change(row.bookingId, "markPaid");
+    await onChange();
+    say(t.paid(row.name, price));
+  };
+  return (
+    <ConfirmDialog title={t.payTitle(row.name)} isOpen onClose={onClose} action={t.payAction(price)} onConfirm={pay}>
+      <p>{t.payText(price)}</p>
+    </ConfirmDialog>
+  );
+}
+
+function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {
+  const [dates, setDates] = useState<Occurrence[] | null>(null);
+  useEffect(() => {
+    call(api.GET("/api/classes/details", { params: { query: { id: occurrence.classTypeId } } }))
+      .then(({ upcomingClasses }) => setDates(upcomingClasses.filter(({ id, placesLeft }) => id !== occurrence.id && placesLeft > 0)))
+      .catch(report);
+  }, []);
+  const whenOf = ({ startTime, timeZone }: Occurrence) => formatMomentIn(startTime, timeZone);
+  if (dates?.length === 0) {
+    return (
+      <Dialog title={t.moveTitle(row.name)} isOpen onClose={onClose}>
+        <p>{t.noDates}</p>
+        <p class="actions">
+          <Button kind="quiet" onClick={onClose}>
+            {t.staff.close}
+          </Button>
+        </p>
+      </Dialog>
+    );
+  }
+  return (
+    <FormDialog
+      title={t.moveTitle(row.name)}
+      isOpen
+      onClose={onClose}
+      action={t.moveAction}
+      onSend={async (values) => {
+        const chosen = dates?.find(({ id }) => id === values.text("scheduledClassId"));
+        if (!chosen) return;
+        await change(row.bookingId, "move", { scheduledClassId: chosen.id });
+        await onChange();
+        say(t.moved(row.name, whenOf(chosen)));
+      }}
+    >
+      <Select
+        name="scheduledClassId"
+        label={t.moveTo}
+        options={(dates ?? []).map((date): [string, string] => [date.id, `${whenOf(date)} · ${t.spotsLeft(date.placesLeft)}`])}
+        {...(dates?.[0] ? { defaultValue: dates[0].id } : {})}
+      />
+    </FormDialog>
+  );
+}
+
+function CancelDialog({ t, row, onClose, onChange }: Props) {
+  const isWaiting = row.status === "waitlisted";
+  const isFree = isWaiting || (row.freeCancellationUntil !== null && new Date(row.freeCancellationUntil) > new Date());
+  return (
+    <FormDialog
+      title={t.cancelTitle(row.name)}
+      isOpen
+      onClose={onClose}
+      action={isWaiting ? t.leave : t.cancel}
+      isDangerous
+      onSend={async (values) => {
+        const reason = values.optional("reason");
+        await change(row.bookingId, "cancel", { lenient: values.checked("lenient"), ...(reason ? { reason } : {}) });
+        await onChange();
+        say(t.cancelledName(row.name));
+      }}
+    >
+      {!isWaiting && <p>{isFree ? t.cancelFree : t.cancelLate}</p>}
+      {!isFree && <CheckBox name="lenient" label={t.lenient} />}
+      <TextArea name="reason" label={t.cancelReason} hint={t.cancelHint} maxLength={500} />
+    </FormDialog>
+  );
+}
+
+/**
+ * Whether new spots go to the first in line by themselves. In the last hours before the class,
+ * staff decide.
+ */
+export function isWaitlistOpen({ startTime }: Occurrence): boolean {
+  const cutoff = (studio.value?.waitlistCutoffHours ?? 0) * 60 * 60 * 1000;
+  return Date.parse(startTime) - cutoff > Date.now();
+}
+
+/** Asks before a full class gets one more spot. */
+function PromoteDialog({ t, row, occurrence, onClose, onChange }: Props) {
+  const places = occurrence.maxParticipants + 1;
+  const add = async () => {
+    const isAutomatic = isWaitlistOpen(occurrence);
+    await setPlaces(occurrence.id, places);
+    if (!isAutomatic) await bookFor(row.userId, occurrence.id);
+    await onChange();
+    say(t.promoted(row.name));
+  };
+  return (
+    <ConfirmDialog title={t.promoteTitle(row.name)} isOpen onClose={onClose} action={t.addSpot} onConfirm={add}>
+      <p>{t.promoteText(places)}</p>
+    </ConfirmDialog>
+  );
+}

@@ -1,0 +1,22 @@
+// What the front desk does with a booking.
+
+import { api, call, type Schema } from "../../../api/client.ts";
+
+type Change = Omit<Schema<"UpdateBooking">, "bookingId" | "action">;
+
+const newKey = () => ({ header: { "Idempotency-Key": crypto.randomUUID() } });
+
+/** Changes a booking. */
+export function change(bookingId: string, action: Schema<"BookingAction">, more: Change = {}): Promise<Schema<"Booking">> {
+  return call(api.PATCH("/api/admin/bookings", { params: newKey(), body: { bookingId, action, ...more } }));
+}
+
+/** Books the class for a member. A member on the waitlist gets a spot that is free. */
+export function bookFor(userId: string, scheduledClassId: string, joinWaitlist = false): Promise<Schema<"Booking">> {
+  return call(api.POST("/api/admin/bookings", { params: newKey(), body: { userId, scheduledClassId, joinWaitlist } }));
+}
+
+/** Gives the class another number of spots. */
+export async function setPlaces(id: string, maxParticipants: number): Promise<void> {
+  await call(api.PATCH("/api/admin/schedule", { body: { occurrence: { id, maxParticipants } } }));
+}

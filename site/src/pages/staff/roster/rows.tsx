@@ -1,0 +1,82 @@
+// The rows of a roster: a large button to check in, the member, and what is to be paid.
+
+import { Check, CloudOff, HeartPulse } from "lucide";
+import { Icon } from "../../../staff/icon.tsx";
+import type { StaffRosterTexts } from "../../../texts/staff-roster.en.ts";
+import { formatPrice, formatTimeIn } from "../../../tools/time.ts";
+import type { RosterRow } from "./data.ts";
+
+export type Texts = { t: StaffRosterTexts };
+
+interface RowProps extends Texts {
+  row: RosterRow;
+  zone: string;
+  canCheckIn: boolean;
+  onToggle: () => void;
+  onOpen: () => void;
+  onPay: () => void;
+}
+
+export function MemberRow({ t, row, zone, canCheckIn, onToggle, onOpen, onPay }: RowProps) {
+  const isHere = row.status === "attended";
+  const price = formatPrice(row.price, row.currency);
+  return (
+    <li class={isHere ? "roster-row here" : "roster-row"}>
+      <button type="button" class="check-in" aria-pressed={isHere} aria-label={t.checkIn(row.name)} disabled={!canCheckIn} onClick={onToggle}>
+        <Icon of={Check} />
+      </button>
+      <button type="button" class="who" aria-label={t.detailsOf(row.name)} onClick={onOpen}>
+        <strong>{row.name}</strong>
+        <span class="facts-of">
+          {isHere && row.checkedInAt && <span class="since">{t.hereSince(formatTimeIn(row.checkedInAt, zone))}</span>}
+          {row.queued && (
+            <span class="unsent">
+              <Icon of={CloudOff} /> {t.notSent}
+            </span>
+          )}
+          {row.status === "no_show" && <span class="tag bad">{t.noShow}</span>}
+          {row.visits === 0 && <span class="tag first-visit">{t.firstVisit}</span>}
+          <span>{t.staff.levels[row.level]}</span>
+          {row.hasMedicalNotes && (
+            <span class="has-notes" title={t.notes}>
+              <Icon of={HeartPulse} />
+              <span class="unseen">{t.notes}</span>
+            </span>
+          )}
+        </span>
+      </button>
+      {row.isUnpaid && (
+        <button type="button" class="pay" aria-label={t.payFor(row.name, price)} onClick={onPay}>
+          <span>{t.unpaid}</span>
+          {price}
+        </button>
+      )}
+    </li>
+  );
+}
+
+interface WaitingProps extends Texts {
+  row: RosterRow;
+  canPromote: boolean;
+  onPromote: () => void;
+  onOpen: () => void;
+}
+
+export function WaitingRow({ t, row, canPromote, onPromote, onOpen }: WaitingProps) {
+  return (
+    <li class="roster-row">
+      <span class="position">{row.waitlistPosition}</span>
+      <button type="button" class="who" aria-label={t.detailsOf(row.name)} onClick={onOpen}>
+        <strong>{row.name}</strong>
+        <span class="facts-of">
+          <span>{t.staff.levels[row.level]}</span>
+        </span>
+      </button>
+      {canPromote && (
+        <button type="button" class="promote" aria-label={t.promoteName(row.name)} onClick={onPromote}>
+          {t.promote}
+        </button>
+      )}
+    </li>
+  );
+}

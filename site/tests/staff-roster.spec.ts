@@ -1,0 +1,292 @@
+// The roster of a class at the door.
+
+import type { Browser, Page } from "@playwright/test";
+import { scriptSizes } from "./scripts.ts";
+import { expect, expectAccessible, newMember, open, send } from "./site.ts";
+import { type NewClass, signInAs, test } from "./studio.ts";
+
+const rosterOf = ({ id }: NewClass) => `/staff/roster/${id}`;
+
+async function openRoster(page: Page, wanted: NewClass): Promise<void> {
+  await signInAs(page, "staff");
+  await open(page, rosterOf(wanted));
+}
+
+const checkInOf = (page: Page, name: string) => page.getByRole("button", { name: `Check in ${name}` });
+
+/** Opens a page of a member in another browser. */
+async function memberPage(browser: Browser): Promise<Page> {
+  const page = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(page);
+  return page;
+}
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 390, height: 844 }, contextOptions: { reducedMotion: "reduce" } });
+
+  test("forty members are checked in with one tap each, at once, on targets that a thumb hits", async ({ page, staff }) => {
+    test.slow();
+    const full = await staff.newClass({ spots: 40, inMinutes: 30 });
+    await staff.newMembersOf(full, Array.from({ length: 40 }, (_, index) => `Member${String(index).padStart(2, "0")}`));
+    await openRoster(page, full);
+    const list = page.getByRole("list", { name: "Roster" });
+    await expect(list.getByRole("listitem")).toHaveCount(40);
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      await expectAccessible(page);
+    }
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+
+    const small = await page.locator("main button:visible, main a:visible, main input:visible").evaluateAll((elements) =>
+      elements.flatMap((element) => {
+        const { width, height } = element.getBoundingClientRect();
+        return width < 48 || height < 48 ? [`${element.outerHTML.slice(0, 80)} ${width}x${height}`] : [];
+      }),
+    );
+    expect(small, "smaller than 48 pixels").toEqual([]);
+
+    // From the tap to the frame that shows it.
+    const times = await list.getByRole("button", { name: /^Check in / }).evaluateAll(async (buttons) => {
+      const found: number[] = [];
+      for (const button of buttons.slice(0, 20) as HTMLButtonElement[]) {
+        const start = performance.now();
+        button.click();
+        while (button.getAttribute("aria-pressed") !== "true") await new Promise((resolve) => requestAnimationFrame(resolve));
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        found.push(performance.now() - start);
+      }
+      return found.sort((one, other) => one - other);
+    });
+    expect(times[Math.floor(times.length / 2)], `${times.map(Math.round).join(", ")} ms`).toBeLessThanOrEqual(100);
+    await expect(page.getByText("20 of 40 here")).toBeVisible();
+    await expect.poll(async () => [...(await staff.roster(full)).values()].filter(({ status }) => status === "attended").length).toBe(20);
+  });
+});
+
+test("a check-in is undone from the message or from the row, and members are found by their name", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const [jose, ana] = await staff.newMembersOf(wanted, ["José", "Ana"]);
+  if (!jose || !ana) throw new Error("there are no members");
+  await openRoster(page, wanted);
+  await page.getByRole("searchbox", { name: "Find a member" }).fill("jose");
+  await expect(checkInOf(page, ana.name)).toHaveCount(0);
+  await checkInOf(page, jose.name).click();
+  await expect(page.getByText(`${jose.name} is here.`)).toBeVisible();
+  await expect(checkInOf(page, jose.name)).toHaveAttribute("aria-pressed", "true");
+  await expect.poll(async () => (await staff.roster(wanted)).get(jose.name)?.status).toBe("attended");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(page.getByText(`The check-in of ${jose.name} is undone.`)).toBeVisible();
+  await expect.poll(async () => (await staff.roster(wanted)).get(jose.name)?.status).toBe("booked");
+  expect((await staff.attendance(wanted)).map(({ status }) => status)).toEqual(["attended", "booked"]);
+
+  await page.getByRole("button", { name: "Clear the search" }).click();
+  await checkInOf(page, ana.name).click();
+  await page.getByRole("button", { name: "Expected 1" }).click();
+  await expect(checkInOf(page, ana.name)).toHaveCount(0);
+  await page.getByRole("button", { name: "Everyone 2" }).click();
+  await checkInOf(page, ana.name).click();
+  await expect.poll(async () => (await staff.roster(wanted)).get(ana.name)?.status).toBe("booked");
+});
+
+test("the roster loads little script, and is accessible on a desktop", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  await staff.newMembersOf(wanted, ["Ana"]);
+  await signInAs(page, "staff");
+  const sizes = await scriptSizes(page, rosterOf(wanted));
+  const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+  expect(total, JSON.stringify(sizes)).toBeLessThanOrEqual(80_000);
+  await expectAccessible(page);
+});
+
+test("check-in is closed until an hour before the class", async ({ page, staff }) => {
+  const later = await staff.newClass({ inMinutes: 90 });
+  const [member] = await staff.newMembersOf(later, ["Ana"]);
+  await openRoster(page, later);
+  await expect(page.getByText(/^Check-in opens /)).toBeVisible();
+  await expect(checkInOf(page, member?.name ?? "")).toBeDisabled();
+});
+
+test("a member pays at the desk", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const [member] = await staff.newMembersOf(wanted, ["Ana"]);
+  const name = member?.name ?? "";
+  await openRoster(page, wanted);
+  await page.getByRole("button", { name: `${name} pays $18` }).click();
+  await page.getByRole("dialog", { name: `Payment of ${name}` }).getByRole("button", { name: "$18 received" }).click();
+  await expect(page.getByText(`${name} has paid $18.`)).toBeVisible();
+  await expect(page.getByRole("button", { name: `${name} pays $18` })).toHaveCount(0);
+  expect((await staff.roster(wanted)).get(name)?.isUnpaid).toBe(false);
+});
+
+test("someone new walks in, is checked in, and comes again with the same address", async ({ page, staff }) => {
+  const [first, second] = [await staff.newClass({ inMinutes: 30 }), await staff.newClass({ inMinutes: 100 })];
+  const email = `walk-in-${Date.now()}@example.com`;
+  const walkIn = async (wanted: NewClass, firstName: string) => {
+    await open(page, rosterOf(wanted));
+    await page.getByRole("button", { name: "Add", exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: "Add to the class" });
+    await dialog.getByRole("button", { name: "Someone new" }).click();
+    await dialog.getByRole("button", { name: "Add to the class" }).click();
+    await expect(dialog.getByText("First name: is required.")).toBeVisible();
+    await dialog.getByLabel("First name").fill(firstName);
+    await dialog.getByLabel("E-mail address").fill(email);
+    await dialog.getByRole("button", { name: "Add to the class" }).click();
+  };
+  await signInAs(page, "staff");
+  await walkIn(first, "Nora");
+  await expect(page.getByText("Nora is in the class.")).toBeVisible();
+  await expect(page.getByText("1 of 1 here")).toBeVisible();
+  await walkIn(second, "Nora");
+  await expect(page.getByText("Nora has an account already, and is in the class.")).toBeVisible();
+  expect([...(await staff.roster(second)).values()].map(({ status }) => status)).toEqual(["booked"]);
+});
+
+test("a member without a booking is found and added", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30, spots: 1 });
+  const member = await staff.newMember("Íñigo");
+  await openRoster(page, wanted);
+  await expect(page.getByText("Nobody has booked this class yet.")).toBeVisible();
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Add to the class" });
+  await dialog.getByRole("searchbox").fill(`inigo ${member.name.split(" ")[1]}`);
+  await dialog.getByRole("button", { name: `Book for ${member.name}` }).click();
+  await expect(page.getByText(`${member.name} is in the class.`)).toBeVisible();
+  await expect(checkInOf(page, member.name)).toHaveAttribute("aria-pressed", "true");
+});
+
+test("a full class gets one more spot for the first on the waitlist", async ({ page, staff }) => {
+  const full = await staff.newClass({ spots: 1 });
+  await staff.newMembersOf(full, ["Ana"]);
+  const [first, second] = [await staff.newMember("Berta"), await staff.newMember("Carla")];
+  for (const member of [first, second]) await staff.book(member, full.id, true);
+  await openRoster(page, full);
+  const waitlist = page.getByRole("list", { name: "Waitlist" });
+  await expect(waitlist.getByRole("button", { name: /^Give / })).toHaveCount(1);
+  await waitlist.getByRole("button", { name: `Give ${first.name} a spot` }).click();
+  await page.getByRole("dialog", { name: `Add a spot for ${first.name}?` }).getByRole("button", { name: "Add a spot" }).click();
+  await expect(page.getByText(`${first.name} has a spot.`)).toBeVisible();
+  await expect(checkInOf(page, first.name)).toBeVisible();
+  await expect(waitlist.getByRole("listitem")).toHaveCount(1);
+});
+
+test("staff move a member to another date, and cancel a booking", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  const other = await staff.newDate(wanted);
+  const [ana, berta] = await staff.newMembersOf(wanted, ["Ana", "Berta"]);
+  if (!ana || !berta) throw new Error("there are no members");
+  await openRoster(page, wanted);
+  await page.getByRole("button", { name: `More about ${ana.name}` }).click();
+  await page.getByRole("button", { name: "Move to another date" }).click();
+  const move = page.getByRole("dialog", { name: `Move ${ana.name} to …` });
+  await expect(move.getByLabel("Date")).toHaveValue(other);
+  await move.getByRole("button", { name: "Move" }).click();
+  await expect(page.getByText(new RegExp(`^${ana.name} comes on `))).toBeVisible();
+  await expect(checkInOf(page, ana.name)).toHaveCount(0);
+  expect((await staff.roster({ ...wanted, id: other })).has(ana.name)).toBe(true);
+
+  await page.getByRole("button", { name: `More about ${berta.name}` }).click();
+  await page.getByRole("button", { name: "Cancel the booking" }).click();
+  const cancel = page.getByRole("dialog", { name: `Cancel the booking of ${berta.name}?` });
+  await expect(cancel.getByText("It is still free of charge.")).toBeVisible();
+  await cancel.getByRole("button", { name: "Cancel the booking" }).click();
+  await expect(page.getByText(`The booking of ${berta.name} is cancelled.`)).toBeVisible();
+  await expect(page.getByText("Nobody has booked this class yet.")).toBeVisible();
+});
+
+test("a late cancellation can be made without a consequence", async ({ browser, page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const member = await memberPage(browser);
+  const { id } = await send(member, "/api/bookings/create", { scheduledClassId: wanted.id });
+  await openRoster(page, wanted);
+  // The hour after a booking in which a member can cancel it ends with the start of the class.
+  await page.clock.setFixedTime(Date.now() + 31 * 60_000);
+  await page.reload();
+  await page.getByRole("button", { name: /^More about / }).click();
+  await page.getByRole("button", { name: "Cancel the booking" }).click();
+  const dialog = page.getByRole("dialog", { name: /^Cancel the booking of / });
+  await expect(dialog.getByText("It is too late to cancel free of charge.")).toBeVisible();
+  const sent = page.waitForRequest((request) => request.method() === "PATCH");
+  await dialog.getByLabel("Cancel free of charge anyway").check();
+  await dialog.getByRole("button", { name: "Cancel the booking" }).click();
+  expect((await sent).postDataJSON()).toMatchObject({ bookingId: id, action: "cancel", lenient: true });
+  await expect(page.getByText(/^The booking of .* is cancelled\.$/)).toBeVisible();
+  await member.context().close();
+});
+
+test("medical notes are behind a tap that says it is recorded", async ({ browser, page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const member = await memberPage(browser);
+  const saved = await member.request.patch("/api/auth/me", {
+    data: { medicalConditions: "Left knee, since 2019", emergencyContactName: "Luis Ríos", emergencyContactPhone: "+13035550123" },
+    headers: { Origin: process.env.SITE ?? "" },
+  });
+  expect(saved.ok(), await saved.text()).toBe(true);
+  await send(member, "/api/bookings/create", { scheduledClassId: wanted.id });
+  const asked: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().includes("medical-notes")) asked.push(request.method());
+  });
+  await openRoster(page, wanted);
+  await page.getByRole("button", { name: /^More about / }).click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByText("Reading medical notes is recorded with your name.")).toBeVisible();
+  await expect(dialog.getByText("Luis Ríos")).toHaveCount(0);
+  await expectAccessible(page);
+  expect(asked).toEqual([]);
+  await dialog.getByRole("button", { name: "Show emergency contact and notes" }).click();
+  await expect(dialog.getByText("Left knee, since 2019")).toBeVisible();
+  await expect(dialog.getByText("Luis Ríos")).toBeVisible();
+  expect(asked).toEqual(["POST"]);
+  await member.context().close();
+});
+
+test("who does not come is recorded after the start, and that is undone", async ({ page, staff }) => {
+  // The class starts with the next minute.
+  test.slow();
+  const wanted = await staff.newClass({ inMinutes: 1 });
+  const [member] = await staff.newMembersOf(wanted, ["Ana"]);
+  const name = member?.name ?? "";
+  await openRoster(page, wanted);
+  const missed = page.getByRole("dialog", { name }).getByRole("button", { name: "Did not come" });
+  await expect(async () => {
+    await page.getByRole("button", { name: `More about ${name}` }).click();
+    await expect(page.getByRole("dialog", { name })).toBeVisible();
+    if (await missed.isVisible()) return;
+    await page.keyboard.press("Escape");
+    throw new Error("the class has not started");
+  }).toPass({ timeout: 150_000 });
+  await missed.click();
+  await expect(page.getByText(`${name} did not come.`)).toBeVisible();
+  await expect(page.getByRole("listitem").getByText("Did not come")).toBeVisible();
+  expect((await staff.roster(wanted)).get(name)?.status).toBe("no_show");
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect.poll(async () => (await staff.roster(wanted)).get(name)?.status).toBe("booked");
+});
+
+test("the roster follows colleagues, and says whose check-in it was", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const [ana] = await staff.newMembersOf(wanted, ["Ana"]);
+  const name = ana?.name ?? "";
+  const connected = page.waitForResponse((response) => response.url().includes("/api/admin/events"));
+  await openRoster(page, wanted);
+  await connected;
+  const bookingId = (await staff.roster(wanted)).get(name)?.bookingId ?? "";
+  await staff.checkIn(wanted, bookingId);
+  await expect(checkInOf(page, name)).toHaveAttribute("aria-pressed", "true", { timeout: 10_000 });
+  await page.getByRole("button", { name: `More about ${name}` }).click();
+  await expect(page.getByRole("dialog", { name }).getByText(/^Here since .*, checked in by Sofia /)).toBeVisible();
+  await page.keyboard.press("Escape");
+  const [berta] = await staff.newMembersOf(wanted, ["Berta"]);
+  await expect(checkInOf(page, berta?.name ?? "")).toBeVisible({ timeout: 10_000 });
+});
+
+test("on paper the roster has the names and no buttons", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const [ana] = await staff.newMembersOf(wanted, ["Ana"]);
+  await openRoster(page, wanted);
+  await page.emulateMedia({ media: "print" });
+  await expect(page.getByText(ana?.name ?? "", { exact: true })).toBeVisible();
+  await expect(page.getByRole("navigation")).toHaveCount(0);
+  await expect(page.getByRole("searchbox")).toHaveCount(0);
+  await expect(page.getByRole("button", { name: "Add", exact: true })).toHaveCount(0);
+});
