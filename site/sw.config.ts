@@ -26,8 +26,8 @@ export interface SiteFiles extends KeptFiles {
 /** Pages that need a connection, and those of staff. */
 const ONLINE_ONLY = /^(404|docs|staff|admin)\b/;
 
-/** The pages that staff need at the door. */
-const STAFF = ["staff.html", "staff/roster.html"];
+/** The pages that staff and instructors need at the door. */
+const STAFF = ["staff.html", "staff/roster.html", "staff/teaching.html"];
 
 const VERCEL_JSON = join(import.meta.dirname, "../vercel.json");
 

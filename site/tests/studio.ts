@@ -23,6 +23,7 @@ export interface NewClass {
   timetable: string;
   /** The name of the instructor. */
   instructor: string;
+  instructorId: string;
   /** The page of its class type, with this date only. */
   page: string;
 }
@@ -83,7 +84,7 @@ export class Staff {
     const { date, time } = inMinutes === undefined ? { date: dayIn(inDays), time: "18:00" } : await this.#timeIn(inMinutes);
     const occurrence = { classTypeId: type.id, instructorId: instructor.id, room, date, time };
     const { occurrenceId } = await this.#send("POST", "/api/admin/schedule", { occurrence });
-    return { id: String(occurrenceId), typeId: String(type.id), title, date, instructor: String(instructor.name), timetable: `/timetable?week=${date}`, page: `/classes/${type.id}` };
+    return { id: String(occurrenceId), typeId: String(type.id), title, date, instructor: String(instructor.name), instructorId: String(instructor.id), timetable: `/timetable?week=${date}`, page: `/classes/${type.id}` };
   }
 
   /** Moves a class to another time of its day. */
@@ -121,6 +122,12 @@ export class Staff {
   /** Books a class for a member. Returns the id of the booking. */
   async book(member: KnownMember, scheduledClassId: string, joinWaitlist = false): Promise<string> {
     return String((await this.#send("POST", "/api/admin/bookings", { userId: member.id, scheduledClassId, joinWaitlist })).id);
+  }
+
+  /** Lets the member of a page see the classes of an instructor. */
+  async linkInstructor({ instructorId }: NewClass, member: Page): Promise<void> {
+    const { id: userId } = (await (await member.request.get("/api/auth/me")).json()) as { id: string };
+    await this.#send("PATCH", "/api/admin/instructors", { id: instructorId, userId });
   }
 
   /** Creates members who have booked a class. */

@@ -25,8 +25,8 @@ const SESSION = "/api/auth/session";
 const STUDIO = "/api/studio";
 const PUBLIC = [STUDIO, "/api/instructors", "/api/instructors/details", "/api/classes/list", "/api/classes/details", "/api/classes/schedule", "/api/classes/occurrence"];
 
-/** What staff see of members without a connection. */
-const STAFF = ["/api/admin/bookings", "/api/admin/dashboard"];
+/** What staff and instructors see of members without a connection. */
+const STAFF = ["/api/admin/bookings", "/api/admin/dashboard", "/api/teaching/classes", "/api/teaching/roster"];
 const PRIVATE = ["/api/bookings/list", ...STAFF];
 
 /** The member who is signed in, null for a visitor, undefined while that is not known. */

@@ -1,11 +1,23 @@
 // Who may open the console.
 
+import { api, call } from "../api/client.ts";
 import type { Session } from "../session.ts";
+import { Store } from "../tools/store.ts";
 import type { Access } from "./sections.ts";
 
 export type StaffUser = Session["user"];
 
+/** Whether the member teaches. Undefined while that is not known. Staff are not asked for. */
+export const isInstructor = new Store<boolean | undefined>(undefined);
+
+export async function loadInstructor(): Promise<void> {
+  const { instructorId } = await call(api.GET("/api/auth/me"));
+  isInstructor.set(instructorId !== null);
+}
+
 export function mayOpen(user: StaffUser, access: Access): boolean {
-  if (access === "admin") return user.isAdmin;
-  return user.isStaff;
+  const isOnlyInstructor = !user.isStaff && isInstructor.value === true;
+  if (access === "instructor") return isOnlyInstructor;
+  if (access === "team") return user.isStaff || isOnlyInstructor;
+  return access === "admin" ? user.isAdmin : user.isStaff;
 }

@@ -14,7 +14,7 @@ import type { StaffTexts } from "../texts/staff.en.ts";
 import type { Language } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { loadStudio, studio, studioName } from "../tools/studio.ts";
-import { mayOpen, type StaffUser } from "./access.ts";
+import { isInstructor, mayOpen, type StaffUser } from "./access.ts";
 import { Icon } from "./icon.tsx";
 import { ADMIN_SECTIONS, MAIN_SECTIONS, type SectionName, STUDIO_SECTIONS } from "./sections.ts";
 
@@ -68,13 +68,14 @@ interface NavigationProps {
  */
 function Navigation({ t, section, language }: NavigationProps) {
   const current = useStore(session);
+  useStore(isInstructor);
   const [isOpen, setOpen] = useState(false);
   const user = current?.user;
   const more = [...STUDIO_SECTIONS, ...ADMIN_SECTIONS].some(({ name }) => name === section);
   return (
     <>
       <nav class="staff-nav" aria-label={t.navigation}>
-        {user && mayOpen(user, "instructor") && (
+        {user && (
           <>
             <Sections t={t} user={user} section={section} sections={MAIN_SECTIONS} />
             <Group t={t} user={user} section={section} title={t.studio} sections={STUDIO_SECTIONS} />
@@ -91,7 +92,7 @@ function Navigation({ t, section, language }: NavigationProps) {
       <Dialog title={t.more} isOpen={isOpen} onClose={() => setOpen(false)}>
         {user && (
           <nav class="staff-sheet" aria-label={t.more}>
-            <Sections t={t} user={user} section={section} sections={MAIN_SECTIONS.slice(4)} />
+            <Sections t={t} user={user} section={section} sections={MAIN_SECTIONS.filter(({ access }) => mayOpen(user, access)).slice(4)} />
             <Group t={t} user={user} section={section} title={t.studio} sections={STUDIO_SECTIONS} />
             <Group t={t} user={user} section={section} title={t.admin} sections={ADMIN_SECTIONS} />
             <ul class="plain-list">

@@ -8,9 +8,9 @@ import { loadSession, session, signInAddress } from "../session.ts";
 import type { StaffTexts } from "../texts/staff.en.ts";
 import { whenOnline } from "../tools/connection.ts";
 import { useStore } from "../tools/store.ts";
-import { mayOpen, type StaffUser } from "./access.ts";
+import { isInstructor, loadInstructor, mayOpen, type StaffUser } from "./access.ts";
 import { keepSending } from "./check-ins.ts";
-import type { Access } from "./sections.ts";
+import { type Access, TEACHING } from "./sections.ts";
 
 interface Props {
   t: StaffTexts;
@@ -24,36 +24,44 @@ interface Props {
  */
 export function Guard({ t, access, children }: Props) {
   const current = useStore(session);
+  const teaches = useStore(isInstructor);
   const [failure, setFailure] = useState<Failure | null>(null);
   /** Whether the page was shown. What was entered there is not lost to a redirect. */
   const wasShown = useRef(false);
 
   useEffect(() => {
-    const load = () => {
-      loadSession().then(
-        () => setFailure(null),
-        (failed) => {
-          if (!(failed instanceof Failure)) throw failed;
-          setFailure(failed);
-        },
-      );
+    const load = async () => {
+      try {
+        const signedIn = await loadSession();
+        if (signedIn && !signedIn.user.isStaff) await loadInstructor();
+        setFailure(null);
+      } catch (failed) {
+        if (!(failed instanceof Failure)) throw failed;
+        // Without a connection, the page shows what was kept, and the API keeps the rest.
+        if (failed.status === 0 && session.value) isInstructor.set(true);
+        setFailure(failed);
+      }
     };
-    load();
-    return whenOnline(load);
-  }, []);
+    void load();
+    return whenOnline(() => void load());
+  }, [current?.user.id]);
 
   const user = current?.user;
-  const staffId = user && mayOpen(user, "instructor") ? user.id : null;
-  useEffect(() => (staffId ? keepSending(staffId) : undefined), [staffId]);
+  const sender = user && (user.isStaff || teaches) ? user.id : null;
+  useEffect(() => (sender ? keepSending(sender) : undefined), [sender]);
   useEffect(() => {
     if (current === null && !wasShown.current) location.replace(signInAddress());
   }, [current]);
+  const isElsewhere = user !== undefined && access === "staff" && mayOpen(user, "instructor");
+  useEffect(() => {
+    if (isElsewhere) location.replace(TEACHING);
+  }, [isElsewhere]);
 
-  if (user) {
-    if (!mayOpen(user, access)) return <Forbidden t={t} user={user} />;
+  if (user && mayOpen(user, access)) {
     wasShown.current = true;
     return <>{children(user)}</>;
   }
+  if (user && !isElsewhere && (user.isStaff || teaches !== undefined)) return <Forbidden t={t} user={user} />;
   if (current === null && wasShown.current) {
     return (
       <Panel title={t.signedOutTitle} text={t.signedOutText}>
@@ -78,7 +86,7 @@ export function Guard({ t, access, children }: Props) {
 }
 
 function Forbidden({ t, user }: { t: StaffTexts; user: StaffUser }) {
-  if (mayOpen(user, "instructor")) {
+  if (user.isStaff) {
     return (
       <Panel title={t.forAdminTitle} text={t.forAdminText}>
         <a class="button" href="/staff">

@@ -23,8 +23,11 @@ import type { StaffTexts } from "../texts/staff.en.ts";
 
 export type SectionName = keyof StaffTexts["sections"];
 
-/** Who may open a page. Each role may also open the pages of the roles before it. */
-export type Access = "instructor" | "staff" | "admin";
+/**
+ * Who may open a page: instructors who are no staff, staff, both of them, or administrators, who
+ * are also staff.
+ */
+export type Access = "instructor" | "staff" | "team" | "admin";
 
 interface Section {
   name: SectionName;
@@ -33,9 +36,13 @@ interface Section {
   access: Access;
 }
 
-/** What is needed all the time. A phone shows the first four. */
+/** The page of instructors who are no staff. */
+export const TEACHING = "/staff/teaching";
+
+/** What is needed all the time. A phone shows the first four of those that the person may open. */
 export const MAIN_SECTIONS: readonly Section[] = [
-  { name: "today", href: "/staff", icon: Sun, access: "instructor" },
+  { name: "teaching", href: TEACHING, icon: GraduationCap, access: "instructor" },
+  { name: "today", href: "/staff", icon: Sun, access: "staff" },
   { name: "schedule", href: "/staff/schedule", icon: CalendarDays, access: "staff" },
   { name: "members", href: "/staff/members", icon: Users, access: "staff" },
   { name: "messages", href: "/staff/messages", icon: Mail, access: "staff" },

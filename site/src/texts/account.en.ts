@@ -55,6 +55,7 @@ const texts = {
   member: {
     welcome: (name: string) => `Hello, ${name}`,
     signedInAs: "You are signed in as",
+    teaching: "The classes that you teach",
     lasting: (end: string) => `Without further use, this session ends on ${end}.`,
     unverified: "Your e-mail address is not confirmed yet. Please open the link that we have e-mailed to you.",
     sendAgain: "Send a new link",

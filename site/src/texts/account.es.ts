@@ -56,6 +56,7 @@ const texts: AccountTexts = {
   member: {
     welcome: (name) => `Hola, ${name}`,
     signedInAs: "Has entrado como",
+    teaching: "Las clases que das",
     lasting: (end) => `Si no la usas, esta sesión termina el ${end}.`,
     unverified: "Tu dirección de correo aún no está confirmada. Abre el enlace que te hemos enviado.",
     sendAgain: "Enviar otro enlace",

@@ -4,6 +4,7 @@ const texts = {
   console: "Staff",
   navigation: "Staff console",
   sections: {
+    teaching: "My classes",
     today: "Today",
     schedule: "Schedule",
     members: "Members",

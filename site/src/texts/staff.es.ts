@@ -6,6 +6,7 @@ const texts: StaffTexts = {
   console: "Equipo",
   navigation: "Panel del equipo",
   sections: {
+    teaching: "Mis clases",
     today: "Hoy",
     schedule: "Horario",
     members: "Socios",

@@ -96,6 +96,12 @@ export function MemberView({ t, current, providers }: Props) {
         </h1>
         <p class="lead">
           {member.signedInAs} <strong>{user.email}</strong>
+          {profile?.instructorId && !user.isStaff && (
+            <>
+              {" · "}
+              <a href="/staff/teaching">{member.teaching}</a>
+            </>
+          )}
         </p>
       </div>
 

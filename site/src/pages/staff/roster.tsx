@@ -39,9 +39,10 @@ function plain(text: string): string {
 }
 
 function RosterPage({ t, user }: { t: StaffRosterTexts; user: StaffUser }) {
-  const roster = useRoster(classId(), user.id);
+  const roster = useRoster(classId(), user);
   const { occurrence, rows, failure, reload } = roster;
-  useRefresh(reload, occurrence?.localDate);
+  // The events are for staff.
+  useRefresh(reload, user.isStaff ? occurrence?.localDate : null);
   if (failure && !rows) {
     return (
       <div class="staff-page">
@@ -58,17 +59,17 @@ function RosterPage({ t, user }: { t: StaffRosterTexts; user: StaffUser }) {
       </div>
     );
   }
-  return <Loaded t={t} userId={user.id} roster={roster} occurrence={occurrence} rows={rows} />;
+  return <Loaded t={t} user={user} roster={roster} occurrence={occurrence} rows={rows} />;
 }
 
 interface LoadedProps extends Texts {
-  userId: string;
+  user: StaffUser;
   roster: Roster;
   occurrence: Occurrence;
   rows: RosterRow[];
 }
 
-function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
+function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const { waiting, reload, toggle } = roster;
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("everyone");
@@ -81,14 +82,14 @@ function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
   const canCheckIn = isOpen && !isCancelled;
   const here = rows.filter(({ status }) => status === "attended").length;
   const unsent = [...rows, ...waiting].filter(({ queued }) => queued).length;
-  const counts = { everyone: rows.length, expected: rows.filter(({ status }) => status === "booked").length, unpaid: rows.filter(({ isUnpaid }) => isUnpaid).length };
+  const counts = { everyone: rows.length, expected: rows.filter(({ status }) => status === "booked").length, unpaid: rows.filter(({ desk }) => desk?.isUnpaid).length };
 
   const shown = useMemo(() => {
     const words = plain(search).split(/\s+/).filter(Boolean);
     return rows.filter(
       (row) =>
-        (filter === "everyone" || (filter === "expected" ? row.status === "booked" : row.isUnpaid)) &&
-        words.every((word) => plain(`${row.name} ${row.email}`).includes(word)),
+        (filter === "everyone" || (filter === "expected" ? row.status === "booked" : row.desk?.isUnpaid)) &&
+        words.every((word) => plain(`${row.name} ${row.desk?.email ?? ""}`).includes(word)),
     );
   }, [rows, search, filter]);
 
@@ -106,25 +107,29 @@ function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
 
   const promote = (row: RosterRow) => {
     if (rows.length >= maxParticipants) return setOpen({ bookingId: row.bookingId, view: "promote" });
+    const { desk } = row;
+    if (!desk) return;
     void attempt(async () => {
-      await bookFor(row.userId, occurrence.id);
+      await bookFor(desk.userId, occurrence.id);
       await reload();
       say(t.promoted(row.name));
     });
   };
   const canPromote = (row: RosterRow) => {
-    if (isCancelled) return false;
+    if (!isChangeable) return false;
     if (rows.length < maxParticipants) return true;
     return new Date(startTime) > new Date() && (row.waitlistPosition === 1 || !isWaitlistOpen(occurrence));
   };
 
-  const opened = open && [...rows, ...waiting].find(({ bookingId }) => bookingId === open.bookingId);
+  const found = open && [...rows, ...waiting].find(({ bookingId }) => bookingId === open.bookingId);
+  const opened = found?.desk && { ...found.desk, ...found };
+  const isChangeable = user.isStaff && !isCancelled;
   const changed = { id: occurrence.id, title, instructor: instructor.name, when: formatMomentIn(startTime, timeZone) };
   const hasStarted = new Date(startTime) <= new Date();
   return (
     <div class="staff-page roster">
       <PageHead title={title} hint={`${formatMomentIn(startTime, timeZone)} – ${formatTimeIn(endTime, timeZone)} · ${t.where(room, instructor.name)}`}>
-        {!isCancelled && (
+        {isChangeable && (
           <Button onClick={() => setDialog("add")}>
             <Icon of={UserRoundPlus} />
             {t.add}
@@ -134,15 +139,15 @@ function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
           label={t.more}
           items={[
             { text: t.print, icon: Printer, onClick: () => print() },
-            ...(isCancelled || hasStarted ? [] : [{ text: t.substitute, icon: UserRoundCog, onClick: () => setDialog("substitute") }]),
-            ...(isCancelled ? [] : [{ text: t.cancelClass, icon: CircleX, isDangerous: true, onClick: () => setDialog("cancel") }]),
+            ...(!isChangeable || hasStarted ? [] : [{ text: t.substitute, icon: UserRoundCog, onClick: () => setDialog("substitute") }]),
+            ...(!isChangeable ? [] : [{ text: t.cancelClass, icon: CircleX, isDangerous: true, onClick: () => setDialog("cancel") }]),
           ]}
         />
       </PageHead>
       {isCancelled && <p class="roster-note bad">{t.cancelled}</p>}
       {!isCancelled && !isOpen && <p class="roster-note">{t.opensAt(formatMomentIn(new Date(opensAt).toISOString(), timeZone))}</p>}
       {roster.failure && <StaleNote failure={roster.failure} />}
-      <CheckInNotices t={t.checkIns} zone={timeZone} userId={userId} />
+      <CheckInNotices t={t.checkIns} zone={timeZone} userId={user.id} />
       <div class="roster-bar no-print">
         <SearchField label={t.search} value={search} onSearch={setSearch} isInstant />
         <p class="roster-count" role="status">
@@ -156,7 +161,7 @@ function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
           options={[
             ["everyone", `${t.everyone} ${counts.everyone}`],
             ["expected", `${t.expected} ${counts.expected}`],
-            ["unpaid", `${t.unpaidOnly} ${counts.unpaid}`],
+            ...(user.isStaff ? [["unpaid", `${t.unpaidOnly} ${counts.unpaid}`] as const] : []),
           ]}
           onChange={setFilter}
         />
@@ -168,7 +173,7 @@ function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
       </div>
       {rows.length === 0 ? (
         <Empty text={t.none}>
-          {!isCancelled && <Button onClick={() => setDialog("add")}>{t.addTitle}</Button>}
+          {isChangeable && <Button onClick={() => setDialog("add")}>{t.addTitle}</Button>}
         </Empty>
       ) : shown.length === 0 ? (
         <Empty text={t.noneMatch}>
@@ -237,4 +242,4 @@ function Loaded({ t, userId, roster, occurrence, rows }: LoadedProps) {
 }
 
 const catalog: Catalog<StaffRosterTexts> = { en: english, es: () => import("../../texts/staff-roster.es.ts") };
-await mountStaff({ catalog, section: "today", Page: RosterPage });
+await mountStaff({ catalog, section: "today", access: "team", Page: RosterPage });

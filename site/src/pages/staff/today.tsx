@@ -12,7 +12,7 @@ import { FailurePanel, StaleNote } from "../../staff/failure-panel.tsx";
 import { asFailure } from "../../staff/failures.ts";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
-import { ActionMenu, DayPicker, PageHead, useToday } from "../../staff/parts.tsx";
+import { ActionMenu, DayPicker, PageHead, Spots, useToday } from "../../staff/parts.tsx";
 import english, { type StaffTodayTexts } from "../../texts/staff-today.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
@@ -190,7 +190,6 @@ function ClassRow({ t, zone, occurrence, onCancel, onSubstitute }: RowProps) {
   const [now, start, end] = [Date.now(), Date.parse(startTime), Date.parse(endTime)];
   const state = isCancelled ? "cancelled" : end <= now ? "over" : start <= now ? "now" : "";
   const time = formatTimeIn(startTime, zone);
-  const isFull = taken >= places;
   return (
     <article class={`day-class ${state}`}>
       <p class="class-time">
@@ -213,12 +212,7 @@ function ClassRow({ t, zone, occurrence, onCancel, onSubstitute }: RowProps) {
         </p>
       ) : (
         <div class="class-figures">
-          <p class="spots" role="img" aria-label={t.taken(taken, places)}>
-            <span class="spots-taken">
-              <strong>{taken}</strong>/{places}
-            </span>
-            <meter class={isFull ? "full" : undefined} min={0} max={Math.max(places, 1)} value={taken} aria-hidden="true" />
-          </p>
+          <Spots label={t.taken(taken, places)} taken={taken} places={places} />
           <p class="tags">
             {state === "now" && <span class="tag good">{t.now}</span>}
             {state === "over" && <span class="tag">{t.over}</span>}
@@ -245,4 +239,4 @@ function ClassRow({ t, zone, occurrence, onCancel, onSubstitute }: RowProps) {
 }
 
 const catalog: Catalog<StaffTodayTexts> = { en: english, es: () => import("../../texts/staff-today.es.ts") };
-await mountStaff({ catalog, section: "today", access: "instructor", Page: Today });
+await mountStaff({ catalog, section: "today", Page: Today });

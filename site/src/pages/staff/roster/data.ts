@@ -1,16 +1,23 @@
 // The roster of a class, with the check-ins that are not sent yet.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { api, call, type Schema } from "../../../api/client.ts";
+import { api, call, readAllPages, type Schema } from "../../../api/client.ts";
 import type { Failure } from "../../../api/failure.ts";
 import { enqueue, followQueue, type QueuedCheckIn, type QueueState, readQueue, type SentCheckIn } from "../../../check-ins/queue.ts";
+import type { StaffUser } from "../../../staff/access.ts";
 import { sendCheckIns } from "../../../staff/check-ins.ts";
 import { asFailure } from "../../../staff/failures.ts";
 import { report } from "../../../tools/action.ts";
 import { isOffline } from "../../../tools/connection.ts";
 import { language } from "../../../tools/language.ts";
 
-export type Entry = Schema<"RosterEntry">;
+/** What only staff see of a booking. */
+export type DeskEntry = Schema<"RosterEntry">;
+
+/** A booking on the roster. Instructors see less of it than staff. */
+export interface Entry extends Schema<"OwnRosterEntry"> {
+  desk: DeskEntry | null;
+}
 export type Occurrence = Schema<"Occurrence">;
 
 /** An entry as it is shown: as the server has it, with what is not sent yet. */
@@ -31,24 +38,29 @@ export interface Roster {
   toggle: (row: RosterRow) => void;
 }
 
-/** How many entries the API returns at once. A class rarely has more. */
-const PAGE_SIZE = 100;
-
-async function loadEntries(scheduledClassId: string): Promise<Entry[]> {
-  const found = new Map<string, Entry>();
-  let cursor: string | null | undefined;
-  do {
-    const query = { scheduledClassId, limit: PAGE_SIZE, ...(cursor ? { cursor } : {}) };
-    const page = await call(api.GET("/api/admin/bookings", { params: { query } }));
-    for (const entry of page.items) found.set(entry.bookingId, entry);
-    cursor = page.nextCursor;
-  } while (cursor);
-  return [...found.values()];
+/** Reads all pages of a list of bookings. */
+async function readAll<T extends { bookingId: string }>(load: (query: { limit: number; cursor?: string }) => Promise<{ items: T[]; nextCursor?: string | null }>): Promise<T[]> {
+  const found = await readAllPages(async (query) => {
+    const { items, nextCursor } = await load(query);
+    return { items: items.map((item) => ({ ...item, id: item.bookingId })), nextCursor: nextCursor ?? null };
+  });
+  return found;
 }
 
-export async function loadRoster(id: string): Promise<{ occurrence: Occurrence; entries: Entry[] }> {
-  const [occurrence, entries] = await Promise.all([call(api.GET("/api/classes/occurrence", { params: { query: { id } } })), loadEntries(id)]);
-  return { occurrence, entries };
+async function loadEntries(scheduledClassId: string, isStaff: boolean): Promise<Entry[]> {
+  if (!isStaff) {
+    const own = await readAll((query) => call(api.GET("/api/teaching/roster", { params: { query: { ...query, scheduledClassId } } })));
+    return own.map((entry) => ({ ...entry, desk: null }));
+  }
+  const all = await readAll((query) => call(api.GET("/api/admin/bookings", { params: { query: { ...query, scheduledClassId } } })));
+  return all.map((desk) => ({ ...desk, desk }));
+}
+
+/** Loads the roster as staff see it, or as the instructor of the class. */
+export async function loadRoster(id: string, isStaff = true): Promise<{ occurrence: Occurrence; entries: Entry[] }> {
+  const occurrence = call(api.GET("/api/classes/occurrence", { params: { query: { id } } }));
+  const [found, entries] = await Promise.all([occurrence, loadEntries(id, isStaff)]);
+  return { occurrence: found, entries };
 }
 
 /** Shows an entry with the last check-in that is not sent yet. */
@@ -67,7 +79,7 @@ function withResults(entry: Entry, sent: SentCheckIn[]): Entry {
 
 const NOTHING: QueueState = { queued: [], sent: [] };
 
-export function useRoster(id: string, userId: string): Roster {
+export function useRoster(id: string, { id: userId, isStaff }: StaffUser): Roster {
   const [occurrence, setOccurrence] = useState<Occurrence | null>(null);
   const [entries, setEntries] = useState<Entry[] | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -96,7 +108,7 @@ export function useRoster(id: string, userId: string): Roster {
     try {
       for (;;) {
         const before = changes.current;
-        const loaded = await loadRoster(id);
+        const loaded = await loadRoster(id, isStaff);
         // What was kept of the roster may be older than the last check-ins.
         const { sent } = isOffline.value ? await readQueue(userId) : NOTHING;
         if (before !== changes.current) continue;
@@ -125,7 +137,7 @@ export function useRoster(id: string, userId: string): Roster {
     const isHere = row.status === "attended";
     const item: QueuedCheckIn = {
       id: crypto.randomUUID(),
-      path: "/api/admin/check-ins",
+      path: isStaff ? "/api/admin/check-ins" : "/api/teaching/check-ins",
       scheduledClassId: id,
       bookingId: row.bookingId,
       name: row.name,

@@ -10,15 +10,18 @@ import { Icon } from "../../../staff/icon.tsx";
 import { attempt, report, say, sayWithUndo } from "../../../tools/action.ts";
 import { studio } from "../../../tools/studio.ts";
 import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
-import type { Occurrence, RosterRow } from "./data.ts";
+import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
 import { bookFor, change, setPlaces } from "./requests.ts";
 import type { Texts } from "./rows.tsx";
 
 /** What is shown about a member. */
 export type View = "member" | "pay" | "move" | "cancel" | "promote";
 
+/** A row as staff see it. */
+export type DeskRow = RosterRow & DeskEntry;
+
 interface Props extends Texts {
-  row: RosterRow;
+  row: DeskRow;
   occurrence: Occurrence;
   canCheckIn: boolean;
   onToggle: () => void;
@@ -112,7 +115,7 @@ function ActionLink({ icon, text, href }: ActionProps & { href: string }) {
 }
 
 /** Whom to call and what to know. The API records who reads medical notes. */
-function Emergency({ t, row }: Texts & { row: RosterRow }) {
+function Emergency({ t, row }: Texts & { row: DeskRow }) {
   const [isShown, show] = useState(false);
   const [notes, setNotes] = useState<Schema<"MedicalNotes"> | null>(null);
   const read = () => {

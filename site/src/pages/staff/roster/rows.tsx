@@ -1,5 +1,6 @@
 // The rows of a roster: a large button to check in, the member, and what is to be paid.
 
+import type { ComponentChildren } from "preact";
 import { Check, CloudOff, HeartPulse } from "lucide";
 import { Icon } from "../../../staff/icon.tsx";
 import type { StaffRosterTexts } from "../../../texts/staff-roster.en.ts";
@@ -19,33 +20,31 @@ interface RowProps extends Texts {
 
 export function MemberRow({ t, row, zone, canCheckIn, onToggle, onOpen, onPay }: RowProps) {
   const isHere = row.status === "attended";
-  const price = formatPrice(row.price, row.currency);
+  const { desk } = row;
+  const price = desk && formatPrice(desk.price, desk.currency);
   return (
     <li class={isHere ? "roster-row here" : "roster-row"}>
       <button type="button" class="check-in" aria-pressed={isHere} aria-label={t.checkIn(row.name)} disabled={!canCheckIn} onClick={onToggle}>
         <Icon of={Check} />
       </button>
-      <button type="button" class="who" aria-label={t.detailsOf(row.name)} onClick={onOpen}>
-        <strong>{row.name}</strong>
-        <span class="facts-of">
-          {isHere && row.checkedInAt && <span class="since">{t.hereSince(formatTimeIn(row.checkedInAt, zone))}</span>}
-          {row.queued && (
-            <span class="unsent">
-              <Icon of={CloudOff} /> {t.notSent}
-            </span>
-          )}
-          {row.status === "no_show" && <span class="tag bad">{t.noShow}</span>}
-          {row.visits === 0 && <span class="tag first-visit">{t.firstVisit}</span>}
-          <span>{t.staff.levels[row.level]}</span>
-          {row.hasMedicalNotes && (
-            <span class="has-notes" title={t.notes}>
-              <Icon of={HeartPulse} />
-              <span class="unseen">{t.notes}</span>
-            </span>
-          )}
-        </span>
-      </button>
-      {row.isUnpaid && (
+      <Who t={t} row={row} onOpen={onOpen}>
+        {isHere && row.checkedInAt && <span class="since">{t.hereSince(formatTimeIn(row.checkedInAt, zone))}</span>}
+        {row.queued && (
+          <span class="unsent">
+            <Icon of={CloudOff} /> {t.notSent}
+          </span>
+        )}
+        {row.status === "no_show" && <span class="tag bad">{t.noShow}</span>}
+        {row.visits === 0 && <span class="tag first-visit">{t.firstVisit}</span>}
+        <span>{t.staff.levels[row.level]}</span>
+        {desk?.hasMedicalNotes && (
+          <span class="has-notes" title={t.notes}>
+            <Icon of={HeartPulse} />
+            <span class="unseen">{t.notes}</span>
+          </span>
+        )}
+      </Who>
+      {desk?.isUnpaid && price && (
         <button type="button" class="pay" aria-label={t.payFor(row.name, price)} onClick={onPay}>
           <span>{t.unpaid}</span>
           {price}
@@ -66,17 +65,30 @@ export function WaitingRow({ t, row, canPromote, onPromote, onOpen }: WaitingPro
   return (
     <li class="roster-row">
       <span class="position">{row.waitlistPosition}</span>
-      <button type="button" class="who" aria-label={t.detailsOf(row.name)} onClick={onOpen}>
-        <strong>{row.name}</strong>
-        <span class="facts-of">
-          <span>{t.staff.levels[row.level]}</span>
-        </span>
-      </button>
+      <Who t={t} row={row} onOpen={onOpen}>
+        <span>{t.staff.levels[row.level]}</span>
+      </Who>
       {canPromote && (
         <button type="button" class="promote" aria-label={t.promoteName(row.name)} onClick={onPromote}>
           {t.promote}
         </button>
       )}
     </li>
+  );
+}
+
+/** The name, which opens the dialog about the member. Instructors have none. */
+function Who({ t, row, onOpen, children }: Texts & { row: RosterRow; onOpen: () => void; children: ComponentChildren }) {
+  const content = (
+    <>
+      <strong>{row.name}</strong>
+      <span class="facts-of">{children}</span>
+    </>
+  );
+  if (!row.desk) return <div class="who">{content}</div>;
+  return (
+    <button type="button" class="who" aria-label={t.detailsOf(row.name)} onClick={onOpen}>
+      {content}
+    </button>
   );
 }

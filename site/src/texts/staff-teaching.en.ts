@@ -1,0 +1,22 @@
+// An instructor's own classes in English.
+
+import checkIns from "./check-ins.en.ts";
+import staff from "./staff.en.ts";
+
+const texts = {
+  title: "My classes",
+  lead: "The classes that you teach in the next four weeks.",
+  failed: "Your classes could not be loaded.",
+  none: "You teach no class in the next four weeks.",
+  toTimetable: "See the timetable",
+  open: (title: string, time: string) => `${title}, ${time}: open the roster`,
+  taken: (taken: number, places: number) => `${taken} of ${places} spots taken`,
+  checkedIn: (count: number) => `${count} checked in`,
+  waiting: (count: number) => `${count} waiting`,
+  cancelled: "Cancelled",
+  checkIns,
+  staff,
+};
+
+export type StaffTeachingTexts = typeof texts;
+export default texts;
