@@ -14,8 +14,10 @@ import { ActionMenu, PageHead, Segments } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
 import english, { type StaffRosterTexts } from "../../texts/staff-roster.en.ts";
 import { attempt, report, say, sayWithUndo } from "../../tools/action.ts";
+import { isOffline } from "../../tools/connection.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLatest } from "../../tools/latest.ts";
+import { useStore } from "../../tools/store.ts";
 import { formatMomentIn, formatTimeIn } from "../../tools/time.ts";
 import { AddDialog } from "./roster/add.tsx";
 import { type Occurrence, type Roster, type RosterRow, useRoster } from "./roster/data.ts";
@@ -36,6 +38,14 @@ function classId(): string {
 
 function plain(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
+/** How long a check-in may take before the page says that it is not sent. */
+const SENDING_MS = 2_000;
+
+/** Whether the last check-in of a row waits for the connection. */
+function isUnsent({ queued }: RosterRow, isWithoutConnection: boolean): boolean {
+  return queued !== null && (isWithoutConnection || Date.parse(queued.at) + SENDING_MS < Date.now());
 }
 
 function RosterPage({ t, user }: { t: StaffRosterTexts; user: StaffUser }) {
@@ -71,6 +81,7 @@ interface LoadedProps extends Texts {
 
 function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const { waiting, reload, toggle } = roster;
+  const isWithout = useStore(isOffline);
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("everyone");
   const [open, setOpen] = useState<{ bookingId: string; view: View } | null>(null);
@@ -81,7 +92,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const isOpen = opensAt <= Date.now();
   const canCheckIn = isOpen && !isCancelled;
   const here = rows.filter(({ status }) => status === "attended").length;
-  const unsent = [...rows, ...waiting].filter(({ queued }) => queued).length;
+  const unsent = rows.filter((row) => isUnsent(row, isWithout)).length;
   const counts = { everyone: rows.length, expected: rows.filter(({ status }) => status === "booked").length, unpaid: rows.filter(({ desk }) => desk?.isUnpaid).length };
 
   const shown = useMemo(() => {
@@ -100,7 +111,10 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
     const undo = () => {
       // The row as it is by then, with the check-in that is to be undone.
       const latest = latestRows().find(({ bookingId }) => bookingId === row.bookingId);
-      if (latest?.status === "attended") checkIn(latest);
+      if (latest?.status !== "attended") return;
+      // A colleague was faster. Whoever wants to undo that sees whose check-in it is.
+      if (latest.checkedInBy && latest.checkedInBy.id !== user.id) setOpen({ bookingId: row.bookingId, view: "member" });
+      else checkIn(latest);
     };
     sayWithUndo(t.checkedIn(row.name), { text: t.staff.undo, run: undo });
   };
@@ -194,6 +208,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
               key={row.bookingId}
               t={t}
               row={row}
+              isUnsent={isUnsent(row, isWithout)}
               zone={timeZone}
               canCheckIn={canCheckIn}
               onToggle={() => checkIn(row)}

@@ -11,6 +11,7 @@ export type Texts = { t: StaffRosterTexts };
 
 interface RowProps extends Texts {
   row: RosterRow;
+  isUnsent: boolean;
   zone: string;
   canCheckIn: boolean;
   onToggle: () => void;
@@ -18,7 +19,7 @@ interface RowProps extends Texts {
   onPay: () => void;
 }
 
-export function MemberRow({ t, row, zone, canCheckIn, onToggle, onOpen, onPay }: RowProps) {
+export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen, onPay }: RowProps) {
   const isHere = row.status === "attended";
   const { desk } = row;
   const price = desk && formatPrice(desk.price, desk.currency);
@@ -29,7 +30,7 @@ export function MemberRow({ t, row, zone, canCheckIn, onToggle, onOpen, onPay }:
       </button>
       <Who t={t} row={row} onOpen={onOpen}>
         {isHere && row.checkedInAt && <span class="since">{t.hereSince(formatTimeIn(row.checkedInAt, zone))}</span>}
-        {row.queued && (
+        {isUnsent && (
           <span class="unsent">
             <Icon of={CloudOff} /> {t.notSent}
           </span>
