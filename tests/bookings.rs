@@ -38,8 +38,7 @@ pub fn time(value: &Value) -> DateTime<Utc> {
 
 /// Sets the application's clock to `before` the start of the class that was booked.
 pub fn set_clock_before_start(app: &TestApp, booking: &Value, before: TimeDelta) {
-    let clock = app.app.clock();
-    clock.advance(time(&booking["class"]["startTime"]) - before - clock.now());
+    app.set_clock(time(&booking["class"]["startTime"]) - before);
 }
 
 /// Inserts a row for a payment at the studio's desk for a booking.

@@ -113,7 +113,7 @@ async fn a_change_with_an_unknown_commit_outcome_still_invalidates_the_cache() {
         let (proxied_app, proxy) = start_behind_faulty_proxy(&app).await;
         let ana = app.member("ana").await;
         assert!(ana.is_signed_in().await);
-        wait_until(async || app.redis.count("SET") >= 1).await;
+        app.wait_for_session_records(1).await;
         proxy.disconnect_after(statement);
         let form = json!({ "all": all });
         let client = ana.connected_to(&proxied_app);

@@ -94,7 +94,7 @@ async fn a_process_killed_before_invalidation_leaves_a_stale_record_only_until_i
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     let function = app.start_function(LOGOUT).await;
     let held_invalidation = app.redis.hold_all(
         |command| command.get(1).is_some_and(|key| key.starts_with("change:")),
@@ -136,7 +136,7 @@ async fn a_function_finishes_its_invalidations_on_sigterm() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     let mut function = app.start_function(LOGOUT).await;
     let held = app.hold_locks("select from user_sessions for update").await;
     let client = ana.connected_to_url(&function.url);

@@ -24,12 +24,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use redis_endpoint::{Backend, Endpoint, Options, RedisServer};
 use reqwest::Method;
 use sabor::crypto::secret::sha256_hex;
 use sabor::models::partner_app::NewApp;
 use sabor::runtime::config::Timing;
 use sabor::session::Token;
+use sabor::values::time_zone::TimeZone;
 use sabor::{App, Config};
 use sabor_testing::postgres::Cluster;
 use uuid::Uuid;
@@ -284,6 +286,29 @@ impl TestApp {
         let inserted = sabor::models::partner_app::insert(&client, &new_app, &token);
         inserted.await.unwrap();
         secret
+    }
+
+    /// Sets the application's clock.
+    pub fn set_clock(&self, time: DateTime<Utc>) {
+        let clock = self.app.clock();
+        clock.advance(time - clock.now());
+    }
+
+    /// Advances the application's clock to the next noon at the studio; returns the time. Neither
+    /// the local date nor that in UTC then changes during a test.
+    pub fn advance_to_noon(&self) -> DateTime<Utc> {
+        let zone = TimeZone::of_studio(&self.app.config().studio).unwrap();
+        let tomorrow = zone.date(self.app.clock().now()) + TimeDelta::days(1);
+        let noon = zone.resolve(tomorrow, NaiveTime::from_hms_opt(12, 0, 0).unwrap());
+        self.set_clock(noon);
+        noon
+    }
+
+    /// Waits until Redis has `count` session records. They are written after the response.
+    pub async fn wait_for_session_records(&self, count: usize) {
+        let command = ["KEYS", "session:*"];
+        let keys = async || self.redis.command(&command).await.unwrap();
+        wait_until(async || keys().await.as_array().unwrap().len() >= count).await;
     }
 
     /// Runs the clean-up as cron does.

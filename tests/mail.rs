@@ -134,6 +134,7 @@ async fn the_message_about_a_late_cancellation_states_the_deadline_for_free_canc
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
+    app.set_clock("2030-07-01T12:00:00Z".parse().unwrap());
     let ana = app.member("ana").await;
     let class = app.create_class(3).await;
     app.sql(
@@ -191,6 +192,7 @@ async fn messages_about_cancelled_and_moved_classes_state_the_reason_and_both_ti
             end_time = '2030-07-05T02:00:00Z', room = 'Main'",
     )
     .await;
+    app.set_clock("2030-07-01T12:00:00Z".parse().unwrap());
     let previous = |start: &str, end: &str, room: &str| {
         let times = format!("'startTime', '{start}', 'endTime', '{end}'");
         format!("jsonb_build_object({times}, 'room', '{room}')")
@@ -360,10 +362,18 @@ async fn concurrent_senders_deliver_each_message_once() {
         insert_mail(&app, "studio@sabor.example").await;
     }
     let other = app.start_another().await;
-    let (first, second, third) = tokio::join!(
+    // The senders begin at the same time.
+    let lock = app
+        .hold_locks("lock table mail_outbox in exclusive mode")
+        .await;
+    let (first, second, third, ()) = tokio::join!(
         send_due_mails(&app.app),
         send_due_mails(&other.app),
-        send_due_mails(&other.app)
+        send_due_mails(&other.app),
+        async {
+            wait_until(async || app.blocked_statements().await == 3).await;
+            lock.release().await;
+        }
     );
     assert_eq!(first.sent + second.sent + third.sent, 100);
     assert!(first.sent > 0 && second.sent > 0 && third.sent > 0);

@@ -142,7 +142,7 @@ async fn a_former_administrator_cannot_register_partner_apps_or_organizations() 
     let app = TestApp::start().await;
     let admin = app.admin("admin").await;
     assert!(admin.is_signed_in().await);
-    crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     // Direct SQL leaves the old role in the session record in Redis.
     app.sql("update users set is_admin = false, is_staff = true")
         .await;

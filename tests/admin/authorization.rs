@@ -184,7 +184,7 @@ async fn the_second_factor_of_staff_is_checked_in_postgres() {
     app.redis.flush().await.unwrap();
     staff.get("/api/admin/classes").await.expect(200);
     admin.get("/api/admin/users").await.expect(200);
-    wait_until(async || app.redis.count("SET") >= 2).await;
+    app.wait_for_session_records(2).await;
     // Direct SQL does not invalidate the records in Redis.
     app.sql("update users set totp_confirmed_at = null").await;
     staff.get("/api/admin/classes").await.expect(200);

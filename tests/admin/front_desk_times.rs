@@ -264,8 +264,7 @@ async fn this_and_the_following_classes_can_be_cancelled_from_one_that_has_begun
     let class = occurrence_on(&studio, "2026-09-16").await;
     // Ten minutes after the start in Denver.
     let begun: DateTime<Utc> = "2026-09-17T01:10:00Z".parse().unwrap();
-    let clock = studio.app.app.clock();
-    clock.advance(begun - clock.now());
+    studio.app.set_clock(begun);
     let path = format!("/api/admin/schedule?occurrenceId={class}&scope=following");
     let result = studio.staff.delete(&path).await.expect(200);
     assert_eq!(result["effect"]["cancelledClasses"], 3);

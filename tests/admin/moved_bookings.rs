@@ -442,6 +442,7 @@ async fn the_member_is_mailed_what_has_moved_and_where() {
         return;
     };
     let app = TestApp::start_with(server.settings()).await;
+    app.set_clock("2030-07-01T12:00:00Z".parse().unwrap());
     let staff = app.staff("sofia").await;
     let ana = app.member("ana").await;
     let (class, target) = (app.create_class(1).await, app.create_class(1).await);

@@ -26,16 +26,16 @@ impl Studio {
         Self::open_in("America/Denver", None).await
     }
 
-    /// Opens a studio in this time zone. If `now` is given, sets the application's clock to
-    /// it.
+    /// Opens a studio in this time zone. Sets the application's clock to `now`, or to the next
+    /// noon.
     pub async fn open_in(zone: &str, now: Option<&str>) -> Self {
         let app = TestApp::start_with(Settings::default().with("STUDIO_TIMEZONE", zone)).await;
         let staff = app.staff("sofia").await;
+        // Classes use the clock of the application; sessions use that of Postgres.
         if let Some(now) = now {
-            let now: DateTime<Utc> = now.parse().unwrap();
-            let offset = now - app.app.clock().now();
-            // Classes use the clock of the application; sessions use that of Postgres.
-            app.app.clock().advance(offset);
+            app.set_clock(now.parse().unwrap());
+        } else {
+            app.advance_to_noon();
         }
         let [class_type, first, second] = [(); 3].map(|()| Uuid::now_v7());
         app.sql(&format!(

@@ -1,10 +1,11 @@
 //! Access and refresh tokens: `api/auth/refresh.rs` and `mode: "token"`.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, USER_AGENT};
 use serde_json::{Value, json};
 
-use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, wait_until};
+use crate::harness::{PASSWORD, TestApp, TestClient, TestResponse, decode_claims, wait_until};
 
 /// An API client that is signed in as Ana, with its tokens.
 struct ApiClient {
@@ -79,7 +80,7 @@ async fn an_api_client_signs_in_with_tokens_and_gets_no_cookie() {
 }
 
 fn day_number(time: &Value) -> i64 {
-    let time: chrono::DateTime<chrono::Utc> = time.as_str().unwrap().parse().unwrap();
+    let time: DateTime<Utc> = time.as_str().unwrap().parse().unwrap();
     time.timestamp() / 86_400
 }
 
@@ -154,7 +155,7 @@ async fn a_refresh_token_can_sign_out_after_the_access_token_has_expired() {
     let app = TestApp::start().await;
     app.member("ana").await;
     let client = ApiClient::sign_in(&app).await;
-    app.app.clock().advance(chrono::TimeDelta::minutes(16));
+    app.app.clock().advance(TimeDelta::minutes(16));
     assert!(!client.is_signed_in().await);
     let form = json!({ "refreshToken": client.refresh_token });
     client
@@ -445,12 +446,16 @@ async fn an_access_token_ends_after_fifteen_minutes_or_with_its_session() {
     ana.delete(&path).await.expect(200);
     assert!(!client.is_signed_in().await);
     let client = ApiClient::sign_in(&app).await;
-    app.app.clock().advance(chrono::TimeDelta::minutes(15));
+    let claims = decode_claims(&client.access_token);
+    let [start, end] = ["iat", "exp"].map(|claim| claims[claim].as_i64().unwrap());
+    assert_eq!(end - start, 15 * 60);
+    let end = DateTime::from_timestamp_secs(end).unwrap();
+    app.set_clock(end);
     assert!(
         client.is_signed_in().await,
         "within the five seconds of leeway"
     );
-    app.app.clock().advance(chrono::TimeDelta::seconds(6));
+    app.set_clock(end + TimeDelta::seconds(6));
     assert!(!client.is_signed_in().await);
 }
 
@@ -466,6 +471,7 @@ async fn a_forged_access_token_is_rejected_and_writes_nothing_to_redis() {
     response.expect_code(401, "not_signed_in");
     assert!(response.header("set-cookie").is_none());
     assert!(ana.is_signed_in().await);
+    app.wait_for_session_records(1).await;
     let size_before = app.redis.command(&["DBSIZE"]).await.unwrap();
     for forged in ["", "x", "a.b.c", "Bearer", &client.refresh_token] {
         let request = app.visitor().request(Method::GET, "/api/auth/session");

@@ -167,7 +167,7 @@ async fn a_session_that_exists_only_in_redis_gets_no_token() {
     PartnerServer::register(&app, "shop").await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    crate::harness::wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     // Direct SQL does not invalidate the record in Redis.
     app.sql("delete from user_sessions").await;
     ana.post(TOKEN_PATH, json!({ "targetApp": "shop" }))

@@ -66,8 +66,9 @@ impl TestApp {
     }
 
     /// Inserts a class with three spots in Madrid, on the day on which the clocks go forward
-    /// there: 17:30 UTC is 19:30. Returns its id.
+    /// there: 17:30 UTC is 19:30. Sets the clock to some weeks before it. Returns its id.
     pub async fn create_class_on_clock_change(&self, title: &str) -> Uuid {
+        self.set_clock("2027-03-01T12:00:00Z".parse().unwrap());
         let class = self.create_class(3).await;
         self.sql(&format!(
             "update scheduled_classes set start_time = '2027-03-28T17:30:00Z',

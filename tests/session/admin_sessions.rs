@@ -78,7 +78,7 @@ async fn a_signed_out_administrator_cannot_clear_sessions() {
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
     assert!(admin.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     let snapshot = app.redis.snapshot().await.unwrap();
     let old_client = admin.copy();
     admin

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use sabor::session::NewAnonymousSession;
 
-use crate::harness::{PASSWORD, TestApp, wait_until};
+use crate::harness::{PASSWORD, TestApp};
 
 /// Moves all timestamps of every session into the past by `interval`.
 async fn age_sessions(app: &TestApp, interval: &str) {
@@ -63,11 +64,16 @@ async fn a_remembered_session_may_idle_for_seven_days_and_ends_after_thirty() {
 async fn a_redis_record_expires_with_its_session() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
-    app.sql("update user_sessions set expires_at = now() + interval '1 second'")
+    app.sql("update user_sessions set expires_at = now() + interval '1 minute'")
         .await;
     assert!(ana.is_signed_in().await);
+    app.wait_for_session_records(1).await;
+    // The record is used although the session has ended in Postgres.
+    app.sql("update user_sessions set expires_at = now() - interval '1 second'")
+        .await;
     assert!(ana.is_signed_in().await);
-    wait_until(async || !ana.is_signed_in().await).await;
+    app.app.clock().advance(TimeDelta::minutes(1));
+    assert!(!ana.is_signed_in().await);
 }
 
 #[tokio::test]
@@ -97,7 +103,7 @@ async fn a_custom_time_to_live_is_honored() {
     assert!(sessions.get(&key).await.unwrap().is_some());
     // `get` writes the record in the background. If the write were still pending, it could
     // store the record again after `age_sessions` has flushed Redis.
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     age_sessions(&app, "11 minutes").await;
     assert!(sessions.get(&key).await.unwrap().is_none());
     assert!(sessions.touch(&key).await.is_err());
@@ -166,10 +172,12 @@ async fn a_redis_record_never_outlives_its_session() {
     app.sql("update user_sessions set expires_at = now() + interval '1 minute'")
         .await;
     assert!(ana.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     let log = app.redis.log();
     let mut commands = log.iter().flat_map(|entry| &entry.commands);
-    let set_command = commands.find(|command| command[0] == "SET").unwrap();
+    let set_command = commands
+        .find(|command| command[0] == "SET" && command[1].starts_with("session:"))
+        .unwrap();
     let record_expiry_ms: i64 = set_command.last().unwrap().parse().unwrap();
     let session_expiry_ms =
         "select (extract(epoch from expires_at) * 1000)::bigint from user_sessions";

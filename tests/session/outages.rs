@@ -56,7 +56,7 @@ async fn a_sign_out_during_a_redis_outage_reaches_other_processes_afterwards() {
         let ana = app.member("ana").await;
         let elsewhere = ana.connected_to(&other);
         assert!(elsewhere.is_signed_in().await);
-        wait_until(async || app.redis.count("SET") >= 1).await;
+        app.wait_for_session_records(1).await;
         let old_client = ana.copy();
         app.redis.set_mode(mode).await.unwrap();
         ana.post("/api/auth/logout", json!({})).await.expect(200);
@@ -117,7 +117,7 @@ async fn stale_redis_records_do_not_undo_a_sign_out() {
     let ana = app.member("ana").await;
     let old_client = ana.copy();
     assert!(old_client.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     let old = app.redis.snapshot().await.unwrap();
     app.redis.set_mode(FaultMode::Unreachable).await.unwrap();
     ana.post("/api/auth/logout", json!({})).await.expect(200);
@@ -174,7 +174,7 @@ async fn without_postgres_cached_sessions_continue_and_other_requests_return_503
     let (app, cluster) = TestApp::start_on_own_cluster().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     let uncached = app.visitor();
     uncached.sign_in_as("ana").await.expect(200);
     let health = app.visitor().get("/api/health").await.expect(200);

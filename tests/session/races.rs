@@ -9,7 +9,6 @@ use chrono::TimeDelta;
 use redis_endpoint::{FaultMode, HeldRequests, WhileHeld};
 use reqwest::{Method, RequestBuilder};
 use sabor::models::user::AuthenticationProof;
-use sabor::runtime::config::Timing;
 use sabor::session::{Credential, NewSession, Token};
 use serde_json::json;
 use uuid::Uuid;
@@ -384,7 +383,7 @@ async fn a_session_check_costs_one_redis_command_and_no_query() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     app.redis.clear_log();
     // Postgres is unreachable, so there can be no query.
     app.app.db().close();
@@ -509,19 +508,10 @@ fn generations_sent(app: &TestApp) -> Vec<String> {
 
 #[tokio::test]
 async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes() {
-    let record_lifetime = Duration::from_secs(2);
-    let timing = Timing {
-        record_lifetime,
-        generation_lifetime: record_lifetime * 6 / 5,
-        ..Timing::default()
-    };
-    let settings = Settings {
-        timing: Some(timing),
-        ..Settings::default()
-    };
-    let app = TestApp::start_with(settings).await;
+    let app = TestApp::start().await;
+    let other = app.start_another().await;
     let ana = app.member("ana").await;
-    let old_client = ana.copy();
+    let old_client = ana.connected_to(&other);
     assert!(old_client.is_signed_in().await);
     let record = format!("session:{}", session_key(&app).await);
     wait_until(async || app.redis.get(&record).await.unwrap().is_some()).await;
@@ -530,6 +520,7 @@ async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes
     assert!(!old_client.is_signed_in().await);
     // A replica that lacks the sign-out takes over.
     app.redis.restore(&snapshot).await.unwrap();
+    assert!(old_client.is_signed_in().await);
     for (method, path) in [
         (Method::PATCH, "/api/auth/me"),
         (Method::DELETE, "/api/sessions"),
@@ -538,7 +529,9 @@ async fn a_stale_redis_record_authenticates_reads_until_it_expires_but_no_writes
         let response = old_client.copy().send(request).await;
         assert_eq!(response.status, 401, "{path}: {}", response.text);
     }
-    wait_until(async || !old_client.is_signed_in().await).await;
+    app.redis.restore(&snapshot).await.unwrap();
+    other.app.clock().advance(TimeDelta::seconds(301));
+    assert!(!old_client.is_signed_in().await);
 }
 
 #[tokio::test]
@@ -593,7 +586,7 @@ async fn a_session_that_exists_only_in_redis_cannot_write() {
         let app = TestApp::start().await;
         let ana = app.member("ana").await;
         let session = ana.get("/api/auth/session").await.expect(200)["session"].clone();
-        wait_until(async || app.redis.count("SET") >= 1).await;
+        app.wait_for_session_records(1).await;
         let phone = app.visitor();
         phone.sign_in_as("ana").await.expect(200);
         let newest_first = "select id from user_sessions order by created_at desc";
@@ -664,7 +657,7 @@ async fn a_password_proof_is_invalid_after_a_concurrent_password_change() {
         let app = start_with_one_connection().await;
         let ana = app.member("ana").await;
         assert!(ana.is_signed_in().await);
-        wait_until(async || app.redis.count("SET") >= 1).await;
+        app.wait_for_session_records(1).await;
         let mut form = json!({ "currentPassword": PASSWORD });
         if method == Method::POST {
             form["newPassword"] = json!(NEW_PASSWORD);
@@ -735,7 +728,7 @@ async fn a_deactivated_member_cannot_write() {
     let phone = app.visitor();
     phone.sign_in_as("ana").await.expect(200);
     assert!(ana.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     let newest_first = "select id from user_sessions order by created_at desc";
     let other_session_id: Uuid = app.sql(newest_first).await[0].get(0);
     app.sql("update users set is_active = false").await;

@@ -58,7 +58,7 @@ impl Fault {
 async fn cached_member(app: &TestApp) -> TestClient {
     let ana = app.member("ana").await;
     assert!(ana.is_signed_in().await);
-    wait_until(async || app.redis.count("SET") >= 1).await;
+    app.wait_for_session_records(1).await;
     ana
 }
 

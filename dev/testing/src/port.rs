@@ -1,6 +1,8 @@
 //! Ports for programs that cannot choose one themselves.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use sabor::crypto::random;
@@ -11,7 +13,12 @@ use tokio::net::TcpSocket;
 /// uses the port is not running.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// Returns the preferred port if it is free, otherwise a random free one.
+/// The ports that this process has chosen. A program that gets a port needs some time until it
+/// listens, and until then the port looks free.
+static CHOSEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// Returns the preferred port if it is free, otherwise a random free one that this process has
+/// not chosen before.
 ///
 /// # Errors
 ///
@@ -19,11 +26,15 @@ const PORTS: std::ops::Range<u16> = 20_000..32_000;
 pub fn find_free(preferred: Option<u16>) -> Result<u16> {
     let width = u64::from(PORTS.end - PORTS.start);
     let random_ports = (0..100).map(|_| PORTS.start + random::below(width) as u16);
-    preferred
+    let mut chosen = CHOSEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let new_ports = random_ports.filter(|port| !chosen.contains(port));
+    let port = preferred
         .into_iter()
-        .chain(random_ports)
+        .chain(new_ports)
         .find(|port| is_free(*port))
-        .context("no free port was found")
+        .context("no free port was found")?;
+    chosen.insert(port);
+    Ok(port)
 }
 
 /// Tests a port with a socket that is bound but does not listen. If a child process
