@@ -29,24 +29,34 @@ export function Guard({ t, access, children }: Props) {
   /** Whether the page was shown. What was entered there is not lost to a redirect. */
   const wasShown = useRef(false);
 
+  const fail = (failed: unknown) => {
+    if (!(failed instanceof Failure)) throw failed;
+    setFailure(failed);
+  };
   useEffect(() => {
-    const load = async () => {
-      try {
-        const signedIn = await loadSession();
-        if (signedIn && !signedIn.user.isStaff) await loadInstructor();
-        setFailure(null);
-      } catch (failed) {
-        if (!(failed instanceof Failure)) throw failed;
-        // Without a connection, the page shows what was kept, and the API keeps the rest.
-        if (failed.status === 0 && session.value) isInstructor.set(true);
-        setFailure(failed);
-      }
-    };
-    void load();
-    return whenOnline(() => void load());
-  }, [current?.user.id]);
+    const load = () => void loadSession().then(() => setFailure(null), fail);
+    load();
+    return whenOnline(load);
+  }, []);
 
   const user = current?.user;
+  const memberId = user && !user.isStaff ? user.id : null;
+  useEffect(() => {
+    isInstructor.set(undefined);
+    if (!memberId) return;
+    const load = () =>
+      void loadInstructor().then(
+        () => setFailure(null),
+        (failed: unknown) => {
+          // Without a connection, the page shows what was kept, and the API keeps the rest.
+          if (failed instanceof Failure && failed.status === 0) isInstructor.set(true);
+          fail(failed);
+        },
+      );
+    load();
+    return whenOnline(load);
+  }, [memberId]);
+
   const sender = user && (user.isStaff || teaches) ? user.id : null;
   useEffect(() => (sender ? keepSending(sender) : undefined), [sender]);
   useEffect(() => {
