@@ -10,9 +10,10 @@ pub fn route() -> Routes {
     routes![get_analytics]
 }
 
-/// Returns figures by day, week or month. Days are in the studio's time
-/// zone. With `format=csv`, the response is a CSV file with one line per day,
-/// week or month.
+/// Returns figures by day, week or month, by class type, and by hour of the week. Days and hours
+/// are in the studio's time zone. Bookings, cancellations, payments and sign-ups count on the
+/// day on which they happen, and classes with their spots and attendance on the day of the
+/// class. With `format=csv`, the response is one of the tables as a CSV file.
 #[utoipa::path(get, path = "/api/admin/analytics", tag = "administration", security(("session" = [])), params(AnalyticsQuery), responses(
     (status = 200, description = "The figures", content(
         (Analytics = "application/json"),

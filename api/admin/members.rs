@@ -13,7 +13,8 @@ pub fn route() -> Routes {
 }
 
 /// Lists the members with active accounts, newest first. `search` matches names and e-mail
-/// addresses.
+/// addresses. With `quietSince`, the list has the members who have stopped coming, sorted by
+/// their last visit.
 #[utoipa::path(get, path = "/api/admin/members", tag = "administration", security(("session" = [])), params(MemberQuery, PageParams), responses(
     (status = 200, body = List<MemberView>, description = "One page of the list"),
 ))]

@@ -14,7 +14,7 @@ use crate::identity::rate_limit;
 use crate::identity::rate_limit::{INVITATION, Subject};
 use crate::models::one_time_token::Purpose;
 use crate::models::security_event::SecurityEventKind;
-use crate::models::user::account::{self, MAX_SEARCH_CHARACTERS};
+use crate::models::user::account::{self, ListedMember, MAX_SEARCH_CHARACTERS};
 use crate::models::user::{self, Email, ExperienceLevel, NewUser, Profile, User};
 use crate::notify::mail;
 use crate::notify::mail::Notice;
@@ -24,11 +24,13 @@ use crate::values::email;
 use crate::values::form::{self, Form};
 use crate::values::locale::Locale;
 use crate::values::schema::{EmailAddress, PhoneNumber};
+use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
 /// The filter of the list of members.
 #[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct MemberQuery {
     /// Words, in any order. Each must be a part of the e-mail address or of a name. Case,
     /// accents, and kinds of apostrophes are ignored: `jose nunez` finds José Núñez.
@@ -37,6 +39,10 @@ pub struct MemberQuery {
     /// Only the member with this id.
     #[param(value_type = Option<Uuid>)]
     id: Option<String>,
+    /// Lists only members who have visited the studio, but not since this day in the studio's
+    /// time zone. The latest visit comes first.
+    #[param(value_type = Option<NaiveDate>)]
+    quiet_since: Option<String>,
 }
 
 /// A member, as the front desk sees them.
@@ -57,10 +63,13 @@ pub struct MemberView {
     /// The member's experience, as the member states it.
     level: ExperienceLevel,
     created_at: DateTime<Utc>,
+    /// The start of the last class that the member was checked in to. Null for a member who
+    /// was never checked in.
+    last_visit: Option<DateTime<Utc>>,
 }
 
-impl From<User> for MemberView {
-    fn from(user: User) -> Self {
+impl From<ListedMember> for MemberView {
+    fn from(ListedMember { user, last_visit }: ListedMember) -> Self {
         Self {
             name: user.name(),
             id: user.id,
@@ -71,6 +80,7 @@ impl From<User> for MemberView {
             phone: user.phone,
             level: user.experience_level,
             created_at: user.created_at,
+            last_visit,
         }
     }
 }
@@ -122,11 +132,12 @@ impl CreateMember {
     }
 }
 
-/// Lists the members with active accounts, newest first.
+/// Lists the members with active accounts, newest first, or with `quietSince` by their last
+/// visit.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] if the search text is invalid.
+/// [`Error::Invalid`] if the search text or the day is invalid.
 pub fn list<'a>(
     app: &'a App,
     filter: &'a MemberQuery,
@@ -138,15 +149,36 @@ pub fn list<'a>(
             form::line(text, MAX_SEARCH_CHARACTERS)
         });
         let id = form.check_filled("id", filter.id.as_deref(), query::id);
+        let quiet_since =
+            form.check_filled("quietSince", filter.quiet_since.as_deref(), query::date);
         form.finish()?;
+        let Some(day) = quiet_since else {
+            let rows = app
+                .db()
+                .read(async move |client| {
+                    account::list_members(client, search.as_deref(), id, &page).await
+                })
+                .await?;
+            return Ok(List::new(
+                rows,
+                page,
+                ListedMember::position,
+                MemberView::from,
+            ));
+        };
+        let since = TimeZone::of_studio(&app.config().studio)?.day_start(day);
         let rows = app
             .db()
             .read(async move |client| {
-                account::list_members(client, search.as_deref(), id, &page).await
+                account::list_quiet_members(client, search.as_deref(), id, since, &page).await
             })
             .await?;
-        let position = |user: &User| (user.created_at, user.id);
-        Ok(List::new(rows, page, position, MemberView::from))
+        Ok(List::new(
+            rows,
+            page,
+            ListedMember::quiet_position,
+            MemberView::from,
+        ))
     })
 }
 
@@ -184,7 +216,10 @@ pub fn create<'a>(
             rate_limit::forgive(app, subjects);
         }
         mail::send_due_in_background(app);
-        created.map(MemberView::from)
+        created.map(|user| {
+            let last_visit = None;
+            MemberView::from(ListedMember { user, last_visit })
+        })
     })
 }
 

@@ -1,19 +1,24 @@
-//! Analytics: figures by day, week or month, as JSON or as a CSV file.
+//! Analytics: figures by day, week or month, as JSON or as CSV files.
 
 mod csv;
+mod period;
+mod sums;
 
 use std::collections::BTreeMap;
 
 use axum::response::{IntoResponse, Response};
-use chrono::{Datelike, Days, Months, NaiveDate};
-use rust_decimal::Decimal;
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
+use self::csv::Table;
+use self::period::{ClassTypeFigures, ClassTypeOccupancy, HeatMapCell, Retention, Totals};
+use self::sums::{PeriodSums, Sums};
 use crate::error::{Error, Result};
-use crate::http::Json;
-use crate::models::report::{self, Activity, Attendance, Buckets, CounterTotal};
+use crate::http::{Json, query};
+use crate::models::report::counters::{self, CounterTotal};
+use crate::models::report::figures::{self, ClassTypeName, Offsets, Ranges};
+use crate::models::report::visits;
 use crate::reports::dashboard;
 use crate::reports::dashboard::share;
 use crate::values::csv::CsvFile;
@@ -23,6 +28,9 @@ use crate::{App, BoxFuture};
 
 /// The default length of the range, in days.
 const DEFAULT_RANGE_DAYS: u64 = 30;
+
+/// After how many days without a visit a member counts as quiet.
+const QUIET_DAYS: u64 = 60;
 
 /// The prefix in the names of the counters of cross-app tokens. The outcome, a colon
 /// and the application follow.
@@ -54,8 +62,7 @@ impl BucketSize {
     /// Returns the maximum length of a range, in days.
     fn max_days(self) -> i64 {
         match self {
-            Self::Day => 366,
-            Self::Week => 3 * 366,
+            Self::Day | Self::Week => 3 * 366,
             Self::Month => 10 * 366,
         }
     }
@@ -82,13 +89,19 @@ pub struct AnalyticsQuery {
     /// The last day. By default, today.
     #[param(value_type = Option<NaiveDate>)]
     to: Option<String>,
-    /// The length of a bucket; `day` by default. A range of days has at most 366 days, a
-    /// range of weeks three years, and a range of months ten years.
+    /// The length of a bucket; `day` by default. A range of days or weeks has at most three
+    /// years, and a range of months ten years.
     #[param(inline, value_type = Option<BucketSize>)]
     bucket: Option<String>,
+    /// Whether to add the figures of the period before, as `previous`. The default is `false`.
+    #[param(value_type = Option<bool>)]
+    compare: Option<String>,
     /// The format of the response; `json` by default.
     #[param(inline, value_type = Option<Format>)]
     format: Option<String>,
+    /// The table of a CSV file; `buckets` by default. Requires `format=csv`.
+    #[param(inline, value_type = Option<Table>)]
+    table: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
@@ -115,23 +128,33 @@ struct ParsedQuery {
     from: Option<NaiveDate>,
     to: Option<NaiveDate>,
     bucket: BucketSize,
-    format: Format,
+    compare: bool,
+    /// `None` for JSON.
+    table: Option<Table>,
 }
 
 impl ParsedQuery {
     fn parse(query: &AnalyticsQuery) -> Result<Self> {
         let mut form = Form::default();
+        let table = form.check_filled("table", query.table.as_deref(), Table::parse);
+        let format = form
+            .check_filled("format", query.format.as_deref(), Format::parse)
+            .unwrap_or_default();
         let parsed = Self {
-            from: form.check_filled("from", query.from.as_deref(), parse_date),
-            to: form.check_filled("to", query.to.as_deref(), parse_date),
+            from: form.check_filled("from", query.from.as_deref(), query::date),
+            to: form.check_filled("to", query.to.as_deref(), query::date),
             bucket: form
                 .check_filled("bucket", query.bucket.as_deref(), BucketSize::parse)
                 .unwrap_or_default(),
-            format: form
-                .check_filled("format", query.format.as_deref(), Format::parse)
+            compare: form
+                .check_filled("compare", query.compare.as_deref(), query::boolean)
                 .unwrap_or_default(),
+            table: (format == Format::Csv).then(|| table.unwrap_or_default()),
         };
         form.finish()?;
+        if format == Format::Json && table.is_some() {
+            return Err(Error::field("table", "requires format=csv"));
+        }
         Ok(parsed)
     }
 
@@ -151,10 +174,17 @@ impl ParsedQuery {
     }
 }
 
-fn parse_date(text: &str) -> Result<NaiveDate, Problem> {
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-    date.filter(|day| (2000..2200).contains(&day.year()))
-        .ok_or_else(|| "must be a day such as 2026-11-21".to_owned())
+/// Returns the first and the last day of the period before. It has the same number of days.
+/// The period before whole months has the same number of whole months.
+fn period_before(from: NaiveDate, to: NaiveDate) -> (NaiveDate, NaiveDate) {
+    let next = to + Days::new(1);
+    let start = if from.day() == 1 && next.day() == 1 {
+        let months = (next.year() - from.year()) * 12 + next.month() as i32 - from.month() as i32;
+        from - Months::new(months.unsigned_abs())
+    } else {
+        from - (next - from)
+    };
+    (start, from - Days::new(1))
 }
 
 /// Figures by bucket. The range may cut off the first and the last bucket.
@@ -173,6 +203,44 @@ pub struct Analytics {
     buckets: Vec<Bucket>,
     /// The occupancy of each class type, sorted by name.
     occupancy: Vec<ClassTypeOccupancy>,
+    /// The figures of the whole range.
+    totals: Totals,
+    /// The figures of each class type, sorted by name. Class types without figures are left out.
+    class_types: Vec<ClassTypeFigures>,
+    /// The classes by weekday and local hour, sorted. Hours without classes are left out.
+    heat_map: Vec<HeatMapCell>,
+    /// Who came for the first time, and who came back.
+    retention: Retention,
+    quiet_members: QuietMembers,
+    /// The figures of the period before. Null without `compare`.
+    previous: Option<PreviousPeriod>,
+}
+
+/// The figures of the period before. It has the same number of days; the period before whole
+/// months has the same number of whole months.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AnalyticsPreviousPeriod)]
+struct PreviousPeriod {
+    /// The first day.
+    from: NaiveDate,
+    /// The last day.
+    to: NaiveDate,
+    totals: Totals,
+    class_types: Vec<ClassTypeFigures>,
+    heat_map: Vec<HeatMapCell>,
+    retention: Retention,
+}
+
+/// The members who have not come for a long time, as of now.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct QuietMembers {
+    /// The day since which these members did not come, for the parameter `quietSince` of
+    /// `GET /api/admin/members`. It is 60 days ago.
+    since: NaiveDate,
+    /// Members with active accounts who have visited the studio, but not since this day.
+    count: i64,
 }
 
 /// The figures of a day, a week or a month.
@@ -208,6 +276,10 @@ struct Bucket {
     sessions: SessionFigures,
     /// Figures of cross-app tokens, by the name of the partner application.
     cross_app_tokens: BTreeMap<String, CrossAppTokenFigures>,
+    /// Members whose first visit was in this bucket.
+    first_timers: i64,
+    /// The number of these members who came again within 30 days.
+    returned: i64,
 }
 
 /// The outcomes of the cross-app tokens for a partner application.
@@ -238,25 +310,6 @@ struct SessionFigures {
     expired: i64,
 }
 
-/// The occupancy of the classes of one type.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ClassTypeOccupancy {
-    class_type_id: Uuid,
-    /// The name of the class type.
-    name: String,
-    /// The number of classes.
-    classes: i64,
-    /// The number of spots in these classes.
-    places: i64,
-    /// The number of spots that were taken.
-    taken: i64,
-    /// The share of the spots that were taken, from 0 to 1.
-    rate: Option<f64>,
-    /// The same share for each bucket. Null where there was no class.
-    rates: Vec<Option<f64>>,
-}
-
 /// The analytics in the requested format.
 #[derive(Debug)]
 pub enum AnalyticsResponse {
@@ -275,8 +328,8 @@ impl IntoResponse for AnalyticsResponse {
     }
 }
 
-/// Computes the analytics. The figures come from four statements, which read only the
-/// requested range and run on two connections.
+/// Computes the analytics. The statements read only the requested range, and run on two
+/// connections.
 ///
 /// # Errors
 ///
@@ -285,146 +338,211 @@ impl IntoResponse for AnalyticsResponse {
 pub fn show(app: &App, query: AnalyticsQuery) -> BoxFuture<'_, Result<AnalyticsResponse>> {
     Box::pin(async move {
         let query = ParsedQuery::parse(&query)?;
-        let figures = load(app, query).await?;
-        let analytics = aggregate(figures, query.bucket, &app.config().studio.currency);
-        match query.format {
-            Format::Json => Ok(AnalyticsResponse::Json(Box::new(analytics))),
-            Format::Csv => analytics.to_csv_file().map(AnalyticsResponse::Csv),
+        let analytics = load(app, query).await?;
+        match query.table {
+            None => Ok(AnalyticsResponse::Json(Box::new(analytics))),
+            Some(table) => analytics.to_csv_file(table).map(AnalyticsResponse::Csv),
         }
     })
 }
 
-/// The rows that the statements returned for a range.
-struct Figures {
-    from: NaiveDate,
-    to: NaiveDate,
-    zone: String,
-    activity: Vec<Activity>,
-    attendance: Vec<Attendance>,
-    revenue: Vec<report::Revenue>,
-    counters: Vec<CounterTotal>,
-}
-
-async fn load(app: &App, query: ParsedQuery) -> Result<Figures> {
-    let zone = TimeZone::of_studio(&app.config().studio)?;
-    let (from, to) = query.range(zone.date(app.clock().now()))?;
-    let buckets = split_into_buckets(from, to, query.bucket, &zone);
-    let (activity_buckets, attendance_buckets) = (buckets.clone(), buckets);
-    let db = app.db();
-    let ((activity, counters), (attendance, revenue)) = tokio::try_join!(
-        db.read(async move |client| {
-            tokio::try_join!(
-                report::activity(client, &activity_buckets),
-                report::counter_totals(client, &activity_buckets),
-            )
-        }),
-        db.read(async move |client| {
-            tokio::try_join!(
-                report::attendance(client, &attendance_buckets),
-                report::revenue(client, &attendance_buckets),
-            )
-        }),
-    )?;
-    Ok(Figures {
+async fn load(app: &App, query: ParsedQuery) -> Result<Analytics> {
+    let studio = &app.config().studio;
+    let zone = TimeZone::of_studio(studio)?;
+    let now = app.clock().now();
+    let today = zone.date(now);
+    let (from, to) = query.range(today)?;
+    let buckets = Buckets::split(from, to, query.bucket, &zone);
+    let quiet_since = today - Days::new(QUIET_DAYS);
+    let quiet_since_time = zone.day_start(quiet_since);
+    let (starts, ends) = (buckets.starts.clone(), buckets.ends.clone());
+    let general = app.db().read(async move |client| {
+        tokio::try_join!(
+            counters::counter_totals(client, &starts, &ends),
+            figures::class_types(client),
+            visits::count_quiet(client, quiet_since_time),
+        )
+    });
+    let (period, (counters, class_types, quiet)) =
+        tokio::try_join!(load_period(app, &buckets, &zone, now), general)?;
+    let previous = match query.compare {
+        false => None,
+        true => {
+            let (from, to) = period_before(from, to);
+            let whole = Buckets::whole(from, to, &zone);
+            let sums = load_period(app, &whole, &zone, now).await?;
+            Some(PreviousPeriod {
+                from,
+                to,
+                totals: Totals::new(&sums, &studio.currency),
+                class_types: period::class_types(&sums, &class_types, &studio.currency),
+                heat_map: period::heat_map(&sums),
+                retention: Retention::new(&sums),
+            })
+        }
+    };
+    let currencies = period.currencies(&studio.currency);
+    let build_bucket =
+        |(sums, start): (&Sums, &NaiveDate)| Bucket::new(*start, sums, &counters, &currencies);
+    Ok(Analytics {
         from,
         to,
-        zone: app.config().studio.time_zone.clone(),
-        activity,
-        attendance,
-        revenue,
-        counters,
+        bucket: query.bucket,
+        time_zone: studio.time_zone.clone(),
+        buckets: period
+            .buckets
+            .iter()
+            .zip(&buckets.starts)
+            .map(build_bucket)
+            .collect(),
+        occupancy: period::occupancy(&period, &class_types),
+        totals: Totals::new(&period, &studio.currency),
+        class_types: period::class_types(&period, &class_types, &studio.currency),
+        heat_map: period::heat_map(&period),
+        retention: Retention::new(&period),
+        quiet_members: QuietMembers {
+            since: quiet_since,
+            count: quiet,
+        },
+        previous,
     })
 }
 
-/// Splits a range into buckets. The first and the last bucket are cut off at the ends
-/// of the range.
-fn split_into_buckets(
-    from: NaiveDate,
-    to: NaiveDate,
-    bucket: BucketSize,
+/// Counts the figures of a period.
+async fn load_period(
+    app: &App,
+    buckets: &Buckets,
     zone: &TimeZone,
-) -> Buckets {
-    let starts = std::iter::successors(Some(from), |start| bucket.next(*start));
-    let starts: Vec<_> = starts.take_while(|start| *start <= to).collect();
-    let ends = starts.iter().skip(1).copied().chain(to.succ_opt());
-    let ends: Vec<_> = ends.collect();
-    let day_starts = |days: &[NaiveDate]| days.iter().map(|day| zone.day_start(*day)).collect();
-    Buckets {
-        start_times: day_starts(&starts),
-        end_times: day_starts(&ends),
-        starts,
-        ends,
+    now: DateTime<Utc>,
+) -> Result<PeriodSums> {
+    let ranges = buckets.ranges();
+    let offsets = offsets(&ranges, zone);
+    let (activity_ranges, attendance_ranges) = (ranges.clone(), ranges);
+    let db = app.db();
+    let ((sign_ups, activity, first_timers), (attendance, revenue)) = tokio::try_join!(
+        db.read(async move |client| {
+            tokio::try_join!(
+                figures::sign_ups(client, &activity_ranges),
+                figures::activity(client, &activity_ranges),
+                visits::first_timers(client, &activity_ranges, now),
+            )
+        }),
+        db.read(async move |client| {
+            tokio::try_join!(
+                figures::attendance(client, &attendance_ranges, &offsets),
+                figures::revenue(client, &attendance_ranges),
+            )
+        }),
+    )?;
+    let mut sums = PeriodSums::new(buckets.starts.len());
+    sums.add_sign_ups(&sign_ups);
+    sums.add_activity(&activity);
+    sums.add_first_timers(&first_timers);
+    sums.add_attendance(&attendance);
+    sums.add_revenue(&revenue);
+    Ok(sums)
+}
+
+/// Consecutive periods of days, such as weeks.
+#[derive(Clone, Debug)]
+struct Buckets {
+    /// The first day of each bucket, in order.
+    starts: Vec<NaiveDate>,
+    /// The day after the last day of each bucket.
+    ends: Vec<NaiveDate>,
+    /// When each bucket begins.
+    start_times: Vec<DateTime<Utc>>,
+    /// When each bucket ends.
+    end_times: Vec<DateTime<Utc>>,
+}
+
+impl Buckets {
+    /// Splits a range into buckets. The first and the last bucket are cut off at the ends
+    /// of the range.
+    fn split(from: NaiveDate, to: NaiveDate, size: BucketSize, zone: &TimeZone) -> Self {
+        let starts = std::iter::successors(Some(from), |start| size.next(*start));
+        let starts: Vec<_> = starts.take_while(|start| *start <= to).collect();
+        let ends = starts.iter().skip(1).copied().chain(to.succ_opt());
+        let ends = ends.collect();
+        Self::between(starts, ends, zone)
+    }
+
+    /// Creates a single bucket of a whole range.
+    fn whole(from: NaiveDate, to: NaiveDate, zone: &TimeZone) -> Self {
+        Self::between(vec![from], vec![to + Days::new(1)], zone)
+    }
+
+    fn between(starts: Vec<NaiveDate>, ends: Vec<NaiveDate>, zone: &TimeZone) -> Self {
+        let times = |days: &[NaiveDate]| days.iter().map(|day| zone.day_start(*day)).collect();
+        Self {
+            start_times: times(&starts),
+            end_times: times(&ends),
+            starts,
+            ends,
+        }
+    }
+
+    /// Returns one range of time for each bucket.
+    fn ranges(&self) -> Ranges {
+        let mut ranges = Ranges::default();
+        let times = self.start_times.iter().zip(&self.end_times);
+        for (bucket, (start, end)) in (0..).zip(times) {
+            ranges.push(bucket, *start, *end);
+        }
+        ranges
     }
 }
 
-fn aggregate(figures: Figures, bucket: BucketSize, studio_currency: &str) -> Analytics {
-    let mut currencies: Vec<&str> = figures
-        .revenue
-        .iter()
-        .map(|revenue| revenue.currency.as_str())
-        .collect();
-    currencies.push(studio_currency);
-    currencies.sort_unstable();
-    currencies.dedup();
-    Analytics {
-        buckets: figures
-            .activity
+/// Returns the offsets of local time within these ranges.
+fn offsets(ranges: &Ranges, zone: &TimeZone) -> Offsets {
+    let (Some(start), Some(end)) = (ranges.starts.iter().min(), ranges.ends.iter().max()) else {
+        return Offsets::default();
+    };
+    let changes = zone.transitions(*start, *end);
+    let changes = changes.iter().map(|change| change.at);
+    let starts: Vec<_> = std::iter::once(*start).chain(changes).collect();
+    Offsets {
+        ends: starts.iter().skip(1).copied().chain([*end]).collect(),
+        seconds: starts
             .iter()
-            .map(|activity| Bucket::new(activity, &figures, &currencies))
+            .map(|start| zone.local(*start).offset().local_minus_utc())
             .collect(),
-        occupancy: occupancy(&figures),
-        from: figures.from,
-        to: figures.to,
-        bucket,
-        time_zone: figures.zone,
+        starts,
     }
 }
 
 impl Bucket {
-    fn new(activity: &Activity, figures: &Figures, currencies: &[&str]) -> Self {
-        let start = activity.start;
-        let rows: Vec<_> = figures
-            .attendance
+    fn new(
+        start: NaiveDate,
+        sums: &Sums,
+        counters: &[CounterTotal],
+        currencies: &[String],
+    ) -> Self {
+        let first = counters.partition_point(|counter| counter.start < start);
+        let counters: BTreeMap<&str, i64> = counters[first..]
             .iter()
-            .filter(|row| row.start == start)
-            .collect();
-        let sum = |field: fn(&Attendance) -> i64| rows.iter().map(|row| field(row)).sum();
-        let (spots, taken) = (sum(|row| row.spots), sum(|row| row.taken));
-        let counters: BTreeMap<&str, i64> = figures
-            .counters
-            .iter()
-            .filter(|counter| counter.start == start)
+            .take_while(|counter| counter.start == start)
             .map(|counter| (counter.name.as_str(), counter.count))
             .collect();
         Self {
             start,
-            sign_ups: activity.sign_ups,
-            bookings: activity.bookings,
-            cancellations: activity.cancellations,
-            late_cancellations: activity.late_cancellations,
-            attended: sum(|row| row.attended),
-            no_shows: sum(|row| row.no_shows),
-            classes: sum(|row| row.occurrences),
-            places: spots,
-            taken,
-            occupancy_rate: share(taken, spots),
-            revenue: currencies
-                .iter()
-                .map(|currency| revenue(figures, start, currency))
-                .collect(),
+            sign_ups: sums.sign_ups,
+            bookings: sums.bookings,
+            cancellations: sums.cancellations,
+            late_cancellations: sums.late_cancellations,
+            attended: sums.attended,
+            no_shows: sums.no_shows,
+            classes: sums.occurrences,
+            places: sums.spots,
+            taken: sums.taken,
+            occupancy_rate: share(sums.taken, sums.spots),
+            revenue: sums.revenue_in(currencies),
             sessions: SessionFigures::new(&counters),
             cross_app_tokens: cross_app_tokens(&counters),
+            first_timers: sums.first_timers,
+            returned: sums.returned,
         }
     }
-}
-
-fn revenue(figures: &Figures, start: NaiveDate, currency: &str) -> dashboard::Revenue {
-    let mut rows = figures.revenue.iter();
-    let row = rows.find(|row| row.start == start && row.currency == currency);
-    let (paid, refunded) = row.map_or((Decimal::ZERO, Decimal::ZERO), |row| {
-        (row.paid, row.refunded)
-    });
-    dashboard::Revenue::new(currency.to_owned(), paid, refunded)
 }
 
 impl SessionFigures {
@@ -459,32 +577,6 @@ fn cross_app_tokens(counters: &BTreeMap<&str, i64>) -> BTreeMap<String, CrossApp
     apps
 }
 
-fn occupancy(figures: &Figures) -> Vec<ClassTypeOccupancy> {
-    // The rows are sorted by class type.
-    let class_types = figures
-        .attendance
-        .chunk_by(|one, other| one.class_type_id == other.class_type_id);
-    let occupancy_of = |rows: &[Attendance]| {
-        let first = rows.first()?;
-        let sum = |field: fn(&Attendance) -> i64| rows.iter().map(field).sum();
-        let (spots, taken) = (sum(|row| row.spots), sum(|row| row.taken));
-        let rate = |activity: &Activity| {
-            let row = rows.iter().find(|row| row.start == activity.start)?;
-            share(row.taken, row.spots)
-        };
-        Some(ClassTypeOccupancy {
-            class_type_id: first.class_type_id,
-            name: first.class_type.clone(),
-            classes: sum(|row| row.occurrences),
-            places: spots,
-            taken,
-            rate: share(taken, spots),
-            rates: figures.activity.iter().map(rate).collect(),
-        })
-    };
-    class_types.filter_map(occupancy_of).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -494,8 +586,7 @@ mod tests {
     }
 
     fn starts(from: &str, to: &str, size: BucketSize) -> Vec<String> {
-        let buckets =
-            split_into_buckets(date(from), date(to), size, &TimeZone::named("UTC").unwrap());
+        let buckets = Buckets::split(date(from), date(to), size, &TimeZone::named("UTC").unwrap());
         assert_eq!(buckets.starts.len(), buckets.ends.len());
         assert_eq!(buckets.ends.last().unwrap().pred_opt(), Some(date(to)));
         buckets.starts.iter().map(NaiveDate::to_string).collect()
@@ -523,16 +614,41 @@ mod tests {
             from: from.map(date),
             to: to.map(date),
             bucket,
-            format: Format::Json,
+            compare: false,
+            table: None,
         };
         let today = date("2026-11-21");
         let range = query(None, None, BucketSize::Day).range(today).unwrap();
         assert_eq!(range, (date("2026-10-23"), today));
         let range_from = |from| query(Some(from), Some("2026-12-31"), BucketSize::Day).range(today);
-        assert!(range_from("2025-12-31").is_ok());
-        assert!(range_from("2025-12-30").is_err());
+        assert!(range_from("2023-12-31").is_ok());
+        assert!(range_from("2023-12-28").is_err());
         let backward = query(Some("2026-11-22"), None, BucketSize::Month);
         assert!(backward.range(today).is_err());
+    }
+
+    #[test]
+    fn the_period_before_has_as_many_days_or_as_many_whole_months() {
+        for (from, to, expected) in [
+            ("2026-05-04", "2026-05-10", ("2026-04-27", "2026-05-03")),
+            ("2026-05-01", "2026-05-31", ("2026-04-01", "2026-04-30")),
+            ("2028-03-01", "2028-03-31", ("2028-02-01", "2028-02-29")),
+            ("2026-01-01", "2026-12-31", ("2025-01-01", "2025-12-31")),
+            ("2026-02-01", "2026-02-27", ("2026-01-05", "2026-01-31")),
+        ] {
+            let expected = (date(expected.0), date(expected.1));
+            assert_eq!(period_before(date(from), date(to)), expected, "{from}");
+        }
+    }
+
+    #[test]
+    fn the_offsets_cover_the_range_across_a_change_of_the_clocks() {
+        let zone = TimeZone::named("America/Denver").unwrap();
+        let ranges = Buckets::whole(date("2026-10-31"), date("2026-11-02"), &zone).ranges();
+        let offsets = offsets(&ranges, &zone);
+        assert_eq!(offsets.seconds, [-6 * 3600, -7 * 3600]);
+        assert_eq!(offsets.starts[0], ranges.starts[0]);
+        assert_eq!(offsets.ends, [offsets.starts[1], ranges.ends[0]]);
     }
 }
 
@@ -546,7 +662,7 @@ mod properties {
 
     proptest! {
         #[test]
-        fn any_query_is_rejected_or_has_a_range_of_the_allowed_length(query in any_query(&["from", "to", "bucket", "format"])) {
+        fn any_query_is_rejected_or_has_a_range_of_the_allowed_length(query in any_query(&["from", "to", "bucket", "compare", "format", "table"])) {
             let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
             let parsed = uri(&query).and_then(|uri| Query::<AnalyticsQuery>::try_from_uri(&uri).ok());
             let Some(query) = parsed.and_then(|Query(query)| parsed_or_client_error(ParsedQuery::parse(&query))) else {

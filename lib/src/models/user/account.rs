@@ -227,16 +227,59 @@ pub async fn list(client: &Client, filter: &AccountFilter, page: &Page) -> Resul
     rows.iter().map(Account::from_row).collect()
 }
 
+/// A member, as the front desk sees them.
+#[derive(Clone, Debug)]
+pub struct ListedMember {
+    /// The member.
+    pub user: User,
+    /// The start of the last class that the member was checked in to.
+    pub last_visit: Option<DateTime<Utc>>,
+}
+
+impl ListedMember {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            user: User::from_row(row)?,
+            last_visit: row.try_get("last_visit")?,
+        })
+    }
+
+    /// Returns the position in the list of [`list_members`].
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
+        (self.user.created_at, self.user.id)
+    }
+
+    /// Returns the position in the list of [`list_quiet_members`].
+    pub fn quiet_position(&self) -> (DateTime<Utc>, Uuid) {
+        let last_visit = self.last_visit.unwrap_or(self.user.created_at);
+        (last_visit, self.user.id)
+    }
+}
+
+/// Selects the start of the last class to which the member `u` was checked in.
+macro_rules! last_visit {
+    () => {
+        "(select max(c.start_time) from bookings b
+            join scheduled_classes c on c.id = b.scheduled_class_id
+            where b.user_id = u.id and b.status = 'attended') as last_visit"
+    };
+}
+
 static LIST_MEMBERS: Statement = Statement::new(
     "user.account.list_members",
     concat!(
-        "select ",
-        user_columns!("u"),
-        " from users u where is_active and ",
+        "with page as materialized (
+            select * from users where is_active and ",
         search_finds!("$1", "$2", "$6", "$7"),
         " and ($3::timestamptz is null or (created_at, id) < ($3, $4))
-        and ($8::uuid is null or id = $8)
-        order by created_at desc, id desc limit $5"
+            and ($8::uuid is null or id = $8)
+            order by created_at desc, id desc limit $5
+        )
+        select ",
+        user_columns!("u"),
+        ", ",
+        last_visit!(),
+        " from page u order by u.created_at desc, u.id desc"
     ),
 );
 
@@ -247,7 +290,7 @@ pub async fn list_members(
     search: Option<&str>,
     member_id: Option<Uuid>,
     page: &Page,
-) -> Result<Vec<User>> {
+) -> Result<Vec<ListedMember>> {
     let (time, id) = page.after();
     let search = SearchWords::parse(search);
     let rows = LIST_MEMBERS
@@ -265,7 +308,58 @@ pub async fn list_members(
             ],
         )
         .await?;
-    rows.iter().map(User::from_row).collect()
+    rows.iter().map(ListedMember::from_row).collect()
+}
+
+static LIST_QUIET_MEMBERS: Statement = Statement::new(
+    "user.account.list_quiet_members",
+    concat!(
+        "with visits as (
+            select b.user_id, max(c.start_time) as last_visit
+            from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+            where b.status = 'attended' group by b.user_id
+        )
+        select ",
+        user_columns!("u"),
+        ", last_visit
+        from visits join users u on u.id = user_id
+        where is_active and last_visit < $9 and ",
+        search_finds!("$1", "$2", "$6", "$7"),
+        " and ($3::timestamptz is null or (last_visit, u.id) < ($3, $4))
+            and ($8::uuid is null or u.id = $8)
+        order by last_visit desc, u.id desc limit $5"
+    ),
+);
+
+/// Lists a page of the members with active accounts who have visited the studio, but not since
+/// this time. The latest visit comes first. With `member_id`, lists only this member. Returns
+/// one row more than the page holds if there is a next page.
+pub async fn list_quiet_members(
+    client: &Client,
+    search: Option<&str>,
+    member_id: Option<Uuid>,
+    since: DateTime<Utc>,
+    page: &Page,
+) -> Result<Vec<ListedMember>> {
+    let (time, id) = page.after();
+    let search = SearchWords::parse(search);
+    let rows = LIST_QUIET_MEMBERS
+        .all(
+            client,
+            &[
+                &search.longest,
+                &search.words,
+                &time,
+                &id,
+                &page.row_limit(),
+                &search.domains,
+                &search.ascii_domains,
+                &member_id,
+                &since,
+            ],
+        )
+        .await?;
+    rows.iter().map(ListedMember::from_row).collect()
 }
 
 static FIND: Statement = Statement::new(

@@ -1,14 +1,72 @@
-//! The analytics as a CSV file.
+//! The analytics as CSV files.
 
+use utoipa::ToSchema;
+
+use super::period::{ClassTypeFigures, HeatMapCell, Totals};
 use super::{Analytics, Bucket, CrossAppTokenFigures, SessionFigures};
 use crate::error::Result;
 use crate::reports::dashboard;
 use crate::values::csv::{Cell, CsvFile};
+use crate::values::form::Problem;
+
+/// A table of the analytics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(super) enum Table {
+    /// A row for each bucket.
+    #[default]
+    Buckets,
+    /// A row for each class type.
+    ClassTypes,
+    /// A row for each hour of the week that has classes.
+    HeatMap,
+    /// The first visits in each bucket.
+    Retention,
+    /// The figures of the whole range, next to those of the period before.
+    Totals,
+}
+
+impl Table {
+    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
+        match text {
+            "buckets" => Ok(Self::Buckets),
+            "class_types" => Ok(Self::ClassTypes),
+            "heat_map" => Ok(Self::HeatMap),
+            "retention" => Ok(Self::Retention),
+            "totals" => Ok(Self::Totals),
+            _ => Err("must be buckets, class_types, heat_map, retention or totals".to_owned()),
+        }
+    }
+
+    /// Returns the part of the file name that tells the tables apart.
+    fn file_name_part(self) -> &'static str {
+        match self {
+            Self::Buckets => "",
+            Self::ClassTypes => "class-types-",
+            Self::HeatMap => "heat-map-",
+            Self::Retention => "retention-",
+            Self::Totals => "totals-",
+        }
+    }
+}
 
 impl Analytics {
-    /// Creates a CSV file with a row for each bucket. The columns of currencies, partner
-    /// applications and class types come after the fixed ones.
-    pub(super) fn to_csv_file(&self) -> Result<CsvFile> {
+    /// Creates a CSV file with one table.
+    pub(super) fn to_csv_file(&self, table: Table) -> Result<CsvFile> {
+        let rows = match table {
+            Table::Buckets => self.bucket_rows(),
+            Table::ClassTypes => self.class_type_rows(),
+            Table::HeatMap => self.heat_map_rows(),
+            Table::Retention => self.retention_rows(),
+            Table::Totals => self.total_rows(),
+        };
+        let part = table.file_name_part();
+        CsvFile::new(format!("sabor-{part}{}-{}.csv", self.from, self.to), rows)
+    }
+
+    /// Returns a row for each bucket. The columns of currencies, partner applications and class
+    /// types come after the fixed ones.
+    fn bucket_rows(&self) -> Vec<Vec<Cell>> {
         let mut apps: Vec<&String> = self
             .buckets
             .iter()
@@ -32,11 +90,88 @@ impl Analytics {
                 .chain(rates)
                 .collect()
         });
-        let rows = std::iter::once(self.header_row(&apps)).chain(rows);
-        CsvFile::new(
-            format!("sabor-{}-{}.csv", self.from, self.to),
-            rows.collect(),
-        )
+        std::iter::once(self.header_row(&apps))
+            .chain(rows)
+            .collect()
+    }
+
+    fn class_type_rows(&self) -> Vec<Vec<Cell>> {
+        let header = [
+            "Class type",
+            "Bookings",
+            "Cancellations",
+            "Late cancellations",
+            "Attended",
+            "No-shows",
+            "No-show rate",
+            "Classes",
+            "Places",
+            "Taken",
+            "Occupancy",
+        ];
+        let header = header.map(str::to_owned).into_iter();
+        let header = header.chain(revenue_labels(&self.totals.revenue));
+        let rows = self.class_types.iter().map(ClassTypeFigures::cells);
+        std::iter::once(header.map(Cell::Text).collect())
+            .chain(rows)
+            .collect()
+    }
+
+    fn heat_map_rows(&self) -> Vec<Vec<Cell>> {
+        let header = [
+            "Weekday",
+            "Hour",
+            "Classes",
+            "Places",
+            "Taken",
+            "Occupancy",
+            "Bookings",
+            "Attended",
+            "No-shows",
+        ];
+        let header = header.map(|label| Cell::Text(label.to_owned()));
+        let rows = self.heat_map.iter().map(HeatMapCell::cells);
+        std::iter::once(header.into()).chain(rows).collect()
+    }
+
+    fn retention_rows(&self) -> Vec<Vec<Cell>> {
+        let header = ["Start", "First-timers", "Returned"];
+        let header = header.map(|label| Cell::Text(label.to_owned()));
+        let rows = self.buckets.iter().map(|bucket| {
+            let start = Cell::Number(bucket.start.to_string());
+            vec![
+                start,
+                Cell::count(bucket.first_timers),
+                Cell::count(bucket.returned),
+            ]
+        });
+        std::iter::once(header.into()).chain(rows).collect()
+    }
+
+    /// Returns a row for each figure. The figures of the period before are in the last column.
+    fn total_rows(&self) -> Vec<Vec<Cell>> {
+        let previous = self.previous.as_ref();
+        let mut header = vec![
+            Cell::Text("Figure".to_owned()),
+            Cell::Text(format!("{} to {}", self.from, self.to)),
+        ];
+        header
+            .extend(previous.map(|period| Cell::Text(format!("{} to {}", period.from, period.to))));
+        let current = self.totals.rows();
+        let before = previous
+            .map(|period| period.totals.rows())
+            .unwrap_or_default();
+        let rows = current.into_iter().map(|(label, cell)| {
+            let before = previous.map(|_| {
+                let row = before.iter().find(|(other, _)| *other == label);
+                row.map_or(Cell::Empty, |(_, cell)| cell.clone())
+            });
+            std::iter::once(Cell::Text(label))
+                .chain([cell])
+                .chain(before)
+                .collect()
+        });
+        std::iter::once(header).chain(rows).collect()
     }
 
     fn header_row(&self, apps: &[&String]) -> Vec<Cell> {
@@ -59,9 +194,7 @@ impl Analytics {
             "Sessions expired",
         ];
         let currencies = self.buckets.first().map_or(&[][..], |first| &first.revenue);
-        let money = currencies.iter().flat_map(|revenue| {
-            ["Paid", "Refunded", "Net"].map(|label| format!("{label} {}", revenue.currency()))
-        });
+        let money = revenue_labels(currencies);
         let tokens = apps.iter().flat_map(|app| {
             ["created", "used", "revoked", "expired"]
                 .map(|outcome| format!("{app}: tokens {outcome}"))
@@ -100,14 +233,85 @@ impl Bucket {
             expired,
         } = self.sessions;
         let sessions = [created, used, ended, revoked, expired];
-        let money = self.revenue.iter().flat_map(dashboard::Revenue::amounts);
         std::iter::once(Cell::Number(self.start.to_string()))
             .chain(counts.map(Cell::count))
             .chain([rate_cell(self.occupancy_rate)])
             .chain(sessions.map(Cell::count))
-            .chain(money.map(|amount| Cell::Number(amount.to_owned())))
+            .chain(revenue_cells(&self.revenue))
             .collect()
     }
+}
+
+impl ClassTypeFigures {
+    fn cells(&self) -> Vec<Cell> {
+        let counts = [
+            self.bookings,
+            self.cancellations,
+            self.late_cancellations,
+            self.attended,
+            self.no_shows,
+        ];
+        let spots = [self.classes, self.places, self.taken];
+        std::iter::once(Cell::Text(self.name.clone()))
+            .chain(counts.map(Cell::count))
+            .chain([rate_cell(self.no_show_rate)])
+            .chain(spots.map(Cell::count))
+            .chain([rate_cell(self.occupancy_rate)])
+            .chain(revenue_cells(&self.revenue))
+            .collect()
+    }
+}
+
+impl HeatMapCell {
+    fn cells(&self) -> Vec<Cell> {
+        let counts = [
+            self.weekday,
+            self.hour,
+            self.classes,
+            self.places,
+            self.taken,
+        ];
+        let members = [self.bookings, self.attended, self.no_shows];
+        let cells = counts.map(Cell::count).into_iter();
+        cells
+            .chain([rate_cell(self.occupancy_rate)])
+            .chain(members.map(Cell::count))
+            .collect()
+    }
+}
+
+impl Totals {
+    /// Returns each figure with its label.
+    fn rows(&self) -> Vec<(String, Cell)> {
+        let counts = [
+            ("Sign-ups", Cell::count(self.sign_ups)),
+            ("Bookings", Cell::count(self.bookings)),
+            ("Cancellations", Cell::count(self.cancellations)),
+            ("Late cancellations", Cell::count(self.late_cancellations)),
+            ("Attended", Cell::count(self.attended)),
+            ("No-shows", Cell::count(self.no_shows)),
+            ("No-show rate", rate_cell(self.no_show_rate)),
+            ("Classes", Cell::count(self.classes)),
+            ("Places", Cell::count(self.places)),
+            ("Taken", Cell::count(self.taken)),
+            ("Occupancy", rate_cell(self.occupancy_rate)),
+        ];
+        let counts = counts.map(|(label, cell)| (label.to_owned(), cell));
+        let money = revenue_labels(&self.revenue).zip(revenue_cells(&self.revenue));
+        counts.into_iter().chain(money).collect()
+    }
+}
+
+/// Returns the headings of the columns of revenue, which contain the currencies.
+fn revenue_labels(revenue: &[dashboard::Revenue]) -> impl Iterator<Item = String> {
+    revenue.iter().flat_map(|revenue| {
+        ["Paid", "Refunded", "Net"].map(|label| format!("{label} {}", revenue.currency()))
+    })
+}
+
+fn revenue_cells(revenue: &[dashboard::Revenue]) -> impl Iterator<Item = Cell> {
+    let amounts = revenue.iter().flat_map(dashboard::Revenue::amounts);
+    amounts.map(|amount| Cell::Number(amount.to_owned()))
 }
 
 fn token_cells(figures: CrossAppTokenFigures) -> [Cell; 4] {
