@@ -20,6 +20,7 @@ mod member_history;
 mod members;
 mod moved_bookings;
 mod previews;
+mod report_sums;
 mod rooms;
 mod schedule;
 mod security_events;

@@ -14,6 +14,7 @@ use crate::error::{Error, Result, chain};
 use crate::models::{cross_app_session, expired, mail_outbox, payment, user};
 use crate::notify::mail;
 use crate::payments::reconcile;
+use crate::reports::daily_sums;
 use crate::store::statement::{Param, Statement};
 use crate::{App, BoxFuture};
 
@@ -70,6 +71,10 @@ pub struct CleanupDetails {
     /// Dates for which no class could be generated, because the room or the instructor is
     /// taken or something is retired.
     class_conflicts: u64,
+    /// Days that were summed up for the analytics.
+    days_summed: u64,
+    /// Members whose visits were updated for the analytics.
+    visits_updated: u64,
     /// Cross-app tokens that were moved to the archive.
     cross_app_archived: u64,
     /// Deleted months of the archive.
@@ -97,8 +102,8 @@ pub struct CleanupDetails {
 }
 
 /// Settles payments, sends due e-mails, generates the classes of the next weeks, deletes
-/// expired rows, erases closed accounts, and archives old tokens, until nothing is left or
-/// time runs out. Rows are processed in batches, each in its own transaction. Concurrent runs
+/// expired rows, erases closed accounts, archives old tokens, and sums up the days of the
+/// analytics, until nothing is left or time runs out. Rows are processed in batches, each in its own transaction. Concurrent runs
 /// are safe.
 ///
 /// # Errors
@@ -127,6 +132,7 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         run.generate_classes().await;
         run.delete_expired(until).await;
         run.archive_tokens(until).await;
+        run.update_sums(until).await;
         app.counters()
             .add("sessions_expired", run.report.deleted_count);
         // The counters are written now, because the next run is in an hour and probably in
@@ -290,6 +296,16 @@ impl<'a> Run<'a> {
         let swept = run_in_batches(self.app, statement, params, &mut count, until).await;
         self.report.remaining |= self.record_step(name, swept);
         count
+    }
+
+    async fn update_sums(&mut self, until: Instant) {
+        let visits = daily_sums::update_visits(self.app, until).await;
+        let visits = self.record_step("visitsUpdated", visits);
+        let days = daily_sums::sum_days(self.app, until).await;
+        let days = self.record_step("daysSummed", days);
+        self.report.details.visits_updated = visits.count;
+        self.report.details.days_summed = days.count;
+        self.report.remaining |= visits.remaining || days.remaining;
     }
 
     async fn archive_tokens(&mut self, until: Instant) {

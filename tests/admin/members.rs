@@ -116,6 +116,7 @@ async fn the_list_shows_how_to_reach_active_members_and_no_more() {
         "firstName",
         "id",
         "lastName",
+        "lastVisit",
         "level",
         "name",
         "phone",

@@ -5,6 +5,7 @@
 //! in UTC.
 
 pub mod counters;
+pub mod daily_sums;
 pub mod figures;
 pub mod visits;
 

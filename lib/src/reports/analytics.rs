@@ -3,6 +3,7 @@
 mod csv;
 mod period;
 mod sums;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -11,16 +12,19 @@ use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use self::csv::Table;
 use self::period::{ClassTypeFigures, ClassTypeOccupancy, HeatMapCell, Retention, Totals};
 use self::sums::{PeriodSums, Sums};
+use self::table::Table;
 use crate::error::{Error, Result};
 use crate::http::{Json, query};
 use crate::models::report::counters::{self, CounterTotal};
-use crate::models::report::figures::{self, ClassTypeName, Offsets, Ranges};
+use crate::models::report::daily_sums::{self, SummedDays};
+use crate::models::report::figures::{self, Ranges, SignUps};
 use crate::models::report::visits;
 use crate::reports::dashboard;
 use crate::reports::dashboard::share;
+use crate::reports::local_days::{local_days, offsets};
+use crate::store::client::Client;
 use crate::values::csv::CsvFile;
 use crate::values::form::{Form, Problem};
 use crate::values::time_zone::TimeZone;
@@ -328,8 +332,7 @@ impl IntoResponse for AnalyticsResponse {
     }
 }
 
-/// Computes the analytics. The statements read only the requested range, and run on two
-/// connections.
+/// Computes the analytics. All statements see the database as of the same time.
 ///
 /// # Errors
 ///
@@ -355,32 +358,25 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Analytics> {
     let buckets = Buckets::split(from, to, query.bucket, &zone);
     let quiet_since = today - Days::new(QUIET_DAYS);
     let quiet_since_time = zone.day_start(quiet_since);
-    let (starts, ends) = (buckets.starts.clone(), buckets.ends.clone());
-    let general = app.db().read(async move |client| {
-        tokio::try_join!(
-            counters::counter_totals(client, &starts, &ends),
-            figures::class_types(client),
-            visits::count_quiet(client, quiet_since_time),
-        )
+    let before = query.compare.then(|| period_before(from, to));
+    let read = app.transaction().run(async |tx| {
+        daily_sums::begin_snapshot(tx).await?;
+        let (counters, class_types, quiet) = tokio::try_join!(
+            counters::counter_totals(tx, &buckets.starts, &buckets.ends),
+            figures::class_types(tx),
+            visits::count_quiet(tx, quiet_since_time),
+        )?;
+        let period = load_period(tx, &buckets, &zone, now).await?;
+        let previous = match before {
+            None => None,
+            Some((from, to)) => {
+                let whole = Buckets::whole(from, to, &zone);
+                Some((from, to, load_period(tx, &whole, &zone, now).await?))
+            }
+        };
+        Ok((counters, class_types, quiet, period, previous))
     });
-    let (period, (counters, class_types, quiet)) =
-        tokio::try_join!(load_period(app, &buckets, &zone, now), general)?;
-    let previous = match query.compare {
-        false => None,
-        true => {
-            let (from, to) = period_before(from, to);
-            let whole = Buckets::whole(from, to, &zone);
-            let sums = load_period(app, &whole, &zone, now).await?;
-            Some(PreviousPeriod {
-                from,
-                to,
-                totals: Totals::new(&sums, &studio.currency),
-                class_types: period::class_types(&sums, &class_types, &studio.currency),
-                heat_map: period::heat_map(&sums),
-                retention: Retention::new(&sums),
-            })
-        }
-    };
+    let (counters, class_types, quiet, period, previous) = read.await?;
     let currencies = period.currencies(&studio.currency);
     let build_bucket =
         |(sums, start): (&Sums, &NaiveDate)| Bucket::new(*start, sums, &counters, &currencies);
@@ -404,42 +400,65 @@ async fn load(app: &App, query: ParsedQuery) -> Result<Analytics> {
             since: quiet_since,
             count: quiet,
         },
-        previous,
+        previous: previous.map(|(from, to, sums)| PreviousPeriod {
+            from,
+            to,
+            totals: Totals::new(&sums, &studio.currency),
+            class_types: period::class_types(&sums, &class_types, &studio.currency),
+            heat_map: period::heat_map(&sums),
+            retention: Retention::new(&sums),
+        }),
     })
 }
 
-/// Counts the figures of a period.
+/// Reads the sums of the days that are summed up, and counts the figures of the others.
 async fn load_period(
-    app: &App,
+    client: &Client,
     buckets: &Buckets,
     zone: &TimeZone,
     now: DateTime<Utc>,
 ) -> Result<PeriodSums> {
-    let ranges = buckets.ranges();
-    let offsets = offsets(&ranges, zone);
-    let (activity_ranges, attendance_ranges) = (ranges.clone(), ranges);
-    let db = app.db();
-    let ((sign_ups, activity, first_timers), (attendance, revenue)) = tokio::try_join!(
-        db.read(async move |client| {
-            tokio::try_join!(
-                figures::sign_ups(client, &activity_ranges),
-                figures::activity(client, &activity_ranges),
-                visits::first_timers(client, &activity_ranges, now),
-            )
-        }),
-        db.read(async move |client| {
-            tokio::try_join!(
-                figures::attendance(client, &attendance_ranges, &offsets),
-                figures::revenue(client, &attendance_ranges),
-            )
-        }),
-    )?;
+    let (days, buckets_of_days) = buckets.days(zone);
+    let summed = daily_sums::list_summed(client, &days).await?;
     let mut sums = PeriodSums::new(buckets.starts.len());
-    sums.add_sign_ups(&sign_ups);
+    let mut summed_days = SummedDays::default();
+    let mut counted = Ranges::default();
+    let mut summed = summed.into_iter().peekable();
+    let times = days.starts.iter().zip(&days.ends);
+    for ((date, bucket), (start, end)) in days.dates.iter().zip(&buckets_of_days).zip(times) {
+        match summed.next_if(|day| day.date == *date) {
+            Some(day) => {
+                sums.add_sign_ups(&[SignUps::new(*bucket, day.sign_ups)?]);
+                summed_days.dates.push(day.date);
+                summed_days.buckets.push(*bucket);
+            }
+            None => counted.extend(*bucket, *start, *end),
+        }
+    }
+    let all = buckets.ranges();
+    let (activity, attendance, revenue, first_timers) = tokio::try_join!(
+        daily_sums::activity(client, &summed_days),
+        daily_sums::attendance(client, &summed_days),
+        daily_sums::revenue(client, &summed_days),
+        visits::first_timers(client, &all, now),
+    )?;
     sums.add_activity(&activity);
-    sums.add_first_timers(&first_timers);
     sums.add_attendance(&attendance);
     sums.add_revenue(&revenue);
+    sums.add_first_timers(&first_timers);
+    if !counted.buckets.is_empty() {
+        let offsets = offsets(&counted, zone);
+        let (sign_ups, activity, attendance, revenue) = tokio::try_join!(
+            figures::sign_ups(client, &counted),
+            figures::activity(client, &counted),
+            figures::attendance(client, &counted, &offsets),
+            figures::revenue(client, &counted),
+        )?;
+        sums.add_sign_ups(&sign_ups);
+        sums.add_activity(&activity);
+        sums.add_attendance(&attendance);
+        sums.add_revenue(&revenue);
+    }
     Ok(sums)
 }
 
@@ -482,6 +501,18 @@ impl Buckets {
         }
     }
 
+    /// Returns the local days, and the number of the bucket of each day.
+    fn days(&self, zone: &TimeZone) -> (daily_sums::Days, Vec<i32>) {
+        let mut buckets = Vec::new();
+        let mut dates = Vec::new();
+        for (bucket, (start, end)) in (0..).zip(self.starts.iter().zip(&self.ends)) {
+            let before = dates.len();
+            dates.extend(start.iter_days().take_while(|date| date < end));
+            buckets.resize(buckets.len() + dates.len() - before, bucket);
+        }
+        (local_days(dates.into_iter(), zone), buckets)
+    }
+
     /// Returns one range of time for each bucket.
     fn ranges(&self) -> Ranges {
         let mut ranges = Ranges::default();
@@ -490,24 +521,6 @@ impl Buckets {
             ranges.push(bucket, *start, *end);
         }
         ranges
-    }
-}
-
-/// Returns the offsets of local time within these ranges.
-fn offsets(ranges: &Ranges, zone: &TimeZone) -> Offsets {
-    let (Some(start), Some(end)) = (ranges.starts.iter().min(), ranges.ends.iter().max()) else {
-        return Offsets::default();
-    };
-    let changes = zone.transitions(*start, *end);
-    let changes = changes.iter().map(|change| change.at);
-    let starts: Vec<_> = std::iter::once(*start).chain(changes).collect();
-    Offsets {
-        ends: starts.iter().skip(1).copied().chain([*end]).collect(),
-        seconds: starts
-            .iter()
-            .map(|start| zone.local(*start).offset().local_minus_utc())
-            .collect(),
-        starts,
     }
 }
 
@@ -639,16 +652,6 @@ mod tests {
             let expected = (date(expected.0), date(expected.1));
             assert_eq!(period_before(date(from), date(to)), expected, "{from}");
         }
-    }
-
-    #[test]
-    fn the_offsets_cover_the_range_across_a_change_of_the_clocks() {
-        let zone = TimeZone::named("America/Denver").unwrap();
-        let ranges = Buckets::whole(date("2026-10-31"), date("2026-11-02"), &zone).ranges();
-        let offsets = offsets(&ranges, &zone);
-        assert_eq!(offsets.seconds, [-6 * 3600, -7 * 3600]);
-        assert_eq!(offsets.starts[0], ranges.starts[0]);
-        assert_eq!(offsets.ends, [offsets.starts[1], ranges.ends[0]]);
     }
 }
 

@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 23] = [
+static MIGRATIONS: [Migration; 24] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -49,6 +49,7 @@ static MIGRATIONS: [Migration; 23] = [
     migration!(19, "0019_member_locale"),
     migration!(20, "0020_roster_order"),
     migration!(21, "0021_payment_status"),
+    migration!(22, "0022_report_sums"),
     migration!(23, "0023_colleagues"),
     migration!(24, "0024_staff_events"),
 ];

@@ -30,6 +30,18 @@ impl Ranges {
     }
 }
 
+impl Ranges {
+    /// Adds a range, or extends the last one if the range follows it in the same bucket.
+    pub fn extend(&mut self, bucket: i32, start: DateTime<Utc>, end: DateTime<Utc>) {
+        match (self.buckets.last(), self.ends.last_mut()) {
+            (Some(last_bucket), Some(last_end)) if *last_bucket == bucket && *last_end == start => {
+                *last_end = end;
+            }
+            _ => self.push(bucket, start, end),
+        }
+    }
+}
+
 /// The offsets of local time from UTC.
 #[derive(Clone, Debug, Default)]
 pub struct Offsets {
@@ -54,8 +66,11 @@ macro_rules! ranges {
 pub(super) use ranges;
 
 /// Returns the number of a bucket, which the caller has chosen.
-fn bucket(row: &Row) -> Result<usize> {
-    let bucket: i32 = row.try_get("bucket")?;
+pub(super) fn bucket(row: &Row) -> Result<usize> {
+    to_index(row.try_get("bucket")?)
+}
+
+fn to_index(bucket: i32) -> Result<usize> {
     usize::try_from(bucket).map_err(|_| Error::internal("a bucket has a negative number"))
 }
 
@@ -87,6 +102,18 @@ pub async fn sign_ups(client: &Client, ranges: &Ranges) -> Result<Vec<SignUps>> 
 }
 
 impl SignUps {
+    /// Creates the sign-ups of a summed day.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`Error::Internal`] when the number of the bucket is negative.
+    pub fn new(bucket: i32, count: i64) -> Result<Self> {
+        Ok(Self {
+            bucket: to_index(bucket)?,
+            count,
+        })
+    }
+
     pub(super) fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             bucket: bucket(row)?,
@@ -129,6 +156,7 @@ macro_rules! count_activity {
         group by bucket, class_type_id"
     };
 }
+pub(super) use count_activity;
 
 static ACTIVITY: Statement =
     Statement::new("report.activity", concat!(ranges!(), count_activity!()));
@@ -207,6 +235,7 @@ macro_rules! count_attendance {
         group by bucket, class_type_id, hour_of_week"
     };
 }
+pub(super) use count_attendance;
 
 static ATTENDANCE: Statement =
     Statement::new("report.attendance", concat!(ranges!(), count_attendance!()));
@@ -282,6 +311,7 @@ macro_rules! count_revenue {
         group by bucket, class_type_id, moved.currency"
     };
 }
+pub(super) use count_revenue;
 
 static REVENUE: Statement = Statement::new("report.revenue", concat!(ranges!(), count_revenue!()));
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::member::{User, user_columns};
 use crate::crypto::random;
 use crate::error::Result;
+use crate::models::report::visits::current_visits;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -314,20 +315,17 @@ pub async fn list_members(
 static LIST_QUIET_MEMBERS: Statement = Statement::new(
     "user.account.list_quiet_members",
     concat!(
-        "with visits as (
-            select b.user_id, max(c.start_time) as last_visit
-            from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
-            where b.status = 'attended' group by b.user_id
-        )
-        select ",
+        "select ",
         user_columns!("u"),
-        ", last_visit
-        from visits join users u on u.id = user_id
-        where is_active and last_visit < $9 and ",
+        ", visits.last as last_visit
+        from (",
+        current_visits!("last < $9"),
+        ") visits join users u on u.id = user_id
+        where is_active and ",
         search_finds!("$1", "$2", "$6", "$7"),
-        " and ($3::timestamptz is null or (last_visit, u.id) < ($3, $4))
+        " and ($3::timestamptz is null or (visits.last, u.id) < ($3, $4))
             and ($8::uuid is null or u.id = $8)
-        order by last_visit desc, u.id desc limit $5"
+        order by visits.last desc, u.id desc limit $5"
     ),
 );
 

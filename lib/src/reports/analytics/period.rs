@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::sums::PeriodSums;
+use super::sums::{PeriodSums, Sums};
 use crate::models::report::figures::ClassTypeName;
 use crate::reports::dashboard::{self, share};
 
@@ -190,7 +190,7 @@ pub(super) struct HeatMapCell {
 pub(super) fn heat_map(period: &PeriodSums) -> Vec<HeatMapCell> {
     let hours = (0..).zip(&period.hours);
     let with_classes = hours.filter(|(_, sums)| sums.occurrences > 0);
-    let cell = |(hour_of_week, sums): (i64, &super::Sums)| HeatMapCell {
+    let cell = |(hour_of_week, sums): (i64, &Sums)| HeatMapCell {
         weekday: hour_of_week / 24 + 1,
         hour: hour_of_week % 24,
         classes: sums.occurrences,
