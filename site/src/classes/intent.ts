@@ -1,8 +1,6 @@
 // What a visitor wanted to book before the sign-in or the confirmation of the address. It is not
 // in the address, so that no link can make a member book.
 
-import type { Occurrence } from "./live.ts";
-
 const INTENT = "booking-intent";
 
 /** How long it is kept. */
@@ -25,7 +23,7 @@ interface Intent {
  * Stores what is to be booked. A sign-in happens in the same tab. The mailed link opens
  * another tab, and continues only for the same member.
  */
-export function storeIntent({ id, title }: Occurrence, joinWaitlist: boolean, userId: string | null): void {
+export function storeIntent({ id, title }: { id: string; title: string }, joinWaitlist: boolean, userId: string | null): void {
   forgetIntent();
   const path = location.pathname + location.search;
   write(userId === null ? "tab" : "browser", { id, joinWaitlist, title, path, at: Date.now(), userId, isReady: false });

@@ -71,6 +71,42 @@ export function Form({ onSend, children }: FormProps) {
   );
 }
 
+/** A field with what the form says about it. */
+interface LabeledField {
+  id: string;
+  name: string;
+  label: string;
+  hint: string | undefined;
+  problems: string[] | undefined;
+}
+
+function useField(name: string, label: string, hint?: string): LabeledField {
+  return { id: useId(), name, label, hint, problems: useContext(ProblemsContext)[name] };
+}
+
+/** The attributes that connect a control with its label, its problem and its hint. */
+function controlOf({ id, name, hint, problems }: LabeledField) {
+  return { id, name, "aria-invalid": problems ? true : undefined, "aria-describedby": `${id}-problem${hint ? ` ${id}-hint` : ""}` };
+}
+
+/** A control with its label, its problem and its hint. */
+function Labeled({ id, label, hint, problems, children }: LabeledField & { children: ComponentChildren }) {
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {children}
+      <span class="problem" id={`${id}-problem`}>
+        {problems ? fieldProblem(label, problems) : ""}
+      </span>
+      {hint && (
+        <span class="hint" id={`${id}-hint`}>
+          {hint}
+        </span>
+      )}
+    </div>
+  );
+}
+
 type AutoComplete = "email" | "username" | "current-password" | "new-password" | "one-time-code" | "given-name" | "family-name" | "name" | "tel" | "bday" | "off";
 
 interface InputProps {
@@ -99,38 +135,22 @@ export interface FieldProps extends InputProps {
 /** A labeled input with its hint and its problem. */
 export function Field({ name, label, hint, type = "text", ...input }: FieldProps) {
   const t = useCommon();
-  const id = useId();
-  const problems = useContext(ProblemsContext)[name];
+  const field = useField(name, label, hint);
   const [isShown, show] = useState(false);
   const isPassword = type === "password";
   // Preact's types want one element for each `type`.
   const attributes = { ...input, type: isPassword && isShown ? "text" : type } as JSX.IntrinsicElements["input"];
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
+    <Labeled {...field}>
       <div class={isPassword ? "with-button" : undefined}>
-        <input
-          {...attributes}
-          id={id}
-          name={name}
-          aria-invalid={problems ? true : undefined}
-          aria-describedby={`${id}-problem${hint ? ` ${id}-hint` : ""}`}
-        />
+        <input {...attributes} {...controlOf(field)} />
         {isPassword && (
           <button type="button" class="reveal" aria-pressed={isShown} aria-label={`${t.showPassword}: ${label}`} onClick={() => show(!isShown)}>
             {isShown ? t.hidePassword : t.showPassword}
           </button>
         )}
       </div>
-      <span class="problem" id={`${id}-problem`}>
-        {problems ? fieldProblem(label, problems) : ""}
-      </span>
-      {hint && (
-        <span class="hint" id={`${id}-hint`}>
-          {hint}
-        </span>
-      )}
-    </div>
+    </Labeled>
   );
 }
 
@@ -143,28 +163,17 @@ interface SelectProps {
 }
 
 export function Select({ name, label, defaultValue, onChange, options }: SelectProps) {
-  const id = useId();
-  const problems = useContext(ProblemsContext)[name];
+  const field = useField(name, label);
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <select
-        id={id}
-        name={name}
-        aria-invalid={problems ? true : undefined}
-        aria-describedby={`${id}-problem`}
-        onChange={(event) => onChange?.(event.currentTarget.value)}
-      >
+    <Labeled {...field}>
+      <select {...controlOf(field)} onChange={(event) => onChange?.(event.currentTarget.value)}>
         {options.map(([value, text]) => (
           <option key={value} value={value} selected={value === defaultValue}>
             {text}
           </option>
         ))}
       </select>
-      <span class="problem" id={`${id}-problem`}>
-        {problems ? fieldProblem(label, problems) : ""}
-      </span>
-    </div>
+    </Labeled>
   );
 }
 
@@ -175,27 +184,11 @@ interface AreaProps extends Omit<JSX.IntrinsicElements["textarea"], "id" | "name
 }
 
 export function TextArea({ name, label, hint, ...area }: AreaProps) {
-  const id = useId();
-  const problems = useContext(ProblemsContext)[name];
+  const field = useField(name, label, hint);
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <textarea
-        {...area}
-        id={id}
-        name={name}
-        aria-invalid={problems ? true : undefined}
-        aria-describedby={`${id}-problem${hint ? ` ${id}-hint` : ""}`}
-      />
-      <span class="problem" id={`${id}-problem`}>
-        {problems ? fieldProblem(label, problems) : ""}
-      </span>
-      {hint && (
-        <span class="hint" id={`${id}-hint`}>
-          {hint}
-        </span>
-      )}
-    </div>
+    <Labeled {...field}>
+      <textarea {...area} {...controlOf(field)} />
+    </Labeled>
   );
 }
 

@@ -14,16 +14,16 @@ import { attempt, whenSessionEnds } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 
 type Profile = Schema<"Profile">;
+type Texts = { t: ContinueTexts };
 
 const query = new URLSearchParams(location.search);
 const [app, returnTo] = [query.get("app") ?? "", query.get("returnTo") ?? ""];
 const isComplete = app !== "" && URL.canParse(returnTo);
 
-function Continue({ t }: { t: ContinueTexts }) {
+function Continue({ t }: Texts) {
   // null means that nobody is signed in, and undefined that it is not known.
   const [member, setMember] = useState<Profile | null | undefined>(undefined);
   const [isFailed, setFailed] = useState(false);
-  const account = useRef<HTMLSelectElement>(null);
 
   const start = () =>
     attempt(async () => {
@@ -39,9 +39,61 @@ function Continue({ t }: { t: ContinueTexts }) {
     });
 
   useEffect(() => {
-    whenSessionEnds(() => { forgetSession(); setMember(null); });
+    whenSessionEnds(() => {
+      forgetSession();
+      setMember(null);
+    });
     if (isComplete) void start();
   }, []);
+
+  if (!isComplete) return <IncompleteLink t={t} />;
+  if (isFailed) {
+    return (
+      <Result title={t.to(app)}>
+        <ErrorPanel text={t.failedTitle} onRetry={start} />
+      </Result>
+    );
+  }
+  if (member === undefined) {
+    return (
+      <div class="narrow page">
+        <h1 class="page-title">{t.to(app)}</h1>
+        <Skeleton count={1} height="16rem" />
+      </div>
+    );
+  }
+  if (member === null) return <SignedOut t={t} />;
+  return <Confirmation t={t} member={member} />;
+}
+
+function IncompleteLink({ t }: Texts) {
+  return (
+    <Result title={t.missingTitle}>
+      <p class="lead">{t.missingText}</p>
+      <p class="actions">
+        <a class="button plain" href="/account">
+          {t.account}
+        </a>
+      </p>
+    </Result>
+  );
+}
+
+function SignedOut({ t }: Texts) {
+  return (
+    <Result title={t.signInTitle}>
+      <p class="lead">{t.signInText}</p>
+      <p class="actions">
+        <a class="button" href={signInAddress()}>
+          {t.signIn}
+        </a>
+      </p>
+    </Result>
+  );
+}
+
+function Confirmation({ t, member }: Texts & { member: Profile }) {
+  const account = useRef<HTMLSelectElement>(null);
 
   // Errors in the link cannot be fixed on this page.
   const issue = async (accountId: string) => {
@@ -65,45 +117,6 @@ function Continue({ t }: { t: ContinueTexts }) {
       location.assign(address);
     });
 
-  if (!isComplete) {
-    return (
-      <Result title={t.missingTitle}>
-        <p class="lead">{t.missingText}</p>
-        <p class="actions">
-          <a class="button plain" href="/account">
-            {t.account}
-          </a>
-        </p>
-      </Result>
-    );
-  }
-  if (isFailed) {
-    return (
-      <Result title={t.to(app)}>
-        <ErrorPanel text={t.failedTitle} onRetry={start} />
-      </Result>
-    );
-  }
-  if (member === undefined) {
-    return (
-      <div class="narrow page">
-        <h1 class="page-title">{t.to(app)}</h1>
-        <Skeleton count={1} height="16rem" />
-      </div>
-    );
-  }
-  if (member === null) {
-    return (
-      <Result title={t.signInTitle}>
-        <p class="lead">{t.signInText}</p>
-        <p class="actions">
-          <a class="button" href={signInAddress()}>
-            {t.signIn}
-          </a>
-        </p>
-      </Result>
-    );
-  }
   return (
     <Result title={t.to(app)}>
       <Card>

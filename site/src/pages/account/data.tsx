@@ -9,9 +9,9 @@ import { endSession } from "../../session.ts";
 import type { AccountTexts } from "../../texts/account.en.ts";
 import type { SettingsTexts } from "../../texts/settings.en.ts";
 import { attempt, say } from "../../tools/action.ts";
+import { CurrentPassword, currentPassword, UsernameInput } from "./current-password.tsx";
 import { Part } from "./parts.tsx";
 import { type Provider, providerAddress } from "./providers.ts";
-import { CurrentPassword, currentPassword, UsernameInput } from "./security.tsx";
 
 type Step = keyof SettingsTexts["data"]["steps"];
 

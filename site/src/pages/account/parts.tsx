@@ -2,7 +2,7 @@
 // the list is made of the parts themselves, which open.
 
 import type { ComponentChildren, Ref } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { useCurrent } from "../../tools/current.ts";
 import { useStore } from "../../tools/store.ts";
 import { isWide } from "../../tools/viewport.ts";
@@ -69,5 +69,24 @@ export function PartNav({ label, parts }: NavProps) {
         ))}
       </ul>
     </nav>
+  );
+}
+
+/** A section that opens. Closing it moves the focus to its heading. */
+export function Section({ title, children }: { title: string; children: (close: () => void) => ComponentChildren }) {
+  const element = useRef<HTMLDetailsElement>(null);
+  const [round, setRound] = useState(0);
+  const close = () => {
+    // The forms are shown empty the next time.
+    setRound((number) => number + 1);
+    if (!element.current) return;
+    element.current.open = false;
+    element.current.querySelector("summary")?.focus();
+  };
+  return (
+    <details ref={element} class="setting">
+      <summary>{title}</summary>
+      <div key={round}>{children(close)}</div>
+    </details>
   );
 }

@@ -1,15 +1,15 @@
 // Password, e-mail address, second factor and linked providers.
 
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
-import { Field, Form, type FormValues } from "../../components/form.tsx";
+import { Field, Form } from "../../components/form.tsx";
 import { Button } from "../../components/ui.tsx";
 import type { Session } from "../../session.ts";
 import type { AccountTexts } from "../../texts/account.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
-import { Part } from "./parts.tsx";
+import { CurrentPassword, currentPassword, UsernameInput } from "./current-password.tsx";
+import { Part, Section } from "./parts.tsx";
 import { type Provider, providerAddress } from "./providers.ts";
 import { TwoFactor } from "./two-factor.tsx";
 
@@ -93,42 +93,6 @@ export function Security({ t, user, available, hasPassword, onPasswordKnown, onC
       )}
     </Part>
   );
-}
-
-/** A section that opens. Closing it moves the focus to its heading. */
-export function Section({ title, children }: { title: string; children: (close: () => void) => ComponentChildren }) {
-  const element = useRef<HTMLDetailsElement>(null);
-  const [round, setRound] = useState(0);
-  const close = () => {
-    // The forms are shown empty the next time.
-    setRound((number) => number + 1);
-    if (!element.current) return;
-    element.current.open = false;
-    element.current.querySelector("summary")?.focus();
-  };
-  return (
-    <details ref={element} class="setting">
-      <summary>{title}</summary>
-      <div key={round}>{children(close)}</div>
-    </details>
-  );
-}
-
-/** Tells password managers which account the password is for. */
-export function UsernameInput({ t, email }: { t: AccountTexts; email: string }) {
-  return <input type="email" autoComplete="username" aria-label={t.password.yourEmail} value={email} readOnly hidden />;
-}
-
-/** A member without a password has to sign in again through a provider instead. */
-export function CurrentPassword({ t, hasPassword }: { t: AccountTexts; hasPassword: boolean }) {
-  if (!hasPassword) return null;
-  return <Field name="currentPassword" label={t.security.currentPassword} type="password" autoComplete="current-password" required />;
-}
-
-/** The current password as a part of a request, if the account has one. */
-export function currentPassword(values: FormValues): { currentPassword?: string } {
-  const given = values.optional("currentPassword");
-  return given === undefined ? {} : { currentPassword: given };
 }
 
 interface PasswordProps {

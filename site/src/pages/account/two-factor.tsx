@@ -7,7 +7,8 @@ import { CodeField, Form } from "../../components/form.tsx";
 import { Button } from "../../components/ui.tsx";
 import type { AccountTexts } from "../../texts/account.en.ts";
 import { attempt, say } from "../../tools/action.ts";
-import { CurrentPassword, currentPassword, Section, UsernameInput } from "./security.tsx";
+import { CurrentPassword, currentPassword, UsernameInput } from "./current-password.tsx";
+import { Section } from "./parts.tsx";
 
 interface Props {
   t: AccountTexts;
@@ -56,86 +57,131 @@ export function TwoFactor({ t, email, status, hasPassword, onReload, onChanged }
             />
           );
         }
-        if (setup && !status.enabled) {
+        if (status.enabled) {
           return (
-            <>
-              <Focused text={factor.addTitle} />
-              <p>
-                {factor.scan} <a href={setup.otpauthUri}>{factor.open}</a>
-                {factor.orKey}
-              </p>
-              <img class="qr" src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(setup.qrCode)}`} alt={factor.qr} width={240} height={240} />
-              <p>
-                {factor.key} <code>{setup.secret.match(/.{1,4}/g)?.join(" ")}</code>
-              </p>
-              <Form
-                key="confirm"
-                onSend={async (values) => {
-                  const body = { code: values.text("code") };
-                  const { recoveryCodes } = await send(call(api.PUT("/api/auth/two-factor", { body })));
-                  setSetup(null);
-                  setCodes(recoveryCodes);
-                  await onChanged();
-                  say(factor.isOn);
-                }}
-              >
-                <CodeField label={t.code.label} hint={factor.codeHint} />
-                <p class="actions">
-                  <Button type="submit">{factor.confirm}</Button>
-                  <Button kind="plain" onClick={() => setSetup(null)}>
-                    {factor.cancel}
-                  </Button>
-                </p>
-              </Form>
-            </>
-          );
-        }
-        if (!status.enabled) {
-          return (
-            <>
-              <p>{factor.explained}</p>
-              <Form
-                key="begin"
-                onSend={async (values) => {
-                  const body = currentPassword(values);
-                  setSetup(await send(call(api.POST("/api/auth/two-factor", { body }))));
-                }}
-              >
-                <UsernameInput t={t} email={email} />
-                <CurrentPassword t={t} hasPassword={hasPassword} />
-                <Button type="submit">{factor.begin}</Button>
-              </Form>
-            </>
-          );
-        }
-        return (
-          <>
-            <p class="hint">
-              {factor.left(status.recoveryCodesLeft)}
-              <br />
-              {factor.devices(status.trustedDevices)}
-            </p>
-            <p>{factor.renew}</p>
-            <Form
-              key="remove"
-              onSend={async (values) => {
-                const body = { ...currentPassword(values), code: values.text("code") };
+            <TurnOff
+              t={t}
+              email={email}
+              status={status}
+              hasPassword={hasPassword}
+              onSend={async (body) => {
                 await send(call(api.DELETE("/api/auth/two-factor", { body })));
                 close();
                 await onChanged();
                 say(factor.isOff);
               }}
-            >
-              <UsernameInput t={t} email={email} />
-              <CurrentPassword t={t} hasPassword={hasPassword} />
-              <CodeField label={t.code.label} hint={t.code.hint} recoveryLabel={t.code.recovery} />
-              <p class="hint">{t.security.signsOut}</p>
-              <Button type="submit">{factor.turnOff}</Button>
-            </Form>
-          </>
+            />
+          );
+        }
+        if (!setup) {
+          return (
+            <BeginSetup
+              t={t}
+              email={email}
+              hasPassword={hasPassword}
+              onSend={async (body) => setSetup(await send(call(api.POST("/api/auth/two-factor", { body }))))}
+            />
+          );
+        }
+        return (
+          <ConfirmSetup
+            t={t}
+            setup={setup}
+            onCancel={() => setSetup(null)}
+            onSend={async (code) => {
+              const { recoveryCodes } = await send(call(api.PUT("/api/auth/two-factor", { body: { code } })));
+              setSetup(null);
+              setCodes(recoveryCodes);
+              await onChanged();
+              say(factor.isOn);
+            }}
+          />
         );
       }}
     </Section>
+  );
+}
+
+interface BeginProps {
+  t: AccountTexts;
+  email: string;
+  hasPassword: boolean;
+  onSend: (body: Schema<"StartTwoFactor">) => Promise<void>;
+}
+
+function BeginSetup({ t, email, hasPassword, onSend }: BeginProps) {
+  return (
+    <>
+      <p>{t.factor.explained}</p>
+      <Form onSend={(values) => onSend(currentPassword(values))}>
+        <UsernameInput t={t} email={email} />
+        <CurrentPassword t={t} hasPassword={hasPassword} />
+        <Button type="submit">{t.factor.begin}</Button>
+      </Form>
+    </>
+  );
+}
+
+interface ConfirmProps {
+  t: AccountTexts;
+  setup: Schema<"TwoFactorEnrollment">;
+  onCancel: () => void;
+  onSend: (code: string) => Promise<void>;
+}
+
+/** Shows the key for the authenticator app, and asks for its first code. */
+function ConfirmSetup({ t, setup, onCancel, onSend }: ConfirmProps) {
+  const { factor } = t;
+  return (
+    <>
+      <Focused text={factor.addTitle} />
+      <p>
+        {factor.scan} <a href={setup.otpauthUri}>{factor.open}</a>
+        {factor.orKey}
+      </p>
+      <img class="qr" src={`data:image/svg+xml;charset=utf-8,${encodeURIComponent(setup.qrCode)}`} alt={factor.qr} width={240} height={240} />
+      <p>
+        {factor.key} <code>{setup.secret.match(/.{1,4}/g)?.join(" ")}</code>
+      </p>
+      <Form onSend={(values) => onSend(values.text("code"))}>
+        <CodeField label={t.code.label} hint={factor.codeHint} />
+        <p class="actions">
+          <Button type="submit">{factor.confirm}</Button>
+          <Button kind="plain" onClick={onCancel}>
+            {factor.cancel}
+          </Button>
+        </p>
+      </Form>
+    </>
+  );
+}
+
+interface TurnOffProps {
+  t: AccountTexts;
+  email: string;
+  status: Schema<"TwoFactorStatus">;
+  hasPassword: boolean;
+  onSend: (body: Schema<"DisableTwoFactor">) => Promise<void>;
+}
+
+function TurnOff({ t, email, status, hasPassword, onSend }: TurnOffProps) {
+  const { factor } = t;
+  return (
+    <>
+      <p class="hint">
+        {factor.left(status.recoveryCodesLeft)}
+        <br />
+        {factor.devices(status.trustedDevices)}
+      </p>
+      <p>{factor.renew}</p>
+      <Form onSend={(values) => onSend({ ...currentPassword(values), code: values.text("code") })}>
+        <UsernameInput t={t} email={email} />
+        <CurrentPassword t={t} hasPassword={hasPassword} />
+        <CodeField label={t.code.label} hint={t.code.hint} recoveryLabel={t.code.recovery} />
+        <p class="hint">{t.security.signsOut}</p>
+        <Button type="submit">{factor.turnOff}</Button>
+      </Form>
+    </>
   );
 }
 
