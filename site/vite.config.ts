@@ -19,9 +19,9 @@ const pages = FOLDERS.filter((folder) => existsSync(join(import.meta.dirname, fo
  * loads it.
  */
 const SHARED = [
-  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts)|src\/session\.ts|src\/texts\/(common|failures)\.en\.ts/ },
+  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts|load\.ts)|src\/session\.ts|src\/texts\/(common|failures)\.en\.ts/ },
   { name: "staff", test: /node_modules\/(lucide|idb)\/|src\/staff\/|src\/texts\/staff\.en\.ts/ },
-  { name: "classes", test: /src\/classes\/|src\/texts\/classes\.en\.ts/ },
+  { name: "classes", test: /src\/classes\/|src\/tools\/load\.ts|src\/texts\/classes\.en\.ts/ },
 ];
 
 /** Where `npm run dev` sends requests to the API: a running `cargo dev`. */

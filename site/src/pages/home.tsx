@@ -5,6 +5,7 @@ import { api, call } from "../api/client.ts";
 import { DatedCards } from "../classes/card.tsx";
 import { bookings, bookingZone, type Occurrence } from "../classes/live.ts";
 import { useLiveClasses } from "../classes/live-classes.ts";
+import { describeContent, eventItem } from "../classes/structured-data.ts";
 import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
 import { Dancers } from "../components/dancers.tsx";
@@ -13,7 +14,6 @@ import { session } from "../session.ts";
 import english, { type HomeTexts } from "../texts/home.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
-import { describeContent, eventItem } from "../tools/structured-data.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import "./home.css";
 

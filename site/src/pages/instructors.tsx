@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { DatedCards } from "../classes/card.tsx";
 import { useLiveClasses } from "../classes/live-classes.ts";
+import { describeContent, eventItem, personItem } from "../classes/structured-data.ts";
 import { mount } from "../components/mount.tsx";
 import { Portrait } from "../components/picture.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
@@ -11,7 +12,6 @@ import english, { type InstructorsTexts } from "../texts/instructors.en.ts";
 import { setTitle } from "../tools/head.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLoad } from "../tools/load.ts";
-import { describeContent, eventItem, personItem } from "../tools/structured-data.ts";
 import "../components/card-list.css";
 import "./instructors.css";
 

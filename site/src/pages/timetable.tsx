@@ -5,12 +5,12 @@ import { api, call, readAllPages } from "../api/client.ts";
 import { ClassCard } from "../classes/card.tsx";
 import type { Occurrence } from "../classes/live.ts";
 import { useLiveClasses } from "../classes/live-classes.ts";
+import { describeContent, eventItem } from "../classes/structured-data.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import english, { type TimetableTexts } from "../texts/timetable.en.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
-import { describeContent, eventItem } from "../tools/structured-data.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
 import "./timetable.css";
 

@@ -3,9 +3,9 @@
 // (`lib/src/classes/pages/structured_data.rs`).
 
 import type { Schema } from "../api/client.ts";
-import { classPath } from "../classes/facts.ts";
-import { absolute, describePage, type PageHead } from "./head.ts";
-import { loadStudio, studio, studioName } from "./studio.ts";
+import { absolute, describePage, type PageHead } from "../tools/head.ts";
+import { loadStudio, studio, studioName } from "../tools/studio.ts";
+import { classPath } from "./facts.ts";
 
 type Occurrence = Schema<"Occurrence">;
 
