@@ -1,5 +1,7 @@
 //! `api/auth/two-factor.rs` and signing in with a second factor.
 
+use std::future::ready;
+
 use reqwest::Method;
 use reqwest::header::USER_AGENT;
 use sabor::crypto::secret::sha256_hex;
@@ -122,16 +124,18 @@ async fn sign_out(person: &TestClient) {
 }
 
 /// Sends one code 64 times concurrently, four times for each of 16 challenges;
-/// returns how many requests sign in.
-async fn count_concurrent_sign_ins(app: &TestApp, code: &str) -> usize {
+/// returns how many requests sign in. The code is read when the challenges exist, because it
+/// is valid for a short time.
+async fn count_concurrent_sign_ins(app: &TestApp, code: impl Future<Output = String>) -> usize {
     let mut challenges = Vec::new();
     for _ in 0..16 {
         challenges.push(new_browser_with_challenge(app).await);
     }
+    let code = code.await;
     let requests: Vec<_> = (0..64)
         .map(|number| {
             let (visitor, challenge) = &challenges[number % 16];
-            let (visitor, challenge, code) = (visitor.copy(), challenge.clone(), code.to_owned());
+            let (visitor, challenge, code) = (visitor.copy(), challenge.clone(), code.clone());
             tokio::spawn(async move { answer_challenge(&visitor, &challenge, &code).await.status })
         })
         .collect();
@@ -333,7 +337,7 @@ async fn one_of_sixty_four_concurrent_uses_of_a_code_succeeds() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let sign_ins = count_concurrent_sign_ins(&app, &ana.code(&app).await).await;
+    let sign_ins = count_concurrent_sign_ins(&app, ana.code(&app)).await;
     assert_eq!(sign_ins, 1);
 }
 
@@ -549,7 +553,7 @@ async fn a_recovery_code_works_once_even_under_concurrent_use() {
     let Some(ana) = TwoFactorMember::enroll(&app).await else {
         return;
     };
-    let sign_ins = count_concurrent_sign_ins(&app, &ana.recovery_codes[3]).await;
+    let sign_ins = count_concurrent_sign_ins(&app, ready(ana.recovery_codes[3].clone())).await;
     assert_eq!(sign_ins, 1);
     let status = ana.browser.get("/api/auth/two-factor").await.expect(200);
     assert_eq!(status["recoveryCodesLeft"], 9);
