@@ -24,7 +24,8 @@ test("a visitor chooses a teacher and books one of their classes after the sign-
 
 test("a class leads to its teacher", async ({ page }) => {
   await open(page, "/timetable");
-  const link = page.getByRole("link", { name: /^with / }).first();
+  await page.getByRole("article").first().getByRole("link").first().click();
+  const link = page.getByRole("link", { name: /^with / });
   const name = (await link.innerText()).replace("with ", "");
   await link.click();
   await expect(page.getByRole("heading", { level: 1, name })).toBeVisible();

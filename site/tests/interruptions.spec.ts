@@ -56,6 +56,7 @@ test("the address keeps the choice of a room, and the list of days leads to a da
   await page.setViewportSize({ width: 390, height: 844 });
   await open(page, "/timetable");
   const all = await page.getByRole("article").count();
+  await page.getByRole("button", { name: "More filters" }).click();
   await page.getByLabel("Room").selectOption("Studio A");
   await expect(page).toHaveURL("/timetable?room=Studio+A");
   await expect(page.getByText("Studio B")).toHaveCount(1);

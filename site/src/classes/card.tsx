@@ -13,34 +13,50 @@ import "./card.css";
 /** From this many free spots on, their number does not matter. */
 const MANY_SPOTS = 6;
 
+/** What a page is about. */
+type Subject = "class" | "instructor" | undefined;
+
 interface Props {
   t: ClassTexts;
   occurrence: Occurrence;
   /** What stands above the time, such as the day. */
   day?: string;
+  /** What the card does not repeat. */
+  subject?: Subject;
 }
 
-export function ClassCard({ t, occurrence, day }: Props) {
+/** The card is two stops of the Tab key: the class and the button. */
+export function ClassCard({ t, occurrence, day, subject }: Props) {
   const { title, room, instructor, level, localTime } = occurrence;
   const state = useClassState(occurrence);
   const action = useKeptFocus(useStorePart(bookings, (all) => all.get(occurrence.id)?.status));
   return (
     <article class={`class-card ${state.isCancelled ? "is-cancelled" : ""}`}>
-      {day && <p class="class-day">{day}</p>}
+      {subject === "class" ? (
+        <h3 class="class-day">
+          <a href={classPath(occurrence)}>{day}</a>
+        </h3>
+      ) : (
+        day && <p class="class-day">{day}</p>
+      )}
       <p class="class-time">
         <time dateTime={occurrence.startTime}>{formatTime(localTime)}</time>
         <span>{t.minutes(minutesOf(occurrence))}</span>
       </p>
-      <h3>
-        <a href={classPath(occurrence)}>{title}</a>
-      </h3>
-      <p class="class-facts">
-        <a href={`/instructors/${instructor.id}`}>{t.with(instructor.name)}</a>
-        <br />
-        {room}
-        <br />
-        <span>{t.levels[level] ?? level} ·</span> {priceText(t, occurrence)}
-      </p>
+      {subject !== "class" && (
+        <h3>
+          <a href={classPath(occurrence)}>{title}</a>
+        </h3>
+      )}
+      <ul class="plain-list class-facts">
+        {subject !== "instructor" && <li>{t.with(instructor.name)}</li>}
+        <li>{room}</li>
+        {subject !== "class" && (
+          <li>
+            <span>{t.levels[level] ?? level} ·</span> {priceText(t, occurrence)}
+          </li>
+        )}
+      </ul>
       <div class="class-action" ref={action}>
         <Spots t={t} state={state} />
         <ClassButton t={t} occurrence={occurrence} state={state} />
@@ -50,12 +66,13 @@ export function ClassCard({ t, occurrence, day }: Props) {
 }
 
 /** Cards of classes on several days. */
-export function DatedCards({ t, classes }: { t: ClassTexts; classes: Occurrence[] }) {
+export function DatedCards({ t, classes, subject }: { t: ClassTexts; classes: Occurrence[]; subject?: Subject }) {
   return (
     <>
       {classes.map((occurrence) => (
         <ClassCard
           key={occurrence.id}
+          subject={subject}
           t={t}
           occurrence={occurrence}
           day={formatDay(occurrence.localDate, { weekday: "long", month: "short", day: "numeric" })}

@@ -12,6 +12,7 @@ import { StudioAddress } from "./address.tsx";
 import { Logo } from "./art.tsx";
 import { useCommon } from "./mount.tsx";
 import { OfflineBanner } from "./offline.tsx";
+import { SkipLink } from "./ui.tsx";
 
 interface Props {
   language: Language;
@@ -29,9 +30,7 @@ export function Shell({ language, children }: Props) {
 
   return (
     <>
-      <a class="skip" href="#content" onClick={skip}>
-        {t.skip}
-      </a>
+      <SkipLink to="content">{t.skip}</SkipLink>
       <Header language={language} />
       <OfflineBanner />
       <LiveRegion />
@@ -65,12 +64,6 @@ export function Shell({ language, children }: Props) {
       </footer>
     </>
   );
-}
-
-/** Moves the focus without a fragment in the address, which some pages read. */
-export function skip(event: Event) {
-  event.preventDefault();
-  document.getElementById("content")?.focus();
 }
 
 function Header({ language }: { language: Language }) {
@@ -213,14 +206,58 @@ export function AccountMenu() {
 }
 
 /**
+ * Makes an element the next stop of the Tab key after that which has the focus, and then leads
+ * back, as if it stood there. Otherwise a message would be reached only after the whole page.
+ */
+function useTabStop(isActive: boolean) {
+  const element = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!isActive) return;
+    let origin: Element | null = null;
+    const leadBack = () => origin instanceof HTMLElement && origin.isConnected && origin.focus();
+    const listen = (event: KeyboardEvent) => {
+      const stops = Array.from(element.current?.querySelectorAll<HTMLElement>("a, button") ?? []);
+      const at = stops.indexOf(document.activeElement as HTMLElement);
+      if (event.key === "Escape" && at >= 0) {
+        leadBack();
+        clearMessage();
+      }
+      if (event.key !== "Tab" || document.querySelector("dialog[open]")) return;
+      if (at < 0) {
+        if (event.shiftKey || (origin && document.activeElement !== origin)) return;
+        origin = document.activeElement;
+        stops[0]?.focus();
+        event.preventDefault();
+      } else if (at === (event.shiftKey ? 0 : stops.length - 1)) {
+        leadBack();
+        // The browser itself goes on from there.
+        if (event.shiftKey) event.preventDefault();
+      }
+    };
+    const close = (event: Event) => {
+      if (event.target instanceof HTMLButtonElement && element.current?.contains(event.target)) leadBack();
+    };
+    document.addEventListener("keydown", listen);
+    element.current?.addEventListener("click", close);
+    const region = element.current;
+    return () => {
+      document.removeEventListener("keydown", listen);
+      region?.removeEventListener("click", close);
+    };
+  }, [isActive]);
+  return element;
+}
+
+/**
  * The message about the last action. It is never hidden: some screen readers do not
  * announce a live region that appears together with its text.
  */
 export function LiveRegion() {
   const t = useCommon();
   const { text, isProblem, requestId, links, undo } = useStore(message);
+  const element = useTabStop(links.length > 0 || undo !== null);
   return (
-    <div id="message" class={isProblem ? "message problem-message" : "message"} role="status">
+    <div ref={element} id="message" class={isProblem ? "message problem-message" : "message"} role="status">
       {text && (
         <>
           <p>

@@ -58,6 +58,20 @@ export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
   );
 }
 
+/** Leads the keyboard past what comes before an element. It is visible while it has the focus. */
+export function SkipLink({ to, children }: { to: string; children: ComponentChildren }) {
+  const skip = (event: Event) => {
+    // Without a fragment in the address, which some pages read.
+    event.preventDefault();
+    document.getElementById(to)?.focus();
+  };
+  return (
+    <a class="skip" href={`#${to}`} onClick={skip}>
+      {children}
+    </a>
+  );
+}
+
 /** A sentence and the next step, where a list has no entries. */
 export function Empty({ text, children }: { text: string; children?: ComponentChildren }) {
   return (

@@ -215,7 +215,7 @@ function Dates({ t, classes }: Texts & { classes: Occurrence[] }) {
   return (
     <>
       <div class="date-grid">
-        <DatedCards t={t.classes} classes={isLong ? classes : classes.slice(0, FIRST_DATES)} />
+        <DatedCards subject="class" t={t.classes} classes={isLong ? classes : classes.slice(0, FIRST_DATES)} />
       </div>
       {!isLong && classes.length > FIRST_DATES && (
         <p class="actions more-dates">

@@ -169,7 +169,7 @@ function OneInstructor({ t }: Texts) {
         </Empty>
       ) : (
         <div class="date-grid">
-          <DatedCards t={t.classes} classes={upcomingClasses} />
+          <DatedCards subject="instructor" t={t.classes} classes={upcomingClasses} />
         </div>
       )}
     </div>

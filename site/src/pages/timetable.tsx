@@ -1,13 +1,13 @@
 // The timetable: seven days of classes. The address has the first day and the filters.
 
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { api, call, readAllPages } from "../api/client.ts";
 import { ClassCard } from "../classes/card.tsx";
 import type { Occurrence } from "../classes/live.ts";
 import { useLiveClasses } from "../classes/live-classes.ts";
 import { describeContent, eventItem } from "../classes/structured-data.ts";
 import { mount } from "../components/mount.tsx";
-import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { Button, Empty, ErrorPanel, Skeleton, SkipLink } from "../components/ui.tsx";
 import english, { type TimetableTexts } from "../texts/timetable.en.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
@@ -86,9 +86,10 @@ function Timetable({ t }: { t: TimetableTexts }) {
 
   return (
     <div class="wide page timetable">
+      {loaded && <SkipLink to="days">{t.skip}</SkipLink>}
       <h1>{t.title}</h1>
       <p class="lead">{t.lead}</p>
-      <Controls t={t} query={query} shown={loaded} onChange={goTo} />
+      <Controls t={t} query={query} shown={failure ? withoutClasses(query.week) : loaded} onChange={goTo} />
       {failure ? (
         <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
       ) : loaded ? (
@@ -98,6 +99,12 @@ function Timetable({ t }: { t: TimetableTexts }) {
       )}
     </div>
   );
+}
+
+/** The days of a week whose classes could not be loaded. */
+function withoutClasses(week: string | null): Shown {
+  const today = dayOf(new Date());
+  return { first: week ?? today, today, items: [] };
 }
 
 interface ControlsProps {
@@ -115,6 +122,9 @@ function Controls({ t, query, shown, onChange }: ControlsProps) {
     [items],
   );
   const rooms = useMemo(() => [...new Set([...items.map((item) => item.room), query.room].filter(Boolean))].sort(), [items, query.room]);
+  // A phone shows the level, and the others after a tap.
+  const [isOpen, setOpen] = useState(false);
+  const folded = [query.style, query.instructor, query.room].filter(Boolean).length;
   const choose = (name: keyof Filters) => (event: Event) => onChange({ ...query, [name]: (event.currentTarget as HTMLSelectElement).value });
   const move = (days: number) => {
     if (!shown) return;
@@ -136,9 +146,14 @@ function Controls({ t, query, shown, onChange }: ControlsProps) {
       </div>
       <div class="filters" role="group" aria-label={t.filters}>
         <Choice label={t.level} all={t.allLevels} value={query.level} options={Object.entries(t.classes.levels)} onChange={choose("level")} />
-        <Choice label={t.style} all={t.allStyles} value={query.style} options={styles.map((style) => [style, capitalized(style)])} onChange={choose("style")} />
-        <Choice label={t.teacher} all={t.allTeachers} value={query.instructor} options={teachers} onChange={choose("instructor")} />
-        <Choice label={t.room} all={t.allRooms} value={query.room} options={rooms.map((room) => [room, room])} onChange={choose("room")} />
+        <Button class="more-filters" kind="quiet" size="small" aria-expanded={isOpen} aria-controls="folded-filters" onClick={() => setOpen(!isOpen)}>
+          {t.moreFilters(folded)}
+        </Button>
+        <div id="folded-filters" class={isOpen ? "folded-filters is-open" : "folded-filters"}>
+          <Choice label={t.style} all={t.allStyles} value={query.style} options={styles.map((style) => [style, capitalized(style)])} onChange={choose("style")} />
+          <Choice label={t.teacher} all={t.allTeachers} value={query.instructor} options={teachers} onChange={choose("instructor")} />
+          <Choice label={t.room} all={t.allRooms} value={query.room} options={rooms.map((room) => [room, room])} onChange={choose("room")} />
+        </div>
       </div>
     </div>
   );
@@ -200,20 +215,8 @@ function Days({ t, query, shown, onChange }: ControlsProps & { shown: Shown }) {
   const zone = items[0]?.timeZone;
   return (
     <>
-      <nav class="day-strip" aria-label={t.days}>
-        {days.map((day) => (
-          <a
-            key={day}
-            href={`#day-${day}`}
-            class={items.some(({ localDate }) => localDate === day) ? undefined : "without"}
-            aria-current={current === `day-${day}` ? "true" : undefined}
-          >
-            <span>{formatDay(day, { weekday: "short" })}</span>
-            <strong>{formatDay(day, { day: "numeric" })}</strong>
-          </a>
-        ))}
-      </nav>
-      <div class="days">
+      <DayStrip t={t} days={days} current={current} isEmpty={(day) => items.every(({ localDate }) => localDate !== day)} />
+      <div id="days" class="days" tabIndex={-1}>
         {days.map((day) => {
           const ofDay = items.filter(({ localDate }) => localDate === day);
           return (
@@ -232,6 +235,47 @@ function Days({ t, query, shown, onChange }: ControlsProps & { shown: Shown }) {
       </div>
       {zone && <p class="hint zone">{t.zone(zone)}</p>}
     </>
+  );
+}
+
+interface StripProps {
+  t: TimetableTexts;
+  days: string[];
+  /** The id of the day that is being read. */
+  current: string | null;
+  isEmpty: (day: string) => boolean;
+}
+
+/** Links to the days, as one stop of the Tab key. The arrow keys lead from day to day. */
+function DayStrip({ t, days, current, isEmpty }: StripProps) {
+  const strip = useRef<HTMLElement>(null);
+  const [focused, setFocused] = useState<string | null>(null);
+  const stop = focused ?? days.find((day) => current === `day-${day}`) ?? days[0];
+  const move = (event: KeyboardEvent) => {
+    const at = days.indexOf(focused ?? "");
+    const targets: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: days.length - 1 };
+    const link = strip.current?.children[targets[event.key] ?? -1];
+    if (!(link instanceof HTMLElement)) return;
+    event.preventDefault();
+    link.focus();
+  };
+  return (
+    <nav class="day-strip" aria-label={t.days} ref={strip} onKeyDown={move}>
+      {days.map((day) => (
+        <a
+          key={day}
+          href={`#day-${day}`}
+          class={isEmpty(day) ? "without" : undefined}
+          tabIndex={day === stop ? 0 : -1}
+          aria-current={current === `day-${day}` ? "true" : undefined}
+          onFocus={() => setFocused(day)}
+          onBlur={() => setFocused(null)}
+        >
+          <span>{formatDay(day, { weekday: "short" })}</span>
+          <strong>{formatDay(day, { day: "numeric" })}</strong>
+        </a>
+      ))}
+    </nav>
   );
 }
 

@@ -6,8 +6,8 @@ import { Ellipsis, ExternalLink, type IconNode } from "lucide";
 import { Logo } from "../components/art.tsx";
 import type { FrameProps } from "../components/mount.tsx";
 import { OfflineBanner } from "../components/offline.tsx";
-import { AccountMenu, LanguageSwitch, LiveRegion, skip } from "../components/shell.tsx";
-import { Dialog } from "../components/ui.tsx";
+import { AccountMenu, LanguageSwitch, LiveRegion } from "../components/shell.tsx";
+import { Dialog, SkipLink } from "../components/ui.tsx";
 import { useCommon } from "../components/mount.tsx";
 import { session } from "../session.ts";
 import type { StaffTexts } from "../texts/staff.en.ts";
@@ -28,9 +28,7 @@ export function makeFrame<T extends { staff: StaffTexts }>(section: SectionName)
     useStore(studio);
     return (
       <>
-        <a class="skip" href="#content" onClick={skip}>
-          {common.skip}
-        </a>
+        <SkipLink to="content">{common.skip}</SkipLink>
         <header class="header staff-header">
           <a class="brand" href="/staff" aria-label={`${studioName()}, ${t.staff.navigation}`}>
             <Logo />

@@ -22,7 +22,7 @@ const texts: ClassTexts = {
   book: "Reservar",
   joinWaitlist: "Lista de espera",
   booked: "Reservada",
-  waitlisted: (position) => (position ? `N.º ${position} en la lista de espera` : "En la lista de espera"),
+  waitlisted: (position) => (position ? `N.º ${position} en espera` : "En la lista de espera"),
   named: (action, title, when) => `${action}: ${title}, ${when}`,
   isBooked: (title, when) => `Has reservado: ${title}, ${when}.`,
   freeUntil: (when) => `Puedes cancelar gratis hasta el ${when}.`,

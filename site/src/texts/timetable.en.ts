@@ -4,7 +4,8 @@ import classes from "./classes.en.ts";
 
 const texts = {
   title: "Timetable",
-  lead: "Choose a class, book your spot, come and dance.",
+  skip: "Skip to the classes",
+  lead: "Choose a class and book your spot.",
   earlier: "Earlier",
   later: "Later",
   week: "Week",
@@ -17,6 +18,7 @@ const texts = {
   allTeachers: "Any teacher",
   room: "Room",
   allRooms: "Any room",
+  moreFilters: (active: number) => (active > 0 ? `More filters (${active})` : "More filters"),
   days: "Days",
   today: "Today",
   none: "No classes on this day.",

@@ -5,7 +5,8 @@ import type { TimetableTexts } from "./timetable.en.ts";
 
 const texts: TimetableTexts = {
   title: "Horario",
-  lead: "Elige una clase, reserva tu plaza y ven a bailar.",
+  skip: "Ir a las clases",
+  lead: "Elige una clase y reserva tu plaza.",
   earlier: "Antes",
   later: "Después",
   week: "Semana",
@@ -18,6 +19,7 @@ const texts: TimetableTexts = {
   allTeachers: "Cualquier profe",
   room: "Sala",
   allRooms: "Cualquier sala",
+  moreFilters: (active) => (active > 0 ? `Más filtros (${active})` : "Más filtros"),
   days: "Días",
   today: "Hoy",
   none: "Este día no hay clases.",

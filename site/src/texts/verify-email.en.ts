@@ -4,7 +4,7 @@ const texts = {
   title: "Your e-mail address",
   confirm: {
     title: "Is this your address?",
-    text: "Please confirm that you have received our e-mail. If you did not request it, close this page, and nothing will change.",
+    text: "Please confirm that you have received our message. If you did not request it, close this page, and nothing will change.",
     button: "Confirm my address",
   },
   done: { title: "Your address is confirmed", text: "Thank you. You can book classes now.", timetable: "See the timetable", book: (title: string) => `Book ${title}` },

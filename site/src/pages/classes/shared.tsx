@@ -40,7 +40,9 @@ export function SharedClass({ t, occurrence }: Props) {
   return (
     <section class={`card shared ${state.isCancelled ? "is-cancelled" : ""}`} aria-labelledby="shared-day">
       <h2 id="shared-day">
-        <time dateTime={occurrence.startTime}>{day}</time>
+        <time dateTime={occurrence.startTime}>
+          <span>{formatDay(localDate)},</span> <span>{formatTime(localTime)}</span>
+        </time>
       </h2>
       <p class="class-facts">
         <a href={`/instructors/${instructor.id}`}>{t.classes.with(instructor.name)}</a> · {room} · {t.classes.minutes(minutesOf(occurrence))} ·{" "}
