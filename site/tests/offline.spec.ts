@@ -48,10 +48,11 @@ test("without a connection, a page opens again with its classes, says from when 
   await expect(page.getByText(/^You are offline\. You see what was loaded at \d+:\d\d [AP]M\./)).toBeVisible();
   await expectAccessible(page);
 
-  await staff.cancel(coming);
+  // What is kept has another time, and free spots do not tell it.
+  await staff.move(coming, "19:30");
   await context.setOffline(false);
   await expect(page.getByText("You are online again.")).toBeVisible();
-  await expect(page.getByRole("article").filter({ hasText: title }).getByText("Cancelled")).toBeVisible();
+  await expect(page.getByRole("article").filter({ hasText: title }).getByText("7:30 PM")).toBeVisible();
   await expect(page.getByText(/You see what was loaded at/)).toBeHidden();
 });
 
@@ -133,7 +134,9 @@ test("the kept bookings of a member are gone after a sign-out, and after another
   await expect(page.getByRole("main").getByRole("link", { name: "Sign in" })).toBeVisible();
 });
 
-test("with a connection, pages come from the server, and nothing private is kept for everybody", async ({ page }) => {
+test("with a connection, pages come from the server, and nothing private is kept for everybody", async ({ page, request }) => {
+  // The browser asks for a new worker at each visit.
+  expect((await request.get("/sw.js")).headers()["cache-control"]).toBe("no-cache");
   await newMember(page);
   await openWithWorker(page, "/bookings");
   const kept = await page.evaluate(async () => {
@@ -178,23 +181,28 @@ async function serve(folderOf: (path: string) => string): Promise<Server> {
   return server;
 }
 
-/** Makes a later deployment of a built site: the script of the contact page says something else and has another name. */
+/**
+ * Makes a later deployment of a built site. The script of the contact page says something else,
+ * and it and its Spanish texts have other names.
+ */
 async function deployAgain(first: string, folder: string): Promise<void> {
   cpSync(first, folder, { recursive: true });
   const assets = join(folder, "assets");
   const [script = ""] = readdirSync(assets).filter((name) => /^contact-.*\.js$/.test(name));
-  const renamed = "contact-second01.js";
-  writeFileSync(join(assets, script), readFileSync(join(assets, script), "utf8").replace("Write to us", "Write to the studio"));
-  renameSync(join(assets, script), join(assets, renamed));
+  const [spanish = ""] = readdirSync(assets).filter((name) => /^contact\.es-.*\.js$/.test(name));
+  const text = readFileSync(join(assets, script), "utf8").replace("Write to us", "Write to the studio");
+  writeFileSync(join(assets, "contact-second01.js"), text.replaceAll(spanish, "contact.es-second01.js"));
+  rmSync(join(assets, script));
+  renameSync(join(assets, spanish), join(assets, "contact.es-second01.js"));
   const page = join(folder, "contact.html");
-  writeFileSync(page, readFileSync(page, "utf8").replaceAll(script, renamed));
+  writeFileSync(page, readFileSync(page, "utf8").replaceAll(script, "contact-second01.js"));
   await buildWorker(folder);
 }
 
 test.describe("on a deployment of its own", () => {
   let folder = "";
   let server: Server;
-  /** The folders of the pages and of the worker. */
+  /** The folders of the pages, and of the worker with the assets of its deployment. */
   let deployed = "";
   let worker = "";
 
@@ -203,7 +211,7 @@ test.describe("on a deployment of its own", () => {
     deployed = worker = join(folder, "first");
     cpSync(join(import.meta.dirname, "../dist"), deployed, { recursive: true });
     await deployAgain(deployed, join(folder, "second"));
-    server = await serve((path) => (path === "/sw.js" ? worker : deployed));
+    server = await serve((path) => (path === "/sw.js" || path.startsWith("/assets/") ? worker : deployed));
   });
 
   test.afterEach(() => {
@@ -231,6 +239,12 @@ test.describe("on a deployment of its own", () => {
         return (await latest.keys()).map(({ url }) => new URL(url).pathname).filter((path) => /contact-.*\.js/.test(path));
       });
     await expect.poll(scripts).toEqual(["/assets/contact-second01.js"]);
+    const isActive = () =>
+      page.evaluate(async () => {
+        const registration = await navigator.serviceWorker.getRegistration();
+        return !registration?.installing && !registration?.waiting && registration?.active?.state === "activated";
+      });
+    await expect.poll(isActive).toBe(true);
     // The page of before loads Spanish, and its script is the one of before.
     await before.getByRole("button", { name: "Español" }).click();
     await expect(before.locator("html")).toHaveAttribute("lang", "es");
@@ -238,6 +252,21 @@ test.describe("on a deployment of its own", () => {
     await loseConnection(context, page);
     await page.goto("/contact");
     await expect(page.locator('script[src="/assets/contact-second01.js"]')).toBeAttached();
+    await context.close();
+  });
+
+  test("a worker whose deployment was replaced meanwhile is not installed, because its pages need other scripts", async ({ browser }) => {
+    deployed = join(folder, "second");
+    const { port } = server.address() as AddressInfo;
+    const context = await browser.newContext({ baseURL: `http://localhost:${port}`, locale: "en-US" });
+    const page = await context.newPage();
+    await page.goto("/icon.svg");
+    const state = await page.evaluate(async () => {
+      const { installing } = await navigator.serviceWorker.register("/sw.js");
+      if (!installing) return "redundant";
+      return new Promise((resolve) => installing.addEventListener("statechange", () => resolve(installing.state)));
+    });
+    expect(state).toBe("redundant");
     await context.close();
   });
 });
