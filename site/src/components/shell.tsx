@@ -237,12 +237,13 @@ function useTabStop(isActive: boolean) {
     const close = (event: Event) => {
       if (event.target instanceof HTMLButtonElement && element.current?.contains(event.target)) leadBack();
     };
-    document.addEventListener("keydown", listen);
-    element.current?.addEventListener("click", close);
     const region = element.current;
+    document.addEventListener("keydown", listen);
+    // Before the button removes itself with the message.
+    region?.addEventListener("click", close, true);
     return () => {
       document.removeEventListener("keydown", listen);
-      region?.removeEventListener("click", close);
+      region?.removeEventListener("click", close, true);
     };
   }, [isActive]);
   return element;
