@@ -46,13 +46,17 @@ async fn open_page(client: &TestClient, path: &str) -> String {
     response.text
 }
 
-/// Returns the items of a page in the vocabulary of schema.org, without the studio.
-fn items_of(page: &str) -> Vec<Value> {
+/// Returns the data of a page for search engines, as they stand in it.
+fn data_of(page: &str) -> &str {
     let (_, rest) = page
         .split_once("<script type=\"application/ld+json\">")
         .unwrap();
-    let (data, _) = rest.split_once("</script>").unwrap();
-    let data: Value = serde_json::from_str(data).unwrap();
+    rest.split_once("</script>").unwrap().0
+}
+
+/// Returns the items of a page in the vocabulary of schema.org, without the studio.
+fn items_of(page: &str) -> Vec<Value> {
+    let data: Value = serde_json::from_str(data_of(page)).unwrap();
     assert_eq!(data["@context"], "https://schema.org");
     data["@graph"].as_array().unwrap()[1..].to_vec()
 }
@@ -403,6 +407,10 @@ async fn text_of_the_studio_is_never_markup() {
         assert_eq!(lower.matches("</script").count(), 1, "{path}: {page}");
         assert_eq!(lower.matches("</title").count(), 1, "{path}: {page}");
         assert!(!lower.contains("<!--"), "{path}: {page}");
+        assert!(
+            !data_of(&page).contains(['<', '>', '&', '\u{2028}']),
+            "{path}: {page}"
+        );
         // The data contain the text unchanged.
         assert_eq!(items_of(&page)[0]["name"], hostile, "{path}");
     }
