@@ -205,15 +205,8 @@ pub fn update<'a>(
     request: UpdateUser,
 ) -> BoxFuture<'a, Result<(Option<SetCookie>, UpdatedUser)>> {
     Box::pin(async move {
-        let is_own = request.id == admin.user.id;
-        if is_own && request.role.is_some() {
-            return Err(OWN_ROLE);
-        }
-        if is_own && request.remove_second_factor {
-            return Err(OWN_SECOND_FACTOR);
-        }
-        if is_own && request.is_active == Some(false) {
-            return Err(OWN_ACCOUNT);
+        if request.id == admin.user.id {
+            check_own_account(&request)?;
         }
         let (key, admin_id) = (admin.key()?, admin.user.id);
         let (now, studio) = (app.clock().now(), &app.config().studio);
@@ -265,6 +258,20 @@ pub fn update<'a>(
         let account = account.into();
         Ok((cookie, UpdatedUser { account, tokens }))
     })
+}
+
+/// Checks that an administrator may make these changes to their own account.
+fn check_own_account(request: &UpdateUser) -> Result<()> {
+    if request.role.is_some() {
+        return Err(OWN_ROLE);
+    }
+    if request.remove_second_factor {
+        return Err(OWN_SECOND_FACTOR);
+    }
+    if request.is_active == Some(false) {
+        return Err(OWN_ACCOUNT);
+    }
+    Ok(())
 }
 
 /// The result of an update.

@@ -1,41 +1,35 @@
 //! The second factor: setup, removal, and verification of codes.
 
+mod code;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::admin::security_events;
-use crate::crypto::secret::sha256_hex;
-use crate::crypto::{random, totp};
-use crate::error::{Error, ErrorCode, Result, chain};
+pub(crate) use self::code::{CodeSource, VerifiedCode, verify_code};
+use self::code::{
+    WRONG_CODE, generate_recovery_code, hash_recovery_code, normalize_code, open_secret,
+};
+use crate::crypto::totp;
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{Member, SetCookie};
 use crate::identity::rate_limit;
-use crate::identity::rate_limit::{RECOVERY_ADDRESS, SECOND_FACTOR, SECOND_FACTOR_DAY, Subject};
+use crate::identity::rate_limit::{SECOND_FACTOR, Subject};
 use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::renewal::NewCredential;
 use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::models::remembered_device;
 use crate::models::security_event::{self, SecurityEventKind};
-use crate::models::user::second_factor::{self, SecondFactor};
-use crate::models::user::{self, Credentials, User};
+use crate::models::user::{self, second_factor};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::Renewal;
-use crate::store::client::Client as Postgres;
 use crate::values::caller::Caller;
 use crate::values::email;
 use crate::{App, BoxFuture, session};
 
-/// The number of digits of a code from the app. A recovery code has another length.
-const TOTP_DIGITS: usize = 6;
-
 /// The number of recovery codes that a member gets.
 const RECOVERY_CODE_COUNT: usize = 10;
-
-const WRONG_CODE: Error = Error::Unauthorized {
-    code: ErrorCode::InvalidCode,
-    message: "This code is wrong or has been used",
-};
 
 const ALREADY_ENABLED: Error = Error::Conflict {
     code: ErrorCode::TwoFactorEnabled,
@@ -45,11 +39,6 @@ const ALREADY_ENABLED: Error = Error::Conflict {
 const NO_SECOND_FACTOR: Error = Error::Conflict {
     code: ErrorCode::TwoFactorNotBegun,
     message: "There is no second factor to confirm or remove",
-};
-
-const UNREADABLE_SECRET: Error = Error::Conflict {
-    code: ErrorCode::TwoFactorUnreadable,
-    message: "Codes from the app cannot be checked at the moment; please use a recovery code",
 };
 
 /// The state of the member's second factor.
@@ -205,27 +194,9 @@ pub fn confirm<'a>(
 ) -> BoxFuture<'a, Result<(Option<SetCookie>, TwoFactorConfirmation)>> {
     Box::pin(async move {
         let (key, id) = (member.key()?, member.user.id);
-        let now = app.clock().now();
         let subject = Subject::sessions_of(SECOND_FACTOR, id);
         let attempt = rate_limit::begin(app, vec![subject]).await?;
-        let verified = async {
-            let factor = {
-                let postgres = app.db().client().await?;
-                second_factor::find(&postgres, id).await?
-            };
-            let factor = factor.ok_or(Error::SessionGone)?;
-            if factor.is_confirmed {
-                return Err(ALREADY_ENABLED);
-            }
-            // If the secret cannot be decrypted, the member must start the setup again, which
-            // replaces it.
-            let secret = open_secret(app, id, &factor).map_err(|_| NO_SECOND_FACTOR)?;
-            let (secret, sealed_secret) =
-                secret.zip(factor.sealed_secret).ok_or(NO_SECOND_FACTOR)?;
-            let step = totp::find_step(&secret, &normalize_code(&form.code), now)?;
-            Ok((step.ok_or(WRONG_CODE)?, sealed_secret))
-        };
-        let verified = verified.await;
+        let verified = verify_first_code(app, id, &form.code).await;
         attempt.settle(&verified);
         let (step, sealed_secret) = verified?;
         let codes: Vec<String> = (0..RECOVERY_CODE_COUNT)
@@ -235,7 +206,7 @@ pub fn confirm<'a>(
             .iter()
             .map(|code| hash_recovery_code(id, code))
             .collect();
-        let notice = Notice::from_caller(caller, now);
+        let notice = Notice::from_caller(caller, app.clock().now());
         let renewal = Renewal::new(key);
         let transaction = app.transaction().run(async |tx| {
             session::lock_member(tx, key, id).await?;
@@ -260,6 +231,24 @@ pub fn confirm<'a>(
         };
         Ok((cookie, codes))
     })
+}
+
+/// Verifies the code that confirms a setup. Returns its time step and the sealed secret.
+async fn verify_first_code(app: &App, id: Uuid, code: &str) -> Result<(i64, Vec<u8>)> {
+    let factor = {
+        let postgres = app.db().client().await?;
+        second_factor::find(&postgres, id).await?
+    };
+    let factor = factor.ok_or(Error::SessionGone)?;
+    if factor.is_confirmed {
+        return Err(ALREADY_ENABLED);
+    }
+    // If the secret cannot be decrypted, the member must start the setup again, which replaces
+    // it.
+    let secret = open_secret(app, id, &factor).map_err(|_| NO_SECOND_FACTOR)?;
+    let (secret, sealed_secret) = secret.zip(factor.sealed_secret).ok_or(NO_SECOND_FACTOR)?;
+    let step = totp::find_step(&secret, &normalize_code(code), app.clock().now())?;
+    Ok((step.ok_or(WRONG_CODE)?, sealed_secret))
 }
 
 /// Removes the second factor. Requires the password and a code. The session of the caller
@@ -306,189 +295,4 @@ pub fn disable<'a>(
         mail::send_due_in_background(app);
         Ok(NewCredential::issue(app, &member.user, &renewed))
     })
-}
-
-/// A code that was correct when it was verified. The transaction that required the code
-/// uses it up.
-#[derive(Clone, Debug)]
-pub(crate) enum VerifiedCode {
-    /// A code from the app, by its time step.
-    Totp(i64),
-    /// A recovery code, by its hash.
-    Recovery(String),
-}
-
-impl VerifiedCode {
-    /// Uses up the code.
-    ///
-    /// # Errors
-    ///
-    /// 401 `invalid_code` if another request has used it.
-    pub(crate) async fn use_up(&self, postgres: &Postgres, user_id: Uuid) -> Result<()> {
-        let was_unused = match self {
-            Self::Totp(step) => second_factor::use_step(postgres, user_id, *step).await?,
-            Self::Recovery(hash) => second_factor::use_code(postgres, user_id, hash).await?,
-        };
-        was_unused.then_some(()).ok_or(WRONG_CODE)
-    }
-}
-
-/// Where a code comes from. This decides for which limits a wrong code counts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum CodeSource {
-    /// A sign-in.
-    SignIn,
-    /// A session of a member who is signed in.
-    Session,
-}
-
-/// Verifies a code from the app or a recovery code.
-///
-/// Each known device of the member has its own limits. All sessions of the member together
-/// share another set of limits, because each re-authentication changes the id of a session.
-/// Nobody else can exhaust the limits of the devices and the sessions. The keys contain the
-/// member's id instead of the e-mail address, because the e-mail address can change.
-///
-/// All unknown devices share the limits of the member, which bound how often a code of six
-/// digits can be guessed. A recovery code cannot be guessed, so on an unknown device only the
-/// IP address is limited. The code works even when the limits of the member are exhausted. An
-/// attacker who knows the password therefore cannot lock the owner out.
-///
-/// # Errors
-///
-/// 401 `invalid_code`; 409 `two_factor_unreadable` if the secret of the app cannot be
-/// decrypted; [`Error::TooManyRequests`]; [`Error::Unavailable`].
-pub(crate) async fn verify_code(
-    app: &App,
-    caller: &Caller,
-    credentials: &Credentials,
-    source: CodeSource,
-    code: &str,
-) -> Result<VerifiedCode> {
-    let user = &credentials.user;
-    let limits = [SECOND_FACTOR, SECOND_FACTOR_DAY];
-    let subjects = match (source, &credentials.device) {
-        (CodeSource::Session, _) => limits
-            .map(|limit| Subject::sessions_of(limit, user.id))
-            .to_vec(),
-        (CodeSource::SignIn, Some(device)) => limits
-            .map(|limit| Subject::device_of(limit, user.id, device.id))
-            .to_vec(),
-        (CodeSource::SignIn, None) if is_recovery_code(&normalize_code(code)) => {
-            Subject::address(RECOVERY_ADDRESS, caller.address)
-        }
-        (CodeSource::SignIn, None) => limits.map(|limit| Subject::member(limit, user.id)).to_vec(),
-    };
-    let attempt = rate_limit::begin(app, subjects).await?;
-    let is_last = limits
-        .iter()
-        .any(|limit| attempt.reached().contains(&limit.name));
-    let verified = async {
-        let postgres = app.db().client().await?;
-        let code = match_code(app, &postgres, credentials, code).await?;
-        if code.is_none() {
-            let kind = SecurityEventKind::TwoFactorFailed;
-            security_events::record(app, kind, Some(user.id), caller);
-        }
-        code.ok_or(WRONG_CODE)
-    };
-    let verified = verified.await;
-    match &verified {
-        // The code was not checked.
-        Err(Error::Conflict { .. }) => attempt.give_back(),
-        _ => attempt.settle(&verified),
-    }
-    if is_last && matches!(verified, Err(Error::Unauthorized { .. })) {
-        notify_of_guesses(app, caller, user).await?;
-    }
-    verified
-}
-
-/// Notifies the member that someone who knows the password has tried so many wrong codes that
-/// no more are accepted for now. The notice is sent when the limit is reached and not when it
-/// is exceeded, because an attacker may stop at the limit.
-async fn notify_of_guesses(app: &App, caller: &Caller, user: &User) -> Result<()> {
-    let postgres = app.db().client().await?;
-    let notice = Notice::from_caller(caller, app.clock().now());
-    mail::notify(&postgres, NoticeKind::WrongCodesEntered, user, notice).await?;
-    let (kind, id) = (SecurityEventKind::TwoFactorThrottled, Some(user.id));
-    security_event::insert(&postgres, kind, id, caller).await?;
-    mail::send_due_in_background(app);
-    Ok(())
-}
-
-/// Returns the code if it is correct and unused.
-async fn match_code(
-    app: &App,
-    postgres: &Postgres,
-    credentials: &Credentials,
-    code: &str,
-) -> Result<Option<VerifiedCode>> {
-    let (id, now) = (credentials.user.id, app.clock().now());
-    let code = normalize_code(code);
-    if is_recovery_code(&code) {
-        let hash = hash_recovery_code(id, &code);
-        let code_exists = second_factor::has_code(postgres, id, &hash).await?;
-        return Ok(code_exists.then_some(VerifiedCode::Recovery(hash)));
-    }
-    let Some(factor) = second_factor::find(postgres, id).await? else {
-        return Ok(None);
-    };
-    let Some(secret) = open_secret(app, id, &factor)? else {
-        return Ok(None);
-    };
-    let step = totp::find_step(&secret, &code, now)?;
-    let last_step = factor.last_step;
-    let is_new = |step: &i64| last_step.is_none_or(|last_step| last_step < *step);
-    Ok(step.filter(is_new).map(VerifiedCode::Totp))
-}
-
-/// Decrypts the secret of a second factor. Returns `None` if no app is set up.
-///
-/// # Errors
-///
-/// 409 `two_factor_unreadable` if the secret cannot be decrypted. The failure is logged.
-fn open_secret(app: &App, id: Uuid, factor: &SecondFactor) -> Result<Option<Vec<u8>>> {
-    let opened = factor.open_secret(&app.config().encryption_keys, id);
-    opened.map_err(|error| {
-        tracing::error!(user = %id, error = %chain(&error), "failed to decrypt a second factor");
-        UNREADABLE_SECRET
-    })
-}
-
-/// Returns whether a normalized code is checked as a recovery code.
-fn is_recovery_code(code: &str) -> bool {
-    code.len() != TOTP_DIGITS
-}
-
-/// Converts a code to lower case, removes spaces and punctuation, and truncates it.
-/// Corrects the letters that recovery codes do not contain because they look like digits.
-fn normalize_code(code: &str) -> String {
-    let characters = code
-        .chars()
-        .filter(|character| character.is_alphanumeric())
-        .map(|character| match character.to_ascii_lowercase() {
-            'o' => '0',
-            'i' | 'l' => '1',
-            other => other,
-        });
-    characters.take(64).collect()
-}
-
-/// Generates a recovery code: eighty random bits in four groups of Crockford's base 32, which
-/// excludes letters that look like digits.
-fn generate_recovery_code() -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let letters = random::bytes::<16>().map(|byte| char::from(ALPHABET[usize::from(byte & 31)]));
-    let groups: Vec<String> = letters
-        .chunks(4)
-        .map(|group| group.iter().collect())
-        .collect();
-    groups.join("-")
-}
-
-/// Hashes a recovery code. A code of eighty bits needs no slow hash. The hash includes the
-/// member's id, so that equal codes of two members have different hashes.
-fn hash_recovery_code(user_id: Uuid, code: &str) -> String {
-    sha256_hex(format!("{user_id}:{}", normalize_code(code)).as_bytes())
 }

@@ -156,15 +156,9 @@ pub fn create<'a>(
         };
         fields.finish()?;
         let editor = TimetableEditor::new(app, caller, staff)?;
-        let created = editor.edit(options.preview, async |tx| {
-            let closure = closure::insert(tx, &new_closure).await?;
-            editor.apply_closure(tx, closure, &options).await
-        });
-        let created = created.await?;
-        if !options.preview {
-            after_commit(app);
-        }
-        Ok(created)
+        let created =
+            editor.edit_closure(&options, async |tx| closure::insert(tx, &new_closure).await);
+        created.await
     })
 }
 
@@ -199,15 +193,10 @@ pub fn update<'a>(
         };
         fields.finish()?;
         let editor = TimetableEditor::new(app, caller, staff)?;
-        let updated = editor.edit(options.preview, async |tx| {
-            let closure = closure::update(tx, form.id, &changes).await?;
-            editor.apply_closure(tx, closure, &options).await
+        let updated = editor.edit_closure(&options, async |tx| {
+            closure::update(tx, form.id, &changes).await
         });
-        let updated = updated.await?;
-        if !options.preview {
-            after_commit(app);
-        }
-        Ok(updated)
+        updated.await
     })
 }
 
@@ -237,6 +226,23 @@ pub fn delete<'a>(
 }
 
 impl TimetableEditor<'_> {
+    /// Writes a closure and applies it to the classes on its days.
+    async fn edit_closure(
+        &self,
+        options: &Options,
+        write: impl AsyncFnOnce(&Tx) -> Result<Closure> + Clone,
+    ) -> Result<ClosureResult> {
+        let edited = self.edit(options.preview, async |tx| {
+            let closure = write(tx).await?;
+            self.apply_closure(tx, closure, options).await
+        });
+        let edited = edited.await?;
+        if !options.preview {
+            after_commit(self.app);
+        }
+        Ok(edited)
+    }
+
     /// Cancels the classes of a closure if `options` says so, and records the closure.
     async fn apply_closure(
         &self,
