@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { scriptSizes } from "./scripts.ts";
+import { expectStill, watchShifts } from "./shifts.ts";
 import { expect, expectAccessible, open, test } from "./site.ts";
 
 const DIST = join(import.meta.dirname, "../dist");
@@ -83,6 +84,20 @@ test("pages for visitors load little script", async ({ page }) => {
     expect(total, `${path}: ${JSON.stringify(sizes)}`).toBeLessThanOrEqual(SCRIPT_LIMIT);
   }
 });
+
+for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 }]) {
+  test.describe(`${viewport.width} pixels`, () => {
+    test.use({ viewport });
+    test("nothing moves while a page loads", async ({ page }) => {
+      await watchShifts(page);
+      for (const path of PAGES.filter((path) => !path.startsWith("/docs"))) {
+        await page.goto("about:blank");
+        await open(page, path);
+        await expectStill(page);
+      }
+    });
+  });
+}
 
 test("old links lead to their pages", async ({ page }) => {
   await page.goto("/verify-email.html#token=abc");
