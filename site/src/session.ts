@@ -19,6 +19,30 @@ export interface Session {
 /** The session: null if nobody is signed in, undefined while that is not known. */
 export const session = new Store<Session | null | undefined>(undefined);
 
+const MEMBER_EXPECTED = "member-expected";
+
+/**
+ * Returns whether this browser had a member when it was asked last. The session itself is known
+ * only after a request. Until then, a page leaves room for what members see.
+ */
+export function isMemberExpected(): boolean {
+  try {
+    return localStorage.getItem(MEMBER_EXPECTED) !== null;
+  } catch {
+    // The browser may forbid storage.
+    return false;
+  }
+}
+
+function expectMember(isExpected: boolean): void {
+  try {
+    if (isExpected) localStorage.setItem(MEMBER_EXPECTED, "yes");
+    else localStorage.removeItem(MEMBER_EXPECTED);
+  } catch {
+    // Pages then leave no room.
+  }
+}
+
 /** Tells the other windows of this browser that someone has signed in or out. */
 const channel = new BroadcastChannel("session");
 channel.onmessage = () => {
@@ -71,6 +95,7 @@ async function requestSession(): Promise<Session | null> {
   const savesBefore = saves;
   const { user, session: details } = await call(api.GET("/api/auth/session", { params: { query: { optional: true } } }));
   session.set(user && details ? { user, session: details } : null);
+  expectMember(Boolean(user));
   if (user && saves === savesBefore) agreeOnLanguage(user.locale);
   return session.value ?? null;
 }
@@ -87,6 +112,7 @@ export function forgetSession(): void {
   // Another person may use the device next.
   forgetIntent();
   forgetMember();
+  expectMember(false);
   session.set(null);
 }
 

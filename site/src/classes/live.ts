@@ -45,6 +45,9 @@ const CHANGES_OF_CLASSES: readonly EventKind[] = ["class_moved", "instructor_cha
 /** The member's active bookings by the id of the class. */
 export const bookings = new Store<ReadonlyMap<string, Booking>>(new Map());
 
+/** Whether the member's bookings are loaded. */
+export const bookingsState = new Store<"loading" | "loaded" | "failed">("loading");
+
 /** The time zone in which the bookings are shown. */
 export const bookingZone = new Store<string | undefined>(undefined);
 
@@ -71,10 +74,16 @@ export function storeBooking(booking: Booking): void {
 /** Loads the bookings. Of several loads only the latest one counts. */
 export function loadBookings(): Promise<void> {
   const member = session.value?.user.id;
-  if (member !== owner || !member) bookings.set(new Map());
+  if (member !== owner || !member) {
+    bookings.set(new Map());
+    bookingsState.set("loading");
+  }
   owner = member;
   const load: Promise<void> = loadBookingsOf(member, () => latestLoad === load);
   latestLoad = load;
+  load.catch(() => {
+    if (latestLoad === load && bookingsState.value === "loading") bookingsState.set("failed");
+  });
   return load;
 }
 
@@ -87,7 +96,8 @@ async function loadBookingsOf(member: string | undefined, isLatest: () => boolea
     if (!isLatest()) return latestLoad ?? undefined;
     if (stored !== storedBefore) continue;
     bookingZone.set(timeZone);
-    return bookings.set(found);
+    bookings.set(found);
+    return bookingsState.set("loaded");
   }
 }
 

@@ -3,14 +3,15 @@
 import { useEffect } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { DatedCards } from "../classes/card.tsx";
-import { bookings, bookingZone, type Occurrence } from "../classes/live.ts";
+import { classPath } from "../classes/facts.ts";
+import { bookings, bookingsState, bookingZone, type Occurrence } from "../classes/live.ts";
 import { useLiveClasses } from "../classes/live-classes.ts";
 import { describeContent, eventItem } from "../classes/structured-data.ts";
 import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
 import { Dancers } from "../components/dancers.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { session } from "../session.ts";
+import { isMemberExpected, session, signInAddress } from "../session.ts";
 import english, { type HomeTexts } from "../texts/home.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
@@ -26,6 +27,7 @@ const ACCOUNT_FRAGMENT = /^#(oauth|two-factor|sign-in|register|forgot)(=|$)/;
 function Home({ t }: { t: HomeTexts }) {
   return (
     <>
+      <OwnNext t={t} />
       <section class="hero">
         <div class="wide hero-content">
           <div>
@@ -47,7 +49,6 @@ function Home({ t }: { t: HomeTexts }) {
         </div>
       </section>
 
-      <OwnNext t={t} />
       <NextClasses t={t} />
 
       <section class="wide band">
@@ -90,23 +91,53 @@ function Home({ t }: { t: HomeTexts }) {
   );
 }
 
-/** A member's next class. */
+/**
+ * A member's next class. It has the same height whatever it says, and is there from the first
+ * rendering on if a member is expected, so that nothing below it moves.
+ */
 function OwnNext({ t }: { t: HomeTexts }) {
+  const [isExpected] = useState(isMemberExpected);
   const member = useStore(session);
+  const state = useStore(bookingsState);
   const booked = [...useStore(bookings).values()].filter(({ status, class: of }) => status === "booked" && !of.isCancelled);
   const [next] = booked.sort((one, other) => one.class.startTime.localeCompare(other.class.startTime));
-  if (!member || !next) return null;
+  if (!member && !isExpected) return null;
   return (
-    <section class="wide own-next">
-      <div>
-        <h2>{t.yourNext}</h2>
-        <p>
-          <strong>{next.class.title}</strong>, {formatMomentIn(next.class.startTime, bookingZone.value)}, {next.class.room}
-        </p>
+    <section class="own-next">
+      <div class="wide own-next-content">
+        {member === null ? (
+          <>
+            <div>
+              <h2>{t.signedOut}</h2>
+              <p>{t.signInText}</p>
+            </div>
+            <a class="button" href={signInAddress()}>
+              {t.signIn}
+            </a>
+          </>
+        ) : (
+          <>
+            <div>
+              <h2>{t.yourNext}</h2>
+              {next ? (
+                <>
+                  <p class="own-next-title">
+                    <a href={classPath({ ...next.class, id: next.scheduledClassId })}>{next.class.title}</a>
+                  </p>
+                  <p>
+                    {formatMomentIn(next.class.startTime, bookingZone.value)} · {next.class.room}
+                  </p>
+                </>
+              ) : (
+                <p>{state === "loading" ? t.loading : state === "failed" ? t.bookingsFailed : t.noneBooked}</p>
+              )}
+            </div>
+            <a class="button plain" href="/bookings">
+              {t.yourBookings}
+            </a>
+          </>
+        )}
       </div>
-      <a class="button plain" href="/bookings">
-        {t.yourBookings}
-      </a>
     </section>
   );
 }
