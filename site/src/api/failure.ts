@@ -24,6 +24,12 @@ export function setFailureTexts(chosen: FailureTexts): void {
 /** The codes that say that nobody is signed in. An outage does not mean that. */
 const SIGNED_OUT = ["not_signed_in", "session_gone"];
 
+/** The code of a request without a response. The API does not use it. */
+const UNANSWERED = "unanswered";
+
+/** What a proxy answers if the server's response has not arrived. */
+const PROXY_FAILURES = [502, 504];
+
 /** Codes that concern one field, which the response does not name. */
 const FIELD_OF_CODE: Record<string, { field: string; problem: string }> = {
   email_taken: { field: "email", problem: "is taken" },
@@ -62,12 +68,17 @@ export class Failure extends Error {
     return this.status === 404 || this.status === 400;
   }
 
+  /** Whether it is not known what the server has done, because its response has not arrived. */
+  get isUnanswered(): boolean {
+    return this.code === UNANSWERED || PROXY_FAILURES.includes(this.status);
+  }
+
   static unreachable(): Failure {
-    return new Failure(texts.unreachable);
+    return new Failure(texts.unreachable, { code: UNANSWERED });
   }
 
   static tooSlow(): Failure {
-    return new Failure(texts.tooSlow);
+    return new Failure(texts.tooSlow, { code: UNANSWERED });
   }
 
   static missingFields(names: string[]): Failure {

@@ -6,6 +6,7 @@ import { forgetSession, loadSession, session, signInAddress } from "../session.t
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { attempt, reportOffline, say } from "../tools/action.ts";
 import { isOffline } from "../tools/connection.ts";
+import { sendUntilAnswered } from "../tools/repeat.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { calendarFile } from "./calendar.ts";
 import { forgetIntent, storeIntent, takeIntent } from "./intent.ts";
@@ -15,24 +16,31 @@ export function whenOf({ startTime, timeZone }: Occurrence): string {
   return formatMomentIn(startTime, timeZone);
 }
 
-/** Stores what is to be booked, and asks to sign in. */
-function signInToBook(occurrence: Occurrence, joinWaitlist: boolean): void {
+/**
+ * Stores what is to be booked, and asks to sign in. Settles only if the person comes back to
+ * this page, so that the button shows progress until the next one is there.
+ */
+function signInToBook(occurrence: Occurrence, joinWaitlist: boolean): Promise<unknown> {
   storeIntent(occurrence, joinWaitlist, null);
   location.assign(signInAddress());
+  return new Promise((resolve) => addEventListener("pageshow", resolve, { once: true }));
 }
 
 /** Books the class. Without a session, the sign-in comes first. */
 export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: boolean): Promise<void> {
-  // A sign-in needs the server.
-  if (session.value === null && isOffline.value) return reportOffline();
-  if (session.value === null) return signInToBook(occurrence, joinWaitlist);
+  // A sign-in needs the server. The member's requests find out whether it can be reached.
+  if (session.value === null ? isOffline.value : !navigator.onLine) return reportOffline();
+  if (session.value === null) {
+    await signInToBook(occurrence, joinWaitlist);
+    return;
+  }
+  const { id, title } = occurrence;
   await attempt(async () => {
     try {
-      const booking = await call(
-        api.POST("/api/bookings/create", {
-          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
-          body: { scheduledClassId: occurrence.id, ...(joinWaitlist ? { joinWaitlist } : {}) },
-        }),
+      const body = { scheduledClassId: id, ...(joinWaitlist ? { joinWaitlist } : {}) };
+      const purpose = `book ${JSON.stringify(body)} ${session.value?.user.id}`;
+      const booking = await sendUntilAnswered(purpose, { lost: t.lostBooking(title), unknown: t.unknownBooking(title) }, (key) =>
+        call(api.POST("/api/bookings/create", { params: { header: { "Idempotency-Key": key } }, body })),
       );
       storeBooking(booking);
       announceBooking(t, occurrence, booking);
@@ -41,7 +49,8 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
       if (failure.isSignedOut) {
         // The session has ended since the page was loaded.
         forgetSession();
-        return signInToBook(occurrence, joinWaitlist);
+        void signInToBook(occurrence, joinWaitlist);
+        return;
       }
       if (failure.code === "already_booked") await loadBookings();
       // The mailed link opens a page that continues with the booking.
@@ -50,11 +59,11 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
       if (failure.code !== "class_full") throw failure;
       say(t.becameFull, true);
     } finally {
-      void loadAvailability([occurrence.id]).catch(() => {
+      void loadAvailability([id]).catch(() => {
         // The next refresh asks again.
       });
     }
-  });
+  }, joinWaitlist ? t.joining(title) : t.booking(title));
 }
 
 function announceBooking(t: ClassTexts, occurrence: Occurrence, booking: Booking): void {
@@ -87,14 +96,17 @@ export async function resumeBooking(t: ClassTexts, classes: Occurrence[]): Promi
 /** Gives up a place on the waitlist. */
 export async function leaveWaitlist(t: ClassTexts, booking: Booking): Promise<void> {
   await attempt(async () => {
-    const cancelled = await call(
-      api.POST("/api/bookings/cancel", {
-        params: { header: { "Idempotency-Key": crypto.randomUUID() } },
-        body: { bookingId: booking.id },
-      }),
-    );
-    storeBooking(cancelled);
+    await cancelBooking(t, booking);
     await loadAvailability([booking.scheduledClassId]);
     say(t.left);
   });
+}
+
+/** Cancels a booking, or leaves the waitlist. Returns the cancelled booking. */
+export async function cancelBooking(t: ClassTexts, { id }: Booking): Promise<Booking> {
+  const cancelled = await sendUntilAnswered(`cancel ${id}`, t, (key) =>
+    call(api.POST("/api/bookings/cancel", { params: { header: { "Idempotency-Key": key } }, body: { bookingId: id } })),
+  );
+  storeBooking(cancelled);
+  return cancelled;
 }

@@ -139,6 +139,7 @@ interface ButtonProps {
 export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
   const [isLeaving, setLeaving] = useState(false);
+  const [isLeft, setLeft] = useState(false);
   const when = whenOf(occurrence);
   const name = (action: string) => t.named(action, occurrence.title, when);
   if (state.isCancelled || (state.hasStarted && !booking)) return null;
@@ -146,7 +147,7 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
     const label = t.waitlisted(booking.waitlistPosition ?? null);
     return (
       <>
-        <Button kind="quiet" size="small" aria-label={name(label)} onClick={() => setLeaving(true)}>
+        <Button kind="quiet" size="small" aria-label={name(label)} isWorking={isLeft} onClick={() => setLeaving(true)}>
           {label}
         </Button>
         <Dialog title={t.leaveTitle} isOpen={isLeaving} onClose={() => setLeaving(false)}>
@@ -155,7 +156,8 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
             <Button
               onClick={() => {
                 setLeaving(false);
-                void leaveWaitlist(t, booking);
+                setLeft(true);
+                void leaveWaitlist(t, booking).finally(() => setLeft(false));
               }}
             >
               {t.leave}

@@ -5,6 +5,7 @@ import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
 import { Failure, fieldProblem, type Problems } from "../api/failure.ts";
 import { attempt } from "../tools/action.ts";
 import { useCommon } from "./mount.tsx";
+import { SendingContext } from "./ui.tsx";
 
 /** The values of a form that is sent. */
 export class FormValues {
@@ -35,6 +36,7 @@ interface FormProps {
 
 export function Form({ onSend, children }: FormProps) {
   const [problems, setProblems] = useState<Problems>({});
+  const [isSending, setSending] = useState(false);
   const form = useRef<HTMLFormElement>(null);
 
   useEffect(() => {
@@ -47,6 +49,7 @@ export function Form({ onSend, children }: FormProps) {
     if (!element) return;
     void attempt(async () => {
       setProblems({});
+      setSending(true);
       try {
         const fields = [...element.elements].filter((field) => field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement);
         const missing = fields.filter((field) => field.validity.valueMissing);
@@ -58,6 +61,8 @@ export function Form({ onSend, children }: FormProps) {
           if (failure.code === "invalid_credentials") element.querySelector<HTMLElement>("[name=password]")?.focus();
         }
         throw failure;
+      } finally {
+        setSending(false);
       }
     });
   };
@@ -65,7 +70,7 @@ export function Form({ onSend, children }: FormProps) {
   return (
     <ProblemsContext.Provider value={problems}>
       <form ref={form} method="post" noValidate onSubmit={send}>
-        {children}
+        <SendingContext.Provider value={isSending}>{children}</SendingContext.Provider>
       </form>
     </ProblemsContext.Provider>
   );

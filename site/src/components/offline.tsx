@@ -2,7 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import { loadedAt } from "../api/client.ts";
-import { say } from "../tools/action.ts";
+import { busy, say } from "../tools/action.ts";
 import { isOffline, whenOnline } from "../tools/connection.ts";
 import { useStore } from "../tools/store.ts";
 import { formatRecent } from "../tools/time.ts";
@@ -13,7 +13,8 @@ export function OfflineBanner({ text }: { text?: string }) {
   const t = useCommon();
   const isShown = useStore(isOffline);
   const at = useStore(loadedAt);
-  useEffect(() => whenOnline(() => say(t.online)), [t]);
+  // A running action says itself how it goes on.
+  useEffect(() => whenOnline(() => busy.value || say(t.online)), [t]);
   // The element is always there, because screen readers announce only what changes in it.
   return (
     <div aria-live="polite">{isShown && <p class="offline">{at ? t.offlineSince(formatRecent(at)) : (text ?? t.offline)}</p>}</div>

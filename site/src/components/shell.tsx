@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { checkSession, forgetSession, loadSession, session, signInAddress, signOut, switchLanguage, whenSignedOutElsewhere } from "../session.ts";
-import { attempt, clearMessage, message, report, say } from "../tools/action.ts";
+import { attempt, clearMessage, message, progress, report, say } from "../tools/action.ts";
 import { useReload } from "../tools/connection.ts";
 import { type Language, LANGUAGES } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
@@ -34,6 +34,7 @@ export function Shell({ language, children }: Props) {
       <Header language={language} />
       <OfflineBanner />
       <LiveRegion />
+      <Progress />
       <main id="content" tabIndex={-1}>
         {children}
       </main>
@@ -202,6 +203,15 @@ export function AccountMenu() {
         </li>
       </ul>
     </details>
+  );
+}
+
+/** Tells screen readers what the running action does. Others see it on the button. */
+function Progress() {
+  return (
+    <p class="unseen" role="status">
+      {useStore(progress)}
+    </p>
   );
 }
 

@@ -1,7 +1,7 @@
 // Buttons, cards, dialogs, empty states, failures, and placeholders.
 
-import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { type ComponentChildren, createContext, type JSX } from "preact";
+import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
 import { busy } from "../tools/action.ts";
 import { useStore } from "../tools/store.ts";
 import { useCommon } from "./mount.tsx";
@@ -9,21 +9,41 @@ import { useCommon } from "./mount.tsx";
 interface ButtonProps extends Omit<JSX.IntrinsicElements["button"], "onClick" | "size"> {
   kind?: "primary" | "soft" | "plain" | "quiet";
   size?: "small" | undefined;
-  onClick?: (event: Event) => void;
+  /** What a click starts. The button shows progress until the promise is settled. */
+  onClick?: (event: Event) => unknown;
+  /** Whether something runs for this button that its own click has not started. */
+  isWorking?: boolean;
 }
+
+/** Whether the form around a button is being sent. */
+export const SendingContext = createContext(false);
 
 /**
  * A button. While an action runs it does nothing, but keeps the focus, which a disabled
  * button would lose.
  */
-export function Button({ kind = "primary", size, onClick, type = "button", class: more, ...rest }: ButtonProps) {
+export function Button({ kind = "primary", size, onClick, isWorking = false, type = "button", class: more, ...rest }: ButtonProps) {
   const isBusy = useStore(busy);
+  const isSending = useContext(SendingContext) && type === "submit";
+  const [isRunning, setRunning] = useState(false);
   const classes = ["button", kind === "primary" ? "" : kind, size ?? "", more ?? ""].filter(Boolean).join(" ");
   const click = (event: Event) => {
     if (busy.value) return event.preventDefault();
-    onClick?.(event);
+    const work = onClick?.(event);
+    if (!(work instanceof Promise)) return;
+    setRunning(true);
+    void work.finally(() => setRunning(false));
   };
-  return <button {...rest} type={type} class={classes} aria-disabled={isBusy || undefined} onClick={click} />;
+  return (
+    <button
+      {...rest}
+      type={type}
+      class={classes}
+      aria-busy={isRunning || isSending || isWorking || undefined}
+      aria-disabled={isBusy || undefined}
+      onClick={click}
+    />
+  );
 }
 
 export function Card({ children, class: more = "" }: { children: ComponentChildren; class?: string }) {

@@ -2,10 +2,11 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
+import { cancelBooking } from "../classes/actions.ts";
 import { calendarFile } from "../classes/calendar.ts";
 import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
-import { type Booking, bookings, bookingZone, followChanges, loadBookings, storeBooking } from "../classes/live.ts";
+import { type Booking, bookings, bookingZone, followChanges, loadBookings } from "../classes/live.ts";
 import { CalendarFeed } from "../components/calendar-feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
@@ -15,6 +16,7 @@ import { attempt, report, say } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
 import { useLoad } from "../tools/load.ts";
+import { sendUntilAnswered } from "../tools/repeat.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
@@ -138,6 +140,7 @@ function whenOf(booking: Booking): string {
 
 function BookingCard({ t, booking }: Texts & { booking: Booking }) {
   const [isCancelling, setCancelling] = useState(false);
+  const [isCancellationSent, setCancellationSent] = useState(false);
   const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   const { classTypeId, title, room, instructor, isCancelled } = booking.class;
   const isWaiting = booking.status === "waitlisted";
@@ -153,11 +156,8 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
 
   const pay = (method: "card" | "desk") =>
     attempt(async () => {
-      const payment = await call(
-        api.POST("/api/bookings/payment", {
-          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
-          body: { bookingId: booking.id, method },
-        }),
+      const payment = await sendUntilAnswered(`pay ${booking.id} ${method}`, t.classes, (key) =>
+        call(api.POST("/api/bookings/payment", { params: { header: { "Idempotency-Key": key } }, body: { bookingId: booking.id, method } })),
       );
       if (payment.checkoutUrl) {
         location.assign(payment.checkoutUrl);
@@ -215,12 +215,19 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
               {t.classes.addToCalendar}
             </a>
           )}
-          <Button kind="quiet" size="small" aria-label={named(isWaiting ? t.leave : t.cancel)} onClick={() => setCancelling(true)}>
+          <Button kind="quiet" size="small" aria-label={named(isWaiting ? t.leave : t.cancel)} isWorking={isCancellationSent} onClick={() => setCancelling(true)}>
             {isWaiting ? t.leave : t.cancel}
           </Button>
         </div>
       )}
-      <CancelDialog t={t} booking={booking} isOpen={isCancelling} isFreeToCancel={isFreeToCancel || isWaiting} onClose={() => setCancelling(false)} />
+      <CancelDialog
+        t={t}
+        booking={booking}
+        isOpen={isCancelling}
+        isFreeToCancel={isFreeToCancel || isWaiting}
+        onClose={() => setCancelling(false)}
+        onWork={setCancellationSent}
+      />
     </Card>
   );
 }
@@ -237,10 +244,12 @@ interface CancelProps extends Texts {
   isOpen: boolean;
   isFreeToCancel: boolean;
   onClose: () => void;
+  /** Tells whether the cancellation is being sent. */
+  onWork: (isWorking: boolean) => void;
 }
 
 /** Asks before a cancellation, and says what it costs. */
-function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose }: CancelProps) {
+function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: CancelProps) {
   const { title } = booking.class;
   const when = whenOf(booking);
   const isWaiting = booking.status === "waitlisted";
@@ -249,17 +258,12 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose }: CancelPro
 
   const cancel = () => {
     onClose();
+    onWork(true);
     void attempt(async () => {
-      const cancelled = await call(
-        api.POST("/api/bookings/cancel", {
-          params: { header: { "Idempotency-Key": crypto.randomUUID() } },
-          body: { bookingId: booking.id },
-        }),
-      );
-      storeBooking(cancelled);
+      const cancelled = await cancelBooking(t.classes, booking);
       document.getElementById(UPCOMING)?.focus();
       say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? (isPaidAtDesk ? t.cancelledRefundDesk : t.cancelledRefundCard) : t.cancelled);
-    });
+    }).finally(() => onWork(false));
   };
 
   const text = isWaiting

@@ -26,6 +26,14 @@ const texts = {
   named: (action: string, title: string, when: string) => `${action}: ${title}, ${when}`,
   isBooked: (title: string, when: string) => `You are booked: ${title}, ${when}.`,
   freeUntil: (when: string) => `You can cancel free of charge until ${when}.`,
+  booking: (title: string) => `Booking ${title} …`,
+  joining: (title: string) => `Joining the waitlist of ${title} …`,
+  lostBooking: (title: string) =>
+    `The connection was lost before the studio answered. We do not know yet whether ${title} is booked, and we are trying again …`,
+  unknownBooking: (title: string) =>
+    `The studio cannot be reached, so we do not know whether ${title} is booked. Press the button again later. You will be booked only once.`,
+  lost: "The connection was lost before the studio answered. We are trying again …",
+  unknown: "The studio cannot be reached, so we do not know whether this was done. Press the button again later. It will be done only once.",
   isWaiting: (title: string, position: number | null) =>
     position ? `You are number ${position} on the waitlist of ${title}.` : `You are on the waitlist of ${title}.`,
   becameFull: "The last spot has just been taken. You can join the waitlist.",

@@ -26,6 +26,14 @@ const texts: ClassTexts = {
   named: (action, title, when) => `${action}: ${title}, ${when}`,
   isBooked: (title, when) => `Has reservado: ${title}, ${when}.`,
   freeUntil: (when) => `Puedes cancelar gratis hasta el ${when}.`,
+  booking: (title) => `Reservando ${title} …`,
+  joining: (title) => `Apuntándote a la lista de espera de ${title} …`,
+  lostBooking: (title) =>
+    `Se ha perdido la conexión antes de que respondiera el estudio. Aún no sabemos si ${title} está reservada y lo estamos intentando otra vez …`,
+  unknownBooking: (title) =>
+    `No podemos conectar con el estudio, así que no sabemos si ${title} está reservada. Pulsa el botón otra vez más tarde. Solo se reservará una vez.`,
+  lost: "Se ha perdido la conexión antes de que respondiera el estudio. Lo estamos intentando otra vez …",
+  unknown: "No podemos conectar con el estudio, así que no sabemos si se ha hecho. Pulsa el botón otra vez más tarde. Solo se hará una vez.",
   isWaiting: (title, position) =>
     position ? `Tienes el número ${position} en la lista de espera de ${title}.` : `Estás en la lista de espera de ${title}.`,
   becameFull: "La última plaza se acaba de ocupar. Puedes apuntarte a la lista de espera.",

@@ -34,6 +34,7 @@ const texts = {
   map: "Show on the map",
   forDevelopers: "API for developers",
   loading: "Loading …",
+  slow: "This is taking longer than usual. Please keep this page open.",
 };
 
 export type CommonTexts = typeof texts;

@@ -36,6 +36,7 @@ const texts: CommonTexts = {
   map: "Ver en el mapa",
   forDevelopers: "API para desarrolladores",
   loading: "Cargando …",
+  slow: "Está tardando más de lo normal. No cierres esta página.",
 };
 
 export default texts;

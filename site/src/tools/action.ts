@@ -32,7 +32,13 @@ export const message = new Store<Message>(NO_MESSAGE);
 /** Whether an action is running. */
 export const busy = new Store(false);
 
-let sentences = { sessionEnded: "", pageFailed: "", offline: "" };
+/** What the running action does, for screen readers. */
+export const progress = new Store("");
+
+/** After how long the page says that an action takes long. */
+const SLOW_MS = 4_000;
+
+let sentences = { sessionEnded: "", pageFailed: "", offline: "", slow: "" };
 let onSessionEnd: (() => void) | null = null;
 
 /** Sets the sentences of this module in the current language. */
@@ -60,12 +66,17 @@ export function clearMessage(): void {
 
 /**
  * Runs one action at a time, so that nothing is sent twice and no response about one
- * member arrives after another has signed in. Returns whether it succeeded.
+ * member arrives after another has signed in. `doing` says what it does. Returns whether it
+ * succeeded.
  */
-export async function attempt(work: () => Promise<void>): Promise<boolean> {
+export async function attempt(work: () => Promise<void>, doing = ""): Promise<boolean> {
   if (busy.value) return false;
   busy.set(true);
   clearMessage();
+  progress.set(doing);
+  const { slow } = sentences;
+  // A message of the action itself is more exact.
+  const timer = setTimeout(() => message.value === NO_MESSAGE && say(slow), SLOW_MS);
   try {
     await work();
     return true;
@@ -73,6 +84,9 @@ export async function attempt(work: () => Promise<void>): Promise<boolean> {
     report(failure);
     return false;
   } finally {
+    clearTimeout(timer);
+    if (message.value.text === slow) clearMessage();
+    progress.set("");
     busy.set(false);
   }
 }

@@ -15,7 +15,7 @@ export function setOffline(value: boolean): void {
 }
 
 /** Does the work each time when the connection is back. Returns what ends that. */
-export function whenOnline(work: () => void): () => void {
+export function whenOnline(work: () => unknown): () => void {
   return isOffline.follow(() => {
     if (!isOffline.value) work();
   });

@@ -1,0 +1,164 @@
+// Stories of members whose connection is slow, or breaks while they book.
+
+import type { Page, Route } from "@playwright/test";
+import { bookFor, expect, expectAccessible, newMember, open, PASSWORD } from "./site.ts";
+import { test } from "./studio.ts";
+
+const CREATE = "**/api/bookings/create";
+
+/** Keeps the requests to a path waiting. */
+async function hold(page: Page, path: string): Promise<Route[]> {
+  const held: Route[] = [];
+  await page.route(path, (route) => void held.push(route));
+  return held;
+}
+
+test("a pressed button shows progress at once, tells it to screen readers, and is sent only once", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  const held = await hold(page, CREATE);
+  await page.clock.install();
+  await open(page, wanted.timetable);
+  const button = page.getByRole("button", { name: `Book: ${wanted.title}` });
+  const { width } = (await button.boundingBox()) ?? { width: 0 };
+  await button.click();
+  await expect(button).toHaveAttribute("aria-busy", "true");
+  await expect(page.getByRole("status").filter({ hasText: `Booking ${wanted.title}` })).toBeAttached();
+  await expect(button).toBeFocused();
+  expect((await button.boundingBox())?.width).toBe(width);
+  await expectAccessible(page);
+  // Other buttons do not pretend to work.
+  await expect(page.locator("[aria-busy=true]")).toHaveCount(1);
+
+  // Presses while it waits do nothing.
+  await button.click({ force: true });
+  await button.press("Enter");
+  await expect(page.getByText("This is taking longer than usual.")).toHaveCount(0);
+  await page.clock.runFor(4_000);
+  await expect(page.getByText("This is taking longer than usual.")).toBeVisible();
+  expect(held).toHaveLength(1);
+  await held[0]?.continue();
+  await expect(page.getByText(`You are booked: ${wanted.title}`)).toBeVisible();
+  await expect(page.getByRole("status").filter({ hasText: `Booking ${wanted.title}` })).toHaveCount(0);
+  await expect(page.getByText("This is taking longer than usual.")).toHaveCount(0);
+});
+
+test("the button of a full class shows that the member is joining the waitlist", async ({ browser, page, staff }) => {
+  const full = await staff.newClass({ spots: 1 });
+  const other = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(other);
+  await bookFor(other, full.id);
+  await other.context().close();
+  await newMember(page);
+  const held = await hold(page, CREATE);
+  await open(page, full.timetable);
+  const button = page.getByRole("button", { name: `Join waitlist: ${full.title}` });
+  await button.click();
+  await expect(button).toHaveAttribute("aria-busy", "true");
+  await expect(page.getByRole("status").filter({ hasText: `Joining the waitlist of ${full.title}` })).toBeAttached();
+  await expect.poll(() => held.length).toBe(1);
+  await held[0]?.continue();
+  await expect(page.getByText(`You are number 1 on the waitlist of ${full.title}.`)).toBeVisible();
+});
+
+test("a visitor who presses Book sees progress until the sign-in is there, and none after coming back", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await open(page, wanted.timetable);
+  // With this answer the browser stays on the page.
+  await page.route("**/account?next=*", (route) => route.fulfill({ status: 204 }));
+  const asked = page.waitForRequest("**/account?next=*");
+  const button = page.getByRole("button", { name: `Book: ${wanted.title}` });
+  await button.click();
+  await asked;
+  await expect(button).toHaveAttribute("aria-busy", "true");
+  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await expect(button).not.toHaveAttribute("aria-busy");
+});
+
+test("forms, cancellations and payments show progress too", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  const email = await newMember(page);
+  await bookFor(page, wanted.id);
+  await open(page, "/bookings");
+  for (const [path, name] of [["payment", "Pay at the desk"], ["cancel", "Cancel booking"]] as const) {
+    const held = await hold(page, `**/api/bookings/${path}`);
+    const button = page.getByRole("button", { name: `${name}: ${wanted.title}` });
+    await button.click();
+    if (path === "cancel") await page.getByRole("dialog").getByRole("button", { name }).click();
+    await expect(button).toHaveAttribute("aria-busy", "true");
+    await expect.poll(() => held.length).toBe(1);
+    await held[0]?.continue();
+    await expect(button).toHaveCount(0);
+  }
+
+  await page.context().clearCookies();
+  await open(page, "/account");
+  await page.getByLabel("E-mail address").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  const held = await hold(page, "**/api/auth/login");
+  const button = page.getByRole("main").getByRole("button", { name: "Sign in" });
+  await button.click();
+  await expect(button).toHaveAttribute("aria-busy", "true");
+  await expect.poll(() => held.length).toBe(1);
+  await held[0]?.continue();
+  await expect(page.getByRole("heading", { name: "Hello, Marta" })).toBeVisible();
+});
+
+test.describe("with an expected failure", () => {
+  test.use({ expectedErrors: ["net::ERR"] });
+
+  test("a booking whose response is lost is sent again with the same key, and is made once", async ({ page, staff }) => {
+    const wanted = await staff.newClass();
+    await newMember(page);
+    const keys: string[] = [];
+    const held: Route[] = [];
+    await page.route(CREATE, async (route) => {
+      keys.push(route.request().headers()["idempotency-key"] ?? "");
+      if (keys.length > 1) return void held.push(route);
+      // The booking is made, and the response does not arrive.
+      await route.fetch();
+      await route.abort("connectionreset");
+    });
+    await open(page, wanted.timetable);
+    const button = page.getByRole("button", { name: `Book: ${wanted.title}` });
+    await button.click();
+    await expect(page.getByText(`We do not know yet whether ${wanted.title} is booked, and we are trying again`)).toBeVisible();
+    await expect(button).toHaveAttribute("aria-busy", "true");
+    await expect.poll(() => held.length).toBe(1);
+    await held[0]?.continue();
+    await expect(page.getByText(`You are booked: ${wanted.title}`)).toBeVisible();
+    expect(keys).toHaveLength(2);
+    expect(keys[1]).toBe(keys[0]);
+    const { items } = (await (await page.request.get("/api/bookings/list")).json()) as { items: unknown[] };
+    expect(items).toHaveLength(1);
+  });
+
+  test("a member who stays without a connection is told so, and can press again", async ({ page, staff }) => {
+    const wanted = await staff.newClass();
+    await newMember(page);
+    const keys: string[] = [];
+    await page.route(CREATE, (route) => {
+      keys.push(route.request().headers()["idempotency-key"] ?? "");
+      return route.abort("connectionreset");
+    });
+    await page.clock.install();
+    await open(page, wanted.timetable);
+    const button = page.getByRole("button", { name: `Book: ${wanted.title}` });
+    await button.click();
+    for (const [repetition, pause] of [1_000, 2_000, 4_000, 8_000, 15_000].entries()) {
+      await expect.poll(() => keys.length).toBe(repetition + 1);
+      await expect(page.getByText("we are trying again")).toBeVisible();
+      await page.clock.runFor(pause);
+    }
+    await expect(page.getByText(`so we do not know whether ${wanted.title} is booked. Press the button again later.`)).toBeVisible();
+    await expect(page.locator("[aria-busy=true]")).toHaveCount(0);
+
+    await page.unroute(CREATE);
+    const again = page.waitForRequest(CREATE);
+    await button.click();
+    keys.push((await again).headers()["idempotency-key"] ?? "");
+    await expect(page.getByText(`You are booked: ${wanted.title}`)).toBeVisible();
+    expect(keys).toHaveLength(7);
+    expect(new Set(keys).size).toBe(1);
+  });
+});
