@@ -17,8 +17,11 @@ export interface Stack {
   stop: () => Promise<void>;
 }
 
-/** Starts a stack with the site as it was built last. Cards are paid at a stand-in for Stripe. */
-export async function startStack(): Promise<Stack> {
+/**
+ * Starts a stack with the site as it was built last. Cards are paid at a stand-in for Stripe.
+ * `variables` add to its configuration.
+ */
+export async function startStack(variables: Record<string, string> = {}): Promise<Stack> {
   if (!existsSync(join(REPOSITORY, "site/dist/index.html"))) throw new Error("run `npm run build` first");
   const folder = mkdtempSync(join(tmpdir(), "sabor-site-"));
   // If root runs the tests, another account runs Postgres and must enter the folder.
@@ -32,7 +35,7 @@ export async function startStack(): Promise<Stack> {
   const program = spawn(command, [...first, "--port", "0", "--no-build"], {
     cwd: REPOSITORY,
     detached: true,
-    env: { ...process.env, ...stripe.variables, SABOR_HOME: home },
+    env: { ...process.env, ...stripe.variables, ...variables, SABOR_HOME: home },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const stopped = new Promise<void>((resolve) => program.on("exit", () => resolve()));

@@ -9,7 +9,7 @@ import { isOffline } from "../tools/connection.ts";
 import { sendUntilAnswered } from "../tools/repeat.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { calendarFile } from "./calendar.ts";
-import { forgetIntent, storeIntent, takeIntent } from "./intent.ts";
+import { giveUpIntent, storeIntent, takeIntent } from "./intent.ts";
 import { type Booking, loadAvailability, loadBookings, type Occurrence, storeBooking } from "./live.ts";
 
 export function whenOf({ startTime, timeZone }: Occurrence): string {
@@ -78,7 +78,7 @@ function announceBooking(t: ClassTexts, occurrence: Occurrence, booking: Booking
 
 // A visitor who comes back without a sign-in has given up the booking.
 addEventListener("pageshow", (event) => {
-  if (event.persisted) forgetIntent();
+  if (event.persisted) giveUpIntent();
 });
 
 /**

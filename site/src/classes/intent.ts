@@ -21,7 +21,7 @@ interface Intent {
 
 /**
  * Stores what is to be booked. A sign-in happens in the same tab. The mailed link opens
- * another tab, and continues only for the same member.
+ * another tab, and continues only for the same member, or after a sign-in there.
  */
 export function storeIntent({ id, title }: { id: string; title: string }, joinWaitlist: boolean, userId: string | null): void {
   forgetIntent();
@@ -36,11 +36,21 @@ export function continueAfterSignIn(path: string): void {
   else remove("tab");
 }
 
-/** Lets this tab continue, because the member has clicked on the booking after the confirmation. */
+/** Lets the tab of the mailed link continue too, because nobody can sign in before it is opened. */
+export function continueInOtherTab(): void {
+  const intent = read("tab");
+  if (intent) write("browser", intent);
+  else remove("browser");
+}
+
+/**
+ * Lets this tab continue, because the person has clicked on the booking after the confirmation.
+ * Without a member, the sign-in comes first.
+ */
 export function continueAfterConfirmation(): void {
   const intent = read("browser");
   remove("browser");
-  if (intent) write("tab", { ...intent, isReady: true });
+  if (intent) write("tab", { ...intent, isReady: intent.userId !== null });
 }
 
 /** Returns what the page at `path` continues to book for the member, once. */
@@ -48,12 +58,24 @@ export function takeIntent(path: string, userId: string | null): Intent | null {
   const intent = read("tab");
   remove("tab");
   if (!intent?.isReady || userId === null || intent.path !== path) return null;
+  // Another tab may have the same booking.
+  remove("browser");
   return intent.userId === null || intent.userId === userId ? intent : null;
 }
 
-/** Returns what is to be booked after the address is confirmed. */
-export function intentAfterConfirmation(): Intent | null {
-  return read("browser");
+/**
+ * Returns what is to be booked after the address is confirmed: for the member who is signed in,
+ * or for the person who has registered in this browser and is not signed in yet.
+ */
+export function intentAfterConfirmation(member: { user: { id: string } } | null | undefined): Intent | null {
+  const intent = read("browser");
+  if (!intent || member === undefined) return null;
+  return intent.userId === (member?.user.id ?? null) ? intent : null;
+}
+
+/** Forgets what this tab was to book. */
+export function giveUpIntent(): void {
+  remove("tab");
 }
 
 export function forgetIntent(): void {

@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { checkSession, forgetSession, loadSession, session, signInAddress, signOut, switchLanguage, whenSignedOutElsewhere } from "../session.ts";
-import { attempt, clearMessage, message, progress, report, say } from "../tools/action.ts";
+import { attempt, clearMessage, message, offerRemedy, progress, report, say } from "../tools/action.ts";
+import { requestLink } from "../tools/confirmation.ts";
 import { useReload } from "../tools/connection.ts";
 import { type Language, LANGUAGES } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
@@ -206,6 +207,19 @@ export function AccountMenu() {
   );
 }
 
+/** Lets the message about an address that is not confirmed send another link. */
+function useConfirmationRemedy(): void {
+  const t = useCommon();
+  useEffect(() => {
+    const run = () =>
+      attempt(async () => {
+        say(t.sendingLink);
+        await requestLink(t);
+      });
+    offerRemedy("email_not_verified", { text: t.sendLink, run });
+  }, [t]);
+}
+
 /** Tells screen readers what the running action does. Others see it on the button. */
 function Progress() {
   return (
@@ -265,8 +279,14 @@ function useTabStop(isActive: boolean) {
  */
 export function LiveRegion() {
   const t = useCommon();
-  const { text, isProblem, requestId, links, undo } = useStore(message);
-  const element = useTabStop(links.length > 0 || undo !== null);
+  useConfirmationRemedy();
+  const { text, isProblem, requestId, links, next } = useStore(message);
+  const element = useTabStop(links.length > 0 || next !== null);
+  const run = async () => {
+    await next?.run();
+    // The button is gone with its message.
+    if (document.activeElement === document.body) element.current?.querySelector("button")?.focus();
+  };
   return (
     <div ref={element} id="message" class={isProblem ? "message problem-message" : "message"} role="status">
       {text && (
@@ -284,9 +304,9 @@ export function LiveRegion() {
               </span>
             )}
           </p>
-          {undo && (
-            <button type="button" class="undo" onClick={undo.run}>
-              {undo.text}
+          {next && (
+            <button type="button" class="next" onClick={() => void run()}>
+              {next.text}
             </button>
           )}
           <button type="button" class="close" aria-label={t.close} onClick={clearMessage}>

@@ -1,6 +1,6 @@
 // The home page.
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { DatedCards } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";

@@ -4,12 +4,13 @@
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { continueAfterConfirmation, intentAfterConfirmation } from "../classes/intent.ts";
-import { mount } from "../components/mount.tsx";
+import { mount, useCommon } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button } from "../components/ui.tsx";
-import { session } from "../session.ts";
+import { session, signInAddress } from "../session.ts";
 import english, { type VerifyEmailTexts } from "../texts/verify-email.en.ts";
-import { attempt, say } from "../tools/action.ts";
+import { attempt } from "../tools/action.ts";
+import { requestLink } from "../tools/confirmation.ts";
 import type { Catalog } from "../tools/language.ts";
 import { finishLink, linkStep, linkToken } from "../tools/link.ts";
 import { useStore } from "../tools/store.ts";
@@ -32,16 +33,16 @@ const confirm = () =>
 function VerifyEmail({ t }: { t: VerifyEmailTexts }) {
   const step = useStore(linkStep);
   const member = useStore(session);
+  const common = useCommon();
 
   const resend = () =>
     attempt(async () => {
       try {
-        await call(api.POST("/api/auth/verify-email"));
+        await requestLink(common);
       } catch (failure) {
         if (!(failure instanceof Failure && failure.isSignedOut)) throw failure;
         throw new Failure(t.ended.signInFirst);
       }
-      say(t.ended.sent);
     });
 
   if (step === "form") {
@@ -55,14 +56,15 @@ function VerifyEmail({ t }: { t: VerifyEmailTexts }) {
     );
   }
   if (step === "done") {
-    const kept = intentAfterConfirmation();
-    const intent = kept && kept.userId === member?.user.id ? kept : null;
+    const intent = intentAfterConfirmation(member);
+    const isSignedOut = member === null;
+    const path = intent?.path ?? "/timetable";
     return (
       <Result title={t.done.title}>
-        <p class="lead">{t.done.text}</p>
+        <p class="lead">{isSignedOut ? t.done.signIn : t.done.text}</p>
         <p class="actions">
-          <a class="button" href={intent?.path ?? "/timetable"} onClick={intent ? continueAfterConfirmation : undefined}>
-            {intent ? t.done.book(intent.title) : t.done.timetable}
+          <a class="button" href={isSignedOut ? signInAddress(path) : path} onClick={intent ? continueAfterConfirmation : undefined}>
+            {intent ? (isSignedOut ? t.done.signInToBook : t.done.book)(intent.title) : isSignedOut ? t.done.signInButton : t.done.timetable}
           </a>
           <a class="button plain" href="/account">
             {t.account}
@@ -75,7 +77,7 @@ function VerifyEmail({ t }: { t: VerifyEmailTexts }) {
     <Result title={t[step].title}>
       <p class="lead">{t[step].text}</p>
       <p class="actions">
-        {step === "ended" && <Button onClick={resend}>{t.ended.button}</Button>}
+        {step === "ended" && <Button onClick={resend}>{common.sendLink}</Button>}
         <a class="button plain" href="/account">
           {t.account}
         </a>

@@ -58,8 +58,6 @@ const texts = {
     teaching: "The classes that you teach",
     lasting: (end: string) => `Without further use, this session ends on ${end}.`,
     unverified: "Your e-mail address is not confirmed yet. Please open the link that we have e-mailed to you.",
-    sendAgain: "Send a new link",
-    sentAgain: "A new link was sent. Earlier links no longer work.",
     signOut: "Sign out",
     signOutAll: "Sign out on all devices",
     signedOut: "You are signed out.",

@@ -59,8 +59,6 @@ const texts: AccountTexts = {
     teaching: "Las clases que das",
     lasting: (end) => `Si no la usas, esta sesión termina el ${end}.`,
     unverified: "Tu dirección de correo aún no está confirmada. Abre el enlace que te hemos enviado.",
-    sendAgain: "Enviar otro enlace",
-    sentAgain: "Hemos enviado otro enlace. Los anteriores ya no funcionan.",
     signOut: "Salir",
     signOutAll: "Salir en todos los dispositivos",
     signedOut: "Has cerrado la sesión.",

@@ -34,6 +34,10 @@ const texts = {
   map: "Show on the map",
   forDevelopers: "API for developers",
   loading: "Loading …",
+  sendLink: "Send a new link",
+  sendingLink: "Sending a new link …",
+  linkSent: "A new link was sent to your e-mail address. Earlier links no longer work.",
+  addressConfirmed: "Your e-mail address is confirmed. Please try again.",
   slow: "This is taking longer than usual. Please keep this page open.",
 };
 

@@ -36,6 +36,10 @@ const texts: CommonTexts = {
   map: "Ver en el mapa",
   forDevelopers: "API para desarrolladores",
   loading: "Cargando …",
+  sendLink: "Enviar otro enlace",
+  sendingLink: "Enviando otro enlace …",
+  linkSent: "Hemos enviado otro enlace a tu correo. Los anteriores ya no funcionan.",
+  addressConfirmed: "Tu dirección de correo está confirmada. Inténtalo de nuevo.",
   slow: "Está tardando más de lo normal. No cierres esta página.",
 };
 

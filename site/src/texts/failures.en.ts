@@ -24,7 +24,10 @@ const texts: FailureTexts = {
   missingFields: "Please fill in the highlighted fields.",
   unexpected: (status) => `The server sent an unexpected response (${status}). Please try again.`,
   retryAfter: (seconds) => `You can try again in ${duration(seconds)}.`,
-  byCode: { invalid_credentials: "The e-mail address or the password is wrong." },
+  byCode: {
+    email_not_verified: "Please confirm your e-mail address first. Open the link that we have e-mailed to you.",
+    invalid_credentials: "The e-mail address or the password is wrong.",
+  },
   field: (label, problems) => `${label}: ${problems.join(", ")}.`,
 };
 

@@ -53,7 +53,7 @@ const texts: FailureTexts = {
     class_started: "Esta clase ya ha empezado.",
     demo_account: "La cuenta de demostración no se puede cambiar.",
     duplicate_cookie: "Tu navegador ha enviado dos cookies con el mismo nombre. Borra las cookies de este sitio y vuelve a entrar.",
-    email_not_verified: "Confirma primero tu dirección de correo con el enlace que te enviamos.",
+    email_not_verified: "Confirma primero tu dirección de correo. Abre el enlace que te enviamos.",
     email_taken: "Ya hay una cuenta con esta dirección de correo.",
     email_verified: "Tu dirección de correo ya está confirmada.",
     forbidden: "No tienes permiso para hacer esto.",

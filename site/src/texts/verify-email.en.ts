@@ -7,12 +7,18 @@ const texts = {
     text: "Please confirm that you have received our message. If you did not request it, close this page, and nothing will change.",
     button: "Confirm my address",
   },
-  done: { title: "Your address is confirmed", text: "Thank you. You can book classes now.", timetable: "See the timetable", book: (title: string) => `Book ${title}` },
+  done: {
+    title: "Your address is confirmed",
+    text: "Thank you. You can book classes now.",
+    timetable: "See the timetable",
+    book: (title: string) => `Book ${title}`,
+    signIn: "Thank you. Sign in, and you can book classes.",
+    signInButton: "Sign in",
+    signInToBook: (title: string) => `Sign in and book ${title}`,
+  },
   ended: {
     title: "This link no longer works",
     text: "It has been used, has expired, or was replaced by a newer link. If the studio invited you, use “Forgot your password?” on the sign-in page. If you are changing your address, request the change again in your account.",
-    button: "Send a new link",
-    sent: "A new link was sent. Earlier links no longer work.",
     signInFirst: "Please sign in first to request a new link.",
   },
   missing: {

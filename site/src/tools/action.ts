@@ -8,13 +8,13 @@ export interface Message {
   isProblem: boolean;
   requestId: string | null;
   links: MessageLink[];
-  /** What takes the action back, if that is possible. */
-  undo: Undo | null;
+  /** What the person can do about it: take the action back, or remove what hinders it. */
+  next: NextAction | null;
 }
 
-interface Undo {
+interface NextAction {
   text: string;
-  run: () => void;
+  run: () => unknown;
 }
 
 interface MessageLink {
@@ -24,7 +24,7 @@ interface MessageLink {
   download?: string;
 }
 
-const NO_MESSAGE: Message = { text: "", isProblem: false, requestId: null, links: [], undo: null };
+const NO_MESSAGE: Message = { text: "", isProblem: false, requestId: null, links: [], next: null };
 
 /** The content of the live region. */
 export const message = new Store<Message>(NO_MESSAGE);
@@ -56,8 +56,15 @@ export function say(text: string, isProblem = false, links: MessageLink[] = []):
 }
 
 /** Says what an action has done, with a button that takes it back. */
-export function sayWithUndo(text: string, undo: Undo): void {
-  message.set({ ...NO_MESSAGE, text, undo });
+export function sayWithUndo(text: string, undo: NextAction): void {
+  message.set({ ...NO_MESSAGE, text, next: undo });
+}
+
+const remedies = new Map<string, NextAction>();
+
+/** Sets what the message about a failure with this code offers. */
+export function offerRemedy(code: string, remedy: NextAction): void {
+  remedies.set(code, remedy);
 }
 
 export function clearMessage(): void {
@@ -107,7 +114,7 @@ export function report(failure: unknown): void {
   if (failure instanceof Failure && failure.isSignedOut && onSessionEnd) {
     reportSessionEnd();
   } else if (failure instanceof Failure) {
-    message.set({ ...NO_MESSAGE, text: failure.message, isProblem: true, requestId: failure.requestId });
+    message.set({ ...NO_MESSAGE, text: failure.message, isProblem: true, requestId: failure.requestId, next: remedies.get(failure.code) ?? null });
   } else {
     say(sentences.pageFailed, true);
     console.error(failure);

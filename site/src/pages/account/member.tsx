@@ -2,12 +2,13 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call } from "../../api/client.ts";
-import { Failure } from "../../api/failure.ts";
 import { CalendarFeed } from "../../components/calendar-feed.tsx";
+import { useCommon } from "../../components/mount.tsx";
 import { Button, Card } from "../../components/ui.tsx";
 import type { Session } from "../../session.ts";
 import type { AccountTexts } from "../../texts/account.en.ts";
-import { attempt, report, say } from "../../tools/action.ts";
+import { attempt, report } from "../../tools/action.ts";
+import { requestLink } from "../../tools/confirmation.ts";
 import { ClosePart, DataPart } from "./data.tsx";
 import { Part, PartNav } from "./parts.tsx";
 import { LanguagePart, type Profile, ProfileParts } from "./profile.tsx";
@@ -22,12 +23,12 @@ interface Props {
 }
 
 export function MemberView({ t, current, providers }: Props) {
+  const common = useCommon();
   const { member, settings } = t;
   const { user } = current;
   const [profile, setProfile] = useState<Profile | null>(null);
   const [isFailed, setFailed] = useState(false);
   const [hasPassword, setHasPassword] = useState(true);
-  const [isVerified, setVerified] = useState(user.emailVerified);
   const devices = useDevices();
   const title = useRef<HTMLHeadingElement>(null);
 
@@ -47,16 +48,7 @@ export function MemberView({ t, current, providers }: Props) {
     devices.load().catch(report);
   }, []);
 
-  const resend = () =>
-    attempt(async () => {
-      try {
-        await call(api.POST("/api/auth/verify-email"));
-      } catch (failure) {
-        if (failure instanceof Failure && failure.code === "email_verified") setVerified(true);
-        throw failure;
-      }
-      say(member.sentAgain);
-    });
+  const resend = () => attempt(() => requestLink(common));
 
   return (
     <div class="page settings">
@@ -91,12 +83,12 @@ export function MemberView({ t, current, providers }: Props) {
       />
 
       <div class="parts">
-        {!isVerified && (
+        {!user.emailVerified && (
           <Card class="notice">
             <p>{member.unverified}</p>
             <p class="actions">
               <Button kind="plain" onClick={resend}>
-                {member.sendAgain}
+                {common.sendLink}
               </Button>
             </p>
           </Card>

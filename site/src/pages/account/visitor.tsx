@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { api, call } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
-import { continueAfterSignIn } from "../../classes/intent.ts";
+import { continueAfterSignIn, continueInOtherTab } from "../../classes/intent.ts";
 import { Check, CodeField, Field, Form } from "../../components/form.tsx";
 import { Button, Card } from "../../components/ui.tsx";
 import type { AccountTexts } from "../../texts/account.en.ts";
@@ -151,6 +151,7 @@ export function RegisterForm({ t, onEnter, onSent }: Texts & Enter & { onSent: (
             // If addresses have to be confirmed first, the response has no user and does
             // not tell whether an account existed.
             if ("user" in answer && answer.user) return onEnter();
+            continueInOtherTab();
             onSent(register.sent(email));
           }}
         >
