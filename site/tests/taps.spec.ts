@@ -1,5 +1,4 @@
-// A booking on a phone: two taps choose a level, and four others lead from the home page to the
-// calendar.
+// A booking on a phone: three taps lead from the home page to the calendar.
 
 import { devices } from "@playwright/test";
 import { expect, newMember, open, test } from "./site.ts";
@@ -10,13 +9,26 @@ test.use({ ...phone, viewport: { width: 390, height: 844 } });
 test("a member books a beginner's class of this week and puts it into the calendar", async ({ page }) => {
   await newMember(page);
   await open(page, "/");
-  await page.getByRole("main").getByRole("link", { name: "See the timetable" }).tap();
-  await page.getByLabel("Level").selectOption({ label: "Beginner" });
+  await page.getByRole("main").getByRole("link", { name: "Classes for beginners" }).tap();
+  await expect(page.getByLabel("Level")).toHaveValue("beginner");
+  // Nobody has to wonder whether to pay now.
+  await expect(page.getByText("Book your spot now, and pay later.")).toBeVisible();
   const card = page.getByRole("article").filter({ has: page.getByRole("button", { name: /^Book: / }) }).first();
   await expect(card.getByText("Beginner ·")).toBeVisible();
-  await card.getByRole("button", { name: /^Book: / }).tap();
-  await page.getByRole("link", { name: "See my bookings" }).tap();
+  const button = card.getByRole("button", { name: /^Book: / });
+  await expect(button).toBeInViewport();
+  const [, title = ""] = /^Book: (.+?), /.exec((await button.getAttribute("aria-label")) ?? "") ?? [];
+  await button.tap();
+  const message = page.getByRole("status").filter({ hasText: `You are booked: ${title}` });
+  await expect(message).toContainText(/You pay \$\d+ later, under “My bookings” or at the desk\./);
   const download = page.waitForEvent("download");
-  await page.getByRole("link", { name: /^Add to calendar: / }).tap();
-  expect((await download).suggestedFilename()).toMatch(/\.ics$/);
+  await message.getByRole("link", { name: "Add to calendar" }).tap();
+  const words = title.toLowerCase().split(/\W+/).join("-");
+  expect((await download).suggestedFilename()).toMatch(new RegExp(`^${words}-\\d{4}-\\d\\d-\\d\\d\\.ics$`));
+
+  // The card of the class has the link too.
+  await message.getByRole("button", { name: "Close" }).tap();
+  const again = page.waitForEvent("download");
+  await page.getByRole("link", { name: `Add to calendar: ${title}` }).first().tap();
+  expect((await again).suggestedFilename()).toBe((await download).suggestedFilename());
 });

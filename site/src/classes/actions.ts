@@ -7,8 +7,8 @@ import type { ClassTexts } from "../texts/classes.en.ts";
 import { attempt, reportOffline, say } from "../tools/action.ts";
 import { isOffline } from "../tools/connection.ts";
 import { sendUntilAnswered } from "../tools/repeat.ts";
-import { formatMomentIn } from "../tools/time.ts";
-import { calendarFile } from "./calendar.ts";
+import { formatMomentIn, formatPrice } from "../tools/time.ts";
+import { calendarLink } from "./calendar.ts";
 import { giveUpIntent, storeIntent, takeIntent } from "./intent.ts";
 import { type Booking, loadAvailability, loadBookings, type Occurrence, storeBooking } from "./live.ts";
 
@@ -69,11 +69,11 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
 function announceBooking(t: ClassTexts, occurrence: Occurrence, booking: Booking): void {
   const see = { href: "/bookings", text: t.seeBookings };
   if (booking.status === "waitlisted") return say(t.isWaiting(occurrence.title, booking.waitlistPosition ?? null), false, [see]);
-  const file = calendarFile({ ...booking.class, id: booking.id });
-  const keep = { href: file, text: t.addToCalendar, download: "class.ics" };
+  const keep = { ...calendarLink({ ...booking.class, id: booking.id }), text: t.addToCalendar };
   const until = booking.freeCancellationUntil;
   const free = until && new Date(until) > new Date() ? ` ${t.freeUntil(formatMomentIn(until, occurrence.timeZone))}` : "";
-  say(t.isBooked(occurrence.title, whenOf(occurrence)) + free, false, [keep, see]);
+  const pay = Number(booking.price) > 0 && !booking.payment ? ` ${t.payLater(formatPrice(booking.price, booking.currency))}` : "";
+  say(t.isBooked(occurrence.title, whenOf(occurrence)) + pay + free, false, [keep, see]);
 }
 
 // A visitor who comes back without a sign-in has given up the booking.

@@ -6,6 +6,7 @@ interface CalendarEntry {
   /** The id of the booking, which the calendar feed uses too, or of a class that is not booked. */
   id: string;
   title: string;
+  localDate: string;
   startTime: string;
   endTime: string;
   room: string;
@@ -13,8 +14,14 @@ interface CalendarEntry {
   instructor: string;
 }
 
-/** Returns the address of the file, for a link. */
-export function calendarFile({ id, title, startTime, endTime, room, instructor }: CalendarEntry): string {
+/** Returns the attributes of a link to the file. Its name has the title and the day. */
+export function calendarLink(entry: CalendarEntry): { href: string; download: string } {
+  const title = entry.title.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  const words = [...title.matchAll(/[\p{L}\p{N}]+/gu), entry.localDate];
+  return { href: contentOf(entry), download: `${words.join("-")}.ics` };
+}
+
+function contentOf({ id, title, startTime, endTime, room, instructor }: CalendarEntry): string {
   const address = studio.value?.address;
   const place = [room, studioName(), ...(address ? addressLines(address) : [])].join(", ");
   const lines = [

@@ -6,6 +6,7 @@ import type { ClassTexts } from "../texts/classes.en.ts";
 import { useStorePart } from "../tools/store.ts";
 import { formatDay, formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
+import { calendarLink } from "./calendar.ts";
 import { classPath, minutesOf, priceText } from "./facts.ts";
 import { availability, bookings, type Occurrence } from "./live.ts";
 import "./card.css";
@@ -29,7 +30,9 @@ interface Props {
 export function ClassCard({ t, occurrence, day, subject }: Props) {
   const { title, room, instructor, level, localTime } = occurrence;
   const state = useClassState(occurrence);
-  const action = useKeptFocus(useStorePart(bookings, (all) => all.get(occurrence.id)?.status));
+  const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
+  const isBooked = booking?.status === "booked" && !state.isCancelled && !state.hasStarted;
+  const action = useKeptFocus(booking?.status);
   return (
     <article class={`class-card ${state.isCancelled ? "is-cancelled" : ""}`}>
       {subject === "class" ? (
@@ -58,8 +61,17 @@ export function ClassCard({ t, occurrence, day, subject }: Props) {
         )}
       </ul>
       <div class="class-action" ref={action}>
-        <Spots t={t} state={state} />
+        {!isBooked && <Spots t={t} state={state} />}
         <ClassButton t={t} occurrence={occurrence} state={state} />
+        {isBooked && (
+          <a
+            class="button quiet small"
+            aria-label={t.named(t.addToCalendar, title, whenOf(occurrence))}
+            {...calendarLink({ ...occurrence, id: booking.id, instructor: instructor.name })}
+          >
+            {t.addToCalendar}
+          </a>
+        )}
       </div>
     </article>
   );

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { cancelBooking } from "../classes/actions.ts";
-import { calendarFile } from "../classes/calendar.ts";
+import { calendarLink } from "../classes/calendar.ts";
 import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
 import { type Booking, bookings, bookingZone, followChanges, loadBookings } from "../classes/live.ts";
@@ -211,7 +211,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
             </>
           )}
           {!isWaiting && (
-            <a class="button quiet small" href={calendarFile({ ...booking.class, id: booking.id })} download="class.ics" aria-label={named(t.classes.addToCalendar)}>
+            <a class="button quiet small" {...calendarLink({ ...booking.class, id: booking.id })} aria-label={named(t.classes.addToCalendar)}>
               {t.classes.addToCalendar}
             </a>
           )}

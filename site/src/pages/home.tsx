@@ -37,8 +37,8 @@ function Home({ t }: { t: HomeTexts }) {
               <a class="button" href="/timetable">
                 {t.timetable}
               </a>
-              <a class="button plain" href="#first">
-                {t.first}
+              <a class="button plain" href="/timetable?level=beginner">
+                {t.forBeginners}
               </a>
             </p>
             <p class="where">

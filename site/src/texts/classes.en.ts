@@ -25,7 +25,8 @@ const texts = {
   /** The name of a button for screen readers, with its class. */
   named: (action: string, title: string, when: string) => `${action}: ${title}, ${when}`,
   isBooked: (title: string, when: string) => `You are booked: ${title}, ${when}.`,
-  freeUntil: (when: string) => `You can cancel free of charge until ${when}.`,
+  payLater: (price: string) => `You pay ${price} later, under “My bookings” or at the desk.`,
+  freeUntil: (when: string) => `Free to cancel until ${when}.`,
   booking: (title: string) => `Booking ${title} …`,
   joining: (title: string) => `Joining the waitlist of ${title} …`,
   lostBooking: (title: string) =>

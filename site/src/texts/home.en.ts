@@ -7,7 +7,7 @@ const texts = {
   headline: "Come for one song. Stay for the whole night.",
   lead: "Salsa, bachata and more. Small classes, patient teachers, and a floor full of people who were beginners once.",
   timetable: "See the timetable",
-  first: "Your first class",
+  forBeginners: "Classes for beginners",
   nextTitle: "Next in the studio",
   wholeTimetable: "The whole timetable",
   yourNext: "Your next class",

@@ -8,7 +8,7 @@ const texts: HomeTexts = {
   headline: "Ven por una canción. Quédate toda la noche.",
   lead: "Salsa, bachata y más. Grupos pequeños, profes con paciencia y una pista llena de gente que también empezó de cero.",
   timetable: "Ver el horario",
-  first: "Tu primera clase",
+  forBeginners: "Clases para principiantes",
   nextTitle: "Lo próximo en el estudio",
   wholeTimetable: "Todo el horario",
   yourNext: "Tu próxima clase",

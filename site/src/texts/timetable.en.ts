@@ -5,7 +5,7 @@ import classes from "./classes.en.ts";
 const texts = {
   title: "Timetable",
   skip: "Skip to the classes",
-  lead: "Choose a class and book your spot.",
+  lead: "Book your spot now, and pay later.",
   earlier: "Earlier",
   later: "Later",
   week: "Week",

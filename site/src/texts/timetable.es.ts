@@ -6,7 +6,7 @@ import type { TimetableTexts } from "./timetable.en.ts";
 const texts: TimetableTexts = {
   title: "Horario",
   skip: "Ir a las clases",
-  lead: "Elige una clase y reserva tu plaza.",
+  lead: "Reserva tu plaza y paga después.",
   earlier: "Antes",
   later: "Después",
   week: "Semana",

@@ -1,6 +1,6 @@
 // One date of a class, which a link names.
 
-import { calendarFile } from "../../classes/calendar.ts";
+import { calendarLink } from "../../classes/calendar.ts";
 import { ClassButton, Spots, useClassState } from "../../classes/card.tsx";
 import { classPath, minutesOf, priceText } from "../../classes/facts.ts";
 import { bookings, type Occurrence } from "../../classes/live.ts";
@@ -56,7 +56,7 @@ export function SharedClass({ t, occurrence }: Props) {
             {t.share}
           </Button>
           {!state.hasStarted && (
-            <a class="button quiet small" href={calendarFile({ ...occurrence, id: bookingId ?? id, instructor: instructor.name })} download="class.ics">
+            <a class="button quiet small" {...calendarLink({ ...occurrence, id: bookingId ?? id, instructor: instructor.name })}>
               {t.classes.addToCalendar}
             </a>
           )}
