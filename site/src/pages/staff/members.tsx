@@ -15,21 +15,28 @@ import { type Column, DataTable } from "../../staff/table.tsx";
 import english, { type StaffMembersTexts } from "../../texts/staff-members.en.ts";
 import { say } from "../../tools/action.ts";
 import { type Catalog, language } from "../../tools/language.ts";
-import { dayOf, formatDay } from "../../tools/time.ts";
+import { dayOf, formatDay, parseDay } from "../../tools/time.ts";
 
 type Member = Schema<"Member">;
 type Texts = { t: StaffMembersTexts };
 
 function Members({ t }: Texts) {
-  const [search, setSearch] = useState(new URLSearchParams(location.search).get("search") ?? "");
+  const [{ search, quietSince }, setFilters] = useState(readFilters());
   const [isAdding, setAdding] = useState(false);
-  const list = useList<Member>(search, (cursor) =>
-    call(api.GET("/api/admin/members", { params: { query: { ...(search ? { search } : {}), ...(cursor ? { cursor } : {}) } } })),
+  const list = useList<Member>(`${quietSince} ${search}`, (cursor) =>
+    call(
+      api.GET("/api/admin/members", {
+        params: { query: { ...(search ? { search } : {}), ...(quietSince ? { quietSince } : {}), ...(cursor ? { cursor } : {}) } },
+      }),
+    ),
   );
 
-  const find = (text: string) => {
-    history.replaceState(null, "", text ? `/staff/members?search=${encodeURIComponent(text)}` : "/staff/members");
-    setSearch(text);
+  const filter = (name: "search" | "quietSince", value: string) => {
+    const query = new URLSearchParams(location.search);
+    if (value) query.set(name, value);
+    else query.delete(name);
+    history.replaceState(null, "", `/staff/members${query.size > 0 ? `?${query}` : ""}`);
+    setFilters(readFilters());
   };
 
   return (
@@ -41,8 +48,16 @@ function Members({ t }: Texts) {
         </Button>
       </PageHead>
       <div class="toolbar">
-        <SearchField label={t.search} value={search} onSearch={find} />
+        <SearchField label={t.search} value={search} onSearch={(text) => filter("search", text)} />
       </div>
+      {quietSince && (
+        <p class="actions">
+          {t.quietSince(formatDay(quietSince, { year: "numeric", month: "long", day: "numeric" }))}
+          <Button kind="quiet" size="small" onClick={() => filter("quietSince", "")}>
+            {t.showAll}
+          </Button>
+        </p>
+      )}
       <DataTable
         caption={t.title}
         columns={columnsOf(t)}
@@ -62,6 +77,11 @@ function Members({ t }: Texts) {
   );
 }
 
+function readFilters(): { search: string; quietSince: string | null } {
+  const query = new URLSearchParams(location.search);
+  return { search: query.get("search") ?? "", quietSince: parseDay(query.get("quietSince")) };
+}
+
 function columnsOf(t: StaffMembersTexts): Array<Column<Member>> {
   return [
     { key: "name", label: t.columns.name, isTitle: true, cell: ({ id, name }) => <a href={`/staff/members/${id}`}>{name}</a> },
@@ -77,8 +97,13 @@ function columnsOf(t: StaffMembersTexts): Array<Column<Member>> {
     },
     { key: "phone", label: t.columns.phone, cell: ({ phone }) => phone && <a href={`tel:${phone.replace(/[^+\d]/g, "")}`}>{phone}</a> },
     { key: "level", label: t.columns.level, cell: ({ level }) => t.staff.levels[level] ?? level },
-    { key: "since", label: t.columns.since, cell: ({ createdAt }) => formatDay(dayOf(new Date(createdAt)), { year: "numeric", month: "short", day: "numeric" }) },
+    { key: "visit", label: t.columns.visit, cell: ({ lastVisit }) => (lastVisit ? shortDay(lastVisit) : <span class="hint">{t.noVisit}</span>) },
+    { key: "since", label: t.columns.since, cell: ({ createdAt }) => shortDay(createdAt) },
   ];
+}
+
+function shortDay(moment: string): string {
+  return formatDay(dayOf(new Date(moment)), { year: "numeric", month: "short", day: "numeric" });
 }
 
 interface AddProps extends Texts {
