@@ -19,7 +19,7 @@ test("staff see a period beside the one before, and download its tables", async 
   await expect(page.getByRole("region", { name: "By weekday and hour" }).getByRole("cell").filter({ hasText: "%" }).first()).toBeVisible();
   await expectAccessible(page);
   await page.getByText("Show the table").last().click();
-  await expect(page.getByRole("columnheader", { name: "First visits" })).toBeVisible();
+  await expect(page.locator("details").getByRole("columnheader", { name: "First visits" })).toBeVisible();
 
   await page.getByRole("button", { name: "Other days" }).click();
   await page.getByLabel("First day").fill("2025-01-01");
