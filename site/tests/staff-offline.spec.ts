@@ -4,8 +4,8 @@ import type { BrowserContext, Page } from "@playwright/test";
 import { expect, expectAccessible, open } from "./site.ts";
 import { type NewClass, signInAs, test } from "./studio.ts";
 
-// What the browser says about requests without a connection.
-test.use({ serviceWorkers: "allow", expectedErrors: ["net::ERR_INTERNET_DISCONNECTED", "net::ERR_FAILED"] });
+// What the browser says about requests without a connection, and about one that a sign-out overtakes.
+test.use({ serviceWorkers: "allow", expectedErrors: ["net::ERR_INTERNET_DISCONNECTED", "net::ERR_FAILED", "status of 401"] });
 
 const checkInOf = (page: Page, name: string) => page.getByRole("button", { name: `Check in ${name}` });
 
@@ -32,6 +32,7 @@ function databases(page: Page): Promise<string[]> {
 }
 
 test("check-ins without a connection are sent once and in order, and a colleague's are told", async ({ context, page, staff }) => {
+  test.slow();
   const wanted = await staff.newClass({ inMinutes: 30 });
   const members = await staff.newMembersOf(wanted, ["Ana", "Berta", "Carla", "Delia", "Elsa", "Flor"]);
   const before = await staff.roster(wanted);
@@ -93,6 +94,7 @@ test("an undo does not take back the check-in of a colleague", async ({ context,
 });
 
 test("two devices without a connection check the same member in once", async ({ browser, context, page, staff }) => {
+  test.slow();
   const wanted = await staff.newClass({ inMinutes: 30 });
   const [ana] = await staff.newMembersOf(wanted, ["Ana"]);
   const name = ana?.name ?? "";
