@@ -5,6 +5,9 @@ import { scriptSizes } from "./scripts.ts";
 import { expect, expectAccessible, newMember, open, send } from "./site.ts";
 import { type NewClass, signInAs, test } from "./studio.ts";
 
+// The address of a member who walks in again is taken.
+test.use({ expectedErrors: ["status of 409"] });
+
 const rosterOf = ({ id }: NewClass) => `/staff/roster/${id}`;
 
 async function openRoster(page: Page, wanted: NewClass): Promise<void> {
