@@ -101,14 +101,14 @@ mod tests {
         };
         let date = |text: &str| text.parse::<NaiveDate>().unwrap();
         assert_eq!(
-            dates(Some("2026-05-04T05:00Z"), "2026-05-05T06:00Z"),
+            dates(Some("2026-05-04T05:00:00Z"), "2026-05-05T06:00:00Z"),
             [date("2026-05-03"), date("2026-05-04")]
         );
         assert_eq!(
-            dates(Some("2026-05-04T05:00Z"), "2026-05-05T05:59Z"),
+            dates(Some("2026-05-04T05:00:00Z"), "2026-05-05T05:59:00Z"),
             [date("2026-05-03")]
         );
-        assert!(dates(Some("2027-05-04T05:00Z"), "2026-05-05T05:59Z").is_empty());
-        assert!(dates(None, "2026-05-05T05:59Z").is_empty());
+        assert!(dates(Some("2027-05-04T05:00:00Z"), "2026-05-05T05:59:00Z").is_empty());
+        assert!(dates(None, "2026-05-05T05:59:00Z").is_empty());
     }
 }
