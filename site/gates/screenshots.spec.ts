@@ -32,7 +32,24 @@ const PAGES_OF_VISITORS = {
 };
 
 /** The pages of the console, as an administrator sees them. */
-const PAGES_OF_STAFF = { today: "/staff" };
+const PAGES_OF_STAFF = {
+  today: "/staff",
+  schedule: "/staff/schedule",
+  members: "/staff/members",
+  messages: "/staff/messages",
+  payments: "/staff/payments",
+  analytics: "/staff/analytics",
+  "class-types": "/staff/classes",
+  teachers: "/staff/instructors",
+  rooms: "/staff/rooms",
+  closures: "/staff/closures",
+  setup: "/staff/setup",
+  users: "/admin/users",
+  applications: "/admin/apps",
+  organizations: "/admin/organizations",
+  "security-log": "/admin/security",
+  sessions: "/admin/sessions",
+};
 
 const PAGES_OF_MEMBERS = { home: "/", timetable: "/timetable", bookings: "/bookings", account: "/account" };
 
