@@ -164,6 +164,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "cross_app_sessions (id, token_hash, user_id, target_app, ip_address, expires_at)
             select gen_random_uuid(), 'x', id, 'shop', '192.0.2.1', now() + interval '1 hour'
             from users",
+        "member_visits (user_id, first, last) select id, now(), now() from users",
     ] {
         app.sql(&format!("insert into {row}")).await;
     }
@@ -202,6 +203,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "bookings",
         "cross_app_sessions",
         "member_events",
+        "member_visits",
         "payments",
         "security_events",
     ];
