@@ -7,7 +7,8 @@ import { loadSession, session, signInAddress } from "../session.ts";
 import english, { type DocsTexts } from "../texts/docs.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
-import { type Description, endpoints, forViewer, loadDescription, loadIds, matches, searchTexts } from "./docs/description.ts";
+import { type Description, endpoints, forViewer, matches, searchTexts } from "./docs/description.ts";
+import { loadDescription, loadIds } from "./docs/load.ts";
 import { DocsLayout } from "./docs/layout.tsx";
 import type { Viewer } from "./docs/viewer.tsx";
 

@@ -1,7 +1,5 @@
 // The API's description, with the ids of real entries in its examples.
 
-import { api } from "../../api/client.ts";
-
 interface Parameter {
   name: string;
   in: string;
@@ -50,7 +48,7 @@ export interface Endpoint {
 type Entry = "occurrence" | "classType" | "instructor" | "booking" | "session";
 
 /** Ids of entries that exist at this studio. */
-type Ids = Partial<Record<Entry, string>>;
+export type Ids = Partial<Record<Entry, string>>;
 
 /** The id in the examples of the description. */
 const MADE_UP_ID = "0198c1a0-4b1e-7d2a-9c35-5b6f0e1d2c3a";
@@ -96,32 +94,6 @@ export function searchTexts(description: Description): Map<string, string> {
 export function matches(text: string | undefined, search: string): boolean {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return words.every((word) => text?.includes(word));
-}
-
-export async function loadDescription(): Promise<Description> {
-  const response = await fetch("/openapi.json");
-  if (!response.ok) throw new Error(`/openapi.json: ${response.status}`);
-  return (await response.json()) as Description;
-}
-
-/**
- * Finds an upcoming class that can be booked, and a booking and the session of the member.
- * Examples keep their made-up id where there is none.
- */
-export async function loadIds(isSignedIn: boolean): Promise<Ids> {
-  const bookings = isSignedIn ? api.GET("/api/bookings/list", { params: { query: { limit: 1 } } }) : undefined;
-  const sessions = isSignedIn ? api.GET("/api/sessions") : undefined;
-  const schedule = await api.GET("/api/classes/schedule");
-  const coming = schedule.data?.items.filter(({ isCancelled }) => !isCancelled) ?? [];
-  const occurrence = coming.findLast(({ placesLeft }) => placesLeft > 0) ?? coming.at(-1);
-  const found = {
-    occurrence: occurrence?.id,
-    classType: occurrence?.classTypeId,
-    instructor: occurrence?.instructor?.id,
-    booking: (await bookings)?.data?.items[0]?.id,
-    session: (await sessions)?.data?.items.find(({ current }) => current)?.id,
-  };
-  return Object.fromEntries(Object.entries(found).filter(([, id]) => id !== undefined));
 }
 
 /**
