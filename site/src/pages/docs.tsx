@@ -8,8 +8,8 @@ import english, { type DocsTexts } from "../texts/docs.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { type Description, endpoints, forViewer, matches, searchTexts } from "./docs/description.ts";
-import { loadDescription, loadIds } from "./docs/load.ts";
 import { DocsLayout } from "./docs/layout.tsx";
+import { loadDescription, loadIds } from "./docs/load.ts";
 import type { Viewer } from "./docs/viewer.tsx";
 
 /** A request that waits for the person's decision. */
