@@ -25,6 +25,9 @@ const NOT_RUN = [
   "startProviderSignIn",
   // It needs the cron secret.
   "runScheduledCleanup",
+  // They need the account of an instructor.
+  "listOwnRoster",
+  "listTaughtClasses",
 ];
 
 const site = () => process.env.SITE ?? "";
