@@ -46,7 +46,8 @@ for (const name of ["timetable", "page"] as const) {
     await newMember(page);
     await bookFor(page, booked.id);
     await openOnce(page, booked[name]);
-    const card = page.getByRole("article").filter({ hasText: booked.title });
+    // The page of a class does not repeat its title on the card of its only date.
+    const card = name === "page" ? page.getByRole("article") : page.getByRole("article").filter({ hasText: booked.title });
     await expect(card.getByText("6:00 PM")).toBeVisible();
 
     await staff.move(booked, "20:30");

@@ -104,7 +104,7 @@ test("without a connection, a visitor who books stays on the timetable", async (
   await openWithWorker(page, "/timetable");
   await loseConnection(context, page);
   await page.getByRole("button", { name: /^Book: / }).last().click();
-  await expect(page.getByRole("status")).toContainText("You are offline. Nothing can be booked");
+  await expect(page.locator("#message")).toContainText("You are offline. Nothing can be booked");
   await expect(page).toHaveURL("/timetable");
 });
 

@@ -51,7 +51,7 @@ test("a member opens a date, shares it, books it, and downloads it for a calenda
   await expect(date.getByRole("link", { name: /^Booked: / })).toBeVisible();
   const [download] = await Promise.all([
     page.waitForEvent("download"),
-    page.getByRole("status").getByRole("link", { name: "Add to calendar" }).click(),
+    page.locator("#message").getByRole("link", { name: "Add to calendar" }).click(),
   ]);
   const file = readFileSync(await download.path(), "utf8");
   expect(file).toContain(`SUMMARY:${title}\r\n`);
