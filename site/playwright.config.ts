@@ -8,6 +8,8 @@ export const base: PlaywrightTestConfig = {
   fullyParallel: true,
   // Two browsers share the stack and the processor.
   workers: 2,
+  // A test that fails once and then passes is reported as flaky.
+  retries: 1,
   // On a busy machine, a page can take many seconds.
   timeout: 90_000,
   expect: { timeout: 20_000 },
