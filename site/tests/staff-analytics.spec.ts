@@ -6,7 +6,7 @@ import { signInAs, test } from "./studio.ts";
 test("staff see a period beside the one before, and download its tables", async ({ page }) => {
   await signInAs(page, "staff");
   await open(page, "/staff/analytics?from=2026-01-01&to=2026-01-31");
-  await expect(page.getByText("compared with Dec 1, 2025 – Dec 31, 2025")).toBeVisible();
+  await expect(page.getByText("Compared with Dec 1, 2025 – Dec 31, 2025")).toBeVisible();
   await expect(page.getByRole("img", { name: "Chart: Revenue." })).toBeVisible();
   const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "Download CSV" }).first().click()]);
   expect(file.suggestedFilename()).toMatch(/^sabor-2026-01-01-2026-01-31.*\.csv$/);

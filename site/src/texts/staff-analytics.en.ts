@@ -10,7 +10,7 @@ const texts = {
   from: "First day",
   to: "Last day",
   period: (from: string, to: string) => `${from} – ${to}`,
-  before: (from: string, to: string) => `compared with ${from} – ${to}`,
+  before: (from: string, to: string) => `Compared with ${from} – ${to}`,
   totals: "In total",
   figures: {
     revenue: "Revenue",

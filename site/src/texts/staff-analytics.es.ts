@@ -11,7 +11,7 @@ const texts: StaffAnalyticsTexts = {
   from: "Primer día",
   to: "Último día",
   period: (from, to) => `${from} – ${to}`,
-  before: (from, to) => `comparado con ${from} – ${to}`,
+  before: (from, to) => `Comparado con ${from} – ${to}`,
   totals: "En total",
   figures: {
     revenue: "Ingresos",
