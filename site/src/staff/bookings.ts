@@ -1,13 +1,22 @@
-// Bookings that staff make and change.
+// What staff do with bookings. Each request has a key, so that it is done once.
 
 import { api, call, type Schema } from "../api/client.ts";
 
-/** Changes a booking once, even if the request is repeated. */
-export function updateBooking(body: Schema<"UpdateBooking">, key: string = crypto.randomUUID()): Promise<Schema<"Booking">> {
-  return call(api.PATCH("/api/admin/bookings", { params: { header: { "Idempotency-Key": key } }, body }));
+type Change = Omit<Schema<"UpdateBooking">, "bookingId" | "action">;
+
+const newKey = () => ({ header: { "Idempotency-Key": crypto.randomUUID() } });
+
+/** Changes a booking. */
+export function changeBooking(bookingId: string, action: Schema<"BookingAction">, more: Change = {}): Promise<Schema<"Booking">> {
+  return call(api.PATCH("/api/admin/bookings", { params: newKey(), body: { bookingId, action, ...more } }));
 }
 
-/** Books a class for a member once, even if the request is repeated. */
-export function createBookingFor(body: Schema<"CreateBookingForMember">, key: string = crypto.randomUUID()): Promise<Schema<"Booking">> {
-  return call(api.POST("/api/admin/bookings", { params: { header: { "Idempotency-Key": key } }, body }));
+/** Books the class for a member. A member on the waitlist gets a spot that is free. */
+export function bookFor(userId: string, scheduledClassId: string, joinWaitlist = false): Promise<Schema<"Booking">> {
+  return call(api.POST("/api/admin/bookings", { params: newKey(), body: { userId, scheduledClassId, joinWaitlist } }));
+}
+
+/** Gives the class another number of spots. */
+export async function setSpots(id: string, maxParticipants: number): Promise<void> {
+  await call(api.PATCH("/api/admin/schedule", { body: { occurrence: { id, maxParticipants } } }));
 }

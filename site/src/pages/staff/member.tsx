@@ -6,7 +6,7 @@ import { api, call, readAllPages, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
 import { Check, Field, type FormValues, Select, TextArea } from "../../components/form.tsx";
 import { Button, Dialog, Empty, Skeleton } from "../../components/ui.tsx";
-import { createBookingFor, updateBooking } from "../../staff/bookings.ts";
+import { bookFor, changeBooking } from "../../staff/bookings.ts";
 import { FormDialog } from "../../staff/dialogs.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { Icon } from "../../staff/icon.tsx";
@@ -214,7 +214,7 @@ function CancelDialog({ t, member, booking, when, onClose, onCancel }: CancelPro
   const isLate = booking.status === "booked" && until !== null && Date.parse(until) < Date.now();
   const cancel = async (values: FormValues) => {
     const reason = values.optional("reason");
-    await updateBooking({ bookingId: booking.id, action: "cancel", ...(reason ? { reason } : {}), ...(values.checked("lenient") ? { lenient: true } : {}) });
+    await changeBooking(booking.id, "cancel", { lenient: values.checked("lenient"), ...(reason ? { reason } : {}) });
     onCancel();
     say(t.cancelled(title));
   };
@@ -265,7 +265,7 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
   const book = async (values: FormValues) => {
     const chosen = classes?.find(({ id }) => id === values.text("scheduledClassId"));
     if (!chosen) throw new Failure(t.noClasses);
-    const booking = await createBookingFor({ userId: member.id, scheduledClassId: chosen.id, joinWaitlist: chosen.placesLeft === 0 });
+    const booking = await bookFor(member.id, chosen.id, chosen.placesLeft === 0);
     onBook();
     say(booking.status === "waitlisted" ? t.waiting(chosen.title) : t.booked(chosen.title));
   };

@@ -5,7 +5,7 @@ import { Banknote, ClipboardCheck, Undo2 } from "lucide";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Select } from "../../components/form.tsx";
 import { Empty } from "../../components/ui.tsx";
-import { updateBooking } from "../../staff/bookings.ts";
+import { changeBooking } from "../../staff/bookings.ts";
 import { ConfirmDialog } from "../../staff/dialogs.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
@@ -135,7 +135,7 @@ function ChangeDialog({ t, payment, change, onClose, onChange }: ChangeProps) {
       isOpen
       onClose={onClose}
       onConfirm={async () => {
-        await updateBooking({ bookingId, action: change });
+        await changeBooking(bookingId, change);
         onChange();
         say(isRefund ? t.isRefunded(member.name) : t.isPaid(member.name));
       }}

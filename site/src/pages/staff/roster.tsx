@@ -4,6 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import { CircleX, CloudOff, Printer, UserRoundCog, UserRoundPlus } from "lucide";
 import { Button, Empty, Skeleton } from "../../components/ui.tsx";
 import type { StaffUser } from "../../staff/access.ts";
+import { bookFor } from "../../staff/bookings.ts";
 import { CheckInNotices } from "../../staff/check-in-notices.tsx";
 import { CancelClassDialog, SubstituteDialog } from "../../staff/class-dialogs.tsx";
 import { FailurePanel, StaleNote } from "../../staff/failure-panel.tsx";
@@ -22,7 +23,6 @@ import { formatMomentIn, formatTimeIn } from "../../tools/time.ts";
 import { AddDialog } from "./roster/add.tsx";
 import { type Occurrence, type Roster, type RosterRow, useRoster } from "./roster/data.ts";
 import { isWaitlistOpen, MemberDialogs, type View } from "./roster/member.tsx";
-import { bookFor } from "./roster/requests.ts";
 import { MemberRow, type Texts, WaitingRow } from "./roster/rows.tsx";
 import "./roster.css";
 

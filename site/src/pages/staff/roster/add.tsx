@@ -5,11 +5,11 @@ import { api, call, type Schema } from "../../../api/client.ts";
 import { Failure } from "../../../api/failure.ts";
 import { Check, Field, Form, type FormValues } from "../../../components/form.tsx";
 import { Button, Dialog } from "../../../components/ui.tsx";
+import { bookFor, changeBooking } from "../../../staff/bookings.ts";
 import { Segments } from "../../../staff/parts.tsx";
 import { SearchField } from "../../../staff/search.tsx";
 import { attempt, report, say } from "../../../tools/action.ts";
 import type { Occurrence } from "./data.ts";
-import { bookFor, change } from "./requests.ts";
 import type { Texts } from "./rows.tsx";
 
 type Member = Schema<"Member">;
@@ -30,7 +30,7 @@ export function AddDialog({ t, occurrence, canCheckIn, onClose, onChange }: Prop
   const add = async (userId: string, said: (isWaiting: boolean) => string) => {
     const booking = await bookFor(userId, occurrence.id, true);
     const isWaiting = booking.status === "waitlisted";
-    if (isHere && canCheckIn && !isWaiting) await change(booking.id, "checkIn");
+    if (isHere && canCheckIn && !isWaiting) await changeBooking(booking.id, "checkIn");
     await onChange();
     onClose();
     say(said(isWaiting), isWaiting);

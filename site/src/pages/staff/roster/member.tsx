@@ -5,13 +5,13 @@ import { Banknote, CalendarSync, Check, CircleX, type IconNode, Mail, Phone, Und
 import { api, call, type Schema } from "../../../api/client.ts";
 import { Check as CheckBox, Select, TextArea } from "../../../components/form.tsx";
 import { Button, Dialog } from "../../../components/ui.tsx";
+import { bookFor, changeBooking, setSpots } from "../../../staff/bookings.ts";
 import { ConfirmDialog, FormDialog } from "../../../staff/dialogs.tsx";
 import { Icon } from "../../../staff/icon.tsx";
 import { attempt, report, say, sayWithUndo } from "../../../tools/action.ts";
 import { studio } from "../../../tools/studio.ts";
 import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
 import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
-import { bookFor, change, setPlaces } from "./requests.ts";
 import type { Texts } from "./rows.tsx";
 
 /** What is shown about a member. */
@@ -49,7 +49,7 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
 
   const mark = (action: "noShow" | "undoAttendance") =>
     attempt(async () => {
-      await change(row.bookingId, action);
+      await changeBooking(row.bookingId, action);
       await onChange();
       onClose();
       if (action === "noShow") {
@@ -149,7 +149,7 @@ function Emergency({ t, row }: Texts & { row: DeskRow }) {
 function PayDialog({ t, row, onClose, onChange }: Props) {
   const price = formatPrice(row.price, row.currency);
   const pay = async () => {
-    await change(row.bookingId, "markPaid");
+    await changeBooking(row.bookingId, "markPaid");
     await onChange();
     say(t.paid(row.name, price));
   };
@@ -189,7 +189,7 @@ function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {
       onSend={async (values) => {
         const chosen = dates?.find(({ id }) => id === values.text("scheduledClassId"));
         if (!chosen) return;
-        await change(row.bookingId, "move", { scheduledClassId: chosen.id });
+        await changeBooking(row.bookingId, "move", { scheduledClassId: chosen.id });
         await onChange();
         say(t.moved(row.name, whenOf(chosen)));
       }}
@@ -216,7 +216,7 @@ function CancelDialog({ t, row, onClose, onChange }: Props) {
       isDangerous
       onSend={async (values) => {
         const reason = values.optional("reason");
-        await change(row.bookingId, "cancel", { lenient: values.checked("lenient"), ...(reason ? { reason } : {}) });
+        await changeBooking(row.bookingId, "cancel", { lenient: values.checked("lenient"), ...(reason ? { reason } : {}) });
         await onChange();
         say(t.cancelledName(row.name));
       }}
@@ -242,7 +242,7 @@ function PromoteDialog({ t, row, occurrence, onClose, onChange }: Props) {
   const places = occurrence.maxParticipants + 1;
   const add = async () => {
     const isAutomatic = isWaitlistOpen(occurrence);
-    await setPlaces(occurrence.id, places);
+    await setSpots(occurrence.id, places);
     if (!isAutomatic) await bookFor(row.userId, occurrence.id);
     await onChange();
     say(t.promoted(row.name));
