@@ -16,7 +16,6 @@ const texts = {
   reason: "Reason",
   reasonHint: "Members read it in the e-mail about a cancelled class.",
   cancelClasses: "Cancel the classes on these days, with their bookings",
-  check: "Check",
   counting: "Counting what takes place …",
   nothing: "No class takes place on these days.",
   found: (classes: number) => (classes === 1 ? "1 class takes place on these days." : `${classes} classes take place on these days.`),

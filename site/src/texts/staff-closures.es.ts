@@ -17,7 +17,6 @@ const texts: StaffClosuresTexts = {
   reason: "Motivo",
   reasonHint: "Los miembros lo leen en el correo sobre una clase cancelada.",
   cancelClasses: "Cancelar las clases de estos días, con sus reservas",
-  check: "Comprobar",
   counting: "Contando lo que hay …",
   nothing: "En estos días no hay ninguna clase.",
   found: (classes) => (classes === 1 ? "En estos días hay 1 clase." : `En estos días hay ${classes} clases.`),

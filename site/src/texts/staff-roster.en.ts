@@ -63,7 +63,6 @@ const texts = {
   print: "Print",
   substitute: "Find a substitute",
   cancelClass: "Cancel the class",
-  backToday: "Today",
   // The dialog about a member.
   call: (phone: string) => `Call ${phone}`,
   write: (email: string) => `Write to ${email}`,
@@ -102,7 +101,6 @@ const texts = {
   notes: "Medical notes",
   noNotes: "No medical notes.",
   unreadable: "There are medical notes that cannot be read any longer. Ask the member.",
-  notesOffline: "Medical notes need a connection.",
   checkIns,
   classChanges,
   staff,

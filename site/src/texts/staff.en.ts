@@ -48,7 +48,6 @@ const texts = {
   nothingFound: (search: string) => `Nothing matches “${search}”.`,
   loadMore: "Load more",
   loadingMore: "Loading …",
-  sortBy: (column: string) => `Sort by ${column}`,
   csv: "Download CSV",
   undo: "Undo",
   save: "Save",

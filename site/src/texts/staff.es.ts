@@ -50,7 +50,6 @@ const texts: StaffTexts = {
   nothingFound: (search) => `No hay nada que coincida con «${search}».`,
   loadMore: "Ver más",
   loadingMore: "Cargando …",
-  sortBy: (column) => `Ordenar por ${column}`,
   csv: "Descargar CSV",
   undo: "Deshacer",
   save: "Guardar",

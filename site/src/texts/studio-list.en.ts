@@ -4,7 +4,6 @@ const texts = {
   which: "Which entries",
   active: "In use",
   retired: "Retired",
-  isRetired: "Retired",
   actionsOf: (name: string) => `More for ${name}`,
   edit: "Change",
   editTitle: (name: string) => `Change ${name}`,

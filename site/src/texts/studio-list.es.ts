@@ -6,7 +6,6 @@ const texts: StudioListTexts = {
   which: "Qué entradas",
   active: "En uso",
   retired: "Retirados",
-  isRetired: "Retirado",
   actionsOf: (name) => `Más para ${name}`,
   edit: "Cambiar",
   editTitle: (name) => `Cambiar ${name}`,
