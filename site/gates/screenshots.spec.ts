@@ -129,6 +129,7 @@ async function take(browser: Browser, { locale, window, person }: View): Promise
 test.describe(() => {
   test.use({ expectedErrors: ["status of 404"] });
   test("screenshots are taken of every page", async ({ browser }) => {
+    test.slow();
     rmSync(FOLDER, { recursive: true, force: true });
     mkdirSync(FOLDER, { recursive: true });
     const locales = ["en-US", "es-ES"];
