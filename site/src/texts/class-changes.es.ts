@@ -6,9 +6,9 @@ const texts: ClassChangesTexts = {
   cancelTitle: (title) => `¿Cancelar ${title}?`,
   cancelText: (when) => `La clase del ${when} no se dará. No se puede deshacer.`,
   told: (members) =>
-    members === 0 ? "No hay reservas, así que no se envía ningún correo." : members === 1 ? "1 socio recibe un correo." : `${members} socios reciben un correo.`,
+    members === 0 ? "No hay reservas, así que no se envía ningún correo." : members === 1 ? "1 miembro recibe un correo." : `${members} miembros reciben un correo.`,
   refunded: "Los pagos quedan por reembolsar.",
-  reason: "Mensaje para los socios",
+  reason: "Mensaje para los miembros",
   reasonHint: "Va en el correo. Puedes dejarlo vacío.",
   cancelAction: "Cancelar la clase",
   cancelled: (title) => `${title} está cancelada.`,
