@@ -12,6 +12,8 @@ const texts = {
   none: "No classes take place on this day.",
   toSchedule: "Open the schedule",
   nextDay: "See the next day",
+  newStudio: "No class is planned yet. It takes six steps from here to the first one.",
+  toSetup: "Set up the studio",
   open: (title: string, time: string) => `${title}, ${time}: open the roster`,
   actionsOf: (title: string, time: string) => `More for ${title}, ${time}`,
   roster: "Open the roster",

@@ -12,6 +12,8 @@ const texts: StaffTodayTexts = {
   none: "Este día no hay clases.",
   toSchedule: "Abrir el horario",
   nextDay: "Ver el día siguiente",
+  newStudio: "Todavía no hay ninguna clase. De aquí a la primera hay seis pasos.",
+  toSetup: "Poner en marcha el estudio",
   open: (title, time) => `${title}, ${time}: abrir la lista`,
   actionsOf: (title, time) => `Más para ${title}, ${time}`,
   roster: "Abrir la lista",

@@ -93,9 +93,9 @@ function Steps({ t, progress: { studio, parts, hasWeeklyClass }, onAdd }: Texts 
         <p class="hint">{t.studioHow}</p>
       </>,
     ],
-    ["room", <StepParts names={names(rooms)} href="/staff/rooms" more={t.more} button={add("room")} />],
-    ["instructor", <StepParts names={names(instructors)} href="/staff/instructors" more={t.more} button={add("instructor")} />],
-    ["classType", <StepParts names={names(classTypes)} href="/staff/classes" more={t.more} button={add("classType")} />],
+    ["room", <StepParts names={names(rooms)} href="/staff/rooms" more={done.room ? t.more : ""} button={add("room")} />],
+    ["instructor", <StepParts names={names(instructors)} href="/staff/instructors" more={done.instructor ? t.more : ""} button={add("instructor")} />],
+    ["classType", <StepParts names={names(classTypes)} href="/staff/classes" more={done.classType ? t.more : ""} button={add("classType")} />],
     ["weekly", <StepParts names="" href="/staff/schedule" more={done.weekly ? t.more : ""} button={canPlan && add("weekly")} />],
     ["payment", <p>{studio.paymentMethods.includes("card") ? t.cardsOn : t.cardsOff}</p>],
   ];
@@ -136,7 +136,7 @@ function StepParts({ names, href, more, button }: { names: string; href: string;
       {names && <p>{names}</p>}
       <p class="actions">
         {button}
-        {(names || more) && (
+        {more && (
           <a class="button quiet small" href={href}>
             {more}
           </a>

@@ -150,18 +150,7 @@ interface ClassesProps extends Texts {
 function Classes({ t, shown, onNextDay, onChange }: ClassesProps) {
   const [cancelling, setCancelling] = useState<ChangedClass | null>(null);
   const [substituting, setSubstituting] = useState<ChangedClass | null>(null);
-  if (shown.classes.length === 0) {
-    return (
-      <Empty text={t.none}>
-        <button type="button" class="button" onClick={onNextDay}>
-          {t.nextDay}
-        </button>
-        <a class="button plain" href={`/staff/schedule?week=${shown.date}`}>
-          {t.toSchedule}
-        </a>
-      </Empty>
-    );
-  }
+  if (shown.classes.length === 0) return <NoClasses t={t} date={shown.date} onNextDay={onNextDay} />;
   const asChanged = ({ id, title, instructor, startTime }: DayClass) => ({ id, title, instructor, when: formatMomentIn(startTime, shown.timeZone) });
   return (
     <>
@@ -175,6 +164,33 @@ function Classes({ t, shown, onNextDay, onChange }: ClassesProps) {
       {cancelling && <CancelClassDialog key={cancelling.id} t={t.classChanges} occurrence={cancelling} isOpen onClose={() => setCancelling(null)} onChange={onChange} />}
       {substituting && <SubstituteDialog key={substituting.id} t={t.classChanges} occurrence={substituting} isOpen onClose={() => setSubstituting(null)} onChange={onChange} />}
     </>
+  );
+}
+
+/** A day without classes. A studio that has no weekly class yet is led to its first steps. */
+function NoClasses({ t, date, onNextDay }: Texts & { date: string; onNextDay: () => void }) {
+  const [isNew, setNew] = useState(false);
+  useEffect(() => {
+    call(api.GET("/api/admin/schedule", { params: { query: { limit: 1 } } })).then(({ items }) => setNew(items.length === 0), report);
+  }, []);
+  if (isNew) {
+    return (
+      <Empty text={t.newStudio}>
+        <a class="button" href="/staff/setup">
+          {t.toSetup}
+        </a>
+      </Empty>
+    );
+  }
+  return (
+    <Empty text={t.none}>
+      <button type="button" class="button" onClick={onNextDay}>
+        {t.nextDay}
+      </button>
+      <a class="button plain" href={`/staff/schedule?week=${date}`}>
+        {t.toSchedule}
+      </a>
+    </Empty>
   );
 }
 
