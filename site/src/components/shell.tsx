@@ -7,6 +7,7 @@ import { attempt, clearMessage, message, offerRemedy, progress, report, say } fr
 import { requestLink } from "../tools/confirmation.ts";
 import { useReload } from "../tools/connection.ts";
 import { type Language, LANGUAGES } from "../tools/language.ts";
+import { useMenu } from "../tools/menu.ts";
 import { useStore } from "../tools/store.ts";
 import { loadStudio, studio, studioName } from "../tools/studio.ts";
 import { StudioAddress } from "./address.tsx";
@@ -127,7 +128,7 @@ export function LanguageSwitch({ current }: { current: Language }) {
 export function AccountMenu() {
   const t = useCommon();
   const current = useStore(session);
-  const menu = useRef<HTMLDetailsElement>(null);
+  const menu = useMenu();
 
   useEffect(() => {
     // Pages that need the member show the failure themselves.
@@ -142,26 +143,6 @@ export function AccountMenu() {
       say(t.signedOutElsewhere);
     });
   }, [t]);
-
-  useEffect(() => {
-    const close = (event: Event) => {
-      const element = menu.current;
-      if (!element?.open) return;
-      if (event instanceof KeyboardEvent) {
-        if (event.key !== "Escape") return;
-        element.querySelector("summary")?.focus();
-      } else if (element.contains(event.target as Node)) {
-        return;
-      }
-      element.open = false;
-    };
-    document.addEventListener("click", close);
-    document.addEventListener("keydown", close);
-    return () => {
-      document.removeEventListener("click", close);
-      document.removeEventListener("keydown", close);
-    };
-  }, []);
 
   if (current === undefined) return <span class="account-menu" />;
   if (current === null) {

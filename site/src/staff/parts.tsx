@@ -1,9 +1,10 @@
 // Small parts of the pages of the console.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { ChevronLeft, ChevronRight, Download, EllipsisVertical, type IconNode } from "lucide";
 import { Field, type FieldProps } from "../components/form.tsx";
+import { useMenu } from "../tools/menu.ts";
 import { useStore } from "../tools/store.ts";
 import { studio, studioName } from "../tools/studio.ts";
 import { addDays, dayOf, formatDay, formatPrice } from "../tools/time.ts";
@@ -144,26 +145,7 @@ interface MenuItem {
 
 /** A button that opens a list of actions. Escape and a click elsewhere close it. */
 export function ActionMenu({ label, items }: { label: string; items: ReadonlyArray<MenuItem> }) {
-  const menu = useRef<HTMLDetailsElement>(null);
-  useEffect(() => {
-    const close = (event: Event) => {
-      const element = menu.current;
-      if (!element?.open) return;
-      if (event instanceof KeyboardEvent) {
-        if (event.key !== "Escape") return;
-        element.querySelector("summary")?.focus();
-      } else if (element.contains(event.target as Node)) {
-        return;
-      }
-      element.open = false;
-    };
-    document.addEventListener("click", close);
-    document.addEventListener("keydown", close);
-    return () => {
-      document.removeEventListener("click", close);
-      document.removeEventListener("keydown", close);
-    };
-  }, []);
+  const menu = useMenu();
   const choose = ({ onClick }: MenuItem) => {
     if (menu.current) {
       menu.current.open = false;

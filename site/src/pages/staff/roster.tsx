@@ -112,7 +112,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
       // The row as it is by then, with the check-in that is to be undone.
       const latest = latestRows().find(({ bookingId }) => bookingId === row.bookingId);
       if (latest?.status !== "attended") return;
-      // A colleague was faster. Whoever wants to undo that sees whose check-in it is.
+      // If a colleague checked the member in first, the dialog shows who it was.
       if (latest.checkedInBy && latest.checkedInBy.id !== user.id) setOpen({ bookingId: row.bookingId, view: "member" });
       else checkIn(latest);
     };
