@@ -156,11 +156,16 @@ test("with a connection, pages come from the server, and nothing private is kept
   await expect(page.getByRole("heading", { name: "Write to us" })).toBeVisible();
 });
 
-/** Serves the folder of each path as the platform does. Requests to the API go to the stack. */
-async function serve(folderOf: (path: string) => string): Promise<Server> {
+/**
+ * Serves the folder of each path as the platform does. Requests to the API go to the stack. While
+ * there is no folder, nothing is served, although the browser has a network.
+ */
+async function serve(folderOf: (path: string) => string | null): Promise<Server> {
   const types: Record<string, string> = { ".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    const folder = folderOf(pathname);
+    if (folder === null) return void request.socket.destroy();
     if (pathname.startsWith("/api/")) {
       const { port } = new URL(process.env.SITE ?? "");
       const forward = sendRequest({ port, path: request.url, method: request.method, headers: request.headers }, (answer) => {
@@ -171,7 +176,7 @@ async function serve(folderOf: (path: string) => string): Promise<Server> {
     }
     const name = pathname === "/" ? "/index.html" : extname(pathname) ? pathname : `${pathname}.html`;
     try {
-      const content = readFileSync(join(folderOf(pathname), name));
+      const content = readFileSync(join(folder, name));
       response.writeHead(200, { "content-type": types[extname(name)] ?? "application/octet-stream", "cache-control": "no-cache" }).end(content);
     } catch {
       response.writeHead(404).end();
@@ -205,13 +210,18 @@ test.describe("on a deployment of its own", () => {
   /** The folders of the pages, and of the worker with the assets of its deployment. */
   let deployed = "";
   let worker = "";
+  let isReachable = true;
 
   test.beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), "sabor-deployments-"));
     deployed = worker = join(folder, "first");
     cpSync(join(import.meta.dirname, "../dist"), deployed, { recursive: true });
     await deployAgain(deployed, join(folder, "second"));
-    server = await serve((path) => (path === "/sw.js" || path.startsWith("/assets/") ? worker : deployed));
+    isReachable = true;
+    server = await serve((path) => {
+      if (!isReachable) return null;
+      return path === "/sw.js" || path.startsWith("/assets/") ? worker : deployed;
+    });
   });
 
   test.afterEach(() => {
@@ -267,6 +277,26 @@ test.describe("on a deployment of its own", () => {
       return new Promise((resolve) => installing.addEventListener("statechange", () => resolve(installing.state)));
     });
     expect(state).toBe("redundant");
+    await context.close();
+  });
+
+  test("a page opens as soon as the server can be reached, although the browser had a network before", async ({ browser }) => {
+    const { port } = server.address() as AddressInfo;
+    const context = await browser.newContext({ baseURL: `http://localhost:${port}`, locale: "en-US" });
+    const page = await context.newPage();
+    await openWithWorker(page, "/classes");
+    isReachable = false;
+    await page.goto("/docs/payments");
+    await expect(page.getByRole("heading", { name: "This page needs a connection" })).toBeVisible();
+    isReachable = true;
+    await expect(page.getByRole("heading", { name: "Payments", level: 1 })).toBeVisible();
+
+    isReachable = false;
+    await page.goto("/classes");
+    await expect(page.getByText(/^You are offline\. You see what was loaded at/)).toBeVisible();
+    isReachable = true;
+    await expect(page.getByText("You are online again.")).toBeVisible();
+    await expect(page.getByText(/You see what was loaded at/)).toBeHidden();
     await context.close();
   });
 });

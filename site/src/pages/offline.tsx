@@ -1,16 +1,14 @@
 // The page that the service worker shows without a connection, instead of one that it has not
 // kept. It has the address of that page.
 
-import { useEffect } from "preact/hooks";
 import { mount, useCommon } from "../components/mount.tsx";
 import { Button } from "../components/ui.tsx";
 import english, { type OfflineTexts } from "../texts/offline.en.ts";
-import { whenOnline } from "../tools/connection.ts";
+import { setOffline, whenOnline } from "../tools/connection.ts";
 import type { Catalog } from "../tools/language.ts";
 
 function Offline({ t }: { t: OfflineTexts }) {
   const common = useCommon();
-  useEffect(() => whenOnline(() => location.reload()), []);
   const links = [
     { href: "/timetable", text: common.timetable },
     { href: "/bookings", text: common.bookings },
@@ -34,6 +32,14 @@ function Offline({ t }: { t: OfflineTexts }) {
     </div>
   );
 }
+
+// The server was not reached, whatever the browser says about its network.
+setOffline(true);
+// A reload would take back a link that was just followed.
+let isLeaving = false;
+addEventListener("beforeunload", () => (isLeaving = true));
+addEventListener("pageshow", () => (isLeaving = false));
+whenOnline(() => isLeaving || location.reload());
 
 const catalog: Catalog<OfflineTexts> = { en: english, es: () => import("../texts/offline.es.ts") };
 await mount(catalog, Offline);
