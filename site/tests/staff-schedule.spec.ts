@@ -4,6 +4,19 @@ import { randomUUID } from "node:crypto";
 import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
 import { signInAs, test } from "./studio.ts";
 
+test("another week is loaded without the class types, instructors and rooms", async ({ page }) => {
+  await signInAs(page, "staff");
+  await open(page, "/staff/schedule");
+  const week = await page.getByRole("main").locator(".page-head .hint").textContent();
+  const asked: string[] = [];
+  page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await page.getByRole("button", { name: "Next week" }).click();
+  await expect(page.getByRole("main").locator(".page-head .hint")).not.toHaveText(week ?? "");
+  await expect(page.locator(".skeletons")).toHaveCount(0);
+  expect(asked).toContain("/api/classes/schedule");
+  for (const path of ["/api/admin/classes", "/api/admin/instructors", "/api/admin/rooms"]) expect(asked).not.toContain(path);
+});
+
 test("staff move a class to another day, and see first who gets an e-mail", async ({ browser, page, staff }) => {
   const wanted = await staff.newClass({ inDays: 70 });
   const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();

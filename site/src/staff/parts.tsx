@@ -80,18 +80,6 @@ export function MoneyField({ label, ...field }: Omit<FieldProps, "type" | "input
   return <Field {...field} label={currency ? `${label} (${currency})` : label} inputMode="decimal" autoComplete="off" />;
 }
 
-/** How many spots are taken, as a number and a bar. */
-export function Spots({ label, taken, places }: { label: string; taken: number; places: number }) {
-  return (
-    <p class="spots" role="img" aria-label={label}>
-      <span class="spots-taken">
-        <strong>{taken}</strong>/{places}
-      </span>
-      <meter class={taken >= places ? "full" : undefined} min={0} max={Math.max(places, 1)} value={taken} aria-hidden="true" />
-    </p>
-  );
-}
-
 /** The studio's current day, or the browser's until the studio's time zone is known. */
 export function useToday(): string {
   return dayOf(new Date(), useStore(studio)?.timeZone);

@@ -1,6 +1,7 @@
 // An instructor's own classes in English.
 
 import checkIns from "./check-ins.en.ts";
+import dayClass from "./day-class.en.ts";
 import staff from "./staff.en.ts";
 
 const texts = {
@@ -9,12 +10,8 @@ const texts = {
   failed: "Your classes could not be loaded.",
   none: "You teach no class in the next four weeks.",
   toTimetable: "See the timetable",
-  open: (title: string, time: string) => `${title}, ${time}: open the roster`,
-  taken: (taken: number, places: number) => `${taken} of ${places} spots taken`,
-  checkedIn: (count: number) => `${count} checked in`,
-  waiting: (count: number) => `${count} waiting`,
-  cancelled: "Cancelled",
   checkIns,
+  dayClass,
   staff,
 };
 

@@ -1,6 +1,7 @@
 // An instructor's own classes in Spanish.
 
 import checkIns from "./check-ins.es.ts";
+import dayClass from "./day-class.es.ts";
 import type { StaffTeachingTexts } from "./staff-teaching.en.ts";
 import staff from "./staff.es.ts";
 
@@ -10,12 +11,8 @@ const texts: StaffTeachingTexts = {
   failed: "No hemos podido cargar tus clases.",
   none: "No das ninguna clase en las próximas cuatro semanas.",
   toTimetable: "Ver el horario",
-  open: (title, time) => `${title}, ${time}: abrir la lista`,
-  taken: (taken, places) => `${taken} de ${places} plazas ocupadas`,
-  checkedIn: (count) => (count === 1 ? "1 presente" : `${count} presentes`),
-  waiting: (count) => `${count} en espera`,
-  cancelled: "Cancelada",
   checkIns,
+  dayClass,
   staff,
 };
 

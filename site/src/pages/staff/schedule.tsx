@@ -15,6 +15,7 @@ import english, { type StaffScheduleTexts } from "../../texts/staff-schedule.en.
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLatest } from "../../tools/latest.ts";
+import { useLoad } from "../../tools/load.ts";
 import { addDays, formatDay, formatMomentIn, formatTime, parseDay } from "../../tools/time.ts";
 import { loadParts, loadWeek, mondayOf, type Occurrence, type Parts } from "./schedule/data.ts";
 import { AddDialog, CancelDialog, ChangeDialog } from "./schedule/dialogs.tsx";
@@ -42,8 +43,8 @@ function SchedulePage({ t }: Texts) {
   const [monday, setMonday] = useState(readWeek(today));
   const [view, setView] = useState<View>("week");
   const [classes, setClasses] = useState<Occurrence[] | null>(null);
-  const [parts, setParts] = useState<Parts | null>(null);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const { loaded: parts, failure: partsFailure, reload: reloadParts } = useLoad(loadParts);
+  const [weekFailure, setWeekFailure] = useState<Failure | null>(null);
   const [room, setRoom] = useState("");
   const [opened, setOpened] = useState<Open | null>(null);
   /** Counts the changes, so that the weekly classes are loaded again. */
@@ -52,14 +53,13 @@ function SchedulePage({ t }: Texts) {
 
   const load = async () => {
     try {
-      const [found, parts] = await Promise.all([loadWeek(monday), loadParts()]);
+      const found = await loadWeek(monday);
       if (latest() !== monday) return;
       setClasses(found);
-      setParts(parts);
-      setFailure(null);
+      setWeekFailure(null);
     } catch (failed) {
       if (!(failed instanceof Failure)) throw failed;
-      if (latest() === monday) setFailure(failed);
+      if (latest() === monday) setWeekFailure(failed);
     }
   };
   const reload = () => {
@@ -71,12 +71,17 @@ function SchedulePage({ t }: Texts) {
     void load().catch(report);
   }, [monday]);
   useRefresh(load);
+  const retry = () => {
+    if (!parts) reloadParts();
+    void load().catch(report);
+  };
 
   const goTo = (week: string) => {
     history.replaceState(null, "", week === mondayOf(today) ? "/staff/schedule" : `/staff/schedule?week=${week}`);
     setMonday(week);
   };
   const rooms = [...new Set([...(parts?.rooms ?? []).map(({ name }) => name), ...(classes ?? []).map((one) => one.room)])].sort();
+  const failure = partsFailure ?? (classes ? null : weekFailure);
   const canAdd = parts !== null && parts.classTypes.length > 0 && parts.instructors.length > 0 && parts.rooms.length > 0;
   return (
     <div class="staff-page">
@@ -123,9 +128,9 @@ function SchedulePage({ t }: Texts) {
         </Empty>
       )}
       {view === "weekly" && <WeeklyClasses t={t} version={version} />}
-      {view === "week" && failure && !classes && <FailurePanel text={t.failed} failure={failure} onRetry={() => void load().catch(report)} />}
+      {view === "week" && failure && <FailurePanel text={t.failed} failure={failure} onRetry={retry} />}
       {view === "week" && !failure && !classes && <Skeleton count={5} height="6rem" />}
-      {view === "week" && classes && (
+      {view === "week" && !failure && classes && (
         <Week t={t} monday={monday} today={today} rooms={rooms} canAdd={canAdd} classes={classes.filter((one) => !room || one.room === room)} onOpen={setOpened} />
       )}
       {parts && opened && <Dialogs t={t} parts={parts} opened={opened} onClose={() => setOpened(null)} onChange={reload} />}

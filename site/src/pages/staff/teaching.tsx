@@ -6,16 +6,17 @@ import type { Failure } from "../../api/failure.ts";
 import { Empty, Skeleton } from "../../components/ui.tsx";
 import type { StaffUser } from "../../staff/access.ts";
 import { CheckInNotices } from "../../staff/check-in-notices.tsx";
+import { DayClass } from "../../staff/day-class.tsx";
 import { FailurePanel, StaleNote } from "../../staff/failure-panel.tsx";
 import { asFailure } from "../../staff/failures.ts";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
-import { PageHead, Spots } from "../../staff/parts.tsx";
+import { PageHead } from "../../staff/parts.tsx";
 import english, { type StaffTeachingTexts } from "../../texts/staff-teaching.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
-import { formatDay, formatTimeIn } from "../../tools/time.ts";
-import "./today.css";
+import { formatDay } from "../../tools/time.ts";
+import "./teaching.css";
 
 type TaughtClass = Schema<"TaughtClass">;
 type Texts = { t: StaffTeachingTexts };
@@ -61,7 +62,7 @@ function Teaching({ t, user }: Texts & { user: StaffUser }) {
                 .filter(({ localDate }) => localDate === day)
                 .map((one) => (
                   <li key={one.id}>
-                    <ClassRow t={t} taught={one} />
+                    <DayClass t={t.dayClass} occurrence={one} zone={one.timeZone} heading="h3" />
                   </li>
                 ))}
             </ol>
@@ -69,40 +70,6 @@ function Teaching({ t, user }: Texts & { user: StaffUser }) {
         ))
       )}
     </div>
-  );
-}
-
-function ClassRow({ t, taught }: Texts & { taught: TaughtClass }) {
-  const { id, title, startTime, endTime, timeZone, room, places, taken, waitlisted, checkedIn, isCancelled } = taught;
-  const time = formatTimeIn(startTime, timeZone);
-  return (
-    <article class={isCancelled ? "day-class cancelled" : "day-class"}>
-      <p class="class-time">
-        <time dateTime={startTime}>{time}</time>
-        <span>{formatTimeIn(endTime, timeZone)}</span>
-      </p>
-      <div class="class-what">
-        <h3>
-          <a href={`/staff/roster/${id}`} aria-label={t.open(title, time)}>
-            {title}
-          </a>
-        </h3>
-        <p class="hint">{room}</p>
-      </div>
-      {isCancelled ? (
-        <p class="class-figures">
-          <span class="tag bad">{t.cancelled}</span>
-        </p>
-      ) : (
-        <div class="class-figures">
-          <Spots label={t.taken(taken, places)} taken={taken} places={places} />
-          <p class="tags">
-            {checkedIn > 0 && <span class="tag good">{t.checkedIn(checkedIn)}</span>}
-            {waitlisted > 0 && <span class="tag">{t.waiting(waitlisted)}</span>}
-          </p>
-        </div>
-      )}
-    </article>
   );
 }
 

@@ -8,11 +8,12 @@ import { Empty, Skeleton } from "../../components/ui.tsx";
 import type { StaffUser } from "../../staff/access.ts";
 import { CheckInNotices } from "../../staff/check-in-notices.tsx";
 import { CancelClassDialog, type ChangedClass, SubstituteDialog } from "../../staff/class-dialogs.tsx";
+import { DayClass } from "../../staff/day-class.tsx";
 import { FailurePanel, StaleNote } from "../../staff/failure-panel.tsx";
 import { asFailure } from "../../staff/failures.ts";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
-import { ActionMenu, DayPicker, PageHead, Spots, useToday } from "../../staff/parts.tsx";
+import { ActionMenu, DayPicker, PageHead, useToday } from "../../staff/parts.tsx";
 import english, { type StaffTodayTexts } from "../../texts/staff-today.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
@@ -23,7 +24,6 @@ import { loadRoster } from "./roster/data.ts";
 import "./today.css";
 
 type Dashboard = Schema<"Dashboard">;
-type DayClass = Schema<"DashboardClass">;
 type Texts = { t: StaffTodayTexts };
 
 /** The day in the address, or null for today. */
@@ -151,7 +151,7 @@ function Classes({ t, shown, onNextDay, onChange }: ClassesProps) {
   const [cancelling, setCancelling] = useState<ChangedClass | null>(null);
   const [substituting, setSubstituting] = useState<ChangedClass | null>(null);
   if (shown.classes.length === 0) return <NoClasses t={t} date={shown.date} onNextDay={onNextDay} />;
-  const asChanged = ({ id, title, instructor, startTime }: DayClass) => ({ id, title, instructor, when: formatMomentIn(startTime, shown.timeZone) });
+  const asChanged = ({ id, title, instructor, startTime }: Schema<"DashboardClass">) => ({ id, title, instructor, when: formatMomentIn(startTime, shown.timeZone) });
   return (
     <>
       <ol class="plain-list day-classes">
@@ -196,61 +196,29 @@ function NoClasses({ t, date, onNextDay }: Texts & { date: string; onNextDay: ()
 
 interface RowProps extends Texts {
   zone: string;
-  occurrence: DayClass;
+  occurrence: Schema<"DashboardClass">;
   onCancel: () => void;
   onSubstitute: () => void;
 }
 
 function ClassRow({ t, zone, occurrence, onCancel, onSubstitute }: RowProps) {
-  const { id, title, startTime, endTime, room, instructor, places, taken, waitlisted, checkedIn, unpaid, isCancelled } = occurrence;
-  const [now, start, end] = [Date.now(), Date.parse(startTime), Date.parse(endTime)];
-  const state = isCancelled ? "cancelled" : end <= now ? "over" : start <= now ? "now" : "";
-  const time = formatTimeIn(startTime, zone);
+  const { id, title, startTime, isCancelled } = occurrence;
+  const isComing = Date.parse(startTime) > Date.now();
   return (
-    <article class={`day-class ${state}`}>
-      <p class="class-time">
-        <time dateTime={startTime}>{time}</time>
-        <span>{formatTimeIn(endTime, zone)}</span>
-      </p>
-      <div class="class-what">
-        <h2>
-          <a href={`/staff/roster/${id}`} aria-label={t.open(title, time)}>
-            {title}
-          </a>
-        </h2>
-        <p class="hint">
-          {room} · {t.with(instructor)}
-        </p>
-      </div>
-      {isCancelled ? (
-        <p class="class-figures">
-          <span class="tag bad">{t.cancelled}</span>
-        </p>
-      ) : (
-        <div class="class-figures">
-          <Spots label={t.taken(taken, places)} taken={taken} places={places} />
-          <p class="tags">
-            {state === "now" && <span class="tag good">{t.now}</span>}
-            {state === "over" && <span class="tag">{t.over}</span>}
-            {checkedIn > 0 && <span class="tag good">{t.checkedIn(checkedIn)}</span>}
-            {unpaid > 0 && <span class="tag warn">{t.unpaid(unpaid)}</span>}
-            {waitlisted > 0 && <span class="tag">{t.waiting(waitlisted)}</span>}
-          </p>
-        </div>
-      )}
+    <DayClass t={t.dayClass} occurrence={occurrence} zone={zone} heading="h2">
       <ActionMenu
-        label={t.actionsOf(title, time)}
+        label={t.actionsOf(title, formatTimeIn(startTime, zone))}
         items={[
           { text: t.roster, icon: ClipboardCheck, onClick: () => location.assign(`/staff/roster/${id}`) },
           ...(isCancelled
             ? []
             : [
-                ...(start > now ? [{ text: t.substitute, icon: UserRoundCog, onClick: onSubstitute }] : []),
+                ...(isComing ? [{ text: t.substitute, icon: UserRoundCog, onClick: onSubstitute }] : []),
                 { text: t.cancelClass, icon: CircleX, isDangerous: true, onClick: onCancel },
               ]),
         ]}
       />
-    </article>
+    </DayClass>
   );
 }
 

@@ -5,10 +5,11 @@ import { api, call, type Schema } from "../../../api/client.ts";
 import { Field, type FormValues, Select, TextArea } from "../../../components/form.tsx";
 import { FormDialog } from "../../../staff/dialogs.tsx";
 import { Segments, useToday } from "../../../staff/parts.tsx";
+import { type Preview, usePreview } from "../../../staff/preview.ts";
 import type { StaffScheduleTexts } from "../../../texts/staff-schedule.en.ts";
 import { say } from "../../../tools/action.ts";
 import { addDays, formatDay } from "../../../tools/time.ts";
-import { type Occurrence, type Parts, type Preview, type Scope, usePreview } from "./data.ts";
+import type { Occurrence, Parts, Scope } from "./data.ts";
 
 /** How far ahead the dates of a new weekly class are made at once. The clean-up makes later ones. */
 const WEEKS_AHEAD = 8;
