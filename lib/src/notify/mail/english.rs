@@ -406,7 +406,11 @@ impl English {
             signed out on all devices."
             .to_owned();
         if !access.ended.is_empty() {
-            text += &format!(" This has also ended: {}.", join_ways(self, &access.ended));
+            let ended = match access.ended.len() {
+                1 => "This has also ended",
+                _ => "These have also ended",
+            };
+            text += &format!(" {ended}: {}.", join_ways(self, &access.ended));
         }
         if !access.remaining.is_empty() {
             text += &format!(" What still works: {}.", join_ways(self, &access.remaining));

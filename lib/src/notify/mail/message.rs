@@ -51,7 +51,7 @@ impl Content<'_> {
     }
 }
 
-/// Replaces control characters by spaces, because a line break would start another
+/// Replaces control characters with spaces, because a line break would start another
 /// header.
 fn one_line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), " ")

@@ -433,13 +433,18 @@ impl Spanish {
             Se han cerrado tus sesiones en todos los dispositivos."
                 .to_owned();
         if !access.ended.is_empty() {
-            text += &format!(" También ha terminado: {}.", join_ways(self, &access.ended));
+            let ended = match access.ended.len() {
+                1 => "También ha terminado",
+                _ => "También han terminado",
+            };
+            text += &format!(" {ended}: {}.", join_ways(self, &access.ended));
         }
         if !access.remaining.is_empty() {
-            text += &format!(
-                " Sigue funcionando: {}.",
-                join_ways(self, &access.remaining)
-            );
+            let remaining = match access.remaining.len() {
+                1 => "Sigue funcionando",
+                _ => "Siguen funcionando",
+            };
+            text += &format!(" {remaining}: {}.", join_ways(self, &access.remaining));
         }
         text
     }
@@ -462,6 +467,25 @@ mod tests {
             assert_ne!(english.paragraphs, spanish.paragraphs);
             assert_ne!(English.advice(kind), Spanish.advice(kind));
         }
+    }
+
+    #[test]
+    fn the_verb_agrees_with_the_number_of_ways_to_sign_in() {
+        let one = Access {
+            ended: vec![AccessWay::CalendarFeed],
+            remaining: vec![AccessWay::TwoFactor],
+        };
+        let text = Spanish.password_reset(&one);
+        assert!(text.contains(" También ha terminado: la suscripción al calendario."));
+        assert!(text.contains(" Sigue funcionando: la verificación en dos pasos."));
+        let ways = || vec![AccessWay::CalendarFeed, AccessWay::TwoFactor];
+        let two = Access {
+            ended: ways(),
+            remaining: ways(),
+        };
+        let text = Spanish.password_reset(&two);
+        assert!(text.contains(" También han terminado: la suscripción al calendario, la "));
+        assert!(text.contains(" Siguen funcionando: la suscripción al calendario, la "));
     }
 
     #[test]
