@@ -1,10 +1,10 @@
-// Lists the executables that `vercel build` made of the tree in the current
+// Lists the executables that `vercel build` generated from the tree in the current
 // folder. Fails when a file under api/ has none, or one is too large.
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-// What the platform has to load at a cold start, which takes 8 ms at most.
+// The platform loads an executable at each cold start, which must take at most 8 ms.
 const MAX_BYTES = 10_000_000;
 const OUTPUT = ".vercel/output/functions";
 
@@ -21,7 +21,7 @@ const executables = files(OUTPUT, ".func/.vc-config.json").map((path) => {
   return { name: dirname(path).replace(/\.func$/, ""), size, mtimeMs };
 });
 
-// They are built one after another: each took from the one before to itself.
+// They are built one after another, so each took the time since the one before was written.
 executables.sort((a, b) => a.mtimeMs - b.mtimeMs);
 let before = statSync(".vercel/project.json").mtimeMs;
 console.log("   bytes  seconds  function");
@@ -36,7 +36,7 @@ const built = new Set(executables.map(({ name }) => name));
 for (const path of files("api", ".rs")) {
   const name = `api/${path.replace(/\.rs$/, "")}`;
   if (!path.split("/").some((part) => /^[_.]/.test(part)) && !built.has(name)) {
-    problems.push(`${name}.rs is no function: is there a [[bin]] for it in Cargo.toml?`);
+    problems.push(`${name}.rs has no executable: is there a [[bin]] for it in Cargo.toml?`);
   }
 }
 for (const { name, size } of executables) {

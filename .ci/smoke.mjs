@@ -13,8 +13,7 @@ const started = Date.now();
 /** Sends a request, checks the status, and logs the status and the duration. */
 async function call(description, method, path, status, { cookie, body, bearer, accept } = {}) {
   const before = Date.now();
-  // The headers that a browser sends with a page's own requests. `origin` alone is not
-  // enough, because behind `vercel dev` a function does not see the site's address.
+  // The headers that a browser sends with a page's own requests.
   const headers = { origin: site, "sec-fetch-site": "same-origin" };
   if (cookie) headers.cookie = cookie;
   if (accept) headers.accept = accept;
@@ -31,10 +30,10 @@ async function call(description, method, path, status, { cookie, body, bearer, a
   const line = `${method} ${path}: ${response.status}, ${((Date.now() - before) / 1000).toFixed(1)} s`;
   console.log(`${line} (${description})`);
   if (response.status !== status) throw new Error(`${description}: ${line}, expected ${status}: ${text}`);
-  const cookieSet = response.headers.getSetCookie()[0]?.split(";")[0];
+  const firstCookie = response.headers.getSetCookie()[0]?.split(";")[0];
   const type = response.headers.get("content-type") ?? "";
   const json = type.startsWith("application/json") ? JSON.parse(text) : undefined;
-  return { headers: response.headers, text, json, cookie: cookieSet };
+  return { headers: response.headers, text, json, cookie: firstCookie };
 }
 
 function expect(condition, message) {
@@ -49,7 +48,8 @@ async function run() {
   const form = { email, password, name: "Ana Reyes" };
   const phone = await call("register", "POST", "/api/auth/register", 201, { body: form });
   expect(phone.cookie, "the registration set no cookie");
-  // The address of a demo account. One that is not confirmed can be registered again.
+  // The address of a demo account, which is confirmed. An address that no account has
+  // confirmed can be registered again.
   const again = { ...form, email: "ana@sabor.dev" };
   const taken = await call("register a taken address, through a rewrite", "POST", "/signup", 409, { body: again });
   expect(taken.json.code === "email_taken", `expected email_taken: ${taken.text}`);

@@ -1,5 +1,5 @@
-// Checks the static files that `vercel build` made of the tree in the current folder: they
-// are the built site and nothing else, and have their headers.
+// Checks the static files that `vercel build` generated from the tree in the current folder:
+// they are the built site and nothing else, and have their headers.
 
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -30,18 +30,18 @@ const header = (path, name) => {
 };
 for (const path of ["/", "/account", "/docs", "/nowhere"]) {
   if (!header(path, "content-security-policy").includes("require-trusted-types-for 'script'")) {
-    problems.push(`${path} has no security policy`);
+    problems.push(`${path} has no Content-Security-Policy that requires trusted types`);
   }
 }
-if (!header("/assets/app.js", "cache-control").includes("immutable")) problems.push("/assets/ is not cached");
-if (header("/sw.js", "cache-control") !== "no-cache") problems.push("/sw.js is cached, so that a deployment would not take over at once");
+if (!header("/assets/app.js", "cache-control").includes("immutable")) problems.push("/assets/ is not cached as immutable");
+if (header("/sw.js", "cache-control") !== "no-cache") problems.push("/sw.js can be cached, so a deployment would not take over at once");
 
 // `vercel dev` ignores the conditions of rewrites, so they are checked here.
 const previews = routes.filter(({ dest, has }) => has && dest === "/api/classes/preview?id=$1");
 const messenger = previews.flatMap(({ has }) => has).find(({ type, key }) => type === "header" && key === "user-agent");
 if (!new RegExp(`^${messenger?.value}$`).test("Mozilla/5.0 (compatible; Discordbot/2.0)")) problems.push("messengers get no preview of a class");
 const text = previews.flatMap(({ has }) => has).find(({ type, key }) => type === "query" && key === "view");
-if (text?.value !== "text") problems.push("a class page leads to no page without scripts");
+if (text?.value !== "text") problems.push("/classes/:id?view=text is not rewritten to the page without scripts");
 
 console.log(`${served.length} static files.`);
 for (const problem of problems) console.error(problem);
