@@ -29,7 +29,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/calendar", tag = "calendar", params(CalendarQuery, IfNoneMatchParams), responses(
     (status = 200, body = String, content_type = "text/calendar", description = "The calendar, in the studio's time zone"),
     (status = 304, description = "The calendar that the caller has is current"),
-    (status = 404, description = "`not_found`: no feed has this token"),
+    (status = 404, description = "`not_found`: no feed has this token, or its member's account is deactivated or has no confirmed address"),
 ))]
 async fn get_calendar(app: App, Query(query): Query<CalendarQuery>) -> Result<impl IntoResponse> {
     let missing_token = || Error::field("token", "must be given");

@@ -38,7 +38,7 @@ pub fn route() -> Routes {
     routes![list_sessions, end_sessions]
 }
 
-/// Lists the member's sessions, newest first.
+/// Lists the sessions of the member that have not expired, newest first.
 #[utoipa::path(get, path = "/api/sessions", tag = "sessions", security(("session" = [])), params(PageParams), responses(
     (status = 200, body = List<SessionView>, description = "One page of the list"),
 ))]

@@ -37,7 +37,7 @@ async fn list_roster(
     (status = 201, body = BookingView, description = "The new booking; `status` shows whether it is on the waitlist"),
     (status = 403, description = "`own_booking`: staff cannot book for themselves here"),
     (status = 404, description = "`not_found`: no member with an active account has this id, or no class"),
-    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_over`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free, and `joinWaitlist` is not set. `already_booked`: the member has booked this class or is on its waitlist. `class_over`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking_for_member(
     app: App,
@@ -55,7 +55,7 @@ async fn create_booking_for_member(
 #[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateBooking, responses(
     (status = 200, body = BookingView, description = "The updated booking"),
     (status = 403, description = "`own_booking`: staff cannot mark their own booking as paid, refund it, move it, or cancel it leniently or after the start"),
-    (status = 404, description = "`not_found`: no booking has this id, or no class to move to"),
+    (status = 404, description = "`not_found`: no booking has this id, or, to move it, no class has `scheduledClassId`, or the member's account is closed"),
     (status = 409, description = "`check_in_not_open`: check-in opens an hour before the start of the class. `attendance_changed`: the check-in to undo has been replaced by another record. `class_not_started`: a no-show can be recorded only after the start of the class. `no_place`: the booking has no spot. `not_cancellable`: the booking is already cancelled, or the member did not come. `checked_in`: the check-in must be undone before the booking can be cancelled. `not_movable`: only a booking with a spot and without recorded attendance can be moved. `class_full`, `class_cancelled`, `class_over`, `already_booked`, `overlapping_booking`: the booking cannot move to this class. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`, `payment_disputed`: the payment does not allow this action. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn update_booking(

@@ -43,8 +43,9 @@ async fn create_closure(
     created.await.map(Created)
 }
 
-/// Updates a closure. `cancelClasses` cancels the upcoming occurrences on its days.
-/// `preview` returns what would change.
+/// Updates a closure. `cancelClasses` cancels the upcoming occurrences on its days. On days
+/// that are no longer part of it, occurrences are generated again by the next clean-up, except
+/// for those that were cancelled. `preview` returns what would change.
 #[utoipa::path(patch, path = "/api/admin/closures", tag = "administration", security(("session" = [])), request_body = UpdateClosure, responses(
     (status = 200, body = ClosureResult, description = "The updated closure. With `preview`, nothing was changed"),
     (status = 404, description = "`not_found`: no closure has this id"),

@@ -12,8 +12,8 @@ pub fn route() -> Routes {
 }
 
 /// Returns the medical notes of the member of a booking, if the class takes place
-/// today or later. Each request is recorded in the security log, with the member and
-/// the reader.
+/// today or later. Each time the notes are returned, this is recorded in the security
+/// log, with the member and the reader.
 #[utoipa::path(post, path = "/api/admin/medical-notes", tag = "administration", security(("session" = [])), request_body = ReadMedicalNotes, responses(
     (status = 200, body = MedicalNotesView, description = "The notes; `unreadable` is true if they can no longer be decrypted"),
     (status = 404, description = "`not_found`: no booking has this id"),

@@ -30,8 +30,8 @@ async fn list_members(
 /// Creates an account for a member who comes without one. The account has no password. An
 /// invitation goes to the address, with a link that confirms it and leads to the choice of
 /// a password. The link is valid for a week. Staff can book for the member at once. The account
-/// replaces a registration of the address that was never confirmed and is not in use: it has no
-/// bookings and no role.
+/// replaces a registration of the address that was never confirmed. A registration with bookings
+/// or a role is not replaced, and neither is an account that staff created.
 #[utoipa::path(post, path = "/api/admin/members", tag = "administration", security(("session" = [])), request_body = CreateMember, responses(
     (status = 201, body = MemberView, description = "The new member"),
     (status = 409, description = "`member_exists`: the address has an account already; `memberId` is its id. `member_deactivated`: the account of the address is deactivated, and an administrator can reactivate it; `memberId` is its id"),

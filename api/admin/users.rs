@@ -34,7 +34,7 @@ async fn list_users(
     (status = 200, body = UpdatedUser, description = "The updated account. If a role was given, `Set-Cookie` carries the caller's renewed session"),
     (status = 403, description = "`own_role`: administrators cannot change their own role. `own_account`: administrators cannot deactivate their own account here. `own_second_factor`: administrators cannot remove their own second factor here. `wrong_password`: the caller's password is wrong. `sign_in_again`: the caller has no password and must have signed in within the last ten minutes"),
     (status = 404, description = "`not_found`: no user has this id"),
-    (status = 409, description = "`account_closed`: the member has closed the account, and its data are erased. `email_not_verified`: a role needs a confirmed e-mail address"),
+    (status = 409, description = "`account_closed`: the member has closed the account, and its data are erased. `email_not_verified`: the roles `staff` and `admin` need a confirmed e-mail address"),
     (status = 429, description = "`too_many_requests`: too many wrong passwords; wait for `Retry-After` seconds"),
 ))]
 async fn update_user(

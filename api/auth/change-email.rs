@@ -26,13 +26,14 @@ pub fn route() -> Routes {
     routes![change_email]
 }
 
-/// Mails a confirmation link to a new e-mail address. The address changes when
-/// the link is confirmed, and the old address is notified. The response does
-/// not reveal whether another account has the new address. Only the owner of
-/// that address is informed, by e-mail. The session continues with a new
-/// credential, and the previous one is no longer valid.
+/// Mails a confirmation link to a new e-mail address, and a notice to the current one.
+/// The address changes when the link is confirmed, and the old address is then notified
+/// of the change. If another account has confirmed the new address or is deactivated,
+/// the owner of that account gets a notice instead of the link. The response does not
+/// reveal this. The session continues with a new credential, and the previous one is no
+/// longer valid.
 #[utoipa::path(post, path = "/api/auth/change-email", tag = "auth", security(("session" = [])), request_body = ChangeEmail, responses(
-    (status = 202, body = SessionRenewed, description = "A link was mailed to the new address. `Set-Cookie` carries the new credential; a client without cookies gets new tokens"),
+    (status = 202, body = SessionRenewed, description = "The request was accepted. A link was mailed to the new address, unless another account has confirmed this address or is deactivated. `Set-Cookie` carries the new credential; a client without cookies gets new tokens"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 429, description = "`too_many_requests`: too many attempts or e-mails; wait for `Retry-After` seconds"),
 ))]

@@ -24,7 +24,7 @@ pub fn route() -> Routes {
 /// not the account exists. The link works once and expires after an hour. A newer
 /// link replaces it.
 #[utoipa::path(post, path = "/api/auth/forgot-password", tag = "auth", request_body = RequestPasswordReset, responses(
-    (status = 202, body = Success, description = "If the account exists, a link was mailed, unless too many were mailed to it in the last hour"),
+    (status = 202, body = Success, description = "If there is an active account with this address, a link was mailed, unless too many were requested for it in the last hour"),
     (status = 429, description = "`too_many_requests`: too many requests from this IP address; wait for `Retry-After` seconds"),
 ))]
 async fn request_password_reset(

@@ -18,8 +18,8 @@ pub fn route() -> Routes {
 /// Five attempts are allowed.
 #[utoipa::path(post, path = "/api/auth/login", tag = "auth", request_body = Login, responses(
     (status = 200, body = SignInBody, description = "Signed in. `Set-Cookie` carries the session; with `mode: token` the body has the tokens"),
-    (status = 401, description = "`invalid_credentials`: the e-mail address or the password is wrong. `two_factor_required`: a code is needed; see `challenge`. `invalid_code`: the code is wrong. `challenge_ended`: the challenge has ended; start again"),
-    (status = 403, description = "`email_not_verified`: the member must confirm the e-mail address first; another link was mailed, unless too many were mailed before"),
+    (status = 401, description = "`invalid_credentials`: the e-mail address or the password is wrong. `two_factor_required`: a code is needed; see `challenge`. `invalid_code`: the code is wrong or has been used. `challenge_ended`: the challenge has expired or had too many attempts; start again"),
+    (status = 403, description = "`email_not_verified`: if addresses must be confirmed first, the member must open the link in the e-mail; another one was sent, unless the mailbox has received too many"),
     (status = 409, description = "`two_factor_unreadable`: codes from the app cannot be checked, because the studio no longer has the key of the member's secret; use a recovery code"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]

@@ -57,7 +57,8 @@ async fn sign_out(
 }
 
 /// Ends all sessions of the session's user. Returns the user's id, or `None` if the session
-/// was anonymous or had already ended.
+/// was anonymous or had ended before this call. If the session ends during this call, returns
+/// the id, and the user's other sessions stay.
 async fn end_all(app: &App, key: &SessionKey) -> Result<Option<uuid::Uuid>> {
     let session = app.sessions().get(key).await?;
     let Some(user) = session.and_then(|session| session.user) else {

@@ -17,7 +17,7 @@ pub fn route() -> Routes {
 /// now is removed, unless this browser registered the account.
 #[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = ResetPassword, responses(
     (status = 200, body = Success, description = "The password was set; the link no longer works"),
-    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired. A rejected password does not use up the link"),
+    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired, or the account is deactivated. A rejected password does not use up the link"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn reset_password(

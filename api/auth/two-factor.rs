@@ -19,10 +19,10 @@ pub fn route() -> Routes {
     ]
 }
 
-/// Returns whether the second factor is enabled and how many recovery codes are
-/// unused.
+/// Returns the status of the second factor.
 #[utoipa::path(get, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), responses(
-    (status = 200, body = TwoFactorStatus, description = "The status of the second factor"),
+    (status = 200, body = TwoFactorStatus, description = "Whether it is enabled, and the numbers of unused recovery codes and trusted devices"),
+    (status = 403, description = "`demo_account`: the demo account has no second factor"),
 ))]
 async fn get_two_factor(app: App, member: Member) -> Result<Json<TwoFactorStatus>> {
     two_factor::status(&app, &member).await.map(Json)
@@ -46,13 +46,13 @@ async fn start_two_factor(
     Ok((cookie, Json(enrollment)))
 }
 
-/// Enables the second factor. From then on each sign-in needs a code. All other
-/// sessions end, and this one continues with a new credential.
+/// Enables the second factor. From then on each sign-in on an untrusted device needs a code.
+/// All other sessions end, and this one continues with a new credential.
 #[utoipa::path(put, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = ConfirmTwoFactor, responses(
     (status = 200, body = TwoFactorConfirmation, description = "Enabled; the response has the ten recovery codes, which are returned only once"),
     (status = 401, description = "`invalid_code`: the code is wrong"),
     (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address"),
-    (status = 409, description = "`two_factor_not_begun`: no secret was created. `two_factor_enabled`: the second factor is already enabled"),
+    (status = 409, description = "`two_factor_not_begun`: no secret was created, or it can no longer be decrypted; start again. `two_factor_enabled`: the second factor is already enabled"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
 ))]
 async fn confirm_two_factor(
@@ -69,7 +69,7 @@ async fn confirm_two_factor(
 /// code. All other sessions end, and this one continues with a new credential.
 #[utoipa::path(delete, path = "/api/auth/two-factor", tag = "auth", security(("session" = [])), request_body = DisableTwoFactor, responses(
     (status = 200, body = SessionRenewed, description = "Disabled; sign-ins need no code"),
-    (status = 401, description = "`invalid_code`: the code is wrong"),
+    (status = 401, description = "`invalid_code`: the code is wrong or has been used"),
     (status = 403, description = "`wrong_password`: the current password is wrong. `sign_in_again`: an account without a password needs a sign-in from the last ten minutes"),
     (status = 409, description = "`two_factor_not_begun`: the second factor is not enabled. `two_factor_unreadable`: codes from the app cannot be checked, because the studio no longer has the key of the member's secret; use a recovery code"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),

@@ -32,10 +32,10 @@ pub fn route() -> Routes {
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", security((), ("session" = [])), request_body = Option<VerifyEmail>, responses(
     (status = 200, body = EmailConfirmation, description = "The address is confirmed; the link no longer works"),
     (status = 202, body = Success, description = "Another link was sent; earlier links no longer work"),
-    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired"),
+    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired, or the account is deactivated. A link for a new address also ends when all sessions of the account end"),
     (status = 401, description = "`not_signed_in`: the request has neither a token nor a session"),
     (status = 403, description = "`sign_in_to_confirm`: the link is for a new address of an account, and the request has no session of that account; the link stays valid"),
-    (status = 409, description = "`email_verified`: the address is already confirmed. `email_taken`: another account has taken the address"),
+    (status = 409, description = "`email_verified`: the request has no token, and the address is already confirmed. `email_taken`: another account has taken the address"),
     (status = 429, description = "`too_many_requests`: too many attempts or e-mails; wait for `Retry-After` seconds"),
 ))]
 async fn verify_email(

@@ -12,8 +12,9 @@ pub fn route() -> Routes {
 }
 
 /// Cancels one of the member's bookings. The spot goes to the first member on
-/// the waitlist. A cancellation after `freeCancellationUntil` is late: it is marked
-/// as such and not refunded. A refund is sent ten minutes later at the earliest.
+/// the waitlist, unless the waitlist has closed. A cancellation after
+/// `freeCancellationUntil` is late: it is marked as such and not refunded. A refund
+/// is sent ten minutes later at the earliest.
 #[utoipa::path(post, path = "/api/bookings/cancel", tag = "bookings", security(("session" = [])), params(IdempotencyKeyParams), request_body = CancelBooking, responses(
     (status = 200, body = BookingView, description = "The cancelled booking; `lateCancellation` shows whether it was too late for a refund"),
     (status = 404, description = "`not_found`: the member has no booking with this id"),

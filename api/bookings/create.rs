@@ -18,7 +18,7 @@ pub fn route() -> Routes {
     (status = 201, body = BookingView, description = "The booking; `status` shows whether it is on the waitlist, and `freeCancellationUntil` shows until when it can be cancelled free of charge"),
     (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address"),
     (status = 404, description = "`not_found`: no class has this id"),
-    (status = 409, description = "`class_full`: no spot is free. `already_booked`: the member has booked this class. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `too_many_unpaid_bookings`: the member must pay for a booking or cancel one first. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free, and `joinWaitlist` is not set. `already_booked`: the member has booked this class or is on its waitlist. `class_started`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `too_many_unpaid_bookings`: the member must pay for a booking or cancel one first. `idempotency_key_reused`: the key belongs to another request"),
     (status = 429, description = "`too_many_requests`: too many bookings in an hour; wait for `Retry-After` seconds"),
 ))]
 async fn create_booking(

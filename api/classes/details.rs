@@ -15,7 +15,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/classes/details", tag = "classes", params(IdQuery, IfNoneMatchParams), responses(
     (status = 200, content((ClassTypeDetails = "application/json"), (String = "text/html")), description = "The class type, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
-    (status = 404, description = "`not_found`: no class type has this id, or it is retired"),
+    (status = 404, description = "`not_found`: no class type has this id, or it is retired. A browser gets a page"),
 ))]
 async fn get_class_type(
     app: App,

@@ -15,7 +15,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/classes/occurrence", tag = "classes", params(IdQuery, IfNoneMatchParams), responses(
     (status = 200, content((OccurrenceView = "application/json"), (String = "text/html")), description = "The class, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
-    (status = 404, description = "`not_found`: no class has this id"),
+    (status = 404, description = "`not_found`: no class has this id. A browser gets a page"),
 ))]
 async fn get_occurrence(
     app: App,

@@ -13,12 +13,12 @@ pub fn route() -> Routes {
     routes![preview_class].with_other_query_params()
 }
 
-/// Returns the page of a class, or of a class type. Messengers that show a preview of a link
-/// run no script, so `/classes/<id>` leads them here.
+/// Returns the page of a class, or of its class type if no class has the id in `class`.
+/// Messengers that show a preview of a link run no script, so `/classes/<id>` leads them here.
 #[utoipa::path(get, path = "/api/classes/preview", tag = "classes", params(PreviewQuery, IfNoneMatchParams), responses(
     (status = 200, body = String, content_type = "text/html", description = "The page, with an `ETag`"),
     (status = 304, description = "The page that the caller has is current"),
-    (status = 404, body = String, content_type = "text/html", description = "The page says that no class type has this id, or that it is retired"),
+    (status = 404, body = String, content_type = "text/html", description = "No class type has this id, or it is retired. The body is the same page in both cases"),
 ))]
 async fn preview_class(
     app: App,

@@ -23,7 +23,7 @@ pub fn route() -> Routes {
 /// classes are returned in addition to `limit` entries. If a class is returned
 /// twice, the entry that was returned last is the current one.
 #[utoipa::path(get, path = "/api/classes/schedule", tag = "classes", params(ScheduleQuery, PageParams, IfNoneMatchParams), responses(
-    (status = 200, content((List<OccurrenceView> = "application/json"), (String = "text/html")), description = "One page of the list, with an `ETag`"),
+    (status = 200, content((List<OccurrenceView> = "application/json"), (String = "text/html"), (String = "text/calendar")), description = "One page of the list, or the whole range as iCalendar, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
 ))]
 async fn list_schedule(

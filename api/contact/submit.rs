@@ -11,7 +11,8 @@ pub fn route() -> Routes {
     routes![submit_contact_form]
 }
 
-/// Stores a message. Also mails it to the studio if `CONTACT_TO` is configured.
+/// Stores a message. Also mails it to the studio if `CONTACT_TO` is configured. A message with
+/// a filled `website` is discarded, with the same response.
 #[utoipa::path(post, path = "/api/contact/submit", tag = "contact", request_body = CreateContactSubmission, responses(
     (status = 201, body = ContactSubmissionReceipt, description = "The message was received"),
     (status = 429, description = "`too_many_requests`: too many messages; wait for `Retry-After` seconds"),

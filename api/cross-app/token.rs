@@ -17,7 +17,7 @@ pub fn route() -> Routes {
 /// request ten tokens per minute.
 #[utoipa::path(post, path = "/api/cross-app/token", tag = "cross-app", security(("session" = [])), request_body = CreateCrossAppToken, responses(
     (status = 200, body = CrossAppToken, description = "The token, which the browser takes to the application"),
-    (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address. `not_a_member`: the member does not belong to the organization"),
+    (status = 403, description = "`email_not_verified`: the member has not confirmed their e-mail address. `not_a_member`: the member does not belong to the organization in `accountId`"),
     (status = 429, description = "`too_many_requests`: too many tokens; wait for `Retry-After` seconds"),
 ))]
 async fn create_cross_app_token(

@@ -12,8 +12,8 @@ pub fn route() -> Routes {
 }
 
 /// Validates a cross-app token and marks it as used. For an application with
-/// `singleUse: false`, the token stays valid until it expires. For other applications, only one
-/// of several concurrent requests succeeds.
+/// `singleUse: false`, the token can be validated again as long as it is valid. For other
+/// applications, only one of several concurrent requests succeeds.
 #[utoipa::path(post, path = "/api/cross-app/validate", tag = "cross-app", security(("partner" = [])), request_body = ValidateCrossAppToken, responses(
     (status = 200, body = CrossAppSignIn, description = "The user, and the organization they act for"),
     (status = 401, description = "`token_ended`: the token is unknown, used, revoked or expired, its session has ended, or the member has left the organization. `unknown_application`: the name or the secret of the application is wrong, or the application is deactivated"),

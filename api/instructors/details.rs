@@ -15,7 +15,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/instructors/details", tag = "classes", params(IdQuery, IfNoneMatchParams), responses(
     (status = 200, content((InstructorDetails = "application/json"), (String = "text/html")), description = "The instructor, with an `ETag`"),
     (status = 304, description = "The response that the caller has is current"),
-    (status = 404, description = "`not_found`: no instructor has this id, or they are retired"),
+    (status = 404, description = "`not_found`: no instructor has this id, or they are retired. A browser gets a page"),
 ))]
 async fn get_instructor(
     app: App,

@@ -16,7 +16,7 @@ pub fn route() -> Routes {
 /// types that we do not use are accepted and ignored.
 #[utoipa::path(post, path = "/api/payments/webhook", tag = "payments", params(("Stripe-Signature" = String, Header, description = "Stripe's signature of the body")), request_body(content = Object, description = "An event from Stripe"), responses(
     (status = 200, body = Success, description = "The event was handled or ignored"),
-    (status = 400, description = "`bad_signature`: the signature is wrong or older than five minutes"),
+    (status = 400, description = "`bad_signature`: the signature is wrong, or its time differs from the current time by more than five minutes"),
     (status = 404, description = "`not_found`: card payments are not configured"),
 ))]
 async fn handle_stripe_webhook(

@@ -31,7 +31,8 @@ pub fn route() -> Routes {
     routes![list_all_sessions, end_all_sessions]
 }
 
-/// Lists all sessions, newest first, and returns statistics on them.
+/// Lists all sessions that have not expired, newest first. The statistics also count expired
+/// ones that the clean-up has not deleted yet.
 #[utoipa::path(get, path = "/api/session/sessions", tag = "administration", security(("session" = [])), params(PageParams), responses(
     (status = 200, body = AllSessions, description = "One page of the list"),
 ))]

@@ -31,6 +31,7 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/session/test-session", tag = "sessions", responses(
     (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries the cookie of a visitor who has no session yet"),
     (status = 400, description = "`duplicate_cookie`: the request has two cookies with the same name"),
+    (status = 403, description = "`demo_account`: the demo account cannot change anything"),
     (status = 429, description = "`too_many_requests`: too many visitors from this IP address; wait for `Retry-After` seconds"),
 ))]
 async fn count_visit(

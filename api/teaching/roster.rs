@@ -11,8 +11,9 @@ pub fn route() -> Routes {
     routes![list_own_roster]
 }
 
-/// Lists the bookings of a class of the instructor, in the order they were made, with the names
-/// and the levels of the members. Cancelled bookings are left out.
+/// Lists the bookings of a class of the instructor, in the order they were made. A booking that
+/// is moved to the class, or made again after a cancellation, comes last. Cancelled bookings are
+/// left out.
 #[utoipa::path(get, path = "/api/teaching/roster", tag = "teaching", security(("session" = [])), params(OwnRosterQuery, PageParams), responses(
     (status = 200, body = List<OwnRosterEntryView>, description = "One page of the roster"),
     (status = 404, description = "`not_found`: the instructor has no class with this id"),

@@ -103,8 +103,8 @@ pub struct CleanupDetails {
 
 /// Settles payments, sends due e-mails, generates the classes of the next weeks, deletes
 /// expired rows, erases closed accounts, archives old tokens, and sums up the days of the
-/// analytics, until nothing is left or time runs out. Rows are processed in batches, each in its own transaction. Concurrent runs
-/// are safe.
+/// analytics, until nothing is left or time runs out. Rows are processed in batches, each in its
+/// own transaction. Concurrent runs are safe.
 ///
 /// # Errors
 ///

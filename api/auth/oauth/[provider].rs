@@ -15,12 +15,12 @@ pub fn route() -> Routes {
 
 /// Redirects the browser to the provider. The provider must redirect it back to
 /// `/api/auth/oauth/callback/{provider}` within ten minutes. If a member is
-/// signed in and the request comes from this site, the provider is linked to
-/// their account.
+/// signed in, the provider is linked to their account, unless the request comes
+/// from another site.
 #[utoipa::path(get, path = "/api/auth/oauth/{provider}", tag = "auth",
     params(("provider" = String, Path, description = "The provider's name, from the list of providers"), AuthorizationQuery), responses(
     (status = 303, description = "Redirect to the provider. If the request fails, a browser is redirected to `/account#oauth=<error code>`. Any other client gets the responses below"),
-    (status = 400, description = "`returnTo` is not a path of this site. `duplicate_cookie`: the request has two cookies with the same name"),
+    (status = 400, description = "`validation_failed`: `returnTo` is not a path of this site, or `remember` is not a boolean. `duplicate_cookie`: the request has two cookies with the same name"),
     (status = 404, description = "`not_found`: this provider is not configured"),
     (status = 429, description = "`too_many_requests`: too many attempts; wait for `Retry-After` seconds"),
     (status = 503, description = "`unavailable`: the provider does not answer; retry after `Retry-After` seconds"),

@@ -134,7 +134,7 @@ def each_id(value, kind):
 
 
 def with_known_ids(context, part):
-    """Replace every other ID by one of an existing row."""
+    """Replace about half of the IDs with those of existing rows."""
     if isinstance(part, dict):
         kind = KIND_BY_PATH.get(context.operation.path)
         for id_kind, _, replace in each_id(part, kind):

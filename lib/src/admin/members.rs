@@ -187,7 +187,8 @@ pub fn list<'a>(
 const MAX_TRIES: u32 = 3;
 
 /// Creates an account without a password, and sends an invitation to its address. The account
-/// replaces a registration whose address was never confirmed, because anyone can have made it.
+/// replaces a registration whose address was never confirmed, because anyone can have made it. A
+/// registration with bookings or a role is not replaced.
 ///
 /// # Errors
 ///

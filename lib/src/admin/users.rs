@@ -45,7 +45,7 @@ const OWN_SECOND_FACTOR: Error = Error::Forbidden {
 
 const ACCOUNT_CLOSED: Error = Error::Conflict {
     code: ErrorCode::AccountClosed,
-    message: "The member has closed this account, and its data are erased; they can register again",
+    message: "The member has closed this account, and its data are erased; the member can register again",
 };
 
 const NOT_CONFIRMED: Error = Error::Conflict {
@@ -289,7 +289,7 @@ struct AccountUpdate<'c> {
     now: DateTime<Utc>,
     account: Account,
     ended_sessions: usize,
-    /// Whether this update deactivated the account, so that its bookings must be cancelled.
+    /// Whether this update deactivated the account. Its bookings must then be cancelled.
     deactivated: bool,
     unlocked_keys: Vec<String>,
     /// The security events. They are inserted last, because an insert locks the member's

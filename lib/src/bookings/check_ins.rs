@@ -146,8 +146,8 @@ impl From<CheckInResult> for CheckInResultView {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid) for no, too many or repeated bookings; those of
-/// [`booking::lock_for_check_in`] and
+/// [`Error::Invalid`](crate::Error::Invalid) if there are no bookings or too many, or if `undo`
+/// repeats a booking; those of [`booking::lock_for_check_in`] and
 /// [`IdempotentTransaction::run`](crate::session::IdempotentTransaction::run).
 pub fn check_in<'a>(
     app: &'a App,

@@ -201,7 +201,7 @@ pub fn create<'a>(
 }
 
 /// Cancels a member's booking and gives its spot to the first member on the
-/// waitlist. Responds with 200 and the booking.
+/// waitlist, unless the waitlist has closed. Responds with 200 and the booking.
 ///
 /// # Errors
 ///

@@ -17,7 +17,7 @@ use crate::values::form::Form;
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
-/// The number of days that are listed by default, with the first one.
+/// The number of days that are listed by default, including the first one.
 const DEFAULT_DAYS: i64 = 28;
 
 /// The maximum number of days.
@@ -30,7 +30,7 @@ pub struct TeachingQuery {
     /// The first day, in the studio's time zone. The default is the current day.
     #[param(value_type = Option<NaiveDate>)]
     from: Option<String>,
-    /// The last day, at most a year after the first one. By default, four weeks are listed.
+    /// The last day, at most 365 days after the first one. By default, four weeks are listed.
     #[param(value_type = Option<NaiveDate>)]
     to: Option<String>,
 }
@@ -105,7 +105,7 @@ pub fn classes<'a>(
         if last < first {
             form.add_problem("to", "must not be before from");
         } else if last - first >= TimeDelta::days(MAX_DAYS) {
-            form.add_problem("to", "must be less than a year after from");
+            form.add_problem("to", "must be at most 365 days after from");
         }
         form.finish()?;
         let period = zone.day_start(first)..zone.day_start(last + TimeDelta::days(1));

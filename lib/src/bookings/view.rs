@@ -30,9 +30,10 @@ pub struct BookingView {
     /// ISO 4217 code.
     currency: String,
     booked_at: DateTime<Utc>,
-    /// The time until which the booking can be cancelled free of charge. It can only become
-    /// later, for example when the class is moved. Null on the waitlist, which the member
-    /// can leave at any time.
+    /// The time until which the booking can be cancelled free of charge, at the latest the
+    /// start of the class. It becomes earlier only if the class moves to a start before this
+    /// time. Null on the waitlist, which the member can leave at any time, unless the entry is
+    /// a reopened booking whose payment was kept.
     free_cancellation_until: Option<DateTime<Utc>>,
     cancelled_at: Option<DateTime<Utc>>,
     /// Whether the booking was cancelled too late for a refund.
@@ -168,7 +169,7 @@ pub struct RosterEntryView {
     /// Who checked the member in. Null if they are not, or if it is unknown.
     checked_in_by: Option<CheckInAuthorView>,
     /// The time until which the booking can be cancelled free of charge. Null on the
-    /// waitlist.
+    /// waitlist, unless the entry is a reopened booking whose payment was kept.
     free_cancellation_until: Option<DateTime<Utc>>,
     /// The price at the time of booking.
     price: Amount,

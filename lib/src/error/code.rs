@@ -26,7 +26,7 @@ codes! {
     ValidationFailed = "validation_failed",
     /// 400: the request cannot be parsed.
     MalformedRequest = "malformed_request",
-    /// 400: the signature of a webhook is wrong or too old.
+    /// 400: the signature of a webhook is wrong, or its time is too far from the current time.
     BadSignature = "bad_signature",
     /// 400: the request has two cookies with the same name.
     DuplicateCookie = "duplicate_cookie",
@@ -49,7 +49,7 @@ codes! {
     InvalidCode = "invalid_code",
     /// 401: the challenge has expired or had too many wrong codes.
     ChallengeEnded = "challenge_ended",
-    /// 401: the refresh token is unknown, used or expired.
+    /// 401: the refresh token is unknown, used or expired, or its session has ended.
     RefreshTokenRefused = "refresh_token_refused",
     /// 401: a cross-app token is no longer valid.
     TokenEnded = "token_ended",
@@ -64,8 +64,8 @@ codes! {
     ForeignHost = "foreign_host",
     /// 403: staff must set up a second factor first.
     TwoFactorSetupRequired = "two_factor_setup_required",
-    /// 403: the member has not confirmed their e-mail address. 409 when an administrator changes
-    /// such an account.
+    /// 403: the member has not confirmed their e-mail address. 409 when such an account is to get
+    /// a role or to be linked to an instructor.
     EmailNotVerified = "email_not_verified",
     /// 403: the current password is wrong.
     WrongPassword = "wrong_password",

@@ -70,8 +70,9 @@ pub struct Registration {
     /// How the client holds the session.
     #[serde(default)]
     mode: SessionMode,
-    /// Keeps the session for thirty days. Otherwise, the session lasts at most seven days,
-    /// and the browser forgets the cookie when it is closed.
+    /// Keeps the session in the browser for at most thirty days, or seven days without use.
+    /// Otherwise, it lasts at most seven days, or 24 hours without use, and the browser forgets
+    /// the cookie when it is closed.
     #[serde(default)]
     remember: bool,
 }

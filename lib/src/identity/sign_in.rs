@@ -57,8 +57,9 @@ pub struct Login {
     /// The challenge from the response that required a code. After a sign-in through a
     /// provider, the browser has the challenge in a cookie.
     challenge: Option<String>,
-    /// Keeps the session for thirty days. Otherwise, the session lasts at most seven days,
-    /// and the browser forgets the cookie when it is closed.
+    /// Keeps the session in the browser for at most thirty days, or seven days without use.
+    /// Otherwise, it lasts at most seven days, or 24 hours without use, and the browser forgets
+    /// the cookie when it is closed.
     #[serde(default)]
     remember: bool,
     /// Trusts this device for thirty days: sign-in on it requires no code. Takes effect only

@@ -42,7 +42,8 @@ pub struct CreateContactSubmission {
         examples("Do you teach couples before a wedding?")
     )]
     message: String,
-    /// A hidden field, which must be empty. Only bots fill it in.
+    /// A hidden field that only bots fill in. If it is not empty, the message is discarded, with
+    /// the same response.
     website: Option<String>,
 }
 

@@ -57,14 +57,14 @@ pub(super) fn name_lists(document: &mut OpenApi) {
     }
 }
 
-/// Replaces `List_Booking` at the end of a name by `BookingList`.
+/// Replaces `List_Booking` at the end of a name with `BookingList`.
 fn name_list(name: &mut String) {
     if let Some((before, item)) = name.split_once(LIST) {
         *name = format!("{before}{item}List");
     }
 }
 
-/// Replaces the schema of the items of a list by a reference to it. Returns the schema.
+/// Replaces the schema of the items of a list with a reference to it. Returns the schema.
 fn refer_to_items(list: &mut RefOr<Schema>, item: &str) -> Option<RefOr<Schema>> {
     let RefOr::T(Schema::Object(list)) = list else {
         return None;

@@ -43,7 +43,7 @@ pub struct CreatePartnerApp {
     #[schema(value_type = Vec<Origin>, max_items = 20)]
     allowed_origins: Vec<String>,
     /// Whether a token can be validated only once. If false, a token can be validated again
-    /// until it expires.
+    /// as long as it is valid.
     #[serde(default = "default_single_use")]
     single_use: bool,
 }
@@ -185,7 +185,7 @@ pub struct PartnerAppView {
     /// The origins to which a browser may deliver a token.
     allowed_origins: Vec<String>,
     /// Whether a token can be validated only once. If false, a token can be validated
-    /// again until it expires.
+    /// again as long as it is valid.
     single_use: bool,
     /// Whether tokens are issued for the application, and it may send requests.
     is_active: bool,

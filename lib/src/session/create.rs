@@ -145,8 +145,8 @@ impl Credential {
     }
 
     /// Returns how long the browser keeps the cookie. Returns `None` if the member did not
-    /// choose to stay signed in, so that the browser deletes the cookie when it is closed.
-    /// Also returns `None` for tokens.
+    /// choose to stay signed in. The browser then deletes the cookie when it is closed. Also
+    /// returns `None` for tokens.
     pub(crate) fn max_age(&self) -> Option<Duration> {
         match self {
             Self::Cookie {

@@ -98,7 +98,7 @@ static IS_UNUSED: Statement = Statement::new(
 );
 
 impl Sessions {
-    /// Replaces a refresh token by its successor.
+    /// Replaces a refresh token with its successor.
     ///
     /// # Errors
     ///

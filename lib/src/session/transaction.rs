@@ -289,7 +289,7 @@ pub struct Tx {
 struct Changes {
     sessions: Vec<SessionKey>,
     responses: Vec<Invalidation>,
-    /// Whether the changes were rolled back, so that only a refusal is committed.
+    /// Whether the changes were rolled back. Only a refusal is then committed.
     is_undone: bool,
 }
 

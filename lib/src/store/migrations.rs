@@ -1,7 +1,7 @@
 //! The migrations of the schema, which can be applied and reverted.
 //!
 //! Sabor has its own runner, because the libraries for this driver cannot revert
-//! migrations. They also take no lock, so that most of several concurrent callers fail.
+//! migrations. They also take no lock, so most of several concurrent callers fail.
 
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Transaction};

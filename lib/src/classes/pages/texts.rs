@@ -107,7 +107,7 @@ static SPANISH: PageTexts = PageTexts {
     upcoming_dates: "Próximas fechas",
     no_upcoming_dates: "Aún no hay fechas. Pregúntanos cuándo vuelve.",
     no_classes_of_instructor: "Todavía no hay clases previstas.",
-    taught_by: "La da",
+    taught_by: "Quién la da",
     all_dates: "Todas las fechas de esta clase",
     all_classes: "Todas las clases",
     all_instructors: "Todos los profes",

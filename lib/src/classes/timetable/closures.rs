@@ -101,7 +101,7 @@ impl From<Closure> for ClosureView {
 #[serde(rename_all = "camelCase")]
 pub struct ClosureResult {
     closure: ClosureView,
-    /// Whether the request was a preview, so that nothing has changed.
+    /// Whether the request was a preview. Nothing has then changed.
     preview: bool,
     /// The number of classes that still take place on these days.
     remaining_classes: usize,

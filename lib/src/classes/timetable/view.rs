@@ -111,7 +111,7 @@ impl From<Conflict> for ConflictView {
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TimetableResult {
-    /// True if the request was a preview, so that nothing has changed.
+    /// True if the request was a preview and nothing has changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(super) preview: Option<bool>,

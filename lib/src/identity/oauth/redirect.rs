@@ -23,8 +23,9 @@ pub struct AuthorizationQuery {
     /// The path of this site to which the browser returns. The default is `/`.
     #[param(max_length = 2_000, example = "/account")]
     return_to: Option<String>,
-    /// Keeps the session for thirty days. Otherwise, the session lasts at most seven days,
-    /// and the browser forgets the cookie when it is closed.
+    /// Keeps the session in the browser for at most thirty days, or seven days without use.
+    /// Otherwise, it lasts at most seven days, or 24 hours without use, and the browser forgets
+    /// the cookie when it is closed.
     #[param(value_type = Option<bool>)]
     remember: Option<String>,
 }

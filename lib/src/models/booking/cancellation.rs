@@ -85,10 +85,10 @@ static CANCEL: Statement = Statement::new(
     from cancelled_booking",
 );
 
-/// Cancels a booking and gives its spot to the first member on the waitlist. The payment is
-/// refunded, unless the cancellation is late, which means after the booking's `free_until` or
-/// after the start. A lenient cancellation is never late. Returns the cancelled booking. Must
-/// be called in a transaction.
+/// Cancels a booking and gives its spot to the first member on the waitlist, unless the waitlist
+/// has closed ([`promote`]). The payment is refunded, unless the cancellation is late, which
+/// means after the booking's `free_until` or after the start. A lenient cancellation is never
+/// late. Returns the cancelled booking. Must be called in a transaction.
 ///
 /// # Errors
 ///

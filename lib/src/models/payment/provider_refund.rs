@@ -43,7 +43,7 @@ pub struct ProviderRefund {
     pub payment_id: Option<Uuid>,
     /// The state: `Sent`, `Done`, or `Failed`.
     pub state: RefundState,
-    /// Whether somebody cancelled the refund, so that it must not be retried.
+    /// Whether somebody cancelled the refund. It must then not be retried.
     pub is_cancelled: bool,
     /// The provider's reason for the failure.
     pub failure_reason: Option<String>,
