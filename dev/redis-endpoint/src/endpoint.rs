@@ -88,7 +88,8 @@ impl Endpoint {
         }
     }
 
-    /// Closes every connection and keeps accepting new ones.
+    /// Closes every connection and reopens the port, unless the mode is
+    /// [`FaultMode::Unreachable`].
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl Endpoint {
 
     /// Returns the last requests, oldest first, up to [`Options::log_capacity`]. A request
     /// is logged before it is run. Requests with a wrong token, path or body are not
-    /// logged.
+    /// logged, and neither are requests in [`FaultMode::Unauthorized`].
     pub fn log(&self) -> Vec<LogEntry> {
         self.state.log().entries()
     }

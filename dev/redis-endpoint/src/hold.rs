@@ -1,4 +1,4 @@
-//! Requests that are held back instead of being run.
+//! Requests that are held back, and run only when they are released.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -3,8 +3,8 @@
 //! An [`Endpoint`] serves `/`, `/pipeline`, `/multi-exec` and commands in the URL as
 //! Upstash does, from memory or in front of a Redis server ([`Backend`]). [`RedisServer`]
 //! starts a private server. While an endpoint runs, it can misbehave ([`FaultMode`]), hold
-//! a chosen command back ([`Endpoint::hold_next`]), and report its requests
-//! ([`Endpoint::log`]).
+//! back a request that contains a chosen command ([`Endpoint::hold_next`]), and report its
+//! requests ([`Endpoint::log`]).
 //!
 //! ```no_run
 //! use redis_endpoint::{Backend, Endpoint, FaultMode, Options};

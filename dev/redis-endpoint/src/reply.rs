@@ -21,7 +21,7 @@ pub(crate) enum Reply {
 /// How strings are written to JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// As text. Bytes that are not UTF-8 are replaced by U+FFFD.
+    /// As text. Bytes that are not UTF-8 are replaced with U+FFFD.
     Text,
     /// In base64, except for a reply that is exactly `OK`.
     Base64,

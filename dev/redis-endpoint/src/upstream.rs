@@ -71,7 +71,8 @@ impl Upstream {
         atomic: bool,
     ) -> Result<Vec<CommandResult>, String> {
         let replies = self.send(commands, atomic).await;
-        let mut replies = replies.map_err(|error| format!("ERR Redis did not reply: {error}"))?;
+        let mut replies =
+            replies.map_err(|error| format!("ERR the connection to Redis failed: {error}"))?;
         if atomic {
             replies = match replies.pop() {
                 Some(Value::Array(replies)) => replies,
@@ -172,8 +173,8 @@ fn script_position(command: &[String]) -> Option<usize> {
 }
 
 /// Returns the script without [`KEY_LOCKING_FLAG`], if its first line has flags. Clients
-/// compute the hash of the original script, so for them EVALSHA always fails with
-/// NOSCRIPT and they use EVAL.
+/// compute the hash of the original script. If the flag was removed, EVALSHA therefore
+/// always fails for them with NOSCRIPT, and they use EVAL.
 fn without_key_locking(script: &str) -> Option<String> {
     let (flags, body) = script.strip_prefix("#!lua flags=")?.split_once('\n')?;
     let kept: Vec<&str> = flags

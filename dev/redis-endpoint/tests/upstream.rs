@@ -237,7 +237,10 @@ async fn commands_fail_while_the_server_is_down() {
     server.kill().await.unwrap();
     for _ in 0..5 {
         let error = endpoint.get("key").await.unwrap_err();
-        assert!(error.starts_with("ERR Redis did not reply: "), "{error}");
+        assert!(
+            error.starts_with("ERR the connection to Redis failed: "),
+            "{error}"
+        );
     }
     server.restart().await.unwrap();
     for _ in 0..5 {
