@@ -70,8 +70,8 @@ fn assert_documented_failure(response: &TestResponse, status: u16) {
     assert_eq!(response.header("x-request-id"), body["requestId"].as_str());
 }
 
-/// Returns whether the response is the same for every visitor, so that a shared cache
-/// may store it.
+/// Returns whether the response is the same for every visitor. A shared cache may then
+/// store it.
 fn is_public(path: &str) -> bool {
     let public = ["/api/classes/", "/api/instructors", "/api/studio"];
     public.iter().any(|start| path.starts_with(start))

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use crate::bookings::book;
 use crate::harness::{MailServer, NewClass, Settings, TestApp};
 
-async fn start_in_japan() -> TestApp {
+async fn start_with_yen() -> TestApp {
     TestApp::start_with(Settings::default().with("STUDIO_CURRENCY", "JPY")).await
 }
 
 #[tokio::test]
 async fn amounts_in_yen_are_shown_without_decimals() {
-    let app = start_in_japan().await;
+    let app = start_with_yen().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let price = "2500.00";
     let class = app
@@ -55,7 +55,7 @@ async fn amounts_in_yen_are_shown_without_decimals() {
 
 #[tokio::test]
 async fn amounts_with_decimals_are_rejected_in_yen() {
-    let app = start_in_japan().await;
+    let app = start_with_yen().await;
     let staff = app.staff("sofia").await;
     let create = async |path: &str, form: Value| staff.post(path, form).await;
     let class_type = |price: &str| json!({ "name": format!("Salsa {price}"), "price": price });

@@ -1,4 +1,4 @@
-//! E-mail addresses have a canonical form, so that all spellings of an address belong to one
+//! E-mail addresses have a canonical form, so all spellings of an address belong to one
 //! account.
 
 use sabor::models::user;

@@ -97,7 +97,7 @@ async fn exactly_twenty_of_two_thousand_concurrent_members_get_a_spot() {
 }
 
 #[tokio::test]
-async fn two_thousand_concurrent_members_are_waitlisted_in_order_of_arrival() {
+async fn two_thousand_concurrent_members_fill_a_class_and_its_waitlist_in_order_of_arrival() {
     let app = TestApp::start().await;
     let class = app.create_class(20).await;
     let attempts = book_concurrently(&app, class, true).await;
@@ -178,8 +178,9 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
     assert_eq!(app.count(notifications).await, app.count(promotions).await);
 }
 
-/// Books or cancels at random. The xorshift generator makes the same choices in every
-/// run. Returns `false` if the member has reached the hourly limit of bookings.
+/// Books or cancels at random. The xorshift generator produces the same numbers in every run,
+/// but the choices also depend on the responses. Returns `false` if the member has reached the
+/// hourly limit of bookings.
 async fn random_step(
     random: &mut u64,
     classes: &[Uuid],

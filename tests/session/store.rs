@@ -46,7 +46,7 @@ async fn a_session_can_be_created_read_updated_and_destroyed() {
 }
 
 #[tokio::test]
-async fn all_length_and_clear_include_every_session() {
+async fn listing_counting_and_clearing_include_every_session() {
     let app = TestApp::start().await;
     let sessions = app.app.sessions();
     let mut keys = Vec::new();
