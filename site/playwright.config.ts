@@ -21,7 +21,7 @@ export const base: PlaywrightTestConfig = {
       args: ["--no-sandbox"],
     },
     locale: "en-US",
-    // In each test it would load the whole site. Those of the worker allow it.
+    // The service worker would load the whole site in each test. Tests of the worker allow it.
     serviceWorkers: "block",
     timezoneId: "America/Denver",
     trace: "retain-on-failure",

@@ -94,7 +94,7 @@ function findErrorCodes({ info, paths, components }: Description) {
   });
 }
 
-/** What browsers without JavaScript show of a page whose file does not say it. */
+/** What browsers without JavaScript show if the file of a page has nothing for them. */
 const WITHOUT_SCRIPT = "<noscript><p>This page needs JavaScript.</p></noscript>";
 const DOCS_WITHOUT_SCRIPT = '<noscript><p>This page needs JavaScript. The OpenAPI description is at <a href="/openapi.json">/openapi.json</a>.</p></noscript>';
 

@@ -16,7 +16,7 @@ const LATEST_PAINT_MS = 1_200;
 /** How many runs a result is the median of. After two good ones, the third cannot change it. */
 const RUNS = 3;
 
-/** How often a page is measured before it fails. What else the machine does only slows it down. */
+/** How often a page is measured before it fails. Other programs can only slow it down. */
 const ATTEMPTS = 3;
 
 /**

@@ -22,8 +22,9 @@ export const session = new Store<Session | null | undefined>(undefined);
 const MEMBER_EXPECTED = "member-expected";
 
 /**
- * Returns whether this browser had a member when it was asked last. The session itself is known
- * only after a request. Until then, a page leaves room for what members see.
+ * Returns whether a member was signed in in this browser when the server was last asked. The
+ * session itself is known only after a request. Until then, a page leaves room for what
+ * members see.
  */
 export function isMemberExpected(): boolean {
   try {
@@ -182,7 +183,7 @@ export function signInAddress(path = location.pathname + location.search): strin
   return path.startsWith("/account") ? "/account" : `/account?next=${encodeURIComponent(path)}`;
 }
 
-/** The path of this site that `text` names, or null. `//host` and `/\host` are others. */
+/** The path of this site that `text` names, or null. `//host` and `/\host` lead to other sites. */
 export function ownPath(text: string | null): string | null {
   return text !== null && /^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(text) ? text : null;
 }

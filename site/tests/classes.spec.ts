@@ -62,7 +62,7 @@ test("a member joins a waitlist and leaves it, and another window follows", asyn
   await page.getByRole("button", { name: /^Join waitlist: / }).first().click();
   const place = page.getByRole("button", { name: /^No\. \d+ on the waitlist: / });
   await expect(place).toBeVisible();
-  // The other window is told by an event.
+  // An event updates the other window.
   await expect(other.getByText(/^No\. \d+ on the waitlist$/)).toBeVisible({ timeout: 10_000 });
   await place.click();
   const dialog = page.getByRole("dialog", { name: "Leave the waitlist?" });

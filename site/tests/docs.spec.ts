@@ -14,12 +14,13 @@ const DESCRIPTION = JSON.parse(readFileSync(join(import.meta.dirname, "../public
 
 const ANA = { email: "ana@sabor.dev", password: "password123" };
 
-// The reference is long, and the samples sign in, which takes long on purpose.
+// The reference is long, and the samples sign in, which is slow because hashing a password is
+// slow on purpose.
 test.describe.configure({ timeout: 90_000 });
 
-/** Operations whose samples need something that no sample can have. */
+/** GET operations whose samples need something that no sample can have. */
 const NOT_RUN = [
-  // They need a token from a mail, a feed or a provider.
+  // They need the token of a calendar feed, or a configured provider.
   "finishProviderSignIn",
   "getCalendar",
   "startProviderSignIn",
@@ -65,7 +66,7 @@ async function loadEndpoints(page: Page): Promise<Endpoint[]> {
   return endpoints(forViewer(DESCRIPTION, ids));
 }
 
-/** Opens the reference and waits for the viewer. */
+/** Opens the reference and waits until Swagger UI is shown. */
 async function openReference(page: Page, address = "/docs"): Promise<void> {
   await open(page, address);
   await expect(page.getByLabel("Find an operation")).toBeVisible();
@@ -89,7 +90,8 @@ test.describe("the samples", () => {
     test(`the JavaScript samples of the guide ${name} work in the console`, async ({ page }) => {
       await open(page, "/docs/sign-in");
       const scripts = variants().flatMap((both) => both.filter(({ name }) => name === "JavaScript").map(({ code }) => code));
-      // A failed request gives an object without the fields that the samples read.
+      // Without this, a sample would continue with the body of a failed request, and the test
+      // would not notice the failure.
       await page.evaluate(() => {
         const original = fetch;
         window.fetch = async (...request) => {
@@ -113,7 +115,7 @@ test.describe("the samples", () => {
     expect(all.length).toBeGreaterThan(35);
     for (const endpoint of all) {
       const sample = curlSample(endpoint, sender);
-      // Signing in takes long, so that samples that begin alike share its result.
+      // Signing in is slow, so samples with the same sign-in commands share its result.
       const [, signIn, command] = /^(token=[^]*?\n)(curl [^]*)$/.exec(sample) ?? [null, "", sample];
       if (signIn) tokens[signIn] ??= run(`${signIn}printf %s "$token"`);
       try {
@@ -146,7 +148,7 @@ test("an old link opens its operation, whose samples have the id of a real class
   const found = await page.request.get(`/api/classes/availability?ids=${id}`);
   expect(await found.text()).toContain(id);
   await expect(operation(page, "createBooking").getByRole("button", { name: "Run", exact: true })).toBeVisible();
-  // The viewer scrolls there slowly.
+  // Swagger UI scrolls there slowly.
   let before = -1;
   const isSettled = async () => {
     const last = before;

@@ -101,7 +101,7 @@ test.describe("on a phone", () => {
     await page.getByLabel("Room").selectOption("Studio A");
     await page.getByLabel("Level").selectOption("beginner");
     await page.reload();
-    // A filter that is not seen is counted.
+    // A hidden filter is counted.
     const more = page.getByRole("button", { name: "More filters (1)" });
     await expect(more).toHaveAttribute("aria-expanded", "false");
     await expect(page.getByLabel("Room")).toBeHidden();

@@ -105,7 +105,7 @@ test("the free spots are asked for while the page is visible, and not while it i
     }, isHidden);
   await page.clock.install();
   await open(page, "/timetable");
-  // The timetable itself has the free spots, so that the first refresh is the first request.
+  // The timetable itself has the free spots, so the first refresh is the first request.
   await expect(page.getByRole("article").first()).toBeVisible();
   await page.clock.runFor(20_000);
   await expect.poll(() => asked).toBe(1);

@@ -12,7 +12,7 @@ async function signIn(page: Page, email: string): Promise<void> {
   await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
 }
 
-/** Makes a member, and signs out. Returns the address. */
+/** Creates a member, and signs out. Returns the e-mail address. */
 async function newSignedOutMember(page: Page): Promise<string> {
   const email = await newMember(page);
   await page.context().clearCookies();
@@ -84,7 +84,7 @@ test.describe("with an expected rejection", () => {
     await page.route("**/api/auth/session?*", (route) => void held.push(route));
     await page.route("**/api/auth/logout", async (route) => {
       const response = await route.fetch();
-      // The stream tells of the end, and the page asks for the session.
+      // The stream reports the end, and the page asks for the session.
       await expect.poll(() => held.length, { timeout: 10_000 }).toBe(1);
       await route.fulfill({ response });
     });

@@ -22,7 +22,7 @@ for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 
     test("a member's next class comes first, and moves nothing when it arrives", async ({ page, staff }) => {
       const booked = await staff.newClass();
       await newMember(page);
-      // The browser has had a member before.
+      // A member was signed in in this browser before.
       await open(page, "/contact");
       await watchShifts(page);
       await openAndExpectFirst(page, "You have not booked a class yet.");

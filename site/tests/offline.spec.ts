@@ -48,7 +48,7 @@ test("without a connection, a page opens again with its classes, says from when 
   await expect(page.getByText(/^You are offline\. You see what was loaded at \d+:\d\d [AP]M\./)).toBeVisible();
   await expectAccessible(page);
 
-  // What is kept has another time, and free spots do not tell it.
+  // The kept answer has the old time, and a refresh of the free spots does not change it.
   await staff.move(coming, "19:30");
   await context.setOffline(false);
   await expect(page.getByText("You are online again.")).toBeVisible();

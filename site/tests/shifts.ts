@@ -6,8 +6,8 @@ import { expect, type Page } from "@playwright/test";
 const LIMIT = 0.05;
 
 /**
- * Records the shifts of each page that is opened from now on. Nothing is answered before the
- * page is painted, so that what it shows meanwhile counts.
+ * Records the shifts of each page that is opened from now on. Requests are answered only
+ * after the page is painted, so that shifts of what it shows meanwhile count.
  */
 export async function watchShifts(page: Page): Promise<void> {
   await page.addInitScript(() => {

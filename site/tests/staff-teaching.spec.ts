@@ -1,4 +1,4 @@
-// What an instructor who is no staff sees: the own classes, and who comes to them.
+// What an instructor who is not staff sees: their own classes, and who comes to them.
 
 import { scriptSizes } from "./scripts.ts";
 import { expect, expectAccessible, newMember, open } from "./site.ts";

@@ -15,7 +15,7 @@ test("the page of a day shows how full its classes are, and leads to other days"
   await signInAs(page, "staff");
   await open(page, `/staff?date=${full.date}`);
   const row = page.getByRole("article").filter({ hasText: full.title });
-  await expect(row.getByLabel("1 of 1 spots taken")).toBeVisible();
+  await expect(row.getByLabel("1 of 1 spot taken")).toBeVisible();
   await expect(row.getByText("1 unpaid")).toBeVisible();
   await expect(row.getByText("1 waiting")).toBeVisible();
   await expect(row.getByRole("link", { name: `${full.title}, 6:00 PM: open the roster` })).toHaveAttribute("href", `/staff/roster/${full.id}`);

@@ -13,7 +13,7 @@ const TIMEOUT_MS = 30_000;
 
 export const api = createClient<paths, "application/json">({ fetch: send });
 
-/** From when the content of the page is. */
+/** The time from which the content of the page dates. */
 export const loadedAt = new Store<Date | null>(null);
 
 /** Sends a request. Without a connection, the last answer to the same request is returned. */
@@ -37,7 +37,7 @@ async function send(request: Request): Promise<Response> {
     loadedAt.set(new Date());
     await noteMember(request, response.clone());
     keep(request, response.clone(), sender).catch(() => {
-      // The browser may forbid storage, or it is full. The page then needs a connection.
+      // The browser may forbid storage, or the storage is full. The page then needs a connection.
     });
   }
   return response;

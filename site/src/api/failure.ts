@@ -44,7 +44,7 @@ export class Failure extends Error {
   readonly requestId: string | null;
   /** The token of a sign-in that needs a code. */
   readonly challenge: string | null;
-  /** The member who has the address that was to be used. */
+  /** The id of the member who already has the address. */
   readonly memberId: string | null;
 
   constructor(sentence: string, details: Details = {}) {

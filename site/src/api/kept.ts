@@ -25,7 +25,7 @@ const SESSION = "/api/auth/session";
 const STUDIO = "/api/studio";
 const PUBLIC = [STUDIO, "/api/instructors", "/api/instructors/details", "/api/classes/list", "/api/classes/details", "/api/classes/schedule", "/api/classes/occurrence"];
 
-/** What staff and instructors see of members without a connection. */
+/** The answers about members that staff and instructors can see without a connection. */
 const STAFF = ["/api/admin/bookings", "/api/admin/dashboard", "/api/teaching/classes", "/api/teaching/roster"];
 const PRIVATE = ["/api/bookings/list", ...STAFF];
 
@@ -41,7 +41,7 @@ function pathOf({ url }: Request): string {
   return new URL(url).pathname;
 }
 
-/** Whether a page shows the answer to a request. It tells when its content was loaded. */
+/** Whether a page shows the answer to a request, and when that answer was loaded. */
 export function isContent(request: Request): boolean {
   return ![SESSION, STUDIO].includes(pathOf(request));
 }

@@ -65,7 +65,7 @@ function announce(): void {
   for (const listener of listeners) listener();
 }
 
-/** Calls `listener` after each change of the queue or the results. Returns what ends that. */
+/** Calls `listener` after each change of the queue or the results. Returns a function that stops this. */
 export function followQueue(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

@@ -54,10 +54,10 @@ export const bookingZone = new Store<string | undefined>(undefined);
 /** The free spots by the id of the class. */
 export const availability = new Store<ReadonlyMap<string, Availability>>(new Map());
 
-/** The member of the bookings. */
+/** The id of the member whose bookings are stored. */
 let owner: string | undefined;
 
-/** How many bookings the page has stored. A list that was asked for before lacks them. */
+/** How many bookings the page has stored. A list that was requested earlier does not contain them. */
 let stored = 0;
 
 let latestLoad: Promise<void> | null = null;
@@ -143,7 +143,7 @@ function announceEvent(t: ClassTexts, kind: EventKind): void {
 
 /**
  * Keeps both stores up to date, and says what the studio has changed. Nothing is asked for
- * while the page is hidden. Returns what ends it.
+ * while the page is hidden. Returns a function that stops this.
  */
 export function followChanges({ texts, ids, onClassChange }: Options): () => void {
   let stream: EventSource | null = null;

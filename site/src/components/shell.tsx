@@ -26,7 +26,7 @@ export function Shell({ language, children }: Props) {
 
   useEffect(() => {
     loadStudio().catch(() => {
-      // The page does without the address.
+      // The page is shown without the address.
     });
   }, []);
 

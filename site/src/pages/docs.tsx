@@ -91,7 +91,7 @@ function Docs({ t }: { t: DocsTexts }) {
   );
 }
 
-/** Says as whom requests are sent. */
+/** Says with whose session requests are sent. */
 function SessionLine({ t }: { t: DocsTexts }) {
   const member = useStore(session);
   if (member === undefined) return null;

@@ -143,7 +143,7 @@ function OwnNext({ t }: { t: HomeTexts }) {
 }
 
 async function loadNext(): Promise<Occurrence[]> {
-  // Some of today's may have begun, or are cancelled.
+  // Some of today's classes may have begun or been cancelled.
   const page = await call(api.GET("/api/classes/schedule", { params: { query: { limit: 3 * NEXT } } }));
   return page.items.filter(({ isCancelled, startTime }) => !isCancelled && new Date(startTime) > new Date()).slice(0, NEXT);
 }

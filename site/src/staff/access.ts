@@ -7,7 +7,7 @@ import type { Access } from "./sections.ts";
 
 export type StaffUser = Session["user"];
 
-/** Whether the member teaches. Undefined while that is not known. Staff are not asked for. */
+/** Whether the member teaches. Undefined while that is not known. It is not requested for staff. */
 export const isInstructor = new Store<boolean | undefined>(undefined);
 
 export async function loadInstructor(): Promise<void> {

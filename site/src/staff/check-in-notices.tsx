@@ -1,4 +1,4 @@
-// What became of check-ins otherwise than expected.
+// Notices about check-ins whose result was not the expected one.
 
 import { useEffect, useState } from "preact/hooks";
 import { followQueue, forgetResults, readQueue, type SentCheckIn } from "../check-ins/queue.ts";

@@ -12,7 +12,7 @@ let retry: ReturnType<typeof setTimeout> | undefined;
 
 /**
  * Sends what waits of one of the staff, now and each time when the connection is back, and lets
- * the worker copy the pages that work without one. Returns what ends that.
+ * the worker copy the pages that work without one. Returns a function that stops this.
  */
 export function keepSending(userId: string): () => void {
   const send = () => void sendCheckIns(userId).catch(report);
@@ -25,7 +25,7 @@ export function keepSending(userId: string): () => void {
   };
 }
 
-/** Sends what waits. What cannot be sent is sent later, if the browser can even when the page is closed. */
+/** Sends what waits. What cannot be sent is sent later, in some browsers even after the page is closed. */
 export async function sendCheckIns(userId: string): Promise<void> {
   clearTimeout(retry);
   if (await sendQueue(userId)) return;

@@ -1,4 +1,4 @@
-// Dialogs that cancel a class or give it to a substitute. Both say first who will be told.
+// Dialogs that cancel a class or give it to a substitute. Both say first how many members will be notified.
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";

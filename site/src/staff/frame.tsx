@@ -21,7 +21,7 @@ import { ADMIN_SECTIONS, MAIN_SECTIONS, type SectionName, STUDIO_SECTIONS } from
 /** Returns the frame of the pages of a section. */
 export function makeFrame<T extends { staff: StaffTexts }>(section: SectionName): ComponentType<FrameProps<T>> {
   loadStudio().catch(() => {
-    // The page does without the name, or shows the failure itself.
+    // The page is shown without the name, or shows the failure itself.
   });
   return ({ language, t, children }) => {
     const common = useCommon();

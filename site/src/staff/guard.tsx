@@ -48,7 +48,7 @@ export function Guard({ t, access, children }: Props) {
       void loadInstructor().then(
         () => setFailure(null),
         (failed: unknown) => {
-          // Without a connection, the page shows what was kept, and the API keeps the rest.
+          // Without a connection, the page shows what was kept, and the API protects everything else.
           if (failed instanceof Failure && failed.status === 0) isInstructor.set(true);
           fail(failed);
         },

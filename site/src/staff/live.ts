@@ -53,7 +53,7 @@ export function useRefresh(refresh: () => Promise<void>, day?: string | null): v
   }, [day]);
 }
 
-/** Follows what happens to the classes of a day while the page is visible. Returns what ends it. */
+/** Follows what happens to the classes of a day while the page is visible. Returns a function that stops this. */
 function followEvents(day: string, onEvent: () => void): () => void {
   let stream: EventSource | null = null;
   let reconnect: ReturnType<typeof setTimeout> | undefined;

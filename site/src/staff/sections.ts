@@ -24,7 +24,7 @@ import type { StaffTexts } from "../texts/staff.en.ts";
 export type SectionName = keyof StaffTexts["sections"];
 
 /**
- * Who may open a page: instructors who are no staff, staff, both of them, or administrators, who
+ * Who may open a page: instructors who are not staff, staff, both of them, or administrators, who
  * are also staff.
  */
 export type Access = "instructor" | "staff" | "team" | "admin";
@@ -36,7 +36,7 @@ interface Section {
   access: Access;
 }
 
-/** The page of instructors who are no staff. */
+/** The page of instructors who are not staff. */
 export const TEACHING = "/staff/teaching";
 
 /** What is needed all the time. A phone shows the first four of those that the person may open. */

@@ -22,7 +22,7 @@ const texts = {
   coming: "Upcoming dates",
   noneComing: "No date is planned yet. Ask us when it comes back.",
   taughtBy: "Taught by",
-  spots: (count: number) => `${count} spots`,
+  spots: (count: number) => (count === 1 ? "1 spot" : `${count} spots`),
   years: (count: number) => (count === 1 ? "1 year of experience" : `${count} years of experience`),
   share: "Share",
   linkCopied: "The link was copied.",

@@ -19,7 +19,7 @@ const texts = {
   actionsOf: (title: string, when: string) => `More for ${title}, ${when}`,
   dragHint: "Drag a class to another day, or choose Change.",
   taken: (taken: number, spots: number) => `${taken}/${spots}`,
-  takenLabel: (taken: number, spots: number) => `${taken} of ${spots} spots taken`,
+  takenLabel: (taken: number, spots: number) => `${taken} of ${spots === 1 ? "1 spot" : `${spots} spots`} taken`,
   waiting: (count: number) => `${count} waiting`,
   cancelled: "Cancelled",
   roster: "Open the roster",

@@ -22,7 +22,7 @@ const texts: StaffScheduleTexts = {
   actionsOf: (title, when) => `Más para ${title}, ${when}`,
   dragHint: "Arrastra una clase a otro día, o elige Cambiar.",
   taken: (taken, spots) => `${taken}/${spots}`,
-  takenLabel: (taken, spots) => `${taken} de ${spots} plazas ocupadas`,
+  takenLabel: (taken, spots) => `${taken} de ${spots === 1 ? "1 plaza ocupada" : `${spots} plazas ocupadas`}`,
   waiting: (count) => `${count} en espera`,
   cancelled: "Cancelada",
   roster: "Abrir la lista",

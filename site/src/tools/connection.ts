@@ -50,7 +50,7 @@ async function reachesServer(): Promise<boolean> {
   }
 }
 
-/** Does the work each time when the connection is back. Returns what ends that. */
+/** Does the work each time when the connection is back. Returns a function that stops this. */
 export function whenOnline(work: () => unknown): () => void {
   return isOffline.follow(() => {
     if (!isOffline.value) work();

@@ -12,7 +12,7 @@ export class Store<T> {
     for (const listener of this.#listeners) listener();
   }
 
-  /** Calls `listener` after each change. Returns what ends that. */
+  /** Calls `listener` after each change. Returns a function that stops this. */
   follow(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

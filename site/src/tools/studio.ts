@@ -1,5 +1,5 @@
-// What the API tells about the studio. It rarely changes, so that one request serves an hour of
-// pages.
+// What the API tells about the studio. It rarely changes, so the pages share one response for an
+// hour.
 
 import { api, call, type Schema } from "../api/client.ts";
 import { Store } from "./store.ts";

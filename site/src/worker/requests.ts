@@ -9,7 +9,7 @@ const MAX_PICTURES = 100;
 /** Functions, and files that are no pages. */
 const NOT_PAGES = /^\/(api\/|dev\/|signup$|logout$)|\.\w+$/;
 
-/** Returns the response, or null if the browser shall ask the server as without a worker. */
+/** Returns the response, or null if the browser should ask the server as it does without a worker. */
 export function respond(request: Request): Promise<Response> | null {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== location.origin) return null;

@@ -1,4 +1,4 @@
-// The fields by which a member shows again who they are.
+// The fields with which a member authenticates again.
 
 import { Field, type FormValues } from "../../components/form.tsx";
 import type { AccountTexts } from "../../texts/account.en.ts";

@@ -1,5 +1,5 @@
 // The parts of the settings. A wide window has a list of links beside them. In a narrow one,
-// the list is made of the parts themselves, which open.
+// the parts themselves are the list, and each of them opens.
 
 import type { ComponentChildren, Ref } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";

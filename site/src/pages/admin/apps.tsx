@@ -22,7 +22,7 @@ type AppWithSecret = Schema<"PartnerAppWithSecret">;
 type Change = Omit<Schema<"UpdatePartnerApp">, "id">;
 type Texts = { t: AdminAppsTexts };
 
-/** What a dialog asks about before it is done. */
+/** The actions that a dialog asks the person to confirm. */
 type Question = "edit" | "rotate" | "endRotation" | "switchOff";
 
 function Apps({ t }: Texts) {
@@ -137,7 +137,7 @@ interface QuestionProps extends Texts {
   onChange: (body: Change, done: string) => Promise<void>;
 }
 
-/** Asks for the name of the application before what its users would notice. */
+/** Asks to type the name of the application before an action that its users would notice. */
 function QuestionDialog({ t, app: { name }, question, onClose, onChange }: QuestionProps) {
   const { title, text, action, body, done } = {
     rotate: { title: t.rotateTitle, text: t.rotateText, action: t.rotate, body: { rotateSecret: true }, done: t.saved },

@@ -24,7 +24,7 @@ type Texts = { t: AdminUsersTexts };
 
 const ROLES: readonly Role[] = ["member", "staff", "admin"];
 
-/** What a dialog asks about before it is done. */
+/** The actions that a dialog asks the person to confirm. */
 type Question = "role" | "endSessions" | "removeSecondFactor" | "deactivate";
 
 function readFilters(): { search: string; role: Role | null } {
@@ -182,7 +182,7 @@ function RoleDialog({ t, account: { name, role: current }, onClose, onChange }: 
   );
 }
 
-/** Asks for the name of the account before what the member would miss. */
+/** Asks to type the name of the account before an action that the member would notice. */
 function QuestionDialog({ t, account: { name }, question, onClose, onChange }: DialogProps & { question: Exclude<Question, "role"> }) {
   const { title, text, action, body, done } = {
     endSessions: { title: t.endSessionsTitle, text: t.endSessionsText, action: t.endSessions, body: { endSessions: true }, done: t.sessionsEnded },

@@ -47,7 +47,7 @@ export function Code({ label, variants }: Props) {
           {t.copy}
         </Button>
       </div>
-      {/* Wide code scrolls, so that it must be focusable. */}
+      {/* Wide code scrolls, so it must be focusable. */}
       <pre tabIndex={0} role="group" aria-label={`${label}, ${shown.name}`} lang="en">
         <code>{shown.code}</code>
       </pre>

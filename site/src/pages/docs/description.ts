@@ -128,7 +128,7 @@ export function forViewer(description: Description, ids: Ids): Description {
   return filled;
 }
 
-/** Every failure has the same body, so that its codes with links to their meaning are enough. */
+/** Every failure has the same body, so its codes with links to their meaning are enough. */
 function shorten(answer: Answer, codes: Set<string>): void {
   delete answer.links;
   if (answer.headers) delete answer.headers["x-request-id"];

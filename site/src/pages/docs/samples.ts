@@ -2,7 +2,7 @@
 
 import type { Endpoint } from "./description.ts";
 
-/** Where samples are sent, and as whom. */
+/** Where samples are sent, and with whose account. */
 export interface Sender {
   origin: string;
   /** The address of the member who is signed in. Scripts in the console use their session. */

@@ -1,4 +1,4 @@
-// What vite.config.ts makes of the API's description.
+// What vite.config.ts derives from the API's description.
 
 declare module "virtual:error-codes" {
   interface Found {

@@ -1,4 +1,4 @@
-// The classes of an instructor who is no staff, with their rosters.
+// The classes of an instructor who is not staff, with their rosters.
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../../api/client.ts";

@@ -24,7 +24,7 @@ interface Props extends Texts {
 
 export function AddDialog({ t, occurrence, canCheckIn, onClose, onChange }: Props) {
   const [kind, setKind] = useState<"member" | "walkIn">("member");
-  /** Who comes to the desk is there. */
+  /** Whether to check the member in too. People who are added at the desk are usually there. */
   const [isHere, setHere] = useState(canCheckIn);
 
   const add = async (userId: string, said: (isWaiting: boolean) => string) => {

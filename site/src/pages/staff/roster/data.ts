@@ -70,7 +70,7 @@ function withQueued(entry: Entry, queued: QueuedCheckIn | undefined): RosterRow 
   return { ...entry, queued, status: isHere ? "attended" : "booked", checkedInAt: isHere ? queued.at : null, checkedInBy: null };
 }
 
-/** Shows an entry as the server has answered to check-ins. */
+/** Shows an entry with the server's answers to check-ins. */
 function withResults(entry: Entry, sent: SentCheckIn[]): Entry {
   const last = sent.findLast(({ bookingId, result }) => bookingId === entry.bookingId && result?.status)?.result;
   if (!last?.status) return entry;
@@ -88,7 +88,7 @@ export function useRoster(id: string, { id: userId, isStaff }: StaffUser): Roste
   const unsaved = useRef(new Map<string, QueuedCheckIn>());
   /** The results that `entries` contains. */
   const applied = useRef(new Set<string>());
-  /** How often a check-in was made or sent. A roster that was asked for before lacks it. */
+  /** How often a check-in was made or sent. A roster that was requested earlier may not contain it. */
   const changes = useRef(0);
 
   const readAgain = async () => {

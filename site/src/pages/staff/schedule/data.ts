@@ -1,4 +1,4 @@
-// What the schedule shows, and what a class can be made of.
+// The data of the schedule, and the choices for the fields of a class.
 
 import { api, call, readAllPages, type Schema } from "../../../api/client.ts";
 import { addDays } from "../../../tools/time.ts";
@@ -6,7 +6,7 @@ import { addDays } from "../../../tools/time.ts";
 export type Occurrence = Schema<"Occurrence">;
 export type Scope = Schema<"ScheduleScope">;
 
-/** What a class can be made of: only what is not retired. */
+/** The choices for the fields of a class. Retired ones are left out. */
 export interface Parts {
   classTypes: Array<Schema<"StaffClassType">>;
   instructors: Array<Schema<"StaffInstructor">>;
