@@ -65,7 +65,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
         / u32::try_from(properties.len())?;
     let (count, seconds) = (properties.len(), time_limit.as_secs_f64());
     status(&format!(
-        "{count} properties, {seconds:.1} s for each, {workers} at a time …"
+        "Properties: {count}, with {seconds:.1} s each, {workers} at a time …"
     ));
     let mut rows = run_all(properties, time_limit, workers).await?;
     rows.sort_by(|(left, _), (right, _)| left.name.cmp(&right.name));
@@ -296,7 +296,7 @@ fn print_results(rows: &[(Property, Outcome)]) -> Result<()> {
         .collect();
     terminal::print_table(&header, &lines, |column| column == 1 || column == 2);
     let cases: u64 = rows.iter().map(|(_, outcome)| outcome.cases).sum();
-    print(&format!("\n{} properties, {cases} cases.", rows.len()));
+    print(&format!("\nProperties: {}, cases: {cases}.", rows.len()));
     let mut failed = 0;
     for (property, outcome) in rows {
         if let Some(failure) = &outcome.failure {
@@ -310,7 +310,7 @@ fn print_results(rows: &[(Property, Outcome)]) -> Result<()> {
     }
     match failed {
         0 => Ok(()),
-        count => bail!("{count} properties failed"),
+        count => bail!("failed properties: {count}"),
     }
 }
 

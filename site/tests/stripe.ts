@@ -129,6 +129,6 @@ export class StripeStandIn {
     const signature = createHmac("sha256", WEBHOOK_SECRET).update(`${time}.${body}`).digest("hex");
     const headers = { "content-type": "application/json", "stripe-signature": `t=${time},v1=${signature}` };
     const response = await fetch(`${this.site}/api/payments/webhook`, { method: "POST", body, headers });
-    if (!response.ok) throw new Error(`the event was answered ${response.status}`);
+    if (!response.ok) throw new Error(`the response to the event was ${response.status}`);
   }
 }

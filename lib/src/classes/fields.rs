@@ -57,7 +57,8 @@ pub(super) fn room(text: &str) -> Result<String, Problem> {
 
 /// Parses the name of a style and converts it to lower case.
 pub(super) fn style(text: &str) -> Result<String, Problem> {
-    // Convert before the length is checked: `İ` becomes two characters in lower case.
+    // The text is converted before its length is checked, because `İ` becomes two characters in
+    // lower case.
     form::required_line(&text.to_lowercase(), STYLE_MAX)
 }
 

@@ -213,7 +213,7 @@ async fn last_applied(
     let mut newest: Vec<_> = MIGRATIONS.iter().rev().filter(is_applied).collect();
     if count > newest.len() {
         return Err(Error::internal(format!(
-            "only {} migrations are applied, so {count} cannot be reverted",
+            "{count} cannot be reverted, because the number of applied migrations is {}",
             newest.len()
         )));
     }

@@ -22,7 +22,7 @@ pub enum TextProblem {
 }
 
 /// Trims a text, removes invisible characters that carry no meaning, replaces every kind of
-/// space by an ordinary one, and normalizes the text to NFC. `is_allowed_control` accepts
+/// space with an ordinary one, and normalizes the text to NFC. `is_allowed_control` accepts
 /// control characters, such as line breaks. The result is empty if nothing is left.
 ///
 /// # Errors

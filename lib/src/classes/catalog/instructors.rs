@@ -251,8 +251,9 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`](crate::Error::Invalid);
-/// [`Error::NotFound`](crate::Error::NotFound).
+/// [`Error::Invalid`](crate::Error::Invalid), also if the account does not exist;
+/// [`Error::NotFound`](crate::Error::NotFound); 409 `instructor_linked`,
+/// `email_not_verified`.
 pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,

@@ -70,8 +70,8 @@ pub struct ConflictView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(super) occurrence_id: Option<Uuid>,
-    /// `retired` means that the class type, the instructor or the room is retired. A class
-    /// cannot move `in_the_past`.
+    /// `retired` means that the class type, the instructor or the room is retired, and
+    /// `in_the_past` that the class would start in the past.
     pub(super) code: ConflictCode,
 }
 

@@ -342,7 +342,7 @@ pub struct ClassTypeName {
     pub id: Uuid,
     /// The class type's name.
     pub name: String,
-    /// Whether the class type is not retired.
+    /// Whether the class type is active. `false` after retirement.
     pub is_active: bool,
 }
 

@@ -67,7 +67,7 @@ pub(super) struct ClassTypeFigures {
     class_type_id: Uuid,
     /// The name of the class type.
     pub(super) name: String,
-    /// Whether the class type is not retired.
+    /// Whether the class type is active. `false` after retirement.
     is_active: bool,
     /// Bookings made, including the waitlist.
     pub(super) bookings: i64,
@@ -178,7 +178,7 @@ pub(super) struct HeatMapCell {
     pub(super) taken: i64,
     /// The share of the spots that were taken, from 0 to 1. Null when there were no spots.
     pub(super) occupancy_rate: Option<f64>,
-    /// The number of spots that were taken and of members on the waitlist.
+    /// The number of spots that were taken, plus the number of members on the waitlist.
     pub(super) bookings: i64,
     /// Members who attended.
     pub(super) attended: i64,
