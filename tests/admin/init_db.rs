@@ -137,6 +137,18 @@ async fn every_foreign_key_has_an_index() {
 }
 
 #[tokio::test]
+async fn functions_that_use_tables_keep_their_plans() {
+    let database = empty_database().await;
+    let mut client = connect(&database).await;
+    migrations::up(&mut client).await.unwrap();
+    let query = "
+        select p.oid::regprocedure::text from pg_proc p join pg_language l on l.oid = p.prolang
+        where pronamespace = 'public'::regnamespace and lanname = 'sql'
+            and prosrc ~* '\\m(from|insert|update|delete)\\M'";
+    assert_eq!(first_column(&client, query).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_rooms_migration_merges_spellings_of_rooms_and_renames_duplicate_class_types() {
     let database = empty_database().await;
     let mut client = connect(&database).await;
