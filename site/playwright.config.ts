@@ -11,7 +11,7 @@ export const base: PlaywrightTestConfig = {
   // A test that fails once and then passes is reported as flaky.
   retries: 1,
   // On a busy machine, a page can take many seconds.
-  timeout: 90_000,
+  timeout: 180_000,
   expect: { timeout: 20_000 },
   reporter: [["list"]],
   use: {

@@ -46,6 +46,7 @@ test.describe("with an expected rejection", () => {
     await page.getByRole("button", { name: "Refresh" }).click();
     await page.getByRole("button", { name: /^End / }).click();
     await expect(page.getByText(/^The session on .* has ended/)).toBeVisible();
+    await expect(page.getByRole("button", { name: /^End / })).toHaveCount(0);
     await phone.getByRole("button", { name: "Refresh" }).click();
     await expect(phone.getByText("Your session has ended. Please sign in again.")).toBeVisible();
     await expect(phone.getByLabel("E-mail address")).toBeVisible();

@@ -76,6 +76,7 @@ test.describe("with an expected rejection", () => {
     await dialog.getByLabel("Your own password", { exact: true }).fill(PASSWORD_OF_DEMO);
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(page.getByText(/^The role of .* is now: Staff\.$/)).toBeVisible();
+    await expect(row.getByText("Staff", { exact: true })).toBeVisible();
     await open(member, "/staff");
     await expect(member.getByRole("heading", { name: "Today" })).toBeVisible();
 

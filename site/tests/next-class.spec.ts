@@ -5,8 +5,11 @@ import { expectStill, watchShifts } from "./shifts.ts";
 import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
 import { test } from "./studio.ts";
 
-/** Opens the home page, and checks that a text comes before everything else and moves nothing. */
-async function openAndExpectFirst(page: Page, text: string): Promise<void> {
+/**
+ * Opens the home page, and checks that a text comes before everything else and moves nothing.
+ * Returns the height of the part with the text.
+ */
+async function openAndExpectFirst(page: Page, text: string): Promise<number | undefined> {
   await open(page, "/");
   const first = page.getByRole("main").getByText(text);
   await expect(first).toBeVisible();
@@ -14,6 +17,7 @@ async function openAndExpectFirst(page: Page, text: string): Promise<void> {
   const { y } = (await first.boundingBox()) ?? { y: Infinity };
   expect(y).toBeLessThan((await page.getByRole("heading", { level: 1 }).boundingBox())?.y ?? 0);
   await expect(first).toBeInViewport();
+  return (await page.locator(".own-next").boundingBox())?.height;
 }
 
 for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 }]) {
@@ -25,13 +29,13 @@ for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 
       // A member was signed in in this browser before.
       await open(page, "/contact");
       await watchShifts(page);
-      await openAndExpectFirst(page, "You have not booked a class yet.");
+      const height = await openAndExpectFirst(page, "You have not booked a class yet.");
       await bookFor(page, booked.id);
-      await openAndExpectFirst(page, booked.title);
+      expect(await openAndExpectFirst(page, booked.title)).toBe(height);
       await expectAccessible(page);
 
       await page.context().clearCookies();
-      await openAndExpectFirst(page, "Sign in to see your bookings.");
+      expect(await openAndExpectFirst(page, "Sign in to see your bookings.")).toBe(height);
       await page.context().clearCookies();
       await open(page, "/");
       await expect(page.getByText("Sign in to see your bookings.")).toHaveCount(0);

@@ -32,6 +32,7 @@ test("a pressed button shows progress at once, tells it to screen readers, and i
   // Presses while it waits do nothing.
   await button.click({ force: true });
   await button.press("Enter");
+  await expect(button).toHaveAttribute("aria-busy", "true");
   await expect(page.getByText("This is taking longer than usual.")).toHaveCount(0);
   await page.clock.runFor(4_000);
   await expect(page.getByText("This is taking longer than usual.")).toBeVisible();
@@ -101,6 +102,38 @@ test("forms, cancellations and payments show progress too", async ({ page, staff
   await expect.poll(() => held.length).toBe(1);
   await held[0]?.continue();
   await expect(page.getByRole("heading", { name: "Hello, Marta" })).toBeVisible();
+});
+
+test("the sentence about a slow answer leaves with the answer", async ({ page }) => {
+  await newMember(page);
+  await page.clock.install();
+  await open(page, "/account");
+  const held = await hold(page, "**/api/sessions");
+  await page.getByRole("button", { name: "Refresh" }).click();
+  await expect.poll(() => held.length).toBe(1);
+  await page.clock.runFor(4_000);
+  await expect(page.getByText("This is taking longer than usual.")).toBeVisible();
+  await held[0]?.continue();
+  await expect(page.getByText("This is taking longer than usual.")).toHaveCount(0);
+});
+
+test("a member who leaves a waitlist can join it again on the same page", async ({ browser, page, staff }) => {
+  const full = await staff.newClass({ spots: 1 });
+  const other = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(other);
+  await bookFor(other, full.id);
+  await other.context().close();
+  await newMember(page);
+  await open(page, full.timetable);
+  const join = page.getByRole("button", { name: `Join waitlist: ${full.title}` });
+  const spot = page.getByRole("button", { name: `No. 1 on the waitlist: ${full.title}` });
+  await join.click();
+  await spot.click();
+  await page.getByRole("dialog").getByRole("button", { name: "Leave the waitlist" }).click();
+  await join.click();
+  await expect(spot).toBeVisible();
+  const { items } = (await (await page.request.get("/api/bookings/list?status=waitlisted")).json()) as { items: unknown[] };
+  expect(items).toHaveLength(1);
 });
 
 test.describe("with an expected failure", () => {

@@ -141,6 +141,7 @@ test("a member without a booking is found and added", async ({ page, staff }) =>
   await page.getByRole("button", { name: "Add", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "Add to the class" });
   await dialog.getByRole("searchbox").fill(`inigo ${member.name.split(" ")[1]}`);
+  await expect(dialog.getByRole("button", { name: /^Book for / })).toHaveCount(1);
   await dialog.getByRole("button", { name: `Book for ${member.name}` }).click();
   await expect(page.getByText(`${member.name} is in the class.`)).toBeVisible();
   await expect(checkInOf(page, member.name)).toHaveAttribute("aria-pressed", "true");

@@ -32,6 +32,8 @@ test("staff move a class to another day, and see first who gets an e-mail", asyn
   await dialog.getByLabel("Time").fill("20:30");
   await expect(dialog.getByText("1 date changes. 1 member gets an e-mail.")).toBeVisible();
   await expectAccessible(page);
+  // Nothing is saved before the button is pressed.
+  expect(await staff.timeOf(wanted)).toBe("18:00");
   await dialog.getByRole("button", { name: "Save the change" }).click();
   await expect(page.getByText(`${wanted.title} is changed.`)).toBeVisible();
   await expect(block.getByText("8:30 PM")).toBeVisible();

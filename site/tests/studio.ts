@@ -97,6 +97,11 @@ export class Staff {
     await this.#send("PATCH", "/api/admin/schedule", { occurrence: { id, date, time } });
   }
 
+  /** The time of a class, such as 18:00. */
+  async timeOf({ id }: NewClass): Promise<string> {
+    return (await this.#read<{ localTime: string }>(`/api/classes/occurrence?id=${id}`)).localTime;
+  }
+
   /** Records a payment at the desk. */
   async recordPayment(bookingId: string): Promise<void> {
     await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "markPaid" });
