@@ -412,6 +412,28 @@ fn the_documented_events_of_stripe_are_the_ones_that_are_handled() {
     assert_eq!(documented, handled.collect());
 }
 
+/// The Spanish pages find the translation of a problem by its text.
+#[test]
+fn every_problem_that_the_site_translates_is_reported_by_the_library() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let texts = fs::read_to_string(root.join("site/src/texts/failures.es.ts")).unwrap();
+    let (_, problems) = texts.split_once("const PROBLEMS").unwrap();
+    let (problems, _) = problems.split_once("};").unwrap();
+    // A backslash at the end of a line continues a string on the next line.
+    let source = source_of("lib/src");
+    let source: String = source.split("\\\n").map(str::trim_start).collect();
+    let pieces: Vec<_> = problems.split('"').collect();
+    let mut count = 0;
+    for pair in pieces[1..].chunks_exact(2) {
+        let (text, after) = (pair[0], pair[1]);
+        if after.starts_with(':') {
+            assert!(source.contains(&format!("\"{text}\"")), "{text}");
+            count += 1;
+        }
+    }
+    assert!(count > 5, "{count}");
+}
+
 /// Returns the text of all files under a folder.
 fn source_of(folder: &str) -> String {
     let mut files = Vec::new();

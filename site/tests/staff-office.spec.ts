@@ -173,7 +173,7 @@ test("a closure says what it cancels before it is saved", async ({ browser, page
   await dialog.getByLabel("First day").fill(wanted.date);
   await expect(dialog.getByLabel("Last day")).toHaveValue(wanted.date);
   await dialog.getByLabel("Reason").fill("The floor is being renewed");
-  await expect(dialog.getByText("1 class takes place on these days. These classes take place nevertheless.")).toBeVisible();
+  await expect(dialog.getByText("1 class takes place on these days. Nothing is cancelled.")).toBeVisible();
   await dialog.getByLabel("Cancel the classes").check();
   await expect(dialog.getByText("1 class and 1 booking will be cancelled. 1 member gets an e-mail.")).toBeVisible();
   await expectAccessible(page);

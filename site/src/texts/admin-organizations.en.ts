@@ -4,7 +4,7 @@ import staff from "./staff.en.ts";
 
 const texts = {
   title: "Organizations",
-  hint: "Groups of members that partner applications know",
+  hint: "Groups that members can act for at partner applications",
   failed: "The organizations could not be loaded.",
   none: "There are no organizations yet.",
   columns: { name: "Name", slug: "Short name", members: "Members", since: "Created" },

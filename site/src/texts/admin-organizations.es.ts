@@ -5,7 +5,7 @@ import staff from "./staff.es.ts";
 
 const texts: AdminOrganizationsTexts = {
   title: "Organizaciones",
-  hint: "Grupos de miembros que conocen las aplicaciones de los socios",
+  hint: "Grupos en cuyo nombre pueden actuar los miembros en las aplicaciones de los socios",
   failed: "No hemos podido cargar las organizaciones.",
   none: "Todavía no hay organizaciones.",
   columns: { name: "Nombre", slug: "Nombre corto", members: "Miembros", since: "Creada" },

@@ -37,7 +37,7 @@ const texts = {
   secondFactorRemoved: (name: string) => `Two-step sign-in is removed from ${name}.`,
   deactivate: "Deactivate",
   deactivateTitle: (name: string) => `Deactivate the account of ${name}?`,
-  deactivateText: "The member is signed out everywhere and cannot sign in. Bookings stay. You can activate the account again.",
+  deactivateText: "The member is signed out everywhere and cannot sign in. Upcoming bookings are cancelled. You can activate the account again, but the bookings stay cancelled.",
   isDeactivated: (name: string) => `The account of ${name} is deactivated.`,
   activate: "Activate again",
   isActivated: (name: string) => `The account of ${name} is active again.`,

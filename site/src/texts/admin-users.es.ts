@@ -38,7 +38,7 @@ const texts: AdminUsersTexts = {
   secondFactorRemoved: (name) => `La verificación en dos pasos de ${name} está quitada.`,
   deactivate: "Desactivar",
   deactivateTitle: (name) => `¿Desactivar la cuenta de ${name}?`,
-  deactivateText: "Se cierran sus sesiones y no puede entrar. Las reservas se mantienen. Puedes activar la cuenta de nuevo.",
+  deactivateText: "Se cierran sus sesiones y no puede entrar. Se cancelan sus próximas reservas. Puedes activar la cuenta de nuevo, pero las reservas siguen canceladas.",
   isDeactivated: (name) => `La cuenta de ${name} está desactivada.`,
   activate: "Activar de nuevo",
   isActivated: (name) => `La cuenta de ${name} vuelve a estar activa.`,

@@ -40,7 +40,7 @@ const texts: ClassTexts = {
   becameFull: "La última plaza se acaba de ocupar. Puedes apuntarte a la lista de espera.",
   promoted: "Ha quedado una plaza libre: ya tienes tu reserva.",
   classCancelled: "Una de tus clases se ha cancelado.",
-  classMoved: "Una de tus clases ha cambiado de hora.",
+  classMoved: "Una de tus clases ha cambiado de hora o de sala.",
   bookingMoved: "El estudio ha pasado tu reserva a otra clase.",
   instructorChanged: "Otra persona dará una de tus clases.",
   seeBookings: "Ver mis reservas",

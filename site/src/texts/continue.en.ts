@@ -5,7 +5,7 @@ const texts = {
   to: (app: string) => `Continue to ${app}`,
   signedInAs: "You are signed in as",
   receives: (host: string) =>
-    `${host} will receive your profile: name, e-mail address, phone number, level, role at the studio, the date of your registration, and the organization that you act for.`,
+    `${host} will receive your profile: name, e-mail address, phone number, level, language, role at the studio, the date of your registration, and the organization that you act for.`,
   onBehalfOf: "On behalf of",
   myself: "myself",
   button: "Continue",

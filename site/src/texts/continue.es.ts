@@ -7,7 +7,7 @@ const texts: ContinueTexts = {
   to: (app) => `Continuar en ${app}`,
   signedInAs: "Has entrado como",
   receives: (host) =>
-    `${host} recibirá tu perfil: nombre, correo, teléfono, nivel, función en el estudio, fecha de registro y la organización por la que actúas.`,
+    `${host} recibirá tu perfil: nombre, correo, teléfono, nivel, idioma, función en el estudio, fecha de registro y la organización por la que actúas.`,
   onBehalfOf: "En nombre de",
   myself: "mí",
   button: "Continuar",

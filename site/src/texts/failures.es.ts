@@ -12,15 +12,11 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   "is required": "es obligatorio",
   "must not be empty": "es obligatorio",
   "must contain a visible character": "es obligatorio",
-  "is taken": "ya está en uso",
-  "is wrong": "no es correcto",
-  "is wrong or has been used": "no es correcto o ya se usó",
   "is already your address": "ya es tu dirección",
-  "must be an e-mail address": "debe ser una dirección de correo",
   "must look like ana@example.com": "debe tener la forma ana@example.com",
   "is not the same as the password": "no coincide con la contraseña",
-  "must be more than your e-mail address, your name, or the studio's name":
-    "no puede ser tu correo, tu nombre o el nombre del estudio",
+  "must not be your e-mail address, your name, or the studio's name, even with digits or punctuation added":
+    "no puede ser tu correo, tu nombre o el nombre del estudio, ni siquiera con cifras o signos añadidos",
 };
 
 function problemInSpanish(problem: string): string {
@@ -28,7 +24,7 @@ function problemInSpanish(problem: string): string {
   if (known) return known;
   const [, bound, count] = /^must (?:have|not be longer than).*?(at least|at most|longer than) (\d+)/.exec(problem) ?? [];
   if (count) return bound === "at least" ? `debe tener al menos ${count} caracteres` : `debe tener ${count} caracteres como máximo`;
-  if (/common|breach|guess/.test(problem)) return "es demasiado fácil de adivinar";
+  if (problem.includes("common")) return "es demasiado fácil de adivinar";
   return "no es válido";
 }
 
@@ -46,7 +42,7 @@ const texts: FailureTexts = {
     body_too_large: "Has enviado demasiados datos.",
     card_not_available: "Ahora no se puede pagar con tarjeta. Puedes pagar en recepción.",
     card_not_possible: "Esta reserva no se puede pagar con tarjeta. Puedes pagar en recepción.",
-    challenge_ended: "El inicio de sesión ha tardado demasiado. Empieza de nuevo.",
+    challenge_ended: "El inicio de sesión ha tardado demasiado o ha tenido demasiados códigos erróneos. Empieza de nuevo.",
     class_cancelled: "Esta clase se ha cancelado.",
     class_full: "La clase está llena. Puedes apuntarte a la lista de espera.",
     class_over: "Esta clase ya ha terminado.",

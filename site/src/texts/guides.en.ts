@@ -21,7 +21,7 @@ const texts: AllGuideTexts = {
       },
       cookie: {
         heading: "Use a cookie in a browser",
-        text: "Without `mode` the response sets a cookie that scripts cannot read. Requests that change something must come from a page of the studio. Otherwise the response is 403 with [`foreign_origin`](/docs/errors#foreign_origin). `remember` keeps the session for thirty days.",
+        text: "Without `mode` the response sets a cookie that scripts cannot read. Requests that change something must come from a page of the studio. Otherwise the response is 403 with [`foreign_origin`](/docs/errors#foreign_origin). With `remember`, the session lasts for at most thirty days, or seven days without use.",
       },
       secondFactor: {
         heading: "Ask for the second factor",

@@ -21,7 +21,7 @@ const texts: AllGuideTexts = {
       },
       cookie: {
         heading: "Usa una cookie en un navegador",
-        text: "Sin `mode` la respuesta crea una cookie que los scripts no pueden leer. Las peticiones que cambian algo deben venir de una página del estudio. Si no, la respuesta es 403 con [`foreign_origin`](/docs/errors#foreign_origin). `remember` conserva la sesión treinta días.",
+        text: "Sin `mode` la respuesta crea una cookie que los scripts no pueden leer. Las peticiones que cambian algo deben venir de una página del estudio. Si no, la respuesta es 403 con [`foreign_origin`](/docs/errors#foreign_origin). Con `remember`, la sesión dura como máximo treinta días, o siete sin uso.",
       },
       secondFactor: {
         heading: "Pide el segundo factor",

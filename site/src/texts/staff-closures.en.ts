@@ -21,7 +21,7 @@ const texts = {
   found: (classes: number) => (classes === 1 ? "1 class takes place on these days." : `${classes} classes take place on these days.`),
   effect: (classes: number, bookings: number, notified: number) =>
     `${classes === 1 ? "1 class" : `${classes} classes`} and ${bookings === 1 ? "1 booking" : `${bookings} bookings`} will be cancelled. ${notified === 1 ? "1 member gets" : `${notified} members get`} an e-mail.`,
-  stays: "These classes take place nevertheless.",
+  stays: "Nothing is cancelled.",
   save: "Save the closure",
   saved: "The closure is saved.",
   edit: "Change",

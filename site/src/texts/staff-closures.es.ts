@@ -22,7 +22,7 @@ const texts: StaffClosuresTexts = {
   found: (classes) => (classes === 1 ? "En estos días hay 1 clase." : `En estos días hay ${classes} clases.`),
   effect: (classes, bookings, notified) =>
     `Se cancelarán ${classes === 1 ? "1 clase" : `${classes} clases`} y ${bookings === 1 ? "1 reserva" : `${bookings} reservas`}. ${notified === 1 ? "1 miembro recibe" : `${notified} miembros reciben`} un correo.`,
-  stays: "Estas clases se dan de todos modos.",
+  stays: "No se cancela nada.",
   save: "Guardar el cierre",
   saved: "El cierre está guardado.",
   edit: "Cambiar",

@@ -63,7 +63,7 @@ const texts: StaffScheduleTexts = {
     room_taken: "la sala está ocupada",
     instructor_taken: "el profesor tiene otra clase",
     retired: "el tipo de clase, el profesor o la sala está retirado",
-    places_taken: "hay más reservas que plazas habría",
+    places_taken: "habría menos plazas que reservas",
     studio_closed: "el estudio está cerrado",
     in_the_past: "la nueva hora ya pasó",
   },

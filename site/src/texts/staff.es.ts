@@ -98,7 +98,7 @@ const texts: StaffTexts = {
     own_second_factor: "Tu propio segundo paso se cambia en la página de la cuenta.",
     own_booking: "Eso no se puede hacer con tu propia reserva. Pídeselo a otra persona del equipo.",
     payment_disputed: "El pago está en disputa.",
-    places_taken: "Ya hay más reservas que plazas nuevas.",
+    places_taken: "Ya hay más reservas que ese número de plazas.",
     room_exists: "Ya hay una sala con este nombre.",
     room_taken: "La sala está ocupada a esa hora.",
     rotating: "Ya hay un cambio de clave en marcha. Ahora valen las dos claves.",
