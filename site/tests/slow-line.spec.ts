@@ -109,7 +109,7 @@ test("forms, cancellations and payments show progress too", async ({ page, staff
   await expect(page.getByRole("heading", { name: "Hello, Marta" })).toBeVisible();
 });
 
-test("the sentence about a slow answer leaves with the answer", async ({ page }) => {
+test("the sentence about a slow answer disappears when the answer arrives", async ({ page }) => {
   await newMember(page);
   await page.clock.install();
   await open(page, "/account");

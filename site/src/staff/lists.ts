@@ -28,7 +28,7 @@ export interface List<Item> {
 
 /**
  * Loads a list. `load` gets the cursor of the next page, or undefined for the first one. The list
- * begins anew when `key`, such as a search, changes.
+ * is loaded again when `key`, such as a search, changes.
  */
 export function useList<Item>(key: string, load: (cursor: string | undefined) => Promise<Page<Item>>): List<Item> {
   const [items, setItems] = useState<Item[] | null>(null);

@@ -11,7 +11,10 @@ export interface Preview {
   failure: Failure | null;
 }
 
-/** Asks what a change would do, anew whenever `key` changes. Without a key there is no change. */
+/**
+ * Asks what a change would do, and asks again whenever `key` changes. Without a key, there is no
+ * change to ask about.
+ */
 export function usePreview(key: string, ask: () => Promise<Schema<"TimetableResult">>): Preview {
   const [preview, setPreview] = useState<Preview>({ result: null, failure: null });
   useEffect(() => {
