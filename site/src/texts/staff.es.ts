@@ -84,7 +84,7 @@ const texts: StaffTexts = {
     checked_in: "Deshaz antes la entrada para poder cancelar la reserva.",
     class_full: "La clase está llena.",
     class_not_started: "Una ausencia se anota cuando la clase ha empezado.",
-    class_type_exists: "Ya hay una clase con este nombre.",
+    class_type_exists: "Ya hay un tipo de clase con este nombre.",
     instructor_taken: "El profesor ya tiene otra clase a esa hora.",
     member_deactivated: "La cuenta de esta dirección está desactivada. Un administrador puede reactivarla.",
     member_exists: "Esta dirección ya tiene una cuenta.",
