@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, type Plugin, type Rolldown } from "vite";
 import { buildWorker, detailPages } from "./sw.config.ts";
 
 /** The folders of pages. */
@@ -19,10 +20,16 @@ const pages = FOLDERS.filter((folder) => existsSync(join(import.meta.dirname, fo
  * loads it.
  */
 const SHARED = [
-  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts|load\.ts)|src\/session\.ts|src\/texts\/(common|failures)\.en\.ts/ },
-  { name: "staff", test: /node_modules\/(lucide|idb)\/|src\/staff\/|src\/texts\/staff\.en\.ts/ },
-  { name: "classes", test: /src\/classes\/|src\/tools\/load\.ts|src\/texts\/classes\.en\.ts/ },
+  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts|load\.ts)|src\/session\.ts/ },
+  { name: "staff", test: /node_modules\/(lucide|idb)\/|src\/staff\// },
+  { name: "classes", test: /src\/classes\/(?!structured-data)|src\/tools\/load\.ts/ },
 ];
+
+const START = join(import.meta.dirname, "src/start.js");
+const VERCEL_JSON = join(import.meta.dirname, "../vercel.json");
+
+/** The languages of the site. */
+const LANGUAGES = ["en", "es"];
 
 /** Where `npm run dev` sends requests to the API: a running `cargo dev`. */
 const API = process.env.SABOR_URL ?? "http://localhost:3000";
@@ -147,6 +154,36 @@ function bodyOf(path: string, title: string, content: string): string {
   </body>`;
 }
 
+/** Puts `src/start.js` into each page, with the addresses of the page's texts in each language. */
+const start: Plugin = {
+  name: "start",
+  transformIndexHtml: {
+    order: "post",
+    handler(html, { bundle, chunk }) {
+      const source = readFileSync(START, "utf8");
+      const hash = `'sha256-${createHash("sha256").update(source).digest("base64")}'`;
+      if (!readFileSync(VERCEL_JSON, "utf8").includes(`script-src 'self' ${hash};`)) {
+        throw new Error(`the Content-Security-Policy in vercel.json must have: script-src 'self' ${hash}`);
+      }
+      const texts = bundle && chunk ? LANGUAGES.map((language) => ` data-${language}="${textsOf(chunk, language, bundle).join(" ")}"`) : [];
+      return html.replace("<title>", () => `<script${texts.join("")}>${source}</script>\n    <title>`);
+    },
+  },
+};
+
+/** Finds the files with the texts of a page in a language. */
+function textsOf(page: Rolldown.OutputChunk, language: string, bundle: Rolldown.OutputBundle): string[] {
+  const isText = (name: string) => name.includes(`.${language}-`);
+  const followed = new Set([page.fileName]);
+  // A set goes on with what is added meanwhile.
+  for (const name of followed) {
+    const chunk = bundle[name];
+    if (chunk?.type !== "chunk") continue;
+    for (const imported of isText(name) ? chunk.imports.filter(isText) : [...chunk.imports, ...chunk.dynamicImports.filter(isText)]) followed.add(imported);
+  }
+  return [...followed].filter(isText).map((name) => `/${name}`);
+}
+
 /** The rewrites of `vercel.json`, for `npm run dev`. */
 const rewrites: Plugin = {
   name: "rewrites",
@@ -186,7 +223,7 @@ export default defineConfig({
     },
     target: "es2022",
   },
-  plugins: [errorCodes, moreLicenses, pageShell, rewrites, serviceWorker],
+  plugins: [errorCodes, moreLicenses, pageShell, rewrites, serviceWorker, start],
   server: {
     proxy: {
       "/api": { target: API, changeOrigin: false },

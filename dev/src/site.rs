@@ -255,7 +255,7 @@ mod tests {
         let policy = response.headers()[CONTENT_SECURITY_POLICY]
             .to_str()
             .unwrap();
-        assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"));
+        assert!(policy.contains("script-src 'self' 'sha256-") && !policy.contains("unsafe"));
         assert!(policy.contains("require-trusted-types-for 'script'"));
     }
 

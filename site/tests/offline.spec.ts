@@ -1,6 +1,6 @@
 // Stories of people who lose the connection, and of the service worker that helps them.
 
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as sendRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -187,21 +187,27 @@ async function serve(folderOf: (path: string) => string | null): Promise<Server>
 }
 
 /**
- * Makes a later deployment of a built site. The script of the contact page says something else,
- * and it and its Spanish texts have other names.
+ * Makes a later deployment of a built site. The contact page says something else, and its script
+ * and its texts have other names.
  */
 async function deployAgain(first: string, folder: string): Promise<void> {
   cpSync(first, folder, { recursive: true });
   const assets = join(folder, "assets");
-  const [script = ""] = readdirSync(assets).filter((name) => /^contact-.*\.js$/.test(name));
-  const [spanish = ""] = readdirSync(assets).filter((name) => /^contact\.es-.*\.js$/.test(name));
-  const text = readFileSync(join(assets, script), "utf8").replace("Write to us", "Write to the studio");
-  writeFileSync(join(assets, "contact-second01.js"), text.replaceAll(spanish, "contact.es-second01.js"));
-  rmSync(join(assets, script));
-  renameSync(join(assets, spanish), join(assets, "contact.es-second01.js"));
+  const old = readdirSync(assets).filter((name) => /^contact(\.e[ns])?-.*\.js$/.test(name));
+  const rename = (text: string) => old.reduce((renamed, name) => renamed.replaceAll(name, laterName(name)), text);
+  for (const name of old) {
+    const text = readFileSync(join(assets, name), "utf8").replace("Write to us", "Write to the studio");
+    rmSync(join(assets, name));
+    writeFileSync(join(assets, laterName(name)), rename(text));
+  }
   const page = join(folder, "contact.html");
-  writeFileSync(page, readFileSync(page, "utf8").replaceAll(script, "contact-second01.js"));
+  writeFileSync(page, rename(readFileSync(page, "utf8")));
   await buildWorker(folder);
+}
+
+/** The name of a file in the later deployment. */
+function laterName(name: string): string {
+  return name.replace(/-.*\.js$/, "-second01.js");
 }
 
 test.describe("on a deployment of its own", () => {

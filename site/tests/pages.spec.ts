@@ -77,13 +77,21 @@ test("each page has a title and a description of its own", () => {
   expect(new Set(descriptions).size).toBe(pages.length);
 });
 
-test("pages for visitors load little script", async ({ page }) => {
-  for (const path of PAGES.filter((path) => path !== "/docs")) {
-    const sizes = await scriptSizes(page, path);
-    const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
-    expect(total, `${path}: ${JSON.stringify(sizes)}`).toBeLessThanOrEqual(SCRIPT_LIMIT);
-  }
-});
+for (const locale of ["en-US", "es-ES"]) {
+  test.describe(`in a browser in ${locale}`, () => {
+    test.use({ locale });
+
+    test("pages for visitors load little script, and texts in one language", async ({ page }) => {
+      for (const path of PAGES.filter((path) => path !== "/docs")) {
+        const sizes = await scriptSizes(page, path);
+        const total = Object.values(sizes).reduce((sum, size) => sum + size, 0);
+        expect(total, `${path}: ${JSON.stringify(sizes)}`).toBeLessThanOrEqual(SCRIPT_LIMIT);
+        const other = locale === "en-US" ? ".es-" : ".en-";
+        expect(Object.keys(sizes).filter((name) => name.includes(other)), path).toEqual([]);
+      }
+    });
+  });
+}
 
 for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 }]) {
   test.describe(`${viewport.width} pixels`, () => {

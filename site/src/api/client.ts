@@ -56,7 +56,7 @@ export async function call<T>(
   }
   const { data, error, response } = result;
   if (response.ok && data !== undefined) return data;
-  throw Failure.of(response, error);
+  throw await Failure.of(response, error);
 }
 
 /** How many items the API returns at most in one page of a list. */

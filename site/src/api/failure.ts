@@ -1,7 +1,6 @@
 // A failed request, with a message for the person in their language.
 
 import type { FailureTexts } from "../texts/failures.en.ts";
-import english from "../texts/failures.en.ts";
 
 /** The problems of each field, as the API returns them. */
 export type Problems = Record<string, string[]>;
@@ -15,10 +14,15 @@ interface Details {
   memberId?: string | null;
 }
 
-let texts: FailureTexts = english;
+let texts: FailureTexts;
 
-export function setFailureTexts(chosen: FailureTexts): void {
+/** Sentences for failures that only the page has, by `code`. */
+let pageTexts: Readonly<Record<string, string>> = {};
+
+/** Sets the sentences. A page does this before its first request. */
+export function setFailureTexts(chosen: FailureTexts, ofPage: Readonly<Record<string, string>>): void {
   texts = chosen;
+  pageTexts = ofPage;
 }
 
 /** The codes that say that nobody is signed in. An outage does not mean that. */
@@ -87,11 +91,11 @@ export class Failure extends Error {
   }
 
   /** The failure that a response describes. A proxy may send what is not JSON. */
-  static of(response: Response, body: unknown): Failure {
+  static async of(response: Response, body: unknown): Promise<Failure> {
     const answer: Record<string, unknown> = typeof body === "object" && body !== null ? { ...body } : {};
     const text = (name: string) => (typeof answer[name] === "string" ? answer[name] : null);
     const code = text("code") ?? "";
-    let sentence = texts.byCode[code] ?? text("error") ?? texts.unexpected(response.status);
+    let sentence = pageTexts[code] ?? (await sentenceFor(code)) ?? text("error") ?? texts.unexpected(response.status);
     const seconds = Number(response.headers.get("retry-after"));
     if (response.status === 429 && seconds > 0) {
       sentence = `${sentence.replace(/\.$/, "")}. ${texts.retryAfter(seconds)}`;
@@ -105,6 +109,15 @@ export class Failure extends Error {
       challenge: text("challenge"),
       memberId: text("memberId"),
     });
+  }
+}
+
+async function sentenceFor(code: string): Promise<string | undefined> {
+  try {
+    return (await texts.byCode())[code];
+  } catch {
+    // The connection was lost meanwhile. The API's own sentence has arrived.
+    return undefined;
   }
 }
 

@@ -4,8 +4,7 @@ import { type ComponentChildren, type ComponentType, createContext, render } fro
 import { useContext, useEffect, useState } from "preact/hooks";
 import "../styles/site.css";
 import { setFailureTexts } from "../api/failure.ts";
-import commonEnglish, { type CommonTexts } from "../texts/common.en.ts";
-import failuresEnglish, { type FailureTexts } from "../texts/failures.en.ts";
+import type { CommonTexts } from "../texts/common.en.ts";
 import { report, setActionTexts } from "../tools/action.ts";
 import { describePage } from "../tools/head.ts";
 import { type Catalog, language, type Language, loadTexts } from "../tools/language.ts";
@@ -27,47 +26,44 @@ export interface FrameProps<T> {
   children: ComponentChildren;
 }
 
-const CommonContext = createContext<CommonTexts>(commonEnglish);
+export const CommonContext = createContext<CommonTexts | null>(null);
 
 /** The texts that all pages have in common. */
 export function useCommon(): CommonTexts {
-  return useContext(CommonContext);
+  const texts = useContext(CommonContext);
+  if (!texts) throw new Error("the page was not shown by `mount`");
+  return texts;
 }
 
-const common: Catalog<CommonTexts> = { en: commonEnglish, es: () => import("../texts/common.es.ts") };
-const failures: Catalog<FailureTexts> = { en: failuresEnglish, es: () => import("../texts/failures.es.ts") };
+const common: Catalog<CommonTexts> = { en: () => import("../texts/common.en.ts"), es: () => import("../texts/common.es.ts") };
 
 interface Loaded<T> {
   code: Language;
   common: CommonTexts;
-  failures: FailureTexts;
   page: T;
 }
 
 async function loadAll<T>(catalog: Catalog<T>, code: Language): Promise<Loaded<T>> {
-  const [commonTexts, failureTexts, page] = await Promise.all([
-    loadTexts(common, code),
-    loadTexts(failures, code),
-    loadTexts(catalog, code),
-  ]);
-  return { code, common: commonTexts, failures: failureTexts, page };
+  const [commonTexts, page] = await Promise.all([loadTexts(common, code), loadTexts(catalog, code)]);
+  return { code, common: commonTexts, page };
 }
 
-function use<T extends PageTexts>({ code, common: commonTexts, failures: failureTexts, page }: Loaded<T>): void {
-  setFailureTexts({ ...failureTexts, byCode: { ...failureTexts.byCode, ...page.failures } });
+function use<T extends PageTexts>({ code, common: commonTexts, page }: Loaded<T>): void {
+  setFailureTexts(commonTexts.failures, page.failures ?? {});
   setActionTexts(commonTexts);
   document.documentElement.lang = code;
   document.title = page.title === DEFAULT_NAME ? studioName() : `${page.title} · ${studioName()}`;
 }
 
-/** Loads the texts of the page. English is always there. */
+/** Loads the texts of the page. */
 async function loadFirst<T>(catalog: Catalog<T>): Promise<Loaded<T>> {
   try {
     return await loadAll(catalog, language.value);
   } catch {
-    // The connection was lost, or a new version of the site has replaced the file.
-    language.set("en");
-    return loadAll(catalog, "en");
+    // The connection was lost, or a new version of the site has replaced a file. The texts in
+    // the other language may be there.
+    language.set(language.value === "en" ? "es" : "en");
+    return loadAll(catalog, language.value);
   }
 }
 

@@ -1,5 +1,6 @@
 // The account page: sign-in and registration for visitors, settings for members.
 
+import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { continueAfterSignIn } from "../classes/intent.ts";
 import { type Catalog } from "../tools/language.ts";
@@ -8,9 +9,9 @@ import { useStore } from "../tools/store.ts";
 import { ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { mount } from "../components/mount.tsx";
 import { enterSession, loadSession, ownPath, session } from "../session.ts";
-import english, { type AccountTexts } from "../texts/account.en.ts";
+import type { AccountTexts } from "../texts/account.en.ts";
 import { loadProviders, type Provider, takeProviderFailure } from "./account/providers.ts";
-import { MemberView } from "./account/member.tsx";
+import type { MemberProps } from "./account/member.tsx";
 import { CodeForm, type FormName, ForgotForm, RegisterForm, Sent, SignInForm } from "./account/visitor.tsx";
 import "./account/account.css";
 
@@ -41,6 +42,8 @@ function Account({ t }: { t: AccountTexts }) {
   const [email, setEmail] = useState("");
   const [challenge, setChallenge] = useState<string | null>(null);
   const [sent, setSent] = useState<string | null>(null);
+  // Visitors do not load the settings.
+  const [MemberView, setMemberView] = useState<ComponentType<MemberProps> | null>(null);
 
   const start = () =>
     attempt(async () => {
@@ -73,6 +76,11 @@ function Account({ t }: { t: AccountTexts }) {
     };
   }, []);
 
+  const isMember = Boolean(current) && !isFailed;
+  useEffect(() => {
+    if (isMember) import("./account/member.tsx").then((member) => setMemberView(() => member.MemberView), () => setFailed(true));
+  }, [isMember]);
+
   const goTo = (name: FormName) => {
     history.pushState(null, "", `#${name}`);
     setSent(null);
@@ -98,6 +106,8 @@ function Account({ t }: { t: AccountTexts }) {
     setSent(sentence);
   };
 
+  // A signed-in member may also have to enter a code, to confirm a sign-in.
+  const isSettings = current && form !== "two-factor";
   if (isFailed) {
     return (
       <div class="narrow page">
@@ -106,15 +116,14 @@ function Account({ t }: { t: AccountTexts }) {
       </div>
     );
   }
-  if (current === undefined) {
+  if (current === undefined || (isSettings && !MemberView)) {
     return (
       <div class="narrow page">
         <Skeleton count={1} height="26rem" />
       </div>
     );
   }
-  // A signed-in member may also have to enter a code, to confirm a sign-in.
-  if (current && form !== "two-factor") return <MemberView key={current.user.id} t={t} current={current} providers={providers} />;
+  if (isSettings && MemberView) return <MemberView key={current.user.id} t={t} current={current} providers={providers} />;
   return (
     <div class="narrow page">
       {sent !== null ? (
@@ -150,5 +159,5 @@ function Account({ t }: { t: AccountTexts }) {
   );
 }
 
-const catalog: Catalog<AccountTexts> = { en: english, es: () => import("../texts/account.es.ts") };
+const catalog: Catalog<AccountTexts> = { en: () => import("../texts/account.en.ts"), es: () => import("../texts/account.es.ts") };
 await mount(catalog, Account);

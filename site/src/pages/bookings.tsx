@@ -11,7 +11,7 @@ import { CalendarFeed } from "../components/calendar-feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadSession, session, signInAddress } from "../session.ts";
-import english, { type BookingsTexts } from "../texts/bookings.en.ts";
+import type { BookingsTexts } from "../texts/bookings.en.ts";
 import { attempt, report, say } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
@@ -337,5 +337,5 @@ function Past({ t }: Texts) {
   );
 }
 
-const catalog: Catalog<BookingsTexts> = { en: english, es: () => import("../texts/bookings.es.ts") };
+const catalog: Catalog<BookingsTexts> = { en: () => import("../texts/bookings.en.ts"), es: () => import("../texts/bookings.es.ts") };
 await mount(catalog, Bookings);

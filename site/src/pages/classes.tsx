@@ -11,7 +11,7 @@ import { courseItem, describeContent, eventItem } from "../classes/structured-da
 import { mount } from "../components/mount.tsx";
 import { ClassPicture, Portrait } from "../components/picture.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import english, { type ClassTypesTexts } from "../texts/class-types.en.ts";
+import type { ClassTypesTexts } from "../texts/class-types.en.ts";
 import { setTitle } from "../tools/head.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLoad } from "../tools/load.ts";
@@ -264,5 +264,5 @@ function Gone({ t, shared }: Texts & { shared: Occurrence | null }) {
   );
 }
 
-const catalog: Catalog<ClassTypesTexts> = { en: english, es: () => import("../texts/class-types.es.ts") };
+const catalog: Catalog<ClassTypesTexts> = { en: () => import("../texts/class-types.en.ts"), es: () => import("../texts/class-types.es.ts") };
 await mount(catalog, id ? OneClass : ClassTypes);

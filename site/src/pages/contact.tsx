@@ -8,7 +8,7 @@ import { mount } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button, Card } from "../components/ui.tsx";
 import { session } from "../session.ts";
-import english, { type ContactTexts } from "../texts/contact.en.ts";
+import type { ContactTexts } from "../texts/contact.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { studio } from "../tools/studio.ts";
 import { useStore } from "../tools/store.ts";
@@ -83,5 +83,5 @@ function Contact({ t }: { t: ContactTexts }) {
   );
 }
 
-const catalog: Catalog<ContactTexts> = { en: english, es: () => import("../texts/contact.es.ts") };
+const catalog: Catalog<ContactTexts> = { en: () => import("../texts/contact.en.ts"), es: () => import("../texts/contact.es.ts") };
 await mount(catalog, Contact);

@@ -9,7 +9,7 @@ import { mount } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button, Card, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { forgetSession, loadSession, signInAddress } from "../session.ts";
-import english, { type ContinueTexts } from "../texts/continue.en.ts";
+import type { ContinueTexts } from "../texts/continue.en.ts";
 import { attempt, whenSessionEnds } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 
@@ -145,5 +145,5 @@ function Confirmation({ t, member }: Texts & { member: Profile }) {
   );
 }
 
-const catalog: Catalog<ContinueTexts> = { en: english, es: () => import("../texts/continue.es.ts") };
+const catalog: Catalog<ContinueTexts> = { en: () => import("../texts/continue.en.ts"), es: () => import("../texts/continue.es.ts") };
 await mount(catalog, Continue);

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { mount, useCommon } from "../components/mount.tsx";
 import { Button, Dialog, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadSession, session, signInAddress } from "../session.ts";
-import english, { type DocsTexts } from "../texts/docs.en.ts";
+import type { DocsTexts } from "../texts/docs.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { type Description, endpoints, forViewer, matches, searchTexts } from "./docs/description.ts";
@@ -39,6 +39,7 @@ function Docs({ t }: { t: DocsTexts }) {
       setDescription(loaded);
       const shown = showViewer({
         element: element.current,
+        common,
         description: forViewer(loaded, ids),
         sender: { origin: location.origin, email: member?.user.email ?? null },
         confirmDeletion: (request) => new Promise((decide) => ask({ request, decide })),
@@ -162,5 +163,5 @@ function nameOperation(description: Description): void {
   if (named) history.replaceState(null, "", `#/${named.operation.tags[0]}/${id}`);
 }
 
-const catalog: Catalog<DocsTexts> = { en: english, es: () => import("../texts/docs.es.ts") };
+const catalog: Catalog<DocsTexts> = { en: () => import("../texts/docs.en.ts"), es: () => import("../texts/docs.es.ts") };
 await mount(catalog, Docs);

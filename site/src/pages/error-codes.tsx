@@ -3,9 +3,8 @@
 import { useEffect, useState } from "preact/hooks";
 import found from "virtual:error-codes";
 import { mount } from "../components/mount.tsx";
-import docs, { type DocsTexts } from "../texts/docs.en.ts";
-import english from "../texts/error-codes.en.ts";
-import type { Catalog } from "../tools/language.ts";
+import type { DocsTexts } from "../texts/docs.en.ts";
+import type { Catalog, Loading } from "../tools/language.ts";
 import { Code } from "./docs/code.tsx";
 import type { ErrorCodesTexts } from "./docs/errors.ts";
 import { DocsLayout } from "./docs/layout.tsx";
@@ -105,10 +104,11 @@ function ErrorCodes({ t }: { t: Texts }) {
 }
 
 const catalog: Catalog<Texts> = {
-  en: { ...english, docs },
-  es: async () => {
-    const [codes, docsInSpanish] = await Promise.all([import("../texts/error-codes.es.ts"), import("../texts/docs.es.ts")]);
-    return { default: { ...codes.default, docs: docsInSpanish.default } };
-  },
+  en: () => withDocs(import("../texts/error-codes.en.ts"), import("../texts/docs.en.ts")),
+  es: () => withDocs(import("../texts/error-codes.es.ts"), import("../texts/docs.es.ts")),
 };
 await mount(catalog, ErrorCodes);
+
+async function withDocs(codes: Loading<ErrorCodesTexts>, docs: Loading<DocsTexts>): Loading<Texts> {
+  return { default: { ...(await codes).default, docs: (await docs).default } };
+}

@@ -1,9 +1,8 @@
 // A guide for developers. The address says which.
 
 import { mount } from "../components/mount.tsx";
-import docsInEnglish, { type DocsTexts } from "../texts/docs.en.ts";
-import guides from "../texts/guides.en.ts";
-import type { Catalog } from "../tools/language.ts";
+import type { DocsTexts } from "../texts/docs.en.ts";
+import type { Catalog, Loading } from "../tools/language.ts";
 import { Code } from "./docs/code.tsx";
 import { type GuideName, GUIDES, type GuideTexts } from "./docs/guides.ts";
 import { DocsLayout } from "./docs/layout.tsx";
@@ -15,8 +14,9 @@ interface Texts extends GuideTexts {
 }
 
 /** The page's title says that it is about the API: other pages are about signing in, too. */
-function withDocs(guide: GuideTexts, docs: DocsTexts): Texts {
-  return { ...guide, docs, heading: guide.title, title: `${guide.title} · API` };
+async function withDocs(guides: Loading<Record<GuideName, GuideTexts>>, docs: Loading<DocsTexts>): Loading<Texts> {
+  const guide = (await guides).default[name];
+  return { default: { ...guide, docs: (await docs).default, heading: guide.title, title: `${guide.title} · API` } };
 }
 
 const ADDRESSES: Readonly<Record<string, GuideName>> = {
@@ -52,10 +52,7 @@ function Guide({ t }: { t: Texts }) {
 }
 
 const catalog: Catalog<Texts> = {
-  en: withDocs(guides[name], docsInEnglish),
-  es: async () => {
-    const [guidesInSpanish, docsInSpanish] = await Promise.all([import("../texts/guides.es.ts"), import("../texts/docs.es.ts")]);
-    return { default: withDocs(guidesInSpanish.default[name], docsInSpanish.default) };
-  },
+  en: () => withDocs(import("../texts/guides.en.ts"), import("../texts/docs.en.ts")),
+  es: () => withDocs(import("../texts/guides.es.ts"), import("../texts/docs.es.ts")),
 };
 await mount(catalog, Guide);

@@ -12,7 +12,7 @@ import { mount } from "../components/mount.tsx";
 import { Dancers } from "../components/dancers.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { isMemberExpected, session, signInAddress } from "../session.ts";
-import english, { type HomeTexts } from "../texts/home.en.ts";
+import type { HomeTexts } from "../texts/home.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { formatMomentIn } from "../tools/time.ts";
@@ -180,6 +180,6 @@ function NextClasses({ t }: { t: HomeTexts }) {
 if (ACCOUNT_FRAGMENT.test(location.hash)) {
   location.replace(`/account${location.hash}`);
 } else {
-  const catalog: Catalog<HomeTexts> = { en: english, es: () => import("../texts/home.es.ts") };
+  const catalog: Catalog<HomeTexts> = { en: () => import("../texts/home.en.ts"), es: () => import("../texts/home.es.ts") };
   await mount(catalog, Home);
 }

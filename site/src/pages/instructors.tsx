@@ -8,7 +8,7 @@ import { describeContent, eventItem, personItem } from "../classes/structured-da
 import { mount } from "../components/mount.tsx";
 import { Portrait } from "../components/picture.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import english, { type InstructorsTexts } from "../texts/instructors.en.ts";
+import type { InstructorsTexts } from "../texts/instructors.en.ts";
 import { setTitle } from "../tools/head.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useLoad } from "../tools/load.ts";
@@ -176,5 +176,5 @@ function OneInstructor({ t }: Texts) {
   );
 }
 
-const catalog: Catalog<InstructorsTexts> = { en: english, es: () => import("../texts/instructors.es.ts") };
+const catalog: Catalog<InstructorsTexts> = { en: () => import("../texts/instructors.en.ts"), es: () => import("../texts/instructors.es.ts") };
 await mount(catalog, id ? OneInstructor : Instructors);

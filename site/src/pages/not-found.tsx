@@ -2,7 +2,7 @@
 
 import { mount } from "../components/mount.tsx";
 import { Swirl } from "../components/art.tsx";
-import english, { type NotFoundTexts } from "../texts/not-found.en.ts";
+import type { NotFoundTexts } from "../texts/not-found.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import "./not-found.css";
 
@@ -24,5 +24,5 @@ function NotFound({ t }: { t: NotFoundTexts }) {
   );
 }
 
-const catalog: Catalog<NotFoundTexts> = { en: english, es: () => import("../texts/not-found.es.ts") };
+const catalog: Catalog<NotFoundTexts> = { en: () => import("../texts/not-found.en.ts"), es: () => import("../texts/not-found.es.ts") };
 await mount(catalog, NotFound);

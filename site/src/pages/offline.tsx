@@ -3,7 +3,7 @@
 
 import { mount, useCommon } from "../components/mount.tsx";
 import { Button } from "../components/ui.tsx";
-import english, { type OfflineTexts } from "../texts/offline.en.ts";
+import type { OfflineTexts } from "../texts/offline.en.ts";
 import { setOffline, whenOnline } from "../tools/connection.ts";
 import type { Catalog } from "../tools/language.ts";
 
@@ -33,13 +33,19 @@ function Offline({ t }: { t: OfflineTexts }) {
   );
 }
 
-// The server was not reached, whatever the browser says about its network.
-setOffline(true);
-// A reload would take back a link that was just followed.
-let isLeaving = false;
-addEventListener("beforeunload", () => (isLeaving = true));
-addEventListener("pageshow", () => (isLeaving = false));
-whenOnline(() => isLeaving || location.reload());
+/** Opens the wanted page as soon as the server can be reached. */
+function openWhenOnline(): void {
+  // The server was not reached, whatever the browser says about its network.
+  setOffline(true);
+  // A reload would take back a link that was just followed.
+  let isLeaving = false;
+  addEventListener("beforeunload", () => (isLeaving = true));
+  addEventListener("pageshow", () => (isLeaving = false));
+  whenOnline(() => isLeaving || location.reload());
+}
 
-const catalog: Catalog<OfflineTexts> = { en: english, es: () => import("../texts/offline.es.ts") };
+// Under its own address, it stands for no other page.
+if (location.pathname !== "/offline") openWhenOnline();
+
+const catalog: Catalog<OfflineTexts> = { en: () => import("../texts/offline.en.ts"), es: () => import("../texts/offline.es.ts") };
 await mount(catalog, Offline);

@@ -7,7 +7,7 @@ import { Check, Field, Form } from "../components/form.tsx";
 import { mount } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button, Card } from "../components/ui.tsx";
-import english, { type ResetPasswordTexts } from "../texts/reset-password.en.ts";
+import type { ResetPasswordTexts } from "../texts/reset-password.en.ts";
 import { say } from "../tools/action.ts";
 import type { Catalog } from "../tools/language.ts";
 import { finishLink, linkStep, linkToken } from "../tools/link.ts";
@@ -68,5 +68,5 @@ function ResetPassword({ t }: { t: ResetPasswordTexts }) {
   );
 }
 
-const catalog: Catalog<ResetPasswordTexts> = { en: english, es: () => import("../texts/reset-password.es.ts") };
+const catalog: Catalog<ResetPasswordTexts> = { en: () => import("../texts/reset-password.en.ts"), es: () => import("../texts/reset-password.es.ts") };
 await mount(catalog, ResetPassword);

@@ -8,7 +8,7 @@ import { useLiveClasses } from "../classes/live-classes.ts";
 import { describeContent, eventItem } from "../classes/structured-data.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton, SkipLink } from "../components/ui.tsx";
-import english, { type TimetableTexts } from "../texts/timetable.en.ts";
+import type { TimetableTexts } from "../texts/timetable.en.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
@@ -279,5 +279,5 @@ function DayStrip({ t, days, current, isEmpty }: StripProps) {
   );
 }
 
-const catalog: Catalog<TimetableTexts> = { en: english, es: () => import("../texts/timetable.es.ts") };
+const catalog: Catalog<TimetableTexts> = { en: () => import("../texts/timetable.en.ts"), es: () => import("../texts/timetable.es.ts") };
 await mount(catalog, Timetable);

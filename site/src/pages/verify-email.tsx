@@ -8,7 +8,7 @@ import { mount, useCommon } from "../components/mount.tsx";
 import { Result } from "../components/result.tsx";
 import { Button } from "../components/ui.tsx";
 import { session, signInAddress } from "../session.ts";
-import english, { type VerifyEmailTexts } from "../texts/verify-email.en.ts";
+import type { VerifyEmailTexts } from "../texts/verify-email.en.ts";
 import { attempt } from "../tools/action.ts";
 import { requestLink } from "../tools/confirmation.ts";
 import type { Catalog } from "../tools/language.ts";
@@ -86,5 +86,5 @@ function VerifyEmail({ t }: { t: VerifyEmailTexts }) {
   );
 }
 
-const catalog: Catalog<VerifyEmailTexts> = { en: english, es: () => import("../texts/verify-email.es.ts") };
+const catalog: Catalog<VerifyEmailTexts> = { en: () => import("../texts/verify-email.en.ts"), es: () => import("../texts/verify-email.es.ts") };
 await mount(catalog, VerifyEmail);

@@ -2,10 +2,12 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
-import english, { type StaffTexts } from "../texts/staff.en.ts";
+import type { StaffTexts } from "../texts/staff.en.ts";
 
-export const StaffTextsContext = createContext<StaffTexts>(english);
+export const StaffTextsContext = createContext<StaffTexts | null>(null);
 
 export function useStaffTexts(): StaffTexts {
-  return useContext(StaffTextsContext);
+  const texts = useContext(StaffTextsContext);
+  if (!texts) throw new Error("the page was not shown by `mountStaff`");
+  return texts;
 }

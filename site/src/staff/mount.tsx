@@ -39,6 +39,6 @@ export function mountStaff<T extends StaffPageTexts>({ catalog, section, access 
 
 /** Adds the sentences for the failures of the console to the texts of a page. */
 function withFailures<T extends StaffPageTexts>({ en, es }: Catalog<T>): Catalog<T> {
-  const add = (texts: T) => ({ ...texts, failures: texts.staff.failures });
-  return { en: add(en), es: async () => ({ default: add((await es()).default) }) };
+  const add = ({ default: texts }: { default: T }) => ({ default: { ...texts, failures: texts.staff.failures } });
+  return { en: async () => add(await en()), es: async () => add(await es()) };
 }

@@ -1,5 +1,7 @@
 // What all pages have in common, in English.
 
+import failures from "./failures.en.ts";
+
 const texts = {
   skip: "Skip to the content",
   main: "Main",
@@ -39,6 +41,7 @@ const texts = {
   linkSent: "A new link was sent to your e-mail address. Earlier links no longer work.",
   addressConfirmed: "Your e-mail address is confirmed. Please try again.",
   slow: "This is taking longer than usual. Please keep this page open.",
+  failures,
 };
 
 export type CommonTexts = typeof texts;

@@ -1,6 +1,7 @@
 // What all pages have in common, in Spanish.
 
 import type { CommonTexts } from "./common.en.ts";
+import failures from "./failures.es.ts";
 
 const texts: CommonTexts = {
   skip: "Ir al contenido",
@@ -41,6 +42,7 @@ const texts: CommonTexts = {
   linkSent: "Hemos enviado otro enlace a tu correo. Los anteriores ya no funcionan.",
   addressConfirmed: "Tu dirección de correo está confirmada. Inténtalo de nuevo.",
   slow: "Está tardando más de lo normal. No cierres esta página.",
+  failures,
 };
 
 export default texts;

@@ -7,8 +7,8 @@ export interface FailureTexts {
   missingFields: string;
   unexpected: (status: number) => string;
   retryAfter: (seconds: number) => string;
-  /** Sentences by the `code` of a response. */
-  byCode: Readonly<Record<string, string>>;
+  /** Loads the sentences by the `code` of a response. */
+  byCode: () => Promise<Readonly<Record<string, string>>>;
   /** What is wrong with a field. `problems` are the API's English phrases. */
   field: (label: string, problems: string[]) => string;
 }
@@ -24,10 +24,10 @@ const texts: FailureTexts = {
   missingFields: "Please fill in the highlighted fields.",
   unexpected: (status) => `The server sent an unexpected response (${status}). Please try again.`,
   retryAfter: (seconds) => `You can try again in ${duration(seconds)}.`,
-  byCode: {
+  byCode: async () => ({
     email_not_verified: "Please confirm your e-mail address first. Open the link that we have e-mailed to you.",
     invalid_credentials: "The e-mail address or the password is wrong.",
-  },
+  }),
   field: (label, problems) => `${label}: ${problems.join(", ")}.`,
 };
 

@@ -4,11 +4,11 @@ import { Store } from "./store.ts";
 
 export type Language = "en" | "es";
 
-/** The texts of a part of the site: English at once, Spanish when it is needed. */
-export interface Catalog<T> {
-  en: T;
-  es: () => Promise<{ default: T }>;
-}
+/** Texts that are being loaded. */
+export type Loading<T> = Promise<{ default: T }>;
+
+/** The texts of a part of the site. */
+export type Catalog<T> = Record<Language, () => Loading<T>>;
 
 const STORED = "language";
 
@@ -20,7 +20,8 @@ export const LANGUAGES: ReadonlyArray<{ code: Language; name: string }> = [
   { code: "es", name: "Español" },
 ];
 
-export const language = new Store<Language>(chosen() ?? preferred());
+/** The language in which the page begins. `start.js` has chosen it, and loads its texts. */
+export const language = new Store<Language>(document.documentElement.lang === "es" ? "es" : "en");
 
 /** The language that was chosen last in this browser, perhaps in another window. */
 export function chosenLanguage(): Language {
@@ -35,14 +36,6 @@ function chosen(): Language | null {
     // The browser may forbid storage.
     return null;
   }
-}
-
-function preferred(): Language {
-  for (const tag of navigator.languages) {
-    const [code] = tag.split("-");
-    if (code === "en" || code === "es") return code;
-  }
-  return "en";
 }
 
 /** Shows the language that the person has chosen, until it is stored for the member. */
@@ -87,7 +80,7 @@ export function hasUnsavedChoice(): boolean {
 }
 
 export async function loadTexts<T>(catalog: Catalog<T>, code: Language): Promise<T> {
-  return code === "en" ? catalog.en : (await catalog.es()).default;
+  return (await catalog[code]()).default;
 }
 
 const rules = { en: new Intl.PluralRules("en"), es: new Intl.PluralRules("es") };

@@ -16,13 +16,13 @@ import type { Provider } from "./providers.ts";
 import { Security } from "./security.tsx";
 import { SessionsPart, useDevices } from "./sessions.tsx";
 
-interface Props {
+export interface MemberProps {
   t: AccountTexts;
   current: Session;
   providers: Provider[];
 }
 
-export function MemberView({ t, current, providers }: Props) {
+export function MemberView({ t, current, providers }: MemberProps) {
   const common = useCommon();
   const { member, settings } = t;
   const { user } = current;

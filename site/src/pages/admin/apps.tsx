@@ -11,7 +11,7 @@ import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead } from "../../staff/parts.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type AdminAppsTexts } from "../../texts/admin-apps.en.ts";
+import type { AdminAppsTexts } from "../../texts/admin-apps.en.ts";
 import { attempt, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { dayOf, formatDay } from "../../tools/time.ts";
@@ -179,5 +179,5 @@ function SecretDialog({ t, name, secret, onClose }: Texts & { name: string; secr
   );
 }
 
-const catalog: Catalog<AdminAppsTexts> = { en: english, es: () => import("../../texts/admin-apps.es.ts") };
+const catalog: Catalog<AdminAppsTexts> = { en: () => import("../../texts/admin-apps.en.ts"), es: () => import("../../texts/admin-apps.es.ts") };
 await mountStaff({ catalog, section: "apps", access: "admin", Page: Apps });

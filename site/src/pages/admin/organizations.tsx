@@ -12,7 +12,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type AdminOrganizationsTexts } from "../../texts/admin-organizations.en.ts";
+import type { AdminOrganizationsTexts } from "../../texts/admin-organizations.en.ts";
 import { attempt, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { dayOf, formatDay } from "../../tools/time.ts";
@@ -175,5 +175,5 @@ function PeopleDialog({ t, organization: { name, members }, onClose, onChange }:
   );
 }
 
-const catalog: Catalog<AdminOrganizationsTexts> = { en: english, es: () => import("../../texts/admin-organizations.es.ts") };
+const catalog: Catalog<AdminOrganizationsTexts> = { en: () => import("../../texts/admin-organizations.en.ts"), es: () => import("../../texts/admin-organizations.es.ts") };
 await mountStaff({ catalog, section: "organizations", access: "admin", Page: Organizations });

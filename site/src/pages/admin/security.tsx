@@ -9,7 +9,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { PageHead } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type AdminSecurityTexts } from "../../texts/admin-security.en.ts";
+import type { AdminSecurityTexts } from "../../texts/admin-security.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { formatMomentIn } from "../../tools/time.ts";
 import "./security.css";
@@ -102,5 +102,5 @@ function describe(detail: Record<string, unknown>): string {
     .join("\n");
 }
 
-const catalog: Catalog<AdminSecurityTexts> = { en: english, es: () => import("../../texts/admin-security.es.ts") };
+const catalog: Catalog<AdminSecurityTexts> = { en: () => import("../../texts/admin-security.en.ts"), es: () => import("../../texts/admin-security.es.ts") };
 await mountStaff({ catalog, section: "security", access: "admin", Page: Security });

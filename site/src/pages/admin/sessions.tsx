@@ -9,7 +9,7 @@ import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { PageHead } from "../../staff/parts.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type AdminSessionsTexts } from "../../texts/admin-sessions.en.ts";
+import type { AdminSessionsTexts } from "../../texts/admin-sessions.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { formatMomentIn } from "../../tools/time.ts";
 import "../../staff/facts.css";
@@ -88,5 +88,5 @@ function columnsOf(t: AdminSessionsTexts): Array<Column<Session>> {
   ];
 }
 
-const catalog: Catalog<AdminSessionsTexts> = { en: english, es: () => import("../../texts/admin-sessions.es.ts") };
+const catalog: Catalog<AdminSessionsTexts> = { en: () => import("../../texts/admin-sessions.en.ts"), es: () => import("../../texts/admin-sessions.es.ts") };
 await mountStaff({ catalog, section: "sessions", access: "admin", Page: Sessions });

@@ -12,7 +12,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type AdminUsersTexts } from "../../texts/admin-users.en.ts";
+import type { AdminUsersTexts } from "../../texts/admin-users.en.ts";
 import { attempt, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { formatMomentIn } from "../../tools/time.ts";
@@ -202,5 +202,5 @@ function QuestionDialog({ t, account: { name }, question, onClose, onChange }: D
   );
 }
 
-const catalog: Catalog<AdminUsersTexts> = { en: english, es: () => import("../../texts/admin-users.es.ts") };
+const catalog: Catalog<AdminUsersTexts> = { en: () => import("../../texts/admin-users.en.ts"), es: () => import("../../texts/admin-users.es.ts") };
 await mountStaff({ catalog, section: "users", access: "admin", Page: Users });

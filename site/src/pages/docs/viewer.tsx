@@ -3,6 +3,8 @@
 
 import { type ComponentChildren, render } from "preact";
 import SwaggerUI, { type Plugin, type System } from "swagger-ui-dist/swagger-ui-es-bundle.js";
+import { CommonContext } from "../../components/mount.tsx";
+import type { CommonTexts } from "../../texts/common.en.ts";
 import { Code } from "./code.tsx";
 import { type Description, endpoints, matches, resolvePart, searchTexts } from "./description.ts";
 import { Prose } from "./prose.tsx";
@@ -17,6 +19,7 @@ export interface Viewer {
 
 interface Settings {
   element: HTMLElement;
+  common: CommonTexts;
   description: Description;
   sender: Sender;
   /** Asks before a request that deletes something. */
@@ -34,11 +37,11 @@ type ButtonType = new () => {
 type Props = Record<string, unknown> & { children?: string };
 
 /** Makes the React element that renders Preact's elements. */
-function islandOf({ createElement, useEffect, useRef }: System["React"]): (content: ComponentChildren) => unknown {
+function islandOf({ createElement, useEffect, useRef }: System["React"], common: CommonTexts): (content: ComponentChildren) => unknown {
   const Island = ({ content }: { content: ComponentChildren }) => {
     const root = useRef<HTMLElement | null>(null);
     useEffect(() => {
-      if (root.current) render(content, root.current);
+      if (root.current) render(<CommonContext.Provider value={common}>{content}</CommonContext.Provider>, root.current);
     }, [content]);
     useEffect(() => {
       const element = root.current;
@@ -51,12 +54,12 @@ function islandOf({ createElement, useEffect, useRef }: System["React"]): (conte
   return (content) => createElement(Island, { content });
 }
 
-function siteParts({ description, sender, confirmDeletion }: Settings): Plugin {
+function siteParts({ common, description, sender, confirmDeletion }: Settings): Plugin {
   const all = endpoints(description);
   const find = (path: unknown, method: unknown) => all.find((one) => one.path === path && one.method === method);
   const texts = searchTexts(description);
   return ({ React, fn }) => {
-    const island = islandOf(React);
+    const island = islandOf(React, common);
     return {
       components: {
         SiteLayout: ({ getComponent }: System) => {

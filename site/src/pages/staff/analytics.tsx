@@ -9,7 +9,7 @@ import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { mountStaff } from "../../staff/mount.tsx";
 import { CsvLink, PageHead, Segments, useToday } from "../../staff/parts.tsx";
 import { type Column, Table } from "../../staff/table.tsx";
-import english, { type StaffAnalyticsTexts } from "../../texts/staff-analytics.en.ts";
+import type { StaffAnalyticsTexts } from "../../texts/staff-analytics.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLatest } from "../../tools/latest.ts";
@@ -288,5 +288,5 @@ function classTypeColumns(t: StaffAnalyticsTexts): Array<Column<ClassType>> {
   ];
 }
 
-const catalog: Catalog<StaffAnalyticsTexts> = { en: english, es: () => import("../../texts/staff-analytics.es.ts") };
+const catalog: Catalog<StaffAnalyticsTexts> = { en: () => import("../../texts/staff-analytics.en.ts"), es: () => import("../../texts/staff-analytics.es.ts") };
 await mountStaff({ catalog, section: "analytics", Page: AnalyticsPage });

@@ -5,7 +5,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { Money } from "../../staff/parts.tsx";
 import { StudioList } from "../../staff/studio-list.tsx";
 import type { Column } from "../../staff/table.tsx";
-import english, { type StaffClassesTexts } from "../../texts/staff-classes.en.ts";
+import type { StaffClassesTexts } from "../../texts/staff-classes.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { ClassTypeFields, readClassType } from "./classes/fields.tsx";
 
@@ -38,5 +38,5 @@ function columnsOf(t: StaffClassesTexts): Array<Column<ClassType>> {
   ];
 }
 
-const catalog: Catalog<StaffClassesTexts> = { en: english, es: () => import("../../texts/staff-classes.es.ts") };
+const catalog: Catalog<StaffClassesTexts> = { en: () => import("../../texts/staff-classes.en.ts"), es: () => import("../../texts/staff-classes.es.ts") };
 await mountStaff({ catalog, section: "classes", Page: ClassTypes });

@@ -12,7 +12,7 @@ import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead, useToday } from "../../staff/parts.tsx";
 import { DataTable } from "../../staff/table.tsx";
-import english, { type StaffClosuresTexts } from "../../texts/staff-closures.en.ts";
+import type { StaffClosuresTexts } from "../../texts/staff-closures.en.ts";
 import { report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { formatDay } from "../../tools/time.ts";
@@ -162,5 +162,5 @@ function Effect({ t, cancelClasses, preview }: Texts & { cancelClasses: boolean;
   );
 }
 
-const catalog: Catalog<StaffClosuresTexts> = { en: english, es: () => import("../../texts/staff-closures.es.ts") };
+const catalog: Catalog<StaffClosuresTexts> = { en: () => import("../../texts/staff-closures.en.ts"), es: () => import("../../texts/staff-closures.es.ts") };
 await mountStaff({ catalog, section: "closures", Page: Closures });

@@ -8,7 +8,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { MoneyField } from "../../staff/parts.tsx";
 import { StudioList } from "../../staff/studio-list.tsx";
 import type { Column } from "../../staff/table.tsx";
-import english, { type StaffInstructorsTexts } from "../../texts/staff-instructors.en.ts";
+import type { StaffInstructorsTexts } from "../../texts/staff-instructors.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { splitList } from "../../tools/text.ts";
 
@@ -73,5 +73,5 @@ function readFields(values: FormValues) {
   };
 }
 
-const catalog: Catalog<StaffInstructorsTexts> = { en: english, es: () => import("../../texts/staff-instructors.es.ts") };
+const catalog: Catalog<StaffInstructorsTexts> = { en: () => import("../../texts/staff-instructors.en.ts"), es: () => import("../../texts/staff-instructors.es.ts") };
 await mountStaff({ catalog, section: "instructors", Page: Instructors });

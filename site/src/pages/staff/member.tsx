@@ -15,7 +15,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
 import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type StaffMemberTexts } from "../../texts/staff-member.en.ts";
+import type { StaffMemberTexts } from "../../texts/staff-member.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
@@ -280,5 +280,5 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
   );
 }
 
-const catalog: Catalog<StaffMemberTexts> = { en: english, es: () => import("../../texts/staff-member.es.ts") };
+const catalog: Catalog<StaffMemberTexts> = { en: () => import("../../texts/staff-member.en.ts"), es: () => import("../../texts/staff-member.es.ts") };
 await mountStaff({ catalog, section: "members", Page: MemberPage });

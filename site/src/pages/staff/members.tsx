@@ -12,7 +12,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { PageHead } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type StaffMembersTexts } from "../../texts/staff-members.en.ts";
+import type { StaffMembersTexts } from "../../texts/staff-members.en.ts";
 import { say } from "../../tools/action.ts";
 import { type Catalog, language } from "../../tools/language.ts";
 import { dayOf, formatDay, parseDay } from "../../tools/time.ts";
@@ -145,5 +145,5 @@ function AddDialog({ t, isOpen, onClose, onAdd }: AddProps) {
   );
 }
 
-const catalog: Catalog<StaffMembersTexts> = { en: english, es: () => import("../../texts/staff-members.es.ts") };
+const catalog: Catalog<StaffMembersTexts> = { en: () => import("../../texts/staff-members.en.ts"), es: () => import("../../texts/staff-members.es.ts") };
 await mountStaff({ catalog, section: "members", Page: Members });

@@ -9,7 +9,7 @@ import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { PageHead, Segments } from "../../staff/parts.tsx";
-import english, { type StaffMessagesTexts } from "../../texts/staff-messages.en.ts";
+import type { StaffMessagesTexts } from "../../texts/staff-messages.en.ts";
 import { attempt, sayWithUndo } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
@@ -140,5 +140,5 @@ function replyAddress(t: StaffMessagesTexts, { name, email, subject, message, cr
   return `mailto:${encodeURIComponent(email)}?subject=${encodeURIComponent(t.replySubject(subject))}&body=${encodeURIComponent(body)}`;
 }
 
-const catalog: Catalog<StaffMessagesTexts> = { en: english, es: () => import("../../texts/staff-messages.es.ts") };
+const catalog: Catalog<StaffMessagesTexts> = { en: () => import("../../texts/staff-messages.en.ts"), es: () => import("../../texts/staff-messages.es.ts") };
 await mountStaff({ catalog, section: "messages", Page: Messages });

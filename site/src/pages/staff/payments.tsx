@@ -12,7 +12,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead } from "../../staff/parts.tsx";
 import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import english, { type StaffPaymentsTexts } from "../../texts/staff-payments.en.ts";
+import type { StaffPaymentsTexts } from "../../texts/staff-payments.en.ts";
 import { say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
@@ -146,5 +146,5 @@ function ChangeDialog({ t, payment, change, onClose, onChange }: ChangeProps) {
   );
 }
 
-const catalog: Catalog<StaffPaymentsTexts> = { en: english, es: () => import("../../texts/staff-payments.es.ts") };
+const catalog: Catalog<StaffPaymentsTexts> = { en: () => import("../../texts/staff-payments.en.ts"), es: () => import("../../texts/staff-payments.es.ts") };
 await mountStaff({ catalog, section: "payments", Page: Payments });

@@ -4,7 +4,7 @@ import { api, call } from "../../api/client.ts";
 import { Field } from "../../components/form.tsx";
 import { mountStaff } from "../../staff/mount.tsx";
 import { StudioList } from "../../staff/studio-list.tsx";
-import english, { type StaffRoomsTexts } from "../../texts/staff-rooms.en.ts";
+import type { StaffRoomsTexts } from "../../texts/staff-rooms.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 
 function Rooms({ t }: { t: StaffRoomsTexts }) {
@@ -23,5 +23,5 @@ function Rooms({ t }: { t: StaffRoomsTexts }) {
   );
 }
 
-const catalog: Catalog<StaffRoomsTexts> = { en: english, es: () => import("../../texts/staff-rooms.es.ts") };
+const catalog: Catalog<StaffRoomsTexts> = { en: () => import("../../texts/staff-rooms.en.ts"), es: () => import("../../texts/staff-rooms.es.ts") };
 await mountStaff({ catalog, section: "rooms", Page: Rooms });

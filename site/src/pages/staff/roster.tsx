@@ -13,7 +13,7 @@ import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead, Segments } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
-import english, { type StaffRosterTexts } from "../../texts/staff-roster.en.ts";
+import type { StaffRosterTexts } from "../../texts/staff-roster.en.ts";
 import { attempt, report, say, sayWithUndo } from "../../tools/action.ts";
 import { isOffline } from "../../tools/connection.ts";
 import type { Catalog } from "../../tools/language.ts";
@@ -256,5 +256,5 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   );
 }
 
-const catalog: Catalog<StaffRosterTexts> = { en: english, es: () => import("../../texts/staff-roster.es.ts") };
+const catalog: Catalog<StaffRosterTexts> = { en: () => import("../../texts/staff-roster.en.ts"), es: () => import("../../texts/staff-roster.es.ts") };
 await mountStaff({ catalog, section: "today", access: "team", Page: RosterPage });

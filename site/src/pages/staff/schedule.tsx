@@ -11,7 +11,7 @@ import { Icon } from "../../staff/icon.tsx";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
-import english, { type StaffScheduleTexts } from "../../texts/staff-schedule.en.ts";
+import type { StaffScheduleTexts } from "../../texts/staff-schedule.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLatest } from "../../tools/latest.ts";
@@ -260,5 +260,5 @@ function Dialogs({ t, parts, opened, onClose, onChange }: Texts & { parts: Parts
   return <SubstituteDialog t={t.classChanges} occurrence={changed} isOpen onClose={onClose} onChange={onChange} />;
 }
 
-const catalog: Catalog<StaffScheduleTexts> = { en: english, es: () => import("../../texts/staff-schedule.es.ts") };
+const catalog: Catalog<StaffScheduleTexts> = { en: () => import("../../texts/staff-schedule.en.ts"), es: () => import("../../texts/staff-schedule.es.ts") };
 await mountStaff({ catalog, section: "schedule", Page: SchedulePage });

@@ -12,7 +12,7 @@ import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { mountStaff } from "../../staff/mount.tsx";
 import { PageHead, useToday } from "../../staff/parts.tsx";
-import english, { type StaffSetupTexts } from "../../texts/staff-setup.en.ts";
+import type { StaffSetupTexts } from "../../texts/staff-setup.en.ts";
 import { report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { loadStudio, type Studio } from "../../tools/studio.ts";
@@ -163,5 +163,5 @@ function AddPartDialog({ t, part, onClose, onAdd }: Texts & { part: Exclude<Adde
   );
 }
 
-const catalog: Catalog<StaffSetupTexts> = { en: english, es: () => import("../../texts/staff-setup.es.ts") };
+const catalog: Catalog<StaffSetupTexts> = { en: () => import("../../texts/staff-setup.en.ts"), es: () => import("../../texts/staff-setup.es.ts") };
 await mountStaff({ catalog, section: "setup", Page: Setup });

@@ -12,7 +12,7 @@ import { asFailure } from "../../staff/failures.ts";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { PageHead } from "../../staff/parts.tsx";
-import english, { type StaffTeachingTexts } from "../../texts/staff-teaching.en.ts";
+import type { StaffTeachingTexts } from "../../texts/staff-teaching.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { formatDay } from "../../tools/time.ts";
@@ -73,5 +73,5 @@ function Teaching({ t, user }: Texts & { user: StaffUser }) {
   );
 }
 
-const catalog: Catalog<StaffTeachingTexts> = { en: english, es: () => import("../../texts/staff-teaching.es.ts") };
+const catalog: Catalog<StaffTeachingTexts> = { en: () => import("../../texts/staff-teaching.en.ts"), es: () => import("../../texts/staff-teaching.es.ts") };
 await mountStaff({ catalog, section: "teaching", access: "instructor", Page: Teaching });

@@ -14,7 +14,7 @@ import { asFailure } from "../../staff/failures.ts";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, DayPicker, PageHead, useToday } from "../../staff/parts.tsx";
-import english, { type StaffTodayTexts } from "../../texts/staff-today.en.ts";
+import type { StaffTodayTexts } from "../../texts/staff-today.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { isOffline } from "../../tools/connection.ts";
@@ -222,5 +222,5 @@ function ClassRow({ t, zone, occurrence, onCancel, onSubstitute }: RowProps) {
   );
 }
 
-const catalog: Catalog<StaffTodayTexts> = { en: english, es: () => import("../../texts/staff-today.es.ts") };
+const catalog: Catalog<StaffTodayTexts> = { en: () => import("../../texts/staff-today.en.ts"), es: () => import("../../texts/staff-today.es.ts") };
 await mountStaff({ catalog, section: "today", Page: Today });
