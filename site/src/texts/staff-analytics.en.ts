@@ -54,7 +54,7 @@ const texts = {
   quietText: (count: number, since: string) => (count === 1 ? `1 member who used to come has not been here since ${since}.` : `${count} members who used to come have not been here since ${since}.`),
   quietNone: "Everybody who used to come has been here in the last 60 days.",
   quietLink: "See who",
-  undecided: (count: number) => (count === 1 ? "1 first visit is less than 30 days ago." : `${count} first visits are less than 30 days ago.`),
+  undecided: (count: number) => (count === 1 ? "1 member came for the first time less than 30 days ago and has not come again yet." : `${count} members came for the first time less than 30 days ago and have not come again yet.`),
   chartOf: (name: string) => `Chart: ${name}. The table below has the same figures.`,
   staff,
 };

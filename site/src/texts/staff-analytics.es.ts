@@ -55,7 +55,7 @@ const texts: StaffAnalyticsTexts = {
   quietText: (count, since) => (count === 1 ? `1 miembro que solía venir no ha vuelto desde el ${since}.` : `${count} miembros que solían venir no han vuelto desde el ${since}.`),
   quietNone: "Todos los que solían venir han estado aquí en los últimos 60 días.",
   quietLink: "Ver quiénes",
-  undecided: (count) => (count === 1 ? "1 primera visita fue hace menos de 30 días." : `${count} primeras visitas fueron hace menos de 30 días.`),
+  undecided: (count) => (count === 1 ? "1 miembro vino por primera vez hace menos de 30 días y aún no ha vuelto." : `${count} miembros vinieron por primera vez hace menos de 30 días y aún no han vuelto.`),
   chartOf: (name) => `Gráfico: ${name}. La tabla de debajo tiene las mismas cifras.`,
   staff,
 };
