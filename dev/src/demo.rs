@@ -26,9 +26,10 @@ pub(crate) struct Account {
     last_name: &'static str,
 }
 
-/// One account of each role.
-pub(crate) const ACCOUNTS: [Account; 3] = [
+/// One account of each role. The instructor teaches, and is otherwise a member.
+pub(crate) const ACCOUNTS: [Account; 4] = [
     account("ana@sabor.dev", "member", "Ana", "Reyes"),
+    account("camila@sabor.dev", "instructor", "Camila", "Duarte"),
     account("sofia@sabor.dev", "staff", "Sofia", "Marin"),
     ADMINISTRATOR,
 ];
@@ -39,7 +40,7 @@ const ADMINISTRATOR: Account = account("admin@sabor.dev", "admin", "Adriana", "S
 /// Returns the accounts of the local database. An empty studio has only an administrator.
 pub(crate) fn accounts(is_empty_studio: bool) -> &'static [Account] {
     match is_empty_studio {
-        true => &ACCOUNTS[2..],
+        true => &[ADMINISTRATOR],
         false => &ACCOUNTS,
     }
 }

@@ -180,7 +180,7 @@ async fn a_stack_killed_at_any_step_starts_again_with_all_rows() {
     stack.wait_until_up();
     let query = "select string_agg(first_name, ' ' order by email) from users
         where email like '%@sabor.dev'";
-    assert_eq!(checkout.query_text(query).await, "Adriana Eva Sofia");
+    assert_eq!(checkout.query_text(query).await, "Adriana Eva Camila Sofia");
     assert_eq!(
         fs::read_to_string(checkout.path(".sabor/secrets")).unwrap(),
         secrets
@@ -453,7 +453,10 @@ async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment
     assert_eq!(checkout.query_text(count_tables).await, all_tables);
     let accounts = "select string_agg(first_name, ' ' order by email) from users
         where email like '%@sabor.dev'";
-    assert_eq!(checkout.query_text(accounts).await, "Adriana Ana Sofia");
+    assert_eq!(
+        checkout.query_text(accounts).await,
+        "Adriana Ana Camila Sofia"
+    );
     stack.stop();
 }
 
@@ -499,6 +502,11 @@ async fn the_demo_studio_is_added_once_and_a_year_of_data_on_request() {
     stack.wait_until_up();
     let counts = checkout.query_text(COUNTS).await;
     assert!(counts.starts_with("9 6 34 "), "{counts}");
+    let instructors =
+        "select string_agg(u.email, ' ') from instructors i join users u on u.id = i.user_id
+        where not u.is_staff and not u.is_admin";
+    let instructors = checkout.query_text(instructors).await;
+    assert_eq!(instructors, "camila@sabor.dev");
     // An occurrence that overlaps another one would be missing.
     let fewest = "select min(n)::text from (
         select count(*) as n from scheduled_classes group by class_schedule_id) t";

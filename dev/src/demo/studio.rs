@@ -84,7 +84,7 @@ const INSTRUCTORS: &str = "
             '{salsa}'::text[], '{World Salsa Federation Teacher}'::text[], 15, 55.00, 'sofia-marin'),
         (2, 'Mateo Álvarez', null, 'Mateo learned mambo on the floors of the Bronx and danced in two companies in New York. He takes long patterns apart until they feel short. Expect a good deal of footwork, and a hat.',
             '{salsa,mambo}', '{}', 9, 48.00, 'mateo-alvarez'),
-        (3, 'Camila Duarte', null, 'Camila has taught bachata in Santo Domingo and Madrid, and judges the regional championship. Her classes begin with ten minutes on your own body and end with a song in couples. She remembers every name.',
+        (3, 'Camila Duarte', 'camila@sabor.dev', 'Camila has taught bachata in Santo Domingo and Madrid, and judges the regional championship. Her classes begin with ten minutes on your own body and end with a song in couples. She remembers every name.',
             '{bachata}', '{BachataStars Coach}', 11, 50.00, 'camila-duarte'),
         (4, 'Joaquín Peña', null, 'Joaquín played congas in Havana for twenty years before he taught anybody to dance. He teaches you to hear the clave first and to move second. On the last Friday of the month he brings his drums.',
             '{rumba,afro-cuban,merengue,cumbia}', '{}', 20, 52.00, 'joaquin-pena'),
