@@ -152,33 +152,19 @@ pub fn list<'a>(
         let quiet_since =
             form.check_filled("quietSince", filter.quiet_since.as_deref(), query::date);
         form.finish()?;
-        let Some(day) = quiet_since else {
-            let rows = app
-                .db()
-                .read(async move |client| {
-                    account::list_members(client, search.as_deref(), id, &page).await
-                })
-                .await?;
-            return Ok(List::new(
-                rows,
-                page,
-                ListedMember::position,
-                MemberView::from,
-            ));
-        };
-        let since = TimeZone::of_studio(&app.config().studio)?.day_start(day);
+        let zone = TimeZone::of_studio(&app.config().studio)?;
+        let quiet_since = quiet_since.map(|day| zone.day_start(day));
         let rows = app
             .db()
             .read(async move |client| {
-                account::list_quiet_members(client, search.as_deref(), id, since, &page).await
+                account::list_members(client, search.as_deref(), id, quiet_since, &page).await
             })
             .await?;
-        Ok(List::new(
-            rows,
-            page,
-            ListedMember::quiet_position,
-            MemberView::from,
-        ))
+        let position = match quiet_since {
+            None => ListedMember::position,
+            Some(_) => ListedMember::quiet_position,
+        };
+        Ok(List::new(rows, page, position, MemberView::from))
     })
 }
 

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::models::report::visits::current_visits;
 use crate::store::client::Client;
 use crate::store::page::Page;
-use crate::store::statement::Statement;
+use crate::store::statement::{Param, Statement};
 use crate::values::email::{self, Email};
 
 /// The role of a member. Each role includes the rights of the roles before it.
@@ -245,12 +245,12 @@ impl ListedMember {
         })
     }
 
-    /// Returns the position in the list of [`list_members`].
+    /// Returns the position in the list of [`list_members`] without `quiet_since`.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.user.created_at, self.user.id)
     }
 
-    /// Returns the position in the list of [`list_quiet_members`].
+    /// Returns the position in the list of [`list_members`] with `quiet_since`.
     pub fn quiet_position(&self) -> (DateTime<Utc>, Uuid) {
         let last_visit = self.last_visit.unwrap_or(self.user.created_at);
         (last_visit, self.user.id)
@@ -284,34 +284,6 @@ static LIST_MEMBERS: Statement = Statement::new(
     ),
 );
 
-/// Lists a page of the members with active accounts, newest first. With `member_id`, lists only
-/// this member. Returns one row more than the page holds if there is a next page.
-pub async fn list_members(
-    client: &Client,
-    search: Option<&str>,
-    member_id: Option<Uuid>,
-    page: &Page,
-) -> Result<Vec<ListedMember>> {
-    let (time, id) = page.after();
-    let search = SearchWords::parse(search);
-    let rows = LIST_MEMBERS
-        .all(
-            client,
-            &[
-                &search.longest,
-                &search.words,
-                &time,
-                &id,
-                &page.row_limit(),
-                &search.domains,
-                &search.ascii_domains,
-                &member_id,
-            ],
-        )
-        .await?;
-    rows.iter().map(ListedMember::from_row).collect()
-}
-
 static LIST_QUIET_MEMBERS: Statement = Statement::new(
     "user.account.list_quiet_members",
     concat!(
@@ -329,34 +301,38 @@ static LIST_QUIET_MEMBERS: Statement = Statement::new(
     ),
 );
 
-/// Lists a page of the members with active accounts who have visited the studio, but not since
-/// this time. The latest visit comes first. With `member_id`, lists only this member. Returns
-/// one row more than the page holds if there is a next page.
-pub async fn list_quiet_members(
+/// Lists a page of the members with active accounts, newest first. With `quiet_since`, lists those
+/// who have visited the studio, but not since this time. The latest visit then comes first. With
+/// `member_id`, lists only this member. Returns one row more than the page holds if there is a
+/// next page.
+pub async fn list_members(
     client: &Client,
     search: Option<&str>,
     member_id: Option<Uuid>,
-    since: DateTime<Utc>,
+    quiet_since: Option<DateTime<Utc>>,
     page: &Page,
 ) -> Result<Vec<ListedMember>> {
     let (time, id) = page.after();
+    let row_limit = page.row_limit();
     let search = SearchWords::parse(search);
-    let rows = LIST_QUIET_MEMBERS
-        .all(
-            client,
-            &[
-                &search.longest,
-                &search.words,
-                &time,
-                &id,
-                &page.row_limit(),
-                &search.domains,
-                &search.ascii_domains,
-                &member_id,
-                &since,
-            ],
-        )
-        .await?;
+    let mut params: Vec<&dyn Param> = vec![
+        &search.longest,
+        &search.words,
+        &time,
+        &id,
+        &row_limit,
+        &search.domains,
+        &search.ascii_domains,
+        &member_id,
+    ];
+    let statement = match &quiet_since {
+        None => &LIST_MEMBERS,
+        Some(since) => {
+            params.push(since);
+            &LIST_QUIET_MEMBERS
+        }
+    };
+    let rows = statement.all(client, &params).await?;
     rows.iter().map(ListedMember::from_row).collect()
 }
 
