@@ -28,9 +28,7 @@ impl Ranges {
         self.starts.push(start);
         self.ends.push(end);
     }
-}
 
-impl Ranges {
     /// Adds a range, or extends the last one if the range follows it in the same bucket.
     pub fn extend(&mut self, bucket: i32, start: DateTime<Utc>, end: DateTime<Utc>) {
         match (self.buckets.last(), self.ends.last_mut()) {

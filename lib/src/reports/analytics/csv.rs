@@ -1,6 +1,6 @@
 //! The analytics as CSV files.
 
-use super::period::{ClassTypeFigures, HeatMapCell, Totals};
+use super::period::{ClassFigures, ClassTypeFigures, HeatMapCell, Totals};
 use super::table::Table;
 use super::{Analytics, Bucket, CrossAppTokenFigures, SessionFigures};
 use crate::error::Result;
@@ -53,21 +53,7 @@ impl Analytics {
     }
 
     fn class_type_rows(&self) -> Vec<Vec<Cell>> {
-        let header = [
-            "Class type",
-            "Bookings",
-            "Cancellations",
-            "Late cancellations",
-            "Attended",
-            "No-shows",
-            "No-show rate",
-            "Classes",
-            "Places",
-            "Taken",
-            "Occupancy",
-        ];
-        let header = header.map(str::to_owned).into_iter();
-        let header = header.chain(revenue_labels(&self.totals.revenue));
+        let header = std::iter::once("Class type".to_owned()).chain(self.totals.figures.labels());
         let rows = self.class_types.iter().map(ClassTypeFigures::cells);
         std::iter::once(header.map(Cell::Text).collect())
             .chain(rows)
@@ -199,9 +185,27 @@ impl Bucket {
     }
 }
 
-impl ClassTypeFigures {
-    fn cells(&self) -> Vec<Cell> {
+impl ClassFigures {
+    fn labels(&self) -> impl Iterator<Item = String> {
         let counts = [
+            "Bookings",
+            "Cancellations",
+            "Late cancellations",
+            "Attended",
+            "No-shows",
+            "No-show rate",
+            "Classes",
+            "Places",
+            "Taken",
+            "Occupancy",
+        ];
+        let counts = counts.map(str::to_owned).into_iter();
+        counts.chain(revenue_labels(&self.revenue))
+    }
+
+    /// Returns a cell for each of the labels.
+    fn cells(&self) -> impl Iterator<Item = Cell> {
+        let members = [
             self.bookings,
             self.cancellations,
             self.late_cancellations,
@@ -209,12 +213,19 @@ impl ClassTypeFigures {
             self.no_shows,
         ];
         let spots = [self.classes, self.places, self.taken];
-        std::iter::once(Cell::Text(self.name.clone()))
-            .chain(counts.map(Cell::count))
+        let members = members.map(Cell::count).into_iter();
+        members
             .chain([rate_cell(self.no_show_rate)])
             .chain(spots.map(Cell::count))
             .chain([rate_cell(self.occupancy_rate)])
             .chain(revenue_cells(&self.revenue))
+    }
+}
+
+impl ClassTypeFigures {
+    fn cells(&self) -> Vec<Cell> {
+        std::iter::once(Cell::Text(self.name.clone()))
+            .chain(self.figures.cells())
             .collect()
     }
 }
@@ -240,22 +251,9 @@ impl HeatMapCell {
 impl Totals {
     /// Returns each figure with its label.
     fn rows(&self) -> Vec<(String, Cell)> {
-        let counts = [
-            ("Sign-ups", Cell::count(self.sign_ups)),
-            ("Bookings", Cell::count(self.bookings)),
-            ("Cancellations", Cell::count(self.cancellations)),
-            ("Late cancellations", Cell::count(self.late_cancellations)),
-            ("Attended", Cell::count(self.attended)),
-            ("No-shows", Cell::count(self.no_shows)),
-            ("No-show rate", rate_cell(self.no_show_rate)),
-            ("Classes", Cell::count(self.classes)),
-            ("Places", Cell::count(self.places)),
-            ("Taken", Cell::count(self.taken)),
-            ("Occupancy", rate_cell(self.occupancy_rate)),
-        ];
-        let counts = counts.map(|(label, cell)| (label.to_owned(), cell));
-        let money = revenue_labels(&self.revenue).zip(revenue_cells(&self.revenue));
-        counts.into_iter().chain(money).collect()
+        let sign_ups = ("Sign-ups".to_owned(), Cell::count(self.sign_ups));
+        let figures = self.figures.labels().zip(self.figures.cells());
+        std::iter::once(sign_ups).chain(figures).collect()
     }
 }
 

@@ -15,6 +15,24 @@ use crate::reports::dashboard::{self, share};
 pub(super) struct Totals {
     /// Accounts created.
     pub(super) sign_ups: i64,
+    #[serde(flatten)]
+    pub(super) figures: ClassFigures,
+}
+
+impl Totals {
+    pub(super) fn new(period: &PeriodSums, studio_currency: &str) -> Self {
+        Self {
+            sign_ups: period.total.sign_ups,
+            figures: ClassFigures::new(&period.total, &period.currencies(studio_currency)),
+        }
+    }
+}
+
+/// The figures of all classes, or of the classes of one type.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AnalyticsFigures)]
+pub(super) struct ClassFigures {
     /// Bookings made, including the waitlist.
     pub(super) bookings: i64,
     /// Bookings cancelled, including late cancellations.
@@ -35,15 +53,13 @@ pub(super) struct Totals {
     pub(super) taken: i64,
     /// The share of the spots that were taken, from 0 to 1. Null when there were no spots.
     pub(super) occupancy_rate: Option<f64>,
-    /// Payments and refunds by currency.
+    /// Payments and refunds by currency. The totals and all class types have the same currencies.
     pub(super) revenue: Vec<dashboard::Revenue>,
 }
 
-impl Totals {
-    pub(super) fn new(period: &PeriodSums, studio_currency: &str) -> Self {
-        let sums = &period.total;
+impl ClassFigures {
+    fn new(sums: &Sums, currencies: &[String]) -> Self {
         Self {
-            sign_ups: sums.sign_ups,
             bookings: sums.bookings,
             cancellations: sums.cancellations,
             late_cancellations: sums.late_cancellations,
@@ -54,7 +70,7 @@ impl Totals {
             places: sums.spots,
             taken: sums.taken,
             occupancy_rate: share(sums.taken, sums.spots),
-            revenue: sums.revenue_in(&period.currencies(studio_currency)),
+            revenue: sums.revenue_in(currencies),
         }
     }
 }
@@ -69,28 +85,8 @@ pub(super) struct ClassTypeFigures {
     pub(super) name: String,
     /// Whether the class type is active. `false` after retirement.
     is_active: bool,
-    /// Bookings made, including the waitlist.
-    pub(super) bookings: i64,
-    /// Bookings cancelled, including late cancellations.
-    pub(super) cancellations: i64,
-    /// Bookings cancelled too late for a refund.
-    pub(super) late_cancellations: i64,
-    /// Members who attended.
-    pub(super) attended: i64,
-    /// Members who did not come.
-    pub(super) no_shows: i64,
-    /// The share of the members who did not come, from 0 to 1. Null when nobody was recorded.
-    pub(super) no_show_rate: Option<f64>,
-    /// The number of classes.
-    pub(super) classes: i64,
-    /// The number of spots in these classes.
-    pub(super) places: i64,
-    /// The number of spots that were taken.
-    pub(super) taken: i64,
-    /// The share of the spots that were taken, from 0 to 1. Null when there were no spots.
-    pub(super) occupancy_rate: Option<f64>,
-    /// Payments and refunds by currency. Every class type has all currencies.
-    pub(super) revenue: Vec<dashboard::Revenue>,
+    #[serde(flatten)]
+    pub(super) figures: ClassFigures,
 }
 
 /// Returns the figures of each class type that has any.
@@ -106,17 +102,7 @@ pub(super) fn class_types(
             class_type_id: class_type.id,
             name: class_type.name.clone(),
             is_active: class_type.is_active,
-            bookings: sums.bookings,
-            cancellations: sums.cancellations,
-            late_cancellations: sums.late_cancellations,
-            attended: sums.attended,
-            no_shows: sums.no_shows,
-            no_show_rate: share(sums.no_shows, sums.no_shows + sums.attended),
-            classes: sums.occurrences,
-            places: sums.spots,
-            taken: sums.taken,
-            occupancy_rate: share(sums.taken, sums.spots),
-            revenue: sums.revenue_in(&currencies),
+            figures: ClassFigures::new(sums, &currencies),
         })
     };
     names.iter().filter_map(figures_of).collect()
