@@ -21,9 +21,7 @@ pub trait CatalogItem: Sized {
     /// The security event that is recorded for every change.
     const CHANGE_EVENT: SecurityEventKind;
 
-    /// Returns the statement that lists a page of items, newest first. Its parameters are
-    /// whether the items are active (null for both), the position of the last item before
-    /// the page, and the number of rows.
+    /// Returns the statement that lists a page of items, made by `list_statement!`.
     fn list_statement() -> &'static Statement;
 
     /// Returns the statement that retires an item, made by `retire_statement!`.
@@ -119,6 +117,30 @@ impl RetiredItem {
         })
     }
 }
+
+/// Creates the statement that lists a page of the rows of `$table`, newest first. The columns name
+/// the table `$alias`. The parameters are whether the items are active (null for both), the
+/// position of the last item before the page, and the number of rows.
+macro_rules! list_statement {
+    ($name:literal, $table:literal, $alias:literal, $columns:expr) => {
+        $crate::store::statement::Statement::new(
+            $name,
+            concat!(
+                "select ",
+                $columns,
+                " from ",
+                $table,
+                " as ",
+                $alias,
+                "
+                where ($1::boolean is null or is_active = $1)
+                  and ($2::timestamptz is null or (created_at, id) < ($2, $3))
+                order by created_at desc, id desc limit $4"
+            ),
+        )
+    };
+}
+pub(super) use list_statement;
 
 /// Creates the statement that retires a row of `$table`. Occurrences and weekly classes
 /// refer to the row by `$column`.

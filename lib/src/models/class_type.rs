@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::catalog::{self, CatalogItem, LastChange, retire_statement};
+use super::catalog::{self, CatalogItem, LastChange, list_statement, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
@@ -230,17 +230,8 @@ pub struct ClassTypeChanges {
     pub is_active: Option<bool>,
 }
 
-static LIST: Statement = Statement::new(
-    "class_type.list",
-    concat!(
-        "select ",
-        class_type_columns!(),
-        " from class_types t
-        where ($1::boolean is null or t.is_active = $1)
-          and ($2::timestamptz is null or (t.created_at, t.id) < ($2, $3))
-        order by t.created_at desc, t.id desc limit $4"
-    ),
-);
+static LIST: Statement =
+    list_statement!("class_type.list", "class_types", "t", class_type_columns!());
 
 static INSERT: Statement = Statement::new(
     "class_type.insert",

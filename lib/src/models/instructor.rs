@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::catalog::{self, CatalogItem, LastChange, retire_statement};
+use super::catalog::{self, CatalogItem, LastChange, list_statement, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
@@ -190,17 +190,8 @@ pub struct InstructorChanges {
     pub is_active: Option<bool>,
 }
 
-static LIST: Statement = Statement::new(
-    "instructor.list",
-    concat!(
-        "select ",
-        instructor_columns!(),
-        " from instructors i
-        where ($1::boolean is null or i.is_active = $1)
-          and ($2::timestamptz is null or (i.created_at, i.id) < ($2, $3))
-        order by i.created_at desc, i.id desc limit $4"
-    ),
-);
+static LIST: Statement =
+    list_statement!("instructor.list", "instructors", "i", instructor_columns!());
 
 static INSERT: Statement = Statement::new(
     "instructor.insert",

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::catalog::{CatalogItem, retire_statement};
+use super::catalog::{CatalogItem, list_statement, retire_statement};
 use super::security_event::SecurityEventKind;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
@@ -82,17 +82,7 @@ pub async fn assign(
     Ok(id)
 }
 
-static LIST: Statement = Statement::new(
-    "room.list",
-    concat!(
-        "select ",
-        room_columns!(),
-        " from rooms r
-        where ($1::boolean is null or r.is_active = $1)
-          and ($2::timestamptz is null or (r.created_at, r.id) < ($2, $3))
-        order by r.created_at desc, r.id desc limit $4"
-    ),
-);
+static LIST: Statement = list_statement!("room.list", "rooms", "r", room_columns!());
 
 static INSERT: Statement = Statement::new(
     "room.insert",
