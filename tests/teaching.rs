@@ -31,6 +31,42 @@ fn check_in_form(class: Uuid, booking: &Value) -> Value {
     json!({ "scheduledClassId": class, "bookingIds": [booking["id"]] })
 }
 
+/// The class of an instructor, with a booking.
+struct OwnClass {
+    app: TestApp,
+    marisol: TestClient,
+    class: Uuid,
+    booking: Value,
+}
+
+impl OwnClass {
+    /// Starts an app in which Marisol's class begins in ten minutes, and Ana has booked it.
+    async fn start() -> Self {
+        let app = TestApp::start().await;
+        let (marisol, instructor) = app.instructor("marisol").await;
+        let class = app.create_class(1).await;
+        assign(&app, class, instructor).await;
+        let booking = book(&app.member("ana").await, class).await.expect(201);
+        set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
+        Self {
+            app,
+            marisol,
+            class,
+            booking,
+        }
+    }
+
+    fn check_in_form(&self) -> Value {
+        check_in_form(self.class, &self.booking)
+    }
+
+    /// Returns how many members are checked in.
+    async fn checked_in(&self) -> i64 {
+        let query = "select count(*) from bookings where status = 'attended'";
+        self.app.count(query).await
+    }
+}
+
 /// Returns all keys of a JSON value, at any depth.
 fn keys(value: &Value) -> Vec<String> {
     match value {
@@ -173,31 +209,29 @@ async fn a_roster_of_an_instructor_has_names_and_levels_and_nothing_private() {
 
 #[tokio::test]
 async fn an_instructor_cannot_touch_the_class_of_another_one() {
-    let app = TestApp::start().await;
-    let (marisol, instructor) = app.instructor("marisol").await;
+    let own = OwnClass::start().await;
+    let OwnClass {
+        app,
+        marisol,
+        class,
+        booking,
+    } = &own;
     let (luis, _) = app.instructor("luis").await;
-    let class = app.create_class(1).await;
-    assign(&app, class, instructor).await;
-    let booking = book(&app.member("ana").await, class).await.expect(201);
-    set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
-    let seen = marisol
-        .post(CHECK_INS, check_in_form(class, &booking))
-        .await
-        .expect(200);
+    let check_in = own.check_in_form();
+    let seen = marisol.post(CHECK_INS, check_in.clone()).await.expect(200);
     let undo = json!({ "scheduledClassId": class, "undo": [{
         "bookingId": booking["id"], "checkedInAt": seen["results"][0]["checkedInAt"],
     }]});
-    for form in [check_in_form(class, &booking), undo.clone()] {
+    for form in [check_in, undo.clone()] {
         luis.post(CHECK_INS, form)
             .await
             .expect_code(404, "not_found");
     }
-    luis.get(&roster_path(class))
+    luis.get(&roster_path(*class))
         .await
         .expect_code(404, "not_found");
     assert_eq!(class_ids(&luis).await, [] as [Value; 0]);
-    let attended = "select count(*) from bookings where status = 'attended'";
-    assert_eq!(app.count(attended).await, 1);
+    assert_eq!(own.checked_in().await, 1);
     let undone = marisol.post(CHECK_INS, undo).await.expect(200);
     assert_eq!(undone["results"][0]["outcome"], "undone");
     let unknown = Uuid::now_v7();
@@ -206,34 +240,34 @@ async fn an_instructor_cannot_touch_the_class_of_another_one() {
         .await
         .expect_code(404, "not_found");
     marisol
-        .post(CHECK_INS, check_in_form(unknown, &booking))
+        .post(CHECK_INS, check_in_form(unknown, booking))
         .await
         .expect_code(404, "not_found");
 }
 
 #[tokio::test]
 async fn a_substitute_who_takes_over_during_a_check_in_ends_it() {
-    let app = TestApp::start().await;
-    let (marisol, instructor) = app.instructor("marisol").await;
+    let own = OwnClass::start().await;
+    let OwnClass {
+        app,
+        marisol,
+        class,
+        ..
+    } = &own;
     let (_, luis) = app.instructor("luis").await;
-    let class = app.create_class(1).await;
-    assign(&app, class, instructor).await;
-    let booking = book(&app.member("ana").await, class).await.expect(201);
-    set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
     let substitution = app
         .hold_locks(&format!(
             "update scheduled_classes set instructor_id = '{luis}' where id = '{class}'"
         ))
         .await;
-    let check_in = marisol.post(CHECK_INS, check_in_form(class, &booking));
+    let check_in = marisol.post(CHECK_INS, own.check_in_form());
     let commit = async {
         wait_until(async || app.blocked_statements().await == 1).await;
         substitution.commit().await;
     };
     let (response, ()) = tokio::join!(check_in, commit);
     response.expect_code(404, "not_found");
-    let attended = "select count(*) from bookings where status = 'attended'";
-    assert_eq!(app.count(attended).await, 0);
+    assert_eq!(own.checked_in().await, 0);
 }
 
 #[tokio::test]
@@ -346,17 +380,12 @@ async fn a_check_in_of_an_instructor_is_authorized_by_postgres_not_by_redis() {
 
 #[tokio::test]
 async fn a_check_in_of_an_instructor_that_is_sent_twice_is_made_once() {
-    let app = TestApp::start().await;
-    let (marisol, instructor) = app.instructor("marisol").await;
-    let class = app.create_class(1).await;
-    assign(&app, class, instructor).await;
-    let booking = book(&app.member("ana").await, class).await.expect(201);
-    set_clock_before_start(&app, &booking, TimeDelta::minutes(10));
+    let own = OwnClass::start().await;
     let send = async || {
-        let request = marisol.request(Method::POST, CHECK_INS);
+        let request = own.marisol.request(Method::POST, CHECK_INS);
         let request = request.header("idempotency-key", "queue-1");
-        let form = check_in_form(class, &booking);
-        marisol.send(request.json(&form)).await.expect(200)
+        let request = request.json(&own.check_in_form());
+        own.marisol.send(request).await.expect(200)
     };
     let first = send().await;
     assert_eq!(first["results"][0]["outcome"], "checkedIn");
