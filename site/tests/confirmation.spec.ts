@@ -1,7 +1,7 @@
 // Stories of people who book before their e-mail address is confirmed.
 
 import type { Page, Route } from "@playwright/test";
-import { expect, expectAccessible, mailedPath, newEmail, open, PASSWORD, send } from "./site.ts";
+import { expect, expectAccessible, mailedPath, newEmail, newMember, open, PASSWORD, send } from "./site.ts";
 import { type Stack, startStack } from "./stack.ts";
 import { test } from "./studio.ts";
 
@@ -47,6 +47,28 @@ test.describe("with an expected rejection", () => {
     await page.getByRole("button", { name: "Confirm my address" }).click();
     await page.getByRole("link", { name: `Book ${wanted.title}` }).click();
     await expect(message(page)).toContainText(`You are booked: ${wanted.title}`);
+  });
+
+  test("what one member wanted to book is not booked for another who signs in meanwhile", async ({ page, staff }) => {
+    const wanted = await staff.newClass();
+    const email = newEmail();
+    await send(page, "/api/auth/register", { email, password: PASSWORD, firstName: "Luis", locale: "en" });
+    await open(page, wanted.timetable);
+    const book = page.getByRole("button", { name: `Book: ${wanted.title}` });
+    await book.click();
+    await expect(message(page)).toContainText("Please confirm your e-mail address first.");
+    await page.goto(await mailedPath(email, "verify-email"));
+    await page.getByRole("button", { name: "Confirm my address" }).click();
+    const link = page.getByRole("link", { name: `Book ${wanted.title}` });
+    await expect(link).toBeVisible();
+    await newMember(page);
+    await link.click();
+    await expect(page.getByLabel("Account of Marta")).toBeVisible();
+    await expect(book).toBeVisible();
+    // The page would have sent the booking together with showing its classes.
+    await page.evaluate(() => fetch("/api/studio").then(() => new Promise((resolve) => setTimeout(resolve))));
+    const { items } = (await (await page.request.get("/api/bookings/list")).json()) as { items: unknown[] };
+    expect(items).toEqual([]);
   });
 });
 

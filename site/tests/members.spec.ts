@@ -185,6 +185,20 @@ test("a visitor who goes back without a sign-in has given up the booking", async
   await expect(page.getByRole("link", { name: /^Booked: / })).toHaveCount(0);
 });
 
+test("what a visitor wanted to book is not booked after a sign-in that comes half an hour later", async ({ page }) => {
+  const email = await newSignedOutMember(page);
+  await open(page, "/timetable");
+  await page.getByRole("button", { name: /^Book: / }).last().click();
+  await expect(page).toHaveURL(/\/account\?next=/);
+  await page.clock.setFixedTime(Date.now() + 31 * 60_000);
+  await signIn(page, email);
+  await expect(page).toHaveURL("/timetable");
+  await expect(page.getByLabel("Account of Marta")).toBeVisible();
+  await expect(page.locator(".skeletons")).toHaveCount(0);
+  const { items } = (await (await page.request.get("/api/bookings/list")).json()) as { items: unknown[] };
+  expect(items).toEqual([]);
+});
+
 test("what a visitor wanted to book is not booked for a member who signs in in another tab", async ({ context, page }) => {
   const email = await newSignedOutMember(page);
   await open(page, "/timetable");
@@ -196,6 +210,10 @@ test("what a visitor wanted to book is not booked for a member who signs in in a
   await expect(other).toHaveURL("/timetable");
   await expect(other.getByLabel("Account of Marta")).toBeVisible();
   await expect(other.locator(".skeletons")).toHaveCount(0);
+  // The tab that was to book it comes back without a sign-in of its own.
+  await open(page, "/timetable");
+  await expect(page.getByLabel("Account of Marta")).toBeVisible();
+  await page.evaluate(() => fetch("/api/studio").then(() => new Promise((resolve) => setTimeout(resolve))));
   const { items } = (await (await other.request.get("/api/bookings/list")).json()) as { items: unknown[] };
   expect(items).toEqual([]);
 });

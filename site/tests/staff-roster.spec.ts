@@ -273,6 +273,36 @@ test("the roster follows colleagues, and says whose check-in it was", async ({ p
   await expect(checkInOf(page, berta?.name ?? "")).toBeVisible({ timeout: 10_000 });
 });
 
+test.describe("with an expected failure", () => {
+  test.use({ expectedErrors: ["net::ERR"] });
+
+  test("a check-in whose response is lost is sent again with the same key", async ({ page, staff }) => {
+    const wanted = await staff.newClass({ inMinutes: 30 });
+    const [ana] = await staff.newMembersOf(wanted, ["Ana"]);
+    const name = ana?.name ?? "";
+    const keys: string[] = [];
+    await page.route("**/api/admin/check-ins", async (route) => {
+      keys.push(route.request().headers()["idempotency-key"] ?? "");
+      if (keys.length > 1) return route.continue();
+      // The member is checked in, and the response does not arrive.
+      await route.fetch();
+      await route.abort("connectionreset");
+    });
+    await page.clock.install();
+    await openRoster(page, wanted);
+    await checkInOf(page, name).click();
+    const afterSomeTime = async () => {
+      await page.clock.runFor(5_000);
+      return keys.length;
+    };
+    await expect.poll(afterSomeTime).toBe(2);
+    await expect(page.getByText("Not sent yet")).toHaveCount(0);
+    expect(keys[1]).toBe(keys[0]);
+    await expect(page.getByText("had already been checked in")).toHaveCount(0);
+    expect((await staff.attendance(wanted)).map(({ status }) => status)).toEqual(["attended"]);
+  });
+});
+
 test("on paper the roster has the names and no buttons", async ({ page, staff }) => {
   const wanted = await staff.newClass({ inMinutes: 30 });
   const [ana] = await staff.newMembersOf(wanted, ["Ana"]);
