@@ -2,7 +2,7 @@
 
 import { type ComponentChildren, createContext, type JSX } from "preact";
 import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
-import { busy } from "../tools/action.ts";
+import { busy, message } from "../tools/action.ts";
 import { useStore } from "../tools/store.ts";
 import { useCommon } from "./mount.tsx";
 
@@ -72,9 +72,21 @@ export function Dialog({ title, isOpen, onClose, children }: DialogProps) {
         <>
           <h2 id={id}>{title}</h2>
           {children}
+          <DialogProblem />
         </>
       )}
     </dialog>
+  );
+}
+
+/** Repeats a failure in the dialog. What is outside of it is dimmed, and screen readers skip it. */
+function DialogProblem() {
+  const current = useStore(message);
+  const [earlier] = useState(current);
+  return (
+    <p class="problem dialog-problem" role="alert">
+      {current !== earlier && current.isProblem ? current.text : ""}
+    </p>
   );
 }
 
