@@ -89,7 +89,8 @@ export function Table<Item>({ caption, columns, items, rowKey, actions, sorting,
                 </th>
               ) : (
                 <td key={key} role="cell" class={isNumber ? "number" : undefined} data-label={label}>
-                  {cell(item)}
+                  {/* One element, which a card shows beside the label. */}
+                  <div>{cell(item)}</div>
                 </td>
               ),
             )}

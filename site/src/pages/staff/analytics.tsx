@@ -205,7 +205,7 @@ function Totals({ t, shown: { totals, retention, previous } }: Texts & { shown: 
   return (
     <>
       {previous && <p class="hint">{t.before(longDay(previous.from), longDay(previous.to))}</p>}
-      <ul class="plain-list facts" aria-label={t.totals}>
+      <ul class="plain-list facts period-facts" aria-label={t.totals}>
         {facts.map(([name, value, was]) => (
           <li key={name}>
             <div>

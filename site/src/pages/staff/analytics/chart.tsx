@@ -8,6 +8,10 @@ import { language } from "../../../tools/language.ts";
 /** The height of a chart, in pixels. */
 const HEIGHT = 220;
 
+/** The width of an axis without its labels, and of a letter of them, in pixels. */
+const AXIS_WIDTH = 18;
+const LETTER_WIDTH = 7;
+
 /** Lines are told apart by their dashes as well as by their colors. */
 const DASHES = [[], [6, 4]];
 
@@ -66,7 +70,7 @@ function optionsOf(target: HTMLElement, lines: Line[]): uPlot.Options {
     scales: { y: { range: (_chart, _low, high) => [0, Math.max(1, high * 1.1)] } },
     axes: [
       { ...axis, values: (_chart, ticks) => ticks.map((tick) => dayFormat.format(new Date(tick * 1_000))) },
-      { ...axis, size: 64, values: (_chart, ticks) => ticks.map((tick) => (Number.isInteger(tick) || lines[0]?.format ? format(tick) : "")) },
+      { ...axis, size: (_chart, labels) => AXIS_WIDTH + LETTER_WIDTH * Math.max(0, ...(labels ?? []).map(({ length }) => length)), values: (_chart, ticks) => ticks.map((tick) => (Number.isInteger(tick) || lines[0]?.format ? format(tick) : "")) },
     ],
     series: [
       {},
