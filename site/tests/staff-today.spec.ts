@@ -1,7 +1,7 @@
 // The staff's page of the day.
 
 import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
-import { signInAs, test } from "./studio.ts";
+import { countTaps, signInAs, test } from "./studio.ts";
 
 test("the page of a day shows how full its classes are, and leads to other days", async ({ browser, page, staff }) => {
   const full = await staff.newClass({ spots: 1, inDays: 50 });
@@ -33,7 +33,7 @@ test("the page of a day shows how full its classes are, and leads to other days"
 });
 
 test("staff give a class to a substitute, and are told how many members get an e-mail", async ({ browser, page, staff }) => {
-  const booked = await staff.newClass({ inDays: 51 });
+  const [booked, other] = [await staff.newClass({ inDays: 51 }), await staff.newClass({ inDays: 51 })];
   const substitute = await staff.newInstructor();
   const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
   await newMember(member);
@@ -43,14 +43,17 @@ test("staff give a class to a substitute, and are told how many members get an e
   await open(page, `/staff?date=${booked.date}`);
   const row = page.getByRole("article").filter({ hasText: booked.title });
   await expect(row.getByText(booked.instructor)).toBeVisible();
+  const taps = await countTaps(page);
   await row.getByLabel(`More for ${booked.title}`).click();
   await row.getByRole("button", { name: "Find a substitute" }).click();
   const dialog = page.getByRole("dialog", { name: `Who teaches ${booked.title}?` });
-  await dialog.getByLabel("Substitute").selectOption(substitute);
   await expect(dialog.getByText("1 member gets an e-mail.")).toBeVisible();
+  await expect(dialog.getByRole("button", { name: booked.instructor })).toHaveCount(0);
+  await expect(dialog.getByRole("button", { name: `${other.instructor} Teaches ${other.title} at 6:00 PM` })).toBeDisabled();
   await expectAccessible(page);
-  await dialog.getByRole("button", { name: "Save the substitute" }).click();
-  await expect(page.getByText(`${substitute} teaches this class.`)).toBeVisible();
+  await dialog.getByRole("button", { name: substitute }).click();
+  await expect(page.getByText(`${substitute} teaches ${booked.title}.`)).toBeVisible();
+  expect(taps()).toBe(3);
   await expect(row.getByText(substitute)).toBeVisible();
   await member.context().close();
 });

@@ -12,6 +12,16 @@ export async function signInAs(page: Page, role: keyof typeof STAFF_ACCOUNTS): P
   await send(page, "/api/auth/login", { email: STAFF_ACCOUNTS[role], password: PASSWORD_OF_DEMO });
 }
 
+/** Counts the taps on a page that is open. Typing and choosing with the keyboard do not count. */
+export async function countTaps(page: Page): Promise<() => number> {
+  let taps = 0;
+  await page.exposeFunction("tapped", () => {
+    taps += 1;
+  });
+  await page.evaluate(() => addEventListener("pointerdown", () => (window as unknown as { tapped: () => void }).tapped(), true));
+  return () => taps;
+}
+
 /** A class of its own type, instructor and room, which no other test uses. */
 export interface NewClass {
   id: string;

@@ -9,10 +9,18 @@ import { SendingContext } from "./ui.tsx";
 
 /** The values of a form that is sent. */
 export class FormValues {
-  constructor(readonly form: HTMLFormElement) {}
+  readonly #data: FormData;
+
+  /** `submitter` is the button that was pressed. Its name and value are among the values. */
+  constructor(
+    readonly form: HTMLFormElement,
+    submitter: HTMLElement | null = null,
+  ) {
+    this.#data = new FormData(form, submitter);
+  }
 
   text(name: string): string {
-    const value = new FormData(this.form).get(name);
+    const value = this.#data.get(name);
     return typeof value === "string" ? value : "";
   }
 
@@ -22,7 +30,7 @@ export class FormValues {
   }
 
   checked(name: string): boolean {
-    return new FormData(this.form).has(name);
+    return this.#data.has(name);
   }
 }
 
@@ -43,9 +51,10 @@ export function Form({ onSend, children }: FormProps) {
     form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }, [problems]);
 
-  const send = (event: Event) => {
+  const send = (event: SubmitEvent) => {
     event.preventDefault();
     const element = form.current;
+    const { submitter } = event;
     if (!element) return;
     void attempt(async () => {
       setProblems({});
@@ -54,7 +63,7 @@ export function Form({ onSend, children }: FormProps) {
         const fields = [...element.elements].filter((field) => field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement);
         const missing = fields.filter((field) => field.validity.valueMissing);
         if (missing.length > 0) throw Failure.missingFields(missing.map(({ name }) => name));
-        await onSend(new FormValues(element));
+        await onSend(new FormValues(element, submitter));
       } catch (failure) {
         if (failure instanceof Failure) {
           setProblems({ ...failure.problems });
@@ -117,6 +126,7 @@ type AutoComplete = "email" | "username" | "current-password" | "new-password" |
 interface InputProps {
   autoCapitalize?: "none";
   autoComplete?: AutoComplete;
+  autofocus?: boolean;
   checked?: boolean;
   defaultValue?: string;
   inputMode?: "decimal" | "numeric" | "text";

@@ -1,12 +1,17 @@
 // Dialogs that cancel a class or give it to a substitute. Both say first how many members will be notified.
 
-import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
-import { Failure } from "../api/failure.ts";
-import { Select, TextArea } from "../components/form.tsx";
+import { TextArea } from "../components/form.tsx";
+import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { ClassChangesTexts } from "../texts/class-changes.en.ts";
-import { report, say } from "../tools/action.ts";
+import { attempt, say } from "../tools/action.ts";
+import { useLoad } from "../tools/load.ts";
+import { dayOf, formatMomentIn, formatTimeIn } from "../tools/time.ts";
+import { useStaffTexts } from "./context.ts";
 import { FormDialog } from "./dialogs.tsx";
+import { FailurePanel } from "./failure-panel.tsx";
+import { Choices } from "./parts.tsx";
+import { type Preview, usePreview } from "./preview.ts";
 
 /** A class as the dialogs name it. */
 export interface ChangedClass {
@@ -14,50 +19,36 @@ export interface ChangedClass {
   title: string;
   /** The name of the instructor. */
   instructor: string;
-  /** The day and time, such as "Thu, Mar 8, 6:00 PM". */
-  when: string;
+  startTime: string;
+  endTime: string;
+  timeZone: string;
 }
 
 interface Props {
   t: ClassChangesTexts;
   occurrence: ChangedClass;
-  isOpen: boolean;
   onClose: () => void;
   onChange: () => void;
 }
 
-type Effect = Schema<"ScheduleEffect">;
-
-/** Asks how many members a change affects. A failure is shown as the message of the page. */
-function useEffectOf(isOpen: boolean, key: string, preview: () => Promise<{ effect?: Effect }>): Effect | null {
-  const [effect, setEffect] = useState<Effect | null>(null);
-  useEffect(() => {
-    setEffect(null);
-    if (!isOpen || !key) return;
-    let isLatest = true;
-    preview().then((result) => isLatest && setEffect(result.effect ?? null), report);
-    return () => {
-      isLatest = false;
-    };
-  }, [isOpen, key]);
-  return effect;
-}
-
-function Told({ t, effect }: { t: ClassChangesTexts; effect: Effect | null }) {
+function Told({ t, preview: { result, failure } }: { t: ClassChangesTexts; preview: Preview }) {
   return (
-    <p class="told" role="status">
-      {effect ? t.told(effect.notifiedMembers) : t.counting}
+    <p class={failure ? "told problem" : "told"} role="status">
+      {failure ? failure.message : result?.effect ? t.told(result.effect.notifiedMembers) : t.counting}
     </p>
   );
 }
 
-export function CancelClassDialog({ t, occurrence, isOpen, onClose, onChange }: Props) {
-  const { id, title, when } = occurrence;
-  const effect = useEffectOf(isOpen, id, () => call(api.DELETE("/api/admin/schedule", { params: { query: { occurrenceId: id, preview: true } } })));
+const whenOf = ({ startTime, timeZone }: ChangedClass) => formatMomentIn(startTime, timeZone);
+
+export function CancelClassDialog({ t, occurrence, onClose, onChange }: Props) {
+  const { id, title } = occurrence;
+  const preview = usePreview(id, () => call(api.DELETE("/api/admin/schedule", { params: { query: { occurrenceId: id, preview: true } } })));
+  const bookings = preview.result?.effect?.bookings ?? 0;
   return (
     <FormDialog
       title={t.cancelTitle(title)}
-      isOpen={isOpen}
+      isOpen
       onClose={onClose}
       action={t.cancelAction}
       isDangerous
@@ -69,57 +60,80 @@ export function CancelClassDialog({ t, occurrence, isOpen, onClose, onChange }: 
       }}
     >
       <p>
-        {t.cancelText(when)} {effect && effect.bookings > 0 && t.refunded}
+        {t.cancelText(whenOf(occurrence))} {bookings > 0 && t.refunded}
       </p>
-      <Told t={t} effect={effect} />
+      <Told t={t} preview={preview} />
       <TextArea name="reason" label={t.reason} hint={t.reasonHint} maxLength={500} />
     </FormDialog>
   );
 }
 
-export function SubstituteDialog({ t, occurrence, isOpen, onClose, onChange }: Props) {
-  const { id, title, instructor, when } = occurrence;
-  const [others, setOthers] = useState<Array<[id: string, name: string]> | null>(null);
-  const [chosen, setChosen] = useState("");
+interface Substitute {
+  id: string;
+  name: string;
+  /** What the instructor teaches at the same time. */
+  busyWith: Schema<"Occurrence"> | undefined;
+}
 
-  useEffect(() => {
-    if (!isOpen) return;
-    setOthers(null);
-    setChosen("");
-    readAllPages((query) => call(api.GET("/api/admin/instructors", { params: { query: { ...query, active: true } } })))
-      .then((found) => {
-        const names = found.filter(({ name }) => name !== instructor).map(({ id, name }): [string, string] => [id, name]);
-        names.sort(([, one], [, other]) => one.localeCompare(other));
-        setOthers(names);
-        setChosen(names[0]?.[0] ?? "");
-      })
-      .catch(report);
-  }, [isOpen]);
+/** Loads who can teach a class. Those who teach another at the same time come last. */
+async function loadSubstitutes({ id, instructor, startTime, endTime, timeZone }: ChangedClass): Promise<Substitute[]> {
+  const day = dayOf(new Date(startTime), timeZone);
+  const [instructors, classes] = await Promise.all([
+    readAllPages((page) => call(api.GET("/api/admin/instructors", { params: { query: { ...page, active: true } } }))),
+    readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { ...page, from: day, to: day } } }))),
+  ]);
+  const atTheSameTime = classes.filter((one) => one.id !== id && !one.isCancelled && Date.parse(one.startTime) < Date.parse(endTime) && Date.parse(one.endTime) > Date.parse(startTime));
+  const others = instructors.filter(({ name }) => name !== instructor);
+  const substitutes = others.map(({ id, name }) => ({ id, name, busyWith: atTheSameTime.find((one) => one.instructor.id === id) }));
+  return substitutes.sort((one, other) => Number(one.busyWith !== undefined) - Number(other.busyWith !== undefined) || one.name.localeCompare(other.name));
+}
 
-  const effect = useEffectOf(isOpen, chosen, () => call(api.PATCH("/api/admin/schedule", { body: { occurrence: { id, instructorId: chosen }, preview: true } })));
-  if (isOpen && others?.length === 0) {
-    return (
-      <FormDialog title={t.substituteTitle(title)} isOpen={isOpen} onClose={onClose} onSend={() => Promise.resolve()}>
-        <p>{t.noSubstitute}</p>
-      </FormDialog>
-    );
-  }
+/** Gives a class to another instructor by one tap. Who cannot teach it is shown, but not offered. */
+export function SubstituteDialog({ t, occurrence, onClose, onChange }: Props) {
+  const staff = useStaffTexts();
+  const { id, title } = occurrence;
+  const { loaded: substitutes, failure, reload } = useLoad(() => loadSubstitutes(occurrence), id);
+  // Whoever it is, the same members are told.
+  const first = substitutes?.find(({ busyWith }) => !busyWith)?.id ?? "";
+  const change = (instructorId: string) => ({ occurrence: { id, instructorId } });
+  const preview = usePreview(first, () => call(api.PATCH("/api/admin/schedule", { body: { ...change(first), preview: true } })));
+
+  const choose = ({ id, name }: Substitute) =>
+    attempt(async () => {
+      await call(api.PATCH("/api/admin/schedule", { body: change(id) }));
+      onClose();
+      onChange();
+      say(t.substituted(name, title));
+    });
   return (
-    <FormDialog
-      title={t.substituteTitle(title)}
-      isOpen={isOpen}
-      onClose={onClose}
-      action={t.substituteAction}
-      onSend={async () => {
-        if (!chosen) throw Failure.missingFields(["instructorId"]);
-        await call(api.PATCH("/api/admin/schedule", { body: { occurrence: { id, instructorId: chosen } } }));
-        onChange();
-        say(t.substituted(others?.find(([other]) => other === chosen)?.[1] ?? ""));
-      }}
-    >
-      <p>{t.substituteText(when)}</p>
-      <Select name="instructorId" label={t.substitute} options={others ?? []} defaultValue={chosen} onChange={(value) => setChosen(value)} />
-      <Told t={t} effect={effect} />
-    </FormDialog>
+    <Dialog title={t.substituteTitle(title)} isOpen onClose={onClose}>
+      <p>{t.substituteText(whenOf(occurrence))}</p>
+      {failure ? (
+        <FailurePanel text={t.substitutesFailed} failure={failure} onRetry={reload} />
+      ) : !substitutes ? (
+        <Skeleton count={4} height="3rem" />
+      ) : substitutes.length === 0 ? (
+        <p>{t.noSubstitute}</p>
+      ) : (
+        <>
+          {first && <Told t={t} preview={preview} />}
+          <Choices
+            label={t.substitute}
+            choices={substitutes.map((one) => ({
+              key: one.id,
+              text: one.name,
+              hint: one.busyWith && t.busy(one.busyWith.title, formatTimeIn(one.busyWith.startTime, occurrence.timeZone)),
+              isDisabled: one.busyWith !== undefined,
+              onChoose: () => choose(one),
+            }))}
+          />
+        </>
+      )}
+      <p class="actions">
+        <Button kind="quiet" autofocus onClick={onClose}>
+          {staff.close}
+        </Button>
+      </p>
+    </Dialog>
   );
 }

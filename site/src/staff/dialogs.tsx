@@ -46,13 +46,18 @@ export function ConfirmDialog({ title, isOpen, onClose, children, action, onConf
 interface FormDialogProps extends DialogProps {
   /** The verb of the button; "Save" by default. */
   action?: string;
+  /** A second button that sends the form. Its name is then among the values. */
+  alternative?: { name: string; text: string } | undefined;
   /** Sends the form. The dialog closes when it has succeeded. */
   onSend: (values: FormValues) => Promise<void>;
   isDangerous?: boolean;
 }
 
-/** A form in a dialog. Failures are shown next to the fields that they name. */
-export function FormDialog({ title, isOpen, onClose, children, action, onSend, isDangerous }: FormDialogProps) {
+/**
+ * A form in a dialog. Failures are shown next to the fields that they name. Before something
+ * dangerous, the focus is on the button that does nothing.
+ */
+export function FormDialog({ title, isOpen, onClose, children, action, alternative, onSend, isDangerous }: FormDialogProps) {
   const t = useStaffTexts();
   return (
     <Dialog title={title} isOpen={isOpen} onClose={onClose}>
@@ -67,7 +72,12 @@ export function FormDialog({ title, isOpen, onClose, children, action, onSend, i
           <Button type="submit" class={isDangerous ? "danger" : ""}>
             {action ?? t.save}
           </Button>
-          <Button kind="quiet" onClick={onClose}>
+          {alternative && (
+            <Button type="submit" name={alternative.name} value="yes" class={isDangerous ? "danger" : ""}>
+              {alternative.text}
+            </Button>
+          )}
+          <Button kind="quiet" autofocus={isDangerous} onClick={onClose}>
             {t.close}
           </Button>
         </p>
@@ -88,7 +98,7 @@ export function TypeNameDialog({ name, children, onConfirm, ...dialog }: Confirm
   return (
     <FormDialog {...dialog} isDangerous onSend={send}>
       {children}
-      <Field name="name" label={t.confirmName(name)} required autoComplete="off" autoCapitalize="none" spellcheck={false} />
+      <Field name="name" label={t.confirmName(name)} required autofocus autoComplete="off" autoCapitalize="none" spellcheck={false} />
     </FormDialog>
   );
 }

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { ChevronLeft, ChevronRight, Download, EllipsisVertical, type IconNode } from "lucide";
 import { Field, type FieldProps } from "../components/form.tsx";
+import { Button } from "../components/ui.tsx";
 import { useMenu } from "../tools/menu.ts";
 import { useStore } from "../tools/store.ts";
 import { studio, studioName } from "../tools/studio.ts";
@@ -122,6 +123,31 @@ function openPicker(field: HTMLInputElement): void {
   } catch {
     // The browser lets the person type a date.
   }
+}
+
+interface Choice {
+  key: string;
+  text: string;
+  /** What helps to choose, or why it cannot be chosen. */
+  hint?: string | undefined;
+  isDisabled?: boolean;
+  onChoose: () => unknown;
+}
+
+/** A list in a dialog. A tap on an entry chooses it, and does what the dialog is for. */
+export function Choices({ label, choices }: { label: string; choices: ReadonlyArray<Choice> }) {
+  return (
+    <ul class="plain-list choices" aria-label={label}>
+      {choices.map(({ key, text, hint, isDisabled, onChoose }) => (
+        <li key={key}>
+          <Button kind="quiet" disabled={isDisabled} onClick={onChoose}>
+            {text}
+            {hint && <small>{hint}</small>}
+          </Button>
+        </li>
+      ))}
+    </ul>
+  );
 }
 
 interface MenuItem {

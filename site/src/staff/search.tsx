@@ -18,15 +18,21 @@ interface Props {
   isInstant?: boolean;
   /** Whether the field is in another form. HTML does not allow nested forms. */
   isNested?: boolean;
+  /** Whether the field has the focus when it appears. */
+  autofocus?: boolean;
 }
 
-export function SearchField({ label, value, onSearch, isInstant, isNested }: Props) {
+export function SearchField({ label, value, onSearch, isInstant, isNested, autofocus }: Props) {
   const t = useStaffTexts();
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const input = useRef<HTMLInputElement>(null);
 
-  useEffect(() => () => clearTimeout(timer.current), []);
+  useEffect(() => {
+    // The attribute works only when a dialog opens, and this only later.
+    if (autofocus) input.current?.focus();
+    return () => clearTimeout(timer.current);
+  }, []);
   // Going back in the history changes the search.
   useEffect(() => setText(value), [value]);
 
@@ -46,6 +52,7 @@ export function SearchField({ label, value, onSearch, isInstant, isNested }: Pro
         aria-label={label}
         placeholder={label}
         value={text}
+        autofocus={autofocus}
         autoComplete="off"
         spellcheck={false}
         enterkeyhint="search"

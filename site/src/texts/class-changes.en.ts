@@ -11,10 +11,12 @@ const texts = {
   cancelAction: "Cancel the class",
   cancelled: (title: string) => `${title} is cancelled.`,
   substituteTitle: (title: string) => `Who teaches ${title}?`,
-  substituteText: (when: string) => `The substitute teaches on ${when} only.`,
-  substitute: "Substitute",
-  substituteAction: "Save the substitute",
-  substituted: (name: string) => `${name} teaches this class.`,
+  substituteText: (when: string) => `Choose a substitute for ${when}. The other dates stay as they are.`,
+  /** The list of those who can teach the class. */
+  substitute: "Choose who teaches",
+  substitutesFailed: "The teachers could not be loaded.",
+  busy: (title: string, time: string) => `Teaches ${title} at ${time}`,
+  substituted: (name: string, title: string) => `${name} teaches ${title}.`,
   counting: "Checking who will be told …",
   noSubstitute: "There is no other teacher. Add one under Teachers first.",
 };

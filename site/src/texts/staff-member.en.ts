@@ -1,5 +1,6 @@
 // A member for staff, in English.
 
+import cancelBooking from "./cancel-booking.en.ts";
 import staff from "./staff.en.ts";
 
 const texts = {
@@ -12,11 +13,10 @@ const texts = {
   book: "Book a class",
   bookTitle: (name: string) => `Book a class for ${name}`,
   bookDay: "Day",
-  bookClass: "Class",
+  bookClass: "Choose a class to book it",
   noClasses: "No class can be booked on this day.",
   spots: (count: number) => (count === 1 ? "1 spot" : `${count} spots`),
   fullClass: "full: joins the waitlist",
-  bookAction: "Book",
   booked: (title: string) => `${title} is booked.`,
   waiting: (title: string) => `${title}: on the waitlist.`,
   bookings: "Bookings",
@@ -36,17 +36,12 @@ const texts = {
   notesAction: "Read them",
   noNotes: "There are no medical notes.",
   unreadableNotes: "There are medical notes that cannot be read any longer. Ask the member.",
-  cancel: "Cancel the booking",
-  cancelTitle: (title: string) => `Cancel ${title}?`,
-  cancelText: (name: string, when: string) => `${name} gets an e-mail that the booking for ${when} is cancelled.`,
-  lenient: "Not late: refund what was paid",
-  reason: "Message to the member",
-  cancelled: (title: string) => `${title} is cancelled.`,
   actionsOf: (title: string, when: string) => `More for ${title}, ${when}`,
   payments: "Payments",
   paymentsFailed: "The payments could not be loaded.",
   noPayments: "No payments.",
   paymentColumns: { class: "Class", date: "Created", amount: "Amount", status: "Status" },
+  cancelBooking,
   staff,
 };
 

@@ -1,6 +1,7 @@
 // A member for staff, in Spanish.
 
 import type { StaffMemberTexts } from "./staff-member.en.ts";
+import cancelBooking from "./cancel-booking.es.ts";
 import staff from "./staff.es.ts";
 
 const texts: StaffMemberTexts = {
@@ -13,11 +14,10 @@ const texts: StaffMemberTexts = {
   book: "Reservar una clase",
   bookTitle: (name) => `Reservar una clase para ${name}`,
   bookDay: "Día",
-  bookClass: "Clase",
+  bookClass: "Elige la clase que reservas",
   noClasses: "Este día no se puede reservar ninguna clase.",
   spots: (count) => (count === 1 ? "1 plaza" : `${count} plazas`),
   fullClass: "completa: entra en la lista de espera",
-  bookAction: "Reservar",
   booked: (title) => `${title} está reservada.`,
   waiting: (title) => `${title}: en la lista de espera.`,
   bookings: "Reservas",
@@ -37,17 +37,12 @@ const texts: StaffMemberTexts = {
   notesAction: "Leerlas",
   noNotes: "No hay notas médicas.",
   unreadableNotes: "Hay notas médicas que ya no se pueden leer. Pregunta al miembro.",
-  cancel: "Cancelar la reserva",
-  cancelTitle: (title) => `¿Cancelar ${title}?`,
-  cancelText: (name, when) => `${name} recibe un correo que dice que la reserva del ${when} está cancelada.`,
-  lenient: "No es tarde: reembolsar lo pagado",
-  reason: "Mensaje para el miembro",
-  cancelled: (title) => `${title} está cancelada.`,
   actionsOf: (title, when) => `Más para ${title}, ${when}`,
   payments: "Pagos",
   paymentsFailed: "No hemos podido cargar los pagos.",
   noPayments: "No hay pagos.",
   paymentColumns: { class: "Clase", date: "Creado", amount: "Importe", status: "Estado" },
+  cancelBooking,
   staff,
 };
 

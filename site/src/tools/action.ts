@@ -8,7 +8,7 @@ export interface Message {
   isProblem: boolean;
   requestId: string | null;
   links: MessageLink[];
-  /** What the person can do about it: take the action back, or remove what hinders it. */
+  /** What the person can do then: take the action back, remove what hinders it, or go on. */
   next: NextAction | null;
 }
 
@@ -55,9 +55,9 @@ export function say(text: string, isProblem = false, links: MessageLink[] = []):
   message.set({ ...NO_MESSAGE, text, isProblem, links });
 }
 
-/** Says what an action has done, with a button that takes it back. */
-export function sayWithUndo(text: string, undo: NextAction): void {
-  message.set({ ...NO_MESSAGE, text, next: undo });
+/** Says what an action has done, with a button for what may come next, such as to take it back. */
+export function sayWithNext(text: string, next: NextAction): void {
+  message.set({ ...NO_MESSAGE, text, next });
 }
 
 const remedies = new Map<string, NextAction>();

@@ -4,15 +4,15 @@ import { useEffect, useState } from "preact/hooks";
 import { CalendarPlus, CircleX, ClipboardCheck, HeartPulse } from "lucide";
 import { api, call, readAllPages, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
-import { Check, Field, type FormValues, Select, TextArea } from "../../components/form.tsx";
+import { Field } from "../../components/form.tsx";
 import { Button, Dialog, Empty, Skeleton } from "../../components/ui.tsx";
-import { bookFor, changeBooking } from "../../staff/bookings.ts";
-import { FormDialog } from "../../staff/dialogs.tsx";
+import { bookFor } from "../../staff/bookings.ts";
+import { CancelBookingDialog } from "../../staff/cancel-booking.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
-import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
+import { ActionMenu, Choices, PageHead, Segments, useToday } from "../../staff/parts.tsx";
 import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
 import type { StaffMemberTexts } from "../../texts/staff-member.en.ts";
@@ -158,13 +158,25 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
               items={[
                 { text: t.roster, icon: ClipboardCheck, onClick: () => location.assign(`/staff/roster/${booking.scheduledClassId}`) },
                 ...(isComing ? [{ text: t.notes, icon: HeartPulse, onClick: () => setReading(booking) }] : []),
-                ...(isOpen ? [{ text: t.cancel, icon: CircleX, isDangerous: true, onClick: () => setCancelling(booking) }] : []),
+                ...(isOpen ? [{ text: t.cancelBooking.action, icon: CircleX, isDangerous: true, onClick: () => setCancelling(booking) }] : []),
               ]}
             />
           );
         }}
       />
-      {cancelling && <CancelDialog t={t} member={member} booking={cancelling} when={whenOf(cancelling)} onClose={() => setCancelling(null)} onCancel={onChange} />}
+      {cancelling && (
+        <CancelBookingDialog
+          t={t.cancelBooking}
+          bookingId={cancelling.id}
+          name={member.name}
+          what={`${cancelling.class.title}, ${whenOf(cancelling)}`}
+          isWaiting={cancelling.status === "waitlisted"}
+          isPaid={cancelling.paymentStatus === "paid"}
+          freeCancellationUntil={cancelling.freeCancellationUntil}
+          onClose={() => setCancelling(null)}
+          onCancel={onChange}
+        />
+      )}
       {reading && <NotesDialog t={t} member={member} booking={reading} onClose={() => setReading(null)} />}
     </>
   );
@@ -198,33 +210,6 @@ function paymentColumns(t: StaffMemberTexts): Array<Column<Payment>> {
     { key: "amount", label: t.paymentColumns.amount, isNumber: true, cell: (payment) => <PaymentAmounts payment={payment} /> },
     { key: "status", label: t.paymentColumns.status, cell: ({ status, method }) => <PaymentStatus status={status} method={method} /> },
   ];
-}
-
-interface CancelProps extends Texts {
-  member: Member;
-  booking: Booking;
-  when: string;
-  onClose: () => void;
-  onCancel: () => void;
-}
-
-function CancelDialog({ t, member, booking, when, onClose, onCancel }: CancelProps) {
-  const { title } = booking.class;
-  const until = booking.freeCancellationUntil;
-  const isLate = booking.status === "booked" && until !== null && Date.parse(until) < Date.now();
-  const cancel = async (values: FormValues) => {
-    const reason = values.optional("reason");
-    await changeBooking(booking.id, "cancel", { lenient: values.checked("lenient"), ...(reason ? { reason } : {}) });
-    onCancel();
-    say(t.cancelled(title));
-  };
-  return (
-    <FormDialog title={t.cancelTitle(title)} isOpen onClose={onClose} action={t.cancel} isDangerous onSend={cancel}>
-      <p>{t.cancelText(member.name, when)}</p>
-      {isLate && <Check name="lenient" label={t.lenient} />}
-      <TextArea name="reason" label={t.reason} maxLength={500} />
-    </FormDialog>
-  );
 }
 
 /** Shows medical notes after the person has confirmed, because reading them is recorded. */
@@ -262,21 +247,35 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
     };
   }, [day]);
 
-  const book = async (values: FormValues) => {
-    const chosen = classes?.find(({ id }) => id === values.text("scheduledClassId"));
-    if (!chosen) throw new Failure(t.noClasses);
-    const booking = await bookFor(member.id, chosen.id, chosen.placesLeft === 0);
-    onBook();
-    say(booking.status === "waitlisted" ? t.waiting(chosen.title) : t.booked(chosen.title));
-  };
-  const labelOf = ({ startTime, title, placesLeft }: Occurrence) => `${formatTimeIn(startTime, zone)} ${title} (${placesLeft > 0 ? t.spots(placesLeft) : t.fullClass})`;
+  const book = ({ id, title, placesLeft }: Occurrence) =>
+    attempt(async () => {
+      const booking = await bookFor(member.id, id, placesLeft === 0);
+      onClose();
+      onBook();
+      say(booking.status === "waitlisted" ? t.waiting(title) : t.booked(title));
+    });
   return (
-    <FormDialog title={t.bookTitle(member.name)} isOpen onClose={onClose} action={t.bookAction} onSend={book}>
+    <Dialog title={t.bookTitle(member.name)} isOpen onClose={onClose}>
       <Field name="day" type="date" label={t.bookDay} defaultValue={day} min={today} required onChange={(event) => setDay((event.currentTarget as HTMLInputElement).value || today)} />
-      {classes === null && <Skeleton count={1} height="4.5rem" />}
+      {classes === null && <Skeleton count={3} height="3rem" />}
       {classes?.length === 0 && <p role="status">{t.noClasses}</p>}
-      {classes && classes.length > 0 && <Select name="scheduledClassId" label={t.bookClass} options={classes.map((one) => [one.id, labelOf(one)])} />}
-    </FormDialog>
+      {classes && classes.length > 0 && (
+        <Choices
+          label={t.bookClass}
+          choices={classes.map((one) => ({
+            key: one.id,
+            text: `${formatTimeIn(one.startTime, zone)} ${one.title}`,
+            hint: one.placesLeft > 0 ? t.spots(one.placesLeft) : t.fullClass,
+            onChoose: () => book(one),
+          }))}
+        />
+      )}
+      <p class="actions">
+        <Button kind="quiet" onClick={onClose}>
+          {t.staff.close}
+        </Button>
+      </p>
+    </Dialog>
   );
 }
 

@@ -10,7 +10,7 @@ import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
 import { PageHead, Segments } from "../../staff/parts.tsx";
 import type { StaffMessagesTexts } from "../../texts/staff-messages.en.ts";
-import { attempt, sayWithUndo } from "../../tools/action.ts";
+import { attempt, sayWithNext } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
 import { studio } from "../../tools/studio.ts";
@@ -54,7 +54,7 @@ function Messages({ t }: Texts) {
     void attempt(async () => {
       await setProcessed(message, processed);
       const text = processed ? t.isProcessed(message.name) : t.isOpen(message.name);
-      sayWithUndo(text, { text: t.staff.undo, run: () => void attempt(() => setProcessed(message, !processed)) });
+      sayWithNext(text, { text: t.staff.undo, run: () => void attempt(() => setProcessed(message, !processed)) });
     });
 
   const shown = list.items?.filter(({ processed }) => view === "all" || processed === (view === "processed"));

@@ -14,7 +14,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead, Segments } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
 import type { StaffRosterTexts } from "../../texts/staff-roster.en.ts";
-import { attempt, report, say, sayWithUndo } from "../../tools/action.ts";
+import { attempt, report, say, sayWithNext } from "../../tools/action.ts";
 import { isOffline } from "../../tools/connection.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLatest } from "../../tools/latest.ts";
@@ -116,7 +116,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
       if (latest.checkedInBy && latest.checkedInBy.id !== user.id) setOpen({ bookingId: row.bookingId, view: "member" });
       else checkIn(latest);
     };
-    sayWithUndo(t.checkedIn(row.name), { text: t.staff.undo, run: undo });
+    sayWithNext(t.checkedIn(row.name), { text: t.staff.undo, run: undo });
   };
 
   const promote = (row: RosterRow) => {
@@ -138,7 +138,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const found = open && [...rows, ...waiting].find(({ bookingId }) => bookingId === open.bookingId);
   const opened = found?.desk && { ...found.desk, ...found };
   const isChangeable = user.isStaff && !isCancelled;
-  const changed = { id: occurrence.id, title, instructor: instructor.name, when: formatMomentIn(startTime, timeZone) };
+  const changed = { id: occurrence.id, title, instructor: instructor.name, startTime, endTime, timeZone };
   const hasStarted = new Date(startTime) <= new Date();
   return (
     <div class="staff-page roster">
@@ -166,6 +166,11 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
         <SearchField label={t.search} value={search} onSearch={setSearch} isInstant />
         <p class="roster-count" role="status">
           <strong>{t.here(here, rows.length)}</strong>
+          {unsent > 0 && (
+            <span class="unsent">
+              <Icon of={CloudOff} /> {t.unsent(unsent)}
+            </span>
+          )}
         </p>
       </div>
       <div class="toolbar no-print">
@@ -179,11 +184,6 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
           ]}
           onChange={setFilter}
         />
-        {unsent > 0 && (
-          <p class="unsent">
-            <Icon of={CloudOff} /> {t.waitingToSend(unsent)}
-          </p>
-        )}
       </div>
       {rows.length === 0 ? (
         <Empty text={t.none}>
@@ -249,9 +249,9 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
           onChange={reload}
         />
       )}
-      {dialog === "add" && <AddDialog t={t} occurrence={occurrence} canCheckIn={canCheckIn} onClose={() => setDialog(null)} onChange={reload} />}
-      {dialog === "cancel" && <CancelClassDialog t={t.classChanges} occurrence={changed} isOpen onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
-      {dialog === "substitute" && <SubstituteDialog t={t.classChanges} occurrence={changed} isOpen onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
+      {dialog === "add" && <AddDialog t={t} occurrence={occurrence} canCheckIn={canCheckIn} onClose={() => setDialog(null)} onPay={(bookingId) => setOpen({ bookingId, view: "pay" })} onChange={reload} />}
+      {dialog === "cancel" && <CancelClassDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
+      {dialog === "substitute" && <SubstituteDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
     </div>
   );
 }

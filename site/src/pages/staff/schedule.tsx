@@ -256,8 +256,7 @@ function Dialogs({ t, parts, opened, onClose, onChange }: Texts & { parts: Parts
   const { occurrence } = opened;
   if (opened.kind === "change") return <ChangeDialog {...props} parts={parts} occurrence={occurrence} day={opened.day} />;
   if (opened.kind === "cancel") return <CancelDialog {...props} occurrence={occurrence} />;
-  const changed = { id: occurrence.id, title: occurrence.title, instructor: occurrence.instructor.name, when: formatMomentIn(occurrence.startTime, occurrence.timeZone) };
-  return <SubstituteDialog t={t.classChanges} occurrence={changed} isOpen onClose={onClose} onChange={onChange} />;
+  return <SubstituteDialog t={t.classChanges} occurrence={{ ...occurrence, instructor: occurrence.instructor.name }} onClose={onClose} onChange={onChange} />;
 }
 
 const catalog: Catalog<StaffScheduleTexts> = { en: () => import("../../texts/staff-schedule.en.ts"), es: () => import("../../texts/staff-schedule.es.ts") };

@@ -18,7 +18,7 @@ import type { StaffTodayTexts } from "../../texts/staff-today.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { isOffline } from "../../tools/connection.ts";
-import { addDays, formatDay, formatMomentIn, formatPrice, formatTimeIn, parseDay } from "../../tools/time.ts";
+import { addDays, formatDay, formatPrice, formatTimeIn, parseDay } from "../../tools/time.ts";
 import "../../staff/facts.css";
 import { loadRoster } from "./roster/data.ts";
 import "./today.css";
@@ -151,7 +151,7 @@ function Classes({ t, shown, onNextDay, onChange }: ClassesProps) {
   const [cancelling, setCancelling] = useState<ChangedClass | null>(null);
   const [substituting, setSubstituting] = useState<ChangedClass | null>(null);
   if (shown.classes.length === 0) return <NoClasses t={t} date={shown.date} onNextDay={onNextDay} />;
-  const asChanged = ({ id, title, instructor, startTime }: Schema<"DashboardClass">) => ({ id, title, instructor, when: formatMomentIn(startTime, shown.timeZone) });
+  const asChanged = ({ id, title, instructor, startTime, endTime }: Schema<"DashboardClass">) => ({ id, title, instructor, startTime, endTime, timeZone: shown.timeZone });
   return (
     <>
       <ol class="plain-list day-classes">
@@ -161,8 +161,8 @@ function Classes({ t, shown, onNextDay, onChange }: ClassesProps) {
           </li>
         ))}
       </ol>
-      {cancelling && <CancelClassDialog key={cancelling.id} t={t.classChanges} occurrence={cancelling} isOpen onClose={() => setCancelling(null)} onChange={onChange} />}
-      {substituting && <SubstituteDialog key={substituting.id} t={t.classChanges} occurrence={substituting} isOpen onClose={() => setSubstituting(null)} onChange={onChange} />}
+      {cancelling && <CancelClassDialog key={cancelling.id} t={t.classChanges} occurrence={cancelling} onClose={() => setCancelling(null)} onChange={onChange} />}
+      {substituting && <SubstituteDialog key={substituting.id} t={t.classChanges} occurrence={substituting} onClose={() => setSubstituting(null)} onChange={onChange} />}
     </>
   );
 }

@@ -1,14 +1,15 @@
 // The dialog that adds a member, or someone who comes for the first time.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, type Schema } from "../../../api/client.ts";
 import { Failure } from "../../../api/failure.ts";
 import { Check, Field, Form, type FormValues } from "../../../components/form.tsx";
 import { Button, Dialog } from "../../../components/ui.tsx";
-import { bookFor, changeBooking } from "../../../staff/bookings.ts";
+import { bookFor, changeBooking, setSpots } from "../../../staff/bookings.ts";
+import { ConfirmDialog } from "../../../staff/dialogs.tsx";
 import { Segments } from "../../../staff/parts.tsx";
 import { SearchField } from "../../../staff/search.tsx";
-import { attempt, report, say } from "../../../tools/action.ts";
+import { attempt, report, say, sayWithNext } from "../../../tools/action.ts";
 import type { Occurrence } from "./data.ts";
 import type { Texts } from "./rows.tsx";
 
@@ -18,23 +19,65 @@ interface Props extends Texts {
   occurrence: Occurrence;
   canCheckIn: boolean;
   onClose: () => void;
+  /** Opens the payment of a booking. */
+  onPay: (bookingId: string) => void;
   /** Loads the roster again. */
   onChange: () => Promise<void>;
 }
 
-export function AddDialog({ t, occurrence, canCheckIn, onClose, onChange }: Props) {
+/** Who is added to the class. */
+interface Person {
+  id: string;
+  name: string;
+  /** Whether someone who was added as new has an account already. */
+  wasMember?: boolean;
+}
+
+/** What the API answers when there is neither a spot nor a waitlist to join. */
+const NO_SPOT = ["class_full", "waitlist_closed"];
+
+export function AddDialog({ t, occurrence, canCheckIn, onClose, onPay, onChange }: Props) {
   const [kind, setKind] = useState<"member" | "walkIn">("member");
+  const [search, setSearch] = useState("");
   /** Whether to check the member in too. People who are added at the desk are usually there. */
   const [isHere, setHere] = useState(canCheckIn);
+  /** Who could be added if the class had one more spot. */
+  const [lacking, setLacking] = useState<Person | null>(null);
 
-  const add = async (userId: string, said: (isWaiting: boolean) => string) => {
-    const booking = await bookFor(userId, occurrence.id, true);
+  const finish = async (booking: Schema<"Booking">, { name, wasMember }: Person) => {
     const isWaiting = booking.status === "waitlisted";
-    if (isHere && canCheckIn && !isWaiting) await changeBooking(booking.id, "checkIn");
+    const isCheckedIn = isHere && canCheckIn && !isWaiting;
+    if (isCheckedIn) await changeBooking(booking.id, "checkIn");
     await onChange();
     onClose();
-    say(said(isWaiting), isWaiting);
+    if (isWaiting) return say(t.waitlisted(name), true);
+    const text = wasMember ? t.wasMember(name) : isCheckedIn ? t.bookedHere(name) : t.booked(name);
+    const isUnpaid = Number(booking.price) > 0 && booking.paymentStatus !== "paid";
+    if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
+    else say(text);
   };
+  const add = async (person: Person) => {
+    try {
+      await finish(await bookFor(person.id, occurrence.id, true), person);
+    } catch (failure) {
+      // The number of spots cannot change after the start.
+      const canGrow = new Date(occurrence.startTime) > new Date();
+      if (!(failure instanceof Failure) || !NO_SPOT.includes(failure.code) || !canGrow) throw failure;
+      setLacking(person);
+    }
+  };
+  if (lacking) {
+    const places = occurrence.maxParticipants + 1;
+    const grow = async () => {
+      await setSpots(occurrence.id, places);
+      await finish(await bookFor(lacking.id, occurrence.id), lacking);
+    };
+    return (
+      <ConfirmDialog title={t.promoteTitle(lacking.name)} isOpen onClose={onClose} action={t.addSpot} onConfirm={grow}>
+        <p>{t.promoteText(places)}</p>
+      </ConfirmDialog>
+    );
+  }
 
   return (
     <Dialog title={t.addTitle} isOpen onClose={onClose}>
@@ -49,7 +92,11 @@ export function AddDialog({ t, occurrence, canCheckIn, onClose, onChange }: Prop
           onChange={setKind}
         />
         {canCheckIn && <Check label={t.checkInNow} checked={isHere} onChange={(event) => setHere((event.target as HTMLInputElement).checked)} />}
-        {kind === "member" ? <FindMember t={t} onAdd={add} /> : <WalkIn t={t} onAdd={add} />}
+        {kind === "member" ? (
+          <FindMember t={t} search={search} onSearch={setSearch} onAdd={add} onNew={() => setKind("walkIn")} />
+        ) : (
+          <WalkIn t={t} search={search} onAdd={add} />
+        )}
         <p class="actions">
           <Button kind="quiet" onClick={onClose}>
             {t.staff.close}
@@ -60,10 +107,14 @@ export function AddDialog({ t, occurrence, canCheckIn, onClose, onChange }: Prop
   );
 }
 
-type Add = (userId: string, said: (isWaiting: boolean) => string) => Promise<void>;
+interface FindProps extends Texts {
+  search: string;
+  onSearch: (search: string) => void;
+  onAdd: (person: Person) => Promise<void>;
+  onNew: () => void;
+}
 
-function FindMember({ t, onAdd }: Texts & { onAdd: Add }) {
-  const [search, setSearch] = useState("");
+function FindMember({ t, search, onSearch, onAdd, onNew }: FindProps) {
   const [found, setFound] = useState<Member[] | null>(null);
   useEffect(() => {
     setFound(null);
@@ -74,15 +125,19 @@ function FindMember({ t, onAdd }: Texts & { onAdd: Add }) {
       isLatest = false;
     };
   }, [search]);
-  const add = (member: Member) => attempt(() => onAdd(member.id, (isWaiting) => (isWaiting ? t.waitlisted : t.booked)(member.name)));
   return (
     <>
-      <SearchField label={t.searchMembers} value={search} onSearch={setSearch} />
+      <SearchField label={t.searchMembers} value={search} onSearch={onSearch} autofocus />
       <div class="found-members" aria-live="polite">
         {!search ? (
           <p class="hint">{t.typeName}</p>
         ) : found?.length === 0 ? (
-          <p class="hint">{t.noMember}</p>
+          <>
+            <p class="hint">{t.noMember}</p>
+            <Button kind="soft" onClick={onNew}>
+              {t.addNew(search)}
+            </Button>
+          </>
         ) : (
           <ul class="plain-list">
             {found?.map((member) => (
@@ -91,7 +146,7 @@ function FindMember({ t, onAdd }: Texts & { onAdd: Add }) {
                   <strong>{member.name}</strong>
                   <span class="hint">{member.email}</span>
                 </span>
-                <Button size="small" aria-label={t.bookName(member.name)} onClick={() => void add(member)}>
+                <Button size="small" aria-label={t.bookName(member.name)} onClick={() => attempt(() => onAdd(member))}>
                   {t.book}
                 </Button>
               </li>
@@ -103,30 +158,38 @@ function FindMember({ t, onAdd }: Texts & { onAdd: Add }) {
   );
 }
 
-function WalkIn({ t, onAdd }: Texts & { onAdd: Add }) {
+/** Someone who comes for the first time. What was searched for is the name or the address. */
+function WalkIn({ t, search, onAdd }: Texts & Pick<FindProps, "search" | "onAdd">) {
+  const fields = useRef<HTMLDivElement>(null);
+  const isAddress = search.includes("@");
+  const [known = "", ...more] = isAddress ? [] : search.split(/\s+/);
+  useEffect(() => {
+    fields.current?.querySelector<HTMLInputElement>(known ? "[name=email]" : "[name=firstName]")?.focus();
+  }, []);
+
   const send = async (values: FormValues) => {
     const [firstName, lastName] = [values.text("firstName"), values.optional("lastName")];
     const name = [firstName, lastName].filter(Boolean).join(" ");
-    let id;
-    let wasMember = false;
+    let person: Person;
     try {
-      const member = await call(api.POST("/api/admin/members", { body: { firstName, email: values.text("email"), ...(lastName ? { lastName } : {}) } }));
-      id = member.id;
+      const { id } = await call(api.POST("/api/admin/members", { body: { firstName, email: values.text("email"), ...(lastName ? { lastName } : {}) } }));
+      person = { id, name };
     } catch (failure) {
       // The person has registered before.
       if (!(failure instanceof Failure) || failure.code !== "member_exists" || !failure.memberId) throw failure;
-      id = failure.memberId;
-      wasMember = true;
+      person = { id: failure.memberId, name, wasMember: true };
     }
-    await onAdd(id, (isWaiting) => (isWaiting ? t.waitlisted(name) : wasMember ? t.wasMember(name) : t.booked(name)));
+    await onAdd(person);
   };
   return (
     <Form onSend={send}>
-      <div class="pair">
-        <Field name="firstName" label={t.firstName} required autoComplete="off" />
-        <Field name="lastName" label={t.lastName} autoComplete="off" />
+      <div ref={fields}>
+        <div class="pair">
+          <Field name="firstName" label={t.firstName} required autoComplete="off" defaultValue={known} />
+          <Field name="lastName" label={t.lastName} autoComplete="off" defaultValue={more.join(" ")} />
+        </div>
+        <Field name="email" type="email" label={t.email} hint={t.emailHint} required autoComplete="off" defaultValue={isAddress ? search : ""} />
       </div>
-      <Field name="email" type="email" label={t.email} hint={t.emailHint} required autoComplete="off" />
       <Button type="submit">{t.addPerson}</Button>
     </Form>
   );

@@ -63,18 +63,25 @@ export async function loadRoster(id: string, isStaff = true): Promise<{ occurren
   return { occurrence: found, entries };
 }
 
+/** Shows an entry with another attendance. Its visits include this class. */
+function withAttendance(entry: Entry, change: Pick<Entry, "status" | "checkedInAt" | "checkedInBy">): Entry {
+  const visits = entry.visits + Number(change.status === "attended") - Number(entry.status === "attended");
+  return { ...entry, ...change, visits };
+}
+
 /** Shows an entry with the last check-in that is not sent yet. */
 function withQueued(entry: Entry, queued: QueuedCheckIn | undefined): RosterRow {
   if (!queued) return { ...entry, queued: null };
   const isHere = queued.action === "checkIn";
-  return { ...entry, queued, status: isHere ? "attended" : "booked", checkedInAt: isHere ? queued.at : null, checkedInBy: null };
+  const change = isHere ? ({ status: "attended", checkedInAt: queued.at } as const) : ({ status: "booked", checkedInAt: null } as const);
+  return { ...withAttendance(entry, { ...change, checkedInBy: null }), queued };
 }
 
 /** Shows an entry with the server's answers to check-ins. */
 function withResults(entry: Entry, sent: SentCheckIn[]): Entry {
   const last = sent.findLast(({ bookingId, result }) => bookingId === entry.bookingId && result?.status)?.result;
   if (!last?.status) return entry;
-  return { ...entry, status: last.status, checkedInAt: last.checkedInAt, checkedInBy: last.checkedInBy };
+  return withAttendance(entry, { status: last.status, checkedInAt: last.checkedInAt, checkedInBy: last.checkedInBy });
 }
 
 const NOTHING: QueueState = { queued: [], sent: [] };

@@ -1,14 +1,17 @@
 // The dialogs about one member of a roster.
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { Banknote, CalendarSync, Check, CircleX, type IconNode, Mail, Phone, Undo2, UserRoundX } from "lucide";
 import { api, call, type Schema } from "../../../api/client.ts";
-import { Check as CheckBox, Select, TextArea } from "../../../components/form.tsx";
-import { Button, Dialog } from "../../../components/ui.tsx";
+import { Button, Dialog, Skeleton } from "../../../components/ui.tsx";
 import { bookFor, changeBooking, setSpots } from "../../../staff/bookings.ts";
-import { ConfirmDialog, FormDialog } from "../../../staff/dialogs.tsx";
+import { CancelBookingDialog } from "../../../staff/cancel-booking.tsx";
+import { ConfirmDialog } from "../../../staff/dialogs.tsx";
+import { FailurePanel } from "../../../staff/failure-panel.tsx";
 import { Icon } from "../../../staff/icon.tsx";
-import { attempt, report, say, sayWithUndo } from "../../../tools/action.ts";
+import { Choices } from "../../../staff/parts.tsx";
+import { attempt, say, sayWithNext } from "../../../tools/action.ts";
+import { useLoad } from "../../../tools/load.ts";
 import { studio } from "../../../tools/studio.ts";
 import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
 import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
@@ -35,7 +38,21 @@ interface Props extends Texts {
 export function MemberDialogs({ view, ...props }: Props & { view: View }) {
   if (view === "pay") return <PayDialog {...props} />;
   if (view === "move") return <MoveDialog {...props} />;
-  if (view === "cancel") return <CancelDialog {...props} />;
+  if (view === "cancel") {
+    const { t, row, onClose, onChange } = props;
+    return (
+      <CancelBookingDialog
+        t={t.cancelBooking}
+        bookingId={row.bookingId}
+        name={row.name}
+        isWaiting={row.status === "waitlisted"}
+        isPaid={row.paymentStatus === "paid"}
+        freeCancellationUntil={row.freeCancellationUntil}
+        onClose={onClose}
+        onCancel={onChange}
+      />
+    );
+  }
   if (view === "promote") return <PromoteDialog {...props} />;
   return <MemberDialog {...props} />;
 }
@@ -53,8 +70,8 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
       await onChange();
       onClose();
       if (action === "noShow") {
-        sayWithUndo(t.markedNoShow(row.name), { text: t.staff.undo, run: () => void mark("undoAttendance") });
-      } else say(t.undone(row.name));
+        sayWithNext(t.markedNoShow(row.name), { text: t.staff.undo, run: () => void mark("undoAttendance") });
+      } else say(t.expectedAgain(row.name));
     });
   const toggle = () => {
     onToggle();
@@ -73,7 +90,7 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
         {isNoShow && <Action icon={Undo2} text={t.undoNoShow} onClick={() => void mark("undoAttendance")} />}
         {row.status === "booked" && hasStarted && <Action icon={UserRoundX} text={t.markNoShow} onClick={() => void mark("noShow")} />}
         {row.status === "booked" && <Action icon={CalendarSync} text={t.move} onClick={() => onShow("move")} />}
-        {(row.status === "booked" || isWaiting) && <Action icon={CircleX} text={isWaiting ? t.leave : t.cancel} isDangerous onClick={() => onShow("cancel")} />}
+        {(row.status === "booked" || isWaiting) && <Action icon={CircleX} text={isWaiting ? t.cancelBooking.leave : t.cancelBooking.action} isDangerous onClick={() => onShow("cancel")} />}
         {row.phone && <ActionLink icon={Phone} text={t.call(row.phone)} href={`tel:${row.phone.replace(/[^+\d]/g, "")}`} />}
         <ActionLink icon={Mail} text={t.write(row.email)} href={`mailto:${row.email}`} />
       </ul>
@@ -161,70 +178,39 @@ function PayDialog({ t, row, onClose, onChange }: Props) {
 }
 
 function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {
-  const [dates, setDates] = useState<Occurrence[] | null>(null);
-  useEffect(() => {
-    call(api.GET("/api/classes/details", { params: { query: { id: occurrence.classTypeId } } }))
-      .then(({ upcomingClasses }) => setDates(upcomingClasses.filter(({ id, placesLeft }) => id !== occurrence.id && placesLeft > 0)))
-      .catch(report);
-  }, []);
-  const whenOf = ({ startTime, timeZone }: Occurrence) => formatMomentIn(startTime, timeZone);
-  if (dates?.length === 0) {
-    return (
-      <Dialog title={t.moveTitle(row.name)} isOpen onClose={onClose}>
+  const load = () => call(api.GET("/api/classes/details", { params: { query: { id: occurrence.classTypeId } } }));
+  const { loaded, failure, reload } = useLoad(load, occurrence.classTypeId);
+  const dates = loaded?.upcomingClasses.filter(({ id, placesLeft }) => id !== occurrence.id && placesLeft > 0);
+  const move = (id: string, when: string) =>
+    attempt(async () => {
+      await changeBooking(row.bookingId, "move", { scheduledClassId: id });
+      await onChange();
+      onClose();
+      say(t.moved(row.name, when));
+    });
+  return (
+    <Dialog title={t.moveTitle(row.name)} isOpen onClose={onClose}>
+      {failure ? (
+        <FailurePanel text={t.datesFailed} failure={failure} onRetry={reload} />
+      ) : !dates ? (
+        <Skeleton count={3} height="3rem" />
+      ) : dates.length === 0 ? (
         <p>{t.noDates}</p>
-        <p class="actions">
-          <Button kind="quiet" onClick={onClose}>
-            {t.staff.close}
-          </Button>
-        </p>
-      </Dialog>
-    );
-  }
-  return (
-    <FormDialog
-      title={t.moveTitle(row.name)}
-      isOpen
-      onClose={onClose}
-      action={t.moveAction}
-      onSend={async (values) => {
-        const chosen = dates?.find(({ id }) => id === values.text("scheduledClassId"));
-        if (!chosen) return;
-        await changeBooking(row.bookingId, "move", { scheduledClassId: chosen.id });
-        await onChange();
-        say(t.moved(row.name, whenOf(chosen)));
-      }}
-    >
-      <Select
-        name="scheduledClassId"
-        label={t.moveTo}
-        options={(dates ?? []).map((date): [string, string] => [date.id, `${whenOf(date)} · ${t.spotsLeft(date.placesLeft)}`])}
-        {...(dates?.[0] ? { defaultValue: dates[0].id } : {})}
-      />
-    </FormDialog>
-  );
-}
-
-function CancelDialog({ t, row, onClose, onChange }: Props) {
-  const isWaiting = row.status === "waitlisted";
-  const isFree = isWaiting || (row.freeCancellationUntil !== null && new Date(row.freeCancellationUntil) > new Date());
-  return (
-    <FormDialog
-      title={t.cancelTitle(row.name)}
-      isOpen
-      onClose={onClose}
-      action={isWaiting ? t.leave : t.cancel}
-      isDangerous
-      onSend={async (values) => {
-        const reason = values.optional("reason");
-        await changeBooking(row.bookingId, "cancel", { lenient: values.checked("lenient"), ...(reason ? { reason } : {}) });
-        await onChange();
-        say(t.cancelledName(row.name));
-      }}
-    >
-      {!isWaiting && <p>{isFree ? t.cancelFree : t.cancelLate}</p>}
-      {!isFree && <CheckBox name="lenient" label={t.lenient} />}
-      <TextArea name="reason" label={t.cancelReason} hint={t.cancelHint} maxLength={500} />
-    </FormDialog>
+      ) : (
+        <Choices
+          label={t.moveTo}
+          choices={dates.map(({ id, startTime, timeZone, placesLeft }) => {
+            const when = formatMomentIn(startTime, timeZone);
+            return { key: id, text: when, hint: t.spotsLeft(placesLeft), onChoose: () => move(id, when) };
+          })}
+        />
+      )}
+      <p class="actions">
+        <Button kind="quiet" autofocus onClick={onClose}>
+          {t.staff.close}
+        </Button>
+      </p>
+    </Dialog>
   );
 }
 

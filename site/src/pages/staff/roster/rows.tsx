@@ -36,7 +36,7 @@ export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen
           </span>
         )}
         {row.status === "no_show" && <span class="tag bad">{t.noShow}</span>}
-        {row.visits === 0 && <span class="tag first-visit">{t.firstVisit}</span>}
+        {row.visits === Number(isHere) && <span class="tag first-visit">{t.firstVisit}</span>}
         <span>{t.staff.levels[row.level]}</span>
         {desk?.hasMedicalNotes && (
           <span class="has-notes" title={t.notes}>

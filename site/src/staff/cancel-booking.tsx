@@ -1,0 +1,47 @@
+// The dialog that cancels a booking for a member.
+
+import { TextArea } from "../components/form.tsx";
+import type { CancelBookingTexts } from "../texts/cancel-booking.en.ts";
+import { say } from "../tools/action.ts";
+import { changeBooking } from "./bookings.ts";
+import { FormDialog } from "./dialogs.tsx";
+
+interface Props {
+  t: CancelBookingTexts;
+  bookingId: string;
+  /** The name of the member. */
+  name: string;
+  /** The class and its time, where the page does not say it. */
+  what?: string;
+  isWaiting: boolean;
+  isPaid: boolean;
+  freeCancellationUntil: string | null;
+  onClose: () => void;
+  onCancel: () => unknown;
+}
+
+/** Cancels a booking. When it is late, staff choose by one tap whether that has a consequence. */
+export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, freeCancellationUntil, onClose, onCancel }: Props) {
+  const isLate = !isWaiting && freeCancellationUntil !== null && Date.parse(freeCancellationUntil) <= Date.now();
+  const consequence = isLate ? [t.late, isPaid ? t.latePaid : t.lateUnpaid] : isWaiting ? [] : [t.free, isPaid ? t.refunded : ""];
+  return (
+    <FormDialog
+      title={isWaiting ? t.leaveTitle(name) : t.title(name)}
+      isOpen
+      onClose={onClose}
+      action={isWaiting ? t.leave : isLate ? t.lateAction : t.action}
+      alternative={isLate ? { name: "lenient", text: t.lenientAction } : undefined}
+      isDangerous
+      onSend={async (values) => {
+        const reason = values.optional("reason");
+        await changeBooking(bookingId, "cancel", { lenient: values.checked("lenient"), ...(reason ? { reason } : {}) });
+        await onCancel();
+        say(isWaiting ? t.left(name) : t.done(name));
+      }}
+    >
+      {what && <p>{what}</p>}
+      {consequence.length > 0 && <p>{consequence.filter(Boolean).join(" ")}</p>}
+      <TextArea name="reason" label={t.reason} hint={t.reasonHint} maxLength={500} />
+    </FormDialog>
+  );
+}

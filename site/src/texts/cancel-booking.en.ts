@@ -1,0 +1,22 @@
+// The dialog that cancels a booking for a member, in English.
+
+const texts = {
+  title: (name: string) => `Cancel the booking of ${name}?`,
+  leaveTitle: (name: string) => `Take ${name} off the waitlist?`,
+  free: "It is still free of charge.",
+  refunded: "The payment becomes due for refund.",
+  late: "It is too late to cancel free of charge.",
+  lateUnpaid: "Choose whether it is recorded as late.",
+  latePaid: "If you cancel it as late, the studio keeps the payment.",
+  action: "Cancel the booking",
+  lateAction: "Cancel as late",
+  lenientAction: "Cancel free of charge",
+  leave: "Remove from the waitlist",
+  reason: "Message to the member",
+  reasonHint: "It is part of the e-mail. You can leave it empty.",
+  done: (name: string) => `The booking of ${name} is cancelled.`,
+  left: (name: string) => `${name} is off the waitlist.`,
+};
+
+export type CancelBookingTexts = typeof texts;
+export default texts;

@@ -1,0 +1,23 @@
+// The dialog that cancels a booking for a member, in Spanish.
+
+import type { CancelBookingTexts } from "./cancel-booking.en.ts";
+
+const texts: CancelBookingTexts = {
+  title: (name) => `¿Cancelar la reserva de ${name}?`,
+  leaveTitle: (name) => `¿Quitar a ${name} de la lista de espera?`,
+  free: "Todavía es gratis.",
+  refunded: "El pago queda por reembolsar.",
+  late: "Ya no se puede cancelar gratis.",
+  lateUnpaid: "Elige si queda anotada como tardía.",
+  latePaid: "Si la cancelas como tardía, el estudio se queda con el pago.",
+  action: "Cancelar la reserva",
+  lateAction: "Cancelar como tardía",
+  lenientAction: "Cancelar gratis",
+  leave: "Quitar de la lista de espera",
+  reason: "Mensaje para el miembro",
+  reasonHint: "Va en el correo. Puedes dejarlo vacío.",
+  done: (name) => `La reserva de ${name} está cancelada.`,
+  left: (name) => `${name} ya no está en la lista de espera.`,
+};
+
+export default texts;
