@@ -163,8 +163,13 @@ test("someone who is not found is added with the name that was searched for, to 
   await openRoster(page, full);
   const taps = await countTaps(page);
   await page.getByRole("button", { name: "Add", exact: true }).click();
-  await page.keyboard.type(`Zoe ${lastName}`);
   const dialog = page.getByRole("dialog", { name: "Add to the class" });
+  // A pause after the first name sends it, and keeps the space.
+  const sent = page.waitForResponse((response) => response.url().includes("search=Zoe"));
+  await page.keyboard.type("Zoe ");
+  await sent;
+  await expect(dialog.getByRole("searchbox")).toHaveValue("Zoe ");
+  await page.keyboard.type(lastName);
   await dialog.getByRole("button", { name: `Add “Zoe ${lastName}” as someone new` }).click();
   await expect(dialog.getByLabel("E-mail address")).toBeFocused();
   await page.keyboard.type(`${lastName}@example.com`);

@@ -27,20 +27,30 @@ export function SearchField({ label, value, onSearch, isInstant, isNested, autof
   const [text, setText] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const input = useRef<HTMLInputElement>(null);
+  const sent = useRef(value);
 
   useEffect(() => {
     // The attribute works only when a dialog opens, and this only later.
     if (autofocus) input.current?.focus();
     return () => clearTimeout(timer.current);
   }, []);
-  // Going back in the history changes the search.
-  useEffect(() => setText(value), [value]);
+  // Going back in the history changes the search. What the field itself has sent must not replace
+  // what was typed since.
+  useEffect(() => {
+    if (value === sent.current) return;
+    sent.current = value;
+    setText(value);
+  }, [value]);
 
   const search = (next: string, isNow: boolean) => {
     setText(next);
     clearTimeout(timer.current);
-    if (isNow || isInstant || next === "") onSearch(next.trim());
-    else timer.current = setTimeout(() => onSearch(next.trim()), PAUSE_MS);
+    const send = () => {
+      sent.current = next.trim();
+      onSearch(sent.current);
+    };
+    if (isNow || isInstant || next === "") send();
+    else timer.current = setTimeout(send, PAUSE_MS);
   };
 
   const fields = (

@@ -160,11 +160,12 @@ function FindMember({ t, search, onSearch, onAdd, onNew }: FindProps) {
 
 /** Someone who comes for the first time. What was searched for is the name or the address. */
 function WalkIn({ t, search, onAdd }: Texts & Pick<FindProps, "search" | "onAdd">) {
-  const fields = useRef<HTMLDivElement>(null);
+  const names = useRef<HTMLDivElement>(null);
   const isAddress = search.includes("@");
   const [known = "", ...more] = isAddress ? [] : search.split(/\s+/);
   useEffect(() => {
-    fields.current?.querySelector<HTMLInputElement>(known ? "[name=email]" : "[name=firstName]")?.focus();
+    const missing = known ? "[name=email]" : "[name=firstName]";
+    names.current?.closest("form")?.querySelector<HTMLElement>(missing)?.focus();
   }, []);
 
   const send = async (values: FormValues) => {
@@ -183,13 +184,11 @@ function WalkIn({ t, search, onAdd }: Texts & Pick<FindProps, "search" | "onAdd"
   };
   return (
     <Form onSend={send}>
-      <div ref={fields}>
-        <div class="pair">
-          <Field name="firstName" label={t.firstName} required autoComplete="off" defaultValue={known} />
-          <Field name="lastName" label={t.lastName} autoComplete="off" defaultValue={more.join(" ")} />
-        </div>
-        <Field name="email" type="email" label={t.email} hint={t.emailHint} required autoComplete="off" defaultValue={isAddress ? search : ""} />
+      <div ref={names} class="pair">
+        <Field name="firstName" label={t.firstName} required autoComplete="off" defaultValue={known} />
+        <Field name="lastName" label={t.lastName} autoComplete="off" defaultValue={more.join(" ")} />
       </div>
+      <Field name="email" type="email" label={t.email} hint={t.emailHint} required autoComplete="off" defaultValue={isAddress ? search : ""} />
       <Button type="submit">{t.addPerson}</Button>
     </Form>
   );
