@@ -58,7 +58,7 @@ test("check-ins without a connection are sent once and in order, and a colleague
   await staff.checkIn(wanted, bookingOf(berta));
   await context.setOffline(false);
   await expect(page.getByText(new RegExp(`^${berta} had already been checked in by Sofia .* at `))).toBeVisible();
-  await expect(page.getByText("6 check-ins wait")).toBeHidden();
+  await expect(page.getByText("6 not sent yet")).toBeHidden();
   await expect(page.getByText("Not sent yet")).toHaveCount(0);
 
   const others = members.map(({ name }) => name).filter((name) => name !== berta);
