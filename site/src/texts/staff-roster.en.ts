@@ -40,6 +40,7 @@ const texts = {
   promoted: (name: string) => `${name} has a spot.`,
   promoteTitle: (name: string) => `Add a spot for ${name}?`,
   promoteText: (places: number) => `The class is full. It then has ${places} spots.`,
+  othersWait: (count: number) => (count === 1 ? "1 member is on the waitlist." : `${count} members are on the waitlist.`),
   addSpot: "Add a spot",
   add: "Add",
   addTitle: "Add to the class",

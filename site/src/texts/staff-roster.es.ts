@@ -41,6 +41,7 @@ const texts: StaffRosterTexts = {
   promoted: (name) => `${name} tiene plaza.`,
   promoteTitle: (name) => `¿Añadir una plaza para ${name}?`,
   promoteText: (places) => `La clase está llena. Tendrá ${places} plazas.`,
+  othersWait: (count) => (count === 1 ? "Hay 1 miembro en la lista de espera." : `Hay ${count} miembros en la lista de espera.`),
   addSpot: "Añadir una plaza",
   add: "Añadir",
   addTitle: "Añadir a la clase",

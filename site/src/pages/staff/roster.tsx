@@ -249,7 +249,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
           onChange={reload}
         />
       )}
-      {dialog === "add" && <AddDialog t={t} occurrence={occurrence} canCheckIn={canCheckIn} onClose={() => setDialog(null)} onPay={(bookingId) => setOpen({ bookingId, view: "pay" })} onChange={reload} />}
+      {dialog === "add" && <AddDialog t={t} occurrence={occurrence} waiting={waiting.length} canCheckIn={canCheckIn} onClose={() => setDialog(null)} onPay={(bookingId) => setOpen({ bookingId, view: "pay" })} onChange={reload} />}
       {dialog === "cancel" && <CancelClassDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
       {dialog === "substitute" && <SubstituteDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
     </div>

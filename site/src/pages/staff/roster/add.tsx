@@ -17,6 +17,8 @@ type Member = Schema<"Member">;
 
 interface Props extends Texts {
   occurrence: Occurrence;
+  /** How many are on the waitlist. */
+  waiting: number;
   canCheckIn: boolean;
   onClose: () => void;
   /** Opens the payment of a booking. */
@@ -36,7 +38,7 @@ interface Person {
 /** What the API answers when there is neither a spot nor a waitlist to join. */
 const NO_SPOT = ["class_full", "waitlist_closed"];
 
-export function AddDialog({ t, occurrence, canCheckIn, onClose, onPay, onChange }: Props) {
+export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, onChange }: Props) {
   const [kind, setKind] = useState<"member" | "walkIn">("member");
   const [search, setSearch] = useState("");
   /** Whether to check the member in too. People who are added at the desk are usually there. */
@@ -74,7 +76,9 @@ export function AddDialog({ t, occurrence, canCheckIn, onClose, onPay, onChange 
     };
     return (
       <ConfirmDialog title={t.promoteTitle(lacking.name)} isOpen onClose={onClose} action={t.addSpot} onConfirm={grow}>
-        <p>{t.promoteText(places)}</p>
+        <p>
+          {t.promoteText(places)} {waiting > 0 && t.othersWait(waiting)}
+        </p>
       </ConfirmDialog>
     );
   }
