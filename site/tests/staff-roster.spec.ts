@@ -164,6 +164,7 @@ test("someone who is not found is added with the name that was searched for, to 
   const taps = await countTaps(page);
   await page.getByRole("button", { name: "Add", exact: true }).click();
   const dialog = page.getByRole("dialog", { name: "Add to the class" });
+  await expect(dialog.getByRole("searchbox")).toBeFocused();
   // A pause after the first name sends it, and keeps the space.
   const sent = page.waitForResponse((response) => response.url().includes("search=Zoe"));
   await page.keyboard.type("Zoe ");
