@@ -2,7 +2,7 @@
 
 import { randomInt, randomUUID } from "node:crypto";
 import { bookFor, expect, expectAccessible, mailedPath, newEmail, newMember, open, send } from "./site.ts";
-import { signInAs, test } from "./studio.ts";
+import { countTaps, signInAs, test } from "./studio.ts";
 
 test("staff add a member who comes without an account, and book a class for them", async ({ page, staff }) => {
   const wanted = await staff.newClass({ inDays: 60 });
@@ -50,11 +50,10 @@ test("a late cancellation on the page of a member can be made without a conseque
   await row.getByLabel(`More for ${wanted.title}`).click();
   await row.getByRole("button", { name: "Cancel the booking" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Not late: refund what was paid").check();
   const sent = page.waitForRequest((request) => request.method() === "PATCH");
-  await dialog.getByRole("button", { name: "Cancel the booking" }).click();
+  await dialog.getByRole("button", { name: "Cancel free of charge" }).click();
   expect((await sent).postDataJSON()).toMatchObject({ action: "cancel", lenient: true });
-  await expect(page.getByText(`${wanted.title} is cancelled.`)).toBeVisible();
+  await expect(page.getByText(`The booking of ${ana?.name} is cancelled.`)).toBeVisible();
 });
 
 test("medical notes are read only after a confirmation", async ({ browser, page, staff }) => {
@@ -129,6 +128,24 @@ test("a payment is recorded at the desk, and refunded", async ({ browser, page, 
   await expect(page.getByText(/^The refund for .* is recorded\.$/)).toBeVisible();
   await page.getByLabel("Show").selectOption("Refunded");
   await expect(row.getByText("$18 refunded")).toBeVisible();
+});
+
+test("a refund that is due is one tap and a confirmation away", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 62 });
+  const [ana] = await staff.newMembersOf(wanted, ["Ana"]);
+  const name = ana?.name ?? "";
+  await staff.recordPayment((await staff.roster(wanted)).get(name)?.bookingId ?? "");
+  await staff.cancel(wanted);
+  await signInAs(page, "staff");
+  await open(page, "/staff/payments?status=refund_due");
+  const row = page.getByRole("row").filter({ hasText: wanted.title });
+  const taps = await countTaps(page);
+  await row.getByRole("button", { name: "Refund", exact: true }).click();
+  await expectAccessible(page);
+  await page.getByRole("dialog", { name: "Refund this payment?" }).getByRole("button", { name: "Refund" }).click();
+  await expect(page.getByText(`The refund for ${name} is recorded.`)).toBeVisible();
+  await expect(row).toHaveCount(0);
+  expect(taps()).toBe(2);
 });
 
 test("a room is added, renamed, retired, and brought back", async ({ page }) => {

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { Banknote, ClipboardCheck, Undo2 } from "lucide";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Select } from "../../components/form.tsx";
-import { Empty } from "../../components/ui.tsx";
+import { Button, Empty } from "../../components/ui.tsx";
 import { changeBooking } from "../../staff/bookings.ts";
 import { ConfirmDialog } from "../../staff/dialogs.tsx";
 import { useList } from "../../staff/lists.ts";
@@ -28,8 +28,8 @@ const STATUSES: readonly Status[] = ["refund_due", "pending", "paid", "partly_re
 /** Payments that staff can record as paid at the desk. */
 const PAYABLE: readonly Status[] = ["pending", "failed"];
 
-/** Payments of which something is left to refund. */
-const REFUNDABLE: readonly Status[] = ["paid", "partly_refunded", "refund_due"];
+/** Payments that could be refunded. Those whose refund is due have a button for it. */
+const REFUNDABLE: readonly Status[] = ["paid", "partly_refunded"];
 
 type Change = "markPaid" | "refund";
 
@@ -65,7 +65,7 @@ function Payments({ t }: Texts) {
       </div>
       <DataTable
         caption={t.title}
-        columns={columnsOf(t, zone)}
+        columns={columnsOf(t, zone, (payment) => setAsked({ payment, change: "refund" }))}
         list={list}
         rowKey={({ id }) => id}
         failed={t.failed}
@@ -77,7 +77,7 @@ function Payments({ t }: Texts) {
   );
 }
 
-function columnsOf(t: StaffPaymentsTexts, zone: string): Array<Column<Payment>> {
+function columnsOf(t: StaffPaymentsTexts, zone: string, onRefund: (payment: Payment) => void): Array<Column<Payment>> {
   return [
     { key: "member", label: t.columns.member, isTitle: true, cell: ({ member }) => <a href={`/staff/members/${member.id}`}>{member.name}</a> },
     {
@@ -95,7 +95,16 @@ function columnsOf(t: StaffPaymentsTexts, zone: string): Array<Column<Payment>> 
     {
       key: "status",
       label: t.columns.status,
-      cell: ({ status, method }) => <PaymentStatus status={status} method={method} />,
+      cell: (payment) => (
+        <span class="tags">
+          <PaymentStatus status={payment.status} method={payment.method} />
+          {payment.status === "refund_due" && (
+            <Button kind="soft" size="small" onClick={() => onRefund(payment)}>
+              {t.refund}
+            </Button>
+          )}
+        </span>
+      ),
     },
   ];
 }
