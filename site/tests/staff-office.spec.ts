@@ -140,7 +140,7 @@ test("a refund that is due is one tap and a confirmation away", async ({ page, s
   await open(page, "/staff/payments?status=refund_due");
   const row = page.getByRole("row").filter({ hasText: wanted.title });
   const taps = await countTaps(page);
-  await row.getByRole("button", { name: "Refund", exact: true }).click();
+  await row.getByRole("button", { name: `Refund ${name}, ${wanted.title}` }).click();
   await expectAccessible(page);
   await page.getByRole("dialog", { name: "Refund this payment?" }).getByRole("button", { name: "Refund" }).click();
   await expect(page.getByText(`The refund for ${name} is recorded.`)).toBeVisible();

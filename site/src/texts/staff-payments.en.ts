@@ -17,6 +17,7 @@ const texts = {
   markPaidText: (member: string, amount: string, title: string) => `${member} pays ${amount} for ${title} at the desk, in cash or with your card reader.`,
   isPaid: (member: string) => `The payment of ${member} is recorded.`,
   refund: "Refund",
+  refundOf: (member: string, title: string) => `Refund ${member}, ${title}`,
   refundTitle: "Refund this payment?",
   refundCard: (member: string, title: string) => `What is left of the payment of ${member} for ${title} goes back to the card. This takes Stripe some days.`,
   refundDesk: (member: string, title: string) => `Give ${member} the money for ${title} back at the desk. Sabor only records it.`,

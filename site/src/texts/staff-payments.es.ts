@@ -18,6 +18,7 @@ const texts: StaffPaymentsTexts = {
   markPaidText: (member, amount, title) => `${member} paga ${amount} por ${title} en recepción, en efectivo o con vuestro datáfono.`,
   isPaid: (member) => `El pago de ${member} está anotado.`,
   refund: "Reembolsar",
+  refundOf: (member, title) => `Reembolsar a ${member}, ${title}`,
   refundTitle: "¿Reembolsar este pago?",
   refundCard: (member, title) => `Lo que queda del pago de ${member} por ${title} vuelve a la tarjeta. Stripe tarda unos días.`,
   refundDesk: (member, title) => `Devuelve a ${member} el dinero de ${title} en recepción. Sabor solo lo anota.`,

@@ -99,7 +99,7 @@ function columnsOf(t: StaffPaymentsTexts, zone: string, onRefund: (payment: Paym
         <span class="tags">
           <PaymentStatus status={payment.status} method={payment.method} />
           {payment.status === "refund_due" && (
-            <Button kind="soft" size="small" onClick={() => onRefund(payment)}>
+            <Button kind="soft" size="small" aria-label={t.refundOf(payment.member.name, payment.class.title)} onClick={() => onRefund(payment)}>
               {t.refund}
             </Button>
           )}
