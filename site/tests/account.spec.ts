@@ -1,6 +1,6 @@
 // Stories of visitors and members with their accounts.
 
-import { expect, expectAccessible, mailedPath, newEmail, open, PASSWORD, register, test } from "./site.ts";
+import { expect, expectAccessible, mailedPath, newEmail, newMember, open, PASSWORD, register, test } from "./site.ts";
 
 test("a visitor registers and confirms the address with the mailed link", async ({ page }) => {
   const email = newEmail();
@@ -157,6 +157,19 @@ test("a visitor registers, opens a setting and signs out by keyboard alone", asy
   for (let step = 0; step < 3; step++) await page.keyboard.press("Tab");
   await page.keyboard.press("Enter");
   await expect(page.getByText("You are signed out.")).toBeVisible();
+});
+
+test("a link to the sign-in leads to no other site", async ({ browser, page }) => {
+  const email = await newMember(page);
+  for (const next of ["https://example.com/", "//example.com/", "/\\example.com/"]) {
+    const visitor = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+    await visitor.goto(`/account?next=${encodeURIComponent(next)}`);
+    await visitor.getByLabel("E-mail address").fill(email);
+    await visitor.getByLabel("Password", { exact: true }).fill(PASSWORD);
+    await visitor.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+    await expect(visitor.getByRole("heading", { name: "Hello, Marta" }), next).toBeVisible();
+    await visitor.context().close();
+  }
 });
 
 test("a member comes back to the page that asked for the sign-in", async ({ page }) => {

@@ -48,6 +48,25 @@ test("a pressed button shows progress at once, tells it to screen readers, and i
   await expect(page.getByText("This is taking longer than usual.")).toHaveCount(0);
 });
 
+test("a member is not signed out while a booking is on its way", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  const held = await hold(page, CREATE);
+  const signOuts: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().endsWith("/api/auth/logout")) signOuts.push(request.url());
+  });
+  await open(page, wanted.timetable);
+  await page.getByRole("button", { name: `Book: ${wanted.title}` }).click();
+  await expect.poll(() => held.length).toBe(1);
+  await page.getByLabel("Account of Marta").click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await held[0]?.continue();
+  await expect(page.getByText(`You are booked: ${wanted.title}`)).toBeVisible();
+  expect(signOuts).toEqual([]);
+  await expect(page.getByLabel("Account of Marta")).toBeVisible();
+});
+
 test("the button of a full class shows that the member is joining the waitlist", async ({ browser, page, staff }) => {
   const full = await staff.newClass({ spots: 1 });
   const other = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
