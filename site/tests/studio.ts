@@ -92,7 +92,9 @@ export class Staff {
   async newClass({ spots = 10, inDays = 40, inMinutes, price = "18.00" }: Wanted = {}): Promise<NewClass> {
     const name = randomUUID().slice(0, 8);
     const title = `Rueda ${name}`;
-    const type = await this.#send("POST", "/api/admin/classes", { name: title, price, level: "beginner", maxParticipants: spots });
+    // Beginners who look for a class of this week find only those of the demo data.
+    const level = inMinutes === undefined ? "beginner" : "intermediate";
+    const type = await this.#send("POST", "/api/admin/classes", { name: title, price, level, maxParticipants: spots });
     const instructor = await this.#send("POST", "/api/admin/instructors", { name: `Marisol ${name}` });
     const room = `Studio ${name}`;
     await this.#send("POST", "/api/admin/rooms", { name: room });
