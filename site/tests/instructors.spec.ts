@@ -1,5 +1,6 @@
 // Stories of visitors who look for a teacher, and the address of the studio.
 
+import type { Route } from "@playwright/test";
 import { expect, expectAccessible, newMember, open, test } from "./site.ts";
 
 test("a visitor chooses a teacher and books one of their classes after the sign-in", async ({ page }) => {
@@ -54,4 +55,17 @@ test("two pages show the studio's address after one request", async ({ page }) =
   await expect(page.getByRole("main").getByText("410 Larkspur Walk")).toBeVisible();
   await expect(page.getByRole("link", { name: "hello@sabor.dev" })).toBeVisible();
   expect(requests).toBe(1);
+});
+
+test("parts of a page that need the studio at the same time share a request", async ({ page }) => {
+  await newMember(page);
+  const held: Route[] = [];
+  await page.route("**/api/studio", (route) => void held.push(route));
+  // The bookings are asked for together with the studio.
+  const asked = page.waitForRequest("**/api/bookings/list?*");
+  await page.goto("/");
+  await asked;
+  await Promise.all(held.map((route) => route.continue()));
+  await expect(page.getByRole("contentinfo").getByText("410 Larkspur Walk")).toBeVisible();
+  expect(held).toHaveLength(1);
 });
