@@ -358,7 +358,7 @@ async fn commands_use_the_running_stack_or_start_postgres_and_reset_deletes_the_
     let refused = checkout.run(&["migrate", "--down", "99"]);
     assert!(!refused.status.success());
     assert!(
-        text(&refused.stderr).contains("so 99 cannot be reverted"),
+        text(&refused.stderr).contains("99 cannot be reverted"),
         "{refused:?}"
     );
 }
@@ -416,7 +416,7 @@ async fn reverting_shows_the_lost_rows_and_requires_confirmation_on_a_deployment
     let refused = deployment(&["99", "--yes"]);
     assert!(!refused.status.success());
     assert!(
-        text(&refused.stderr).contains("so 99 cannot be reverted"),
+        text(&refused.stderr).contains("99 cannot be reverted"),
         "{refused:?}"
     );
 
