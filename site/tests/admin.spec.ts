@@ -33,7 +33,7 @@ test("an administrator rotates the secret of an application, and each secret is 
   // Another name changes nothing.
   await dialog.getByLabel(`To confirm, type: ${name}`).fill("shop");
   await dialog.getByRole("button", { name: "Make a new secret" }).click();
-  await expect(page.getByText("Please type the name exactly as it is shown.")).toBeVisible();
+  await expect(page.getByRole("dialog").getByText("Please type the name exactly as it is shown.")).toBeVisible();
   await dialog.getByLabel(`To confirm, type: ${name}`).fill(name);
   await dialog.getByRole("button", { name: "Make a new secret" }).click();
   await expect(secret).toBeVisible();
@@ -141,7 +141,7 @@ test("everybody is signed out only after a word is typed", async ({ page }) => {
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("To confirm, type: everybody").fill("every body");
   await dialog.getByRole("button", { name: "Sign everybody out" }).click();
-  await expect(page.getByText("Please type the name exactly as it is shown.")).toBeVisible();
+  await expect(page.getByRole("dialog").getByText("Please type the name exactly as it is shown.")).toBeVisible();
   await dialog.getByRole("button", { name: "Close" }).click();
   // Signing everybody out would end the sessions of the tests beside this one.
   await send(page, "/api/auth/logout", {});
