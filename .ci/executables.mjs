@@ -4,7 +4,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-// The platform loads an executable at each cold start, which must take at most 8 ms.
+// The platform loads an executable at each cold start. A cold start must take at most 8 ms
+// until the first response.
 const MAX_BYTES = 10_000_000;
 const OUTPUT = ".vercel/output/functions";
 

@@ -14,7 +14,7 @@ pub fn route() -> Routes {
 /// account. The member is not signed in by this, and two-factor authentication
 /// stays enabled. Linked providers stay linked unless `unlinkProviders` is set. If
 /// the address was not confirmed yet, everything that was set up in the account until
-/// now is removed, unless this browser registered the account.
+/// now is removed, unless this browser registered the account or is signed in to it.
 #[utoipa::path(post, path = "/api/auth/reset-password", tag = "auth", request_body = ResetPassword, responses(
     (status = 200, body = Success, description = "The password was set; the link no longer works"),
     (status = 400, description = "`link_ended`: the link was used or replaced, or has expired, or the account is deactivated. A rejected password does not use up the link"),

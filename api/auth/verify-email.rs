@@ -21,18 +21,18 @@ pub fn route() -> Routes {
     routes![verify_email]
 }
 
-/// Confirms the account's e-mail address, or its new address after a change.
-/// If another browser than the one that registered confirms the address first,
-/// this proves only that the caller can read the mailbox. The password, the
+/// Confirms the account's e-mail address. The link for a new address changes the
+/// account's address to it and renews the session. If the first confirmation of an
+/// account comes neither from the browser that registered nor from a session of the
+/// account, it proves only that the caller can read the mailbox. The password, the
 /// sessions and everything else that was set up before are removed, and the
-/// response has a token to set a new password. A change of the address renews the
-/// session. Without a token, a signed-in member is sent another link. Only this
-/// request uses up a link. Opening the link does not, because mail scanners open
-/// links.
+/// response has a token to set a new password. Without a token, a signed-in member
+/// is sent another link. Only this request uses up a link. Opening the link does not,
+/// because mail scanners open links.
 #[utoipa::path(post, path = "/api/auth/verify-email", tag = "auth", security((), ("session" = [])), request_body = Option<VerifyEmail>, responses(
     (status = 200, body = EmailConfirmation, description = "The address is confirmed; the link no longer works"),
     (status = 202, body = Success, description = "Another link was sent; earlier links no longer work"),
-    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired, or the account is deactivated. A link for a new address also ends when all sessions of the account end"),
+    (status = 400, description = "`link_ended`: the link was used or replaced, or has expired, or the account is deactivated. A link for a new address also ends when all sessions of the account, or all except the caller's, are ended, for example by a change of the password"),
     (status = 401, description = "`not_signed_in`: the request has neither a token nor a session"),
     (status = 403, description = "`sign_in_to_confirm`: the link is for a new address of an account, and the request has no session of that account; the link stays valid"),
     (status = 409, description = "`email_verified`: the request has no token, and the address is already confirmed. `email_taken`: another account has taken the address"),

@@ -1,6 +1,6 @@
 //! GET /api/session/test-session — counts visits in the session's data.
 
-use sabor::http::{ActiveSession, FirstVisit, Json, SetCookie};
+use sabor::http::{ActiveSession, FirstVisitCookie, Json, SetCookie};
 use sabor::identity::rate_limit::{self, Subject, VISITOR_ADDRESS};
 use sabor::session::{NewAnonymousSession, Token};
 use sabor::values::caller::Caller;
@@ -29,7 +29,7 @@ pub fn route() -> Routes {
 /// anonymous session. The cookie of an anonymous session is separate and never replaces the
 /// cookie of a member. This GET changes state, but only a number in the caller's own session.
 #[utoipa::path(get, path = "/api/session/test-session", tag = "sessions", responses(
-    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries the cookie of a visitor who has no session yet"),
+    (status = 200, body = VisitCount, description = "The count; `Set-Cookie` carries a new cookie of the visitor if the request has no session"),
     (status = 400, description = "`duplicate_cookie`: the request has two cookies with the same name"),
     (status = 403, description = "`demo_account`: the demo account cannot change anything"),
     (status = 429, description = "`too_many_requests`: too many visitors from this IP address; wait for `Retry-After` seconds"),
@@ -38,7 +38,7 @@ async fn count_visit(
     app: App,
     caller: Caller,
     active: Option<ActiveSession>,
-    FirstVisit(first_visit_token): FirstVisit,
+    FirstVisitCookie(first_visit_token): FirstVisitCookie,
 ) -> Result<(Option<SetCookie>, Json<VisitCount>)> {
     if let Some(active) = active {
         match app.sessions().increment(active.key()?, "visits").await {

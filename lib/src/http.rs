@@ -30,7 +30,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::accept::{PageLocale, Representation, accepts};
 pub use self::auth::{
-    ActiveSession, Admin, ConfirmedMember, Cron, CronOrAdmin, FirstVisit, Instructor, Member,
+    ActiveSession, Admin, ConfirmedMember, Cron, CronOrAdmin, FirstVisitCookie, Instructor, Member,
     OpenInDevelopment, Staff,
 };
 pub use self::cacheable::{CacheableResponse, Freshness, IfNoneMatchParams};

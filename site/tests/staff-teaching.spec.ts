@@ -4,7 +4,7 @@ import { scriptSizes } from "./scripts.ts";
 import { expect, expectAccessible, newMember, open } from "./site.ts";
 import { test } from "./studio.ts";
 
-test("an instructor sees the own classes and checks members in, without what concerns money", async ({ page, staff }) => {
+test("an instructor sees their own classes and checks members in, without prices or payments", async ({ page, staff }) => {
   const own = await staff.newClass({ inMinutes: 30 });
   const other = await staff.newClass({ inMinutes: 30 });
   const [ana] = await staff.newMembersOf(own, ["Ana"]);
@@ -36,7 +36,7 @@ test("an instructor sees the own classes and checks members in, without what con
   expect(asked, "requests for what only staff may see").toEqual([]);
 });
 
-test("the page of an instructor is Spanish in a Spanish browser, and loads little script", async ({ browser, staff }) => {
+test("the page with an instructor's own classes is Spanish in a Spanish browser, and loads little script", async ({ browser, staff }) => {
   const own = await staff.newClass({ inMinutes: 90 });
   const page = await (await browser.newContext({ baseURL: process.env.SITE ?? "", locale: "es-ES" })).newPage();
   await newMember(page);

@@ -29,8 +29,9 @@ impl Backend {
     /// user and password are percent-encoded. TLS trusts the system's root
     /// certificates, or those in the file that `SSL_CERT_FILE` names.
     ///
-    /// Forwards every command except those that block, or change the state of the shared
-    /// connection. A lost connection is replaced when the next command arrives.
+    /// Forwards every command except those that block, or change the state of a
+    /// connection, because all requests share the connections. A lost connection is
+    /// replaced when the next command arrives.
     ///
     /// # Errors
     ///
@@ -45,8 +46,9 @@ impl Backend {
     }
 
     /// Runs commands in order and returns the result of each. With `atomic`, no other
-    /// command runs between them, and none of them runs if one is invalid or refused.
-    /// `refuse` returns the error text of a command that must not run.
+    /// command runs between them, and none of them runs if one is unknown, has a wrong
+    /// number of arguments, or is refused. `refuse` returns the error text of a command
+    /// that must not run.
     pub(crate) async fn run(
         &self,
         commands: &[Vec<String>],

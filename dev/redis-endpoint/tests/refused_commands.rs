@@ -144,7 +144,7 @@ async fn reading_a_stream_without_waiting_is_not_refused() {
 }
 
 #[tokio::test]
-async fn a_refused_command_does_not_affect_the_others_of_a_pipeline_but_ends_a_transaction() {
+async fn a_refused_command_does_not_affect_the_others_of_a_pipeline_but_discards_a_transaction() {
     let memory = Endpoint::start(Backend::memory(), Options::default());
     let memory = memory.await.unwrap();
     let redis = start_redis().await;

@@ -142,18 +142,18 @@ struct Installed(PathBuf);
 async fn install() -> Result<Installed> {
     let folder = environment::home().join("bench/peers");
     fs::create_dir_all(&folder)?;
-    let manifest = folder.join("node_modules/package.json");
+    let installed_manifest = folder.join("node_modules/package.json");
     let (_, manifest_text) = FILES[0];
     for (name, text) in FILES {
         fs::write(folder.join(name), text)?;
     }
-    if fs::read_to_string(&manifest).is_ok_and(|installed| installed == manifest_text) {
+    if fs::read_to_string(&installed_manifest).is_ok_and(|installed| installed == manifest_text) {
         return Ok(Installed(folder));
     }
-    let what = "Installing the peers from the npm registry (first run only)";
+    let what = "Installing the peers from the npm registry (only if they are new or have changed)";
     progress::show_while(what, run_npm(&folder)).await?;
-    // The manifest is written last, so that an incomplete installation is not used.
-    fs::write(&manifest, manifest_text)?;
+    // A copy of the manifest is written last, so that an incomplete installation is not used.
+    fs::write(&installed_manifest, manifest_text)?;
     Ok(Installed(folder))
 }
 

@@ -87,11 +87,12 @@ pub(super) fn visitor_key(parts: &Parts, app: &App) -> Result<Option<SessionKey>
     Ok(token.map(|token| token.key()))
 }
 
-/// The token in the cookie that marks a first visit. There is no session yet.
+/// The token in the cookie that the first visit has set, for which there is no session yet.
+/// `None` if the request does not have this cookie.
 #[derive(Debug)]
-pub struct FirstVisit(pub Option<Token>);
+pub struct FirstVisitCookie(pub Option<Token>);
 
-impl FromRequestParts<App> for FirstVisit {
+impl FromRequestParts<App> for FirstVisitCookie {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {

@@ -93,8 +93,9 @@ pub(crate) async fn send_verification(
 #[serde(rename_all = "camelCase")]
 pub struct EmailConfirmation {
     success: bool,
-    /// Present only if the address was confirmed in another browser than the one that
-    /// registered. The account then has no password. Send this token with a new password to
+    /// Present only if this is the first confirmation of the account, and comes neither from the
+    /// browser that registered nor from a session of the account. The account
+    /// then has no password. Send this token with a new password to
     /// `/api/auth/reset-password` within an hour.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -109,8 +110,8 @@ pub struct EmailConfirmation {
 /// Confirms the e-mail address that a link was mailed to. The link can be used only once.
 ///
 /// The first confirmation removes everything that was set up before, unless the confirmation
-/// comes from the browser that registered. The link for a new address changes the account's
-/// address. This requires a session of the account, which gets a new credential.
+/// comes from the browser that registered or from a session of the account. The
+/// link for a new address changes the account's address. This requires a session of the account, which gets a new credential.
 ///
 /// # Errors
 ///

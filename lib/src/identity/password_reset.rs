@@ -83,9 +83,10 @@ pub struct ResetPassword {
 /// Sets a new password, and ends all sessions and the calendar feed. The member is not
 /// signed in, and a second factor stays set up. The account still recognizes this browser,
 /// but no longer trusts it. If the reset is the first proof that the member owns the
-/// mailbox, and comes from another browser than the registration, everything else that was
-/// set up before is removed too: linked providers, the second factor, known devices and
-/// personal details. The e-mail about the reset lists what has ended.
+/// mailbox, and comes neither from the browser that registered nor from a session of the
+/// account, everything else that was set up before is removed too: linked providers, the second
+/// factor, known devices and personal details. The e-mail about the reset lists what has
+/// ended.
 ///
 /// # Errors
 ///

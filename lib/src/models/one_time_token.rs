@@ -53,7 +53,7 @@ pub struct OneTimeToken {
     pub epoch: i32,
 }
 
-// There is one row for each member and purpose: a new token replaces the previous one.
+// There is one row for each member and stored purpose: a new token replaces the previous one.
 static ISSUE: Statement = Statement::new(
     "one_time_token.issue",
     "insert into one_time_tokens (id, purpose, user_id, token_hash, email, epoch, expires_at)

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-/// The maximum number of streams of a member in a process, for each kind of events. The number
+/// The maximum number of streams of a member in a process, for each audience. The number
 /// is limited because each stream polls Redis and Postgres every second. Further streams end at
 /// once. If they replaced the oldest stream instead, the browser of that stream would reconnect
 /// and replace the next one.

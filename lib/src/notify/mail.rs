@@ -1,7 +1,7 @@
 //! E-mails to members and to the studio.
 //!
-//! An e-mail is queued in the outbox in the same transaction as the change that it reports,
-//! and is sent after the commit.
+//! An e-mail that reports a change is queued in the outbox in the same transaction as the
+//! change, and is sent after the commit.
 
 mod account;
 mod booking;

@@ -1,4 +1,5 @@
-//! The SQL of sessions. The statements that list sessions are in `list`.
+//! The SQL that finds, changes, and ends sessions, and creates anonymous ones. The other
+//! statements are in `create`, `list`, `locks`, `refresh_token`, and `renew`.
 
 use std::time::Duration;
 
@@ -290,7 +291,7 @@ static KEEP: Statement = Statement::new(
 );
 
 /// Ends all sessions of a member except `kept`, and invalidates every earlier proof of
-/// identity. The transaction must hold the lock of [`lock_member`](super::lock_member).
+/// identity. The transaction must have locked the member's row in an earlier statement.
 /// Returns the keys of all sessions whose record has changed. The key of `kept` is the
 /// last one.
 pub(crate) async fn delete_all_of(
@@ -298,8 +299,8 @@ pub(crate) async fn delete_all_of(
     user_id: Uuid,
     kept: Option<&SessionKey>,
 ) -> Result<Vec<SessionKey>> {
-    // The member's row is locked first, by a separate statement. So the deletion includes
-    // the sessions that were committed before the row was locked.
+    // The row was locked by an earlier statement, so the deletion includes the sessions that
+    // were committed before the lock.
     let row = RAISE_EPOCH.one(client, &[&user_id]).await?;
     let epoch: i32 = row.try_get("session_epoch")?;
     let kept = kept.map(SessionKey::as_str);

@@ -1,4 +1,4 @@
-// One class with its one button.
+// One class, with what the member can do about it.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
@@ -26,7 +26,7 @@ interface Props {
   subject?: Subject;
 }
 
-/** The card is two stops of the Tab key: the class and the button. */
+/** The stops of the Tab key are the class, its button if it has one, and the link to the calendar if the class is booked. */
 export function ClassCard({ t, occurrence, day, subject }: Props) {
   const { title, room, instructor, level, localTime } = occurrence;
   const state = useClassState(occurrence);
@@ -150,8 +150,8 @@ interface ButtonProps {
 /** What the member can do: book, join or leave the waitlist, or look at the booking. */
 export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
+  const [isDialogOpen, setDialogOpen] = useState(false);
   const [isLeaving, setLeaving] = useState(false);
-  const [isLeft, setLeft] = useState(false);
   const when = whenOf(occurrence);
   const name = (action: string) => t.named(action, occurrence.title, when);
   if (state.isCancelled || (state.hasStarted && !booking)) return null;
@@ -159,22 +159,22 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
     const label = t.waitlisted(booking.waitlistPosition ?? null);
     return (
       <>
-        <Button kind="quiet" size="small" aria-label={name(label)} isWorking={isLeft} onClick={() => setLeaving(true)}>
+        <Button kind="quiet" size="small" aria-label={name(label)} isWorking={isLeaving} onClick={() => setDialogOpen(true)}>
           {label}
         </Button>
-        <Dialog title={t.leaveTitle} isOpen={isLeaving} onClose={() => setLeaving(false)}>
+        <Dialog title={t.leaveTitle} isOpen={isDialogOpen} onClose={() => setDialogOpen(false)}>
           <p>{t.leaveText(occurrence.title, when)}</p>
           <p class="actions">
             <Button
               onClick={() => {
-                setLeaving(false);
-                setLeft(true);
-                void leaveWaitlist(t, booking).finally(() => setLeft(false));
+                setDialogOpen(false);
+                setLeaving(true);
+                void leaveWaitlist(t, booking).finally(() => setLeaving(false));
               }}
             >
               {t.leave}
             </Button>
-            <Button kind="plain" autofocus onClick={() => setLeaving(false)}>
+            <Button kind="plain" autofocus onClick={() => setDialogOpen(false)}>
               {t.keep}
             </Button>
           </p>

@@ -202,8 +202,8 @@ impl MailTexts for English {
 
     fn was_free_until(&self, until: &str) -> String {
         format!(
-            "You could cancel free of charge until {until}. \
-             If you cancel later, the price is not refunded."
+            "The time for a free cancellation ended on {until}. \
+             If you cancel now, the price is not refunded."
         )
     }
 
@@ -237,8 +237,13 @@ impl MailTexts for English {
          money, so we cannot refund the payment."
     }
 
-    fn notice(&self, kind: NoticeKind, name: Option<&str>, access: &Access) -> Opening {
-        let name = name.unwrap_or("another address");
+    fn notice(
+        &self,
+        kind: NoticeKind,
+        new_address_or_provider: Option<&str>,
+        access: &Access,
+    ) -> Opening {
+        let new_address_or_provider = new_address_or_provider.unwrap_or("another address");
         let (subject, headline, paragraph) = match kind {
             NoticeKind::VerifyEmail => (
                 "Please confirm your e-mail address",
@@ -274,14 +279,14 @@ impl MailTexts for English {
                 "Your e-mail address is about to change",
                 "Your e-mail address is about to change",
                 format!(
-                    "The e-mail address of your account will change to {name} when that address is \
-                     confirmed."
+                    "The e-mail address of your account will change to {new_address_or_provider} when \
+                     that address is confirmed."
                 ),
             ),
             NoticeKind::EmailChanged => (
                 "Your e-mail address has changed",
                 "Your e-mail address has changed",
-                format!("The e-mail address of your account is now {name}."),
+                format!("The e-mail address of your account is now {new_address_or_provider}."),
             ),
             NoticeKind::PasswordChanged => (
                 "Your password has been changed",
@@ -321,11 +326,11 @@ impl MailTexts for English {
                     .to_owned(),
             ),
             NoticeKind::WrongCodesEntered => (
-                "Somebody knows your password",
-                "Somebody knows your password",
-                "Please change your password: somebody has entered it, and then so many wrong \
-                 codes that no more are accepted for now. They did not get in. To sign in on a new \
-                 device in the meantime, use a recovery code."
+                "Somebody may know your password",
+                "Somebody may know your password",
+                "Please change your password. Somebody who knows it, or who can use an account that \
+                 is linked to yours, has entered so many wrong codes that no more are accepted for \
+                 now. To sign in on a new device in the meantime, use a recovery code."
                     .to_owned(),
             ),
             NoticeKind::SignInBlocked => (
@@ -341,12 +346,12 @@ impl MailTexts for English {
             NoticeKind::IdentityLinked => (
                 "A sign-in method was added",
                 "A sign-in method was added",
-                format!("You can now sign in with {name}."),
+                format!("You can now sign in with {new_address_or_provider}."),
             ),
             NoticeKind::IdentityUnlinked => (
                 "A sign-in method was removed",
                 "A sign-in method was removed",
-                format!("You can no longer sign in with {name}."),
+                format!("You can no longer sign in with {new_address_or_provider}."),
             ),
             NoticeKind::AccountClosed => (
                 "Your account is closed",

@@ -25,7 +25,7 @@ pub enum NoticeKind {
     EmailChangeRequested,
     /// The address was changed. Sent to the old address.
     EmailChanged,
-    /// The password was changed with the old password.
+    /// A signed-in member has set a new password.
     PasswordChanged,
     /// The password was reset with a link.
     PasswordReset,
@@ -37,7 +37,8 @@ pub enum NoticeKind {
     TwoFactorDisabled,
     /// A recovery code was used.
     RecoveryCodeUsed,
-    /// Someone entered the correct password and then several wrong codes.
+    /// Someone entered the correct password, or signed in with a provider, and then entered several
+    /// wrong codes.
     WrongCodesEntered,
     /// Many wrong passwords were entered on unknown devices, so sign-in on unknown devices
     /// is blocked for now.
@@ -99,8 +100,8 @@ impl NoticeKind {
     }
 }
 
-/// Writes a notice for a member to the outbox. Must be called in the transaction of the
-/// change.
+/// Writes a notice for a member to the outbox. If the notice reports a
+/// change, this must be called in the transaction of that change.
 pub async fn notify(
     client: &Postgres,
     kind: NoticeKind,
@@ -135,7 +136,8 @@ pub async fn notify_address(
 }
 
 /// Writes an e-mail for `address` to the outbox, with a link that works once. The link
-/// replaces the earlier one for the same purpose.
+/// replaces the member's earlier one for the same purpose. [`Purpose::VerifyEmail`] and
+/// [`Purpose::Invitation`] count as one purpose.
 pub async fn send_link(
     client: &Postgres,
     keys: &Keyring,

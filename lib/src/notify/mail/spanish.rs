@@ -214,7 +214,8 @@ impl MailTexts for Spanish {
 
     fn was_free_until(&self, until: &str) -> String {
         format!(
-            "Podías cancelar gratis hasta el {until}. Si cancelas después, no se devuelve el precio."
+            "El plazo para cancelar gratis terminó el {until}. Si cancelas ahora, no se devuelve el \
+             precio."
         )
     }
 
@@ -247,8 +248,13 @@ impl MailTexts for Spanish {
          así que no podemos devolver el pago."
     }
 
-    fn notice(&self, kind: NoticeKind, name: Option<&str>, access: &Access) -> Opening {
-        let name = name.unwrap_or("otra dirección");
+    fn notice(
+        &self,
+        kind: NoticeKind,
+        new_address_or_provider: Option<&str>,
+        access: &Access,
+    ) -> Opening {
+        let new_address_or_provider = new_address_or_provider.unwrap_or("otra dirección");
         let (subject, headline, paragraph) = match kind {
             NoticeKind::VerifyEmail => (
                 "Confirma tu dirección de correo",
@@ -284,14 +290,14 @@ impl MailTexts for Spanish {
                 "Tu dirección de correo va a cambiar",
                 "Tu dirección de correo va a cambiar",
                 format!(
-                    "La dirección de correo de tu cuenta cambiará a {name} cuando se confirme esa \
-                     dirección."
+                    "La dirección de correo de tu cuenta cambiará a {new_address_or_provider} cuando \
+                     se confirme esa dirección."
                 ),
             ),
             NoticeKind::EmailChanged => (
                 "Tu dirección de correo ha cambiado",
                 "Tu dirección de correo ha cambiado",
-                format!("La dirección de correo de tu cuenta es ahora {name}."),
+                format!("La dirección de correo de tu cuenta es ahora {new_address_or_provider}."),
             ),
             NoticeKind::PasswordChanged => (
                 "Tu contraseña ha cambiado",
@@ -332,12 +338,12 @@ impl MailTexts for Spanish {
                     .to_owned(),
             ),
             NoticeKind::WrongCodesEntered => (
-                "Alguien conoce tu contraseña",
-                "Alguien conoce tu contraseña",
-                "Cambia tu contraseña, por favor: alguien la ha escrito, y después tantos códigos \
-                 incorrectos que por ahora no se acepta ninguno más. No ha conseguido entrar. \
-                 Mientras tanto, para entrar desde un dispositivo nuevo, usa un código de \
-                 recuperación."
+                "Puede que alguien conozca tu contraseña",
+                "Puede que alguien conozca tu contraseña",
+                "Cambia tu contraseña, por favor. Alguien que la conoce, o que puede usar una cuenta \
+                 vinculada a la tuya, ha escrito tantos códigos incorrectos que por ahora no se \
+                 acepta ninguno más. Mientras tanto, para entrar desde un dispositivo nuevo, usa un \
+                 código de recuperación."
                     .to_owned(),
             ),
             NoticeKind::SignInBlocked => (
@@ -353,12 +359,12 @@ impl MailTexts for Spanish {
             NoticeKind::IdentityLinked => (
                 "Hay una forma más de entrar en tu cuenta",
                 "Hay una forma más de entrar en tu cuenta",
-                format!("Ahora puedes entrar con {name}."),
+                format!("Ahora puedes entrar con {new_address_or_provider}."),
             ),
             NoticeKind::IdentityUnlinked => (
                 "Hay una forma menos de entrar en tu cuenta",
                 "Hay una forma menos de entrar en tu cuenta",
-                format!("Ya no puedes entrar con {name}."),
+                format!("Ya no puedes entrar con {new_address_or_provider}."),
             ),
             NoticeKind::AccountClosed => (
                 "Tu cuenta está cerrada",

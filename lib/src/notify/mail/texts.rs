@@ -98,9 +98,14 @@ pub(super) trait MailTexts: Sync {
     fn refunded(&self, amount: &str) -> String;
     fn disputed(&self) -> &'static str;
 
-    /// Returns the texts of a notice about an account. `name` is the new e-mail address or the
-    /// name of the provider. It is `None` if the e-mail must not contain it.
-    fn notice(&self, kind: NoticeKind, name: Option<&str>, access: &Access) -> Opening;
+    /// Returns the texts of a notice about an account. `new_address_or_provider` is `None` if
+    /// the notice has neither, or if the e-mail must not contain it.
+    fn notice(
+        &self,
+        kind: NoticeKind,
+        new_address_or_provider: Option<&str>,
+        access: &Access,
+    ) -> Opening;
 
     /// Returns the advice for a member who did not cause the notice.
     fn advice(&self, kind: NoticeKind) -> &'static str;
