@@ -4,7 +4,7 @@ mod accounts;
 mod analytics;
 mod apps;
 mod authorization;
-pub mod bookings;
+mod bookings;
 mod check_ins;
 mod classes;
 mod cleanup_sessions;

@@ -3,8 +3,6 @@
 mod desk_payments;
 mod disputes;
 mod list;
-mod orders;
-mod orders_migration;
 mod partial_refunds;
 mod previous_version;
 mod refunds;

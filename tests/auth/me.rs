@@ -165,23 +165,11 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
             select gen_random_uuid(), 'x', id, 'shop', '192.0.2.1', now() + interval '1 hour'
             from users",
         "member_visits (user_id, first, last) select id, now(), now() from users",
-        "products (id, kind, name, price, every)
-            values (md5('plan')::uuid, 'membership', 'Monthly', 90, 'month')",
-        "memberships (id, user_id, product_id) select gen_random_uuid(), id, md5('plan')::uuid
-            from users",
-        "passes (id, user_id, product_id, days)
-            select gen_random_uuid(), id, md5('plan')::uuid, 31 from users",
-        "wallets (id, kind, user_id) select gen_random_uuid(), 'account', id from users",
     ] {
         app.sql(&format!("insert into {row}")).await;
     }
-    app.sql("update orders set buyer = 'Anastasia Quintanilla'")
+    app.sql("update users set totp_secret = 'x', is_staff = true, is_admin = true")
         .await;
-    app.sql(
-        "update users set totp_secret = 'x', is_staff = true, is_admin = true,
-            provider_customer = 'cus_1'",
-    )
-    .await;
     let tables = tables_about_members(&app).await;
     assert_eq!(tables_with_rows(&app, &tables, &id).await, tables);
     close_account(&ana).await;
@@ -195,7 +183,6 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
                 union all select t::text from one_time_tokens t
                 union all select s::text from user_sessions s
                 union all select e::text from security_events e
-                union all select o::text from orders o
             ) all_rows",
         )
         .await;
@@ -209,7 +196,6 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "Segismundo",
         "argon2",
         "google",
-        "cus_1",
     ] {
         assert!(!stored.contains(personal), "{personal}: {stored}");
     }
@@ -218,12 +204,8 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "cross_app_sessions",
         "member_events",
         "member_visits",
-        "memberships",
-        "orders",
-        "passes",
         "payments",
         "security_events",
-        "wallets",
     ];
     assert_eq!(tables_with_rows(&app, &tables, &id).await, kept);
     let remaining_values =

@@ -322,20 +322,13 @@ async fn book_for_everyone(app: &TestApp, class: Uuid) {
 
 #[tokio::test]
 async fn a_registration_does_not_replace_an_account_that_is_in_use() {
-    for reason in ["is_staff", "is_admin", "booking", "account"] {
+    for reason in ["is_staff", "is_admin", "booking"] {
         let app = TestApp::start().await;
         let class = app.create_class(3).await;
         let older = app.visitor();
         register(&older, "Ana", PASSWORD).await.expect(201);
         match reason {
             "booking" => book_for_everyone(&app, class).await,
-            "account" => {
-                app.sql(
-                    "insert into wallets (id, kind, user_id)
-                    select gen_random_uuid(), 'account', id from users",
-                )
-                .await;
-            }
             column => {
                 app.sql(&format!("update users set {column} = true")).await;
             }

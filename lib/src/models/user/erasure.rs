@@ -31,8 +31,7 @@ macro_rules! delete_credentials {
 }
 
 /// The common table expressions of `delete_credentials!`, and those that remove the same
-/// accounts from organizations and instructors, their addresses from the security log, and their
-/// names from receipts.
+/// accounts from organizations and instructors, and their addresses from the security log.
 macro_rules! delete_belongings {
     ($is_owner:literal) => {
         concat!(
@@ -44,9 +43,6 @@ macro_rules! delete_belongings {
             "), addresses as (
                 update security_events set detail = detail - 'from' - 'to'
                 where kind in ('email_changed', 'email_change_asked') and user_id ",
-            $is_owner,
-            "), buyers as (
-                update orders set buyer = null where buyer is not null and user_id ",
             $is_owner,
             ")"
         )
@@ -61,8 +57,7 @@ macro_rules! erased_columns {
         emergency_contact_name = null, emergency_contact_phone = null,
         experience_level = 'beginner', medical_conditions = null, marketing_consent = false,
         totp_secret = null, totp_confirmed_at = null, totp_last_step = null,
-        calendar_token_hash = null, provider_customer = null, is_active = false, is_staff = false,
-        is_admin = false"
+        calendar_token_hash = null, is_active = false, is_staff = false, is_admin = false"
     };
 }
 
@@ -114,21 +109,13 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
     where u.id = $1 and not u.is_staff and not u.is_admin
         and not exists (select from bookings b where b.user_id = u.id)
         and not exists (select from refunds r where r.by = u.id)
-        and not exists (select from orders o where o.user_id = u.id)
-        and not exists (select from orders o where o.sold_by = u.id)
-        and not exists (select from memberships m where m.user_id = u.id)
-        and not exists (select from passes p where p.user_id = u.id)
-        and not exists (select from wallets w where w.user_id = u.id)
-        and not exists (select from payments p where p.taken_by = u.id)
-        and not exists (select from pass_changes c where c.by = u.id)
-        and not exists (select from wallet_entries e where e.by = u.id)
     returning u.id",
 );
 
 /// Deletes an account and everything that belongs to it. Returns `false`, and keeps the
-/// account, if it has a role, has bookings or anything else that may have been paid, or has sold
-/// something, taken money, or decided about a refund or a pass. The e-mail addresses in its
-/// security events are removed even then, so the caller must close the account or roll back.
+/// account, if it has a role, has bookings, which may have been paid, or has decided about a
+/// refund. The e-mail addresses in its security events are removed even then, so the caller
+/// must close the account or roll back.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())
 }

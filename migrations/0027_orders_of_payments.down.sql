@@ -1,1 +1,0 @@
--- The orders stay until 0026 is reverted, and 0027 makes only those that are missing.
