@@ -26,6 +26,7 @@ test("a pressed button shows progress at once, tells it to screen readers, and i
   await open(page, wanted.timetable);
   const button = page.getByRole("button", { name: `Book: ${wanted.title}` });
   const { width } = (await button.boundingBox()) ?? { width: 0 };
+  await stopClock(page);
   await button.click();
   await expect(button).toHaveAttribute("aria-busy", "true");
   await expect(page.getByRole("status").filter({ hasText: `Booking ${wanted.title}` })).toBeAttached();

@@ -31,6 +31,9 @@ const SIGNED_OUT = ["not_signed_in", "session_gone"];
 /** The code of a request without a response. The API does not use it. */
 const UNANSWERED = "unanswered";
 
+/** How long a failure waits for its sentence. After that, it has the API's own, in English. */
+const PATIENCE_MS = 2_000;
+
 /** What a proxy answers if the server's response has not arrived. */
 const PROXY_FAILURES = [502, 504];
 
@@ -112,9 +115,15 @@ export class Failure extends Error {
   }
 }
 
+/** Resolves to the value when it is no longer worth waiting for anything else. */
+function later<T>(value: T): Promise<T> {
+  return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, value));
+}
+
 async function sentenceFor(code: string): Promise<string | undefined> {
   try {
-    return (await texts.byCode())[code];
+    const sentences = await Promise.race([texts.byCode(), later<Record<string, string>>({})]);
+    return sentences[code];
   } catch {
     // The connection was lost meanwhile. The API's own sentence has arrived.
     return undefined;

@@ -67,6 +67,21 @@ async function loadFirst<T>(catalog: Catalog<T>): Promise<Loaded<T>> {
   }
 }
 
+/** What is shown instead of a page whose texts cannot be loaded. */
+function WithoutTexts() {
+  return (
+    <main class="narrow page">
+      <p lang="en">This page could not be loaded. Please check your connection.</p>
+      <p lang="es">No se ha podido cargar esta página. Comprueba tu conexión.</p>
+      <p class="actions">
+        <button type="button" class="button" onClick={() => location.reload()}>
+          Reload · Recargar
+        </button>
+      </p>
+    </main>
+  );
+}
+
 interface Props<T> {
   catalog: Catalog<T>;
   first: Loaded<T>;
@@ -102,10 +117,11 @@ export async function mount<T extends PageTexts>(
   Page: ComponentType<{ t: T }>,
   Frame: ComponentType<FrameProps<T>> = Shell,
 ): Promise<void> {
-  const first = await loadFirst(catalog);
-  use(first);
   const root = document.getElementById("site");
   if (!root) throw new Error("the page has no element #site");
+  const first = await loadFirst(catalog).catch(() => null);
+  if (!first) return render(<WithoutTexts />, root);
+  use(first);
   describePage({ path: location.pathname });
   root.replaceChildren();
   render(<Root catalog={catalog} first={first} Page={Page} Frame={Frame} />, root);

@@ -7,8 +7,8 @@ import { type Catalog } from "../tools/language.ts";
 import { attempt, clearMessage, say } from "../tools/action.ts";
 import { useStore } from "../tools/store.ts";
 import { ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { mount } from "../components/mount.tsx";
-import { enterSession, loadSession, ownPath, session } from "../session.ts";
+import { mount, useCommon } from "../components/mount.tsx";
+import { enterSession, isMemberExpected, loadSession, ownPath, session } from "../session.ts";
 import type { AccountTexts } from "../texts/account.en.ts";
 import { loadProviders, type Provider, takeProviderFailure } from "./account/providers.ts";
 import type { MemberProps } from "./account/member.tsx";
@@ -34,7 +34,17 @@ function wantedForm(): FormName {
   return FORMS.find((name) => location.hash.split("=")[0] === `#${name}`) ?? "sign-in";
 }
 
+/** Loads the settings, which visitors do not need. */
+const loadSettings = () => import("./account/member.tsx");
+
+if (isMemberExpected()) {
+  loadSettings().catch(() => {
+    // The page loads them again when it knows who is signed in.
+  });
+}
+
 function Account({ t }: { t: AccountTexts }) {
+  const common = useCommon();
   const current = useStore(session);
   const [isFailed, setFailed] = useState(false);
   const [form, setForm] = useState(wantedForm());
@@ -42,7 +52,7 @@ function Account({ t }: { t: AccountTexts }) {
   const [email, setEmail] = useState("");
   const [challenge, setChallenge] = useState<string | null>(null);
   const [sent, setSent] = useState<string | null>(null);
-  // Visitors do not load the settings.
+  const [isIncomplete, setIncomplete] = useState(false);
   const [MemberView, setMemberView] = useState<ComponentType<MemberProps> | null>(null);
 
   const start = () =>
@@ -76,9 +86,17 @@ function Account({ t }: { t: AccountTexts }) {
     };
   }, []);
 
-  const isMember = Boolean(current) && !isFailed;
+  const isMember = Boolean(current);
   useEffect(() => {
-    if (isMember) import("./account/member.tsx").then((member) => setMemberView(() => member.MemberView), () => setFailed(true));
+    if (!isMember) return;
+    let isCurrent = true;
+    loadSettings().then(
+      (settings) => isCurrent && setMemberView(() => settings.MemberView),
+      () => isCurrent && setIncomplete(true),
+    );
+    return () => {
+      isCurrent = false;
+    };
   }, [isMember]);
 
   const goTo = (name: FormName) => {
@@ -113,6 +131,14 @@ function Account({ t }: { t: AccountTexts }) {
       <div class="narrow page">
         <h1 class="page-title">{t.title}</h1>
         <ErrorPanel text={t.unknown} onRetry={start} />
+      </div>
+    );
+  }
+  if (isSettings && isIncomplete) {
+    return (
+      <div class="narrow page">
+        <h1 class="page-title">{t.title}</h1>
+        <ErrorPanel text={common.pageFailed} onRetry={() => location.reload()} />
       </div>
     );
   }

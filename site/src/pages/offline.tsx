@@ -4,7 +4,7 @@
 import { mount, useCommon } from "../components/mount.tsx";
 import { Button } from "../components/ui.tsx";
 import type { OfflineTexts } from "../texts/offline.en.ts";
-import { setOffline, whenOnline } from "../tools/connection.ts";
+import { canReach, setOffline, whenOnline } from "../tools/connection.ts";
 import type { Catalog } from "../tools/language.ts";
 
 function Offline({ t }: { t: OfflineTexts }) {
@@ -41,7 +41,12 @@ function openWhenOnline(): void {
   let isLeaving = false;
   addEventListener("beforeunload", () => (isLeaving = true));
   addEventListener("pageshow", () => (isLeaving = false));
-  whenOnline(() => isLeaving || location.reload());
+  whenOnline(async () => {
+    // The API may be reached earlier than the page. A reload would then show this page again.
+    const isThere = await canReach(location.href);
+    if (!isThere) setOffline(true);
+    else if (!isLeaving) location.reload();
+  });
 }
 
 // Under its own address, it stands for no other page.

@@ -1,7 +1,7 @@
 // What surrounds the pages of the console: header and navigation.
 
 import type { ComponentType } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Ellipsis, ExternalLink, type IconNode } from "lucide";
 import { Logo } from "../components/art.tsx";
 import type { FrameProps } from "../components/mount.tsx";
@@ -20,11 +20,13 @@ import { ADMIN_SECTIONS, MAIN_SECTIONS, type SectionName, STUDIO_SECTIONS } from
 
 /** Returns the frame of the pages of a section. */
 export function makeFrame<T extends { staff: StaffTexts }>(section: SectionName): ComponentType<FrameProps<T>> {
-  loadStudio().catch(() => {
-    // The page is shown without the name, or shows the failure itself.
-  });
   return ({ language, t, children }) => {
     const common = useCommon();
+    useEffect(() => {
+      loadStudio().catch(() => {
+        // The page is shown without the name, or shows the failure itself.
+      });
+    }, []);
     useStore(studio);
     return (
       <>

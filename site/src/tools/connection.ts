@@ -4,7 +4,7 @@ import { useEffect } from "preact/hooks";
 import { Store } from "./store.ts";
 import { useLatest } from "./latest.ts";
 
-/** A small answer of the API, which the platform's caches have. */
+/** A short response, which the platform usually has in its cache. */
 const PROBE = "/api/studio";
 const PROBE_TIMEOUT_MS = 10_000;
 
@@ -16,11 +16,12 @@ export const isOffline = new Store(false);
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-addEventListener("online", () => setOffline(false));
+addEventListener("online", probeAtOnce);
 addEventListener("offline", () => setOffline(true));
+document.addEventListener("visibilitychange", probeAtOnce);
 if (!navigator.onLine) setOffline(true);
 
-/** Notes whether the last request has reached the server. */
+/** Notes whether the server can be reached. */
 export function setOffline(value: boolean): void {
   if (value === isOffline.value) return;
   isOffline.set(value);
@@ -28,22 +29,33 @@ export function setOffline(value: boolean): void {
   if (value) probeLater(0);
 }
 
+function probeAtOnce(): void {
+  if (isOffline.value) void probe(0);
+}
+
+function probeLater(attempt: number): void {
+  clearTimeout(timer);
+  timer = setTimeout(() => void probe(attempt), FIRST_PAUSES_MS[attempt] ?? PAUSE_MS);
+}
+
 /**
  * Asks the server until it responds. The browser is online as soon as it has a network, and that
  * may be earlier than the server can be reached.
  */
-function probeLater(attempt: number): void {
+async function probe(attempt: number): Promise<void> {
   clearTimeout(timer);
-  timer = setTimeout(async () => {
-    const isReached = navigator.onLine && !document.hidden && (await reachesServer());
-    if (isReached) setOffline(false);
-    else if (isOffline.value) probeLater(attempt + 1);
-  }, FIRST_PAUSES_MS[attempt] ?? PAUSE_MS);
+  // It goes on when the browser has a network, and the page is visible.
+  if (!navigator.onLine || document.hidden) return;
+  const isReached = await canReach(PROBE);
+  if (!isOffline.value) return;
+  if (isReached) setOffline(false);
+  else probeLater(attempt + 1);
 }
 
-async function reachesServer(): Promise<boolean> {
+/** Whether the server responds to a request for an address. */
+export async function canReach(address: string): Promise<boolean> {
   try {
-    await fetch(PROBE, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
+    await fetch(address, { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
     return true;
   } catch {
     return false;
