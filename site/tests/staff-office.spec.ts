@@ -39,6 +39,27 @@ test("staff add a member who comes without an account, and book a class for them
   await expect(row.getByText("Cancelled")).toBeVisible();
 });
 
+test.describe("with an expected failure", () => {
+  test.use({ expectedErrors: ["status of 503"] });
+
+  test("the classes of a day that could not be loaded are asked for again", async ({ page, staff }) => {
+    const wanted = await staff.newClass({ inDays: 62 });
+    const member = await staff.newMember("Olga");
+    await signInAs(page, "staff");
+    await open(page, `/staff/members/${member.id}`);
+    await page.route("**/api/classes/schedule?*", (route) => route.fulfill({ status: 503, json: { error: "Down", code: "unavailable" } }), { times: 1 });
+    await page.getByRole("button", { name: "Book a class" }).click();
+    const dialog = page.getByRole("dialog", { name: `Book a class for ${member.name}` });
+    await expect(dialog.getByText(/^The classes could not be loaded\./)).toBeVisible();
+    await expectAccessible(page);
+    await dialog.getByRole("button", { name: "Try again" }).click();
+    await expect(dialog.getByText(/^The classes could not be loaded\./)).toHaveCount(0);
+    await dialog.getByLabel("Day").fill(wanted.date);
+    await dialog.getByRole("button", { name: `6:00 PM ${wanted.title} 10 spots` }).click();
+    await expect(page.getByText(`${wanted.title} is booked.`)).toBeVisible();
+  });
+});
+
 test("a late cancellation on the page of a member can be made without a consequence", async ({ page, staff }) => {
   const wanted = await staff.newClass({ inMinutes: 30 });
   const [ana] = await staff.newMembersOf(wanted, ["Ana"]);

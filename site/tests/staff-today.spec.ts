@@ -3,6 +3,9 @@
 import { bookFor, expect, expectAccessible, newMember, open } from "./site.ts";
 import { countTaps, signInAs, test } from "./studio.ts";
 
+// What fails here fails on purpose.
+test.use({ expectedErrors: ["status of 409", "net::ERR"] });
+
 test("the page of a day shows how full its classes are, and leads to other days", async ({ browser, page, staff }) => {
   const full = await staff.newClass({ spots: 1, inDays: 50 });
   const members = [];
@@ -56,6 +59,41 @@ test("staff give a class to a substitute, and are told how many members get an e
   expect(taps()).toBe(3);
   await expect(row.getByText(substitute)).toBeVisible();
   await member.context().close();
+});
+
+test("a substitute may have the name of the one who cannot come, and the problem of one is not that of all", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 54 });
+  const namesake = await staff.newInstructor(wanted.instructor);
+  await signInAs(page, "staff");
+  await open(page, `/staff?date=${wanted.date}`);
+  const row = page.getByRole("article").filter({ hasText: wanted.title });
+  const asked = page.waitForRequest((request) => request.method() === "PATCH");
+  await page.route("**/api/admin/schedule", (route) => {
+    const isPreview = route.request().method() === "PATCH" && (route.request().postDataJSON() as { preview?: boolean }).preview;
+    return isPreview ? route.fulfill({ status: 409, json: { error: "The instructor teaches another class." } }) : route.fallback();
+  });
+  await row.getByLabel(`More for ${wanted.title}`).click();
+  await row.getByRole("button", { name: "Find a substitute" }).click();
+  const dialog = page.getByRole("dialog", { name: `Who teaches ${wanted.title}?` });
+  await (await asked).response();
+  await expect(dialog.getByRole("status")).toHaveCount(0);
+  await expect(dialog.locator(".problem").filter({ hasText: /./ })).toHaveCount(0);
+  await dialog.getByRole("button", { name: namesake }).click();
+  await expect(page.getByText(`${namesake} teaches ${wanted.title}.`)).toBeVisible();
+});
+
+test("what a cancellation does is asked again when the connection is back", async ({ context, page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 55 });
+  await signInAs(page, "staff");
+  await open(page, `/staff?date=${wanted.date}`);
+  const row = page.getByRole("article").filter({ hasText: wanted.title });
+  await context.setOffline(true);
+  await row.getByLabel(`More for ${wanted.title}`).click();
+  await row.getByRole("button", { name: "Cancel the class" }).click();
+  const effect = page.getByRole("dialog", { name: `Cancel ${wanted.title}?` }).getByRole("status");
+  await expect(effect).toHaveClass(/problem/);
+  await context.setOffline(false);
+  await expect(effect).toHaveText("Nobody has booked it, so nobody gets an e-mail.");
 });
 
 test("staff cancel a class, and are told how many members get an e-mail", async ({ browser, page, staff }) => {

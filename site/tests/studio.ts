@@ -191,8 +191,7 @@ export class Staff {
   }
 
   /** Creates an instructor. Returns the name. */
-  async newInstructor(): Promise<string> {
-    const name = `Camila ${randomUUID().slice(0, 8)}`;
+  async newInstructor(name = `Camila ${randomUUID().slice(0, 8)}`): Promise<string> {
     await this.#send("POST", "/api/admin/instructors", { name });
     return name;
   }

@@ -2,23 +2,18 @@
 
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { TextArea } from "../components/form.tsx";
-import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { ClassChangesTexts } from "../texts/class-changes.en.ts";
 import { attempt, say } from "../tools/action.ts";
 import { useLoad } from "../tools/load.ts";
 import { dayOf, formatMomentIn, formatTimeIn } from "../tools/time.ts";
-import { useStaffTexts } from "./context.ts";
-import { FormDialog } from "./dialogs.tsx";
-import { FailurePanel } from "./failure-panel.tsx";
-import { Choices } from "./parts.tsx";
+import { ChoiceDialog, FormDialog } from "./dialogs.tsx";
 import { type Preview, usePreview } from "./preview.ts";
 
 /** A class as the dialogs name it. */
 export interface ChangedClass {
   id: string;
   title: string;
-  /** The name of the instructor. */
-  instructor: string;
+  instructorId: string;
   startTime: string;
   endTime: string;
   timeZone: string;
@@ -76,24 +71,23 @@ interface Substitute {
 }
 
 /** Loads who can teach a class. Those who teach another at the same time come last. */
-async function loadSubstitutes({ id, instructor, startTime, endTime, timeZone }: ChangedClass): Promise<Substitute[]> {
+async function loadSubstitutes({ id, instructorId, startTime, endTime, timeZone }: ChangedClass): Promise<Substitute[]> {
   const day = dayOf(new Date(startTime), timeZone);
   const [instructors, classes] = await Promise.all([
     readAllPages((page) => call(api.GET("/api/admin/instructors", { params: { query: { ...page, active: true } } }))),
     readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { ...page, from: day, to: day } } }))),
   ]);
   const atTheSameTime = classes.filter((one) => one.id !== id && !one.isCancelled && Date.parse(one.startTime) < Date.parse(endTime) && Date.parse(one.endTime) > Date.parse(startTime));
-  const others = instructors.filter(({ name }) => name !== instructor);
+  const others = instructors.filter((one) => one.id !== instructorId);
   const substitutes = others.map(({ id, name }) => ({ id, name, busyWith: atTheSameTime.find((one) => one.instructor.id === id) }));
   return substitutes.sort((one, other) => Number(one.busyWith !== undefined) - Number(other.busyWith !== undefined) || one.name.localeCompare(other.name));
 }
 
 /** Gives a class to another instructor by one tap. Who cannot teach it is shown, but not offered. */
 export function SubstituteDialog({ t, occurrence, onClose, onChange }: Props) {
-  const staff = useStaffTexts();
   const { id, title } = occurrence;
   const { loaded: substitutes, failure, reload } = useLoad(() => loadSubstitutes(occurrence), id);
-  // Whoever it is, the same members are told.
+  // The same members get an e-mail, whichever substitute is chosen.
   const first = substitutes?.find(({ busyWith }) => !busyWith)?.id ?? "";
   const change = (instructorId: string) => ({ occurrence: { id, instructorId } });
   const preview = usePreview(first, () => call(api.PATCH("/api/admin/schedule", { body: { ...change(first), preview: true } })));
@@ -106,34 +100,26 @@ export function SubstituteDialog({ t, occurrence, onClose, onChange }: Props) {
       say(t.substituted(name, title));
     });
   return (
-    <Dialog title={t.substituteTitle(title)} isOpen onClose={onClose}>
+    <ChoiceDialog
+      title={t.substituteTitle(title)}
+      isOpen
+      onClose={onClose}
+      label={t.substitute}
+      choices={substitutes?.map((one) => ({
+        key: one.id,
+        text: one.name,
+        hint: one.busyWith && t.busy(one.busyWith.title, formatTimeIn(one.busyWith.startTime, occurrence.timeZone)),
+        isDisabled: one.busyWith !== undefined,
+        onChoose: () => choose(one),
+      }))}
+      empty={t.noSubstitute}
+      // A problem of the first one says nothing about the others.
+      note={first && !preview.failure && <Told t={t} preview={preview} />}
+      failed={t.substitutesFailed}
+      failure={failure}
+      onRetry={reload}
+    >
       <p>{t.substituteText(whenOf(occurrence))}</p>
-      {failure ? (
-        <FailurePanel text={t.substitutesFailed} failure={failure} onRetry={reload} />
-      ) : !substitutes ? (
-        <Skeleton count={4} height="3rem" />
-      ) : substitutes.length === 0 ? (
-        <p>{t.noSubstitute}</p>
-      ) : (
-        <>
-          {first && <Told t={t} preview={preview} />}
-          <Choices
-            label={t.substitute}
-            choices={substitutes.map((one) => ({
-              key: one.id,
-              text: one.name,
-              hint: one.busyWith && t.busy(one.busyWith.title, formatTimeIn(one.busyWith.startTime, occurrence.timeZone)),
-              isDisabled: one.busyWith !== undefined,
-              onChoose: () => choose(one),
-            }))}
-          />
-        </>
-      )}
-      <p class="actions">
-        <Button kind="quiet" autofocus onClick={onClose}>
-          {staff.close}
-        </Button>
-      </p>
-    </Dialog>
+    </ChoiceDialog>
   );
 }

@@ -1,11 +1,13 @@
-// Dialogs that ask before something is done, and those with a form.
+// Dialogs that ask before something is done, those with a form, and those with a list to choose from.
 
 import type { ComponentChildren } from "preact";
 import { Failure } from "../api/failure.ts";
 import { Field, Form, type FormValues } from "../components/form.tsx";
-import { Button, Dialog } from "../components/ui.tsx";
+import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import { attempt } from "../tools/action.ts";
 import { useStaffTexts } from "./context.ts";
+import { FailurePanel } from "./failure-panel.tsx";
+import { type Choice, Choices } from "./parts.tsx";
 
 interface DialogProps {
   title: string;
@@ -22,7 +24,7 @@ interface ConfirmProps extends DialogProps {
   isDangerous?: boolean;
 }
 
-/** Asks before an action. The focus is on the button that does nothing. */
+/** Asks before an action. The focus is on the button that closes the dialog. */
 export function ConfirmDialog({ title, isOpen, onClose, children, action, onConfirm, isDangerous }: ConfirmProps) {
   const t = useStaffTexts();
   const confirm = async () => {
@@ -55,7 +57,7 @@ interface FormDialogProps extends DialogProps {
 
 /**
  * A form in a dialog. Failures are shown next to the fields that they name. Before something
- * dangerous, the focus is on the button that does nothing.
+ * dangerous, the focus is on the button that closes the dialog, unless a field has it.
  */
 export function FormDialog({ title, isOpen, onClose, children, action, alternative, onSend, isDangerous }: FormDialogProps) {
   const t = useStaffTexts();
@@ -86,7 +88,7 @@ export function FormDialog({ title, isOpen, onClose, children, action, alternati
   );
 }
 
-/** Asks to type a name before something that cannot be undone. */
+/** Asks the person to type a name before something that cannot be undone. */
 export function TypeNameDialog({ name, children, onConfirm, ...dialog }: ConfirmProps & { name: string }) {
   const t = useStaffTexts();
   const send = async (values: FormValues) => {
@@ -100,5 +102,47 @@ export function TypeNameDialog({ name, children, onConfirm, ...dialog }: Confirm
       {children}
       <Field name="name" label={t.confirmName(name)} required autofocus autoComplete="off" autoCapitalize="none" spellcheck={false} />
     </FormDialog>
+  );
+}
+
+interface ChoiceProps extends DialogProps {
+  /** What the list is for, such as "Choose a date". */
+  label: string;
+  /** Nothing while they are loading. */
+  choices: ReadonlyArray<Choice> | undefined;
+  /** A sentence if there is nothing to choose from. */
+  empty: string;
+  /** What is shown above the list when there is one. */
+  note?: ComponentChildren;
+  /** A sentence if the choices could not be loaded, and why they could not. */
+  failed: string;
+  failure: Failure | null;
+  onRetry: () => void;
+}
+
+/** A list that is loaded when the dialog opens. A tap on an entry does what the dialog is for. */
+export function ChoiceDialog({ title, isOpen, onClose, children, label, choices, empty, note, failed, failure, onRetry }: ChoiceProps) {
+  const t = useStaffTexts();
+  return (
+    <Dialog title={title} isOpen={isOpen} onClose={onClose}>
+      {children}
+      {failure ? (
+        <FailurePanel text={failed} failure={failure} onRetry={onRetry} />
+      ) : !choices ? (
+        <Skeleton count={3} height="3rem" />
+      ) : choices.length === 0 ? (
+        <p role="status">{empty}</p>
+      ) : (
+        <>
+          {note}
+          <Choices label={label} choices={choices} />
+        </>
+      )}
+      <p class="actions">
+        <Button kind="quiet" autofocus onClick={onClose}>
+          {t.close}
+        </Button>
+      </p>
+    </Dialog>
   );
 }

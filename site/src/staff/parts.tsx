@@ -125,7 +125,7 @@ function openPicker(field: HTMLInputElement): void {
   }
 }
 
-interface Choice {
+export interface Choice {
   key: string;
   text: string;
   /** What helps to choose, or why it cannot be chosen. */

@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { report } from "../tools/action.ts";
+import { useReload } from "../tools/connection.ts";
 
 /** What a change would do: nothing known yet, the answer, or why it is not possible. */
 export interface Preview {
@@ -12,11 +13,13 @@ export interface Preview {
 }
 
 /**
- * Asks what a change would do, and asks again whenever `key` changes. Without a key, there is no
- * change to ask about.
+ * Asks what a change would do, and asks again when `key` changes or the connection is back. Without a
+ * key, there is no change to ask about.
  */
 export function usePreview(key: string, ask: () => Promise<Schema<"TimetableResult">>): Preview {
   const [preview, setPreview] = useState<Preview>({ result: null, failure: null });
+  const [round, setRound] = useState(0);
+  useReload(() => setRound((last) => last + 1));
   useEffect(() => {
     setPreview({ result: null, failure: null });
     if (!key) return;
@@ -31,6 +34,6 @@ export function usePreview(key: string, ask: () => Promise<Schema<"TimetableResu
     return () => {
       isLatest = false;
     };
-  }, [key]);
+  }, [key, round]);
   return preview;
 }

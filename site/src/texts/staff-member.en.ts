@@ -14,6 +14,7 @@ const texts = {
   bookTitle: (name: string) => `Book a class for ${name}`,
   bookDay: "Day",
   bookClass: "Choose a class to book it",
+  classesFailed: "The classes could not be loaded.",
   noClasses: "No class can be booked on this day.",
   spots: (count: number) => (count === 1 ? "1 spot" : `${count} spots`),
   fullClass: "full: joins the waitlist",

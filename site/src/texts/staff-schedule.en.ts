@@ -2,6 +2,7 @@
 
 import staff from "./staff.en.ts";
 import classChanges from "./class-changes.en.ts";
+import dayClass from "./day-class.en.ts";
 
 const texts = {
   title: "Schedule",
@@ -19,8 +20,6 @@ const texts = {
   actionsOf: (title: string, when: string) => `More for ${title}, ${when}`,
   dragHint: "Drag a class to another day, or choose Change.",
   taken: (taken: number, spots: number) => `${taken}/${spots}`,
-  takenLabel: (taken: number, spots: number) => `${taken} of ${spots === 1 ? "1 spot" : `${spots} spots`} taken`,
-  waiting: (count: number) => `${count} waiting`,
   cancelled: "Cancelled",
   roster: "Open the roster",
   change: "Change",
@@ -82,6 +81,7 @@ const texts = {
   endWeeklyDay: "First day without it",
   endWeeklyDone: (title: string) => `${title} is ended.`,
   classChanges,
+  dayClass,
   staff,
 };
 

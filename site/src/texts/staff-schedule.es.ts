@@ -1,6 +1,7 @@
 // The schedule for staff, in Spanish.
 
 import classChanges from "./class-changes.es.ts";
+import dayClass from "./day-class.es.ts";
 import type { StaffScheduleTexts } from "./staff-schedule.en.ts";
 import staff from "./staff.es.ts";
 
@@ -22,8 +23,6 @@ const texts: StaffScheduleTexts = {
   actionsOf: (title, when) => `Más para ${title}, ${when}`,
   dragHint: "Arrastra una clase a otro día, o elige Cambiar.",
   taken: (taken, spots) => `${taken}/${spots}`,
-  takenLabel: (taken, spots) => `${taken} de ${spots === 1 ? "1 plaza ocupada" : `${spots} plazas ocupadas`}`,
-  waiting: (count) => `${count} en espera`,
   cancelled: "Cancelada",
   roster: "Abrir la lista",
   change: "Cambiar",
@@ -84,6 +83,7 @@ const texts: StaffScheduleTexts = {
   endWeeklyDay: "Primer día sin ella",
   endWeeklyDone: (title) => `${title} está terminada.`,
   classChanges,
+  dayClass,
   staff,
 };
 

@@ -8,16 +8,18 @@ import { Field } from "../../components/form.tsx";
 import { Button, Dialog, Empty, Skeleton } from "../../components/ui.tsx";
 import { bookFor } from "../../staff/bookings.ts";
 import { CancelBookingDialog } from "../../staff/cancel-booking.tsx";
+import { ChoiceDialog } from "../../staff/dialogs.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
-import { ActionMenu, Choices, PageHead, Segments, useToday } from "../../staff/parts.tsx";
+import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
 import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
 import type { StaffMemberTexts } from "../../texts/staff-member.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
+import { useLoad } from "../../tools/load.ts";
 import { useStore } from "../../tools/store.ts";
 import { studio } from "../../tools/studio.ts";
 import { dayOf, formatDay, formatMomentIn, formatTimeIn } from "../../tools/time.ts";
@@ -234,18 +236,10 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
   const today = useToday();
   const zone = useStore(studio)?.timeZone;
   const [day, setDay] = useState(today);
-  const [classes, setClasses] = useState<Occurrence[] | null>(null);
-  useEffect(() => {
-    let isLatest = true;
-    setClasses(null);
-    readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { from: day, to: day, ...page } } }))).then(
-      (all) => isLatest && setClasses(all.filter(({ isCancelled, endTime }) => !isCancelled && Date.parse(endTime) > Date.now())),
-      report,
-    );
-    return () => {
-      isLatest = false;
-    };
-  }, [day]);
+  const load = async () => ({ day, all: await readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { from: day, to: day, ...page } } }))) });
+  const { loaded, failure, reload } = useLoad(load, day);
+  // Until the classes of another day are loaded, those of the day before are not shown.
+  const classes = loaded?.day === day ? loaded.all.filter(({ isCancelled, endTime }) => !isCancelled && Date.parse(endTime) > Date.now()) : undefined;
 
   const book = ({ id, title, placesLeft }: Occurrence) =>
     attempt(async () => {
@@ -255,27 +249,24 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
       say(booking.status === "waitlisted" ? t.waiting(title) : t.booked(title));
     });
   return (
-    <Dialog title={t.bookTitle(member.name)} isOpen onClose={onClose}>
-      <Field name="day" type="date" label={t.bookDay} defaultValue={day} min={today} required onChange={(event) => setDay((event.currentTarget as HTMLInputElement).value || today)} />
-      {classes === null && <Skeleton count={3} height="3rem" />}
-      {classes?.length === 0 && <p role="status">{t.noClasses}</p>}
-      {classes && classes.length > 0 && (
-        <Choices
-          label={t.bookClass}
-          choices={classes.map((one) => ({
-            key: one.id,
-            text: `${formatTimeIn(one.startTime, zone)} ${one.title}`,
-            hint: one.placesLeft > 0 ? t.spots(one.placesLeft) : t.fullClass,
-            onChoose: () => book(one),
-          }))}
-        />
-      )}
-      <p class="actions">
-        <Button kind="quiet" onClick={onClose}>
-          {t.staff.close}
-        </Button>
-      </p>
-    </Dialog>
+    <ChoiceDialog
+      title={t.bookTitle(member.name)}
+      isOpen
+      onClose={onClose}
+      label={t.bookClass}
+      choices={classes?.map((one) => ({
+        key: one.id,
+        text: `${formatTimeIn(one.startTime, zone)} ${one.title}`,
+        hint: one.placesLeft > 0 ? t.spots(one.placesLeft) : t.fullClass,
+        onChoose: () => book(one),
+      }))}
+      empty={t.noClasses}
+      failed={t.classesFailed}
+      failure={failure}
+      onRetry={reload}
+    >
+      <Field name="day" type="date" label={t.bookDay} defaultValue={day} min={today} required autofocus onChange={(event) => setDay((event.currentTarget as HTMLInputElement).value || today)} />
+    </ChoiceDialog>
   );
 }
 

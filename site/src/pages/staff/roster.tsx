@@ -138,7 +138,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const found = open && [...rows, ...waiting].find(({ bookingId }) => bookingId === open.bookingId);
   const opened = found?.desk && { ...found.desk, ...found };
   const isChangeable = user.isStaff && !isCancelled;
-  const changed = { id: occurrence.id, title, instructor: instructor.name, startTime, endTime, timeZone };
+  const changed = { id: occurrence.id, title, instructorId: instructor.id, startTime, endTime, timeZone };
   const hasStarted = new Date(startTime) <= new Date();
   return (
     <div class="staff-page roster">

@@ -226,10 +226,10 @@ function ClassBlock({ t, occurrence, color, onOpen }: Texts & { occurrence: Occu
           <span class="tag bad">{t.cancelled}</span>
         ) : (
           <p class="hint">
-            <span role="img" aria-label={t.takenLabel(taken, maxParticipants)}>
+            <span role="img" aria-label={t.dayClass.taken(taken, maxParticipants)}>
               {t.taken(taken, maxParticipants)}
             </span>
-            {waitlistLength > 0 && ` · ${t.waiting(waitlistLength)}`}
+            {waitlistLength > 0 && ` · ${t.dayClass.waiting(waitlistLength)}`}
           </p>
         )}
       </div>
@@ -256,7 +256,7 @@ function Dialogs({ t, parts, opened, onClose, onChange }: Texts & { parts: Parts
   const { occurrence } = opened;
   if (opened.kind === "change") return <ChangeDialog {...props} parts={parts} occurrence={occurrence} day={opened.day} />;
   if (opened.kind === "cancel") return <CancelDialog {...props} occurrence={occurrence} />;
-  return <SubstituteDialog t={t.classChanges} occurrence={{ ...occurrence, instructor: occurrence.instructor.name }} onClose={onClose} onChange={onChange} />;
+  return <SubstituteDialog t={t.classChanges} occurrence={{ ...occurrence, instructorId: occurrence.instructor.id }} onClose={onClose} onChange={onChange} />;
 }
 
 const catalog: Catalog<StaffScheduleTexts> = { en: () => import("../../texts/staff-schedule.en.ts"), es: () => import("../../texts/staff-schedule.es.ts") };

@@ -151,7 +151,7 @@ function Classes({ t, shown, onNextDay, onChange }: ClassesProps) {
   const [cancelling, setCancelling] = useState<ChangedClass | null>(null);
   const [substituting, setSubstituting] = useState<ChangedClass | null>(null);
   if (shown.classes.length === 0) return <NoClasses t={t} date={shown.date} onNextDay={onNextDay} />;
-  const asChanged = ({ id, title, instructor, startTime, endTime }: Schema<"DashboardClass">) => ({ id, title, instructor, startTime, endTime, timeZone: shown.timeZone });
+  const asChanged = ({ id, title, instructorId, startTime, endTime }: Schema<"DashboardClass">) => ({ id, title, instructorId, startTime, endTime, timeZone: shown.timeZone });
   return (
     <>
       <ol class="plain-list day-classes">
