@@ -44,7 +44,7 @@ interface FormProps {
 
 export function Form({ onSend, children }: FormProps) {
   const [problems, setProblems] = useState<Problems>({});
-  const [isSending, setSending] = useState(false);
+  const [sending, setSending] = useState<{ submitter: HTMLElement | null } | null>(null);
   const form = useRef<HTMLFormElement>(null);
 
   useEffect(() => {
@@ -58,7 +58,7 @@ export function Form({ onSend, children }: FormProps) {
     if (!element) return;
     void attempt(async () => {
       setProblems({});
-      setSending(true);
+      setSending({ submitter });
       try {
         const fields = [...element.elements].filter((field) => field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement);
         const missing = fields.filter((field) => field.validity.valueMissing);
@@ -71,7 +71,7 @@ export function Form({ onSend, children }: FormProps) {
         }
         throw failure;
       } finally {
-        setSending(false);
+        setSending(null);
       }
     });
   };
@@ -79,7 +79,7 @@ export function Form({ onSend, children }: FormProps) {
   return (
     <ProblemsContext.Provider value={problems}>
       <form ref={form} method="post" noValidate onSubmit={send}>
-        <SendingContext.Provider value={isSending}>{children}</SendingContext.Provider>
+        <SendingContext.Provider value={sending}>{children}</SendingContext.Provider>
       </form>
     </ProblemsContext.Provider>
   );

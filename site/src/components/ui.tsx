@@ -15,8 +15,8 @@ interface ButtonProps extends Omit<JSX.IntrinsicElements["button"], "onClick" | 
   isWorking?: boolean;
 }
 
-/** Whether the form around a button is being sent. */
-export const SendingContext = createContext(false);
+/** The form around a button while it is being sent, with the button that was pressed. */
+export const SendingContext = createContext<{ submitter: HTMLElement | null } | null>(null);
 
 /**
  * A button. While an action runs it does nothing, but keeps the focus, which a disabled
@@ -24,7 +24,10 @@ export const SendingContext = createContext(false);
  */
 export function Button({ kind = "primary", size, onClick, isWorking = false, type = "button", class: more, ...rest }: ButtonProps) {
   const isBusy = useStore(busy);
-  const isSending = useContext(SendingContext) && type === "submit";
+  const element = useRef<HTMLButtonElement>(null);
+  const sending = useContext(SendingContext);
+  // A form that is sent without a button has one that could have been pressed.
+  const isSending = type === "submit" && sending !== null && (sending.submitter ?? element.current) === element.current;
   const [isRunning, setRunning] = useState(false);
   const classes = ["button", kind === "primary" ? "" : kind, size ?? "", more ?? ""].filter(Boolean).join(" ");
   const click = (event: Event) => {
@@ -37,6 +40,7 @@ export function Button({ kind = "primary", size, onClick, isWorking = false, typ
   return (
     <button
       {...rest}
+      ref={element}
       type={type}
       class={classes}
       aria-busy={isRunning || isSending || isWorking || undefined}
