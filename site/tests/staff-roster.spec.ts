@@ -1,9 +1,9 @@
 // The roster of a class at the door.
 
-import type { Browser, Page } from "@playwright/test";
+import type { Browser, Page, Route } from "@playwright/test";
 import { scriptSizes } from "./scripts.ts";
 import { expect, expectAccessible, newMember, open, send } from "./site.ts";
-import { countTaps, type NewClass, signInAs, test } from "./studio.ts";
+import { countTaps, type KnownMember, type NewClass, signInAs, test } from "./studio.ts";
 
 // The address of a member who walks in again is taken.
 test.use({ expectedErrors: ["status of 409"] });
@@ -113,7 +113,7 @@ test("a member pays at the desk", async ({ page, staff }) => {
 test("someone new walks in, is checked in, and comes again with the same address", async ({ page, staff }) => {
   const [first, second] = [await staff.newClass({ inMinutes: 30 }), await staff.newClass({ inMinutes: 100 })];
   const email = `walk-in-${Date.now()}@example.com`;
-  const walkIn = async (wanted: NewClass, firstName: string) => {
+  const walkIn = async (wanted: NewClass, firstName: string, email: string) => {
     await open(page, rosterOf(wanted));
     await page.getByRole("button", { name: "Add", exact: true }).click();
     const dialog = page.getByRole("dialog", { name: "Add to the class" });
@@ -125,12 +125,74 @@ test("someone new walks in, is checked in, and comes again with the same address
     await dialog.getByRole("button", { name: "Add to the class" }).click();
   };
   await signInAs(page, "staff");
-  await walkIn(first, "Nora");
+  await walkIn(first, "Nora", email);
   await expect(page.getByText("Nora is in the class and checked in.")).toBeVisible();
   await expect(page.getByText("1 of 1 here")).toBeVisible();
-  await walkIn(second, "Nora");
+  await walkIn(second, "Nora", email);
   await expect(page.getByText("Nora has an account already, and is in the class.")).toBeVisible();
   expect([...(await staff.roster(second)).values()].map(({ status }) => status)).toEqual(["booked"]);
+  const third = await staff.newClass({ inMinutes: 30 });
+  const known = await staff.newMember("Olga");
+  await walkIn(third, "Olga", known.email);
+  await expect(page.getByText("Olga has an account already, is in the class, and is checked in.")).toBeVisible();
+  expect([...(await staff.roster(third)).values()].map(({ status }) => status)).toEqual(["attended"]);
+});
+
+/** Answers the next request of a method to the bookings with a failure. */
+async function failOnce(page: Page, method: "POST" | "PATCH"): Promise<void> {
+  let isFailed = false;
+  await page.route("**/api/admin/bookings", (route) => {
+    if (isFailed || route.request().method() !== method) return route.fallback();
+    isFailed = true;
+    return route.fulfill({ status: 409, json: { error: "Something has changed meanwhile." } });
+  });
+}
+
+/** Finds a member in the dialog of a roster, and books the class. */
+async function addMember(page: Page, { name }: KnownMember): Promise<void> {
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Add to the class" });
+  await dialog.getByRole("searchbox").fill(name);
+  await dialog.getByRole("button", { name: `Book for ${name}` }).click();
+}
+
+test("a check-in that fails after the booking is reported, and is repeated on the roster", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const member = await staff.newMember("Olga");
+  await openRoster(page, wanted);
+  await failOnce(page, "PATCH");
+  await addMember(page, member);
+  await expect(page.getByText(`${member.name} is in the class, but not checked in. Something has changed meanwhile.`)).toBeVisible();
+  await expect(page.getByRole("dialog")).toHaveCount(0);
+  await expect(checkInOf(page, member.name)).toHaveAttribute("aria-pressed", "false");
+  await checkInOf(page, member.name).click();
+  await expect.poll(async () => (await staff.roster(wanted)).get(member.name)?.status).toBe("attended");
+});
+
+test("a class grows by one spot, even if the booking of it is repeated", async ({ page, staff }) => {
+  const full = await staff.newClass({ inMinutes: 30, spots: 1 });
+  await staff.newMembersOf(full, ["Ana"]);
+  const member = await staff.newMember("Olga");
+  const connected = page.waitForResponse((response) => response.url().includes("/api/admin/events"));
+  await openRoster(page, full);
+  await connected;
+  await addMember(page, member);
+  const dialog = page.getByRole("dialog", { name: `Add a spot for ${member.name}?` });
+  await expect(dialog.getByText("It then has 2 spots.")).toBeVisible();
+  await failOnce(page, "POST");
+  const changes: unknown[] = [];
+  page.on("request", (request) => {
+    if (request.method() === "PATCH" && request.url().endsWith("/api/admin/schedule")) changes.push(request.postDataJSON());
+  });
+  // The roster follows the new number of spots.
+  const followed = page.waitForResponse(async (response) => response.url().includes("/api/classes/occurrence") && (await response.text()).includes('"maxParticipants":2'));
+  await dialog.getByRole("button", { name: "Add a spot" }).click();
+  await expect(dialog.getByText("Something has changed meanwhile.")).toBeVisible();
+  await followed;
+  await expect(dialog.getByText("It then has 2 spots.")).toBeVisible();
+  await dialog.getByRole("button", { name: "Add a spot" }).click();
+  await expect(page.getByText(`${member.name} is in the class and checked in.`)).toBeVisible();
+  expect(changes).toEqual([{ occurrence: { id: full.id, maxParticipants: 2 } }]);
 });
 
 test("a member without a booking is found and added", async ({ page, staff }) => {
@@ -219,7 +281,7 @@ test("staff move a member to another date, and cancel a booking", async ({ page,
   await page.getByRole("button", { name: `More about ${berta.name}` }).click();
   await page.getByRole("button", { name: "Cancel the booking" }).click();
   const cancel = page.getByRole("dialog", { name: `Cancel the booking of ${berta.name}?` });
-  await expect(cancel.getByText("It is still free of charge.")).toBeVisible();
+  await expect(cancel.getByText("Cancelling is still free of charge.")).toBeVisible();
   await cancel.getByRole("button", { name: "Cancel the booking" }).click();
   await expect(page.getByText(`The booking of ${berta.name} is cancelled.`)).toBeVisible();
   await expect(page.getByText("Nobody has booked this class yet.")).toBeVisible();
@@ -238,10 +300,17 @@ test("a late cancellation can be made without a consequence", async ({ browser, 
   await page.getByRole("button", { name: "Cancel the booking" }).click();
   const dialog = page.getByRole("dialog", { name: /^Cancel the booking of / });
   await expect(dialog.getByText("It is too late to cancel free of charge.")).toBeVisible();
-  const sent = page.waitForRequest((request) => request.method() === "PATCH");
   await expectAccessible(page);
-  await dialog.getByRole("button", { name: "Cancel free of charge" }).click();
-  expect((await sent).postDataJSON()).toMatchObject({ bookingId: id, action: "cancel", lenient: true });
+  const held: Route[] = [];
+  await page.route("**/api/admin/bookings", (route) => (route.request().method() === "PATCH" ? void held.push(route) : route.continue()));
+  const lenient = dialog.getByRole("button", { name: "Cancel free of charge" });
+  await lenient.click();
+  await expect.poll(() => held.length).toBe(1);
+  expect(held[0]?.request().postDataJSON()).toMatchObject({ bookingId: id, action: "cancel", lenient: true });
+  // Only the button that was pressed shows progress.
+  await expect(lenient).toHaveAttribute("aria-busy", "true");
+  await expect(dialog.getByRole("button", { name: "Cancel as late" })).not.toHaveAttribute("aria-busy");
+  await held[0]?.continue();
   await expect(page.getByText(/^The booking of .* is cancelled\.$/)).toBeVisible();
   expect(taps()).toBe(3);
   await member.context().close();

@@ -6,6 +6,7 @@ import { api, call, type Schema } from "../api/client.ts";
 import { report } from "../tools/action.ts";
 import { useStaffTexts } from "./context.ts";
 import { Icon } from "./icon.tsx";
+import { useMemberSearch } from "./member-search.ts";
 import { SearchField } from "./search.tsx";
 import "./member-picker.css";
 
@@ -25,22 +26,12 @@ export function MemberPicker({ label, value, onChange }: Props) {
   const t = useStaffTexts();
   const [chosen, setChosen] = useState<Member | null>(null);
   const [search, setSearch] = useState("");
-  const [found, setFound] = useState<Member[] | null>(null);
+  const found = useMemberSearch(search, FOUND);
 
   useEffect(() => {
     if (!value || chosen?.id === value) return;
     call(api.GET("/api/admin/members", { params: { query: { id: value } } })).then(({ items }) => setChosen(items[0] ?? null), report);
   }, [value]);
-
-  useEffect(() => {
-    setFound(null);
-    if (!search) return;
-    let isLatest = true;
-    call(api.GET("/api/admin/members", { params: { query: { search, limit: FOUND } } })).then(({ items }) => isLatest && setFound(items), report);
-    return () => {
-      isLatest = false;
-    };
-  }, [search]);
 
   const choose = (member: Member | null) => {
     setChosen(member);

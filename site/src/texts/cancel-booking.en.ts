@@ -3,7 +3,7 @@
 const texts = {
   title: (name: string) => `Cancel the booking of ${name}?`,
   leaveTitle: (name: string) => `Take ${name} off the waitlist?`,
-  free: "It is still free of charge.",
+  free: "Cancelling is still free of charge.",
   refunded: "The payment becomes due for refund.",
   late: "It is too late to cancel free of charge.",
   lateUnpaid: "Choose whether it is recorded as late.",

@@ -5,7 +5,7 @@ import type { CancelBookingTexts } from "./cancel-booking.en.ts";
 const texts: CancelBookingTexts = {
   title: (name) => `¿Cancelar la reserva de ${name}?`,
   leaveTitle: (name) => `¿Quitar a ${name} de la lista de espera?`,
-  free: "Todavía es gratis.",
+  free: "Todavía se puede cancelar gratis.",
   refunded: "El pago queda por reembolsar.",
   late: "Ya no se puede cancelar gratis.",
   lateUnpaid: "Elige si queda anotada como tardía.",

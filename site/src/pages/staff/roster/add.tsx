@@ -5,15 +5,18 @@ import { api, call, type Schema } from "../../../api/client.ts";
 import { Failure } from "../../../api/failure.ts";
 import { Check, Field, Form, type FormValues } from "../../../components/form.tsx";
 import { Button, Dialog } from "../../../components/ui.tsx";
-import { bookFor, changeBooking, setSpots } from "../../../staff/bookings.ts";
+import { bookFor, changeBooking } from "../../../staff/bookings.ts";
 import { ConfirmDialog } from "../../../staff/dialogs.tsx";
+import { useMemberSearch } from "../../../staff/member-search.ts";
 import { Segments } from "../../../staff/parts.tsx";
 import { SearchField } from "../../../staff/search.tsx";
-import { attempt, report, say, sayWithNext } from "../../../tools/action.ts";
+import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import type { Occurrence } from "./data.ts";
 import type { Texts } from "./rows.tsx";
+import { useNewSpot } from "./spots.ts";
 
-type Member = Schema<"Member">;
+/** How many members a search shows. */
+const FOUND = 8;
 
 interface Props extends Texts {
   occurrence: Occurrence;
@@ -49,11 +52,13 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
   const finish = async (booking: Schema<"Booking">, { name, wasMember }: Person) => {
     const isWaiting = booking.status === "waitlisted";
     const isCheckedIn = isHere && canCheckIn && !isWaiting;
-    if (isCheckedIn) await changeBooking(booking.id, "checkIn");
+    // The booking is made even if the check-in fails, which the roster can then repeat.
+    const failed: unknown = isCheckedIn ? await changeBooking(booking.id, "checkIn").then(() => null, (failure) => failure) : null;
     await onChange();
     onClose();
+    if (failed) throw failed instanceof Failure && !failed.isSignedOut ? new Failure(`${t.bookedNotHere(name)} ${failed.message}`, { requestId: failed.requestId }) : failed;
     if (isWaiting) return say(t.waitlisted(name), true);
-    const text = wasMember ? t.wasMember(name) : isCheckedIn ? t.bookedHere(name) : t.booked(name);
+    const text = isCheckedIn ? (wasMember ? t.wasMemberHere(name) : t.bookedHere(name)) : wasMember ? t.wasMember(name) : t.booked(name);
     const isUnpaid = Number(booking.price) > 0 && booking.paymentStatus !== "paid";
     if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
     else say(text);
@@ -69,18 +74,8 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
     }
   };
   if (lacking) {
-    const places = occurrence.maxParticipants + 1;
-    const grow = async () => {
-      await setSpots(occurrence.id, places);
-      await finish(await bookFor(lacking.id, occurrence.id), lacking);
-    };
-    return (
-      <ConfirmDialog title={t.promoteTitle(lacking.name)} isOpen onClose={onClose} action={t.addSpot} onConfirm={grow}>
-        <p>
-          {t.promoteText(places)} {waiting > 0 && t.othersWait(waiting)}
-        </p>
-      </ConfirmDialog>
-    );
+    const book = async () => finish(await bookFor(lacking.id, occurrence.id), lacking);
+    return <NewSpotDialog t={t} occurrence={occurrence} waiting={waiting} name={lacking.name} onClose={onClose} onBook={book} />;
   }
 
   return (
@@ -111,6 +106,30 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
   );
 }
 
+interface SpotProps extends Texts {
+  occurrence: Occurrence;
+  waiting: number;
+  name: string;
+  onClose: () => void;
+  onBook: () => Promise<void>;
+}
+
+/** Asks before a full class gets one more spot for someone who is added. */
+function NewSpotDialog({ t, occurrence, waiting, name, onClose, onBook }: SpotProps) {
+  const { places, addSpot } = useNewSpot(occurrence);
+  const add = async () => {
+    await addSpot();
+    await onBook();
+  };
+  return (
+    <ConfirmDialog title={t.promoteTitle(name)} isOpen onClose={onClose} action={t.addSpot} onConfirm={add}>
+      <p>
+        {t.promoteText(places)} {waiting > 0 && t.othersWait(waiting)}
+      </p>
+    </ConfirmDialog>
+  );
+}
+
 interface FindProps extends Texts {
   search: string;
   onSearch: (search: string) => void;
@@ -119,16 +138,7 @@ interface FindProps extends Texts {
 }
 
 function FindMember({ t, search, onSearch, onAdd, onNew }: FindProps) {
-  const [found, setFound] = useState<Member[] | null>(null);
-  useEffect(() => {
-    setFound(null);
-    if (!search) return;
-    let isLatest = true;
-    call(api.GET("/api/admin/members", { params: { query: { search, limit: 8 } } })).then(({ items }) => isLatest && setFound(items), report);
-    return () => {
-      isLatest = false;
-    };
-  }, [search]);
+  const found = useMemberSearch(search, FOUND);
   return (
     <>
       <SearchField label={t.searchMembers} value={search} onSearch={onSearch} autofocus />

@@ -3,19 +3,18 @@
 import { useState } from "preact/hooks";
 import { Banknote, CalendarSync, Check, CircleX, type IconNode, Mail, Phone, Undo2, UserRoundX } from "lucide";
 import { api, call, type Schema } from "../../../api/client.ts";
-import { Button, Dialog, Skeleton } from "../../../components/ui.tsx";
-import { bookFor, changeBooking, setSpots } from "../../../staff/bookings.ts";
+import { Button, Dialog } from "../../../components/ui.tsx";
+import { bookFor, changeBooking } from "../../../staff/bookings.ts";
 import { CancelBookingDialog } from "../../../staff/cancel-booking.tsx";
-import { ConfirmDialog } from "../../../staff/dialogs.tsx";
-import { FailurePanel } from "../../../staff/failure-panel.tsx";
+import { ChoiceDialog, ConfirmDialog } from "../../../staff/dialogs.tsx";
 import { Icon } from "../../../staff/icon.tsx";
-import { Choices } from "../../../staff/parts.tsx";
 import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import { useLoad } from "../../../tools/load.ts";
 import { studio } from "../../../tools/studio.ts";
 import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
 import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
 import type { Texts } from "./rows.tsx";
+import { useNewSpot } from "./spots.ts";
 
 /** What is shown about a member. */
 export type View = "member" | "pay" | "move" | "cancel" | "promote";
@@ -179,8 +178,8 @@ function PayDialog({ t, row, onClose, onChange }: Props) {
 
 function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {
   const load = () => call(api.GET("/api/classes/details", { params: { query: { id: occurrence.classTypeId } } }));
-  const { loaded, failure, reload } = useLoad(load, occurrence.classTypeId);
-  const dates = loaded?.upcomingClasses.filter(({ id, placesLeft }) => id !== occurrence.id && placesLeft > 0);
+  const list = useLoad(load, occurrence.classTypeId);
+  const dates = list.loaded?.upcomingClasses.filter(({ id, placesLeft }) => id !== occurrence.id && placesLeft > 0);
   const move = (id: string, when: string) =>
     attempt(async () => {
       await changeBooking(row.bookingId, "move", { scheduledClassId: id });
@@ -189,28 +188,20 @@ function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {
       say(t.moved(row.name, when));
     });
   return (
-    <Dialog title={t.moveTitle(row.name)} isOpen onClose={onClose}>
-      {failure ? (
-        <FailurePanel text={t.datesFailed} failure={failure} onRetry={reload} />
-      ) : !dates ? (
-        <Skeleton count={3} height="3rem" />
-      ) : dates.length === 0 ? (
-        <p>{t.noDates}</p>
-      ) : (
-        <Choices
-          label={t.moveTo}
-          choices={dates.map(({ id, startTime, timeZone, placesLeft }) => {
-            const when = formatMomentIn(startTime, timeZone);
-            return { key: id, text: when, hint: t.spotsLeft(placesLeft), onChoose: () => move(id, when) };
-          })}
-        />
-      )}
-      <p class="actions">
-        <Button kind="quiet" autofocus onClick={onClose}>
-          {t.staff.close}
-        </Button>
-      </p>
-    </Dialog>
+    <ChoiceDialog
+      title={t.moveTitle(row.name)}
+      isOpen
+      onClose={onClose}
+      label={t.moveTo}
+      choices={dates?.map(({ id, startTime, timeZone, placesLeft }) => {
+        const when = formatMomentIn(startTime, timeZone);
+        return { key: id, text: when, hint: t.spotsLeft(placesLeft), onChoose: () => move(id, when) };
+      })}
+      empty={t.noDates}
+      failed={t.datesFailed}
+      failure={list.failure}
+      onRetry={list.reload}
+    />
   );
 }
 
@@ -225,10 +216,10 @@ export function isWaitlistOpen({ startTime }: Occurrence): boolean {
 
 /** Asks before a full class gets one more spot. */
 function PromoteDialog({ t, row, occurrence, onClose, onChange }: Props) {
-  const places = occurrence.maxParticipants + 1;
+  const { places, addSpot } = useNewSpot(occurrence);
   const add = async () => {
     const isAutomatic = isWaitlistOpen(occurrence);
-    await setSpots(occurrence.id, places);
+    await addSpot();
     if (!isAutomatic) await bookFor(row.userId, occurrence.id);
     await onChange();
     say(t.promoted(row.name));
