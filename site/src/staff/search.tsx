@@ -39,6 +39,8 @@ export function SearchField({ label, value, onSearch, isInstant, isNested, autof
   useEffect(() => {
     if (value === sent.current) return;
     sent.current = value;
+    // What was typed before going back must not be searched for.
+    clearTimeout(timer.current);
     setText(value);
   }, [value]);
 

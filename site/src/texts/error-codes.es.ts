@@ -32,7 +32,7 @@ const texts: ErrorCodesTexts = {
     foreign_origin: ["La petición viene de una página de otro sitio.", "Envíala desde una página del estudio, o usa un token en lugar de la cookie."],
     foreign_host: ["Se llamó al servidor local con un nombre que no es localhost.", "Ábrelo en `http://localhost` o en una dirección de bucle local."],
     two_factor_setup_required: ["El estudio exige un segundo factor a su personal.", "Configura el segundo factor en la cuenta y repite la petición."],
-    email_not_verified: ["El miembro no ha confirmado su correo. Si esa cuenta va a recibir un rol o se va a vincular a un profe, el estado es 409.", "Abre el enlace del correo, o pídelo de nuevo en la página de la cuenta."],
+    email_not_verified: ["El miembro no ha confirmado su correo. Si esa cuenta va a recibir un rol o se va a vincular a un profesor o una profesora, el estado es 409.", "Abre el enlace del correo, o pídelo de nuevo en la página de la cuenta."],
     wrong_password: ["La contraseña actual no es correcta.", "Pide la contraseña otra vez."],
     sign_in_again: ["El último inicio de sesión queda demasiado lejos para esta petición.", "Vuelve a iniciar sesión y repite la petición en los minutos siguientes."],
     sign_in_to_confirm: ["El enlace es de una cuenta que no ha iniciado sesión.", "Entra en esa cuenta y abre el enlace de nuevo."],

@@ -22,12 +22,12 @@ type AppWithSecret = Schema<"PartnerAppWithSecret">;
 type Change = Omit<Schema<"UpdatePartnerApp">, "id">;
 type Texts = { t: AdminAppsTexts };
 
-/** The actions that a dialog asks the person to confirm. */
-type Question = "edit" | "rotate" | "endRotation" | "switchOff";
+/** The dialogs about an application. */
+type DialogKind = "edit" | "rotate" | "endRotation" | "switchOff";
 
 function Apps({ t }: Texts) {
   const [isAdding, setAdding] = useState(false);
-  const [asked, setAsked] = useState<{ app: App; question: Question } | null>(null);
+  const [opened, setOpened] = useState<{ app: App; kind: DialogKind } | null>(null);
   const [revealed, setRevealed] = useState<{ name: string; secret: string } | null>(null);
   const list = useList<App>("", (cursor) => call(api.GET("/api/admin/apps", { params: { query: cursor ? { cursor } : {} } })));
 
@@ -61,7 +61,7 @@ function Apps({ t }: Texts) {
         failed={t.failed}
         empty={<Empty text={t.none} />}
         actions={(app) => (
-          <AppMenu t={t} app={app} onAsk={(question) => setAsked({ app, question })} onSwitchOn={() => void attempt(() => change(app, { isActive: true }, t.isOn(app.name)))} />
+          <AppMenu t={t} app={app} onOpen={(kind) => setOpened({ app, kind })} onSwitchOn={() => void attempt(() => change(app, { isActive: true }, t.isOn(app.name)))} />
         )}
       />
       <FormDialog title={t.addTitle} isOpen={isAdding} onClose={() => setAdding(false)} action={t.add} onSend={add}>
@@ -69,19 +69,19 @@ function Apps({ t }: Texts) {
         <TextArea name="allowedOrigins" label={t.origins} hint={t.originsHint} />
         <CheckBox name="singleUse" label={t.singleUseLabel} />
       </FormDialog>
-      {asked?.question === "edit" && (
+      {opened?.kind === "edit" && (
         <FormDialog
-          title={t.editTitle(asked.app.name)}
+          title={t.editTitle(opened.app.name)}
           isOpen
-          onClose={() => setAsked(null)}
-          onSend={(values) => change(asked.app, { allowedOrigins: linesOf(values.text("allowedOrigins")), singleUse: values.checked("singleUse") }, t.saved(asked.app.name))}
+          onClose={() => setOpened(null)}
+          onSend={(values) => change(opened.app, { allowedOrigins: linesOf(values.text("allowedOrigins")), singleUse: values.checked("singleUse") }, t.saved(opened.app.name))}
         >
-          <TextArea name="allowedOrigins" label={t.origins} hint={t.originsHint} defaultValue={asked.app.allowedOrigins.join("\n")} />
-          <CheckBox name="singleUse" label={t.singleUseLabel} checked={asked.app.singleUse} />
+          <TextArea name="allowedOrigins" label={t.origins} hint={t.originsHint} defaultValue={opened.app.allowedOrigins.join("\n")} />
+          <CheckBox name="singleUse" label={t.singleUseLabel} checked={opened.app.singleUse} />
         </FormDialog>
       )}
-      {asked && asked.question !== "edit" && (
-        <QuestionDialog t={t} app={asked.app} question={asked.question} onClose={() => setAsked(null)} onChange={(body, done) => change(asked.app, body, done)} />
+      {opened && opened.kind !== "edit" && (
+        <ConfirmByNameDialog t={t} app={opened.app} kind={opened.kind} onClose={() => setOpened(null)} onChange={(body, done) => change(opened.app, body, done)} />
       )}
       {revealed && <SecretDialog t={t} {...revealed} onClose={() => setRevealed(null)} />}
     </div>
@@ -113,37 +113,37 @@ function columnsOf(t: AdminAppsTexts): Array<Column<App>> {
 
 interface MenuProps extends Texts {
   app: App;
-  onAsk: (question: Question) => void;
+  onOpen: (kind: DialogKind) => void;
   onSwitchOn: () => void;
 }
 
-function AppMenu({ t, app: { name, isActive, isRotating }, onAsk, onSwitchOn }: MenuProps) {
+function AppMenu({ t, app: { name, isActive, isRotating }, onOpen, onSwitchOn }: MenuProps) {
   return (
     <ActionMenu
       label={t.actionsOf(name)}
       items={[
-        { text: t.edit, icon: Pencil, onClick: () => onAsk("edit") },
-        isRotating ? { text: t.endRotation, icon: Check, isDangerous: true, onClick: () => onAsk("endRotation") } : { text: t.rotate, icon: KeyRound, onClick: () => onAsk("rotate") },
-        isActive ? { text: t.switchOff, icon: PowerOff, isDangerous: true, onClick: () => onAsk("switchOff") } : { text: t.switchOn, icon: Power, onClick: onSwitchOn },
+        { text: t.edit, icon: Pencil, onClick: () => onOpen("edit") },
+        isRotating ? { text: t.endRotation, icon: Check, isDangerous: true, onClick: () => onOpen("endRotation") } : { text: t.rotate, icon: KeyRound, onClick: () => onOpen("rotate") },
+        isActive ? { text: t.switchOff, icon: PowerOff, isDangerous: true, onClick: () => onOpen("switchOff") } : { text: t.switchOn, icon: Power, onClick: onSwitchOn },
       ]}
     />
   );
 }
 
-interface QuestionProps extends Texts {
+interface ConfirmProps extends Texts {
   app: App;
-  question: Exclude<Question, "edit">;
+  kind: Exclude<DialogKind, "edit">;
   onClose: () => void;
   onChange: (body: Change, done: string) => Promise<void>;
 }
 
-/** Asks to type the name of the application before an action that its users would notice. */
-function QuestionDialog({ t, app: { name }, question, onClose, onChange }: QuestionProps) {
+/** Asks the person to type the name of the application before an action that its users would notice. */
+function ConfirmByNameDialog({ t, app: { name }, kind, onClose, onChange }: ConfirmProps) {
   const { title, text, action, body, done } = {
     rotate: { title: t.rotateTitle, text: t.rotateText, action: t.rotate, body: { rotateSecret: true }, done: t.saved },
     endRotation: { title: t.endRotationTitle, text: t.endRotationText, action: t.endRotation, body: { endRotation: true }, done: t.rotationEnded },
     switchOff: { title: t.switchOffTitle, text: t.switchOffText, action: t.switchOff, body: { isActive: false }, done: t.isOff },
-  }[question];
+  }[kind];
   return (
     <TypeNameDialog title={title(name)} name={name} action={action} isOpen onClose={onClose} onConfirm={() => onChange(body, done(name))}>
       <p>{text}</p>

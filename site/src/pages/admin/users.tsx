@@ -24,8 +24,8 @@ type Texts = { t: AdminUsersTexts };
 
 const ROLES: readonly Role[] = ["member", "staff", "admin"];
 
-/** The actions that a dialog asks the person to confirm. */
-type Question = "role" | "endSessions" | "removeSecondFactor" | "deactivate";
+/** The dialogs about an account. */
+type DialogKind = "role" | "endSessions" | "removeSecondFactor" | "deactivate";
 
 function readFilters(): { search: string; role: Role | null } {
   const query = new URLSearchParams(location.search);
@@ -34,7 +34,7 @@ function readFilters(): { search: string; role: Role | null } {
 
 function Users({ t, user }: Texts & { user: StaffUser }) {
   const [{ search, role }, setFilters] = useState(readFilters());
-  const [asked, setAsked] = useState<{ account: Account; question: Question } | null>(null);
+  const [opened, setOpened] = useState<{ account: Account; kind: DialogKind } | null>(null);
   const list = useList<Account>(`${role} ${search}`, (cursor) =>
     call(api.GET("/api/admin/users", { params: { query: { ...(search ? { search } : {}), ...(role ? { role } : {}), ...(cursor ? { cursor } : {}) } } })),
   );
@@ -79,23 +79,23 @@ function Users({ t, user }: Texts & { user: StaffUser }) {
               t={t}
               account={account}
               isOwn={account.id === user.id}
-              onAsk={(question) => setAsked({ account, question })}
+              onOpen={(kind) => setOpened({ account, kind })}
               onChange={(body, done) => void attempt(() => change(account, body, done))}
             />
           )
         }
       />
-      {asked?.question === "role" && (
-        <RoleDialog key={asked.account.id} t={t} account={asked.account} onClose={() => setAsked(null)} onChange={(body, done) => change(asked.account, body, done)} />
+      {opened?.kind === "role" && (
+        <RoleDialog key={opened.account.id} t={t} account={opened.account} onClose={() => setOpened(null)} onChange={(body, done) => change(opened.account, body, done)} />
       )}
-      {asked && asked.question !== "role" && (
-        <QuestionDialog
-          key={asked.account.id}
+      {opened && opened.kind !== "role" && (
+        <ConfirmByNameDialog
+          key={opened.account.id}
           t={t}
-          account={asked.account}
-          question={asked.question}
-          onClose={() => setAsked(null)}
-          onChange={(body, done) => change(asked.account, body, done)}
+          account={opened.account}
+          kind={opened.kind}
+          onClose={() => setOpened(null)}
+          onChange={(body, done) => change(opened.account, body, done)}
         />
       )}
     </div>
@@ -142,19 +142,19 @@ function columnsOf(t: AdminUsersTexts, user: StaffUser): Array<Column<Account>> 
 interface MenuProps extends Texts {
   account: Account;
   isOwn: boolean;
-  onAsk: (question: Question) => void;
+  onOpen: (kind: DialogKind) => void;
   onChange: (body: Change, done: string) => void;
 }
 
-function AccountMenu({ t, account: { id, name, isActive, lockedUntil }, isOwn, onAsk, onChange }: MenuProps) {
+function AccountMenu({ t, account: { id, name, isActive, lockedUntil }, isOwn, onOpen, onChange }: MenuProps) {
   const own = [{ text: t.history, icon: ShieldCheck, onClick: () => location.assign(`/admin/security?user=${id}`) }];
   const others = [
-    ...(isActive ? [{ text: t.changeRole, icon: UserRoundCog, onClick: () => onAsk("role") }] : []),
+    ...(isActive ? [{ text: t.changeRole, icon: UserRoundCog, onClick: () => onOpen("role") }] : []),
     ...(lockedUntil ? [{ text: t.unlock, icon: KeyRound, onClick: () => onChange({ unlock: true }, t.isUnlocked(name)) }] : []),
-    { text: t.endSessions, icon: LogOut, onClick: () => onAsk("endSessions") },
-    { text: t.removeSecondFactor, icon: ShieldOff, isDangerous: true, onClick: () => onAsk("removeSecondFactor") },
+    { text: t.endSessions, icon: LogOut, onClick: () => onOpen("endSessions") },
+    { text: t.removeSecondFactor, icon: ShieldOff, isDangerous: true, onClick: () => onOpen("removeSecondFactor") },
     isActive
-      ? { text: t.deactivate, icon: UserRoundX, isDangerous: true, onClick: () => onAsk("deactivate") }
+      ? { text: t.deactivate, icon: UserRoundX, isDangerous: true, onClick: () => onOpen("deactivate") }
       : { text: t.activate, icon: UserRoundCheck, onClick: () => onChange({ isActive: true }, t.isActivated(name)) },
   ];
   return <ActionMenu label={t.actionsOf(name)} items={isOwn ? own : [...own, ...others]} />;
@@ -182,8 +182,8 @@ function RoleDialog({ t, account: { name, role: current }, onClose, onChange }: 
   );
 }
 
-/** Asks to type the name of the account before an action that the member would notice. */
-function QuestionDialog({ t, account: { name }, question, onClose, onChange }: DialogProps & { question: Exclude<Question, "role"> }) {
+/** Asks the person to type the name of the account before an action that the member would notice. */
+function ConfirmByNameDialog({ t, account: { name }, kind, onClose, onChange }: DialogProps & { kind: Exclude<DialogKind, "role"> }) {
   const { title, text, action, body, done } = {
     endSessions: { title: t.endSessionsTitle, text: t.endSessionsText, action: t.endSessions, body: { endSessions: true }, done: t.sessionsEnded },
     removeSecondFactor: {
@@ -194,7 +194,7 @@ function QuestionDialog({ t, account: { name }, question, onClose, onChange }: D
       done: t.secondFactorRemoved,
     },
     deactivate: { title: t.deactivateTitle, text: t.deactivateText, action: t.deactivate, body: { isActive: false }, done: t.isDeactivated },
-  }[question];
+  }[kind];
   return (
     <TypeNameDialog title={title(name)} name={name} action={action} isOpen onClose={onClose} onConfirm={() => onChange(body, done(name))}>
       <p>{text}</p>
