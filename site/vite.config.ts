@@ -175,7 +175,7 @@ const start: Plugin = {
 function textsOf(page: Rolldown.OutputChunk, language: string, bundle: Rolldown.OutputBundle): string[] {
   const isText = (name: string) => name.includes(`.${language}-`);
   const followed = new Set([page.fileName]);
-  // A set goes on with what is added meanwhile.
+  // The loop also visits what it adds.
   for (const name of followed) {
     const chunk = bundle[name];
     if (chunk?.type !== "chunk") continue;

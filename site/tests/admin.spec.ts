@@ -29,6 +29,13 @@ test("an administrator rotates the secret of an application, and each secret is 
     await row.getByLabel(`More for ${name}`).click();
     await row.getByRole("button", { name: action }).click();
   };
+  // Other addresses revoke no tokens, which a change of their kind does.
+  await choose("Change the settings");
+  await dialog.getByLabel("Addresses").fill("https://shop.example");
+  const changed = page.waitForRequest((request) => request.method() === "PATCH");
+  await dialog.getByRole("button", { name: "Save" }).click();
+  expect(Object.keys((await changed).postDataJSON())).toEqual(["id", "allowedOrigins"]);
+  await expect(dialog).toBeHidden();
   await choose("Make a new secret");
   // Another name changes nothing.
   await dialog.getByLabel(`To confirm, type: ${name}`).fill("shop");

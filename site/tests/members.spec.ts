@@ -195,6 +195,7 @@ test("what a visitor wanted to book is not booked after a sign-in that comes hal
   await expect(page).toHaveURL("/timetable");
   await expect(page.getByLabel("Account of Marta")).toBeVisible();
   await expect(page.locator(".skeletons")).toHaveCount(0);
+  await page.evaluate(() => fetch("/api/studio").then(() => new Promise((resolve) => setTimeout(resolve))));
   const { items } = (await (await page.request.get("/api/bookings/list")).json()) as { items: unknown[] };
   expect(items).toEqual([]);
 });

@@ -41,7 +41,7 @@ function pathOf({ url }: Request): string {
   return new URL(url).pathname;
 }
 
-/** Whether a page shows the answer to a request, and when that answer was loaded. */
+/** Whether a page shows the answer to a request. The banner says when such an answer was loaded. */
 export function isContent(request: Request): boolean {
   return ![SESSION, STUDIO].includes(pathOf(request));
 }

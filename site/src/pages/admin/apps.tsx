@@ -74,7 +74,7 @@ function Apps({ t }: Texts) {
           title={t.editTitle(opened.app.name)}
           isOpen
           onClose={() => setOpened(null)}
-          onSend={(values) => change(opened.app, { allowedOrigins: linesOf(values.text("allowedOrigins")), singleUse: values.checked("singleUse") }, t.saved(opened.app.name))}
+          onSend={(values) => change(opened.app, changesOf(opened.app, values), t.saved(opened.app.name))}
         >
           <TextArea name="allowedOrigins" label={t.origins} hint={t.originsHint} defaultValue={opened.app.allowedOrigins.join("\n")} />
           <CheckBox name="singleUse" label={t.singleUseLabel} checked={opened.app.singleUse} />
@@ -86,6 +86,12 @@ function Apps({ t }: Texts) {
       {revealed && <SecretDialog t={t} {...revealed} onClose={() => setRevealed(null)} />}
     </div>
   );
+}
+
+/** The changed settings. A request with `singleUse` revokes all tokens of the application. */
+function changesOf(app: App, values: FormValues): Change {
+  const singleUse = values.checked("singleUse");
+  return { allowedOrigins: linesOf(values.text("allowedOrigins")), ...(singleUse === app.singleUse ? {} : { singleUse }) };
 }
 
 function linesOf(text: string): string[] {
