@@ -20,9 +20,9 @@ const pages = FOLDERS.filter((folder) => existsSync(join(import.meta.dirname, fo
  * loads it.
  */
 const SHARED = [
-  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts|load\.ts)|src\/session\.ts/ },
+  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts)|src\/session\.ts/ },
   { name: "staff", test: /node_modules\/(lucide|idb)\/|src\/staff\// },
-  { name: "classes", test: /src\/classes\/(?!structured-data)|src\/tools\/load\.ts/ },
+  { name: "classes", test: /src\/classes\/(?!structured-data)/ },
 ];
 
 const START = join(import.meta.dirname, "src/start.js");

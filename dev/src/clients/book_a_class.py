@@ -1,6 +1,7 @@
 """Books a class with a client that openapi-python-client derives from the API description."""
 
 import os
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TypeVar
 from uuid import uuid4
@@ -49,7 +50,12 @@ assert signed_in.user.email == email
 sabor = AuthenticatedClient(base_url=url, token=expect(str, signed_in.access_token))
 
 schedule = expect(OccurrenceList, list_schedule.sync(client=visitor, limit=100))
-free = next(item for item in schedule.items if item.places_left > 0 and not item.is_cancelled)
+# The schedule begins with classes that go on now.
+free = next(
+    item
+    for item in schedule.items
+    if item.places_left > 0 and not item.is_cancelled and item.start_time > datetime.now(UTC)
+)
 
 new_booking = CreateBooking(scheduled_class_id=free.id)
 booking = expect(
