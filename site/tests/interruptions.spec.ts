@@ -1,7 +1,7 @@
 // Stories of pages whose connection or session ends while someone uses them, and of choices
 // that must survive: a language in another browser, and a filter in the address.
 
-import { expect, newMember, open, PASSWORD, test } from "./site.ts";
+import { expect, expectAccessible, newMember, open, PASSWORD, test } from "./site.ts";
 
 test("without a connection the page keeps its classes and says when they were loaded", async ({ context, page }) => {
   await open(page, "/timetable");
@@ -66,4 +66,29 @@ test("the address keeps the choice of a room, and the list of days leads to a da
   const days = page.getByRole("navigation", { name: "Days" }).getByRole("link");
   await days.nth(2).click();
   await expect(days.nth(2)).toHaveAttribute("aria-current", "true");
+});
+
+test.describe("with texts that cannot be loaded", () => {
+  test.use({ expectedErrors: ["net::ERR_FAILED", "status of 403", "Failed to fetch dynamically imported module"] });
+
+  test("a page without its texts says so, and opens when it is loaded again", async ({ page }) => {
+    await page.route(/\/assets\/common\.e[ns]-/, (route) => route.abort());
+    await page.goto("/contact");
+    await expect(page.getByText("This page could not be loaded. Please check your connection.")).toBeVisible();
+    await expectAccessible(page);
+    await page.unroute(/\/assets\/common\.e[ns]-/);
+    await page.getByRole("button", { name: "Reload" }).click();
+    await expect(page.getByRole("heading", { name: "Write to us" })).toBeVisible();
+  });
+
+  test("a failure whose sentence cannot be loaded has the one of the API", async ({ page }) => {
+    await page.addInitScript(() => localStorage.setItem("language", "es"));
+    await page.route("**/assets/failure-codes.es-*", (route) => route.abort());
+    await page.route("**/api/auth/login", (route) => route.fulfill({ status: 403, json: { error: "This account is closed", code: "account_closed" } }));
+    await open(page, "/account");
+    await page.getByLabel("Correo", { exact: false }).first().fill("ana@sabor.dev");
+    await page.getByLabel("Contraseña", { exact: true }).fill(PASSWORD);
+    await page.getByRole("main").getByRole("button", { name: "Entrar" }).click();
+    await expect(page.locator("#message")).toContainText("This account is closed.");
+  });
 });

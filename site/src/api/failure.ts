@@ -115,15 +115,12 @@ export class Failure extends Error {
   }
 }
 
-/** Resolves to the value when it is no longer worth waiting for anything else. */
-function later<T>(value: T): Promise<T> {
-  return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, value));
-}
-
+/** Returns the sentence for a code, if there is one and it can be loaded soon. */
 async function sentenceFor(code: string): Promise<string | undefined> {
+  const patience = new Promise<null>((resolve) => setTimeout(resolve, PATIENCE_MS, null));
   try {
-    const sentences = await Promise.race([texts.byCode(), later<Record<string, string>>({})]);
-    return sentences[code];
+    const sentences = await Promise.race([texts.byCode(), patience]);
+    return sentences?.[code];
   } catch {
     // The connection was lost meanwhile. The API's own sentence has arrived.
     return undefined;

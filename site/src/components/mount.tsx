@@ -71,6 +71,7 @@ async function loadFirst<T>(catalog: Catalog<T>): Promise<Loaded<T>> {
 function WithoutTexts() {
   return (
     <main class="narrow page">
+      <h1 class="page-title">{document.title}</h1>
       <p lang="en">This page could not be loaded. Please check your connection.</p>
       <p lang="es">No se ha podido cargar esta página. Comprueba tu conexión.</p>
       <p class="actions">
@@ -120,10 +121,10 @@ export async function mount<T extends PageTexts>(
   const root = document.getElementById("site");
   if (!root) throw new Error("the page has no element #site");
   const first = await loadFirst(catalog).catch(() => null);
+  root.replaceChildren();
   if (!first) return render(<WithoutTexts />, root);
   use(first);
   describePage({ path: location.pathname });
-  root.replaceChildren();
   render(<Root catalog={catalog} first={first} Page={Page} Frame={Frame} />, root);
   startWorker();
 }

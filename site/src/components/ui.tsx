@@ -26,7 +26,7 @@ export function Button({ kind = "primary", size, onClick, isWorking = false, typ
   const isBusy = useStore(busy);
   const element = useRef<HTMLButtonElement>(null);
   const sending = useContext(SendingContext);
-  // A form that is sent without a button has one that could have been pressed.
+  // If the browser does not say which button was pressed, each of them shows the progress.
   const isSending = type === "submit" && sending !== null && (sending.submitter ?? element.current) === element.current;
   const [isRunning, setRunning] = useState(false);
   const classes = ["button", kind === "primary" ? "" : kind, size ?? "", more ?? ""].filter(Boolean).join(" ");
