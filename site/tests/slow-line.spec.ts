@@ -68,12 +68,9 @@ test("a member is not signed out while a booking is on its way", async ({ page, 
   await expect(page.getByLabel("Account of Marta")).toBeVisible();
 });
 
-test("the button of a full class shows that the member is joining the waitlist", async ({ browser, page, staff }) => {
+test("the button of a full class shows that the member is joining the waitlist", async ({ page, staff }) => {
   const full = await staff.newClass({ spots: 1 });
-  const other = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
-  await newMember(other);
-  await bookFor(other, full.id);
-  await other.context().close();
+  await staff.newMembersOf(full, ["Ana"]);
   await newMember(page);
   const held = await hold(page, CREATE);
   await open(page, full.timetable);
@@ -142,12 +139,9 @@ test("the sentence about a slow answer disappears when the answer arrives", asyn
   await expect(page.getByText("This is taking longer than usual.")).toHaveCount(0);
 });
 
-test("a member who leaves a waitlist can join it again on the same page", async ({ browser, page, staff }) => {
+test("a member who leaves a waitlist can join it again on the same page", async ({ page, staff }) => {
   const full = await staff.newClass({ spots: 1 });
-  const other = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
-  await newMember(other);
-  await bookFor(other, full.id);
-  await other.context().close();
+  await staff.newMembersOf(full, ["Ana"]);
   await newMember(page);
   await open(page, full.timetable);
   const join = page.getByRole("button", { name: `Join waitlist: ${full.title}` });
