@@ -73,7 +73,7 @@ function columnsOf(t: AdminSecurityTexts, onMember: (id: string) => void): Array
       label: t.columns.member,
       cell: ({ userId, email }) =>
         userId ? (
-          <button type="button" class="link" onClick={() => onMember(userId)}>
+          <button type="button" class="link email" onClick={() => onMember(userId)}>
             {email ?? userId}
           </button>
         ) : (
@@ -91,7 +91,7 @@ function columnsOf(t: AdminSecurityTexts, onMember: (id: string) => void): Array
         </>
       ),
     },
-    { key: "detail", label: t.columns.detail, cell: ({ detail }) => <span class="event-detail">{describe(detail)}</span> },
+    { key: "detail", label: t.columns.detail, cell: ({ detail }) => Object.keys(detail).length > 0 && <span class="event-detail">{describe(detail)}</span> },
   ];
 }
 

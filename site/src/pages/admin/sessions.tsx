@@ -77,7 +77,7 @@ function columnsOf(t: AdminSessionsTexts): Array<Column<Session>> {
       isTitle: true,
       cell: ({ email, current }) => (
         <>
-          {email ?? t.anonymousMember} {current && <span class="tag good">{t.current}</span>}
+          <span class="email">{email ?? t.anonymousMember}</span> {current && <span class="tag good">{t.current}</span>}
         </>
       ),
     },
