@@ -5,6 +5,7 @@ import type { ClassTexts } from "../texts/classes.en.ts";
 import { report } from "../tools/action.ts";
 import { useLatest } from "../tools/latest.ts";
 import { useLoad } from "../tools/load.ts";
+import { prepareFormats } from "../tools/time.ts";
 import { resumeBooking } from "./actions.ts";
 import { followChanges, type Occurrence, storeAvailability } from "./live.ts";
 
@@ -24,6 +25,9 @@ export function useLiveClasses<T>({ t, load, classesOf, key = "" }: Options<T>) 
   const loadClasses = async () => {
     const loaded = await load();
     storeAvailability(classesOf(loaded));
+    prepareFormats();
+    // The cards are rendered in another task, because both together would block a slow phone.
+    await new Promise((resolve) => setTimeout(resolve));
     return loaded;
   };
   const page = useLoad(loadClasses, key);

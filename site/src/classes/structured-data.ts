@@ -12,8 +12,10 @@ type Occurrence = Schema<"Occurrence">;
 /** Describes a page with its content. The page works without this, so a failure is not shown. */
 export function describeContent(head: PageHead, content: () => object[]): void {
   const describe = () => describePage({ ...head, items: [schoolItem(), ...content()] });
+  // A long list takes a while. In a task of its own, it does not keep the page from being used.
+  const schedule = () => setTimeout(describe);
   // The studio's address belongs to each class.
-  loadStudio().then(describe, describe);
+  loadStudio().then(schedule, schedule);
 }
 
 /** The studio has no type of its own: schema.org knows no dance school. */

@@ -12,9 +12,13 @@ import type { TimetableTexts } from "../texts/timetable.en.ts";
 import { useCurrent } from "../tools/current.ts";
 import type { Catalog } from "../tools/language.ts";
 import { addDays, dayOf, formatDay, parseDay } from "../tools/time.ts";
+import { useTurn } from "../tools/turn.ts";
 import "./timetable.css";
 
 const DAYS = 7;
+
+/** After how many cards another task renders the next day. They fill the window of a phone. */
+const CARDS_OF_TURN = 6;
 
 interface Filters {
   level: string;
@@ -197,7 +201,6 @@ function Days({ t, query, shown, onChange }: ControlsProps & { shown: Shown }) {
   );
   const isFiltered = items.length < shown.items.length;
   const days = Array.from({ length: DAYS }, (_, index) => addDays(shown.first, index));
-  const current = useCurrent(items.length > 0 ? days.map((day) => `day-${day}`) : []);
   if (items.length === 0) {
     return (
       <Empty text={isFiltered ? t.noneMatch : t.noneAtAll}>
@@ -215,39 +218,57 @@ function Days({ t, query, shown, onChange }: ControlsProps & { shown: Shown }) {
   const zone = items[0]?.timeZone;
   return (
     <>
-      <DayStrip t={t} days={days} current={current} isEmpty={(day) => items.every(({ localDate }) => localDate !== day)} />
+      <DayStrip t={t} days={days} isEmpty={(day) => items.every(({ localDate }) => localDate !== day)} />
       <div id="days" class="days" tabIndex={-1}>
-        {days.map((day) => {
-          const ofDay = items.filter(({ localDate }) => localDate === day);
-          return (
-            <section key={day} class="day" id={`day-${day}`} aria-labelledby={`heading-${day}`}>
-              <h2 id={`heading-${day}`}>
-                <span class="weekday">{day === shown.today ? t.today : formatDay(day, { weekday: "long" })}</span>
-                <span class="date">{formatDay(day, { month: "short", day: "numeric" })}</span>
-              </h2>
-              {ofDay.length === 0 && <p class="hint">{t.none}</p>}
-              {ofDay.map((occurrence) => (
-                <ClassCard key={occurrence.id} t={t.classes} occurrence={occurrence} />
-              ))}
-            </section>
-          );
-        })}
+        {days.map((day) => (
+          <Day
+            key={day}
+            t={t}
+            day={day}
+            isToday={day === shown.today}
+            items={items.filter(({ localDate }) => localDate === day)}
+            turn={Math.floor(items.filter(({ localDate }) => localDate < day).length / CARDS_OF_TURN)}
+          />
+        ))}
       </div>
       {zone && <p class="hint zone">{t.zone(zone)}</p>}
     </>
   );
 }
 
+interface DayProps {
+  t: TimetableTexts;
+  day: string;
+  isToday: boolean;
+  items: Occurrence[];
+  /** See `useTurn`. */
+  turn: number;
+}
+
+function Day({ t, day, isToday, items, turn }: DayProps) {
+  const isTurn = useTurn(turn);
+  return (
+    <section class="day" id={`day-${day}`} aria-labelledby={`heading-${day}`}>
+      <h2 id={`heading-${day}`}>
+        <span class="weekday">{isToday ? t.today : formatDay(day, { weekday: "long" })}</span>
+        <span class="date">{formatDay(day, { month: "short", day: "numeric" })}</span>
+      </h2>
+      {items.length === 0 && <p class="hint">{t.none}</p>}
+      {isTurn && items.map((occurrence) => <ClassCard key={occurrence.id} t={t.classes} occurrence={occurrence} />)}
+      {!isTurn && items.length > 0 && <Skeleton count={items.length} height="11rem" />}
+    </section>
+  );
+}
+
 interface StripProps {
   t: TimetableTexts;
   days: string[];
-  /** The id of the day that is being read. */
-  current: string | null;
   isEmpty: (day: string) => boolean;
 }
 
 /** Links to the days, as one stop of the Tab key. The arrow keys lead from day to day. */
-function DayStrip({ t, days, current, isEmpty }: StripProps) {
+function DayStrip({ t, days, isEmpty }: StripProps) {
+  const current = useCurrent(days.map((day) => `day-${day}`));
   const strip = useRef<HTMLElement>(null);
   const [focused, setFocused] = useState<string | null>(null);
   const stop = focused ?? days.find((day) => current === `day-${day}`) ?? days[0];
