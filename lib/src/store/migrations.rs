@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 25] = [
+static MIGRATIONS: [Migration; 26] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -53,6 +53,7 @@ static MIGRATIONS: [Migration; 25] = [
     migration!(23, "0023_colleagues"),
     migration!(24, "0024_staff_events"),
     migration!(25, "0025_cached_plans"),
+    migration!(26, "0026_passes"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands
