@@ -4,7 +4,7 @@ mod accounts;
 mod analytics;
 mod apps;
 mod authorization;
-mod bookings;
+pub mod bookings;
 mod check_ins;
 mod classes;
 mod cleanup_sessions;

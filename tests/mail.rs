@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::bookings::{book, cancel, insert_desk_payment, join_waitlist, set_clock_before_start};
 use crate::harness::{MailServer, PASSWORD, Settings, TestApp, wait_until};
+use crate::shop::sell_pass;
 
 async fn send_due_mails(app: &App) -> SendSummary {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -166,6 +167,38 @@ async fn the_message_about_a_late_cancellation_states_the_deadline_for_free_canc
             .contains(expected),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn messages_about_a_booking_with_a_pass_state_what_happens_to_its_class() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    sell_pass(&staff, &ana, json!({ "credits": 2 })).await;
+    let class = app.create_class(5).await;
+    let booking = book(&ana, class).await.expect(201);
+    server.wait_for_mails(1).await;
+    cancel(&ana, &booking).await.expect(200);
+    server.wait_for_mails(2).await;
+    let booking = book(&ana, class).await.expect(201);
+    server.wait_for_mails(3).await;
+    set_clock_before_start(&app, &booking, TimeDelta::hours(6));
+    cancel(&ana, &booking).await.expect(200);
+    let mails = server.wait_for_mails(4).await;
+    let texts = mails.iter().map(|mail| mail["text"].as_str().unwrap());
+    let texts: Vec<String> = texts.map(|text| text.replace('\n', " ")).collect();
+    let expected = [
+        "Your pass “Ten classes” pays for this class. One class is left on the pass.",
+        "The class is back on your pass “Ten classes”.",
+        "and the class then goes back to your pass.",
+        "The class does not go back to your pass “Ten classes”",
+    ];
+    for (text, part) in texts.iter().zip(expected) {
+        assert!(text.contains(part), "{part} is not in {text}");
+        assert!(!text.contains("USD"), "{text}");
+    }
 }
 
 #[tokio::test]

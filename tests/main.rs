@@ -36,3 +36,4 @@ mod database_tls_and_pooler;
 mod executables;
 mod payments;
 mod session;
+mod shop;

@@ -6,7 +6,8 @@
 //! - [`serve()`] runs one function on Vercel. [`routes!`] builds its routes
 //!   from the descriptions of its handlers. [`App`] is the state of a process.
 //! - The features: [`identity`] (accounts and sign-in), [`classes`] (catalog and
-//!   timetable), [`bookings`], [`payments`], [`partners`] (tokens for partner
+//!   timetable), [`bookings`], [`payments`], [`shop`] (products,
+//!   passes, and sales), [`partners`] (tokens for partner
 //!   applications), [`admin`], [`reports`], [`notify`] (mail and events), and [`studio`].
 //! - [`http`] has the extractors, the middleware, and the responses.
 //!   The extractors in a handler's signature say who may call it.
@@ -43,6 +44,7 @@ pub mod reports;
 pub mod runtime;
 pub mod serve;
 pub mod session;
+pub mod shop;
 pub mod store;
 pub mod studio;
 #[cfg(test)]

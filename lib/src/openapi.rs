@@ -86,6 +86,7 @@ fn tags() -> Vec<Tag> {
             "Class types and the timetable, open to everybody",
         ),
         ("bookings", "Bookings of classes, and their payments"),
+        ("shop", "Products, and the passes of a member"),
         ("payments", "Events from the payment provider"),
         ("calendar", "A member's classes as a calendar feed"),
         ("events", "A member's events, as a list or a stream"),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::bookings::book;
 use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse};
+use crate::shop::{change_pass, sell_pass};
 
 const EMAIL: &str = "ana@example.com";
 const STRANGERS_PASSWORD: &str = "la clave de otra persona";
@@ -322,13 +323,16 @@ async fn book_for_everyone(app: &TestApp, class: Uuid) {
 
 #[tokio::test]
 async fn a_registration_does_not_replace_an_account_that_is_in_use() {
-    for reason in ["is_staff", "is_admin", "booking"] {
+    for reason in ["is_staff", "is_admin", "booking", "pass"] {
         let app = TestApp::start().await;
         let class = app.create_class(3).await;
         let older = app.visitor();
         register(&older, "Ana", PASSWORD).await.expect(201);
         match reason {
             "booking" => book_for_everyone(&app, class).await,
+            "pass" => {
+                sell_pass(&app.staff("sofia").await, &older, json!({})).await;
+            }
             column => {
                 app.sql(&format!("update users set {column} = true")).await;
             }
@@ -363,6 +367,28 @@ async fn a_member_who_confirms_an_address_closes_an_unconfirmed_account_with_boo
         where b.status = 'cancelled' and u.closed_at is not null";
     assert_eq!(app.count(cancelled).await, 1);
     book(&luis, class).await.expect(201);
+}
+
+/// Staff have sold a pass to the account, whose member opens it through the invitation.
+#[tokio::test]
+async fn a_member_who_confirms_an_address_does_not_close_an_account_with_a_pass() {
+    let app = TestApp::start().await;
+    let walk_in = app.visitor();
+    register(&walk_in, "Ana", PASSWORD).await.expect(201);
+    let staff = app.staff("sofia").await;
+    let pass = sell_pass(&staff, &walk_in, json!({ "credits": 10 })).await;
+    let luis = app.member("luis").await;
+    let form = json!({ "newEmail": EMAIL, "currentPassword": PASSWORD });
+    luis.post("/api/auth/change-email", form).await.expect(202);
+    let token = app.mailed_token("verify_email", EMAIL).await;
+    confirm(&luis, &token).await.expect_code(409, "email_taken");
+    assert_eq!(walk_in.get_all("/api/shop/passes").await[0]["id"], pass);
+    // Without the pass, the account is closed.
+    change_pass(&staff, &pass, json!({ "action": "revoke" }))
+        .await
+        .expect(200);
+    confirm(&luis, &token).await.expect(200);
+    assert!(!walk_in.is_signed_in().await);
 }
 
 #[tokio::test]

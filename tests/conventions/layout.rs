@@ -15,7 +15,7 @@ type Module = Vec<String>;
 
 /// The layer of each folder and file of `lib/src`. A module imports from its own
 /// layer and from those below, which have higher numbers.
-const LAYERS: [(&str, u8); 25] = [
+const LAYERS: [(&str, u8); 26] = [
     ("lib", 0),
     ("serve", 0),
     ("cleanup", 1),
@@ -29,6 +29,7 @@ const LAYERS: [(&str, u8); 25] = [
     ("partners", 2),
     ("payments", 2),
     ("reports", 2),
+    ("shop", 2),
     ("studio", 2),
     ("http", 3),
     // The state that the requests of a process share.

@@ -1,4 +1,4 @@
-//! Many members who book the same few spots at once.
+//! Many members who book the same few spots at once, and the cost of a pass.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use hyper::StatusCode;
-use sabor::models::booking::{self, NewBooking};
+use sabor::models::booking::{self, NewBooking, PayWith};
 use sabor::runtime::clock::Clock;
 use sabor::runtime::config::StudioConfig;
 use sabor::store::postgres::Db;
@@ -72,11 +72,62 @@ pub(super) async fn compare_methods(testbed: &Testbed) -> Result<Vec<Row>> {
             rounds.push(book_directly(&client, &pool, &members, method).await?);
         }
     }
+    let pass_row = compare_passes(testbed, &client, &pool, &members).await?;
     pool.close();
     server.stop().await?;
     drop(client);
     testbed.cluster.drop_database(DATABASE).await?;
-    Ok(build_rows(&function_rounds, &direct_rounds))
+    let mut rows = build_rows(&function_rounds, &direct_rounds);
+    rows.push(pass_row);
+    Ok(rows)
+}
+
+/// The bookings of one measurement with or without passes.
+const PASS_BOOKINGS: usize = 500;
+
+/// Compares bookings that a pass pays for with bookings of members who have no pass, one after
+/// another and without HTTP.
+async fn compare_passes(
+    testbed: &Testbed,
+    client: &Client,
+    pool: &Db,
+    members: &[Uuid],
+) -> Result<Row> {
+    let (without_passes, rest) = members.split_at(PASS_BOOKINGS);
+    let with_passes = rest.get(..PASS_BOOKINGS).context("too few members")?;
+    client
+        .execute(INSERT_PASSES, &[&with_passes.to_vec()])
+        .await?;
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..testbed.rounds() {
+        without.push(book_all(client, pool, without_passes).await?);
+        with.push(book_all(client, pool, with_passes).await?);
+    }
+    let query = "select count(*) from bookings where pass_id is not null";
+    let paid: i64 = client.query_one(query, &[]).await?.try_get(0)?;
+    let expected = PASS_BOOKINGS * testbed.rounds();
+    ensure!(
+        usize::try_from(paid)? == expected,
+        "passes have paid for {paid} bookings instead of {expected}"
+    );
+    let (without, with) = (median(without), median(with));
+    let label = "a booking with a pass / without one, both without HTTP";
+    Ok(
+        Row::at_most(label, with / without, Unit::Times, 1.3).detail(format!(
+            "{with:.0} ms against {without:.0} ms for {PASS_BOOKINGS} bookings"
+        )),
+    )
+}
+
+/// Books a spot in a new occurrence for each member, one after another. Returns the time in
+/// milliseconds.
+async fn book_all(client: &Client, pool: &Db, members: &[Uuid]) -> Result<f64> {
+    let occurrence = add_occurrence(client, i32::try_from(PASS_BOOKINGS)?).await?;
+    let started = Instant::now();
+    for member in members {
+        book_by_statement(pool, occurrence, *member).await?;
+    }
+    Ok(started.elapsed().as_secs_f64() * 1_000.0)
 }
 
 fn build_rows(function_rounds: &[LoadStats], direct_rounds: &[Vec<LoadStats>; 3]) -> Vec<Row> {
@@ -121,7 +172,7 @@ async fn book_through_function(
     client: &Client,
     server: &Server,
 ) -> Result<LoadStats> {
-    let occurrence = add_occurrence(client).await?;
+    let occurrence = add_occurrence(client, SPOTS).await?;
     let calls = (1..=MEMBERS).map(|member| testbed.booking(member, occurrence));
     let load = Load::once(server.address, calls.collect::<Result<_>>()?);
     let load = load
@@ -172,7 +223,7 @@ async fn book_directly(
     members: &Arc<[Uuid]>,
     method: DirectMethod,
 ) -> Result<LoadStats> {
-    let occurrence = add_occurrence(client).await?;
+    let occurrence = add_occurrence(client, SPOTS).await?;
     let (next, started) = (Arc::new(AtomicUsize::new(0)), Instant::now());
     let mut callers = JoinSet::new();
     for _ in 0..CONCURRENCY {
@@ -227,6 +278,7 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         scheduled_class_id: occurrence,
         join_waitlist: false,
         by_staff: false,
+        pay_with: PayWith::Any,
     };
     let connection = pool.client().await?;
     match booking::create(&connection, new_booking, Clock::default().now(), &studio).await {
@@ -274,9 +326,9 @@ async fn book_by_transaction(
     Ok(transaction.commit().await?)
 }
 
-async fn add_occurrence(client: &Client) -> Result<Uuid> {
+async fn add_occurrence(client: &Client, spots: i32) -> Result<Uuid> {
     let id = Uuid::now_v7();
-    client.execute(INSERT_OCCURRENCE, &[&id, &SPOTS]).await?;
+    client.execute(INSERT_OCCURRENCE, &[&id, &spots]).await?;
     Ok(id)
 }
 
@@ -305,3 +357,22 @@ const INSERT_OCCURRENCE: &str = "
         max_participants, room)
     select $1, $1, $1, 'Salsa', start, start + interval '1 hour', $2, $1::text
     from (select coalesce(max(end_time), now() + interval '3 days') as start from scheduled_classes) last";
+
+/// Gives each member an unlimited pass.
+const INSERT_PASSES: &str = "
+    with product as (
+        insert into products (id, kind, name, price, days, starts)
+        values (gen_random_uuid(), 'pass', 'Unlimited', 0, 1000, 'purchase') returning id
+    ), sold as (
+        select id as user_id, gen_random_uuid() as order_id, gen_random_uuid() as line_id
+        from unnest($1::uuid[]) id
+    ), orders as (
+        insert into orders (id, user_id, currency, total, state, settled_at)
+        select order_id, user_id, 'USD', 0, 'paid', now() from sold
+    ), lines as (
+        insert into order_lines (id, order_id, product_id, description, amount)
+        select line_id, order_id, product.id, 'Unlimited', 0 from sold, product
+    )
+    insert into passes (id, user_id, product_id, order_line_id, days, starts, first_day)
+    select gen_random_uuid(), user_id, product.id, line_id, 10000, 'purchase', date '2020-01-01'
+    from sold, product";

@@ -20,6 +20,8 @@ pub(super) async fn add(
     let (zone, today) = local_starts::today(studio)?;
     let first = today - TimeDelta::days(21);
     client.execute(CLASS_TYPES, &[]).await?;
+    client.execute(PRODUCTS, &[]).await?;
+    client.execute(PRODUCT_CLASS_TYPES, &[]).await?;
     client.execute(INSTRUCTORS, &[]).await?;
     client.execute(WEEKLY_CLASSES, &[&first]).await?;
     client.execute(MEMBERS, &[&password_hash]).await?;
@@ -71,6 +73,25 @@ const CLASS_TYPES: &str = "
         (9, 'Social Práctica', 'An evening to dance what you have learned. One instructor walks around and answers questions, the playlist goes from salsa to bachata to merengue, and nobody stays on a chair for long.',
             '{salsa,bachata,merengue}', 'all-levels', 90, 30, 10.00, 'social-practica')
     ) as t (number, name, description, styles, level, minutes, places, price, picture)
+    on conflict do nothing";
+
+const PRODUCTS: &str = "
+    insert into products (id, kind, name, description, price, credits, days, starts, per_member)
+    select md5('demo product ' || number)::uuid, 'pass', name, description, price, credits, days,
+        starts, per_member
+    from (values
+        (1, 'Two weeks to try', 'Come as often as you like for two weeks, and find out what you like.',
+            39.00, null, 14, 'first_class', 1),
+        (2, 'Five classes', 'For a class now and then.', 85.00, 5, 60, 'purchase', null),
+        (3, 'Ten classes', 'For one class a week, with some weeks to spare.', 150.00, 10, 120, 'purchase', null),
+        (4, 'Unlimited month', 'All classes of the month, as many as your feet can take.', 129.00, null, 30, 'first_class', null),
+        (5, 'Ten prácticas', 'Ten evenings of Social Práctica.', 80.00, 10, 180, 'purchase', null)
+    ) as t (number, name, description, price, credits, days, starts, per_member)
+    on conflict do nothing";
+
+const PRODUCT_CLASS_TYPES: &str = "
+    insert into product_class_types (product_id, class_type_id)
+    values (md5('demo product 5')::uuid, md5('demo class type 9')::uuid)
     on conflict do nothing";
 
 const INSTRUCTORS: &str = "

@@ -5,10 +5,10 @@ use crate::notify::mail;
 use crate::payments::reconcile;
 use crate::values::form;
 
-/// The maximum length of the reason for a cancellation, in characters.
+/// The maximum length of the reason for a change, in characters.
 pub(crate) const REASON_MAX: usize = 500;
 
-/// Parses the reason for a cancellation.
+/// Parses the reason for a change, such as a cancellation.
 pub(crate) fn reason(text: &str) -> Result<String, form::Problem> {
     form::paragraphs(text, REASON_MAX)
 }

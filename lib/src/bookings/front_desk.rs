@@ -14,7 +14,7 @@ use crate::admin::staff_action::StaffAction;
 use crate::error::{Error, ErrorCode, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::models::booking::{
-    self, Attendance, Booking, Cancellation, CancelledBy, NewBooking, RosterEntry,
+    self, Attendance, Booking, Cancellation, CancelledBy, NewBooking, PayWith, RosterEntry,
 };
 use crate::models::payment;
 use crate::models::security_event::SecurityEventKind;
@@ -43,6 +43,14 @@ pub struct CreateBookingForMember {
     /// Whether to join the waitlist if the class is full.
     #[serde(default)]
     join_waitlist: bool,
+    /// What pays for the spot: the id of a pass, or `money`. By default, the pass that ends first
+    /// among those that can pay, or money if none can. A pass that begins with its first class,
+    /// and has not begun, counts as ending last. Cannot be set to join the waitlist. A booking
+    /// that is reopened keeps what has paid for it: a pass that differs from the one that was used
+    /// is refused, and any other choice is ignored.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, examples("money"))]
+    pay_with: PayWith,
 }
 
 /// A change to a booking.
@@ -66,6 +74,9 @@ pub struct UpdateBooking {
     /// For `undoAttendance`: the time of the check-in to undo, as the roster contains it. If
     /// the attendance has changed since, it stays as it is. By default, any record is undone.
     checked_in_at: Option<DateTime<Utc>>,
+    /// For `usePass`: the id of the pass. By default, the one that ends first of those that can
+    /// pay.
+    pass_id: Option<Uuid>,
 }
 
 /// An action of staff on a booking.
@@ -84,6 +95,8 @@ pub enum BookingAction {
     /// payment. If it is unpaid, and the member has already paid for the other class, it takes
     /// over that payment and its price.
     Move,
+    /// Lets a pass of the member pay for an unpaid booking.
+    UsePass,
     /// Records that the member paid at the desk.
     MarkPaid,
     /// Refunds what is left of the payment. A card payment is refunded to the card. A
@@ -99,6 +112,7 @@ impl BookingAction {
             Self::UndoAttendance => "undo_attendance",
             Self::Cancel => "cancel",
             Self::Move => "move",
+            Self::UsePass => "use_pass",
             Self::MarkPaid => "mark_paid",
             Self::Refund => "refund",
         }
@@ -199,6 +213,7 @@ pub fn create<'a>(
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
         by_staff: true,
+        pay_with: form.pay_with,
     };
     Box::pin(async move {
         let desk = FrontDesk::new(app, caller, staff)?;
@@ -226,7 +241,7 @@ pub fn create<'a>(
 ///
 /// [`Error::Invalid`] for an invalid reason, or without the class to move to; 403
 /// `own_booking`; those of [`booking::cancel`], [`booking::move_to`],
-/// [`booking::record_attendance`], [`payment::mark_paid_at_desk`],
+/// [`booking::record_attendance`], [`payment::pay_with_pass`], [`payment::mark_paid_at_desk`],
 /// [`payment::refund`], and [`IdempotentTransaction::run`].
 pub fn update<'a>(
     app: &'a App,
@@ -263,6 +278,7 @@ enum BookingChange {
     Record(Attendance, Option<DateTime<Utc>>),
     Cancel(Cancellation),
     MoveTo(Uuid),
+    UsePass(Option<Uuid>),
     MarkPaid,
     Refund,
 }
@@ -276,6 +292,9 @@ impl UpdateBooking {
         let reason = form.check_filled("reason", self.reason.as_deref(), reason);
         if self.action == BookingAction::Move && self.scheduled_class_id.is_none() {
             form.add_problem("scheduledClassId", "is required to move a booking");
+        }
+        if self.action != BookingAction::UsePass && self.pass_id.is_some() {
+            form.add_problem("passId", "can only be set to pay with a pass");
         }
         if self.action != BookingAction::UndoAttendance && self.checked_in_at.is_some() {
             form.add_problem("checkedInAt", "can only be set to undo a check-in");
@@ -297,6 +316,7 @@ impl UpdateBooking {
             BookingAction::Move => {
                 BookingChange::MoveTo(self.scheduled_class_id.unwrap_or_default())
             }
+            BookingAction::UsePass => BookingChange::UsePass(self.pass_id),
             BookingAction::MarkPaid => BookingChange::MarkPaid,
             BookingAction::Refund => BookingChange::Refund,
         };
@@ -349,7 +369,10 @@ impl<'a> FrontDesk<'a> {
         let (now, studio, actor_id) = (self.now, self.studio, self.staff_action.actor_id());
         let booking = booking::find(tx, id).await?;
         let needs_colleague = match change {
-            BookingChange::MoveTo(_) | BookingChange::MarkPaid | BookingChange::Refund => true,
+            BookingChange::MoveTo(_)
+            | BookingChange::UsePass(_)
+            | BookingChange::MarkPaid
+            | BookingChange::Refund => true,
             // Until the start, staff can cancel their own booking like any member, unless
             // `lenient` waives the rule for late cancellations.
             BookingChange::Cancel(cancellation) => {
@@ -374,6 +397,9 @@ impl<'a> FrontDesk<'a> {
                 let from = booking::move_to(tx, id, *class_id, now, studio).await?;
                 detail["from"] = json!(from);
                 detail["to"] = json!(class_id);
+            }
+            BookingChange::UsePass(pass_id) => {
+                payment::pay_with_pass(tx, id, *pass_id, studio).await?;
             }
             BookingChange::MarkPaid => {
                 payment::mark_paid_at_desk(tx, id, now).await?;

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::identity::rate_limit::{self, Attempt, BOOKING, CANCELLATION, Limit, Subject};
 use crate::models::booking::{
-    self, Booking, BookingFilter, BookingStatus, Cancellation, CancelledBy, NewBooking,
+    self, Booking, BookingFilter, BookingStatus, Cancellation, CancelledBy, NewBooking, PayWith,
 };
 use crate::notify::mail;
 use crate::store::page::Page;
@@ -149,6 +149,14 @@ pub struct CreateBooking {
     /// Whether to join the waitlist if the class is full.
     #[serde(default)]
     join_waitlist: bool,
+    /// What pays for the spot: the id of a pass, or `money`. By default, the pass that ends first
+    /// among those that can pay, or money if none can. A pass that begins with its first class,
+    /// and has not begun, counts as ending last. Cannot be set to join the waitlist. A booking
+    /// that is reopened keeps what has paid for it: a pass that differs from the one that was used
+    /// is refused, and any other choice is ignored.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, examples("money"))]
+    pay_with: PayWith,
 }
 
 /// A booking to cancel.
@@ -178,6 +186,7 @@ pub fn create<'a>(
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
         by_staff: false,
+        pay_with: form.pay_with,
     };
     Box::pin(async move {
         member.key()?;

@@ -5,7 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::models::booking::{Booking, BookingStatus, CheckInAuthor, LastPayment, RosterEntry};
+use crate::models::booking::{
+    Booking, BookingPass, BookingStatus, CheckInAuthor, LastPayment, RosterEntry,
+};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::models::user::ExperienceLevel;
@@ -25,7 +27,7 @@ pub struct BookingView {
     /// The rank on the waitlist, where 1 is next. Null if the member is not on
     /// the waitlist.
     waitlist_position: Option<i64>,
-    /// The price at the time of booking.
+    /// The price at the time of booking. 0 if a pass pays.
     price: Amount,
     /// ISO 4217 code.
     currency: String,
@@ -44,7 +46,39 @@ pub struct BookingView {
     payment_status: Option<PaymentStatus>,
     /// The last payment. Null if there is no payment.
     payment: Option<LastPaymentView>,
+    /// The pass that pays. Null if no pass does.
+    pass: Option<BookingPassView>,
     class: BookedClassView,
+}
+
+/// The pass that pays for a booking.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BookingPass)]
+struct BookingPassView {
+    id: Uuid,
+    /// The name of the product as it was sold.
+    #[schema(examples("Ten classes"))]
+    name: String,
+    /// Whether the booking uses a credit. False if the credit was given back.
+    uses_credit: bool,
+    /// The number of classes that are left. Null if it is unlimited.
+    credits_left: Option<i32>,
+    /// The last day on which the pass is good, in the studio's time zone. Null if the pass
+    /// begins with the first class, and none is booked.
+    last_day: Option<NaiveDate>,
+}
+
+impl From<BookingPass> for BookingPassView {
+    fn from(pass: BookingPass) -> Self {
+        Self {
+            id: pass.id,
+            name: pass.name,
+            uses_credit: pass.uses_credit,
+            credits_left: pass.credits_left,
+            last_day: pass.last_day,
+        }
+    }
 }
 
 /// The last payment of a booking.
@@ -118,6 +152,7 @@ impl BookingView {
             cancellation_reason: booking.cancellation_reason,
             payment_status: payment.as_ref().map(|payment| payment.status),
             payment: payment.map(|payment| LastPaymentView::new(payment, now)),
+            pass: booking.pass.map(BookingPassView::from),
             class: BookedClassView {
                 class_type_id: booking.class_type_id,
                 title: booking.title,
@@ -181,6 +216,8 @@ pub struct RosterEntryView {
     payment_status: Option<PaymentStatus>,
     /// The method of the last payment. Null if there is no payment.
     payment_method: Option<PaymentMethod>,
+    /// The name of the pass that pays. Null if no pass does.
+    pass_name: Option<String>,
     user_id: Uuid,
     /// The member's first and last name.
     name: String,
@@ -214,6 +251,7 @@ impl From<RosterEntry> for RosterEntryView {
             is_unpaid: entry.is_unpaid,
             payment_status: entry.payment_status,
             payment_method: entry.payment_method,
+            pass_name: entry.pass_name,
             user_id: entry.user_id,
             name: entry.name,
             email: email::readable(&entry.email),

@@ -89,6 +89,8 @@ codes! {
     OwnSecondFactor = "own_second_factor",
     /// 403: staff need a colleague for this action on their own booking.
     OwnBooking = "own_booking",
+    /// 403: staff need a colleague to sell to themselves, or to change their own pass or order.
+    OwnPurchase = "own_purchase",
     /// 403: the member does not belong to the organization.
     NotAMember = "not_a_member",
     /// 403: the cross-app token is for another application.
@@ -167,6 +169,16 @@ codes! {
     PaymentDisputed = "payment_disputed",
     /// 409: there is nothing to refund.
     NothingToRefund = "nothing_to_refund",
+    /// 409: the chosen pass cannot pay for the class, or no pass of the member can.
+    PassNotUsable = "pass_not_usable",
+    /// 409: what pays for a waitlist entry cannot be chosen.
+    PayWithOnWaitlist = "pay_with_on_waitlist",
+    /// 409: the pass does not allow the change.
+    PassNotChangeable = "pass_not_changeable",
+    /// 409: a product of the order does not exist or is retired.
+    ProductNotSold = "product_not_sold",
+    /// 409: the member cannot buy the product again.
+    ProductLimitReached = "product_limit_reached",
     /// 409: the studio does not accept cards.
     CardNotAvailable = "card_not_available",
     /// 409: the amount cannot be paid by card.

@@ -3,17 +3,18 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::models::{booking, user};
+use crate::models::{booking, pass, user};
 use crate::session::Tx;
 use crate::{App, session};
 
-/// Closes an account: ends its sessions, cancels its bookings of classes that have not
-/// started, and erases the personal details. The address can be registered again. The
-/// transaction must have locked the member's row.
+/// Closes an account: ends its sessions, cancels its bookings of classes that have not started,
+/// revokes its passes, and erases the personal details. The address can be registered again.
+/// The transaction must have locked the member's row.
 pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
     tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
     // This comes before the erasure, because the e-mails about the bookings need the address.
     booking::cancel_all_of(tx, id, app.clock().now(), &app.config().studio).await?;
+    pass::revoke_all(tx, id).await?;
     tx.invalidate([app.schedule()]);
     user::erase(tx, id).await
 }
@@ -22,16 +23,25 @@ pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
 /// another account can get the address. The other account does not inherit anything, such as
 /// the password, sessions, the profile, a role or mailed links. The caller must have proven
 /// that the mailbox is theirs.
+///
+/// # Errors
+///
+/// [`Error::EmailTaken`] if the account has a pass that is not revoked.
 pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<()> {
     let Some(id) = lock_unconfirmed(tx, email).await? else {
         return Ok(());
     };
     // The account may have bookings or a role from a time when these did not require a
     // confirmed address.
-    if !user::delete_if_unused(tx, id).await? {
-        close(app, tx, id).await?;
+    if user::delete_if_unused(tx, id).await? {
+        return Ok(());
     }
-    Ok(())
+    // Staff sold a pass to this member, who opens the account through its invitation. Closing it
+    // would revoke the pass.
+    if pass::has_live(tx, id).await? {
+        return Err(Error::EmailTaken);
+    }
+    close(app, tx, id).await
 }
 
 /// Deletes the account that has this address but has not confirmed it, for a newer

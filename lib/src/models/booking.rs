@@ -9,6 +9,7 @@ mod cancellation;
 mod creation;
 mod errors;
 mod moving;
+mod pass_locks;
 mod roster;
 mod row;
 mod waitlist;
@@ -19,12 +20,15 @@ pub use self::attendance::{
 };
 pub(in crate::models) use self::attendance::{CHECK_IN_OPENS, undo_check_ins};
 pub use self::cancellation::{Cancellation, CancelledBy, cancel, cancel_all_of};
-pub use self::creation::{NewBooking, create};
-pub(in crate::models) use self::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED};
+pub use self::creation::{NewBooking, PayWith, create};
+pub(in crate::models) use self::errors::{
+    CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, PASS_NOT_USABLE,
+};
 pub use self::moving::move_to;
 pub use self::roster::{MedicalNotes, RosterEntry, Today, find_medical_notes, list_roster};
 pub(in crate::models) use self::row::lock_occurrence;
 pub use self::row::{
-    Booking, BookingFilter, BookingStatus, LastPayment, find, list_earliest_first, list_past,
+    Booking, BookingFilter, BookingPass, BookingStatus, LastPayment, find, list_earliest_first,
+    list_past,
 };
 pub use self::waitlist::promote;

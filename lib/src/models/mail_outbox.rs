@@ -352,6 +352,19 @@ pub struct MailBooking {
     pub currency: String,
     /// The latest payment for the booking.
     pub payment: Option<MailPayment>,
+    /// The pass that pays for the booking.
+    pub pass: Option<MailPass>,
+}
+
+/// The pass that pays for the booking of an e-mail.
+#[derive(Clone, Debug)]
+pub struct MailPass {
+    /// The name of the product as it was sold.
+    pub name: String,
+    /// Whether the booking uses a credit. `false` if it was given back.
+    pub uses_credit: bool,
+    /// The number of classes that are left. `None` if it is unlimited.
+    pub credits_left: Option<i32>,
 }
 
 /// The payment that an e-mail is about.
@@ -378,7 +391,8 @@ static FIND_BOOKING: Statement = Statement::new(
         c.cancellation_reason as class_cancellation_reason, b.late_cancellation as is_late,
         case when b.free_until is not null then least(b.free_until, c.start_time) end as free_until,
         b.free_until is null or b.free_until >= $2 as is_free_to_cancel,
-        b.price, b.currency,
+        b.price, b.currency, l.description as pass_name, b.uses_credit,
+        w.credits - w.credits_used as credits_left,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
     from bookings b
@@ -387,6 +401,8 @@ static FIND_BOOKING: Statement = Statement::new(
     join class_types t on t.id = c.class_type_id
     join instructors i on i.id = c.instructor_id
     join rooms r on r.id = c.room_id
+    left join passes w on w.id = b.pass_id
+    left join order_lines l on l.id = w.order_line_id
     left join lateral (
         select p.method, p.amount, coalesce((
                 select sum(amount) from refunds
@@ -435,7 +451,20 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         price: Money::from_column(price),
         currency: row.try_get("currency")?,
         payment: payment_from_row(row)?,
+        pass: pass_from_row(row)?,
     })
+}
+
+fn pass_from_row(row: &Row) -> Result<Option<MailPass>> {
+    let name: Option<String> = row.try_get("pass_name")?;
+    name.map(|name| {
+        Ok(MailPass {
+            name,
+            uses_credit: row.try_get("uses_credit")?,
+            credits_left: row.try_get("credits_left")?,
+        })
+    })
+    .transpose()
 }
 
 fn payment_from_row(row: &Row) -> Result<Option<MailPayment>> {

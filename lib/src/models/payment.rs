@@ -10,6 +10,7 @@ mod dispute;
 mod errors;
 mod find;
 mod list;
+mod pass;
 mod provider_refund;
 mod refund;
 mod row;
@@ -21,6 +22,7 @@ pub use self::desk::{mark_paid_at_desk, refund};
 pub use self::dispute::{ProviderDispute, record_dispute};
 pub use self::find::{find, find_by_provider_payment, find_last};
 pub use self::list::{ListedPayment, list};
+pub use self::pass::pay_with_pass;
 pub use self::provider_refund::{ProviderRefund, record_refunds};
 pub use self::refund::{
     ClaimedRefund, RefundState, claim_refunds, count_refunds_due, refund_state,

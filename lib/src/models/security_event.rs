@@ -92,6 +92,12 @@ kinds! {
     RoomChanged = "room_changed",
     /// Staff created, changed or deleted a closure of the studio.
     ClosureChanged = "closure_changed",
+    /// Staff created, changed or retired a product.
+    ProductChanged = "product_changed",
+    /// Staff sold something, or gave money of a sale back.
+    OrderChanged = "order_changed",
+    /// Staff changed a member's pass.
+    PassChanged = "pass_changed",
     /// Staff created, changed or retired an instructor.
     InstructorChanged = "instructor_changed",
     /// A member created a token for their calendar feed, which replaced the previous

@@ -436,15 +436,17 @@ async fn load_period(
         }
     }
     let all = buckets.ranges();
-    let (activity, attendance, revenue, first_timers) = tokio::try_join!(
+    let (activity, attendance, revenue, sales, first_timers) = tokio::try_join!(
         daily_sums::activity(client, &summed_days),
         daily_sums::attendance(client, &summed_days),
         daily_sums::revenue(client, &summed_days),
+        figures::sales(client, &all),
         visits::first_timers(client, &all, now),
     )?;
     sums.add_activity(&activity);
     sums.add_attendance(&attendance);
     sums.add_revenue(&revenue);
+    sums.add_sales(&sales);
     sums.add_first_timers(&first_timers);
     if !counted.buckets.is_empty() {
         let offsets = offsets(&counted, zone);

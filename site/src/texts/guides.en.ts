@@ -44,7 +44,7 @@ const texts: AllGuideTexts = {
       },
       book: {
         heading: "Book a spot",
-        text: "The response is the booking. With an `Idempotency-Key` you can repeat the request after a broken connection without booking twice. If the class is full, the response is 409 with [`class_full`](/docs/errors#class_full); send `joinWaitlist: true` to join the waitlist. See [`createBooking`](/docs#createBooking) for all codes.",
+        text: "The response is the booking. With an `Idempotency-Key` you can repeat the request after a broken connection without booking twice. If the class is full, the response is 409 with [`class_full`](/docs/errors#class_full); send `joinWaitlist: true` to join the waitlist. A pass of the member pays for the class if one can, and the booking says which in `pass`. See [`createBooking`](/docs#createBooking) for all codes.",
       },
       list: { heading: "List the bookings", text: "Each booking has its class, its payment status and `freeCancellationUntil`." },
       follow: {
@@ -53,7 +53,7 @@ const texts: AllGuideTexts = {
       },
       cancel: {
         heading: "Cancel",
-        text: "Until `freeCancellationUntil` a cancellation costs nothing, and a payment is refunded. After that `lateCancellation` is true and the payment is kept.",
+        text: "Until `freeCancellationUntil` a cancellation costs nothing, a payment is refunded, and a credit is given back to its pass. After that `lateCancellation` is true, the payment is not refunded, and the credit is used up.",
       },
     },
   },

@@ -44,7 +44,7 @@ const texts: AllGuideTexts = {
       },
       book: {
         heading: "Reserva una plaza",
-        text: "La respuesta es la reserva. Con una `Idempotency-Key` puedes repetir la petición si se corta la conexión, sin reservar dos veces. Si la clase está llena, la respuesta es 409 con [`class_full`](/docs/errors#class_full); envía `joinWaitlist: true` para apuntarte a la lista de espera. En [`createBooking`](/docs#createBooking) están todos los códigos.",
+        text: "La respuesta es la reserva. Con una `Idempotency-Key` puedes repetir la petición si se corta la conexión, sin reservar dos veces. Si la clase está llena, la respuesta es 409 con [`class_full`](/docs/errors#class_full); envía `joinWaitlist: true` para apuntarte a la lista de espera. Si un bono del miembro puede pagar la clase, la paga, y `pass` dice cuál. En [`createBooking`](/docs#createBooking) están todos los códigos.",
       },
       list: { heading: "Consulta las reservas", text: "Cada reserva tiene su clase, el estado de su pago y `freeCancellationUntil`." },
       follow: {
@@ -53,7 +53,7 @@ const texts: AllGuideTexts = {
       },
       cancel: {
         heading: "Cancela",
-        text: "Hasta `freeCancellationUntil` cancelar no cuesta nada y el pago se devuelve. Después, `lateCancellation` es true y el pago no se devuelve.",
+        text: "Hasta `freeCancellationUntil` cancelar no cuesta nada, el pago se devuelve y el crédito vuelve al bono. Después, `lateCancellation` es true, el pago no se devuelve y el crédito queda usado.",
       },
     },
   },

@@ -51,6 +51,7 @@ const texts = {
       profile: "Your details",
       upcomingBookings: "Upcoming bookings",
       pastBookings: "Past bookings",
+      passes: "Passes",
       events: "Events of your bookings",
       sessions: "Sessions",
       signInMethods: "Sign-in methods",

@@ -52,6 +52,7 @@ const texts: SettingsTexts = {
       profile: "Tus datos",
       upcomingBookings: "Próximas reservas",
       pastBookings: "Reservas pasadas",
+      passes: "Bonos",
       events: "Avisos de tus reservas",
       sessions: "Sesiones",
       signInMethods: "Formas de entrar",

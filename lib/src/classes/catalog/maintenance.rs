@@ -26,7 +26,12 @@ pub struct ActiveQuery {
 }
 
 impl ActiveQuery {
-    fn parse(&self) -> Result<Option<bool>> {
+    /// Parses the query.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`](crate::Error::Invalid).
+    pub(crate) fn parse(&self) -> Result<Option<bool>> {
         let mut form = Form::default();
         let active = form.check_filled("active", self.active.as_deref(), query::boolean);
         form.finish()?;

@@ -143,7 +143,8 @@ impl<'a> ClassChanges<'a> {
         current: &LockedOccurrence,
         reason: Option<&str>,
     ) -> Result<()> {
-        let cancelled = occurrence::cancel(self.tx, current, reason, self.editor.now);
+        let (now, today) = (self.editor.now, self.editor.today());
+        let cancelled = occurrence::cancel(self.tx, current, reason, now, today);
         let (count, events) = cancelled.await?;
         self.events.extend(events);
         self.cancelled_bookings += count;

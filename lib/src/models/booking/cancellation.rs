@@ -5,6 +5,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::errors::CLASS_STARTED;
+use super::pass_locks::lock_passes;
 use super::row::{Booking, BookingStatus, find, lock_occurrence};
 use super::waitlist::promote;
 use crate::error::{Error, ErrorCode, Result};
@@ -111,7 +112,7 @@ static UPCOMING_OF_MEMBER: Statement = Statement::new(
     "booking.upcoming_of_member",
     "select b.id from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
     where b.user_id = $1 and b.status in ('booked', 'waitlisted', 'attended') and c.start_time > $2
-    order by c.id",
+    order by c.id for no key update of c",
 );
 
 /// Cancels all upcoming bookings of a member whose account is being closed or deactivated.
@@ -123,6 +124,8 @@ pub async fn cancel_all_of(
     studio: &StudioConfig,
 ) -> Result<()> {
     let rows = UPCOMING_OF_MEMBER.all(client, &[&user_id, &now]).await?;
+    let ids: Result<Vec<Uuid>> = rows.iter().map(|row| Ok(row.try_get("id")?)).collect();
+    lock_passes(client, ids?).await?;
     let mut events = Vec::new();
     for row in &rows {
         let cancellation = Cancellation {
@@ -149,7 +152,12 @@ async fn cancel_and_promote(
     studio: &StudioConfig,
 ) -> Result<Vec<NewMemberEvent>> {
     let (id, by) = (cancellation.booking_id, cancellation.by);
-    let (class_id, start) = lock_occurrence(client, id, by.owner()).await?;
+    // The passes are locked after the class, in the same round trip.
+    let ((class_id, start), ()) = tokio::try_join!(
+        biased;
+        lock_occurrence(client, id, by.owner()),
+        lock_passes(client, vec![id]),
+    )?;
     let is_studio = matches!(by, CancelledBy::Studio { .. });
     if start <= now && !is_studio {
         return Err(CLASS_STARTED);

@@ -1,15 +1,17 @@
 //! Booking a spot in an occurrence.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
-use super::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, NOT_MOVABLE};
+use super::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, NOT_MOVABLE, PASS_NOT_USABLE};
 use super::row::{Booking, find};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::time_zone::TimeZone;
 
 /// A booking to create.
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +25,48 @@ pub struct NewBooking {
     /// Whether staff book for the member. They are not bound by `MAX_UNPAID_BOOKINGS`, and
     /// can book until the end of the class.
     pub by_staff: bool,
+    /// What pays for the spot.
+    pub pay_with: PayWith,
+}
+
+/// What pays for a spot that costs something: the id of a pass, or `money`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PayWith {
+    /// The pass of the member that ends first among those that can pay, or money if none can.
+    #[default]
+    Any,
+    /// The pass with this id.
+    Pass(Uuid),
+    /// Money.
+    Money,
+}
+
+impl<'de> Deserialize<'de> for PayWith {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "money" {
+            return Ok(Self::Money);
+        }
+        let id = Uuid::parse_str(&text).map_err(|_| "must be the id of a pass, or money");
+        id.map(Self::Pass).map_err(serde::de::Error::custom)
+    }
+}
+
+impl PayWith {
+    /// Returns the id of the chosen pass.
+    fn pass_id(self) -> Option<Uuid> {
+        match self {
+            Self::Pass(id) => Some(id),
+            Self::Any | Self::Money => None,
+        }
+    }
 }
 
 static CREATE: Statement = Statement::new(
     "booking.create",
     "select outcome, booking_id
     from book_class($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7),
-        make_interval(secs => $8), $9, $10, $11, $12)",
+        make_interval(secs => $8), $9, $10, $11, $12, $13, $14)",
 );
 
 /// Books a spot, or joins the waitlist when the class is full and
@@ -37,14 +74,15 @@ static CREATE: Statement = Statement::new(
 ///
 /// The SQL function `book_class` checks the conditions and writes the booking, the e-mail
 /// and the event in one statement. It reopens an earlier, cancelled booking whose payment
-/// was kept, or whose refund was not sent yet.
+/// or credit was kept, or whose refund was not sent yet.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when the occurrence does not exist; 409 `class_full`,
 /// `class_cancelled`, `class_started`, `class_over`, `waitlist_closed`, `already_booked`,
-/// `overlapping_booking`, `too_many_unpaid_bookings`. When the member's account is closed,
-/// [`Error::NotFound`] for staff and [`Error::SessionGone`] for the member.
+/// `overlapping_booking`, `too_many_unpaid_bookings`, `pass_not_usable`, `pay_with_on_waitlist`.
+/// When the member's account is closed, [`Error::NotFound`] for staff and [`Error::SessionGone`]
+/// for the member.
 pub async fn create(
     client: &Client,
     booking: NewBooking,
@@ -68,6 +106,54 @@ pub(super) async fn decide(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Uuid> {
+    let mut tries = 1;
+    let (outcome, booking_id) = loop {
+        match call_book_class(client, booking, moved_id, now, studio).await? {
+            // The class can move between the two statements, so this can happen more than once.
+            (outcome, _) if outcome == "day_unknown" && tries < MAX_TRIES => {
+                write_local_date(client, booking.scheduled_class_id, studio).await?;
+                tries += 1;
+            }
+            result => break result,
+        }
+    };
+    match outcome.as_str() {
+        "booked" | "waitlisted" => {
+            booking_id.ok_or_else(|| Error::internal("book_class returned no booking"))
+        }
+        "already_booked" => Err(ALREADY_BOOKED),
+        "class_full" => Err(CLASS_FULL),
+        "class_cancelled" => Err(CLASS_CANCELLED),
+        "class_started" => Err(CLASS_STARTED),
+        "class_over" => Err(CLASS_OVER),
+        "waitlist_closed" => Err(WAITLIST_CLOSED),
+        "overlapping_booking" => Err(OVERLAPPING_BOOKING),
+        "too_many_unpaid_bookings" => Err(TOO_MANY_UNPAID_BOOKINGS),
+        "pass_not_usable" => Err(PASS_NOT_USABLE),
+        "pay_with_on_waitlist" => Err(PAY_WITH_ON_WAITLIST),
+        "not_movable" => Err(NOT_MOVABLE),
+        "class_unknown" => Err(Error::NotFound),
+        "day_unknown" => Err(Error::internal(
+            "the date of the class could not be written",
+        )),
+        "account_closed" if booking.by_staff => Err(Error::NotFound),
+        // Without staff, it is the caller's own account, whose sessions have ended.
+        "account_closed" => Err(Error::SessionGone),
+        _ => Err(Error::internal("unknown outcome of book_class")),
+    }
+}
+
+/// How often the SQL function is called while the class has no date.
+const MAX_TRIES: u32 = 3;
+
+/// Calls the SQL function once, and returns its outcome and the id of the booking.
+async fn call_book_class(
+    client: &Client,
+    booking: &NewBooking,
+    moved_id: Option<Uuid>,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<(String, Option<Uuid>)> {
     let max_unpaid = (!booking.by_staff).then_some(studio.max_unpaid_bookings);
     let row = CREATE
         .one(
@@ -85,29 +171,41 @@ pub(super) async fn decide(
                 &studio.currency,
                 &booking.by_staff,
                 &moved_id,
+                &(booking.pay_with == PayWith::Money),
+                &booking.pay_with.pass_id(),
             ],
         )
         .await
         .on_constraint("bookings_active_key", ALREADY_BOOKED)?;
-    let outcome: String = row.try_get("outcome")?;
-    match outcome.as_str() {
-        "booked" | "waitlisted" => Ok(row.try_get("booking_id")?),
-        "already_booked" => Err(ALREADY_BOOKED),
-        "class_full" => Err(CLASS_FULL),
-        "class_cancelled" => Err(CLASS_CANCELLED),
-        "class_started" => Err(CLASS_STARTED),
-        "class_over" => Err(CLASS_OVER),
-        "waitlist_closed" => Err(WAITLIST_CLOSED),
-        "overlapping_booking" => Err(OVERLAPPING_BOOKING),
-        "too_many_unpaid_bookings" => Err(TOO_MANY_UNPAID_BOOKINGS),
-        "not_movable" => Err(NOT_MOVABLE),
-        "class_unknown" => Err(Error::NotFound),
-        "account_closed" if booking.by_staff => Err(Error::NotFound),
-        // Without staff, it is the caller's own account, whose sessions have ended.
-        "account_closed" => Err(Error::SessionGone),
-        _ => Err(Error::internal("unknown outcome of book_class")),
-    }
+    Ok((row.try_get("outcome")?, row.try_get("booking_id")?))
 }
+
+static FIND_START: Statement = Statement::new(
+    "booking.find_start",
+    "select start_time from scheduled_classes where id = $1",
+);
+
+// Changes nothing if the class has moved since its start was read. The next try then reads the
+// start again.
+static WRITE_LOCAL_DATE: Statement = Statement::new(
+    "booking.write_local_date",
+    "update scheduled_classes set local_date = $2 where id = $1 and start_time = $3",
+);
+
+/// Writes the studio's date of an occurrence, which decides whether a pass can pay.
+async fn write_local_date(client: &Client, id: Uuid, studio: &StudioConfig) -> Result<()> {
+    let row = FIND_START.opt(client, &[&id]).await?;
+    let start: DateTime<Utc> = row.ok_or(Error::NotFound)?.try_get("start_time")?;
+    let date = TimeZone::of_studio(studio)?.date(start);
+    WRITE_LOCAL_DATE
+        .execute(client, &[&id, &date, &start])
+        .await
+}
+
+const PAY_WITH_ON_WAITLIST: Error = Error::Conflict {
+    code: ErrorCode::PayWithOnWaitlist,
+    message: "The class is full; what pays for a waitlist entry is decided when a spot becomes free",
+};
 
 const ALREADY_BOOKED: Error = Error::Conflict {
     code: ErrorCode::AlreadyBooked,

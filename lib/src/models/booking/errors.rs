@@ -17,6 +17,11 @@ pub(in crate::models) const CLASS_STARTED: Error = Error::Conflict {
     message: "This class has already begun",
 };
 
+pub(in crate::models) const PASS_NOT_USABLE: Error = Error::Conflict {
+    code: ErrorCode::PassNotUsable,
+    message: "This pass cannot pay for the class",
+};
+
 pub(in crate::models) const CLASS_OVER: Error = Error::Conflict {
     code: ErrorCode::ClassOver,
     message: "This class is over",

@@ -1,10 +1,11 @@
 //! Moving a booking to another occurrence.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::creation::{NewBooking, decide};
+use super::creation::{NewBooking, PayWith, decide};
+use super::pass_locks::lock_passes;
 use super::row::{Booking, find};
 use super::waitlist::promote;
 use crate::error::{Error, Result};
@@ -83,13 +84,48 @@ async fn take_over_kept_payment(client: &Client, booking_id: Uuid) -> Result<()>
     WITHDRAW_REFUND.execute(client, &[&payment_id]).await
 }
 
-/// Moves a booking to a spot in another occurrence, for staff. The booking keeps its price
-/// and its payment, and can be cancelled free of charge for at least as long as before. If it is
-/// unpaid, and the member has already paid for the other occurrence, it takes over that payment
-/// and its price. Until the booking's deadline, even a payment that was kept after a late
-/// cancellation is then refunded, because no deadline moves earlier. The spot that becomes free
-/// goes to the waitlist. The member is notified. Returns the id of the occurrence that the
-/// booking leaves. Must be called in a transaction.
+// A statement of its own, because the constraint of the pass allows the other booking to use the
+// credit only after this one has released it.
+static RELEASE_USED_CREDIT: Statement = Statement::new(
+    "booking.release_used_credit",
+    "update bookings kept set uses_credit = false
+    from bookings b, passes p
+    where b.id = $1 and b.price > 0 and kept.user_id = b.user_id
+      and kept.scheduled_class_id = b.scheduled_class_id and kept.status = 'cancelled'
+      and kept.uses_credit and p.id = kept.pass_id and p.status = 'live'
+      and not exists (select from payments where booking_id = b.id and status = 'paid')
+    returning kept.pass_id, kept.pass_day",
+);
+
+static TAKE_OVER_CREDIT: Statement = Statement::new(
+    "booking.take_over_credit",
+    "update bookings set pass_id = $2, uses_credit = true, pass_day = $3,
+        price_without_pass = price, price = 0
+    where id = $1",
+);
+
+/// Lets an unpaid booking take over the credit that a late cancellation for the same occurrence has
+/// used up.
+async fn take_over_used_credit(client: &Client, booking_id: Uuid) -> Result<()> {
+    let Some(kept) = RELEASE_USED_CREDIT.opt(client, &[&booking_id]).await? else {
+        return Ok(());
+    };
+    let (pass_id, day): (Uuid, NaiveDate) = (kept.try_get("pass_id")?, kept.try_get("pass_day")?);
+    CANCEL_PENDING_PAYMENT
+        .execute(client, &[&booking_id])
+        .await?;
+    TAKE_OVER_CREDIT
+        .execute(client, &[&booking_id, &pass_id, &day])
+        .await
+}
+
+/// Moves a booking to a spot in another occurrence, for staff. The booking keeps its price and
+/// its payment or pass, and can be cancelled free of charge for at least as long as before. If
+/// it is unpaid, and the member has already paid for the other occurrence, it takes over that
+/// payment and its price, or the credit. Until the booking's deadline, even a payment that was
+/// kept after a late cancellation is then refunded, because no deadline moves earlier. The spot
+/// that becomes free goes to the waitlist. The member is notified. Returns the id of the
+/// occurrence that the booking leaves. Must be called in a transaction.
 ///
 /// # Errors
 ///
@@ -112,9 +148,12 @@ pub async fn move_to(
         scheduled_class_id,
         join_waitlist: false,
         by_staff: true,
+        pay_with: PayWith::Any,
     };
     decide(client, &target, Some(booking_id), now, studio).await?;
+    lock_passes(client, vec![booking_id]).await?;
     take_over_kept_payment(client, booking_id).await?;
+    take_over_used_credit(client, booking_id).await?;
     MAIL.execute(client, &[&booking_id, &previous(&before)])
         .await?;
     let mut events = vec![NewMemberEvent {

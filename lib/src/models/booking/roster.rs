@@ -47,6 +47,8 @@ pub struct RosterEntry {
     pub payment_status: Option<PaymentStatus>,
     /// The method of the last payment, `card` or `desk`.
     pub payment_method: Option<PaymentMethod>,
+    /// The name of the pass that pays. `None` if no pass does.
+    pub pass_name: Option<String>,
     /// The member's id.
     pub user_id: Uuid,
     /// The member's first and last name.
@@ -90,6 +92,7 @@ impl RosterEntry {
             is_unpaid: row.try_get("is_unpaid")?,
             payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
             payment_method: PaymentMethod::from_nullable_column(row.try_get("payment_method")?)?,
+            pass_name: row.try_get("pass_name")?,
             user_id: row.try_get("user_id")?,
             name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             email: row.try_get("email")?,
@@ -127,7 +130,7 @@ static LIST: Statement = Statement::new(
         "select b.id, b.status, b.booked_at, b.checked_in_at,
             case when b.free_until > c.start_time then c.start_time else b.free_until end
                 as free_until,
-            b.price, b.currency, coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
+            b.price, b.currency, l.description as pass_name, coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.experience_level,
             u.date_of_birth,
             (select count(*) from bookings v
@@ -144,7 +147,9 @@ static LIST: Statement = Statement::new(
         computed_columns!(),
         " from bookings b join users u on u.id = b.user_id
         join scheduled_classes c on c.id = b.scheduled_class_id
-        left join users a on a.id = b.checked_in_by",
+        left join users a on a.id = b.checked_in_by
+        left join passes w on w.id = b.pass_id
+        left join order_lines l on l.id = w.order_line_id",
         join_last_payment!(),
         "where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
           and ($3::timestamptz is null

@@ -1,6 +1,6 @@
 //! The row of a booking, and the queries that read it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use tokio_postgres::Row;
@@ -114,6 +114,39 @@ pub struct Booking {
     pub class_cancelled: bool,
     /// The last payment. `None` if there is no payment.
     pub payment: Option<LastPayment>,
+    /// The pass that pays. `None` if no pass does.
+    pub pass: Option<BookingPass>,
+}
+
+/// The pass that pays for a booking.
+#[derive(Clone, Debug)]
+pub struct BookingPass {
+    /// The pass's id.
+    pub id: Uuid,
+    /// The name of the product as it was sold.
+    pub name: String,
+    /// Whether the booking uses a credit. `false` if it was given back.
+    pub uses_credit: bool,
+    /// The number of classes that are left. `None` if it is unlimited.
+    pub credits_left: Option<i32>,
+    /// The last day on which the pass is good.
+    pub last_day: Option<NaiveDate>,
+}
+
+impl BookingPass {
+    fn from_row(row: &Row) -> Result<Option<Self>> {
+        let id: Option<Uuid> = row.try_get("pass_id")?;
+        id.map(|id| {
+            Ok(Self {
+                id,
+                name: row.try_get("pass_name")?,
+                uses_credit: row.try_get("uses_credit")?,
+                credits_left: row.try_get("credits_left")?,
+                last_day: row.try_get("pass_last_day")?,
+            })
+        })
+        .transpose()
+    }
 }
 
 /// The last payment of a booking.
@@ -185,14 +218,17 @@ macro_rules! booking_tables {
             join scheduled_classes c on c.id = b.scheduled_class_id
             join class_types t on t.id = c.class_type_id
             join instructors i on i.id = c.instructor_id
-            join rooms r on r.id = c.room_id",
+            join rooms r on r.id = c.room_id
+            left join passes w on w.id = b.pass_id
+            left join order_lines l on l.id = w.order_line_id",
             join_last_payment!()
         )
     };
 }
 
 /// The columns that [`Booking::from_row`] reads from a booking `b`, its occurrence `c`,
-/// and its class type `t`, instructor `i`, room `r`, and last payment `p`.
+/// its class type `t`, instructor `i`, room `r`, and last payment `p`, and its pass `w` with the
+/// order line `l`.
 macro_rules! booking_columns {
     () => {
         concat!("b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
@@ -200,7 +236,9 @@ macro_rules! booking_columns {
         b.cancelled_at, b.late_cancellation, b.cancellation_reason,
         c.class_type_id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
         r.name as room, c.is_cancelled as class_cancelled, i.name as instructor,
-        p.id as payment_id, p.checkout_url, p.expires_at, ",
+        p.id as payment_id, p.checkout_url, p.expires_at,
+        b.pass_id, b.uses_credit, l.description as pass_name,
+        w.credits - w.credits_used as credits_left, w.last_day as pass_last_day, ",
             computed_columns!()
         )
     };
@@ -230,6 +268,7 @@ impl Booking {
             instructor: row.try_get("instructor")?,
             class_cancelled: row.try_get("class_cancelled")?,
             payment: LastPayment::from_row(row)?,
+            pass: BookingPass::from_row(row)?,
         })
     }
 

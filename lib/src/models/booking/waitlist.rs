@@ -9,6 +9,7 @@ use crate::models::member_event::{MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::time_zone::TimeZone;
 
 // Promotion is a separate statement from the cancellation, because a statement does not
 // see waitlist entries that were committed while it waited for the lock.
@@ -37,14 +38,20 @@ static PROMOTE: Statement = Statement::new(
             jsonb_build_object('bookingId', p.id, 'scheduledClassId', $1::uuid)
         from promoted p join users u on u.id = p.user_id
     )
-    select id, user_id from promoted",
+    select p.id, p.user_id, c.start_time from promoted p, scheduled_classes c where c.id = $1",
+);
+
+// A statement of its own, because a statement cannot change a row twice.
+static PAY_PROMOTED: Statement = Statement::new(
+    "booking.pay_promoted",
+    "select pay_with_pass(id, $2, null) from unnest($1::uuid[]) id",
 );
 
 /// Gives the free spots of an occurrence to the first members on its waitlist, and queues an
-/// e-mail to each. A promoted member can cancel free of charge for at least
-/// `FREE_CANCELLATION_GRACE_MINUTES`, but not after the start. Does nothing in the last
-/// `WAITLIST_CUTOFF_HOURS` before the start. Returns the members' events, which the caller
-/// records at the end of the transaction.
+/// e-mail to each. A pass of the member pays if one can. A promoted member can cancel free of
+/// charge for at least `FREE_CANCELLATION_GRACE_MINUTES`, but not after the start. Does nothing
+/// in the last `WAITLIST_CUTOFF_HOURS` before the start. Returns the members' events, which the
+/// caller records at the end of the transaction.
 ///
 /// Must be called in a transaction that holds the occurrence's lock.
 pub async fn promote(
@@ -65,6 +72,12 @@ pub async fn promote(
             ],
         )
         .await?;
+    let Some(first) = rows.first() else {
+        return Ok(Vec::new());
+    };
+    let day = TimeZone::of_studio(studio)?.date(first.try_get("start_time")?);
+    let ids: Result<Vec<Uuid>> = rows.iter().map(|row| Ok(row.try_get("id")?)).collect();
+    PAY_PROMOTED.all(client, &[&ids?, &day]).await?;
     rows.iter()
         .map(|row| {
             let id: Uuid = row.try_get("id")?;

@@ -6,7 +6,7 @@
 
 mod lock;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -327,7 +327,7 @@ fn event_from_row(row: &Row, kind: MemberEventKind, occurrence_id: Uuid) -> Resu
 
 // Also cancels the bookings of members who are checked in, and of members who did not come.
 // The class does not take place, so earlier late cancellations no longer count as late, and
-// their payments are refunded too.
+// their payments are refunded too. A trigger gives the credits back.
 static CANCEL: Statement = Statement::new(
     "occurrence.cancel",
     "with class as (
@@ -369,18 +369,51 @@ static CANCEL: Statement = Statement::new(
     from cancelled full join due on due.booking_id = cancelled.id",
 );
 
-/// Cancels a locked occurrence and all its bookings. Their payments are refunded, even
-/// shortly before the start. `reason` is for the members. Returns the number of bookings
-/// that were cancelled, and the members' events, which the caller must record at the end of
-/// its transaction.
+// Locks all passes in the order of their ids, so that two cancellations never wait for each other.
+static LOCK_PASSES: Statement = Statement::new(
+    "occurrence.lock_passes",
+    "select p.id from passes p
+    where p.id in (
+        select b.pass_id from bookings b where b.scheduled_class_id = $1 and b.uses_credit)
+    order by p.id for no key update",
+);
+
+// A statement of its own, because the cancellation can move the first day of a pass.
+static EXTEND_PASSES: Statement = Statement::new(
+    "occurrence.extend_passes",
+    "with due as (
+        select id, $2::date - last_day as days from passes
+        where id = any($1) and status = 'live' and credits is not null and last_day < $2
+    ), extended as (
+        update passes p set extra_days = p.extra_days + due.days from due where p.id = due.id
+    )
+    insert into pass_changes (id, pass_id, change, number, reason)
+    select gen_random_uuid(), id, 'add_days', days, 'A class was cancelled' from due",
+);
+
+/// For how many days after the cancellation of a class the credits for it can be used at least.
+const CREDIT_DAYS: i64 = 14;
+
+/// Cancels a locked occurrence and all its bookings. Their payments are refunded, even shortly
+/// before the start. Their credits are given back, and can be used for at least fourteen days
+/// after `today`, the studio's date. `reason` is for the members. Returns the number of
+/// bookings that were cancelled, and the members' events, which the caller must record at the
+/// end of its transaction.
 pub async fn cancel(
     client: &Client,
     before: &LockedOccurrence,
     reason: Option<&str>,
     now: DateTime<Utc>,
+    today: NaiveDate,
 ) -> Result<(usize, Vec<NewMemberEvent>)> {
     let reason = reason.map(str::to_owned);
+    let passes = LOCK_PASSES.all(client, &[&before.id]).await?;
     let rows = CANCEL.all(client, &[&before.id, &reason, &now]).await?;
+    if !passes.is_empty() {
+        let ids: Result<Vec<Uuid>> = passes.iter().map(|row| Ok(row.try_get("id")?)).collect();
+        let good_until = today + TimeDelta::days(CREDIT_DAYS);
+        EXTEND_PASSES.execute(client, &[&ids?, &good_until]).await?;
+    }
     let mut events = Vec::new();
     let mut cancelled_count = 0;
     for row in &rows {

@@ -333,6 +333,55 @@ impl Revenue {
     }
 }
 
+/// Payments and refunds of orders, such as those for passes.
+#[derive(Clone, Debug)]
+pub struct Sales {
+    /// The number of the bucket.
+    pub bucket: usize,
+    /// The ISO 4217 code of the currency.
+    pub currency: String,
+    /// The sum of payments.
+    pub paid: Decimal,
+    /// The sum of refunds.
+    pub refunded: Decimal,
+}
+
+// There are few orders, so they are counted for any range, and not summed up by day.
+static SALES: Statement = Statement::new(
+    "report.sales",
+    concat!(
+        ranges!(),
+        "select bucket, currency, sum(paid) as paid, sum(refunded) as refunded
+        from ranges cross join lateral (
+            select currency, sum(amount) as paid, 0 as refunded from payments
+            where order_id is not null and paid_at >= since and paid_at < till group by currency
+            union all
+            select p.currency, 0, sum(r.amount)
+            from refunds r join payments p on p.id = r.payment_id
+            where p.order_id is not null and r.state = 'done'
+              and r.done_at >= since and r.done_at < till
+            group by p.currency
+        ) moved
+        group by bucket, currency"
+    ),
+);
+
+/// Sums up the payments and refunds of orders by bucket and currency.
+pub async fn sales(client: &Client, ranges: &Ranges) -> Result<Vec<Sales>> {
+    let rows = SALES
+        .all(client, &[&ranges.buckets, &ranges.starts, &ranges.ends])
+        .await?;
+    let from_row = |row: &Row| {
+        Ok(Sales {
+            bucket: bucket(row)?,
+            currency: row.try_get("currency")?,
+            paid: row.try_get("paid")?,
+            refunded: row.try_get("refunded")?,
+        })
+    };
+    rows.iter().map(from_row).collect()
+}
+
 /// A class type, as the reports name it.
 #[derive(Clone, Debug)]
 pub struct ClassTypeName {

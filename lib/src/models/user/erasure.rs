@@ -109,13 +109,16 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
     where u.id = $1 and not u.is_staff and not u.is_admin
         and not exists (select from bookings b where b.user_id = u.id)
         and not exists (select from refunds r where r.by = u.id)
+        and not exists (select from orders o where u.id in (o.user_id, o.sold_by))
+        and not exists (select from payments p where p.taken_by = u.id)
+        and not exists (select from pass_changes c where c.by = u.id)
     returning u.id",
 );
 
 /// Deletes an account and everything that belongs to it. Returns `false`, and keeps the
-/// account, if it has a role, has bookings, which may have been paid, or has decided about a
-/// refund. The e-mail addresses in its security events are removed even then, so the caller
-/// must close the account or roll back.
+/// account, if it has a role, has bookings or orders, which may have been paid, has sold
+/// something, or has decided about a refund or a pass. The e-mail addresses in its security
+/// events are removed even then, so the caller must close the account or roll back.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())
 }

@@ -177,6 +177,7 @@ impl BookingMail<'_> {
             Some(payment) => opening.paragraphs.extend(self.refund_status(payment)),
             None => {}
         }
+        opening.paragraphs.extend(self.credit_status());
         opening
     }
 
@@ -187,6 +188,7 @@ impl BookingMail<'_> {
         if let Some(payment) = &self.booking.payment {
             opening.paragraphs.extend(self.refund_status(payment));
         }
+        opening.paragraphs.extend(self.credit_status());
         opening
     }
 
@@ -220,9 +222,12 @@ impl BookingMail<'_> {
         opening
     }
 
-    /// Describes the payment of a booking. Returns `None` when no payment was started, or
-    /// when its status needs no explanation.
+    /// Describes what pays for a booking. Returns `None` when no pass pays and no payment was
+    /// started, or when its status needs no explanation.
     fn payment_status(&self) -> Option<String> {
+        if let Some(pass) = &self.booking.pass {
+            return Some(self.texts.paid_with_pass(&pass.name, pass.credits_left));
+        }
         let payment = self.booking.payment.as_ref()?;
         let amount = self.amount(payment.amount);
         match (payment.status.as_str(), payment.method.as_str()) {
@@ -230,6 +235,20 @@ impl BookingMail<'_> {
             ("pending", _) => Some(self.texts.desk_payment_pending(&amount)),
             ("paid", _) => Some(self.texts.payment_received(&amount)),
             _ => None,
+        }
+    }
+
+    /// Describes whether the class of a cancelled booking is back on the pass. Returns `None`
+    /// when no pass has paid, or when it is unlimited.
+    fn credit_status(&self) -> Option<String> {
+        let pass = self.booking.pass.as_ref()?;
+        pass.credits_left?;
+        match pass.uses_credit {
+            true => {
+                let until = self.free_until()?;
+                Some(self.texts.credit_not_returned(&pass.name, &until))
+            }
+            false => Some(self.texts.credit_returned(&pass.name)),
         }
     }
 
@@ -245,11 +264,21 @@ impl BookingMail<'_> {
     }
 
     /// Describes until when the member can cancel free of charge. Returns `None` for classes
-    /// without a price and for entries on the waitlist, because members can always leave the
-    /// waitlist free of charge.
+    /// without a price, for passes that are unlimited, and for entries on the waitlist, because
+    /// members can always leave the waitlist free of charge.
     fn cancellation_terms(&self) -> Option<String> {
         let until = self.free_until()?;
-        if self.booking.price.is_zero() || self.booking.status == "waitlisted" {
+        if self.booking.status == "waitlisted" {
+            return None;
+        }
+        if let Some(pass) = &self.booking.pass {
+            pass.credits_left?;
+            return Some(match self.booking.is_free_to_cancel {
+                true => self.texts.credit_returned_until(&until),
+                false => self.texts.credit_was_returned_until(&until),
+            });
+        }
+        if self.booking.price.is_zero() {
             return None;
         }
         Some(match self.booking.is_free_to_cancel {

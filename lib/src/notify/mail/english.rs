@@ -213,6 +213,45 @@ impl MailTexts for English {
         )
     }
 
+    fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String {
+        match credits_left {
+            None => format!("Your pass “{name}” pays for this class."),
+            Some(0) => {
+                format!("Your pass “{name}” pays for this class. No classes are left on the pass.")
+            }
+            Some(1) => {
+                format!("Your pass “{name}” pays for this class. One class is left on the pass.")
+            }
+            Some(left) => {
+                format!(
+                    "Your pass “{name}” pays for this class. {left} classes are left on the pass."
+                )
+            }
+        }
+    }
+
+    fn credit_returned_until(&self, until: &str) -> String {
+        format!("You can cancel until {until}, and the class then goes back to your pass.")
+    }
+
+    fn credit_was_returned_until(&self, until: &str) -> String {
+        format!(
+            "The time for a free cancellation ended on {until}. \
+             If you cancel now, the class does not go back to your pass."
+        )
+    }
+
+    fn credit_returned(&self, name: &str) -> String {
+        format!("The class is back on your pass “{name}”.")
+    }
+
+    fn credit_not_returned(&self, name: &str, until: &str) -> String {
+        format!(
+            "The class does not go back to your pass “{name}”, because the time for a free \
+             cancellation ended on {until}."
+        )
+    }
+
     fn reason(&self, reason: &str) -> String {
         format!("Reason: {reason}")
     }

@@ -225,6 +225,43 @@ impl MailTexts for Spanish {
         )
     }
 
+    fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String {
+        match credits_left {
+            None => format!("Pagas esta clase con tu bono «{name}»."),
+            Some(0) => {
+                format!("Pagas esta clase con tu bono «{name}». Ya no te quedan clases en el bono.")
+            }
+            Some(1) => {
+                format!("Pagas esta clase con tu bono «{name}». Te queda una clase en el bono.")
+            }
+            Some(left) => format!(
+                "Pagas esta clase con tu bono «{name}». Te quedan {left} clases en el bono."
+            ),
+        }
+    }
+
+    fn credit_returned_until(&self, until: &str) -> String {
+        format!("Puedes cancelar hasta el {until}, y la clase vuelve entonces a tu bono.")
+    }
+
+    fn credit_was_returned_until(&self, until: &str) -> String {
+        format!(
+            "El plazo para cancelar gratis terminó el {until}. Si cancelas ahora, la clase no \
+             vuelve a tu bono."
+        )
+    }
+
+    fn credit_returned(&self, name: &str) -> String {
+        format!("La clase ha vuelto a tu bono «{name}».")
+    }
+
+    fn credit_not_returned(&self, name: &str, until: &str) -> String {
+        format!(
+            "La clase no vuelve a tu bono «{name}», porque el plazo para cancelar gratis terminó \
+             el {until}."
+        )
+    }
+
     fn reason(&self, reason: &str) -> String {
         format!("Motivo: {reason}")
     }

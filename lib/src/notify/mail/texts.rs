@@ -92,6 +92,16 @@ pub(super) trait MailTexts: Sync {
     fn free_until(&self, until: &str) -> String;
     fn was_free_until(&self, until: &str) -> String;
     fn not_refunded(&self, until: &str) -> String;
+    /// Says that a pass pays, and how many classes are left on it. `None` if it is unlimited.
+    fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String;
+    /// Says until when a cancellation gives the class back to the pass.
+    fn credit_returned_until(&self, until: &str) -> String;
+    /// Says that a cancellation no longer gives the class back to the pass.
+    fn credit_was_returned_until(&self, until: &str) -> String;
+    /// Says that the cancellation has given the class back to the pass.
+    fn credit_returned(&self, name: &str) -> String;
+    /// Says that the cancellation was too late for that.
+    fn credit_not_returned(&self, name: &str, until: &str) -> String;
     fn reason(&self, reason: &str) -> String;
     fn refund_to_card(&self, amount: &str) -> String;
     fn refund_at_desk(&self, amount: &str) -> String;

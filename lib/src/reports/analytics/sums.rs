@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::models::report::figures::{Activity, Attendance, Revenue, SignUps};
+use crate::models::report::figures::{Activity, Attendance, Revenue, Sales, SignUps};
 use crate::models::report::visits::FirstTimers;
 use crate::reports::dashboard;
 
@@ -54,18 +54,27 @@ impl AddAssign<&Attendance> for Sums {
 
 impl AddAssign<&Revenue> for Sums {
     fn add_assign(&mut self, revenue: &Revenue) {
-        if !self.revenue.contains_key(&revenue.currency) {
-            self.revenue
-                .insert(revenue.currency.clone(), Default::default());
-        }
-        if let Some((paid, refunded)) = self.revenue.get_mut(&revenue.currency) {
-            *paid += revenue.paid;
-            *refunded += revenue.refunded;
-        }
+        self.add_money(&revenue.currency, revenue.paid, revenue.refunded);
+    }
+}
+
+impl AddAssign<&Sales> for Sums {
+    fn add_assign(&mut self, sales: &Sales) {
+        self.add_money(&sales.currency, sales.paid, sales.refunded);
     }
 }
 
 impl Sums {
+    fn add_money(&mut self, currency: &str, paid: Decimal, refunded: Decimal) {
+        if !self.revenue.contains_key(currency) {
+            self.revenue.insert(currency.to_owned(), Default::default());
+        }
+        if let Some(sums) = self.revenue.get_mut(currency) {
+            sums.0 += paid;
+            sums.1 += refunded;
+        }
+    }
+
     /// Returns payments and refunds in these currencies.
     pub(super) fn revenue_in(&self, currencies: &[String]) -> Vec<dashboard::Revenue> {
         let in_currency = |currency: &String| {
@@ -141,6 +150,14 @@ impl PeriodSums {
             self.total += row;
             self.buckets[row.bucket] += row;
             self.class_type(row.class_type_id).total += row;
+        }
+    }
+
+    /// Adds the sales of products, which belong to no class type.
+    pub(super) fn add_sales(&mut self, rows: &[Sales]) {
+        for row in rows {
+            self.total += row;
+            self.buckets[row.bucket] += row;
         }
     }
 

@@ -1,0 +1,66 @@
+//! GET, POST, PATCH /api/admin/orders — sales at the desk.
+
+use sabor::http::{
+    IdempotencyKeyParams, Idempotent, Json, List, PageParams, Query, Staff, StoredResponse,
+};
+use sabor::shop::orders;
+use sabor::shop::orders::{CreateOrder, OrderView, OrdersQuery, RefundOrder};
+use sabor::store::page::Page;
+use sabor::values::caller::Caller;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![list_orders, create_order, refund_order]
+}
+
+/// Lists orders, newest first.
+#[utoipa::path(get, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(OrdersQuery, PageParams), responses(
+    (status = 200, body = List<OrderView>, description = "One page of the list"),
+))]
+async fn list_orders(
+    app: App,
+    _staff: Staff,
+    Query(query): Query<OrdersQuery>,
+    page: Page,
+) -> Result<Json<List<OrderView>>> {
+    orders::list(&app, query, page).await.map(Json)
+}
+
+/// Sells products to a member at the desk. The money was taken, and the passes can be used at
+/// once.
+#[utoipa::path(post, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateOrder, responses(
+    (status = 201, body = OrderView, description = "The order, with the ids of the passes"),
+    (status = 403, description = "`own_purchase`: staff need a colleague to sell to themselves"),
+    (status = 404, description = "`not_found`: no open account has this id"),
+    (status = 409, description = "`product_not_sold`: a product does not exist or is retired. `product_limit_reached`: the member cannot buy a product again. `idempotency_key_reused`: the key belongs to another request"),
+))]
+async fn create_order(
+    app: App,
+    caller: Caller,
+    Staff(staff): Staff,
+    Idempotent { key, form }: Idempotent<CreateOrder>,
+) -> Result<StoredResponse> {
+    orders::create(&app, &caller, &staff, key, form).await
+}
+
+/// Records that money of an order was given back at the desk. The passes stay, except those that
+/// are to be revoked.
+#[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = RefundOrder, responses(
+    (status = 200, body = OrderView, description = "The order"),
+    (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),
+    (status = 404, description = "`not_found`: no order has this id, or a pass is not from this order"),
+    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment. `pass_not_changeable`: a pass is revoked already. `idempotency_key_reused`: the key belongs to another request"),
+))]
+async fn refund_order(
+    app: App,
+    caller: Caller,
+    Staff(staff): Staff,
+    Idempotent { key, form }: Idempotent<RefundOrder>,
+) -> Result<StoredResponse> {
+    orders::refund(&app, &caller, &staff, key, form).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,342 @@
+//! Products: what the studio sells, such as "Ten classes".
+
+use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Row;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::catalog::list_statement;
+use crate::crypto::random;
+use crate::error::{Error, OnConstraint, Result};
+use crate::store::client::Client;
+use crate::store::page::Page;
+use crate::store::statement::Statement;
+use crate::values::money::Money;
+
+/// What a product is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductKind {
+    /// The right to come to a number of classes, or to all classes, for some days.
+    Pass,
+}
+
+impl ProductKind {
+    fn from_column(text: &str) -> Result<Self> {
+        match text {
+            "pass" => Ok(Self::Pass),
+            _ => Err(Error::internal("unknown kind of product")),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+        }
+    }
+}
+
+/// The day on which a pass begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PassStart {
+    /// The day on which it is bought.
+    Purchase,
+    /// The day of the earliest class that is booked with it.
+    FirstClass,
+}
+
+impl PassStart {
+    pub(super) fn from_column(text: &str) -> Result<Self> {
+        match text {
+            "purchase" => Ok(Self::Purchase),
+            "first_class" => Ok(Self::FirstClass),
+            _ => Err(Error::internal("unknown start of a pass")),
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Purchase => "purchase",
+            Self::FirstClass => "first_class",
+        }
+    }
+}
+
+/// A class type that a product is good for.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NamedClassType {
+    /// The class type's id.
+    pub id: Uuid,
+    /// The class type's name.
+    pub name: String,
+}
+
+/// A row of `products`.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// The product's id.
+    pub id: Uuid,
+    /// What the product is.
+    pub kind: ProductKind,
+    /// The name.
+    pub name: String,
+    /// The description. May be empty.
+    pub description: String,
+    /// The price.
+    pub price: Money,
+    /// The number of classes. `None` if it is unlimited.
+    pub credits: Option<i32>,
+    /// How many days a pass is good.
+    pub days: i32,
+    /// When a pass begins.
+    pub starts: PassStart,
+    /// How often a member can buy the product. A purchase whose pass was revoked does not count.
+    /// `None` if there is no limit.
+    pub per_member: Option<i32>,
+    /// The class types that the product is good for, sorted by name. Empty: all.
+    pub class_types: Vec<NamedClassType>,
+    /// Whether the product is sold. `false` after retirement.
+    pub is_active: bool,
+    /// When the row was created.
+    pub created_at: DateTime<Utc>,
+    /// When the row was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// The class types of the product with the id `$id`, as JSON.
+macro_rules! class_types_of_product {
+    ($id:literal) => {
+        concat!(
+            "coalesce((
+                select jsonb_agg(jsonb_build_object('id', t.id, 'name', t.name) order by t.name, t.id)
+                from product_class_types pt join class_types t on t.id = pt.class_type_id
+                where pt.product_id = ",
+            $id,
+            "), '[]')"
+        )
+    };
+}
+pub(super) use class_types_of_product;
+
+/// The columns that [`Product::from_row`] reads from a product `p`.
+macro_rules! product_columns {
+    () => {
+        concat!(
+            "p.id, p.kind, p.name, p.description, p.price, p.credits, p.days, p.starts,
+            p.per_member, p.is_active, p.created_at, p.updated_at, ",
+            class_types_of_product!("p.id"),
+            " as class_types"
+        )
+    };
+}
+
+impl Product {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            kind: ProductKind::from_column(row.try_get("kind")?)?,
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            price: Money::from_column(row.try_get::<_, Decimal>("price")?),
+            credits: row.try_get("credits")?,
+            days: row.try_get("days")?,
+            starts: PassStart::from_column(row.try_get("starts")?)?,
+            per_member: row.try_get("per_member")?,
+            class_types: super::from_json(row.try_get("class_types")?)?,
+            is_active: row.try_get("is_active")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
+
+    /// Returns the product's position in the list.
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
+        (self.created_at, self.id)
+    }
+}
+
+static LIST: Statement = list_statement!("product.list", "products", "p", product_columns!());
+
+/// Lists a page of products, newest first. `is_active` selects those that are sold or those that
+/// are retired; `None` selects both.
+pub async fn list(client: &Client, is_active: Option<bool>, page: &Page) -> Result<Vec<Product>> {
+    let (time, id) = page.after();
+    let rows = LIST
+        .all(client, &[&is_active, &time, &id, &page.row_limit()])
+        .await?;
+    rows.iter().map(Product::from_row).collect()
+}
+
+static FIND: Statement = Statement::new(
+    "product.find",
+    concat!(
+        "select ",
+        product_columns!(),
+        " from products p where p.id = $1"
+    ),
+);
+
+/// Finds a product, even if it is retired.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn find(client: &Client, id: Uuid) -> Result<Product> {
+    let row = FIND.opt(client, &[&id]).await?;
+    Product::from_row(&row.ok_or(Error::NotFound)?)
+}
+
+/// A product to create.
+#[derive(Clone, Debug)]
+pub struct NewProduct {
+    /// What the product is.
+    pub kind: ProductKind,
+    /// The name. Not empty.
+    pub name: String,
+    /// The description. May be empty.
+    pub description: String,
+    /// The price.
+    pub price: Money,
+    /// The number of classes. `None` if it is unlimited.
+    pub credits: Option<i32>,
+    /// How many days a pass is good. More than 0.
+    pub days: i32,
+    /// When a pass begins.
+    pub starts: PassStart,
+    /// How often a member can buy the product. `None` if there is no limit.
+    pub per_member: Option<i32>,
+    /// The ids of the class types that the product is good for. Empty: all.
+    pub class_type_ids: Vec<Uuid>,
+}
+
+static INSERT: Statement = Statement::new(
+    "product.insert",
+    "insert into products (id, kind, name, description, price, credits, days, starts, per_member)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+);
+
+/// Inserts a product. Must be called in a transaction.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] when a class type does not exist.
+pub async fn insert(client: &Client, new: &NewProduct) -> Result<Product> {
+    let id = random::id();
+    INSERT
+        .execute(
+            client,
+            &[
+                &id,
+                &new.kind.as_str(),
+                &new.name,
+                &new.description,
+                &new.price.as_column(),
+                &new.credits,
+                &new.days,
+                &new.starts.as_str(),
+                &new.per_member,
+            ],
+        )
+        .await?;
+    set_class_types(client, id, &new.class_type_ids).await?;
+    find(client, id).await
+}
+
+/// The changes to a product. `None` leaves a field as it is. Passes that were sold keep their
+/// credits and days.
+#[derive(Clone, Debug, Default)]
+pub struct ProductChanges {
+    /// The name. Not empty.
+    pub name: Option<String>,
+    /// The description. May be empty.
+    pub description: Option<String>,
+    /// The price.
+    pub price: Option<Money>,
+    /// The number of classes. `Some(None)`: unlimited.
+    pub credits: Option<Option<i32>>,
+    /// How many days a pass is good. More than 0.
+    pub days: Option<i32>,
+    /// When a pass begins.
+    pub starts: Option<PassStart>,
+    /// How often a member can buy the product. `Some(None)`: any number.
+    pub per_member: Option<Option<i32>>,
+    /// The ids of the class types that the product is good for, also of passes that were sold.
+    /// Empty: all.
+    pub class_type_ids: Option<Vec<Uuid>>,
+    /// `false` retires the product; `true` sells it again.
+    pub is_active: Option<bool>,
+}
+
+static UPDATE: Statement = Statement::new(
+    "product.update",
+    "update products set
+        name = coalesce($2, name),
+        description = coalesce($3, description),
+        price = coalesce($4, price),
+        credits = case when $5 then $6 else credits end,
+        days = coalesce($7, days),
+        starts = coalesce($8, starts),
+        per_member = case when $9 then $10 else per_member end,
+        is_active = coalesce($11, is_active)
+    where id = $1 returning id",
+);
+
+/// Changes a product. Must be called in a transaction.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; [`Error::Invalid`] when a class type does not exist.
+pub async fn update(client: &Client, id: Uuid, changes: &ProductChanges) -> Result<Product> {
+    let row = UPDATE
+        .opt(
+            client,
+            &[
+                &id,
+                &changes.name,
+                &changes.description,
+                &changes.price.map(Money::as_column),
+                &changes.credits.is_some(),
+                &changes.credits.flatten(),
+                &changes.days,
+                &changes.starts.map(PassStart::as_str),
+                &changes.per_member.is_some(),
+                &changes.per_member.flatten(),
+                &changes.is_active,
+            ],
+        )
+        .await?;
+    row.ok_or(Error::NotFound)?;
+    if let Some(class_type_ids) = &changes.class_type_ids {
+        set_class_types(client, id, class_type_ids).await?;
+    }
+    find(client, id).await
+}
+
+static DELETE_CLASS_TYPES: Statement = Statement::new(
+    "product.delete_class_types",
+    "delete from product_class_types where product_id = $1",
+);
+
+static INSERT_CLASS_TYPES: Statement = Statement::new(
+    "product.insert_class_types",
+    "insert into product_class_types (product_id, class_type_id)
+    select $1, id from (select distinct unnest($2::uuid[]) as id) ids",
+);
+
+async fn set_class_types(client: &Client, id: Uuid, class_type_ids: &[Uuid]) -> Result<()> {
+    DELETE_CLASS_TYPES.execute(client, &[&id]).await?;
+    INSERT_CLASS_TYPES
+        .execute(client, &[&id, &class_type_ids.to_vec()])
+        .await
+        .on_constraint(
+            "product_class_types_class_type_id_fkey",
+            unknown_class_type(),
+        )
+}
+
+fn unknown_class_type() -> Error {
+    Error::field("classTypeIds", "must be ids of class types")
+}

@@ -1,0 +1,363 @@
+//! Listing, creating, changing and retiring products.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::admin::staff_action::StaffAction;
+use crate::classes::catalog::maintenance::ActiveQuery;
+use crate::error::Result;
+use crate::http::json::nullable;
+use crate::http::{List, Member};
+use crate::models::product::{
+    self, NamedClassType, NewProduct, PassStart, Product, ProductChanges, ProductKind,
+};
+use crate::models::security_event::SecurityEventKind;
+use crate::runtime::config::StudioConfig;
+use crate::session::Tx;
+use crate::store::page::Page;
+use crate::values::caller::Caller;
+use crate::values::form::{self, Form, Problem};
+use crate::values::money::{Amount, Money};
+use crate::{App, BoxFuture};
+
+/// The maximum length of the name of a product, in characters.
+const NAME_MAX: usize = 100;
+
+/// The maximum length of a description, in characters.
+const DESCRIPTION_MAX: usize = 5_000;
+
+/// The maximum number of classes of a pass.
+const CREDITS_MAX: i32 = 1_000;
+
+/// The maximum number of purchases of a product by a member.
+const PER_MEMBER_MAX: i32 = 1_000;
+
+/// The maximum number of days of a pass, which are ten years.
+const DAYS_MAX: i32 = 3_650;
+
+/// The maximum number of class types in the list of a product.
+const CLASS_TYPES_MAX: usize = 100;
+
+/// A product, as visitors see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Product)]
+pub struct ProductView {
+    id: Uuid,
+    kind: ProductKind,
+    #[schema(examples("Ten classes"))]
+    name: String,
+    description: String,
+    price: Amount,
+    /// ISO 4217 code.
+    currency: String,
+    /// The number of classes. Null if it is unlimited.
+    credits: Option<i32>,
+    /// How many days a pass is good, the first and the last one included.
+    days: i32,
+    starts: PassStart,
+    /// How often a member can buy it. A purchase whose pass was revoked does not count. Null if
+    /// there is no limit.
+    per_member: Option<i32>,
+    /// The class types that it is good for, sorted by name. Empty: all.
+    class_types: Vec<NamedClassType>,
+}
+
+impl ProductView {
+    fn new(product: Product, currency: &str) -> Self {
+        Self {
+            id: product.id,
+            kind: product.kind,
+            name: product.name,
+            description: product.description,
+            price: product.price.in_currency(currency),
+            currency: currency.to_owned(),
+            credits: product.credits,
+            days: product.days,
+            starts: product.starts,
+            per_member: product.per_member,
+            class_types: product.class_types,
+        }
+    }
+}
+
+/// A product, as staff see it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = StaffProduct)]
+pub struct StaffProductView {
+    #[serde(flatten)]
+    product: ProductView,
+    /// False if the product is retired.
+    is_active: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl StaffProductView {
+    fn new(product: Product, currency: &str) -> Self {
+        Self {
+            is_active: product.is_active,
+            created_at: product.created_at,
+            updated_at: product.updated_at,
+            product: ProductView::new(product, currency),
+        }
+    }
+}
+
+/// A product to create.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateProduct {
+    #[schema(min_length = 1, max_length = 100, examples("Ten classes"))]
+    name: String,
+    #[serde(default)]
+    #[schema(max_length = 5_000)]
+    description: String,
+    price: Money,
+    /// The number of classes. Null: unlimited.
+    #[schema(minimum = 1, maximum = 1_000)]
+    credits: Option<i32>,
+    /// How many days a pass is good, the first and the last one included.
+    #[schema(minimum = 1, maximum = 3_650, examples(90))]
+    days: i32,
+    /// The default is `purchase`.
+    starts: Option<PassStart>,
+    /// How often a member can buy it. A purchase whose pass was revoked does not count. Null: any
+    /// number.
+    #[schema(minimum = 1, maximum = 1_000)]
+    per_member: Option<i32>,
+    /// The ids of the class types that it is good for. Empty: all.
+    #[serde(default)]
+    #[schema(max_items = 100)]
+    class_type_ids: Vec<Uuid>,
+}
+
+impl CreateProduct {
+    fn parse(self, studio: &StudioConfig) -> Result<NewProduct> {
+        let mut form = Form::default();
+        let new_product = NewProduct {
+            kind: ProductKind::Pass,
+            name: form.check("name", name(&self.name)).unwrap_or_default(),
+            description: form
+                .check("description", description(&self.description))
+                .unwrap_or_default(),
+            price: form
+                .check("price", self.price.check_currency(&studio.currency))
+                .unwrap_or_default(),
+            credits: form.check_given("credits", self.credits, credits),
+            days: form.check("days", days(self.days)).unwrap_or_default(),
+            starts: self.starts.unwrap_or(PassStart::Purchase),
+            per_member: form.check_given("perMember", self.per_member, per_member),
+            class_type_ids: form
+                .check("classTypeIds", class_types(self.class_type_ids))
+                .unwrap_or_default(),
+        };
+        form.finish()?;
+        Ok(new_product)
+    }
+}
+
+/// The changes to a product. Fields that are left out keep their values. Passes that were sold
+/// keep their credits and days.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UpdateProduct {
+    id: Uuid,
+    #[schema(min_length = 1, max_length = 100, examples("Ten classes"))]
+    name: Option<String>,
+    #[schema(max_length = 5_000)]
+    description: Option<String>,
+    price: Option<Money>,
+    /// The number of classes. Null: unlimited.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<i32>, minimum = 1, maximum = 1_000)]
+    credits: Option<Option<i32>>,
+    /// How many days a pass is good, the first and the last one included.
+    #[schema(minimum = 1, maximum = 3_650)]
+    days: Option<i32>,
+    starts: Option<PassStart>,
+    /// How often a member can buy it. A purchase whose pass was revoked does not count. Null: any
+    /// number.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<i32>, minimum = 1, maximum = 1_000)]
+    per_member: Option<Option<i32>>,
+    /// The ids of the class types that it is good for, also of passes that were sold. Empty: all.
+    #[schema(max_items = 100)]
+    class_type_ids: Option<Vec<Uuid>>,
+    /// False retires the product, true sells it again.
+    is_active: Option<bool>,
+}
+
+impl UpdateProduct {
+    fn parse(self, studio: &StudioConfig) -> Result<ProductChanges> {
+        let mut form = Form::default();
+        let changes = ProductChanges {
+            name: form.check_given("name", self.name.as_deref(), name),
+            description: form.check_given("description", self.description.as_deref(), description),
+            price: form.check_given("price", self.price, |price| {
+                price.check_currency(&studio.currency)
+            }),
+            credits: self
+                .credits
+                .map(|number| form.check_given("credits", number, credits)),
+            days: form.check_given("days", self.days, days),
+            starts: self.starts,
+            per_member: self
+                .per_member
+                .map(|number| form.check_given("perMember", number, per_member)),
+            class_type_ids: form.check_given("classTypeIds", self.class_type_ids, class_types),
+            is_active: self.is_active,
+        };
+        form.finish()?;
+        Ok(changes)
+    }
+}
+
+fn name(text: &str) -> Result<String, Problem> {
+    form::required_line(text, NAME_MAX)
+}
+
+fn description(text: &str) -> Result<String, Problem> {
+    form::paragraphs(text, DESCRIPTION_MAX)
+}
+
+fn credits(number: i32) -> Result<i32, Problem> {
+    form::between(number, 1, CREDITS_MAX)
+}
+
+fn per_member(number: i32) -> Result<i32, Problem> {
+    form::between(number, 1, PER_MEMBER_MAX)
+}
+
+fn days(number: i32) -> Result<i32, Problem> {
+    form::between(number, 1, DAYS_MAX)
+}
+
+fn class_types(ids: Vec<Uuid>) -> Result<Vec<Uuid>, Problem> {
+    match ids.len() {
+        0..=CLASS_TYPES_MAX => Ok(ids),
+        _ => Err(format!("must not have more than {CLASS_TYPES_MAX} entries")),
+    }
+}
+
+/// Lists a page of the active products, newest first.
+///
+/// # Errors
+///
+/// [`Error::Unavailable`](crate::Error::Unavailable).
+pub fn list_active(app: &App, page: Page) -> BoxFuture<'_, Result<List<ProductView>>> {
+    Box::pin(list_as(app, Some(true), page, ProductView::new))
+}
+
+/// Lists a page of products, newest first. By default, retired ones are included.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid) for a query that cannot be parsed.
+pub fn list(
+    app: &App,
+    query: ActiveQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<List<StaffProductView>>> {
+    Box::pin(async move { list_as(app, query.parse()?, page, StaffProductView::new).await })
+}
+
+async fn list_as<V>(
+    app: &App,
+    is_active: Option<bool>,
+    page: Page,
+    view: fn(Product, &str) -> V,
+) -> Result<List<V>> {
+    let currency = &app.config().studio.currency;
+    let rows = app
+        .db()
+        .read(async move |client| product::list(client, is_active, &page).await)
+        .await?;
+    Ok(List::new(rows, page, Product::position, |row| {
+        view(row, currency)
+    }))
+}
+
+/// Creates a product.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid).
+pub fn create<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    staff: &'a Member,
+    form: CreateProduct,
+) -> BoxFuture<'a, Result<StaffProductView>> {
+    Box::pin(async move {
+        let new_product = form.parse(&app.config().studio)?;
+        edit(app, caller, staff, "create", async |tx| {
+            product::insert(tx, &new_product).await
+        })
+        .await
+    })
+}
+
+/// Changes or retires a product.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid);
+/// [`Error::NotFound`](crate::Error::NotFound).
+pub fn update<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    staff: &'a Member,
+    form: UpdateProduct,
+) -> BoxFuture<'a, Result<StaffProductView>> {
+    Box::pin(async move {
+        let (id, changes) = (form.id, form.parse(&app.config().studio)?);
+        edit(app, caller, staff, "change", async |tx| {
+            product::update(tx, id, &changes).await
+        })
+        .await
+    })
+}
+
+/// Runs `work` in a transaction, and records the change as a security event.
+async fn edit(
+    app: &App,
+    caller: &Caller,
+    staff: &Member,
+    action: &str,
+    work: impl AsyncFnOnce(&Tx) -> Result<Product> + Clone,
+) -> Result<StaffProductView> {
+    let staff_action = StaffAction::by_staff(staff, caller)?;
+    let transaction = app.transaction().authorize(&staff_action);
+    let product = transaction.run(async |tx| {
+        let product = work(tx).await?;
+        let detail = json!({ "id": product.id, "action": action });
+        let kind = SecurityEventKind::ProductChanged;
+        staff_action.record(tx, kind, None, detail).await?;
+        Ok(product)
+    });
+    let currency = &app.config().studio.currency;
+    Ok(StaffProductView::new(product.await?, currency))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::described::bound;
+
+    #[test]
+    fn the_api_description_states_the_bounds_that_are_checked() {
+        for bound_of in [bound::<CreateProduct>, bound::<UpdateProduct>] {
+            assert_eq!(bound_of("name", "maxLength"), NAME_MAX as i64);
+            assert_eq!(bound_of("description", "maxLength"), DESCRIPTION_MAX as i64);
+            assert_eq!(bound_of("credits", "maximum"), i64::from(CREDITS_MAX));
+            assert_eq!(bound_of("perMember", "maximum"), i64::from(PER_MEMBER_MAX));
+            assert_eq!(bound_of("days", "maximum"), i64::from(DAYS_MAX));
+            assert_eq!(bound_of("classTypeIds", "maxItems"), CLASS_TYPES_MAX as i64);
+        }
+    }
+}
