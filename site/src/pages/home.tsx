@@ -9,13 +9,13 @@ import { useLiveClasses } from "../classes/live-classes.ts";
 import { describeContent, eventItem } from "../classes/structured-data.ts";
 import { AddressLine } from "../components/address.tsx";
 import { mount } from "../components/mount.tsx";
-import { Dancers } from "../components/dancers.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { isMemberExpected, session, signInAddress } from "../session.ts";
 import type { HomeTexts } from "../texts/home.en.ts";
 import type { Catalog } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
 import { formatMomentIn } from "../tools/time.ts";
+import { Dancers } from "./home/dancers.tsx";
 import "./home.css";
 
 /** How many classes the page shows. */
