@@ -23,11 +23,11 @@ const KEPT_AT = "x-kept-at";
 
 const SESSION = "/api/auth/session";
 const STUDIO = "/api/studio";
-const PUBLIC = [STUDIO, "/api/instructors", "/api/instructors/details", "/api/classes/list", "/api/classes/details", "/api/classes/schedule", "/api/classes/occurrence"];
+const PUBLIC = [STUDIO, "/api/instructors", "/api/instructors/details", "/api/classes/list", "/api/classes/details", "/api/classes/schedule", "/api/classes/occurrence", "/api/shop/products"];
 
 /** The answers about members that staff and instructors can see without a connection. */
 const STAFF = ["/api/admin/bookings", "/api/admin/dashboard", "/api/teaching/classes", "/api/teaching/roster"];
-const PRIVATE = ["/api/bookings/list", ...STAFF];
+const PRIVATE = ["/api/bookings/list", "/api/shop/passes", ...STAFF];
 
 /** The member who is signed in, null for a visitor, undefined while that is not known. */
 let member: string | null | undefined;

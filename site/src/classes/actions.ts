@@ -9,7 +9,8 @@ import { isOffline } from "../tools/connection.ts";
 import { sendUntilAnswered } from "../tools/repeat.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import { calendarLink } from "./calendar.ts";
-import { giveUpIntent, storeIntent, takeIntent } from "./intent.ts";
+import { giveUpIntent, storeIntent, takeIntent, type Wish } from "./intent.ts";
+import { loadPassPart, passPart } from "./pass-part.ts";
 import { type Booking, loadAvailability, loadBookings, type Occurrence, storeBooking } from "./live.ts";
 
 export function whenOf({ startTime, timeZone }: Occurrence): string {
@@ -20,42 +21,47 @@ export function whenOf({ startTime, timeZone }: Occurrence): string {
  * Stores what is to be booked, and asks to sign in. Settles only if the person comes back to
  * this page, so that the button shows progress until the next one is there.
  */
-function signInToBook(occurrence: Occurrence, joinWaitlist: boolean): Promise<unknown> {
-  storeIntent(occurrence, joinWaitlist, null);
+function signInToBook(occurrence: Occurrence, wish: Wish): Promise<unknown> {
+  storeIntent(occurrence, wish, null);
   location.assign(signInAddress());
   return new Promise((resolve) => addEventListener("pageshow", resolve, { once: true }));
 }
 
-/** Books the class. Without a session, the sign-in comes first. */
-export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: boolean): Promise<void> {
+/**
+ * Books the class. Without a session, the sign-in comes first. `payWith` is `money` or the id of
+ * a pass. By default, the pass that ends first pays.
+ */
+export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: boolean, payWith?: string): Promise<void> {
+  const wish: Wish = { ...(joinWaitlist ? { joinWaitlist } : {}), ...(payWith ? { payWith } : {}) };
   // A sign-in needs the server. The member's requests find out whether it can be reached.
   if (session.value === null ? isOffline.value : !navigator.onLine) return reportOffline();
   if (session.value === null) {
-    await signInToBook(occurrence, joinWaitlist);
+    await signInToBook(occurrence, wish);
     return;
   }
   const { id, title } = occurrence;
   await attempt(async () => {
     try {
-      const body = { scheduledClassId: id, ...(joinWaitlist ? { joinWaitlist } : {}) };
+      const body = { scheduledClassId: id, ...wish };
       const purpose = `book ${JSON.stringify(body)} ${session.value?.user.id}`;
       const booking = await sendUntilAnswered(purpose, { lost: t.lostBooking(title), unknown: t.unknownBooking(title) }, (key) =>
         call(api.POST("/api/bookings/create", { params: { header: { "Idempotency-Key": key } }, body })),
       );
       storeBooking(booking);
+      if (booking.pass) await loadPassPart();
       announceBooking(t, occurrence, booking);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
       if (failure.isSignedOut) {
         // The session has ended since the page was loaded.
         forgetSession();
-        void signInToBook(occurrence, joinWaitlist);
+        void signInToBook(occurrence, wish);
         return;
       }
       if (failure.code === "already_booked") await loadBookings();
       // The mailed link opens a page that continues with the booking.
       const member = session.value;
-      if (failure.code === "email_not_verified" && member) storeIntent(occurrence, joinWaitlist, member.user.id);
+      if (failure.code === "email_not_verified" && member) storeIntent(occurrence, wish, member.user.id);
       if (failure.code !== "class_full") throw failure;
       say(t.becameFull, true);
     } finally {
@@ -73,7 +79,8 @@ function announceBooking(t: ClassTexts, occurrence: Occurrence, booking: Booking
   const until = booking.freeCancellationUntil;
   const free = until && new Date(until) > new Date() ? ` ${t.freeUntil(formatMomentIn(until, occurrence.timeZone))}` : "";
   const pay = Number(booking.price) > 0 && !booking.payment ? ` ${t.payLater(formatPrice(booking.price, booking.currency))}` : "";
-  say(t.isBooked(occurrence.title, whenOf(occurrence)) + pay + free, false, [keep, see]);
+  const paid = booking.pass && passPart.value ? ` ${passPart.value.paid(booking.pass)}.` : "";
+  say(t.isBooked(occurrence.title, whenOf(occurrence)) + pay + paid + free, false, [keep, see]);
 }
 
 // A visitor who comes back without a sign-in has given up the booking.
@@ -90,7 +97,7 @@ export async function resumeBooking(t: ClassTexts, classes: Occurrence[]): Promi
   const member = await loadSession();
   const intent = takeIntent(path, member?.user.id ?? null);
   const wanted = classes.find(({ id }) => id === intent?.id);
-  if (wanted && intent) await book(t, wanted, intent.joinWaitlist);
+  if (wanted && intent) await book(t, wanted, intent.joinWaitlist ?? false, intent.payWith);
 }
 
 /** Gives up a place on the waitlist. */

@@ -3,12 +3,13 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
 import type { ClassTexts } from "../texts/classes.en.ts";
-import { useStorePart } from "../tools/store.ts";
+import { useStore, useStorePart } from "../tools/store.ts";
 import { formatDay, formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
 import { calendarLink } from "./calendar.ts";
 import { classPath, minutesOf, priceText } from "./facts.ts";
 import { availability, bookings, type Occurrence } from "./live.ts";
+import { passPart } from "./pass-part.ts";
 import "./card.css";
 
 /** From this many free spots on, their number does not matter. */
@@ -56,7 +57,7 @@ export function ClassCard({ t, occurrence, day, subject }: Props) {
         <li>{room}</li>
         {subject !== "class" && (
           <li>
-            <span>{t.levels[level] ?? level} ·</span> {priceText(t, occurrence)}
+            <span>{t.levels[level] ?? level} ·</span> <Price t={t} occurrence={occurrence} />
           </li>
         )}
       </ul>
@@ -75,6 +76,13 @@ export function ClassCard({ t, occurrence, day, subject }: Props) {
       </div>
     </article>
   );
+}
+
+/** The price, or the pass that pays for the member's booking. */
+export function Price({ t, occurrence, isLong = false }: { t: ClassTexts; occurrence: Occurrence; isLong?: boolean }) {
+  const pass = useStorePart(bookings, (all) => all.get(occurrence.id)?.pass);
+  const passes = useStore(passPart);
+  return <>{pass && passes ? passes[isLong ? "paid" : "paidShort"](pass) : priceText(t, occurrence)}</>;
 }
 
 /** Cards of classes on several days. */
@@ -150,6 +158,7 @@ interface ButtonProps {
 /** What the member can do: book, join or leave the waitlist, or look at the booking. */
 export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
+  const passes = useStore(passPart);
   const [isDialogOpen, setDialogOpen] = useState(false);
   const [isLeaving, setLeaving] = useState(false);
   const when = whenOf(occurrence);
@@ -190,10 +199,18 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
     );
   }
   if (state.placesLeft > 0) {
-    return (
+    const button = (
       <Button kind={isMain ? "primary" : "soft"} size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
         {t.book}
       </Button>
+    );
+    // A page about this class has more room for the ways to pay.
+    if (!passes || isMain) return button;
+    return (
+      <span class="book">
+        {button}
+        <passes.Ways t={passes.t} classTexts={t} occurrence={occurrence} />
+      </span>
     );
   }
   return (

@@ -6,9 +6,14 @@ const INTENT = "booking-intent";
 /** How long it is kept. */
 const INTENT_MS = 30 * 60 * 1000;
 
-interface Intent {
+/** How the class is to be booked. */
+export interface Wish {
+  joinWaitlist?: boolean;
+  payWith?: string;
+}
+
+interface Intent extends Wish {
   id: string;
-  joinWaitlist: boolean;
   title: string;
   /** The page on which the class is. */
   path: string;
@@ -23,10 +28,10 @@ interface Intent {
  * Stores what is to be booked. A sign-in happens in the same tab. The mailed link opens
  * another tab, and continues only for the same member, or after a sign-in there.
  */
-export function storeIntent({ id, title }: { id: string; title: string }, joinWaitlist: boolean, userId: string | null): void {
+export function storeIntent({ id, title }: { id: string; title: string }, wish: Wish, userId: string | null): void {
   forgetIntent();
   const path = location.pathname + location.search;
-  write(userId === null ? "tab" : "browser", { id, joinWaitlist, title, path, at: Date.now(), userId, isReady: false });
+  write(userId === null ? "tab" : "browser", { id, ...wish, title, path, at: Date.now(), userId, isReady: false });
 }
 
 /** Lets the page at `path` continue, because the visitor signs in to go back to it. */

@@ -8,6 +8,7 @@ import { report, say } from "../tools/action.ts";
 import { whenOnline } from "../tools/connection.ts";
 import { Store } from "../tools/store.ts";
 import { loadStudio } from "../tools/studio.ts";
+import { loadPassPart } from "./pass-part.ts";
 
 export type Occurrence = Schema<"OccurrenceList">["items"][number];
 type Availability = Schema<"ClassAvailabilityList">["items"][number];
@@ -97,7 +98,8 @@ async function loadBookingsOf(member: string | undefined, isLatest: () => boolea
     if (stored !== storedBefore) continue;
     bookingZone.set(timeZone);
     bookings.set(found);
-    return bookingsState.set("loaded");
+    bookingsState.set("loaded");
+    return void loadPassPart();
   }
 }
 

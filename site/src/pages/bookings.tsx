@@ -7,6 +7,7 @@ import { calendarLink } from "../classes/calendar.ts";
 import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
 import { type Booking, bookings, bookingZone, followChanges, loadBookings } from "../classes/live.ts";
+import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { CalendarFeed } from "../components/calendar-feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
@@ -38,7 +39,7 @@ const UPCOMING = "upcoming";
 type Texts = { t: BookingsTexts };
 
 async function loadOwn(): Promise<true> {
-  if (await loadSession()) await loadBookings();
+  if (await loadSession()) await Promise.all([loadBookings(), loadPassPart()]);
   return true;
 }
 
@@ -46,6 +47,7 @@ function Bookings({ t }: Texts) {
   const texts = useLatest(t.classes);
   const current = useStore(session);
   const upcoming = useStore(bookings);
+  const passes = useStore(passPart);
   const { loaded, failure, reload } = useLoad(loadOwn);
 
   useEffect(() => {
@@ -107,6 +109,7 @@ function Bookings({ t }: Texts) {
           ))}
         </div>
       )}
+      {passes && <passes.MyPasses t={passes.t} />}
       <Card class="calendar">
         <h2>{t.calendar.title}</h2>
         <CalendarFeed t={t.calendar} />
@@ -141,6 +144,7 @@ function whenOf(booking: Booking): string {
 function BookingCard({ t, booking }: Texts & { booking: Booking }) {
   const [isCancelling, setCancelling] = useState(false);
   const [isCancellationSent, setCancellationSent] = useState(false);
+  const passes = useStore(passPart);
   const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   const { classTypeId, title, room, instructor, isCancelled } = booking.class;
   const isWaiting = booking.status === "waitlisted";
@@ -186,6 +190,12 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
       {isActive && !isWaiting && (
         <p class="hint">
           {until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : t.freeOver)}
+          {booking.pass && (
+            <>
+              <br />
+              {passes?.paid(booking.pass)}
+            </>
+          )}
           {!isFree && (
             <>
               <br />
@@ -250,6 +260,8 @@ interface CancelProps extends Texts {
 
 /** Asks before a cancellation, and says what it costs. */
 function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: CancelProps) {
+  const passes = useStore(passPart);
+  const { pass } = booking;
   const { title } = booking.class;
   const when = whenOf(booking);
   const isWaiting = booking.status === "waitlisted";
@@ -262,6 +274,7 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
     void attempt(async () => {
       const cancelled = await cancelBooking(t.classes, booking);
       document.getElementById(UPCOMING)?.focus();
+      if (cancelled.pass && passes) return say(passes.cancelled(cancelled.pass));
       say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? (isPaidAtDesk ? t.cancelledRefundDesk : t.cancelledRefundCard) : t.cancelled);
     }).finally(() => onWork(false));
   };
@@ -270,13 +283,15 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
     ? t.classes.leaveText(title, when)
     : isFreeToCancel
       ? t.cancelFree(title, when)
-      : isPaid
-        ? t.cancelLate(title, when, formatPrice(booking.price, booking.currency))
-        : t.cancelLateUnpaid(title, when);
+      : pass && passes
+        ? passes.late(booking, pass, bookingZone.value)
+        : isPaid
+          ? t.cancelLate(title, when, formatPrice(booking.price, booking.currency))
+          : t.cancelLateUnpaid(title, when);
   return (
     <Dialog title={isWaiting ? t.classes.leaveTitle : t.cancelTitle} isOpen={isOpen} onClose={onClose}>
       <p>
-        {text} {isFreeToCancel && isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard)}
+        {text} {isFreeToCancel && (pass ? passes?.goesBack(pass) : isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard))}
       </p>
       <p class="actions">
         <Button onClick={cancel}>{isWaiting ? t.leave : t.cancel}</Button>

@@ -91,6 +91,11 @@ export function plural(code: Language, count: number, one: string, other: string
   return form.replace("#", count.toLocaleString(code));
 }
 
+/** The names of things as a list in a sentence. */
+export function namesOf(things: ReadonlyArray<{ name: string }>): string {
+  return new Intl.ListFormat(language.value).format(things.map(({ name }) => name));
+}
+
 /** Formats a moment in the browser's time zone. */
 export function formatMoment(text: string): string {
   return new Date(text).toLocaleString(language.value, { dateStyle: "medium", timeStyle: "short" });

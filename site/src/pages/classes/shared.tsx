@@ -1,13 +1,14 @@
 // One date of a class, which a link names.
 
 import { calendarLink } from "../../classes/calendar.ts";
-import { ClassButton, Spots, useClassState } from "../../classes/card.tsx";
-import { classPath, minutesOf, priceText } from "../../classes/facts.ts";
+import { ClassButton, Price, Spots, useClassState } from "../../classes/card.tsx";
+import { classPath, minutesOf } from "../../classes/facts.ts";
 import { bookings, type Occurrence } from "../../classes/live.ts";
+import { passPart } from "../../classes/pass-part.ts";
 import { Button } from "../../components/ui.tsx";
 import type { ClassTypesTexts } from "../../texts/class-types.en.ts";
 import { say } from "../../tools/action.ts";
-import { useStorePart } from "../../tools/store.ts";
+import { useStore, useStorePart } from "../../tools/store.ts";
 import { formatDay, formatTime } from "../../tools/time.ts";
 
 interface Props {
@@ -19,6 +20,7 @@ export function SharedClass({ t, occurrence }: Props) {
   const { id, title, instructor, room, localDate, localTime } = occurrence;
   const state = useClassState(occurrence);
   const bookingId = useStorePart(bookings, (all) => all.get(id)?.id);
+  const passes = useStore(passPart);
   const isOver = new Date(occurrence.endTime) <= new Date();
   const day = `${formatDay(localDate)}, ${formatTime(localTime)}`;
 
@@ -46,7 +48,7 @@ export function SharedClass({ t, occurrence }: Props) {
       </h2>
       <p class="class-facts">
         <a href={`/instructors/${instructor.id}`}>{t.classes.with(instructor.name)}</a> · {room} · {t.classes.minutes(minutesOf(occurrence))} ·{" "}
-        {priceText(t.classes, occurrence)}
+        <Price t={t.classes} occurrence={occurrence} isLong />
       </p>
       {state.isCancelled ? <p>{t.dateCancelled}</p> : isOver ? <p>{t.dateOver}</p> : <Spots t={t.classes} state={state} />}
       {!isOver && !state.isCancelled && (
@@ -61,6 +63,9 @@ export function SharedClass({ t, occurrence }: Props) {
             </a>
           )}
         </p>
+      )}
+      {passes && !bookingId && !state.isCancelled && !state.hasStarted && state.placesLeft > 0 && (
+        <passes.Ways t={passes.t} classTexts={t.classes} occurrence={occurrence} isMain />
       )}
     </section>
   );

@@ -1,0 +1,74 @@
+// The member's passes.
+
+import { api, call, readAllPages, type Schema } from "../api/client.ts";
+import { bookings } from "../classes/live.ts";
+import { session } from "../session.ts";
+import { Store } from "../tools/store.ts";
+import { formatDay } from "../tools/time.ts";
+
+export type Pass = Schema<"Pass">;
+
+/** The passes, newest first. Null while they are not known, and "failed" if they cannot be loaded. */
+export const passes = new Store<readonly Pass[] | "failed" | null>(null);
+
+/** Loads of the same passes that follow each other sooner share an answer. */
+const FRESH_MS = 30_000;
+
+/** What the passes were loaded for: the member, and what the bookings use of them. */
+let loadedFor = "";
+let loadedAt = 0;
+let loading: Promise<void> | null = null;
+
+/** What the passes depend on. */
+function purpose(): string {
+  const used = [...bookings.value.values()].map(({ id, pass }) => pass && [id, pass]);
+  return JSON.stringify([session.value?.user.id, used]);
+}
+
+/** Loads the passes, unless that has just been done. */
+export async function loadPasses(isForced = false): Promise<void> {
+  const member = session.value?.user.id;
+  if (!member) return passes.set(null);
+  const wanted = purpose();
+  if (!isForced && wanted === loadedFor && Date.now() - loadedAt < FRESH_MS) return loading ?? undefined;
+  [loadedFor, loadedAt] = [wanted, Date.now()];
+  const load: Promise<void> = request(member).then((found) => {
+    // The member may have signed out, or another load has begun.
+    if (loading === load && session.value?.user.id === member) passes.set(found);
+  });
+  loading = load;
+  return load;
+}
+
+async function request(member: string): Promise<readonly Pass[] | "failed" | null> {
+  try {
+    return await readAllPages<Pass>((query) => call(api.GET("/api/shop/passes", { params: { query } })));
+  } catch {
+    // What is known stays. The next load asks again.
+    loadedFor = "";
+    const known = passes.value;
+    return known === null || known === "failed" || known[0]?.userId !== member ? "failed" : known;
+  }
+}
+
+/** Keeps the passes up to date when bookings use them, or somebody else signs in. */
+export function followPasses(): void {
+  session.follow(() => {
+    const known = passes.value;
+    if (known !== null && known !== "failed" && known[0]?.userId !== session.value?.user.id) passes.set(null);
+    void loadPasses();
+  });
+  bookings.follow(() => void loadPasses());
+}
+
+/** The passes with which a class of today or later can be booked. The one that ends first comes first. */
+export function usable(all: readonly Pass[]): Pass[] {
+  const ends = ({ lastDay }: Pass) => lastDay ?? "9999";
+  return all.filter(({ isUsable }) => isUsable).sort((one, other) => ends(one).localeCompare(ends(other)));
+}
+
+/** Formats a day, such as "March 30". The year is added if it is not this one. */
+export function dayText(day: string): string {
+  const isThisYear = day.startsWith(String(new Date().getFullYear()));
+  return formatDay(day, { month: "long", day: "numeric", ...(isThisYear ? {} : { year: "numeric" }) });
+}
