@@ -42,6 +42,7 @@ async fn the_sitemap_has_the_public_pages_with_their_last_change() {
         "/timetable",
         "/classes",
         "/instructors",
+        "/shop",
         "/contact",
         "/docs",
         "/docs/sign-in",

@@ -16,6 +16,7 @@ const PAGES_OF_VISITORS = {
   timetable: "/timetable",
   classes: "/classes",
   instructors: "/instructors",
+  shop: "/shop",
   contact: "/contact",
   "sign-in": "/account",
   register: "/account#register",
@@ -51,7 +52,7 @@ const PAGES_OF_STAFF = {
   sessions: "/admin/sessions",
 };
 
-const PAGES_OF_MEMBERS = { home: "/", timetable: "/timetable", bookings: "/bookings", account: "/account" };
+const PAGES_OF_MEMBERS = { home: "/", timetable: "/timetable", shop: "/shop", bookings: "/bookings", account: "/account" };
 
 interface Occurrence {
   id: string;

@@ -47,6 +47,22 @@ interface Wanted {
   price?: string;
 }
 
+/** A pass that the studio sells. */
+interface Product {
+  id: string;
+  name: string;
+}
+
+interface WantedProduct {
+  /** Null: as many classes as the member likes. */
+  credits?: number | null;
+  days?: number;
+  starts?: "purchase" | "first_class";
+  perMember?: number;
+  description?: string;
+  classTypeIds?: string[];
+}
+
 /** A member whom staff know by name. */
 export interface KnownMember {
   id: string;
@@ -194,6 +210,29 @@ export class Staff {
   async newInstructor(name = `Camila ${randomUUID().slice(0, 8)}`): Promise<string> {
     await this.#send("POST", "/api/admin/instructors", { name });
     return name;
+  }
+
+  /** Creates a pass that no other test sells. */
+  async newProduct({ credits = 10, days = 120, ...more }: WantedProduct = {}): Promise<Product> {
+    const name = `Pass ${randomUUID().slice(0, 8)}`;
+    const { id } = await this.#send("POST", "/api/admin/products", { name, price: "150.00", credits, days, ...more });
+    return { id: String(id), name };
+  }
+
+  /** No longer sells a pass. */
+  async retire({ id }: Product): Promise<void> {
+    await this.#send("PATCH", "/api/admin/products", { id, isActive: false });
+  }
+
+  /** Sells passes to the member of a page, which visitors do not see. Returns their names. */
+  async sellTo(member: Page, first: WantedProduct, ...others: WantedProduct[]): Promise<[string, ...string[]]> {
+    const { id: userId } = (await (await member.request.get("/api/auth/me")).json()) as { id: string };
+    const products: [Product, ...Product[]] = [await this.newProduct(first)];
+    for (const product of others) products.push(await this.newProduct(product));
+    await this.#send("POST", "/api/admin/orders", { userId, productIds: products.map(({ id }) => id), tender: "cash" });
+    for (const product of products) await this.retire(product);
+    const [{ name }, ...rest] = products;
+    return [name, ...rest.map(({ name }) => name)];
   }
 
   async #send(method: string, path: string, data?: unknown, api = this.api): Promise<Record<string, unknown>> {

@@ -13,11 +13,12 @@ use crate::{App, BoxFuture};
 
 /// The pages of the site that search engines may show, besides those of each class type and
 /// each instructor.
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 12] = [
     "/",
     "/timetable",
     "/classes",
     "/instructors",
+    "/shop",
     "/contact",
     "/docs",
     "/docs/sign-in",

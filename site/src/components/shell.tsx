@@ -57,6 +57,9 @@ export function Shell({ language, children }: Props) {
               <a href="/instructors">{t.instructors}</a>
             </li>
             <li>
+              <a href="/shop">{t.passes}</a>
+            </li>
+            <li>
               <a href="/contact">{t.contact}</a>
             </li>
             <li>
@@ -77,6 +80,7 @@ function Header({ language }: { language: Language }) {
     { href: "/timetable", text: t.timetable },
     { href: "/classes", text: t.classes },
     { href: "/instructors", text: t.instructors },
+    { href: "/shop", text: t.passes },
     { href: "/contact", text: t.contact },
   ];
   return (

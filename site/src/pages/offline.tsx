@@ -14,6 +14,7 @@ function Offline({ t }: { t: OfflineTexts }) {
     { href: "/bookings", text: common.bookings },
     { href: "/classes", text: common.classes },
     { href: "/instructors", text: common.instructors },
+    { href: "/shop", text: common.passes },
   ];
   return (
     <div class="narrow page">

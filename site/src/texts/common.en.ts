@@ -9,6 +9,7 @@ const texts = {
   timetable: "Timetable",
   classes: "Classes",
   instructors: "Teachers",
+  passes: "Passes",
   contact: "Contact",
   bookings: "My bookings",
   account: "Account",

@@ -10,6 +10,7 @@ const texts: CommonTexts = {
   timetable: "Horario",
   classes: "Clases",
   instructors: "Profes",
+  passes: "Bonos",
   contact: "Contacto",
   bookings: "Mis reservas",
   account: "Cuenta",

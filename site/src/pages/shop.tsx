@@ -1,0 +1,118 @@
+// What the studio sells: passes. They are bought at the studio.
+
+import { useEffect } from "preact/hooks";
+import { api, call, readAllPages, type Schema } from "../api/client.ts";
+import { loadPassPart, passPart } from "../classes/pass-part.ts";
+import { mount } from "../components/mount.tsx";
+import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { isMemberExpected, loadSession, session } from "../session.ts";
+import type { ShopTexts } from "../texts/shop.en.ts";
+import { type Catalog, namesOf } from "../tools/language.ts";
+import { useLoad } from "../tools/load.ts";
+import { useStore } from "../tools/store.ts";
+import { formatPrice } from "../tools/time.ts";
+import "./shop.css";
+
+type Product = Schema<"Product">;
+type Texts = { t: ShopTexts };
+
+/** Loads the products, the cheapest first, and with them the passes of a member, which stand above. */
+async function loadShop(): Promise<Product[]> {
+  const products = readAllPages<Product>((query) => call(api.GET("/api/shop/products", { params: { query } })));
+  const [found] = await Promise.all([products, isMemberExpected() && loadOwnPasses()]);
+  return found.sort((one, other) => Number(one.price) - Number(other.price) || one.name.localeCompare(other.name));
+}
+
+async function loadOwnPasses(): Promise<void> {
+  const member = await loadSession().catch(() => null);
+  if (member) await loadPassPart();
+}
+
+function Shop({ t }: Texts) {
+  const { loaded, failure, reload } = useLoad(loadShop);
+  const member = useStore(session);
+  const passes = useStore(passPart);
+  // Somebody may sign in, in another window.
+  useEffect(() => {
+    if (member && loaded) void loadPassPart();
+  }, [member?.user.id, loaded === null]);
+
+  return (
+    <div class="wide page shop">
+      <h1>{t.title}</h1>
+      <p class="lead">{t.lead}</p>
+      {failure ? (
+        <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
+      ) : loaded === null ? (
+        <div class="products">
+          <Skeleton count={6} height="18rem" />
+        </div>
+      ) : (
+        <>
+          {member && passes && <passes.UsablePasses t={passes.t} />}
+          {loaded.length === 0 ? (
+            <Empty text={t.none}>
+              <a class="button" href="/timetable">
+                {t.timetable}
+              </a>
+            </Empty>
+          ) : (
+            <>
+              <h2>{t.forSale}</h2>
+              <ul class="plain-list products">
+                {loaded.map((product) => (
+                  <li key={product.id} class="card product">
+                    <ProductFacts t={t} product={product} />
+                  </li>
+                ))}
+              </ul>
+              <How t={t} />
+            </>
+          )}
+        </>
+      )}
+    </div>
+  );
+}
+
+function ProductFacts({ t, product }: Texts & { product: Product }) {
+  const { name, description, price, currency, credits, days, starts, perMember, classTypes } = product;
+  const classes = credits === null ? t.unlimited : t.classes(credits);
+  return (
+    <>
+      <h3>{name}</h3>
+      <p class="product-price">
+        <strong>{formatPrice(price, currency)}</strong>
+        {credits !== null && credits > 1 && <span>{t.perClass(formatPrice((Number(price) / credits).toFixed(2), currency))}</span>}
+      </p>
+      <p class="product-right">{starts === "purchase" ? t.fromPurchase(classes, days) : t.fromFirstClass(classes, days)}</p>
+      {description && <p>{description}</p>}
+      <ul class="plain-list product-limits">
+        <li>{classTypes.length === 0 ? t.passes.forAll : t.passes.forSome(namesOf(classTypes))}</li>
+        {perMember !== null && <li>{t.limit(perMember)}</li>}
+      </ul>
+    </>
+  );
+}
+
+function How({ t }: Texts) {
+  return (
+    <section>
+      <h2>{t.howTitle}</h2>
+      <ol class="plain-list shop-steps">
+        {t.how.map(({ name, text }) => (
+          <li key={name}>
+            <h3>{name}</h3>
+            <p>{text}</p>
+          </li>
+        ))}
+      </ol>
+      <p>
+        {t.questions} <a href="/contact">{t.contact}</a>
+      </p>
+    </section>
+  );
+}
+
+const catalog: Catalog<ShopTexts> = { en: () => import("../texts/shop.en.ts"), es: () => import("../texts/shop.es.ts") };
+await mount(catalog, Shop);
