@@ -113,7 +113,7 @@ test("the kept bookings of a member are gone after a sign-out, and after another
   await newMember(page);
   await bookFor(page, id);
   await openWithWorker(page, "/bookings");
-  await expect.poll(() => answersAboutMembers(page)).toEqual(["/api/auth/session", "/api/bookings/list"]);
+  await expect.poll(() => answersAboutMembers(page)).toEqual(["/api/auth/session", "/api/bookings/list", "/api/shop/passes"]);
 
   await newMember(page);
   await openWithWorker(page, "/bookings");

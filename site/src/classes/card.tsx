@@ -199,17 +199,12 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
     );
   }
   if (state.placesLeft > 0) {
-    const button = (
-      <Button kind={isMain ? "primary" : "soft"} size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
-        {t.book}
-      </Button>
-    );
-    // A page about this class has more room for the ways to pay.
-    if (!passes || isMain) return button;
     return (
       <span class="book">
-        {button}
-        <passes.Ways t={passes.t} classTexts={t} occurrence={occurrence} />
+        <Button kind={isMain ? "primary" : "soft"} size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
+          {t.book}
+        </Button>
+        {passes && !isMain && <passes.Ways t={passes.t} classTexts={t} occurrence={occurrence} />}
       </span>
     );
   }

@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, call, type Schema } from "../api/client.ts";
 import { book, whenOf } from "../classes/actions.ts";
-import type { Occurrence } from "../classes/live.ts";
+import { bookings, type Occurrence } from "../classes/live.ts";
 import { Button, Dialog, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import type { PassesTexts } from "../texts/passes.en.ts";
@@ -31,7 +31,7 @@ export function Ways(props: Props) {
   const [isOpen, setOpen] = useState(false);
   const all = useStore(passes);
   const own = all === null || all === "failed" ? [] : usable(all);
-  // The dialog stays while the booking is being made, which may use up the pass.
+  // The dialog stays although its passes may be used up meanwhile.
   const canChoose = Number(occurrence.price) > 0 && (isMain ? own.length > 0 : own.some((pass) => mayPay(pass, occurrence)));
   if (!canChoose && !isOpen) return null;
   const dialog = (
@@ -109,9 +109,10 @@ function WaysToPay({ t, classTexts, occurrence, onClose }: Props & { onClose: ()
   const { loaded, failure, reload } = useLoad(() => loadCover(occurrence.id), occurrence.id);
   if (failure) return <ErrorPanel text={t.coverFailed} requestId={failure.requestId} onRetry={reload} />;
   if (!loaded) return <Skeleton count={2} height="4.5rem" />;
-  const pay = (payWith: string) => {
-    onClose();
-    void book(classTexts, occurrence, false, payWith);
+  const pay = async (payWith: string) => {
+    await book(classTexts, occurrence, false, payWith);
+    // If it is not booked, the dialog says why, and there may be another way.
+    if (bookings.value.has(occurrence.id)) onClose();
   };
   const good = loaded.passes.filter(({ refusal }) => refusal === null);
   const refused = loaded.passes.filter(({ refusal }) => refusal !== null);
