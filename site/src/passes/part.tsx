@@ -3,7 +3,6 @@
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import type { Booking } from "../classes/live.ts";
 import type { PassesTexts } from "../texts/passes.en.ts";
-import { report } from "../tools/action.ts";
 import { type Catalog, language, loadTexts } from "../tools/language.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { MyPasses, UsablePasses } from "./cards.tsx";
@@ -22,7 +21,7 @@ export async function start(): Promise<void> {
   if (passPart.value?.t !== t) passPart.set(sentences(t));
   if (isFollowing) return;
   isFollowing = true;
-  language.follow(() => void loadPassPart().catch(report));
+  language.follow(() => void loadPassPart());
   followPasses();
 }
 

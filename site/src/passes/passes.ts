@@ -14,6 +14,9 @@ export const passes = new Store<readonly Pass[] | "failed" | null>(null);
 /** Loads of the same passes that follow each other sooner share an answer. */
 const FRESH_MS = 30_000;
 
+/** The id of the member whose passes are stored. */
+let owner: string | undefined;
+
 /** What the passes were loaded for: the member, and what the bookings use of them. */
 let loadedFor = "";
 let loadedAt = 0;
@@ -28,36 +31,37 @@ function purpose(): string {
 /** Loads the passes, unless that has just been done. */
 export async function loadPasses(isForced = false): Promise<void> {
   const member = session.value?.user.id;
-  if (!member) return passes.set(null);
+  if (member !== owner) {
+    owner = member;
+    loadedFor = "";
+    passes.set(null);
+  }
+  if (!member) return;
   const wanted = purpose();
   if (!isForced && wanted === loadedFor && Date.now() - loadedAt < FRESH_MS) return loading ?? undefined;
   [loadedFor, loadedAt] = [wanted, Date.now()];
-  const load: Promise<void> = request(member).then((found) => {
-    // The member may have signed out, or another load has begun.
-    if (loading === load && session.value?.user.id === member) passes.set(found);
+  const load: Promise<void> = request().then((found) => {
+    if (loading !== load) return loading ?? undefined;
+    // The member may have signed out.
+    if (owner === member) passes.set(found);
   });
   loading = load;
   return load;
 }
 
-async function request(member: string): Promise<readonly Pass[] | "failed" | null> {
+async function request(): Promise<readonly Pass[] | "failed"> {
   try {
     return await readAllPages<Pass>((query) => call(api.GET("/api/shop/passes", { params: { query } })));
   } catch {
     // What is known stays. The next load asks again.
     loadedFor = "";
-    const known = passes.value;
-    return known === null || known === "failed" || known[0]?.userId !== member ? "failed" : known;
+    return passes.value ?? "failed";
   }
 }
 
 /** Keeps the passes up to date when bookings use them, or somebody else signs in. */
 export function followPasses(): void {
-  session.follow(() => {
-    const known = passes.value;
-    if (known !== null && known !== "failed" && known[0]?.userId !== session.value?.user.id) passes.set(null);
-    void loadPasses();
-  });
+  session.follow(() => void loadPasses());
   bookings.follow(() => void loadPasses());
 }
 
