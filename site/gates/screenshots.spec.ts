@@ -39,6 +39,8 @@ const PAGES_OF_STAFF = {
   members: "/staff/members",
   messages: "/staff/messages",
   payments: "/staff/payments",
+  sales: "/staff/sales",
+  products: "/staff/sales?show=products",
   analytics: "/staff/analytics",
   "class-types": "/staff/classes",
   teachers: "/staff/instructors",

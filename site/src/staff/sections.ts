@@ -15,6 +15,7 @@ import {
   Music,
   ShieldCheck,
   Sun,
+  Ticket,
   Users,
   UserRound,
   Wallet,
@@ -47,6 +48,7 @@ export const MAIN_SECTIONS: readonly Section[] = [
   { name: "members", href: "/staff/members", icon: Users, access: "staff" },
   { name: "messages", href: "/staff/messages", icon: Mail, access: "staff" },
   { name: "payments", href: "/staff/payments", icon: Wallet, access: "staff" },
+  { name: "sales", href: "/staff/sales", icon: Ticket, access: "staff" },
   { name: "analytics", href: "/staff/analytics", icon: ChartColumn, access: "staff" },
 ];
 

@@ -28,6 +28,8 @@ export interface ListQuery {
 interface Props<Item extends Entry> {
   t: StudioListTexts;
   texts: { title: string; hint?: string; failed: string; none: string; add: string };
+  /** Buttons for the other views of the page. */
+  views?: ComponentChildren;
   columns: ReadonlyArray<Column<Item>>;
   /** The fields of the form. Without an item, the form adds one. */
   fields: (item: Item | null) => ComponentChildren;
@@ -40,7 +42,7 @@ interface Props<Item extends Entry> {
 
 type View = "active" | "retired";
 
-export function StudioList<Item extends Entry>({ t, texts, columns, fields, load, create, update, retire, reactivate }: Props<Item>) {
+export function StudioList<Item extends Entry>({ t, texts, views, columns, fields, load, create, update, retire, reactivate }: Props<Item>) {
   const [view, setView] = useState<View>("active");
   const [isAdding, setAdding] = useState(false);
   const [edited, setEdited] = useState<Item | null>(null);
@@ -93,6 +95,7 @@ export function StudioList<Item extends Entry>({ t, texts, columns, fields, load
         </Button>
       </PageHead>
       <div class="toolbar">
+        {views}
         <Segments<View>
           label={t.which}
           value={view}

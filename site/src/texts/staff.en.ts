@@ -10,6 +10,7 @@ const texts = {
     members: "Members",
     messages: "Messages",
     payments: "Payments",
+    sales: "Sales",
     analytics: "Analytics",
     classes: "Classes",
     instructors: "Teachers",
@@ -75,8 +76,13 @@ const texts = {
   methods: { card: "by card", desk: "at the desk" } as Readonly<Record<string, string>>,
   refunded: (amount: string) => `${amount} refunded`,
   refundDue: (amount: string) => `${amount} due`,
-  /** The API's own messages are in English. */
-  failures: {} as Readonly<Record<string, string>>,
+  /** The API's own messages are in English. These name what staff see. */
+  failures: {
+    pass_not_usable: "This pass cannot pay for the class.",
+    product_not_sold: "This pass is no longer sold.",
+    product_limit_reached: "This member cannot buy the pass again.",
+    own_sale: "You cannot do this with your own passes. Please ask a colleague.",
+  } as Readonly<Record<string, string>>,
 };
 
 export type StaffTexts = typeof texts;

@@ -1,0 +1,124 @@
+// What was sold at the desk, and the products.
+
+import { useState } from "preact/hooks";
+import { api, call, readAllPages, type Schema } from "../../api/client.ts";
+import { Empty, Skeleton } from "../../components/ui.tsx";
+import { FailurePanel } from "../../staff/failure-panel.tsx";
+import { useList } from "../../staff/lists.ts";
+import { mountStaff } from "../../staff/mount.tsx";
+import { OrderTable } from "../../staff/orders.tsx";
+import { Money, PageHead, Segments } from "../../staff/parts.tsx";
+import type { Order, Product } from "../../staff/shop.ts";
+import { StudioList } from "../../staff/studio-list.tsx";
+import type { Column } from "../../staff/table.tsx";
+import type { StaffSalesTexts } from "../../texts/staff-sales.en.ts";
+import type { Catalog } from "../../tools/language.ts";
+import { useLoad } from "../../tools/load.ts";
+import { ProductFields, readProduct } from "./sales/fields.tsx";
+import "./sales.css";
+
+type Texts = { t: StaffSalesTexts };
+type View = "orders" | "products";
+
+function readView(): View {
+  return new URLSearchParams(location.search).get("show") === "products" ? "products" : "orders";
+}
+
+function Sales({ t }: Texts) {
+  const [view, setView] = useState(readView());
+  const show = (next: View) => {
+    history.replaceState(null, "", next === "products" ? "/staff/sales?show=products" : "/staff/sales");
+    setView(next);
+  };
+  const views = (
+    <Segments<View>
+      label={t.show}
+      value={view}
+      options={[
+        ["orders", t.orders],
+        ["products", t.products],
+      ]}
+      onChange={show}
+    />
+  );
+  return view === "products" ? <Products t={t} views={views} /> : <Orders t={t} views={views} />;
+}
+
+interface ViewProps extends Texts {
+  views: preact.JSX.Element;
+}
+
+function Orders({ t, views }: ViewProps) {
+  const list = useList<Order>("", (cursor) => call(api.GET("/api/admin/orders", { params: { query: cursor ? { cursor } : {} } })));
+  return (
+    <div class="staff-page">
+      <PageHead title={t.title} hint={t.hint} />
+      <div class="toolbar">{views}</div>
+      <OrderTable
+        t={t.till}
+        caption={t.orders}
+        list={list}
+        hasMembers
+        empty={
+          <Empty text={t.noOrders}>
+            <a class="button" href="/staff/members">
+              {t.toMembers}
+            </a>
+          </Empty>
+        }
+      />
+    </div>
+  );
+}
+
+function Products({ t, views }: ViewProps) {
+  return (
+    <StudioList<Product>
+      t={t.list}
+      texts={t}
+      views={views}
+      columns={columnsOf(t)}
+      fields={(product) => <Fields t={t} product={product} />}
+      load={(query) => call(api.GET("/api/admin/products", { params: { query } }))}
+      create={(values) => call(api.POST("/api/admin/products", { body: readProduct(t, values) }))}
+      update={({ id }, values) => call(api.PATCH("/api/admin/products", { body: { id, ...readProduct(t, values) } }))}
+      retire={async (id) => {
+        await call(api.PATCH("/api/admin/products", { body: { id, isActive: false } }));
+        return { success: true, activePatterns: 0, comingClasses: 0 };
+      }}
+      reactivate={(id) => call(api.PATCH("/api/admin/products", { body: { id, isActive: true } }))}
+    />
+  );
+}
+
+/** The fields of a product, when the class types to choose from are loaded. */
+function Fields({ t, product }: Texts & { product: Product | null }) {
+  const load = () => readAllPages<Schema<"StaffClassType">>((page) => call(api.GET("/api/admin/classes", { params: { query: { active: true, ...page } } })));
+  const { loaded, failure, reload } = useLoad(load);
+  if (failure) return <FailurePanel text={t.typesFailed} failure={failure} onRetry={reload} />;
+  if (!loaded) return <Skeleton count={8} height="4.5rem" />;
+  return <ProductFields t={t} product={product} classTypes={loaded} />;
+}
+
+function columnsOf(t: StaffSalesTexts): Array<Column<Product>> {
+  return [
+    {
+      key: "name",
+      label: t.columns.name,
+      isTitle: true,
+      cell: ({ name, perMember }) => (
+        <>
+          {name}
+          {perMember !== null && <small class="hint">{t.timesPerMember(perMember)}</small>}
+        </>
+      ),
+    },
+    { key: "price", label: t.columns.price, isNumber: true, cell: ({ price, currency }) => <Money amount={price} currency={currency} /> },
+    { key: "credits", label: t.columns.credits, isNumber: true, cell: ({ credits }) => credits ?? t.unlimited },
+    { key: "days", label: t.columns.days, cell: ({ days, starts }) => (starts === "purchase" ? t.days(days) : t.daysFromFirst(days)) },
+    { key: "classTypes", label: t.columns.classTypes, cell: ({ classTypes }) => (classTypes.length === 0 ? t.allTypes : classTypes.map(({ name }) => name).join(", ")) },
+  ];
+}
+
+const catalog: Catalog<StaffSalesTexts> = { en: () => import("../../texts/staff-sales.en.ts"), es: () => import("../../texts/staff-sales.es.ts") };
+await mountStaff({ catalog, section: "sales", Page: Sales });

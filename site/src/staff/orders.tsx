@@ -1,0 +1,170 @@
+// What was sold at the desk, and refunds of it.
+
+import { useState } from "preact/hooks";
+import { Undo2, UserRound } from "lucide";
+import { Check, Field, type FormValues, Select } from "../components/form.tsx";
+import { Button, Dialog, Skeleton } from "../components/ui.tsx";
+import type { TillTexts } from "../texts/till.en.ts";
+import { say } from "../tools/action.ts";
+import { useLoad } from "../tools/load.ts";
+import { useStore } from "../tools/store.ts";
+import { studio } from "../tools/studio.ts";
+import { formatMomentIn, formatPrice } from "../tools/time.ts";
+import type { Schema } from "../api/client.ts";
+import type { ComponentChildren } from "preact";
+import { useStaffTexts } from "./context.ts";
+import { FormDialog } from "./dialogs.tsx";
+import { FailurePanel } from "./failure-panel.tsx";
+import type { List } from "./lists.ts";
+import { ActionMenu, Money, MoneyField, useToday } from "./parts.tsx";
+import { countUpcoming, describePass, loadPasses, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
+import { type Column, DataTable } from "./table.tsx";
+import "./payments.css";
+
+type Texts = { t: TillTexts };
+
+interface Props extends Texts {
+  caption: string;
+  list: List<Order>;
+  empty: ComponentChildren;
+  /** Whether each order is of another member. */
+  hasMembers?: boolean;
+  /** What else is loaded again after a refund. */
+  onChange?: () => void;
+}
+
+export function OrderTable({ t, caption, list, empty, hasMembers = false, onChange }: Props) {
+  const [refunded, setRefunded] = useState<Order | null>(null);
+  const zone = useStore(studio)?.timeZone;
+  const change = (changed: Order) => {
+    list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
+    onChange?.();
+  };
+  return (
+    <>
+      <DataTable
+        caption={caption}
+        columns={columnsOf(t, zone, hasMembers)}
+        list={list}
+        rowKey={({ id }) => id}
+        failed={t.ordersFailed}
+        empty={empty}
+        actions={(order) => <OrderMenu t={t} order={order} hasMembers={hasMembers} onRefund={() => setRefunded(order)} />}
+      />
+      {refunded && <RefundDialog key={refunded.id} t={t} order={refunded} onClose={() => setRefunded(null)} onChange={change} />}
+    </>
+  );
+}
+
+function whatOf({ lines }: Order): string {
+  return lines.map(({ description }) => description).join(", ");
+}
+
+function columnsOf(t: TillTexts, zone: string | undefined, hasMembers: boolean): Array<Column<Order>> {
+  return [
+    ...(hasMembers ? [{ key: "member", label: t.orderColumns.member, isTitle: true, cell: ({ userId, memberName }: Order) => <a href={`/staff/members/${userId}`}>{memberName}</a> }] : []),
+    { key: "what", label: t.orderColumns.what, isTitle: !hasMembers, cell: whatOf },
+    { key: "date", label: t.orderColumns.date, cell: ({ createdAt }) => formatMomentIn(createdAt, zone) },
+    { key: "amount", label: t.orderColumns.amount, isNumber: true, cell: (order) => <Amounts order={order} /> },
+    { key: "tender", label: t.orderColumns.tender, cell: ({ tender }) => tender && t.tenders[tender] },
+    { key: "soldBy", label: t.orderColumns.soldBy, cell: ({ soldBy }) => soldBy },
+  ];
+}
+
+function Amounts({ order: { total, refunded, currency } }: { order: Order }) {
+  const staff = useStaffTexts();
+  return (
+    <span class="amounts">
+      <Money amount={total} currency={currency} />
+      {Number(refunded) > 0 && <small class="hint">{staff.refunded(formatPrice(refunded, currency))}</small>}
+    </span>
+  );
+}
+
+function OrderMenu({ t, order, hasMembers, onRefund }: Texts & { order: Order; hasMembers: boolean; onRefund: () => void }) {
+  const isRefundable = Number(order.total) > Number(order.refunded);
+  const items = [
+    ...(hasMembers ? [{ text: t.openMember, icon: UserRound, onClick: () => location.assign(`/staff/members/${order.userId}`) }] : []),
+    ...(isRefundable ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: onRefund }] : []),
+  ];
+  return items.length > 0 ? <ActionMenu label={t.actionsOfOrder(order.memberName, whatOf(order))} items={items} /> : null;
+}
+
+interface RefundProps extends Texts {
+  order: Order;
+  onClose: () => void;
+  onChange: (order: Order) => void;
+}
+
+/** Gives money back at the desk. What is left of the passes decides what is suggested. */
+function RefundDialog({ t, order, onClose, onChange }: RefundProps) {
+  const staff = useStaffTexts();
+  const load = async () => {
+    const [passes, upcoming] = await Promise.all([loadPasses(order.userId), countUpcoming(order.userId)]);
+    const sold = order.lines.flatMap(({ passId }) => passes.find(({ id }) => id === passId) ?? []);
+    return { passes: sold, upcoming };
+  };
+  const { loaded, failure, reload } = useLoad(load, order.id);
+  if (loaded) return <RefundForm t={t} order={order} {...loaded} onClose={onClose} onChange={onChange} />;
+  return (
+    <Dialog title={t.refundTitle(order.memberName)} isOpen onClose={onClose}>
+      {failure ? <FailurePanel text={t.passesFailed} failure={failure} onRetry={reload} /> : <Skeleton count={5} height="3.5rem" />}
+      <p class="actions">
+        <Button kind="quiet" autofocus onClick={onClose}>
+          {staff.close}
+        </Button>
+      </p>
+    </Dialog>
+  );
+}
+
+interface FormProps extends RefundProps {
+  /** The passes of the order. */
+  passes: Pass[];
+  /** How many upcoming bookings each pass pays for. */
+  upcoming: ReadonlyMap<string, number>;
+}
+
+function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps) {
+  const { id, memberName, total, refunded, currency, tender } = order;
+  const today = useToday();
+  const suggested = suggestRefund(order, passes, today);
+  const isNothing = Number(suggested) === 0;
+  const live = passes.filter(({ isRevoked }) => !isRevoked);
+
+  const send = async (values: FormValues) => {
+    const amount = values.text("amount").replace(",", ".");
+    const reason = values.optional("reason");
+    const changed = await refund(t, {
+      orderId: id,
+      amount,
+      method: values.text("method") as Schema<"RefundMethod">,
+      revokePassIds: live.filter((pass) => values.checked(`revoke ${pass.id}`)).map((pass) => pass.id),
+      ...(reason ? { reason } : {}),
+    });
+    onChange(changed);
+    say(t.isRefunded(memberName, formatPrice(amount, currency)));
+  };
+  return (
+    <FormDialog title={t.refundTitle(memberName)} isOpen onClose={onClose} action={t.refund} isDangerous onSend={send}>
+      <p>
+        {t.refundText(whatOf(order), formatPrice(total, currency))} {Number(refunded) > 0 && t.refundedSoFar(formatPrice(refunded, currency))} {live.map((pass) => t.stillGood(pass.name, describePass(t, pass))).join(" ")}
+      </p>
+      <MoneyField name="amount" label={t.amount} hint={isNothing ? t.nothingLeft : t.fair} required defaultValue={isNothing ? "" : suggested} />
+      {live.length > 0 && (
+        <div class="field">
+          {live.map((pass) => (
+            <Check key={pass.id} name={`revoke ${pass.id}`} label={[t.revokePass(pass.name), upcoming.get(pass.id) ? `– ${t.upcoming(upcoming.get(pass.id) ?? 0)}` : ""].filter(Boolean).join(" ")} />
+          ))}
+          <span class="hint">{t.staysGood}</span>
+        </div>
+      )}
+      <Select
+        name="method"
+        label={t.method}
+        options={[["original", t.methods.original(tender ? (t.tenders[tender] ?? tender) : "")], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
+      />
+      <Field name="reason" label={t.refundReason} hint={t.giveBack} autoComplete="off" maxLength={500} />
+    </FormDialog>
+  );
+}

@@ -1,0 +1,150 @@
+// What staff sell, and what the passes of a member are good for.
+
+import { api, call, readAllPages, type Schema } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import type { TillTexts } from "../texts/till.en.ts";
+import { sendUntilAnswered } from "../tools/repeat.ts";
+import { addDays, formatDay } from "../tools/time.ts";
+
+export type Product = Schema<"StaffProduct">;
+export type Pass = Schema<"Pass">;
+export type Order = Schema<"Order">;
+export type Tender = Schema<"Tender">;
+
+/** A member who buys or has bought something. */
+export interface Buyer {
+  id: string;
+  name: string;
+}
+
+/** What of a class decides which pass can pay for it. */
+export type ClassToPay = Pick<Schema<"Occurrence">, "classTypeId" | "localDate">;
+
+/** What can be sold to a member, and what the member has. */
+export interface Offer {
+  products: Product[];
+  passes: Pass[];
+}
+
+export function loadPasses(memberId: string): Promise<Pass[]> {
+  return readAllPages((page) => call(api.GET("/api/admin/passes", { params: { query: { memberId, ...page } } })));
+}
+
+/** Loads the products, the cheapest first, and the passes of the member. */
+export async function loadOffer(memberId: string): Promise<Offer> {
+  const [products, passes] = await Promise.all([
+    readAllPages((page) => call(api.GET("/api/admin/products", { params: { query: { active: true, ...page } } }))),
+    loadPasses(memberId),
+  ]);
+  return { products: products.sort((one, other) => Number(one.price) - Number(other.price)), passes };
+}
+
+/** Loads how many upcoming bookings each pass of a member pays for, by the id of the pass. */
+export async function countUpcoming(memberId: string): Promise<Map<string, number>> {
+  const bookings = await readAllPages((page) => call(api.GET("/api/admin/member-bookings", { params: { query: { memberId, when: "upcoming", ...page } } })));
+  const counts = new Map<string, number>();
+  for (const { status, pass, class: { startTime } } of bookings) {
+    if (!pass || !["booked", "waitlisted"].includes(status) || Date.parse(startTime) <= Date.now()) continue;
+    counts.set(pass.id, (counts.get(pass.id) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/**
+ * Sends a sale or a refund until it is answered. A repeated tap sends the same key, even if the
+ * response was lost, so that it is recorded once.
+ */
+async function record(t: TillTexts, purpose: string, send: (key: string) => Promise<Order>): Promise<Order> {
+  try {
+    return await sendUntilAnswered(purpose, t, send);
+  } catch (failure) {
+    const isOther = failure instanceof Failure && failure.code === "idempotency_key_reused";
+    throw isOther ? new Failure(t.recordedBefore) : failure;
+  }
+}
+
+/** Sells a product to a member. The money was taken. */
+export function sell(t: TillTexts, userId: string, productId: string, tender: Tender): Promise<Order> {
+  return record(t, `sell ${userId} ${productId}`, (key) =>
+    call(api.POST("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body: { userId, productIds: [productId], tender } })),
+  );
+}
+
+/** Records that money of an order was given back. */
+export function refund(t: TillTexts, body: Schema<"RefundOrder">): Promise<Order> {
+  return record(t, `refund ${body.orderId}`, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
+}
+
+/** Whether a product or a pass is good for a class type. */
+export function isGoodFor({ classTypes }: Pick<Product, "classTypes">, classTypeId: string): boolean {
+  return classTypes.length === 0 || classTypes.some(({ id }) => id === classTypeId);
+}
+
+const format = (day: string) => formatDay(day, { weekday: "short", month: "short", day: "numeric" });
+
+/** After how many days staff are not told any more that a pass has ended. */
+const FORGOTTEN_DAYS = 30;
+
+/**
+ * Returns why a pass cannot pay for a class, or null if it can. Undefined is for a pass that nobody
+ * thinks of: it is revoked, or ended long ago. The API has the last word.
+ */
+export function refusalOf(t: TillTexts, pass: Pass, { classTypeId, localDate }: ClassToPay, today: string): string | null | undefined {
+  const { isRevoked, creditsLeft, starts, firstDay, lastDay, frozenFrom, frozenTo } = pass;
+  if (isRevoked || (lastDay && addDays(lastDay, FORGOTTEN_DAYS) < localDate)) return undefined;
+  if (creditsLeft === 0) return t.refusals.used_up();
+  if (!isGoodFor(pass, classTypeId)) return t.refusals.other_class_type();
+  if (lastDay && localDate > lastDay) return lastDay < today ? t.refusals.ended(format(lastDay)) : t.refusals.endsBefore(format(lastDay));
+  if (starts === "purchase" && firstDay && localDate < firstDay) return t.refusals.not_begun(format(firstDay));
+  if (frozenFrom && frozenTo && frozenFrom <= localDate && localDate <= frozenTo) return t.refusals.frozen(format(frozenTo));
+  return null;
+}
+
+/** What a product is, such as "10 classes · 120 days". */
+export function describeProduct(t: TillTexts, { credits, days }: Pick<Product, "credits" | "days">): string {
+  return `${credits === null ? t.unlimited : t.classes(credits)} · ${t.days(days)}`;
+}
+
+/** What is left of a pass, such as "7 classes left, until Fri, Apr 3". */
+export function describePass(t: TillTexts, { creditsLeft, lastDay, days }: Pass): string {
+  return [creditsLeft === null ? t.unlimited : t.leftFacts(creditsLeft), lastDay ? t.until(format(lastDay)) : t.fromFirstClass(days)].join(", ");
+}
+
+/** The sentence about the pass that pays for a booking. */
+export function describePayment(t: TillTexts, { name, creditsLeft }: Pick<Schema<"BookingPass">, "name" | "creditsLeft">): string {
+  return creditsLeft === null ? t.pays(name) : t.paysLeft(name, creditsLeft);
+}
+
+/** The number of days from the first to the last one, both included. */
+function daysBetween(first: string, last: string): number {
+  return Math.max(0, (Date.parse(last) - Date.parse(first)) / 86_400_000 + 1);
+}
+
+/** How much of a pass is left, from 0 to all of it: its classes, or its days if it is unlimited. */
+function shareLeft({ credits, creditsLeft, days, firstDay, lastDay, frozenFrom, frozenTo }: Pass, today: string): [left: number, all: number] {
+  if (credits !== null) return [creditsLeft ?? 0, credits];
+  if (!firstDay || !lastDay) return [1, 1];
+  const from = today > firstDay ? today : firstDay;
+  // The days of a freeze are no days of the pass, although they move its end.
+  const frozen = frozenFrom && frozenTo ? daysBetween(frozenFrom, frozenTo) : 0;
+  const frozenLeft = frozenFrom && frozenTo ? daysBetween(frozenFrom > from ? frozenFrom : from, frozenTo) : 0;
+  return [daysBetween(from, lastDay) - frozenLeft, days - frozen];
+}
+
+/**
+ * Suggests how much of an order to give back: for each pass, its part that is left, rounded down
+ * to the unit of the currency, and not more than what is left of the payment.
+ */
+export function suggestRefund({ lines, total, refunded, currency }: Order, passes: readonly Pass[], today: string): string {
+  const decimals = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  // Integers, because fractions of a cent would be rounded.
+  const units = (amount: string) => Math.round(Number(amount) * 10 ** decimals);
+  const worth = lines.map(({ passId, amount }) => {
+    const pass = passes.find(({ id }) => id === passId);
+    if (!pass) return 0;
+    const [left, all] = shareLeft(pass, today);
+    return Math.min(units(amount), Math.floor((units(amount) * left) / all));
+  });
+  const sum = worth.reduce((total, one) => total + one, 0);
+  return (Math.min(sum, units(total) - units(refunded)) / 10 ** decimals).toFixed(decimals);
+}
