@@ -15,15 +15,19 @@ interface Props {
   what?: string;
   isWaiting: boolean;
   isPaid: boolean;
+  /** The name of the pass that pays. */
+  passName?: string | null | undefined;
   freeCancellationUntil: string | null;
   onClose: () => void;
   onCancel: () => unknown;
 }
 
 /** Cancels a booking. When it is late, staff choose by one tap whether that has a consequence. */
-export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, freeCancellationUntil, onClose, onCancel }: Props) {
+export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, passName, freeCancellationUntil, onClose, onCancel }: Props) {
   const isLate = !isWaiting && freeCancellationUntil !== null && Date.parse(freeCancellationUntil) <= Date.now();
-  const consequence = isLate ? [t.late, isPaid ? t.latePaid : t.lateUnpaid] : isWaiting ? [] : [t.free, isPaid ? t.refunded : ""];
+  const late = passName ? t.latePass(passName) : isPaid ? t.latePaid : t.lateUnpaid;
+  const inTime = passName ? t.creditBack(passName) : isPaid ? t.refunded : "";
+  const consequence = isWaiting ? [] : isLate ? [t.late, late] : [t.free, inTime];
   return (
     <FormDialog
       title={isWaiting ? t.leaveTitle(name) : t.title(name)}

@@ -8,6 +8,8 @@ const texts = {
   late: "It is too late to cancel free of charge.",
   lateUnpaid: "Choose whether it is recorded as late.",
   latePaid: "If you cancel it as late, the studio keeps the payment.",
+  creditBack: (pass: string) => `“${pass}” gets the class back.`,
+  latePass: (pass: string) => `If you cancel it as late, the class on “${pass}” is used up.`,
   action: "Cancel the booking",
   lateAction: "Cancel as late",
   lenientAction: "Cancel free of charge",

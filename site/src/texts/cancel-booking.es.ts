@@ -10,6 +10,8 @@ const texts: CancelBookingTexts = {
   late: "Ya no se puede cancelar gratis.",
   lateUnpaid: "Elige si queda anotada como tardía.",
   latePaid: "Si la cancelas como tardía, el estudio se queda con el pago.",
+  creditBack: (pass) => `La clase vuelve a «${pass}».`,
+  latePass: (pass) => `Si la cancelas como tardía, la clase de «${pass}» se pierde.`,
   action: "Cancelar la reserva",
   lateAction: "Cancelar como tardía",
   lenientAction: "Cancelar gratis",

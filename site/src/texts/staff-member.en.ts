@@ -2,6 +2,7 @@
 
 import cancelBooking from "./cancel-booking.en.ts";
 import staff from "./staff.en.ts";
+import till from "./till.en.ts";
 
 const texts = {
   title: "Member",
@@ -44,6 +45,7 @@ const texts = {
   paymentColumns: { class: "Class", date: "Created", amount: "Amount", status: "Status" },
   cancelBooking,
   staff,
+  till,
 };
 
 export type StaffMemberTexts = typeof texts;

@@ -3,6 +3,7 @@
 import type { StaffMemberTexts } from "./staff-member.en.ts";
 import cancelBooking from "./cancel-booking.es.ts";
 import staff from "./staff.es.ts";
+import till from "./till.es.ts";
 
 const texts: StaffMemberTexts = {
   title: "Miembro",
@@ -45,6 +46,7 @@ const texts: StaffMemberTexts = {
   paymentColumns: { class: "Clase", date: "Creado", amount: "Importe", status: "Estado" },
   cancelBooking,
   staff,
+  till,
 };
 
 export default texts;

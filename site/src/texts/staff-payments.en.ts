@@ -1,6 +1,7 @@
 // Payments for staff, in English.
 
 import staff from "./staff.en.ts";
+import till from "./till.en.ts";
 
 const texts = {
   title: "Payments",
@@ -23,8 +24,11 @@ const texts = {
   refundDesk: (member: string, title: string) => `Give ${member} the money for ${title} back at the desk. Sabor only records it.`,
   bookingStays: "The booking stays. To free the spot, cancel it on the roster.",
   isRefunded: (member: string) => `The refund for ${member} is recorded.`,
+  payWithPass: "Pay with a pass",
+  passes: "Passes of the member",
   roster: "Open the roster",
   staff,
+  till,
 };
 
 export type StaffPaymentsTexts = typeof texts;

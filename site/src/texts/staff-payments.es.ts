@@ -2,6 +2,7 @@
 
 import type { StaffPaymentsTexts } from "./staff-payments.en.ts";
 import staff from "./staff.es.ts";
+import till from "./till.es.ts";
 
 const texts: StaffPaymentsTexts = {
   title: "Pagos",
@@ -24,8 +25,11 @@ const texts: StaffPaymentsTexts = {
   refundDesk: (member, title) => `Devuelve a ${member} el dinero de ${title} en recepción. Sabor solo lo anota.`,
   bookingStays: "La reserva se mantiene. Para liberar la plaza, cancélala en la lista.",
   isRefunded: (member) => `El reembolso de ${member} está anotado.`,
+  payWithPass: "Pagar con un bono",
+  passes: "Bonos del miembro",
   roster: "Abrir la lista",
   staff,
+  till,
 };
 
 export default texts;

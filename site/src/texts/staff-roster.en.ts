@@ -4,6 +4,7 @@ import cancelBooking from "./cancel-booking.en.ts";
 import checkIns from "./check-ins.en.ts";
 import classChanges from "./class-changes.en.ts";
 import staff from "./staff.en.ts";
+import till from "./till.en.ts";
 
 const texts = {
   title: "Roster",
@@ -79,10 +80,6 @@ const texts = {
   expectedAgain: (name: string) => `${name} is expected again.`,
   markPaid: "Take the payment",
   move: "Move to another date",
-  payTitle: (name: string) => `Payment of ${name}`,
-  payText: (price: string) => `Take ${price} in cash or with the card reader, then record it here.`,
-  payAction: (price: string) => `${price} received`,
-  paid: (name: string, price: string) => `${name} has paid ${price}.`,
   moveTitle: (name: string) => `Move ${name} to …`,
   moveTo: "Choose a date",
   datesFailed: "The dates could not be loaded.",
@@ -101,6 +98,7 @@ const texts = {
   checkIns,
   classChanges,
   staff,
+  till,
 };
 
 export type StaffRosterTexts = typeof texts;

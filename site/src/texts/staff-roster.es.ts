@@ -5,6 +5,7 @@ import checkIns from "./check-ins.es.ts";
 import classChanges from "./class-changes.es.ts";
 import type { StaffRosterTexts } from "./staff-roster.en.ts";
 import staff from "./staff.es.ts";
+import till from "./till.es.ts";
 
 const texts: StaffRosterTexts = {
   title: "Lista",
@@ -79,10 +80,6 @@ const texts: StaffRosterTexts = {
   expectedAgain: (name) => `Se vuelve a esperar a ${name}.`,
   markPaid: "Cobrar",
   move: "Cambiar de fecha",
-  payTitle: (name) => `Pago de ${name}`,
-  payText: (price) => `Cobra ${price} en efectivo o con el lector de tarjetas y anótalo aquí.`,
-  payAction: (price) => `${price} recibidos`,
-  paid: (name, price) => `${name} ha pagado ${price}.`,
   moveTitle: (name) => `Cambiar a ${name} a …`,
   moveTo: "Elige una fecha",
   datesFailed: "No hemos podido cargar las fechas.",
@@ -101,6 +98,7 @@ const texts: StaffRosterTexts = {
   checkIns,
   classChanges,
   staff,
+  till,
 };
 
 export default texts;

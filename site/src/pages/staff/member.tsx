@@ -1,7 +1,7 @@
 // A member with bookings and payments.
 
 import { useEffect, useState } from "preact/hooks";
-import { CalendarPlus, CircleX, ClipboardCheck, HeartPulse } from "lucide";
+import { CalendarPlus, CircleX, ClipboardCheck, HeartPulse, Ticket } from "lucide";
 import { api, call, readAllPages, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
 import { Field } from "../../components/form.tsx";
@@ -13,9 +13,13 @@ import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
+import { OrderTable } from "../../staff/orders.tsx";
 import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
+import { MemberPasses } from "../../staff/passes.tsx";
 import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
+import type { Order, Pass } from "../../staff/shop.ts";
 import { type Column, DataTable } from "../../staff/table.tsx";
+import { SellDialog } from "../../staff/till.tsx";
 import type { StaffMemberTexts } from "../../texts/staff-member.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
@@ -74,16 +78,23 @@ function MemberPage({ t }: Texts) {
 function MemberDetails({ t, member, back }: Texts & { member: Member; back: preact.JSX.Element }) {
   const [when, setWhen] = useState<When>("upcoming");
   const [isBooking, setBooking] = useState(false);
+  const [isSelling, setSelling] = useState(false);
   const bookings = useList<Booking>(when, (cursor) =>
     call(api.GET("/api/admin/member-bookings", { params: { query: { memberId: member.id, when, ...(cursor ? { cursor } : {}) } } })),
   );
   const payments = useList<Payment>("", (cursor) =>
     call(api.GET("/api/admin/payments", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })),
   );
+  const passes = useList<Pass>("", (cursor) => call(api.GET("/api/admin/passes", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
+  const orders = useList<Order>("", (cursor) => call(api.GET("/api/admin/orders", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
   const reload = () => {
-    void bookings.reload().catch(report);
-    void payments.reload().catch(report);
+    for (const list of [bookings, payments, passes, orders]) void list.reload().catch(report);
   };
+  // A link to the passes scrolls to them when their place is known.
+  const isPlaced = passes.items !== null && bookings.items !== null;
+  useEffect(() => {
+    if (isPlaced && location.hash === "#passes") document.getElementById("passes")?.scrollIntoView();
+  }, [isPlaced]);
   return (
     <>
       <PageHead title={member.name} hint={<Contact t={t} member={member} />}>
@@ -108,12 +119,29 @@ function MemberDetails({ t, member, back }: Texts & { member: Member; back: prea
         </header>
         <Bookings t={t} member={member} list={bookings} empty={when === "upcoming" ? t.noUpcoming : t.noPast} onChange={reload} />
       </section>
+      <section class="member-part" id="passes">
+        <header>
+          <h2>{t.till.passes}</h2>
+          <Button kind="soft" size="small" onClick={() => setSelling(true)}>
+            <Icon of={Ticket} />
+            {t.till.sell}
+          </Button>
+        </header>
+        <MemberPasses t={t.till} list={passes} onChange={reload} />
+      </section>
       <section class="member-part">
         <header>
           <h2>{t.payments}</h2>
         </header>
         <DataTable caption={t.payments} columns={paymentColumns(t)} list={payments} rowKey={({ id }) => id} failed={t.paymentsFailed} empty={<Empty text={t.noPayments} />} />
       </section>
+      <section class="member-part">
+        <header>
+          <h2>{t.till.orders}</h2>
+        </header>
+        <OrderTable t={t.till} caption={t.till.orders} list={orders} empty={<Empty text={t.till.noOrders} />} onChange={reload} />
+      </section>
+      {isSelling && <SellDialog t={t.till} member={member} onClose={() => setSelling(false)} onChange={reload} />}
       {isBooking && <BookDialog t={t} member={member} onClose={() => setBooking(false)} onBook={reload} />}
     </>
   );
@@ -174,6 +202,7 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
           what={`${cancelling.class.title}, ${whenOf(cancelling)}`}
           isWaiting={cancelling.status === "waitlisted"}
           isPaid={cancelling.paymentStatus === "paid"}
+          passName={cancelling.pass?.name}
           freeCancellationUntil={cancelling.freeCancellationUntil}
           onClose={() => setCancelling(null)}
           onCancel={onChange}
@@ -201,7 +230,7 @@ function bookingColumns(t: StaffMemberTexts): Array<Column<Booking>> {
         </span>
       ),
     },
-    { key: "payment", label: t.bookingColumns.payment, cell: ({ paymentStatus, payment }) => paymentStatus && <PaymentStatus status={paymentStatus} method={payment?.method} /> },
+    { key: "payment", label: t.bookingColumns.payment, cell: ({ paymentStatus, payment, pass }) => (pass ? <span class="tag">{pass.name}</span> : paymentStatus && <PaymentStatus status={paymentStatus} method={payment?.method} />) },
   ];
 }
 

@@ -1,7 +1,7 @@
 // Payments of all members: what is unpaid, and which refunds are due.
 
 import { useState } from "preact/hooks";
-import { Banknote, ClipboardCheck, Undo2 } from "lucide";
+import { Banknote, ClipboardCheck, Ticket, Tickets, Undo2 } from "lucide";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Select } from "../../components/form.tsx";
 import { Button, Empty } from "../../components/ui.tsx";
@@ -12,6 +12,7 @@ import { mountStaff } from "../../staff/mount.tsx";
 import { ActionMenu, PageHead } from "../../staff/parts.tsx";
 import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
 import { type Column, DataTable } from "../../staff/table.tsx";
+import { PayDialog } from "../../staff/till.tsx";
 import type { StaffPaymentsTexts } from "../../texts/staff-payments.en.ts";
 import { say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
@@ -31,7 +32,7 @@ const PAYABLE: readonly Status[] = ["pending", "failed"];
 /** Payments that could be refunded. Those whose refund is due have a button for it. */
 const REFUNDABLE: readonly Status[] = ["paid", "partly_refunded"];
 
-type Change = "markPaid" | "refund";
+type Change = "markPaid" | "refund" | "pass";
 
 function readStatus(): Status | null {
   const status = new URLSearchParams(location.search).get("status");
@@ -115,8 +116,9 @@ function PaymentMenu({ t, payment, onAsk }: Texts & { payment: Payment; onAsk: (
     <ActionMenu
       label={t.actionsOf(member.name, payment.class.title)}
       items={[
-        ...(PAYABLE.includes(status) ? [{ text: t.markPaid, icon: Banknote, onClick: () => onAsk("markPaid") }] : []),
+        ...(PAYABLE.includes(status) ? [{ text: t.markPaid, icon: Banknote, onClick: () => onAsk("markPaid") }, { text: t.payWithPass, icon: Ticket, onClick: () => onAsk("pass") }] : []),
         { text: t.roster, icon: ClipboardCheck, onClick: () => location.assign(`/staff/roster/${payment.class.scheduledClassId}`) },
+        { text: t.passes, icon: Tickets, onClick: () => location.assign(`/staff/members/${member.id}#passes`) },
         ...(REFUNDABLE.includes(status) ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: () => onAsk("refund") }] : []),
       ]}
     />
@@ -134,6 +136,10 @@ interface ChangeProps extends Texts {
 function ChangeDialog({ t, payment, change, onClose, onChange }: ChangeProps) {
   const { member, method, amount, currency, bookingId } = payment;
   const { title } = payment.class;
+  if (change === "pass") {
+    const { scheduledClassId } = payment.class;
+    return <PayDialog t={t.till} member={member} bookingId={bookingId} scheduledClassId={scheduledClassId} price={amount} currency={currency} onClose={onClose} onChange={onChange} />;
+  }
   const isRefund = change === "refund";
   const text = !isRefund ? t.markPaidText(member.name, formatPrice(amount, currency), title) : method === "desk" ? t.refundDesk(member.name, title) : t.refundCard(member.name, title);
   return (

@@ -10,6 +10,7 @@ import { ConfirmDialog } from "../../../staff/dialogs.tsx";
 import { useMemberSearch } from "../../../staff/member-search.ts";
 import { Segments } from "../../../staff/parts.tsx";
 import { SearchField } from "../../../staff/search.tsx";
+import { describePayment } from "../../../staff/shop.ts";
 import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import type { Occurrence } from "./data.ts";
 import type { Texts } from "./rows.tsx";
@@ -61,7 +62,7 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
     const text = isCheckedIn ? (wasMember ? t.wasMemberHere(name) : t.bookedHere(name)) : wasMember ? t.wasMember(name) : t.booked(name);
     const isUnpaid = Number(booking.price) > 0 && booking.paymentStatus !== "paid";
     if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
-    else say(text);
+    else say(booking.pass ? `${text} ${describePayment(t.till, booking.pass)}` : text);
   };
   const add = async (person: Person) => {
     try {

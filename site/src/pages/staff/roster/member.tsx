@@ -1,23 +1,24 @@
 // The dialogs about one member of a roster.
 
 import { useState } from "preact/hooks";
-import { Banknote, CalendarSync, Check, CircleX, type IconNode, Mail, Phone, Undo2, UserRoundX } from "lucide";
+import { Banknote, CalendarSync, Check, CircleX, type IconNode, Mail, Phone, Ticket, Undo2, UserRoundX } from "lucide";
 import { api, call, type Schema } from "../../../api/client.ts";
 import { Button, Dialog } from "../../../components/ui.tsx";
 import { bookFor, changeBooking } from "../../../staff/bookings.ts";
 import { CancelBookingDialog } from "../../../staff/cancel-booking.tsx";
 import { ChoiceDialog, ConfirmDialog } from "../../../staff/dialogs.tsx";
 import { Icon } from "../../../staff/icon.tsx";
+import { PayDialog, SellDialog } from "../../../staff/till.tsx";
 import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import { useLoad } from "../../../tools/load.ts";
 import { studio } from "../../../tools/studio.ts";
-import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
+import { formatMomentIn, formatTimeIn } from "../../../tools/time.ts";
 import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
 import type { Texts } from "./rows.tsx";
 import { useNewSpot } from "./spots.ts";
 
 /** What is shown about a member. */
-export type View = "member" | "pay" | "move" | "cancel" | "promote";
+export type View = "member" | "pay" | "sell" | "move" | "cancel" | "promote";
 
 /** A row as staff see it. */
 export type DeskRow = RosterRow & DeskEntry;
@@ -35,7 +36,7 @@ interface Props extends Texts {
 
 /** The dialog of the view. One is open at a time. */
 export function MemberDialogs({ view, ...props }: Props & { view: View }) {
-  if (view === "pay") return <PayDialog {...props} />;
+  if (view === "pay" || view === "sell") return <TillDialog {...props} />;
   if (view === "move") return <MoveDialog {...props} />;
   if (view === "cancel") {
     const { t, row, onClose, onChange } = props;
@@ -46,6 +47,7 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
         name={row.name}
         isWaiting={row.status === "waitlisted"}
         isPaid={row.paymentStatus === "paid"}
+        passName={row.passName}
         freeCancellationUntil={row.freeCancellationUntil}
         onClose={onClose}
         onCancel={onChange}
@@ -80,12 +82,12 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
   return (
     <Dialog title={row.name} isOpen onClose={onClose}>
       <p class="hint">
-        {[t.staff.levels[row.level], t.visits(row.visits), isWaiting ? t.position(row.waitlistPosition ?? 0) : (t.staff.payment[row.paymentStatus ?? ""] ?? (row.isUnpaid ? t.unpaid : ""))].filter(Boolean).join(" · ")}
+        {[t.staff.levels[row.level], t.visits(row.visits), isWaiting ? t.position(row.waitlistPosition ?? 0) : (row.passName ?? t.staff.payment[row.paymentStatus ?? ""] ?? (row.isUnpaid ? t.unpaid : ""))].filter(Boolean).join(" · ")}
       </p>
       {isHere && since && <p>{row.checkedInBy ? t.hereSinceBy(since, row.checkedInBy.name) : t.hereSince(since)}</p>}
       <ul class="plain-list action-list">
         {!isWaiting && !isNoShow && canCheckIn && <Action icon={isHere ? Undo2 : Check} text={isHere ? t.undoCheckIn : t.checkInAction} onClick={toggle} />}
-        {row.isUnpaid && <Action icon={Banknote} text={t.markPaid} onClick={() => onShow("pay")} />}
+        {row.isUnpaid ? <Action icon={Banknote} text={t.markPaid} onClick={() => onShow("pay")} /> : <Action icon={Ticket} text={t.till.sell} onClick={() => onShow("sell")} />}
         {isNoShow && <Action icon={Undo2} text={t.undoNoShow} onClick={() => void mark("undoAttendance")} />}
         {row.status === "booked" && hasStarted && <Action icon={UserRoundX} text={t.markNoShow} onClick={() => void mark("noShow")} />}
         {row.status === "booked" && <Action icon={CalendarSync} text={t.move} onClick={() => onShow("move")} />}
@@ -162,18 +164,11 @@ function Emergency({ t, row }: Texts & { row: DeskRow }) {
   );
 }
 
-function PayDialog({ t, row, onClose, onChange }: Props) {
-  const price = formatPrice(row.price, row.currency);
-  const pay = async () => {
-    await changeBooking(row.bookingId, "markPaid");
-    await onChange();
-    say(t.paid(row.name, price));
-  };
-  return (
-    <ConfirmDialog title={t.payTitle(row.name)} isOpen onClose={onClose} action={t.payAction(price)} onConfirm={pay}>
-      <p>{t.payText(price)}</p>
-    </ConfirmDialog>
-  );
+/** Takes the payment of an unpaid booking. Without one, sells a pass for other classes. */
+function TillDialog({ t, row, occurrence, onClose, onChange }: Props) {
+  const { bookingId, isUnpaid, price, currency } = row;
+  const sale = { t: t.till, member: { id: row.userId, name: row.name }, onClose, onChange };
+  return isUnpaid ? <PayDialog {...sale} bookingId={bookingId} scheduledClassId={occurrence.id} price={price} currency={currency} /> : <SellDialog {...sale} />;
 }
 
 function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {

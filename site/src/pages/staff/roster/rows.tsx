@@ -35,6 +35,7 @@ export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen
             <Icon of={CloudOff} /> {t.notSent}
           </span>
         )}
+        {desk?.passName && <span class="tag">{desk.passName}</span>}
         {row.status === "no_show" && <span class="tag bad">{t.noShow}</span>}
         {row.visits === Number(isHere) && <span class="tag first-visit">{t.firstVisit}</span>}
         <span>{t.staff.levels[row.level]}</span>

@@ -1,0 +1,168 @@
+// The passes of a member, and what staff change about them.
+
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { CalendarPlus, CircleX, Plus, Snowflake, Undo2 } from "lucide";
+import { api, call, type Schema } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import { Field, type FormValues } from "../components/form.tsx";
+import { Empty } from "../components/ui.tsx";
+import type { TillTexts } from "../texts/till.en.ts";
+import { say } from "../tools/action.ts";
+import { useLoad } from "../tools/load.ts";
+import { formatDay } from "../tools/time.ts";
+import { FormDialog } from "./dialogs.tsx";
+import type { List } from "./lists.ts";
+import { ActionMenu, useToday } from "./parts.tsx";
+import { countUpcoming, type Pass } from "./shop.ts";
+import { type Column, DataTable } from "./table.tsx";
+
+type Action = Schema<"PassAction">;
+type Texts = { t: TillTexts };
+
+const ICONS = { addCredits: Plus, addDays: CalendarPlus, freeze: Snowflake, unfreeze: Undo2, revoke: CircleX, restore: Undo2 };
+
+const format = (day: string) => formatDay(day, { year: "numeric", month: "short", day: "numeric" });
+
+interface Props extends Texts {
+  list: List<Pass>;
+  /** Loads what the pages show of the member's bookings again. */
+  onChange: () => void;
+}
+
+export function MemberPasses({ t, list, onChange }: Props) {
+  const today = useToday();
+  const [asked, setAsked] = useState<{ pass: Pass; action: Action } | null>(null);
+  const change = (changed: Pass) => {
+    list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
+    onChange();
+  };
+  return (
+    <>
+      <DataTable
+        caption={t.passes}
+        columns={columnsOf(t, today)}
+        list={list}
+        rowKey={({ id }) => id}
+        failed={t.passesFailed}
+        empty={<Empty text={t.noPasses} />}
+        actions={(pass) => (
+          <ActionMenu
+            label={t.actionsOfPass(pass.name)}
+            items={actionsOf(pass, today).map((action) => ({ text: t.changes[action], icon: ICONS[action], isDangerous: action === "revoke", onClick: () => setAsked({ pass, action }) }))}
+          />
+        )}
+      />
+      {asked && <ChangeDialog key={`${asked.pass.id} ${asked.action}`} t={t} {...asked} onClose={() => setAsked(null)} onChange={change} />}
+    </>
+  );
+}
+
+function isFrozen({ frozenTo }: Pass, today: string): boolean {
+  return frozenTo !== null && frozenTo >= today;
+}
+
+/** What can be done with a pass as it is. */
+function actionsOf(pass: Pass, today: string): Action[] {
+  if (pass.isRevoked) return ["restore"];
+  return [...(pass.credits === null ? [] : ["addCredits" as const]), "addDays", isFrozen(pass, today) ? "unfreeze" : "freeze", "revoke"];
+}
+
+function columnsOf(t: TillTexts, today: string): Array<Column<Pass>> {
+  return [
+    { key: "name", label: t.passColumns.name, isTitle: true, cell: ({ name }) => name },
+    { key: "left", label: t.passColumns.left, cell: ({ creditsLeft, credits }) => (creditsLeft === null || credits === null ? t.withoutEnd : t.leftOf(creditsLeft, credits)) },
+    {
+      key: "lastDay",
+      label: t.passColumns.lastDay,
+      cell: ({ lastDay, days, classTypes }) => (
+        <>
+          {lastDay ? format(lastDay) : t.fromFirstClass(days)}
+          {classTypes.length > 0 && <small class="hint">{classTypes.map(({ name }) => name).join(", ")}</small>}
+        </>
+      ),
+    },
+    {
+      key: "state",
+      label: t.passColumns.state,
+      cell: (pass) => (
+        <span class="tags">
+          <State t={t} pass={pass} today={today} />
+        </span>
+      ),
+    },
+  ];
+}
+
+function State({ t, pass, today }: Texts & { pass: Pass; today: string }) {
+  const { isRevoked, creditsLeft, lastDay, frozenFrom, frozenTo } = pass;
+  if (isRevoked) return <span class="tag bad">{t.states.revoked}</span>;
+  if (creditsLeft === 0) return <span class="tag">{t.states.usedUp}</span>;
+  if (lastDay && lastDay < today) return <span class="tag">{t.states.ended}</span>;
+  if (frozenFrom && frozenTo && isFrozen(pass, today)) return <span class="tag warn">{t.frozen(short(frozenFrom), short(frozenTo))}</span>;
+  return <span class="tag good">{t.states.good}</span>;
+}
+
+const short = (day: string) => formatDay(day, { month: "short", day: "numeric" });
+
+interface ChangeProps extends Texts {
+  pass: Pass;
+  action: Action;
+  onClose: () => void;
+  onChange: (pass: Pass) => void;
+}
+
+/** Asks for what a change needs, and for the reason. */
+function ChangeDialog({ t, pass, action, onClose, onChange }: ChangeProps) {
+  const { id, name } = pass;
+  const send = async (values: FormValues) => {
+    const number = values.optional("number");
+    const [from, to] = [values.optional("from"), values.optional("to")];
+    const body = { passId: id, action, reason: values.text("reason"), ...(number ? { number: Number(number) } : {}), ...(from && to ? { from, to } : {}) };
+    const changed = await call(api.PATCH("/api/admin/passes", { body })).catch((failure: unknown) => {
+      const isImpossible = failure instanceof Failure && failure.code === "pass_not_changeable";
+      throw isImpossible ? new Failure(t.notPossible[action]) : failure;
+    });
+    onChange(changed);
+    const isMoved = action !== "revoke" && changed.lastDay && changed.lastDay !== pass.lastDay;
+    say([t.changed[action](name), isMoved && t.endsOn(format(changed.lastDay ?? ""))].filter(Boolean).join(" "));
+  };
+  return (
+    <FormDialog title={t.changeTitle[action](name)} isOpen onClose={onClose} action={t.changes[action]} isDangerous={action === "revoke"} onSend={send}>
+      {action === "addCredits" && <Field name="number" type="number" label={t.credits} hint={t.creditsHint} required autofocus step="1" defaultValue="1" />}
+      {action === "addDays" && <Field name="number" type="number" label={t.daysField} hint={t.daysHint} required autofocus step="1" defaultValue="7" />}
+      {action === "freeze" && <FreezeDays t={t} />}
+      {action === "unfreeze" && <p>{t.unfreezeText}</p>}
+      {action === "revoke" && <Revocation t={t} pass={pass}>{t.revokeText}</Revocation>}
+      {action === "restore" && <p>{t.restoreText}</p>}
+      <Field name="reason" label={t.reason} hint={t.reasonHint} required autoComplete="off" maxLength={500} />
+    </FormDialog>
+  );
+}
+
+function FreezeDays({ t }: Texts) {
+  const today = useToday();
+  const [from, setFrom] = useState(today);
+  return (
+    <>
+      <p>{t.freezeText}</p>
+      <div class="pair">
+        <Field name="from" type="date" label={t.from} required defaultValue={from} onChange={(event) => setFrom((event.currentTarget as HTMLInputElement).value)} />
+        <Field name="to" type="date" label={t.to} required min={from} />
+      </div>
+    </>
+  );
+}
+
+/** Says what happens to the bookings of a pass that is revoked. */
+function Revocation({ t, pass: { id, userId }, children }: Texts & { pass: Pass; children: ComponentChildren }) {
+  const { loaded } = useLoad(() => countUpcoming(userId), id);
+  const count = loaded?.get(id) ?? 0;
+  return (
+    <>
+      <p>{children}</p>
+      {/* As high as the sentence that follows. */}
+      <p role="status">{!loaded ? "…" : count === 0 ? t.noUpcoming : t.upcoming(count)}</p>
+    </>
+  );
+}

@@ -1,0 +1,244 @@
+// The till: selling a pass at the desk, and paying for a class with money or with a pass.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { api, call } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
+import { Button, Dialog, Skeleton } from "../components/ui.tsx";
+import type { TillTexts } from "../texts/till.en.ts";
+import { attempt, say } from "../tools/action.ts";
+import { isOffline } from "../tools/connection.ts";
+import { useLoad } from "../tools/load.ts";
+import { useStore } from "../tools/store.ts";
+import { formatPrice } from "../tools/time.ts";
+import { changeBooking } from "./bookings.ts";
+import { useStaffTexts } from "./context.ts";
+import { FailurePanel } from "./failure-panel.tsx";
+import { Choices, useToday } from "./parts.tsx";
+import { type Buyer, type ClassToPay, describePass, describePayment, describeProduct, isGoodFor, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
+import "./till.css";
+
+const TENDERS: readonly Tender[] = ["cash", "terminal", "transfer"];
+
+interface SellProps {
+  t: TillTexts;
+  member: Buyer;
+  onClose: () => void;
+  /** Loads what is shown of the member again. */
+  onChange: () => unknown;
+}
+
+/** Sells a pass to a member: a tap on the pass, and one on how it was paid. */
+export function SellDialog({ t, member, onClose, onChange }: SellProps) {
+  const [product, setProduct] = useState<Product | null>(null);
+  const offer = useLoad(() => loadOffer(member.id), member.id);
+  const finish = async ({ name }: Product) => {
+    onClose();
+    await onChange();
+    say(t.sold(member.name, name));
+  };
+  return (
+    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} cls={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)}>
+      <Loaded t={t} load={offer}>
+        {(loaded) => <Products t={t} member={member} offer={loaded} cls={null} onChoose={setProduct} />}
+      </Loaded>
+    </SaleDialog>
+  );
+}
+
+interface PayProps extends SellProps {
+  bookingId: string;
+  scheduledClassId: string;
+  price: string;
+  currency: string;
+}
+
+/** An unpaid booking: money, a pass that the member has, or one that is sold now. */
+export function PayDialog({ t, member, bookingId, scheduledClassId, price, currency, onClose, onChange }: PayProps) {
+  const [product, setProduct] = useState<Product | null>(null);
+  const load = useLoad(async () => {
+    const [offer, cls] = await Promise.all([loadOffer(member.id), call(api.GET("/api/classes/occurrence", { params: { query: { id: scheduledClassId } } }))]);
+    return { ...offer, cls };
+  }, bookingId);
+  const amount = formatPrice(price, currency);
+
+  const pay = () =>
+    attempt(async () => {
+      await changeBooking(bookingId, "markPaid");
+      await onChange();
+      onClose();
+      say(t.paid(member.name, amount));
+    });
+  const use = (passId: string) =>
+    attempt(async () => {
+      const { pass } = await changeBooking(bookingId, "usePass", { passId });
+      await onChange();
+      onClose();
+      if (pass) say(describePayment(t, pass));
+    });
+  const finish = async ({ lines }: Order, sold: Product) => {
+    // The sale is made: whatever fails now, nobody should sell the pass again.
+    onClose();
+    const passId = lines[0]?.passId;
+    try {
+      const isGood = passId && load.loaded && isGoodFor(sold, load.loaded.cls.classTypeId);
+      const pass = isGood ? (await changeBooking(bookingId, "usePass", { passId })).pass : null;
+      say(pass ? `${t.sold(member.name, sold.name)} ${describePayment(t, pass)}` : t.soldNotUsed(member.name, sold.name));
+    } catch (failure) {
+      if (!(failure instanceof Failure) || failure.isSignedOut) throw failure;
+      throw new Failure(`${t.soldNotUsed(member.name, sold.name)} ${failure.message}`, { requestId: failure.requestId });
+    } finally {
+      await onChange();
+    }
+  };
+  return (
+    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} cls={load.loaded?.cls ?? null} onChoose={setProduct} onClose={onClose} onSold={finish}>
+      <p>{t.payText(amount)}</p>
+      <p class="actions">
+        <Button onClick={pay}>{t.payAction(amount)}</Button>
+      </p>
+      <h3>{t.withPass}</h3>
+      <Loaded t={t} load={load}>
+        {(loaded) => (
+          <>
+            <UsablePasses t={t} passes={loaded.passes} cls={loaded.cls} onUse={use} />
+            <Products t={t} member={member} offer={loaded} cls={loaded.cls} onChoose={setProduct} />
+          </>
+        )}
+      </Loaded>
+    </SaleDialog>
+  );
+}
+
+interface SaleProps {
+  title: string;
+  t: TillTexts;
+  member: Buyer;
+  /** The product that is sold. Without one, the dialog shows its children, to choose one. */
+  product: Product | null;
+  /** The class that the pass is to pay for. */
+  cls: ClassToPay | null;
+  onChoose: (product: Product | null) => void;
+  onClose: () => void;
+  onSold: (order: Order, product: Product) => Promise<void>;
+  children: ComponentChildren;
+}
+
+function SaleDialog({ title, t, member, product, cls, onChoose, onClose, onSold, children }: SaleProps) {
+  const staff = useStaffTexts();
+  return (
+    <Dialog title={product ? t.sellTo(member.name) : title} isOpen onClose={onClose}>
+      <div class="sale">{product ? <Tenders t={t} member={member} product={product} cls={cls} onSold={onSold} /> : children}</div>
+      <p class="actions">
+        {product && (
+          <Button kind="quiet" onClick={() => onChoose(null)}>
+            {t.back}
+          </Button>
+        )}
+        <Button kind="quiet" autofocus onClick={onClose}>
+          {staff.close}
+        </Button>
+      </p>
+    </Dialog>
+  );
+}
+
+/** How a product was paid. A tap records the sale. */
+function Tenders({ t, member, product, cls, onSold }: Pick<SaleProps, "t" | "member" | "cls" | "onSold"> & { product: Product }) {
+  const isWithout = useStore(isOffline);
+  const what = useRef<HTMLParagraphElement>(null);
+  // The button that led here is gone. A second press of Enter must not sell anything.
+  useEffect(() => what.current?.focus(), []);
+  const price = formatPrice(product.price, product.currency);
+  const isFree = Number(product.price) === 0;
+  const take = (event: Event, tender: Tender) => {
+    // The second tap of a double tap on the product is not meant for what is in its place now.
+    if (event instanceof UIEvent && event.detail > 1) return undefined;
+    return attempt(async () => onSold(await sell(t, member.id, product.id, tender), product));
+  };
+  return (
+    <>
+      <p class="sale-product" ref={what} tabIndex={-1}>
+        <strong>{product.name}</strong> · {t.costs(price, describeProduct(t, product))}
+      </p>
+      <p class="hint">
+        {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {cls && (isGoodFor(product, cls.classTypeId) ? t.paysForClass : t.paysNotForClass)}
+      </p>
+      <p>{isFree ? t.isFree : t.howPaid(price)}</p>
+      {isWithout && <p role="status">{t.offline}</p>}
+      <div class="tenders" role="group" aria-label={t.tender}>
+        {(isFree ? TENDERS.slice(0, 1) : TENDERS).map((tender) => (
+          <Button key={tender} kind="soft" disabled={isWithout} onClick={(event) => take(event, tender)}>
+            {isFree ? t.give : t.tenders[tender]}
+          </Button>
+        ))}
+      </div>
+    </>
+  );
+}
+
+interface LoadedProps<T> {
+  t: TillTexts;
+  load: { loaded: T | null; failure: Failure | null; reload: () => void };
+  children: (loaded: T) => ComponentChildren;
+}
+
+/** What is loaded for a sale. Without a connection, nothing can be sold. */
+function Loaded<T>({ t, load: { loaded, failure, reload }, children }: LoadedProps<T>) {
+  const isWithout = useStore(isOffline);
+  if (isWithout) return <p role="status">{t.offline}</p>;
+  if (failure) return <FailurePanel text={t.offerFailed} failure={failure} onRetry={reload} />;
+  if (!loaded) return <Skeleton count={4} height="3rem" />;
+  return <>{children(loaded)}</>;
+}
+
+/** The passes that can pay for a class, and why the others cannot. */
+function UsablePasses({ t, passes, cls, onUse }: { t: TillTexts; passes: Pass[]; cls: ClassToPay; onUse: (id: string) => unknown }) {
+  const today = useToday();
+  const all = passes.map((pass) => ({ pass, refusal: refusalOf(t, pass, cls, today) }));
+  const usable = all.filter(({ refusal }) => refusal === null).sort(({ pass: one }, { pass: other }) => (one.lastDay ?? "9").localeCompare(other.lastDay ?? "9"));
+  const refused = all.filter(({ refusal }) => refusal);
+  return (
+    <>
+      {usable.length > 0 && (
+        <Choices label={t.usePass} choices={usable.map(({ pass }) => ({ key: pass.id, text: t.use(pass.name), hint: describePass(t, pass), onChoose: () => onUse(pass.id) }))} />
+      )}
+      {refused.length > 0 && (
+        <ul class="plain-list refusals">
+          {refused.map(({ pass, refusal }) => (
+            <li key={pass.id}>{t.cannotPay(pass.name, refusal ?? "")}</li>
+          ))}
+        </ul>
+      )}
+    </>
+  );
+}
+
+interface ProductsProps {
+  t: TillTexts;
+  member: Buyer;
+  offer: Offer;
+  cls: ClassToPay | null;
+  onChoose: (product: Product) => void;
+}
+
+function Products({ t, member, offer: { products, passes }, cls, onChoose }: ProductsProps) {
+  if (products.length === 0) return <p class="hint">{t.noProducts}</p>;
+  return (
+    <Choices
+      label={t.choose}
+      choices={products.map((product) => {
+        const { id, name, price, currency, perMember } = product;
+        const hasReachedLimit = perMember !== null && passes.filter(({ productId }) => productId === id).length >= perMember;
+        const note = hasReachedLimit ? t.limitReached(member.name) : cls && !isGoodFor(product, cls.classTypeId) ? t.notForClass : "";
+        return {
+          key: id,
+          text: t.costs(name, formatPrice(price, currency)),
+          hint: [describeProduct(t, product), note].filter(Boolean).join(" · "),
+          isDisabled: hasReachedLimit,
+          onChoose: () => onChoose(product),
+        };
+      })}
+    />
+  );
+}
