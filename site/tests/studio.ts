@@ -76,6 +76,7 @@ export interface RosterEntry {
   name: string;
   status: string;
   isUnpaid: boolean;
+  passName: string | null;
   checkedInAt: string | null;
   checkedInBy: { name: string } | null;
 }
@@ -180,6 +181,19 @@ export class Staff {
       members.push(member);
     }
     return members;
+  }
+
+  /** Sells a pass of the demo data to a member, for cash. */
+  async sell({ id: userId }: KnownMember, product: string): Promise<void> {
+    const { items } = await this.#read<{ items: Array<{ id: string; name: string }> }>("/api/shop/products?limit=100");
+    const found = items.find(({ name }) => name === product);
+    await this.#send("POST", "/api/admin/orders", { userId, productIds: [found?.id], tender: "cash" });
+  }
+
+  /** Lets a pass pay for the booking of a member. */
+  async usePass(wanted: NewClass, { name }: KnownMember): Promise<void> {
+    const bookingId = (await this.roster(wanted)).get(name)?.bookingId;
+    await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "usePass" });
   }
 
   async checkIn({ id }: NewClass, bookingId: string): Promise<void> {
