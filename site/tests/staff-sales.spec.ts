@@ -197,7 +197,7 @@ test.describe("with an expected failure", () => {
     await page.getByRole("button", { name: "Sell a pass" }).click();
     const trial = page.getByRole("dialog").getByRole("button", { name: "Two weeks to try · $39" });
     await expect(trial).toBeDisabled();
-    await expect(trial).toContainText(`${member.name} has bought it already`);
+    await expect(trial).toContainText(`${member.name} has had it already`);
     await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();
 
     await changePass(page, "Two weeks to try", "Freeze");

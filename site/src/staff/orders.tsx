@@ -152,7 +152,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       </p>
       <MoneyField name="amount" label={t.amount} hint={isNothing ? t.nothingLeft : t.fair} required defaultValue={isNothing ? "" : suggested} />
       {live.length > 0 && (
-        <div class="field">
+        <div class="revocations">
           {live.map((pass) => (
             <Check key={pass.id} name={`revoke ${pass.id}`} label={[t.revokePass(pass.name), upcoming.get(pass.id) ? `– ${t.upcoming(upcoming.get(pass.id) ?? 0)}` : ""].filter(Boolean).join(" ")} />
           ))}
@@ -164,7 +164,8 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
         label={t.method}
         options={[["original", t.methods.original(tender ? (t.tenders[tender] ?? tender) : "")], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
       />
-      <Field name="reason" label={t.refundReason} hint={t.giveBack} autoComplete="off" maxLength={500} />
+      <p class="hint">{t.giveBack}</p>
+      <Field name="reason" label={t.refundReason} autoComplete="off" maxLength={500} />
     </FormDialog>
   );
 }

@@ -70,18 +70,9 @@ function actionsOf(pass: Pass, today: string): Action[] {
 
 function columnsOf(t: TillTexts, today: string): Array<Column<Pass>> {
   return [
-    { key: "name", label: t.passColumns.name, isTitle: true, cell: ({ name }) => name },
+    { key: "name", label: t.passColumns.name, isTitle: true, cell: ({ name, classTypes }) => <NameOf name={name} hint={classTypes.map((one) => one.name).join(", ")} /> },
     { key: "left", label: t.passColumns.left, cell: ({ creditsLeft, credits }) => (creditsLeft === null || credits === null ? t.withoutEnd : t.leftOf(creditsLeft, credits)) },
-    {
-      key: "lastDay",
-      label: t.passColumns.lastDay,
-      cell: ({ lastDay, days, classTypes }) => (
-        <>
-          {lastDay ? format(lastDay) : t.fromFirstClass(days)}
-          {classTypes.length > 0 && <small class="hint">{classTypes.map(({ name }) => name).join(", ")}</small>}
-        </>
-      ),
-    },
+    { key: "lastDay", label: t.passColumns.lastDay, cell: ({ lastDay, days }) => (lastDay ? format(lastDay) : t.fromFirstClass(days)) },
     {
       key: "state",
       label: t.passColumns.state,
@@ -92,6 +83,16 @@ function columnsOf(t: TillTexts, today: string): Array<Column<Pass>> {
       ),
     },
   ];
+}
+
+/** The name of a pass, and the class types that it is good for, if these are not all. */
+function NameOf({ name, hint }: { name: string; hint: string }) {
+  return (
+    <>
+      {name}
+      {hint && <small class="hint">{hint}</small>}
+    </>
+  );
 }
 
 function State({ t, pass, today }: Texts & { pass: Pass; today: string }) {

@@ -97,11 +97,11 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
       <p class="actions">
         <Button onClick={pay}>{t.payAction(amount)}</Button>
       </p>
-      <h3>{t.withPass}</h3>
       <Loaded t={t} load={load}>
         {(loaded) => (
           <>
             <UsablePasses t={t} passes={loaded.passes} cls={loaded.cls} onUse={use} />
+            <h3>{t.sell}</h3>
             <Products t={t} member={member} offer={loaded} cls={loaded.cls} onChoose={setProduct} />
           </>
         )}
@@ -198,8 +198,10 @@ function UsablePasses({ t, passes, cls, onUse }: { t: TillTexts; passes: Pass[];
   const all = passes.map((pass) => ({ pass, refusal: refusalOf(t, pass, cls, today) }));
   const usable = all.filter(({ refusal }) => refusal === null).sort(({ pass: one }, { pass: other }) => (one.lastDay ?? "9").localeCompare(other.lastDay ?? "9"));
   const refused = all.filter(({ refusal }) => refusal);
+  if (usable.length + refused.length === 0) return null;
   return (
-    <>
+    <section class="own-passes">
+      <h3>{t.usePass}</h3>
       {usable.length > 0 && (
         <Choices label={t.usePass} choices={usable.map(({ pass }) => ({ key: pass.id, text: t.use(pass.name), hint: describePass(t, pass), onChoose: () => onUse(pass.id) }))} />
       )}
@@ -210,7 +212,7 @@ function UsablePasses({ t, passes, cls, onUse }: { t: TillTexts; passes: Pass[];
           ))}
         </ul>
       )}
-    </>
+    </section>
   );
 }
 
@@ -222,23 +224,27 @@ interface ProductsProps {
   onChoose: (product: Product) => void;
 }
 
+/** What can be sold. First what the member can buy, and what pays for the class. */
 function Products({ t, member, offer: { products, passes }, cls, onChoose }: ProductsProps) {
   if (products.length === 0) return <p class="hint">{t.noProducts}</p>;
+  const offered = products.map((product) => {
+    const { id, perMember } = product;
+    const hasReachedLimit = perMember !== null && passes.filter(({ productId }) => productId === id).length >= perMember;
+    const isForClass = !cls || isGoodFor(product, cls.classTypeId);
+    return { product, hasReachedLimit, isForClass, rank: hasReachedLimit ? 2 : isForClass ? 0 : 1 };
+  });
   return (
     <Choices
       label={t.choose}
-      choices={products.map((product) => {
-        const { id, name, price, currency, perMember } = product;
-        const hasReachedLimit = perMember !== null && passes.filter(({ productId }) => productId === id).length >= perMember;
-        const note = hasReachedLimit ? t.limitReached(member.name) : cls && !isGoodFor(product, cls.classTypeId) ? t.notForClass : "";
-        return {
-          key: id,
-          text: t.costs(name, formatPrice(price, currency)),
-          hint: [describeProduct(t, product), note].filter(Boolean).join(" · "),
+      choices={offered
+        .sort((one, other) => one.rank - other.rank)
+        .map(({ product, hasReachedLimit, isForClass }) => ({
+          key: product.id,
+          text: t.costs(product.name, formatPrice(product.price, product.currency)),
+          hint: [describeProduct(t, product), hasReachedLimit ? t.limitReached(member.name) : isForClass ? "" : t.notForClass].filter(Boolean).join(" · "),
           isDisabled: hasReachedLimit,
           onChoose: () => onChoose(product),
-        };
-      })}
+        }))}
     />
   );
 }
