@@ -157,13 +157,13 @@ function FreezeDays({ t }: Texts) {
 
 /** Says what happens to the bookings of a pass that is revoked. */
 function Revocation({ t, pass: { id, userId }, children }: Texts & { pass: Pass; children: ComponentChildren }) {
-  const { loaded } = useLoad(() => countUpcoming(userId), id);
+  const { loaded, failure } = useLoad(() => countUpcoming(userId), id);
   const count = loaded?.get(id) ?? 0;
   return (
     <>
       <p>{children}</p>
       {/* As high as the sentence that follows. */}
-      <p role="status">{!loaded ? "…" : count === 0 ? t.noUpcoming : t.upcoming(count)}</p>
+      <p role="status">{failure ? failure.message : !loaded ? "…" : count === 0 ? t.noUpcoming : t.upcoming(count)}</p>
     </>
   );
 }

@@ -36,7 +36,7 @@ interface Props extends Texts {
 
 /** The dialog of the view. One is open at a time. */
 export function MemberDialogs({ view, ...props }: Props & { view: View }) {
-  if (view === "pay" || view === "sell") return <TillDialog {...props} />;
+  if (view === "pay" || view === "sell") return <TillDialog isPayment={view === "pay"} {...props} />;
   if (view === "move") return <MoveDialog {...props} />;
   if (view === "cancel") {
     const { t, row, onClose, onChange } = props;
@@ -164,11 +164,11 @@ function Emergency({ t, row }: Texts & { row: DeskRow }) {
   );
 }
 
-/** Takes the payment of an unpaid booking. Without one, sells a pass for other classes. */
-function TillDialog({ t, row, occurrence, onClose, onChange }: Props) {
-  const { bookingId, isUnpaid, price, currency } = row;
+/** Takes the payment of a booking, or sells a pass for other classes. */
+function TillDialog({ t, row, occurrence, isPayment, onClose, onChange }: Props & { isPayment: boolean }) {
+  const { bookingId, price, currency } = row;
   const sale = { t: t.till, member: { id: row.userId, name: row.name }, onClose, onChange };
-  return isUnpaid ? <PayDialog {...sale} bookingId={bookingId} scheduledClassId={occurrence.id} price={price} currency={currency} /> : <SellDialog {...sale} />;
+  return isPayment ? <PayDialog {...sale} bookingId={bookingId} scheduledClassId={occurrence.id} price={price} currency={currency} /> : <SellDialog {...sale} />;
 }
 
 function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {
