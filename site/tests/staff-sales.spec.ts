@@ -108,6 +108,54 @@ test.describe("on a phone", () => {
     expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
     expect((await staff.roster(wanted)).get(member.name)).toMatchObject({ isUnpaid: false, passName: "Ten classes" });
   });
+
+  test("the products, and the page of a member with passes, are accessible and fit the window", async ({ page, staff }) => {
+    const { member } = await unpaidClass(staff);
+    for (const product of ["Two weeks to try", "Ten prácticas"]) await staff.sell(member, product);
+    await signInAs(page, "staff");
+    for (const path of ["/staff/sales?show=products", `/staff/members/${member.id}`]) {
+      await open(page, path);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await expectAccessible(page);
+      }
+      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    }
+  });
+});
+
+test("who is added at the door with a pass has nothing to pay", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inMinutes: 30 });
+  const member = await staff.newMember("Olga");
+  await staff.sell(member, "Five classes");
+  await signInAs(page, "staff");
+  await open(page, rosterOf(wanted));
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Add to the class" });
+  await dialog.getByRole("searchbox").fill(member.name);
+  await dialog.getByRole("button", { name: `Book for ${member.name}` }).click();
+  await expect(page.getByText(`${member.name} is in the class and checked in. “Five classes” pays. 4 classes are left.`)).toBeVisible();
+  // More can be sold all the same.
+  await page.getByRole("button", { name: `More about ${member.name}` }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Sell a pass" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Ten classes · $150" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Transfer" }).click();
+  await expect(page.getByText(`${member.name} has “Ten classes” now.`)).toBeVisible();
+});
+
+test("an unlimited pass is refunded by its days", async ({ page, staff }) => {
+  const { wanted, member } = await unpaidClass(staff);
+  await staff.sell(member, "Unlimited month");
+  await staff.usePass(wanted, member);
+  await signInAs(page, "staff");
+  // At noon in Denver, ten days after the first of thirty days.
+  await page.clock.setFixedTime(Date.parse(`${wanted.date}T19:00:00Z`) + 10 * 86_400_000);
+  await open(page, `/staff/members/${member.id}`);
+  const sales = page.getByRole("table", { name: "Sales of this member" });
+  await sales.getByLabel(`More for the sale to ${member.name}, Unlimited month`).click();
+  await sales.getByRole("button", { name: "Refund" }).click();
+  // $129 × 20 ÷ 30.
+  await expect(page.getByRole("dialog").getByLabel("Amount (USD)")).toHaveValue("86.00");
 });
 
 test("a double tap on a pass does not record how it was paid", async ({ page, staff }) => {
@@ -210,22 +258,40 @@ test.describe("with an expected failure", () => {
   });
 });
 
-test("without a connection nothing is sold", async ({ context, page, staff }) => {
-  const { wanted, member } = await unpaidClass(staff);
-  await signInAs(page, "staff");
-  await open(page, rosterOf(wanted));
-  await page.getByRole("button", { name: `${member.name} pays $18` }).click();
-  const dialog = page.getByRole("dialog");
-  await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toBeVisible();
-  await context.setOffline(true);
-  await expect(dialog.getByText("Without a connection, passes cannot be sold or used.")).toBeVisible();
-  await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toHaveCount(0);
-  await context.setOffline(false);
-  await dialog.getByRole("button", { name: "Five classes · $85" }).click();
-  await context.setOffline(true);
-  await expect(dialog.getByRole("button", { name: "Cash" })).toBeDisabled();
-  await context.setOffline(false);
-  await expect(dialog.getByRole("button", { name: "Cash" })).toBeEnabled();
+test.describe("without a connection", () => {
+  test.use({ expectedErrors: ["net::ERR_INTERNET_DISCONNECTED"] });
+
+  test("nothing is sold until it is back", async ({ context, page, staff }) => {
+    const { wanted, member } = await unpaidClass(staff);
+    await signInAs(page, "staff");
+    await open(page, rosterOf(wanted));
+    await page.getByRole("button", { name: `${member.name} pays $18` }).click();
+    const dialog = page.getByRole("dialog");
+    await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toBeVisible();
+    await context.setOffline(true);
+    await expect(dialog.getByText("Without a connection, passes cannot be sold or used.")).toBeVisible();
+    await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toHaveCount(0);
+    await context.setOffline(false);
+    await dialog.getByRole("button", { name: "Five classes · $85" }).click();
+    await context.setOffline(true);
+    await expect(dialog.getByRole("button", { name: "Cash" })).toBeDisabled();
+    await context.setOffline(false);
+    await expect(dialog.getByRole("button", { name: "Cash" })).toBeEnabled();
+  });
+});
+
+test.describe("for oneself", () => {
+  test.use({ expectedErrors: ["status of 403"] });
+
+  test("nobody of the staff sells a pass", async ({ page }) => {
+    await signInAs(page, "staff");
+    const { id } = (await (await page.request.get("/api/auth/me")).json()) as { id: string };
+    await open(page, `/staff/members/${id}`);
+    await page.getByRole("button", { name: "Sell a pass" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Five classes · $85" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Cash" }).click();
+    await expect(page.getByRole("dialog").getByText("You cannot do this with your own passes. Please ask a colleague.")).toBeVisible();
+  });
 });
 
 test.describe("with more than was paid", () => {

@@ -5,7 +5,7 @@ import till from "./till.en.ts";
 
 const texts = {
   title: "Payments",
-  hint: "Newest first",
+  hint: "For classes, newest first. What was sold is under “Sales”.",
   status: "Show",
   all: "All payments",
   failed: "The payments could not be loaded.",

@@ -6,7 +6,7 @@ import till from "./till.es.ts";
 
 const texts: StaffPaymentsTexts = {
   title: "Pagos",
-  hint: "Primero los más recientes",
+  hint: "De clases, primero los más recientes. Lo que se ha vendido está en «Ventas».",
   status: "Mostrar",
   all: "Todos los pagos",
   failed: "No hemos podido cargar los pagos.",
