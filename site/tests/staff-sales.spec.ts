@@ -399,6 +399,8 @@ test("a payment that is pending is made with a pass, and leads to the passes of 
   await row.getByLabel("More for the payment").click();
   await row.getByRole("button", { name: "Pay with a pass" }).click();
   const dialog = page.getByRole("dialog", { name: /^Payment of / });
+  // It ends after sixty days.
+  await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toContainText("not for this class");
   await dialog.getByRole("button", { name: "Ten classes · $150" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cash" }).click();
   await expect(page.getByText("“Ten classes” pays. 9 classes are left.")).toBeVisible();

@@ -1,7 +1,9 @@
 // What was sold at the desk, and refunds of it.
 
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Undo2, UserRound } from "lucide";
+import type { Schema } from "../api/client.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
@@ -10,8 +12,6 @@ import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
-import type { Schema } from "../api/client.ts";
-import type { ComponentChildren } from "preact";
 import { useStaffTexts } from "./context.ts";
 import { FormDialog } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";

@@ -70,7 +70,7 @@ function actionsOf(pass: Pass, today: string): Action[] {
 
 function columnsOf(t: TillTexts, today: string): Array<Column<Pass>> {
   return [
-    { key: "name", label: t.passColumns.name, isTitle: true, cell: ({ name, classTypes }) => <NameOf name={name} hint={classTypes.map((one) => one.name).join(", ")} /> },
+    { key: "name", label: t.passColumns.name, isTitle: true, cell: ({ name, classTypes }) => <PassName name={name} hint={classTypes.map((one) => one.name).join(", ")} /> },
     { key: "left", label: t.passColumns.left, cell: ({ creditsLeft, credits }) => (creditsLeft === null || credits === null ? t.withoutEnd : t.leftOf(creditsLeft, credits)) },
     { key: "lastDay", label: t.passColumns.lastDay, cell: ({ lastDay, days }) => (lastDay ? format(lastDay) : t.fromFirstClass(days)) },
     {
@@ -86,7 +86,7 @@ function columnsOf(t: TillTexts, today: string): Array<Column<Pass>> {
 }
 
 /** The name of a pass, and the class types that it is good for, if these are not all. */
-function NameOf({ name, hint }: { name: string; hint: string }) {
+function PassName({ name, hint }: { name: string; hint: string }) {
   return (
     <>
       {name}

@@ -76,8 +76,14 @@ export function refund(t: TillTexts, body: Schema<"RefundOrder">): Promise<Order
 }
 
 /** Whether a product or a pass is good for a class type. */
-export function isGoodFor({ classTypes }: Pick<Product, "classTypes">, classTypeId: string): boolean {
+function isGoodFor({ classTypes }: Pick<Product, "classTypes">, classTypeId: string): boolean {
   return classTypes.length === 0 || classTypes.some(({ id }) => id === classTypeId);
+}
+
+/** Whether a pass of a product that is sold today can pay for a class. */
+export function canPayFor(product: Product, { classTypeId, localDate }: ClassToPay, today: string): boolean {
+  const isInTime = product.starts === "first_class" || (today <= localDate && localDate < addDays(today, product.days));
+  return isInTime && isGoodFor(product, classTypeId);
 }
 
 const format = (day: string) => formatDay(day, { weekday: "short", month: "short", day: "numeric" });

@@ -15,7 +15,7 @@ import { changeBooking } from "./bookings.ts";
 import { useStaffTexts } from "./context.ts";
 import { FailurePanel } from "./failure-panel.tsx";
 import { Choices, useToday } from "./parts.tsx";
-import { type Buyer, type ClassToPay, describePass, describePayment, describeProduct, isGoodFor, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
+import { type Buyer, canPayFor, type ClassToPay, describePass, describePayment, describeProduct, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
 import "./till.css";
 
 const TENDERS: readonly Tender[] = ["cash", "terminal", "transfer"];
@@ -38,9 +38,9 @@ export function SellDialog({ t, member, onClose, onChange }: SellProps) {
     say(t.sold(member.name, name));
   };
   return (
-    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} cls={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)}>
+    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} occurrence={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)}>
       <Loaded t={t} load={offer}>
-        {(loaded) => <Products t={t} member={member} offer={loaded} cls={null} onChoose={setProduct} />}
+        {(loaded) => <Products t={t} member={member} offer={loaded} occurrence={null} onChoose={setProduct} />}
       </Loaded>
     </SaleDialog>
   );
@@ -57,9 +57,10 @@ interface PayProps extends SellProps {
 export function PayDialog({ t, member, bookingId, scheduledClassId, price, currency, onClose, onChange }: PayProps) {
   const [product, setProduct] = useState<Product | null>(null);
   const load = useLoad(async () => {
-    const [offer, cls] = await Promise.all([loadOffer(member.id), call(api.GET("/api/classes/occurrence", { params: { query: { id: scheduledClassId } } }))]);
-    return { ...offer, cls };
+    const [offer, occurrence] = await Promise.all([loadOffer(member.id), call(api.GET("/api/classes/occurrence", { params: { query: { id: scheduledClassId } } }))]);
+    return { ...offer, occurrence };
   }, bookingId);
+  const today = useToday();
   const amount = formatPrice(price, currency);
 
   const pay = () =>
@@ -81,7 +82,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
     onClose();
     const passId = lines[0]?.passId;
     try {
-      const isGood = passId && load.loaded && isGoodFor(sold, load.loaded.cls.classTypeId);
+      const isGood = passId && load.loaded && canPayFor(sold, load.loaded.occurrence, today);
       const pass = isGood ? (await changeBooking(bookingId, "usePass", { passId })).pass : null;
       say(pass ? `${t.sold(member.name, sold.name)} ${describePayment(t, pass)}` : t.soldNotUsed(member.name, sold.name));
     } catch (failure) {
@@ -92,7 +93,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
     }
   };
   return (
-    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} cls={load.loaded?.cls ?? null} onChoose={setProduct} onClose={onClose} onSold={finish}>
+    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish}>
       <p>{t.payText(amount)}</p>
       <p class="actions">
         <Button onClick={pay}>{t.payAction(amount)}</Button>
@@ -100,9 +101,9 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
       <Loaded t={t} load={load}>
         {(loaded) => (
           <>
-            <UsablePasses t={t} passes={loaded.passes} cls={loaded.cls} onUse={use} />
+            <UsablePasses t={t} passes={loaded.passes} occurrence={loaded.occurrence} onUse={use} />
             <h3>{t.sell}</h3>
-            <Products t={t} member={member} offer={loaded} cls={loaded.cls} onChoose={setProduct} />
+            <Products t={t} member={member} offer={loaded} occurrence={loaded.occurrence} onChoose={setProduct} />
           </>
         )}
       </Loaded>
@@ -117,18 +118,18 @@ interface SaleProps {
   /** The product that is sold. Without one, the dialog shows its children, to choose one. */
   product: Product | null;
   /** The class that the pass is to pay for. */
-  cls: ClassToPay | null;
+  occurrence: ClassToPay | null;
   onChoose: (product: Product | null) => void;
   onClose: () => void;
   onSold: (order: Order, product: Product) => Promise<void>;
   children: ComponentChildren;
 }
 
-function SaleDialog({ title, t, member, product, cls, onChoose, onClose, onSold, children }: SaleProps) {
+function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, onSold, children }: SaleProps) {
   const staff = useStaffTexts();
   return (
     <Dialog title={product ? t.sellTo(member.name) : title} isOpen onClose={onClose}>
-      <div class="sale">{product ? <Tenders t={t} member={member} product={product} cls={cls} onSold={onSold} /> : children}</div>
+      <div class="sale">{product ? <Tenders t={t} member={member} product={product} occurrence={occurrence} onSold={onSold} /> : children}</div>
       <p class="actions">
         {product && (
           <Button kind="quiet" onClick={() => onChoose(null)}>
@@ -144,8 +145,9 @@ function SaleDialog({ title, t, member, product, cls, onChoose, onClose, onSold,
 }
 
 /** How a product was paid. A tap records the sale. */
-function Tenders({ t, member, product, cls, onSold }: Pick<SaleProps, "t" | "member" | "cls" | "onSold"> & { product: Product }) {
+function Tenders({ t, member, product, occurrence, onSold }: Pick<SaleProps, "t" | "member" | "occurrence" | "onSold"> & { product: Product }) {
   const isWithout = useStore(isOffline);
+  const today = useToday();
   const what = useRef<HTMLParagraphElement>(null);
   // The button that led here is gone. A second press of Enter must not sell anything.
   useEffect(() => what.current?.focus(), []);
@@ -162,7 +164,7 @@ function Tenders({ t, member, product, cls, onSold }: Pick<SaleProps, "t" | "mem
         <strong>{product.name}</strong> · {t.costs(price, describeProduct(t, product))}
       </p>
       <p class="hint">
-        {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {cls && (isGoodFor(product, cls.classTypeId) ? t.paysForClass : t.paysNotForClass)}
+        {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {occurrence && (canPayFor(product, occurrence, today) ? t.paysForClass : t.paysNotForClass)}
       </p>
       <p>{isFree ? t.isFree : t.howPaid(price)}</p>
       {isWithout && <p role="status">{t.offline}</p>}
@@ -193,9 +195,9 @@ function Loaded<T>({ t, load: { loaded, failure, reload }, children }: LoadedPro
 }
 
 /** The passes that can pay for a class, and why the others cannot. */
-function UsablePasses({ t, passes, cls, onUse }: { t: TillTexts; passes: Pass[]; cls: ClassToPay; onUse: (id: string) => unknown }) {
+function UsablePasses({ t, passes, occurrence, onUse }: { t: TillTexts; passes: Pass[]; occurrence: ClassToPay; onUse: (id: string) => unknown }) {
   const today = useToday();
-  const all = passes.map((pass) => ({ pass, refusal: refusalOf(t, pass, cls, today) }));
+  const all = passes.map((pass) => ({ pass, refusal: refusalOf(t, pass, occurrence, today) }));
   const usable = all.filter(({ refusal }) => refusal === null).sort(({ pass: one }, { pass: other }) => (one.lastDay ?? "9").localeCompare(other.lastDay ?? "9"));
   const refused = all.filter(({ refusal }) => refusal);
   if (usable.length + refused.length === 0) return null;
@@ -220,17 +222,18 @@ interface ProductsProps {
   t: TillTexts;
   member: Buyer;
   offer: Offer;
-  cls: ClassToPay | null;
+  occurrence: ClassToPay | null;
   onChoose: (product: Product) => void;
 }
 
 /** What can be sold. First what the member can buy, and what pays for the class. */
-function Products({ t, member, offer: { products, passes }, cls, onChoose }: ProductsProps) {
+function Products({ t, member, offer: { products, passes }, occurrence, onChoose }: ProductsProps) {
+  const today = useToday();
   if (products.length === 0) return <p class="hint">{t.noProducts}</p>;
   const offered = products.map((product) => {
     const { id, perMember } = product;
     const hasReachedLimit = perMember !== null && passes.filter(({ productId }) => productId === id).length >= perMember;
-    const isForClass = !cls || isGoodFor(product, cls.classTypeId);
+    const isForClass = !occurrence || canPayFor(product, occurrence, today);
     return { product, hasReachedLimit, isForClass, rank: hasReachedLimit ? 2 : isForClass ? 0 : 1 };
   });
   return (

@@ -20,7 +20,7 @@ const texts = {
   startsToday: "It begins today.",
   startsWithClass: "It begins with the first class that is booked with it.",
   paysForClass: "It pays for this class at once.",
-  paysNotForClass: "It is not good for this class, which stays unpaid.",
+  paysNotForClass: "It cannot pay for this class, which stays unpaid.",
   tender: "How it was paid",
   tenders: { cash: "Cash", terminal: "Card reader", transfer: "Transfer" } as Readonly<Record<string, string>>,
   back: "Back",

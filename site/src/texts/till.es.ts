@@ -21,7 +21,7 @@ const texts: TillTexts = {
   startsToday: "Empieza hoy.",
   startsWithClass: "Empieza con la primera clase que se reserve con él.",
   paysForClass: "Paga esta clase en el acto.",
-  paysNotForClass: "No vale para esta clase, que sigue sin pagar.",
+  paysNotForClass: "No puede pagar esta clase, que sigue sin pagar.",
   tender: "Cómo se ha pagado",
   tenders: { cash: "Efectivo", terminal: "Datáfono", transfer: "Transferencia" },
   back: "Atrás",
