@@ -81,7 +81,7 @@ const texts = {
     pass_not_usable: "This pass cannot pay for the class.",
     product_not_sold: "This pass is no longer sold.",
     product_limit_reached: "This member cannot buy the pass again.",
-    own_sale: "You cannot do this with your own passes. Please ask a colleague.",
+    own_purchase: "You cannot do this with your own passes. Please ask a colleague.",
   } as Readonly<Record<string, string>>,
 };
 

@@ -98,7 +98,7 @@ const texts: StaffTexts = {
     own_role: "No puedes cambiar tu propio rol.",
     own_second_factor: "Tu propio segundo paso se cambia en la página de la cuenta.",
     own_booking: "Eso no se puede hacer con tu propia reserva. Pídeselo a otra persona del equipo.",
-    own_sale: "Eso no se puede hacer con tus propios bonos. Pídeselo a otra persona del equipo.",
+    own_purchase: "Eso no se puede hacer con tus propios bonos. Pídeselo a otra persona del equipo.",
     pass_not_usable: "Este bono no puede pagar la clase.",
     payment_disputed: "El pago está en disputa.",
     places_taken: "Ya hay más reservas que ese número de plazas.",
