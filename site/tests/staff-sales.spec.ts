@@ -254,7 +254,7 @@ test.describe("with an expected failure", () => {
     await dialog.getByLabel("Last day").fill(wanted.date);
     await dialog.getByLabel("Reason").fill("Ill");
     await dialog.getByRole("button", { name: "Freeze" }).click();
-    await expect(dialog.getByText("Nothing is changed: a class on these days is booked with the pass")).toBeVisible();
+    await expect(dialog.getByText("Nothing is changed: a freeze begins while the pass is good")).toBeVisible();
   });
 });
 
