@@ -31,6 +31,7 @@ async fn staff_add_credits_and_days_and_say_why() {
         change_pass(&staff, &pass, add).await.expect(200)["days"],
         44
     );
+    assert_eq!(super::pass(&ana, &pass).await["addedDays"], 14);
     let take = json!({ "action": "addDays", "number": -15 });
     change_pass(&staff, &pass, take)
         .await

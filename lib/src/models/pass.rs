@@ -70,6 +70,8 @@ pub struct Pass {
     /// The number of days from the first to the last one, with those that were added and those
     /// of freezes.
     pub days: i32,
+    /// The days that were added, and those of freezes. The rest of `days` was bought.
+    pub added_days: i32,
     /// When the pass begins.
     pub starts: PassStart,
     /// The first day. `None` if no class was booked with it yet.
@@ -92,7 +94,7 @@ macro_rules! pass_columns {
     () => {
         concat!(
             "p.id, p.user_id, p.product_id, l.order_id, l.description as name, p.status, p.credits,
-            p.credits_used, p.days + p.extra_days as days, p.starts, p.first_day, p.last_day,
+            p.credits_used, p.days + p.extra_days as days, p.extra_days, p.starts, p.first_day, p.last_day,
             p.frozen_from, p.frozen_to, p.created_at, ",
             class_types_of_product!("p.product_id"),
             " as class_types"
@@ -113,6 +115,7 @@ impl Pass {
             credits: row.try_get("credits")?,
             credits_used: row.try_get("credits_used")?,
             days: row.try_get("days")?,
+            added_days: row.try_get("extra_days")?,
             starts: PassStart::from_column(row.try_get("starts")?)?,
             first_day: row.try_get("first_day")?,
             last_day: row.try_get("last_day")?,

@@ -34,6 +34,8 @@ pub struct PassView {
     /// The number of days from the first to the last one, with those that were added and those
     /// of freezes.
     days: i32,
+    /// The days that were added, and those of freezes. The rest of `days` was bought.
+    added_days: i32,
     starts: PassStart,
     /// The first day on which it is good, in the studio's time zone. Null if it begins with the
     /// first class, and none is booked.
@@ -66,6 +68,7 @@ impl PassView {
             credits: pass.credits,
             credits_used: pass.credits_used,
             days: pass.days,
+            added_days: pass.added_days,
             starts: pass.starts,
             first_day: pass.first_day,
             last_day: pass.last_day,
