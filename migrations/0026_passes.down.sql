@@ -46,7 +46,6 @@ drop trigger bookings_pass_of_deleted on bookings;
 drop trigger bookings_pass on bookings;
 drop trigger bookings_pass_of_new on bookings;
 drop function track_credits();
-drop function add_used_credits(uuid, integer);
 drop trigger bookings_credit_back on bookings;
 drop function return_credit();
 alter table bookings

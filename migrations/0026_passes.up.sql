@@ -146,7 +146,6 @@ create table passes (
     frozen_from date,
     frozen_to date,
     created_at timestamptz not null default clock_timestamp(),
-    updated_at timestamptz not null default now(),
     constraint passes_first_day check (starts = 'first_class' or first_day is not null),
     constraint passes_frozen check (
         (frozen_from is null) = (frozen_to is null) and frozen_to >= frozen_from)
@@ -154,9 +153,6 @@ create table passes (
 
 create index passes_user_idx on passes (user_id, created_at, id);
 create index passes_product_idx on passes (product_id);
-
-create trigger passes_updated_at before update on passes
-    for each row execute function set_updated_at();
 
 -- What was changed in a pass, and why.
 create table pass_changes (
@@ -224,26 +220,28 @@ create trigger bookings_credit_back before update of status, late_cancellation o
         and (old.status <> 'cancelled' or old.late_cancellation)
     ) execute function return_credit();
 
--- Adds to the used credits of a pass. A pass that starts with the first class starts on the
--- earliest day on which a booking uses it.
-create function add_used_credits(pass_id uuid, number integer) returns void language plpgsql as $$
-begin
-    update passes p set credits_used = p.credits_used + number,
-        first_day = case p.starts
-            when 'first_class' then (
-                select min(b.pass_day) from bookings b where b.pass_id = p.id and b.uses_credit)
-            else p.first_day end
-    where p.id = add_used_credits.pass_id;
-end
-$$;
-
+-- Counts the used credits of a pass. A pass that starts with the first class starts on the earliest
+-- day on which a booking uses it. The update stands here twice, because a function for it would
+-- make each booking with a pass slower.
 create function track_credits() returns trigger language plpgsql as $$
 begin
     if tg_op <> 'INSERT' and old.uses_credit then
-        perform add_used_credits(old.pass_id, -1);
+        update passes p set credits_used = p.credits_used - 1,
+            first_day = case p.starts
+                when 'first_class' then (
+                    select min(b.pass_day) from bookings b
+                    where b.pass_id = p.id and b.uses_credit)
+                else p.first_day end
+        where p.id = old.pass_id;
     end if;
     if tg_op <> 'DELETE' and new.uses_credit then
-        perform add_used_credits(new.pass_id, 1);
+        update passes p set credits_used = p.credits_used + 1,
+            first_day = case p.starts
+                when 'first_class' then (
+                    select min(b.pass_day) from bookings b
+                    where b.pass_id = p.id and b.uses_credit)
+                else p.first_day end
+        where p.id = new.pass_id;
     end if;
     return null;
 end
@@ -284,13 +282,22 @@ end
 $$;
 
 -- Chooses the pass of a member that pays for a class of this type on this day: the one that ends
--- first, or `wanted_id`. Locks all passes of the member, so that two bookings do not use the same
--- credit. Null: none can pay.
+-- first, or `wanted_id`. Locks it, so that two bookings do not use the same credit. Null: none can
+-- pay.
 create function choose_pass(member_id uuid, class_type_id uuid, day date, wanted_id uuid)
 returns uuid language plpgsql as $$
 declare
     chosen_id uuid;
 begin
+    select p.id into chosen_id from passes p
+    where p.user_id = member_id and p.status = 'live' and (wanted_id is null or p.id = wanted_id)
+      and pass_refusal(p, $2, day) is null
+    order by p.last_day, p.id limit 1 for no key update;
+    if found then
+        return chosen_id;
+    end if;
+    -- Another booking may have used the last credit while this one waited for the lock. The
+    -- statement then finds nothing, although another pass could pay. So all are locked.
     perform from passes p where p.user_id = member_id and p.status = 'live'
     order by p.id for no key update;
     select p.id into chosen_id from passes p
