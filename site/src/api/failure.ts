@@ -34,8 +34,11 @@ const UNANSWERED = "unanswered";
 /** How long a failure waits for its sentence. After that, it has the API's own, in English. */
 const PATIENCE_MS = 2_000;
 
-/** What a proxy answers if the server's response has not arrived. */
-const PROXY_FAILURES = [502, 504];
+/**
+ * What a proxy answers if the server's response has not arrived (502, 504), and the server if a
+ * service that it needs, such as the database, stops answering, which may be after a commit (503).
+ */
+const UNKNOWN_OUTCOMES = [502, 503, 504];
 
 /** Codes that concern one field, which the response does not name. */
 const FIELD_OF_CODE: Record<string, { field: string; problem: string }> = {
@@ -75,13 +78,18 @@ export class Failure extends Error {
     return this.status === 404 || this.status === 400;
   }
 
-  /** Whether it is not known what the server has done, because its response has not arrived. */
+  /** Whether it is not known what the server has done. */
   get isUnanswered(): boolean {
-    return this.code === UNANSWERED || PROXY_FAILURES.includes(this.status);
+    return this.code === UNANSWERED || UNKNOWN_OUTCOMES.includes(this.status);
   }
 
   static unreachable(): Failure {
     return new Failure(texts.unreachable, { code: UNANSWERED });
+  }
+
+  /** The outcome of a request stays unknown. The sentence says what to do. */
+  static unknown(sentence: string): Failure {
+    return new Failure(sentence, { code: UNANSWERED });
   }
 
   static tooSlow(): Failure {

@@ -21,7 +21,8 @@ const openKeys = new Map<string, string>();
 
 /**
  * Sends a request, and repeats it while it gets no response. `purpose` names what it does. If
- * the outcome stays unknown, the next request with this purpose has the same key.
+ * the outcome stays unknown, or the server fails, the next request with this purpose has the same
+ * key while the page is open. Once another state is known, a purpose that names it has a new one.
  */
 export async function sendUntilAnswered<T>(purpose: string, { lost, unknown }: Sentences, send: (key: string) => Promise<T>): Promise<T> {
   const key = openKeys.get(purpose) ?? crypto.randomUUID();
@@ -34,11 +35,12 @@ export async function sendUntilAnswered<T>(purpose: string, { lost, unknown }: S
       return answer;
     } catch (failure) {
       if (!(failure instanceof Failure && failure.isUnanswered)) {
-        openKeys.delete(purpose);
+        // A server that fails may have done it all the same.
+        if (!(failure instanceof Failure && failure.status >= 500)) openKeys.delete(purpose);
         throw failure;
       }
       const pause = PAUSES_MS[repetition];
-      if (pause === undefined || Date.now() - start > GIVE_UP_MS) throw new Failure(unknown);
+      if (pause === undefined || Date.now() - start > GIVE_UP_MS) throw Failure.unknown(unknown);
       say(lost, true);
       await waitForConnection(pause);
     }
