@@ -220,6 +220,25 @@ test.describe("with an expected failure", () => {
     await expect(page.getByRole("table", { name: "Sales of this member" }).getByRole("row")).toHaveCount(2);
   });
 
+  test("a change of a pass whose response is lost is made once", async ({ page, staff }) => {
+    const member = await staff.newMember("Olga");
+    await staff.sell(member, "Five classes");
+    await openMember(page, member);
+    let isLost = false;
+    await page.route("**/api/admin/passes", async (route) => {
+      if (route.request().method() !== "PATCH" || isLost) return route.fallback();
+      isLost = true;
+      await route.fetch();
+      return route.abort();
+    });
+    await changePass(page, "Five classes", "Add classes");
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Number of classes").fill("2");
+    await dialog.getByLabel("Reason").fill("A present");
+    await dialog.getByRole("button", { name: "Add classes" }).click();
+    await expect(rowOf(page, "Five classes").getByText("7 of 7")).toBeVisible();
+  });
+
   test("a pass that cannot pay after all is sold, and the class stays unpaid", async ({ page, staff }) => {
     const { wanted, member } = await unpaidClass(staff);
     await signInAs(page, "staff");

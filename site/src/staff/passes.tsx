@@ -14,7 +14,7 @@ import { formatDay } from "../tools/time.ts";
 import { FormDialog } from "./dialogs.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, useToday } from "./parts.tsx";
-import { countUpcoming, type Pass } from "./shop.ts";
+import { countUpcoming, isUncertain, type Pass, sendOnce } from "./shop.ts";
 import { type Column, DataTable } from "./table.tsx";
 
 type Action = Schema<"PassAction">;
@@ -33,8 +33,8 @@ interface Props extends Texts {
 export function MemberPasses({ t, list, onChange }: Props) {
   const today = useToday();
   const [asked, setAsked] = useState<{ pass: Pass; action: Action } | null>(null);
-  const change = (changed: Pass) => {
-    list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
+  const change = (changed?: Pass) => {
+    if (changed) list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
     onChange();
   };
   return (
@@ -110,7 +110,8 @@ interface ChangeProps extends Texts {
   pass: Pass;
   action: Action;
   onClose: () => void;
-  onChange: (pass: Pass) => void;
+  /** Without a pass, it is not known what has changed. */
+  onChange: (pass?: Pass) => void;
 }
 
 /** Asks for what a change needs, and for the reason. */
@@ -120,7 +121,15 @@ function ChangeDialog({ t, pass, action, onClose, onChange }: ChangeProps) {
     const number = values.optional("number");
     const [from, to] = [values.optional("from"), values.optional("to")];
     const body = { passId: id, action, reason: values.text("reason"), ...(number ? { number: Number(number) } : {}), ...(from && to ? { from, to } : {}) };
-    const changed = await call(api.PATCH("/api/admin/passes", { body })).catch((failure: unknown) => {
+    // A pass that is shown as it became after a lost response gets a new key.
+    const purpose = `${action} ${JSON.stringify(pass)}`;
+    const changed = await sendOnce(purpose, { lost: t.lost, unknown: t.unknownChange, sentBefore: t.changeSentBefore }, (key) =>
+      call(api.PATCH("/api/admin/passes", { params: { header: { "Idempotency-Key": key } }, body })),
+    ).catch((failure: unknown) => {
+      if (isUncertain(failure)) {
+        onClose();
+        onChange();
+      }
       const isImpossible = failure instanceof Failure && failure.code === "pass_not_changeable";
       throw isImpossible ? new Failure(t.notPossible[action]) : failure;
     });

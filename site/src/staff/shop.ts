@@ -50,29 +50,43 @@ export async function countUpcoming(memberId: string): Promise<Map<string, numbe
   return counts;
 }
 
+/** What to say if the response to a request is lost, or the same was sent before with other details. */
+interface Sentences {
+  lost: string;
+  unknown: string;
+  sentBefore: string;
+}
+
+const SENT_BEFORE = "idempotency_key_reused";
+
 /**
- * Sends a sale or a refund until it is answered. A repeated tap sends the same key, even if the
- * response was lost, so that it is recorded once.
+ * Sends a request until it is answered. A repeated tap sends the same key, even if the response
+ * was lost, so that it is recorded once.
  */
-async function record(t: TillTexts, purpose: string, send: (key: string) => Promise<Order>): Promise<Order> {
+export async function sendOnce<T>(purpose: string, sentences: Sentences, send: (key: string) => Promise<T>): Promise<T> {
   try {
-    return await sendUntilAnswered(purpose, t, send);
+    return await sendUntilAnswered(purpose, sentences, send);
   } catch (failure) {
-    const isOther = failure instanceof Failure && failure.code === "idempotency_key_reused";
-    throw isOther ? new Failure(t.recordedBefore) : failure;
+    const isOther = failure instanceof Failure && failure.code === SENT_BEFORE;
+    throw isOther ? new Failure(sentences.sentBefore, { code: SENT_BEFORE }) : failure;
   }
+}
+
+/** Whether it is not known what is recorded, so that staff have to look at it. */
+export function isUncertain(failure: unknown): failure is Failure {
+  return failure instanceof Failure && (failure.isUnanswered || failure.code === SENT_BEFORE);
 }
 
 /** Sells a product to a member. The money was taken. */
 export function sell(t: TillTexts, userId: string, productId: string, tender: Tender): Promise<Order> {
-  return record(t, `sell ${userId} ${productId}`, (key) =>
+  return sendOnce(`sell ${userId} ${productId}`, t, (key) =>
     call(api.POST("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body: { userId, productIds: [productId], tender } })),
   );
 }
 
 /** Records that money of an order was given back. */
 export function refund(t: TillTexts, body: Schema<"RefundOrder">): Promise<Order> {
-  return record(t, `refund ${body.orderId}`, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
+  return sendOnce(`refund ${body.orderId}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
 /** Whether a product or a pass is good for a class type. */

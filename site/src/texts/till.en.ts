@@ -29,7 +29,9 @@ const texts = {
   /** While the response to a sale or a refund does not arrive. */
   lost: "The connection was lost. We keep trying, and it is recorded only once.",
   unknown: "We do not know whether it was recorded. Do the same again when the connection is back: it is recorded only once.",
-  recordedBefore: "It was recorded before, with other details. Look at the sales before you do it again.",
+  sentBefore: "It was sent before, with other details. Look at the sales before you do it again.",
+  unknownChange: "We do not know whether the pass was changed. Look at it before you do this again.",
+  changeSentBefore: "This was sent before, with other details. Look at the pass before you do it again.",
   // Paying for a class.
   payTitle: (name: string) => `Payment of ${name}`,
   payText: (price: string) => `Take ${price} in cash or with the card reader, then record it here.`,
