@@ -256,6 +256,36 @@ test.describe("with an expected failure", () => {
     await expect(page.getByText("“Five classes” pays. 4 classes are left.")).toBeVisible();
   });
 
+  test("a pass that is sold pays once for the class, even if the response is lost", async ({ page, staff }) => {
+    const { wanted, member } = await unpaidClass(staff);
+    await signInAs(page, "staff");
+    await open(page, rosterOf(wanted));
+    await page.getByRole("button", { name: `${member.name} pays $18` }).click();
+    let isLost = false;
+    await page.route("**/api/admin/bookings", async (route) => {
+      if (isLost) return route.fallback();
+      isLost = true;
+      await route.fetch();
+      return route.abort();
+    });
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("button", { name: "Five classes · $85" }).click();
+    await dialog.getByRole("button", { name: "Cash" }).click();
+    await expect(page.getByText(`${member.name} has “Five classes” now. “Five classes” pays. 4 classes are left.`)).toBeVisible();
+  });
+
+  test("a class that was paid meanwhile is shown as paid", async ({ page, staff }) => {
+    const { wanted, member } = await unpaidClass(staff);
+    await signInAs(page, "staff");
+    await open(page, rosterOf(wanted));
+    const pays = page.getByRole("button", { name: `${member.name} pays $18` });
+    await pays.click();
+    await staff.recordPayment((await staff.roster(wanted)).get(member.name)?.bookingId ?? "");
+    await page.getByRole("dialog").getByRole("button", { name: "$18 received" }).click();
+    await expect(page.getByRole("dialog")).toHaveCount(0);
+    await expect(pays).toHaveCount(0);
+  });
+
   test("a pass is bought only as often as it may be, and a freeze leaves booked classes alone", async ({ page, staff }) => {
     const { wanted, member } = await unpaidClass(staff);
     await staff.sell(member, "Two weeks to try");

@@ -3,7 +3,7 @@
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import type { TillTexts } from "../texts/till.en.ts";
-import { sendUntilAnswered } from "../tools/repeat.ts";
+import { type Sentences, sendUntilAnswered } from "../tools/repeat.ts";
 import { addDays, formatDay } from "../tools/time.ts";
 
 export type Product = Schema<"StaffProduct">;
@@ -50,20 +50,13 @@ export async function countUpcoming(memberId: string): Promise<Map<string, numbe
   return counts;
 }
 
-/** What to say if the response to a request is lost, or the same was sent before with other details. */
-interface Sentences {
-  lost: string;
-  unknown: string;
-  sentBefore: string;
-}
-
 const SENT_BEFORE = "idempotency_key_reused";
 
 /**
  * Sends a request until it is answered. A repeated tap sends the same key, even if the response
  * was lost, so that it is recorded once.
  */
-export async function sendOnce<T>(purpose: string, sentences: Sentences, send: (key: string) => Promise<T>): Promise<T> {
+export async function sendOnce<T>(purpose: string, sentences: Sentences & { sentBefore: string }, send: (key: string) => Promise<T>): Promise<T> {
   try {
     return await sendUntilAnswered(purpose, sentences, send);
   } catch (failure) {

@@ -6,12 +6,12 @@ import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
-import { attempt, say } from "../tools/action.ts";
+import { attempt, reportSessionEnd, say } from "../tools/action.ts";
 import { isOffline } from "../tools/connection.ts";
 import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { formatPrice } from "../tools/time.ts";
-import { changeBooking } from "./bookings.ts";
+import { payBooking } from "./bookings.ts";
 import { useStaffTexts } from "./context.ts";
 import { FailurePanel } from "./failure-panel.tsx";
 import { Choices, useToday } from "./parts.tsx";
@@ -63,19 +63,23 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
   const today = useToday();
   const amount = formatPrice(price, currency);
 
-  const pay = () =>
+  const sentences = { lost: t.lost, unknown: t.unknownPayment };
+
+  const settle = (action: "markPaid" | "usePass", passId?: string) =>
     attempt(async () => {
-      await changeBooking(bookingId, "markPaid");
-      await onChange();
-      onClose();
-      say(t.paid(member.name, amount));
-    });
-  const use = (passId: string) =>
-    attempt(async () => {
-      const { pass } = await changeBooking(bookingId, "usePass", { passId });
-      await onChange();
-      onClose();
-      if (pass) say(describePayment(t, pass));
+      try {
+        const { pass } = await payBooking(sentences, bookingId, action, passId);
+        await onChange();
+        onClose();
+        if (action === "markPaid") say(t.paid(member.name, amount));
+        else if (pass) say(describePayment(t, pass));
+      } catch (failure) {
+        if (mayBePaid(failure)) {
+          onClose();
+          await onChange();
+        }
+        throw failure;
+      }
     });
   const finish = async ({ lines }: Order, sold: Product) => {
     // The sale is made: whatever fails now, nobody should sell the pass again.
@@ -83,25 +87,28 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
     const passId = lines[0]?.passId;
     try {
       const isGood = passId && load.loaded && canPayFor(sold, load.loaded.occurrence, today);
-      const pass = isGood ? (await changeBooking(bookingId, "usePass", { passId })).pass : null;
+      const pass = isGood ? (await payBooking(sentences, bookingId, "usePass", passId)).pass : null;
+      await onChange();
       say(pass ? `${t.sold(member.name, sold.name)} ${describePayment(t, pass)}` : t.soldNotUsed(member.name, sold.name));
     } catch (failure) {
-      if (!(failure instanceof Failure) || failure.isSignedOut) throw failure;
-      throw new Failure(`${t.soldNotUsed(member.name, sold.name)} ${failure.message}`, { requestId: failure.requestId });
-    } finally {
-      await onChange();
+      if (!(failure instanceof Failure)) throw failure;
+      // The page asks to sign in, and the message still says what was sold.
+      if (failure.isSignedOut) reportSessionEnd();
+      else await onChange();
+      const sale = mayBePaid(failure) ? t.sold : t.soldNotUsed;
+      throw new Failure(`${sale(member.name, sold.name)} ${failure.message}`, { requestId: failure.requestId });
     }
   };
   return (
     <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish}>
       <p>{t.payText(amount)}</p>
       <p class="actions">
-        <Button onClick={pay}>{t.payAction(amount)}</Button>
+        <Button onClick={() => settle("markPaid")}>{t.payAction(amount)}</Button>
       </p>
       <Loaded t={t} load={load}>
         {(loaded) => (
           <>
-            <UsablePasses t={t} passes={loaded.passes} occurrence={loaded.occurrence} onUse={use} />
+            <UsablePasses t={t} passes={loaded.passes} occurrence={loaded.occurrence} onUse={(passId) => settle("usePass", passId)} />
             <h3>{t.sell}</h3>
             <Products t={t} member={member} offer={loaded} occurrence={loaded.occurrence} onChoose={setProduct} />
           </>
@@ -109,6 +116,14 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
       </Loaded>
     </SaleDialog>
   );
+}
+
+/** The codes that say that nothing is to be paid any more. */
+const SETTLED = ["already_paid", "nothing_to_pay"];
+
+/** Whether the booking may be paid, so that what is shown of it may be out of date. */
+function mayBePaid(failure: unknown): boolean {
+  return failure instanceof Failure && (failure.isUnanswered || SETTLED.includes(failure.code));
 }
 
 interface SaleProps {

@@ -79,6 +79,7 @@ const texts = {
   /** The API's own messages are in English. These name what staff see. */
   failures: {
     pass_not_usable: "This pass cannot pay for the class.",
+    nothing_to_pay: "There is nothing to pay for this booking.",
     product_not_sold: "This pass is no longer sold.",
     product_limit_reached: "This member cannot buy the pass again.",
     own_purchase: "You cannot do this with your own passes. Please ask a colleague.",

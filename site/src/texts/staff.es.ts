@@ -103,6 +103,7 @@ const texts: StaffTexts = {
     payment_disputed: "El pago está en disputa.",
     places_taken: "Ya hay más reservas que ese número de plazas.",
     product_limit_reached: "Este miembro no puede comprar el bono otra vez.",
+    nothing_to_pay: "No hay nada que pagar por esta reserva.",
     product_not_sold: "Este bono ya no se vende.",
     room_exists: "Ya hay una sala con este nombre.",
     room_taken: "La sala está ocupada a esa hora.",

@@ -30,6 +30,7 @@ const texts = {
   lost: "The connection was lost. We keep trying, and it is recorded only once.",
   unknown: "We do not know whether it was recorded. Do the same again when the connection is back: it is recorded only once.",
   sentBefore: "It was sent before, with other details. Look at the sales before you do it again.",
+  unknownPayment: "We do not know whether the class is paid now. Look at the roster before you do this again.",
   unknownChange: "We do not know whether the pass was changed. Look at it before you do this again.",
   changeSentBefore: "This was sent before, with other details. Look at the pass before you do it again.",
   // Paying for a class.

@@ -30,6 +30,7 @@ const texts: TillTexts = {
   lost: "Se ha perdido la conexión. Seguimos intentándolo, y quedará anotado una sola vez.",
   unknown: "No sabemos si ha quedado anotado. Haz lo mismo otra vez cuando vuelva la conexión: quedará anotado una sola vez.",
   sentBefore: "Ya se había enviado con otros datos. Mira las ventas antes de repetirlo.",
+  unknownPayment: "No sabemos si la clase ya está pagada. Mira la lista antes de repetirlo.",
   unknownChange: "No sabemos si el bono ha cambiado. Míralo antes de repetirlo.",
   changeSentBefore: "Esto ya se había enviado con otros datos. Mira el bono antes de repetirlo.",
   payTitle: (name) => `Pago de ${name}`,

@@ -11,7 +11,7 @@ const PAUSES_MS = [1_000, 2_000, 4_000, 8_000, 15_000];
 const GIVE_UP_MS = 60_000;
 
 /** What to say while the outcome of a request is not known, and when it stays unknown. */
-interface Sentences {
+export interface Sentences {
   lost: string;
   unknown: string;
 }
