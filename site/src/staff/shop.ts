@@ -134,7 +134,8 @@ function daysBetween(first: string, last: string): number {
 }
 
 /** How much of a pass is left, from 0 to all of it: its classes, or its days if it is unlimited. */
-function shareLeft({ credits, creditsLeft, days, firstDay, lastDay, frozenFrom, frozenTo }: Pass, today: string): [left: number, all: number] {
+function shareLeft({ isRevoked, credits, creditsLeft, days, firstDay, lastDay, frozenFrom, frozenTo }: Pass, today: string): [left: number, all: number] {
+  if (isRevoked || (lastDay && lastDay < today)) return [0, 1];
   if (credits !== null) return [creditsLeft ?? 0, credits];
   if (!firstDay || !lastDay) return [1, 1];
   const from = today > firstDay ? today : firstDay;
@@ -146,10 +147,11 @@ function shareLeft({ credits, creditsLeft, days, firstDay, lastDay, frozenFrom, 
 
 /**
  * Suggests how much of an order to give back: for each pass, its part that is left, rounded down
- * to the unit of the currency, and not more than what is left of the payment.
+ * to the unit of the currency, without what was given back before.
  */
-export function suggestRefund({ lines, total, refunded, currency }: Order, passes: readonly Pass[], today: string): string {
-  const decimals = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+export function suggestRefund({ lines, total, refunded }: Order, passes: readonly Pass[], today: string): string {
+  // As many as the API writes. The browser knows other numbers for some currencies.
+  const decimals = total.split(".")[1]?.length ?? 0;
   // Integers, because fractions of a cent would be rounded.
   const units = (amount: string) => Math.round(Number(amount) * 10 ** decimals);
   const worth = lines.map(({ passId, amount }) => {
@@ -159,5 +161,5 @@ export function suggestRefund({ lines, total, refunded, currency }: Order, passe
     return Math.min(units(amount), Math.floor((units(amount) * left) / all));
   });
   const sum = worth.reduce((total, one) => total + one, 0);
-  return (Math.min(sum, units(total) - units(refunded)) / 10 ** decimals).toFixed(decimals);
+  return (Math.max(0, sum - units(refunded)) / 10 ** decimals).toFixed(decimals);
 }
