@@ -134,15 +134,15 @@ function daysBetween(first: string, last: string): number {
 }
 
 /** How much of a pass is left, from 0 to all of it: its classes, or its days if it is unlimited. */
-function shareLeft({ isRevoked, credits, creditsLeft, days, firstDay, lastDay, frozenFrom, frozenTo }: Pass, today: string): [left: number, all: number] {
+function shareLeft({ isRevoked, credits, creditsLeft, days, addedDays, firstDay, lastDay, frozenFrom, frozenTo }: Pass, today: string): [left: number, all: number] {
   if (isRevoked || (lastDay && lastDay < today)) return [0, 1];
   if (credits !== null) return [creditsLeft ?? 0, credits];
   if (!firstDay || !lastDay) return [1, 1];
   const from = today > firstDay ? today : firstDay;
-  // The days of a freeze are no days of the pass, although they move its end.
-  const frozen = frozenFrom && frozenTo ? daysBetween(frozenFrom, frozenTo) : 0;
+  // Days that were added, and those of freezes, were not bought.
+  const bought = Math.max(1, days - addedDays);
   const frozenLeft = frozenFrom && frozenTo ? daysBetween(frozenFrom > from ? frozenFrom : from, frozenTo) : 0;
-  return [daysBetween(from, lastDay) - frozenLeft, days - frozen];
+  return [Math.min(daysBetween(from, lastDay) - frozenLeft, bought), bought];
 }
 
 /**
