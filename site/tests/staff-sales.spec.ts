@@ -358,15 +358,24 @@ test.describe("with more than was paid", () => {
     await row.getByLabel(`More for the sale to ${member.name}, Ten classes`).click();
     await row.getByRole("button", { name: "Refund" }).click();
     const dialog = page.getByRole("dialog", { name: `Refund ${member.name}` });
+    // The class that is booked is left as well, because revoking the pass makes it unpaid.
+    const revoke = dialog.getByLabel("Revoke “Ten classes” – 1 upcoming booking stays, and is then unpaid.");
+    await expect(revoke).toBeChecked();
+    await expect(dialog.getByLabel("Amount (USD)")).toHaveValue("150.00");
+    await revoke.uncheck();
     // $150 × 9 ÷ 10.
     await expect(dialog.getByLabel("Amount (USD)")).toHaveValue("135.00");
+    await revoke.check();
     await expect(dialog.getByText("“Ten classes”: 9 classes left")).toBeVisible();
     await expectAccessible(page);
     await dialog.getByLabel("Amount (USD)").fill("150.01");
     await dialog.getByRole("button", { name: "Refund" }).click();
     await expect(dialog.getByText("The amount is more than what is left of the payment.")).toBeVisible();
     await dialog.getByLabel("Amount (USD)").fill("135.00");
-    await dialog.getByLabel("Revoke “Ten classes” – 1 upcoming booking stays, and is then unpaid.").check();
+    // What is typed stays.
+    await revoke.uncheck();
+    await revoke.check();
+    await expect(dialog.getByLabel("Amount (USD)")).toHaveValue("135.00");
     await dialog.getByLabel("How it is given back").selectOption("Transfer");
     await dialog.getByLabel("Reason (optional)").fill("Moves to another city");
     await dialog.getByRole("button", { name: "Refund" }).click();
@@ -498,7 +507,7 @@ test.describe("in Spanish", () => {
     const sales = page.getByRole("table", { name: "Ventas a este miembro" });
     await sales.getByLabel(`Más para la venta a ${member.name}, Five classes`).click();
     await sales.getByRole("button", { name: "Reembolsar" }).click();
-    await expect(dialog.getByLabel("Importe (USD)")).toHaveValue("68.00");
+    await expect(dialog.getByLabel("Importe (USD)")).toHaveValue("85.00");
     await expect(dialog.getByText("Anular «Five classes» – 1 reserva próxima se mantiene, y queda sin pagar.")).toBeVisible();
     await expectAccessible(page);
   });

@@ -1,7 +1,7 @@
 // What was sold at the desk, and refunds of it.
 
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { Undo2, UserRound } from "lucide";
 import type { Schema } from "../api/client.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
@@ -128,9 +128,22 @@ interface FormProps extends RefundProps {
 function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps) {
   const { id, memberName, total, refunded, currency, tender } = order;
   const today = useToday();
-  const suggested = suggestRefund(order, passes, today);
-  const isNothing = Number(suggested) === 0;
   const live = passes.filter(({ isRevoked }) => !isRevoked);
+  // A class that is booked with a revoked pass is unpaid, so that it counts as left.
+  const suggest = (revokedIds: readonly string[]) => suggestRefund(order, passes, new Map([...upcoming].filter(([passId]) => revokedIds.includes(passId))), today);
+  // All that is left is suggested, so that nothing stays good, unless there is nothing left.
+  const [revoked, setRevoked] = useState(() => {
+    const all = live.map((pass) => pass.id);
+    return Number(suggest(all)) > 0 ? all : [];
+  });
+  const [suggested, setSuggested] = useState(() => suggest(revoked));
+  const isTyped = useRef(false);
+  const isNothing = Number(suggested) === 0;
+  const toggle = (passId: string) => {
+    const changed = revoked.includes(passId) ? revoked.filter((one) => one !== passId) : [...revoked, passId];
+    setRevoked(changed);
+    if (!isTyped.current) setSuggested(suggest(changed));
+  };
 
   const send = async (values: FormValues) => {
     const amount = values.text("amount").replace(",", ".");
@@ -139,7 +152,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       orderId: id,
       amount,
       method: values.text("method") as Schema<"RefundMethod">,
-      revokePassIds: live.filter((pass) => values.checked(`revoke ${pass.id}`)).map((pass) => pass.id),
+      revokePassIds: revoked,
       ...(reason ? { reason } : {}),
     });
     onChange(changed);
@@ -150,11 +163,21 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       <p>
         {t.refundText(whatOf(order), formatPrice(total, currency))} {Number(refunded) > 0 && t.refundedSoFar(formatPrice(refunded, currency))} {live.map((pass) => t.stillGood(pass.name, describePass(t, pass))).join(" ")}
       </p>
-      <MoneyField name="amount" label={t.amount} hint={isNothing ? t.nothingLeft : t.fair} required defaultValue={isNothing ? "" : suggested} />
+      <MoneyField
+        key={suggested}
+        name="amount"
+        label={t.amount}
+        hint={isNothing ? t.nothingLeft : t.fair}
+        required
+        defaultValue={isNothing ? "" : suggested}
+        onInput={() => {
+          isTyped.current = true;
+        }}
+      />
       {live.length > 0 && (
         <div class="revocations">
           {live.map((pass) => (
-            <Check key={pass.id} name={`revoke ${pass.id}`} label={[t.revokePass(pass.name), upcoming.get(pass.id) ? `– ${t.upcoming(upcoming.get(pass.id) ?? 0)}` : ""].filter(Boolean).join(" ")} />
+            <Check key={pass.id} checked={revoked.includes(pass.id)} onChange={() => toggle(pass.id)} label={[t.revokePass(pass.name), upcoming.get(pass.id) ? `– ${t.upcoming(upcoming.get(pass.id) ?? 0)}` : ""].filter(Boolean).join(" ")} />
           ))}
           <span class="hint">{t.staysGood}</span>
         </div>

@@ -133,10 +133,13 @@ function daysBetween(first: string, last: string): number {
   return Math.max(0, (Date.parse(last) - Date.parse(first)) / 86_400_000 + 1);
 }
 
-/** How much of a pass is left, from 0 to all of it: its classes, or its days if it is unlimited. */
-function shareLeft({ isRevoked, credits, creditsLeft, days, addedDays, firstDay, lastDay, frozenFrom, frozenTo }: Pass, today: string): [left: number, all: number] {
+/**
+ * How much of a pass is left, from 0 to all of it: its classes, with those that are given back, or
+ * its days if it is unlimited.
+ */
+function shareLeft({ isRevoked, credits, creditsLeft, days, addedDays, firstDay, lastDay, frozenFrom, frozenTo }: Pass, givenBack: number, today: string): [left: number, all: number] {
   if (isRevoked || (lastDay && lastDay < today)) return [0, 1];
-  if (credits !== null) return [creditsLeft ?? 0, credits];
+  if (credits !== null) return [(creditsLeft ?? 0) + givenBack, credits];
   if (!firstDay || !lastDay) return [1, 1];
   const from = today > firstDay ? today : firstDay;
   // Days that were added, and those of freezes, were not bought.
@@ -147,9 +150,10 @@ function shareLeft({ isRevoked, credits, creditsLeft, days, addedDays, firstDay,
 
 /**
  * Suggests how much of an order to give back: for each pass, its part that is left, rounded down
- * to the unit of the currency, without what was given back before.
+ * to the unit of the currency, without what was given back before. `givenBack` counts the booked
+ * classes of each pass that it no longer pays for.
  */
-export function suggestRefund({ lines, total, refunded }: Order, passes: readonly Pass[], today: string): string {
+export function suggestRefund({ lines, total, refunded }: Order, passes: readonly Pass[], givenBack: ReadonlyMap<string, number>, today: string): string {
   // As many as the API writes. The browser knows other numbers for some currencies.
   const decimals = total.split(".")[1]?.length ?? 0;
   // Integers, because fractions of a cent would be rounded.
@@ -157,7 +161,7 @@ export function suggestRefund({ lines, total, refunded }: Order, passes: readonl
   const worth = lines.map(({ passId, amount }) => {
     const pass = passes.find(({ id }) => id === passId);
     if (!pass) return 0;
-    const [left, all] = shareLeft(pass, today);
+    const [left, all] = shareLeft(pass, givenBack.get(pass.id) ?? 0, today);
     return Math.min(units(amount), Math.floor((units(amount) * left) / all));
   });
   const sum = worth.reduce((total, one) => total + one, 0);

@@ -127,7 +127,7 @@ const texts = {
   fair: "This is what is left of the pass. You can change it.",
   nothingLeft: "Nothing is left of the pass. You can still give money back.",
   revokePass: (pass: string) => `Revoke “${pass}”`,
-  staysGood: "A pass that is not revoked stays good.",
+  staysGood: "Revoke the pass if you give back all that is left of it. Otherwise the member can still use it.",
   method: "How it is given back",
   methods: {
     original: (tender: string) => `As it was paid: ${tender}`,

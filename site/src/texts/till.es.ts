@@ -124,7 +124,7 @@ const texts: TillTexts = {
   fair: "Es lo que queda del bono. Puedes cambiarlo.",
   nothingLeft: "No queda nada del bono. Aun así, puedes devolver dinero.",
   revokePass: (pass) => `Anular «${pass}»`,
-  staysGood: "Un bono que no se anula sigue valiendo.",
+  staysGood: "Anula el bono si devuelves todo lo que queda de él. Si no, el miembro puede seguir usándolo.",
   method: "Cómo se devuelve",
   methods: {
     original: (tender) => `Como se pagó: ${tender}`,
