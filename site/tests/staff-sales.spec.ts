@@ -471,6 +471,20 @@ test("a payment that is pending is made with a pass, and leads to the passes of 
   await expect(page.getByRole("table", { name: "Passes" })).toContainText("9 of 10");
 });
 
+test("a pass that was revoked can be sold again", async ({ page, staff }) => {
+  const member = await staff.newMember("Olga");
+  await staff.sell(member, "Two weeks to try");
+  await openMember(page, member);
+  await changePass(page, "Two weeks to try", "Revoke");
+  await page.getByRole("dialog").getByLabel("Reason").fill("Sold by mistake");
+  await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+  await expect(rowOf(page, "Two weeks to try").getByText("Revoked")).toBeVisible();
+  await page.getByRole("button", { name: "Sell a pass" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Two weeks to try · $39" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cash" }).click();
+  await expect(page.getByText(`${member.name} has “Two weeks to try” now.`)).toBeVisible();
+});
+
 test("a pass is sold by keyboard alone", async ({ page, staff }) => {
   const { wanted, member } = await unpaidClass(staff);
   await signInAs(page, "staff");

@@ -247,7 +247,7 @@ function Products({ t, member, offer: { products, passes }, occurrence, onChoose
   if (products.length === 0) return <p class="hint">{t.noProducts}</p>;
   const offered = products.map((product) => {
     const { id, perMember } = product;
-    const hasReachedLimit = perMember !== null && passes.filter(({ productId }) => productId === id).length >= perMember;
+    const hasReachedLimit = perMember !== null && passes.filter(({ productId, isRevoked }) => productId === id && !isRevoked).length >= perMember;
     const isForClass = !occurrence || canPayFor(product, occurrence, today);
     return { product, hasReachedLimit, isForClass, rank: hasReachedLimit ? 2 : isForClass ? 0 : 1 };
   });
