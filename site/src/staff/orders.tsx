@@ -7,7 +7,7 @@ import type { Schema } from "../api/client.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
-import { say } from "../tools/action.ts";
+import { report, say } from "../tools/action.ts";
 import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
@@ -17,7 +17,7 @@ import { FormDialog } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, Money, MoneyField, useToday } from "./parts.tsx";
-import { countUpcoming, describePass, loadPasses, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
+import { countUpcoming, describePass, isUncertain, loadPasses, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
 import { type Column, DataTable } from "./table.tsx";
 import "./payments.css";
 
@@ -36,8 +36,9 @@ interface Props extends Texts {
 export function OrderTable({ t, caption, list, empty, hasMembers = false, onChange }: Props) {
   const [refunded, setRefunded] = useState<Order | null>(null);
   const zone = useStore(studio)?.timeZone;
-  const change = (changed: Order) => {
-    list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
+  const change = (changed?: Order) => {
+    if (changed) list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
+    else void list.reload().catch(report);
     onChange?.();
   };
   return (
@@ -93,7 +94,8 @@ function OrderMenu({ t, order, hasMembers, onRefund }: Texts & { order: Order; h
 interface RefundProps extends Texts {
   order: Order;
   onClose: () => void;
-  onChange: (order: Order) => void;
+  /** Without an order, it is not known what is recorded. */
+  onChange: (order?: Order) => void;
 }
 
 /** Gives money back at the desk. What is left of the passes decides what is suggested. */
@@ -126,7 +128,7 @@ interface FormProps extends RefundProps {
 }
 
 function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps) {
-  const { id, memberName, total, refunded, currency, tender } = order;
+  const { memberName, total, refunded, currency, tender } = order;
   const today = useToday();
   const live = passes.filter(({ isRevoked }) => !isRevoked);
   // A class that is booked with a revoked pass is unpaid, so that it counts as left.
@@ -148,12 +150,17 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
   const send = async (values: FormValues) => {
     const amount = values.text("amount").replace(",", ".");
     const reason = values.optional("reason");
-    const changed = await refund(t, {
-      orderId: id,
+    const changed = await refund(t, order, {
       amount,
       method: values.text("method") as Schema<"RefundMethod">,
       revokePassIds: revoked,
       ...(reason ? { reason } : {}),
+    }).catch((failure: unknown) => {
+      if (isUncertain(failure)) {
+        onClose();
+        onChange();
+      }
+      throw failure;
     });
     onChange(changed);
     say(t.isRefunded(memberName, formatPrice(amount, currency)));

@@ -78,8 +78,10 @@ export function sell(t: TillTexts, userId: string, productId: string, tender: Te
 }
 
 /** Records that money of an order was given back. */
-export function refund(t: TillTexts, body: Schema<"RefundOrder">): Promise<Order> {
-  return sendOnce(`refund ${body.orderId}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
+export function refund(t: TillTexts, { id, refunded }: Order, details: Omit<Schema<"RefundOrder">, "orderId">): Promise<Order> {
+  const body = { orderId: id, ...details };
+  // An order that is shown as it became after a lost response gets a new key.
+  return sendOnce(`refund ${id} ${refunded}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
 /** Whether a product or a pass is good for a class type. */

@@ -15,7 +15,7 @@ import { payBooking } from "./bookings.ts";
 import { useStaffTexts } from "./context.ts";
 import { FailurePanel } from "./failure-panel.tsx";
 import { Choices, useToday } from "./parts.tsx";
-import { type Buyer, canPayFor, type ClassToPay, describePass, describePayment, describeProduct, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
+import { type Buyer, canPayFor, type ClassToPay, describePass, describePayment, describeProduct, isUncertain, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
 import "./till.css";
 
 const TENDERS: readonly Tender[] = ["cash", "terminal", "transfer"];
@@ -38,7 +38,7 @@ export function SellDialog({ t, member, onClose, onChange }: SellProps) {
     say(t.sold(member.name, name));
   };
   return (
-    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} occurrence={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)}>
+    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} occurrence={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)} onChange={onChange}>
       <Loaded t={t} load={offer}>
         {(loaded) => <Products t={t} member={member} offer={loaded} occurrence={null} onChoose={setProduct} />}
       </Loaded>
@@ -100,7 +100,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
     }
   };
   return (
-    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish}>
+    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish} onChange={onChange}>
       <p>{t.payText(amount)}</p>
       <p class="actions">
         <Button onClick={() => settle("markPaid")}>{t.payAction(amount)}</Button>
@@ -137,14 +137,15 @@ interface SaleProps {
   onChoose: (product: Product | null) => void;
   onClose: () => void;
   onSold: (order: Order, product: Product) => Promise<void>;
+  onChange: () => unknown;
   children: ComponentChildren;
 }
 
-function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, onSold, children }: SaleProps) {
+function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, onSold, onChange, children }: SaleProps) {
   const staff = useStaffTexts();
   return (
     <Dialog title={product ? t.sellTo(member.name) : title} isOpen onClose={onClose}>
-      <div class="sale">{product ? <Tenders t={t} member={member} product={product} occurrence={occurrence} onSold={onSold} /> : children}</div>
+      <div class="sale">{product ? <Tenders t={t} member={member} product={product} occurrence={occurrence} onClose={onClose} onSold={onSold} onChange={onChange} /> : children}</div>
       <p class="actions">
         {product && (
           <Button kind="quiet" onClick={() => onChoose(null)}>
@@ -160,7 +161,7 @@ function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, 
 }
 
 /** How a product was paid. A tap records the sale. */
-function Tenders({ t, member, product, occurrence, onSold }: Pick<SaleProps, "t" | "member" | "occurrence" | "onSold"> & { product: Product }) {
+function Tenders({ t, member, product, occurrence, onClose, onSold, onChange }: Omit<SaleProps, "product" | "title" | "onChoose" | "children"> & { product: Product }) {
   const isWithout = useStore(isOffline);
   const today = useToday();
   const what = useRef<HTMLParagraphElement>(null);
@@ -171,7 +172,16 @@ function Tenders({ t, member, product, occurrence, onSold }: Pick<SaleProps, "t"
   const take = (event: Event, tender: Tender) => {
     // The second tap of a double tap on the product is not meant for what is in its place now.
     if (event instanceof UIEvent && event.detail > 1) return undefined;
-    return attempt(async () => onSold(await sell(t, member.id, product.id, tender), product));
+    return attempt(async () => {
+      const order = await sell(t, member.id, product.id, tender).catch(async (failure: unknown) => {
+        if (isUncertain(failure)) {
+          onClose();
+          await onChange();
+        }
+        throw failure;
+      });
+      await onSold(order, product);
+    });
   };
   return (
     <>

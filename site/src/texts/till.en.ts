@@ -28,7 +28,7 @@ const texts = {
   soldNotUsed: (name: string, product: string) => `${name} has “${product}” now, but the class is still unpaid.`,
   /** While the response to a sale or a refund does not arrive. */
   lost: "The connection was lost. We keep trying, and it is recorded only once.",
-  unknown: "We do not know whether it was recorded. Do the same again when the connection is back: it is recorded only once.",
+  unknown: "We do not know whether it was recorded. Look at the sales before you do it again.",
   sentBefore: "It was sent before, with other details. Look at the sales before you do it again.",
   unknownPayment: "We do not know whether the class is paid now. Look at the roster before you do this again.",
   unknownChange: "We do not know whether the pass was changed. Look at it before you do this again.",

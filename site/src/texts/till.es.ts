@@ -28,7 +28,7 @@ const texts: TillTexts = {
   sold: (name, product) => `${name} ya tiene «${product}».`,
   soldNotUsed: (name, product) => `${name} ya tiene «${product}», pero la clase sigue sin pagar.`,
   lost: "Se ha perdido la conexión. Seguimos intentándolo, y quedará anotado una sola vez.",
-  unknown: "No sabemos si ha quedado anotado. Haz lo mismo otra vez cuando vuelva la conexión: quedará anotado una sola vez.",
+  unknown: "No sabemos si ha quedado anotado. Mira las ventas antes de repetirlo.",
   sentBefore: "Ya se había enviado con otros datos. Mira las ventas antes de repetirlo.",
   unknownPayment: "No sabemos si la clase ya está pagada. Mira la lista antes de repetirlo.",
   unknownChange: "No sabemos si el bono ha cambiado. Míralo antes de repetirlo.",
