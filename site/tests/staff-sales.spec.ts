@@ -220,6 +220,37 @@ test.describe("with an expected failure", () => {
     await expect(page.getByRole("table", { name: "Sales of this member" }).getByRole("row")).toHaveCount(2);
   });
 
+  test("a sale with an unknown outcome is shown, and another one can follow", async ({ page, staff }) => {
+    const member = await staff.newMember("Olga");
+    await openMember(page, member);
+    const sales = page.getByRole("table", { name: "Sales of this member" });
+    const dialog = page.getByRole("dialog");
+    await expect(page.getByText("Nothing was sold to this member.")).toBeVisible();
+    let isLost = false;
+    await page.route("**/api/admin/orders", async (route) => {
+      if (route.request().method() !== "POST") return route.fallback();
+      if (!isLost) await route.fetch();
+      isLost = true;
+      return route.abort();
+    });
+    await page.clock.install();
+    const sell = async () => {
+      await page.getByRole("button", { name: "Sell a pass" }).click();
+      await dialog.getByRole("button", { name: "Five classes · $85" }).click();
+      await dialog.getByRole("button", { name: "Cash" }).click();
+    };
+    await sell();
+    await expect(async () => {
+      await page.clock.fastForward(15_000);
+      await expect(page.getByText("We do not know whether it was recorded. Look at the sales before you do it again.")).toBeVisible({ timeout: 300 });
+    }).toPass();
+    await expect(dialog).toHaveCount(0);
+    await expect(sales.getByRole("row")).toHaveCount(2);
+    await page.unroute("**/api/admin/orders");
+    await sell();
+    await expect(sales.getByRole("row")).toHaveCount(3);
+  });
+
   test("a change of a pass whose response is lost is made once", async ({ page, staff }) => {
     const member = await staff.newMember("Olga");
     await staff.sell(member, "Five classes");

@@ -1,7 +1,7 @@
 // What was sold at the desk, and refunds of it.
 
 import type { ComponentChildren } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Undo2, UserRound } from "lucide";
 import type { Schema } from "../api/client.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
@@ -17,7 +17,7 @@ import { FormDialog } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, Money, MoneyField, useToday } from "./parts.tsx";
-import { countUpcoming, describePass, isUncertain, loadPasses, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
+import { countUpcoming, describePass, isUncertain, loadPasses, noteOrders, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
 import { type Column, DataTable } from "./table.tsx";
 import "./payments.css";
 
@@ -36,6 +36,7 @@ interface Props extends Texts {
 export function OrderTable({ t, caption, list, empty, hasMembers = false, onChange }: Props) {
   const [refunded, setRefunded] = useState<Order | null>(null);
   const zone = useStore(studio)?.timeZone;
+  useEffect(() => noteOrders(list.items ?? []), [list.items]);
   const change = (changed?: Order) => {
     if (changed) list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
     else void list.reload().catch(report);

@@ -70,9 +70,21 @@ export function isUncertain(failure: unknown): failure is Failure {
   return failure instanceof Failure && (failure.isUnanswered || failure.code === SENT_BEFORE);
 }
 
-/** Sells a product to a member. The money was taken. */
+/** The newest order of each member that the page has shown. */
+const newestOrders = new Map<string, string>();
+
+/** Notes which orders the page shows, the newest first. */
+export function noteOrders(orders: readonly Order[]): void {
+  for (const { userId, id } of [...orders].reverse()) newestOrders.set(userId, id);
+}
+
+/**
+ * Sells a product to a member. The money was taken. If the outcome of a sale stays unknown, the
+ * same sale is recorded once while the page shows no newer order of the member. After that it is
+ * another sale.
+ */
 export function sell(t: TillTexts, userId: string, productId: string, tender: Tender): Promise<Order> {
-  return sendOnce(`sell ${userId} ${productId}`, t, (key) =>
+  return sendOnce(`sell ${userId} ${productId} ${newestOrders.get(userId)}`, t, (key) =>
     call(api.POST("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body: { userId, productIds: [productId], tender } })),
   );
 }
