@@ -502,6 +502,24 @@ test("a payment that is pending is made with a pass, and leads to the passes of 
   await expect(page.getByRole("table", { name: "Passes" })).toContainText("9 of 10");
 });
 
+test("the bookings of a member say what is unpaid, and which pass has its class back", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  const [member] = await staff.newMembersOf(wanted, ["Ana"]);
+  if (!member) throw new Error("there is no member");
+  await openMember(page, member);
+  const row = rowOf(page, wanted.title);
+  await expect(row.getByText("Unpaid $18")).toBeVisible();
+  await staff.sell(member, "Ten classes");
+  await staff.usePass(wanted, member);
+  await page.reload();
+  await expect(row.getByText("Ten classes", { exact: true })).toBeVisible();
+  await row.getByLabel(`More for ${wanted.title}`).click();
+  await row.getByRole("button", { name: "Cancel the booking" }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Cancel the booking" }).click();
+  await page.getByRole("button", { name: "Past" }).click();
+  await expect(row.getByText("Returned to “Ten classes”")).toBeVisible();
+});
+
 test("a pass that was revoked can be sold again", async ({ page, staff }) => {
   const member = await staff.newMember("Olga");
   await staff.sell(member, "Two weeks to try");

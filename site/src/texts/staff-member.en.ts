@@ -31,6 +31,9 @@ const texts = {
   bookingColumns: { class: "Class", when: "When", status: "Booking", payment: "Payment" },
   statuses: { booked: "Booked", waitlisted: "On the waitlist", cancelled: "Cancelled", attended: "Attended", no_show: "Did not come" } as Readonly<Record<string, string>>,
   late: "late",
+  unpaid: (price: string) => `Unpaid ${price}`,
+  /** The credit of a booking that was cancelled in time. */
+  returnedTo: (pass: string) => `Returned to “${pass}”`,
   roster: "Open the roster",
   notes: "Read the medical notes",
   notesTitle: (name: string) => `Medical notes of ${name}`,

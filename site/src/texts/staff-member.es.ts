@@ -32,6 +32,8 @@ const texts: StaffMemberTexts = {
   bookingColumns: { class: "Clase", when: "Cuándo", status: "Reserva", payment: "Pago" },
   statuses: { booked: "Reservada", waitlisted: "En espera", cancelled: "Cancelada", attended: "Asistió", no_show: "No vino" },
   late: "tarde",
+  unpaid: (price) => `Sin pagar: ${price}`,
+  returnedTo: (pass) => `Devuelta a «${pass}»`,
   roster: "Abrir la lista",
   notes: "Leer las notas médicas",
   notesTitle: (name) => `Notas médicas de ${name}`,

@@ -26,7 +26,7 @@ import type { Catalog } from "../../tools/language.ts";
 import { useLoad } from "../../tools/load.ts";
 import { useStore } from "../../tools/store.ts";
 import { studio } from "../../tools/studio.ts";
-import { dayOf, formatDay, formatMomentIn, formatTimeIn } from "../../tools/time.ts";
+import { dayOf, formatDay, formatMomentIn, formatPrice, formatTimeIn } from "../../tools/time.ts";
 import "./member.css";
 
 type Member = Schema<"Member">;
@@ -230,8 +230,16 @@ function bookingColumns(t: StaffMemberTexts): Array<Column<Booking>> {
         </span>
       ),
     },
-    { key: "payment", label: t.bookingColumns.payment, cell: ({ paymentStatus, payment, pass }) => (pass ? <span class="tag">{pass.name}</span> : paymentStatus && <PaymentStatus status={paymentStatus} method={payment?.method} />) },
+    { key: "payment", label: t.bookingColumns.payment, cell: (booking) => <BookingPayment t={t} booking={booking} /> },
   ];
+}
+
+/** What pays for a booking, what is still to be paid, or the pass that has its class back. */
+function BookingPayment({ t, booking: { status, price, currency, paymentStatus, payment, pass } }: Texts & { booking: Booking }) {
+  if (pass) return <span class="tag">{pass.usesCredit ? pass.name : t.returnedTo(pass.name)}</span>;
+  if (paymentStatus) return <PaymentStatus status={paymentStatus} method={payment?.method} />;
+  const isUnpaid = Number(price) > 0 && ["booked", "attended", "no_show"].includes(status);
+  return isUnpaid ? <span class="tag warn">{t.unpaid(formatPrice(price, currency))}</span> : null;
 }
 
 function paymentColumns(t: StaffMemberTexts): Array<Column<Payment>> {
