@@ -108,7 +108,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
       <Loaded t={t} load={load}>
         {(loaded) => (
           <>
-            <UsablePasses t={t} passes={loaded.passes} occurrence={loaded.occurrence} onUse={(passId) => settle("usePass", passId)} />
+            <PassesForClass t={t} passes={loaded.passes} occurrence={loaded.occurrence} onUse={(passId) => settle("usePass", passId)} />
             <h3>{t.sell}</h3>
             <Products t={t} member={member} offer={loaded} occurrence={loaded.occurrence} onChoose={setProduct} />
           </>
@@ -162,7 +162,7 @@ function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, 
 
 /** How a product was paid. A tap records the sale. */
 function Tenders({ t, member, product, occurrence, onClose, onSold, onChange }: Omit<SaleProps, "product" | "title" | "onChoose" | "children"> & { product: Product }) {
-  const isWithout = useStore(isOffline);
+  const isDisconnected = useStore(isOffline);
   const today = useToday();
   const what = useRef<HTMLParagraphElement>(null);
   // The button that led here is gone. A second press of Enter must not sell anything.
@@ -186,16 +186,17 @@ function Tenders({ t, member, product, occurrence, onClose, onSold, onChange }: 
   return (
     <>
       <p class="sale-product" ref={what} tabIndex={-1}>
-        <strong>{product.name}</strong> · {t.costs(price, describeProduct(t, product))}
+        <strong>{t.nameAndPrice(product.name, price)}</strong> · {describeProduct(t, product)}
+        {product.classTypes.length > 0 && ` · ${t.onlyFor(product.classTypes.map(({ name }) => name).join(", "))}`}
       </p>
       <p class="hint">
         {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {occurrence && (canPayFor(product, occurrence, today) ? t.paysForClass : t.paysNotForClass)}
       </p>
       <p>{isFree ? t.isFree : t.howPaid(price)}</p>
-      {isWithout && <p role="status">{t.offline}</p>}
+      {isDisconnected && <p role="status">{t.offline}</p>}
       <div class="tenders" role="group" aria-label={t.tender}>
         {(isFree ? TENDERS.slice(0, 1) : TENDERS).map((tender) => (
-          <Button key={tender} kind="soft" disabled={isWithout} onClick={(event) => take(event, tender)}>
+          <Button key={tender} kind="soft" disabled={isDisconnected} onClick={(event) => take(event, tender)}>
             {isFree ? t.give : t.tenders[tender]}
           </Button>
         ))}
@@ -212,15 +213,15 @@ interface LoadedProps<T> {
 
 /** What is loaded for a sale. Without a connection, nothing can be sold. */
 function Loaded<T>({ t, load: { loaded, failure, reload }, children }: LoadedProps<T>) {
-  const isWithout = useStore(isOffline);
-  if (isWithout) return <p role="status">{t.offline}</p>;
+  const isDisconnected = useStore(isOffline);
+  if (isDisconnected) return <p role="status">{t.offline}</p>;
   if (failure) return <FailurePanel text={t.offerFailed} failure={failure} onRetry={reload} />;
   if (!loaded) return <Skeleton count={4} height="3rem" />;
   return <>{children(loaded)}</>;
 }
 
 /** The passes that can pay for a class, and why the others cannot. */
-function UsablePasses({ t, passes, occurrence, onUse }: { t: TillTexts; passes: Pass[]; occurrence: ClassToPay; onUse: (id: string) => unknown }) {
+function PassesForClass({ t, passes, occurrence, onUse }: { t: TillTexts; passes: Pass[]; occurrence: ClassToPay; onUse: (id: string) => unknown }) {
   const today = useToday();
   const all = passes.map((pass) => ({ pass, refusal: refusalOf(t, pass, occurrence, today) }));
   const usable = all.filter(({ refusal }) => refusal === null).sort(({ pass: one }, { pass: other }) => (one.lastDay ?? "9").localeCompare(other.lastDay ?? "9"));
@@ -268,7 +269,7 @@ function Products({ t, member, offer: { products, passes }, occurrence, onChoose
         .sort((one, other) => one.rank - other.rank)
         .map(({ product, hasReachedLimit, isForClass }) => ({
           key: product.id,
-          text: t.costs(product.name, formatPrice(product.price, product.currency)),
+          text: t.nameAndPrice(product.name, formatPrice(product.price, product.currency)),
           hint: [describeProduct(t, product), hasReachedLimit ? t.limitReached(member.name) : isForClass ? "" : t.notForClass].filter(Boolean).join(" · "),
           isDisabled: hasReachedLimit,
           onChoose: () => onChoose(product),
