@@ -170,7 +170,10 @@ test("a double tap on a pass does not record how it was paid", async ({ page, st
   await expect(dialog.getByRole("button", { name: "Cash" })).toBeVisible();
   await dialog.getByRole("button", { name: "Cash" }).dispatchEvent("click", { detail: 2 });
   await dialog.getByRole("button", { name: "Back" }).click();
-  await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toBeFocused();
+  // What the pass is good for is said before the sale.
+  await dialog.getByRole("button", { name: "Ten prácticas · $80" }).click();
+  await expect(dialog.getByText(/10 classes · .* · only /)).toBeVisible();
   expect(sales).toEqual([]);
 });
 

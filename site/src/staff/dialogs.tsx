@@ -1,6 +1,7 @@
 // Dialogs that ask before something is done, those with a form, and those with a list to choose from.
 
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { Failure } from "../api/failure.ts";
 import { Field, Form, type FormValues } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
@@ -27,8 +28,9 @@ interface ConfirmProps extends DialogProps {
 /** Asks before an action. The focus is on the button that closes the dialog. */
 export function ConfirmDialog({ title, isOpen, onClose, children, action, onConfirm, isDangerous }: ConfirmProps) {
   const t = useStaffTexts();
+  const closeThis = useCloseThis(onClose);
   const confirm = async () => {
-    if (await attempt(onConfirm)) onClose();
+    if (await attempt(onConfirm)) closeThis();
   };
   return (
     <Dialog title={title} isOpen={isOpen} onClose={onClose}>
@@ -59,33 +61,63 @@ interface FormDialogProps extends DialogProps {
  * A form in a dialog. Failures are shown next to the fields that they name. Before something
  * dangerous, the focus is on the button that closes the dialog, unless a field has it.
  */
-export function FormDialog({ title, isOpen, onClose, children, action, alternative, onSend, isDangerous }: FormDialogProps) {
-  const t = useStaffTexts();
+export function FormDialog({ title, isOpen, onClose, ...form }: FormDialogProps) {
   return (
     <Dialog title={title} isOpen={isOpen} onClose={onClose}>
-      <Form
-        onSend={async (values) => {
-          await onSend(values);
-          onClose();
-        }}
-      >
-        {children}
-        <p class="actions">
-          <Button type="submit" class={isDangerous ? "danger" : ""}>
-            {action ?? t.save}
-          </Button>
-          {alternative && (
-            <Button type="submit" name={alternative.name} value="yes" class={isDangerous ? "danger" : ""}>
-              {alternative.text}
-            </Button>
-          )}
-          <Button kind="quiet" autofocus={isDangerous} onClick={onClose}>
-            {t.close}
-          </Button>
-        </p>
-      </Form>
+      <DialogForm {...form} onClose={onClose} />
     </Dialog>
   );
+}
+
+/** The form of such a dialog, for one that shows something else before. */
+export function DialogForm({ onClose, children, action, alternative, onSend, isDangerous }: Omit<FormDialogProps, "title" | "isOpen">) {
+  const t = useStaffTexts();
+  const place = useRef<HTMLParagraphElement>(null);
+  const closeThis = useCloseThis(onClose);
+  useEffect(() => {
+    // What had the focus is gone, if the form replaces it.
+    if (document.activeElement === document.body) place.current?.querySelector<HTMLElement>("button:last-child")?.focus();
+  }, []);
+  return (
+    <Form
+      onSend={async (values) => {
+        await onSend(values);
+        closeThis();
+      }}
+    >
+      {children}
+      <p class="actions" ref={place}>
+        <Button type="submit" class={isDangerous ? "danger" : ""}>
+          {action ?? t.save}
+        </Button>
+        {alternative && (
+          <Button type="submit" name={alternative.name} value="yes" class={isDangerous ? "danger" : ""}>
+            {alternative.text}
+          </Button>
+        )}
+        <Button kind="quiet" autofocus={isDangerous} onClick={onClose}>
+          {t.close}
+        </Button>
+      </p>
+    </Form>
+  );
+}
+
+/**
+ * Returns a function that closes the dialog after an action. If the person has closed it
+ * meanwhile, it does nothing, because another one may be open.
+ */
+export function useCloseThis(onClose: () => void): () => void {
+  const isHere = useRef(true);
+  useEffect(
+    () => () => {
+      isHere.current = false;
+    },
+    [],
+  );
+  return () => {
+    if (isHere.current) onClose();
+  };
 }
 
 /** Asks the person to type a name before something that cannot be undone. */

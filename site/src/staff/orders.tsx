@@ -13,7 +13,7 @@ import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import { useStaffTexts } from "./context.ts";
-import { FormDialog } from "./dialogs.tsx";
+import { DialogForm, useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, Money, MoneyField, useToday } from "./parts.tsx";
@@ -108,15 +108,20 @@ function RefundDialog({ t, order, onClose, onChange }: RefundProps) {
     return { passes: sold, upcoming };
   };
   const { loaded, failure, reload } = useLoad(load, order.id);
-  if (loaded) return <RefundForm t={t} order={order} {...loaded} onClose={onClose} onChange={onChange} />;
   return (
     <Dialog title={t.refundTitle(order.memberName)} isOpen onClose={onClose}>
-      {failure ? <FailurePanel text={t.passesFailed} failure={failure} onRetry={reload} /> : <Skeleton count={5} height="3.5rem" />}
-      <p class="actions">
-        <Button kind="quiet" autofocus onClick={onClose}>
-          {staff.close}
-        </Button>
-      </p>
+      {loaded ? (
+        <RefundForm t={t} order={order} {...loaded} onClose={onClose} onChange={onChange} />
+      ) : (
+        <>
+          {failure ? <FailurePanel text={t.passesFailed} failure={failure} onRetry={reload} /> : <Skeleton count={5} height="3.5rem" />}
+          <p class="actions">
+            <Button kind="quiet" autofocus onClick={onClose}>
+              {staff.close}
+            </Button>
+          </p>
+        </>
+      )}
     </Dialog>
   );
 }
@@ -131,6 +136,7 @@ interface FormProps extends RefundProps {
 function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps) {
   const { memberName, total, refunded, currency, tender } = order;
   const today = useToday();
+  const closeThis = useCloseThis(onClose);
   const live = passes.filter(({ isRevoked }) => !isRevoked);
   // A class that is booked with a revoked pass is unpaid, so that it counts as left.
   const suggest = (revokedIds: readonly string[]) => suggestRefund(order, passes, new Map([...upcoming].filter(([passId]) => revokedIds.includes(passId))), today);
@@ -158,7 +164,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       ...(reason ? { reason } : {}),
     }).catch((failure: unknown) => {
       if (isUncertain(failure)) {
-        onClose();
+        closeThis();
         onChange();
       }
       throw failure;
@@ -167,7 +173,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
     say(t.isRefunded(memberName, formatPrice(amount, currency)));
   };
   return (
-    <FormDialog title={t.refundTitle(memberName)} isOpen onClose={onClose} action={t.refund} isDangerous onSend={send}>
+    <DialogForm onClose={onClose} action={t.refund} isDangerous onSend={send}>
       <p>
         {t.refundText(whatOf(order), formatPrice(total, currency))} {Number(refunded) > 0 && t.refundedSoFar(formatPrice(refunded, currency))} {live.map((pass) => t.stillGood(pass.name, describePass(t, pass))).join(" ")}
       </p>
@@ -197,6 +203,6 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       />
       <p class="hint">{t.giveBack}</p>
       <Field name="reason" label={t.refundReason} autoComplete="off" maxLength={500} />
-    </FormDialog>
+    </DialogForm>
   );
 }

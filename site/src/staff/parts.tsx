@@ -140,7 +140,7 @@ export function Choices({ label, choices }: { label: string; choices: ReadonlyAr
     <ul class="plain-list choices" aria-label={label}>
       {choices.map(({ key, text, hint, isDisabled, onChoose }) => (
         <li key={key}>
-          <Button kind="quiet" disabled={isDisabled} onClick={onChoose}>
+          <Button kind="quiet" data-key={key} disabled={isDisabled} onClick={onChoose}>
             {text}
             {hint && <small>{hint}</small>}
           </Button>

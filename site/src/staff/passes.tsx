@@ -11,7 +11,7 @@ import type { TillTexts } from "../texts/till.en.ts";
 import { say } from "../tools/action.ts";
 import { useLoad } from "../tools/load.ts";
 import { formatDay } from "../tools/time.ts";
-import { FormDialog } from "./dialogs.tsx";
+import { FormDialog, useCloseThis } from "./dialogs.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, useToday } from "./parts.tsx";
 import { countUpcoming, isUncertain, type Pass, sendOnce } from "./shop.ts";
@@ -117,6 +117,7 @@ interface ChangeProps extends Texts {
 /** Asks for what a change needs, and for the reason. */
 function ChangeDialog({ t, pass, action, onClose, onChange }: ChangeProps) {
   const { id, name } = pass;
+  const closeThis = useCloseThis(onClose);
   const send = async (values: FormValues) => {
     const number = values.optional("number");
     const [from, to] = [values.optional("from"), values.optional("to")];
@@ -127,7 +128,7 @@ function ChangeDialog({ t, pass, action, onClose, onChange }: ChangeProps) {
       call(api.PATCH("/api/admin/passes", { params: { header: { "Idempotency-Key": key } }, body })),
     ).catch((failure: unknown) => {
       if (isUncertain(failure)) {
-        onClose();
+        closeThis();
         onChange();
       }
       const isImpossible = failure instanceof Failure && failure.code === "pass_not_changeable";

@@ -13,6 +13,7 @@ import { useStore } from "../tools/store.ts";
 import { formatPrice } from "../tools/time.ts";
 import { payBooking } from "./bookings.ts";
 import { useStaffTexts } from "./context.ts";
+import { useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import { Choices, useToday } from "./parts.tsx";
 import { type Buyer, canPayFor, type ClassToPay, describePass, describePayment, describeProduct, isUncertain, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
@@ -31,9 +32,10 @@ interface SellProps {
 /** Sells a pass to a member: a tap on the pass, and one on how it was paid. */
 export function SellDialog({ t, member, onClose, onChange }: SellProps) {
   const [product, setProduct] = useState<Product | null>(null);
+  const closeThis = useCloseThis(onClose);
   const offer = useLoad(() => loadOffer(member.id), member.id);
   const finish = async ({ name }: Product) => {
-    onClose();
+    closeThis();
     await onChange();
     say(t.sold(member.name, name));
   };
@@ -56,6 +58,7 @@ interface PayProps extends SellProps {
 /** An unpaid booking: money, a pass that the member has, or one that is sold now. */
 export function PayDialog({ t, member, bookingId, scheduledClassId, price, currency, onClose, onChange }: PayProps) {
   const [product, setProduct] = useState<Product | null>(null);
+  const closeThis = useCloseThis(onClose);
   const load = useLoad(async () => {
     const [offer, occurrence] = await Promise.all([loadOffer(member.id), call(api.GET("/api/classes/occurrence", { params: { query: { id: scheduledClassId } } }))]);
     return { ...offer, occurrence };
@@ -70,12 +73,12 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
       try {
         const { pass } = await payBooking(sentences, bookingId, action, passId);
         await onChange();
-        onClose();
+        closeThis();
         if (action === "markPaid") say(t.paid(member.name, amount));
         else if (pass) say(describePayment(t, pass));
       } catch (failure) {
         if (mayBePaid(failure)) {
-          onClose();
+          closeThis();
           await onChange();
         }
         throw failure;
@@ -83,7 +86,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
     });
   const finish = async ({ lines }: Order, sold: Product) => {
     // The sale is made: whatever fails now, nobody should sell the pass again.
-    onClose();
+    closeThis();
     const passId = lines[0]?.passId;
     try {
       const isGood = passId && load.loaded && canPayFor(sold, load.loaded.occurrence, today);
@@ -143,9 +146,16 @@ interface SaleProps {
 
 function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, onSold, onChange, children }: SaleProps) {
   const staff = useStaffTexts();
+  const place = useRef<HTMLDivElement>(null);
+  const chosen = useRef<Product | null>(null);
+  useEffect(() => {
+    // "Back" is gone. The focus returns to what was chosen.
+    if (!product) place.current?.querySelector<HTMLElement>(`[data-key="${chosen.current?.id}"]`)?.focus();
+    chosen.current = product;
+  }, [product]);
   return (
     <Dialog title={product ? t.sellTo(member.name) : title} isOpen onClose={onClose}>
-      <div class="sale">{product ? <Tenders t={t} member={member} product={product} occurrence={occurrence} onClose={onClose} onSold={onSold} onChange={onChange} /> : children}</div>
+      <div class="sale" ref={place}>{product ? <Tenders t={t} member={member} product={product} occurrence={occurrence} onClose={onClose} onSold={onSold} onChange={onChange} /> : children}</div>
       <p class="actions">
         {product && (
           <Button kind="quiet" onClick={() => onChoose(null)}>
@@ -168,6 +178,7 @@ function Tenders({ t, member, product, occurrence, onClose, onSold, onChange }: 
   // The button that led here is gone. A second press of Enter must not sell anything.
   useEffect(() => what.current?.focus(), []);
   const price = formatPrice(product.price, product.currency);
+  const closeThis = useCloseThis(onClose);
   const isFree = Number(product.price) === 0;
   const take = (event: Event, tender: Tender) => {
     // The second tap of a double tap on the product is not meant for what is in its place now.
@@ -175,7 +186,7 @@ function Tenders({ t, member, product, occurrence, onClose, onSold, onChange }: 
     return attempt(async () => {
       const order = await sell(t, member.id, product.id, tender).catch(async (failure: unknown) => {
         if (isUncertain(failure)) {
-          onClose();
+          closeThis();
           await onChange();
         }
         throw failure;

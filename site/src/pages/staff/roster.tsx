@@ -44,8 +44,8 @@ function plain(text: string): string {
 const SENDING_MS = 2_000;
 
 /** Whether the last check-in of a row waits for the connection. */
-function isUnsent({ queued }: RosterRow, isWithoutConnection: boolean): boolean {
-  return queued !== null && (isWithoutConnection || Date.parse(queued.at) + SENDING_MS < Date.now());
+function isUnsent({ queued }: RosterRow, isDisconnectedConnection: boolean): boolean {
+  return queued !== null && (isDisconnectedConnection || Date.parse(queued.at) + SENDING_MS < Date.now());
 }
 
 function RosterPage({ t, user }: { t: StaffRosterTexts; user: StaffUser }) {
@@ -81,7 +81,7 @@ interface LoadedProps extends Texts {
 
 function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const { waiting, reload, toggle } = roster;
-  const isWithout = useStore(isOffline);
+  const isDisconnected = useStore(isOffline);
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("everyone");
   const [open, setOpen] = useState<{ bookingId: string; view: View } | null>(null);
@@ -92,7 +92,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const isOpen = opensAt <= Date.now();
   const canCheckIn = isOpen && !isCancelled;
   const here = rows.filter(({ status }) => status === "attended").length;
-  const unsent = rows.filter((row) => isUnsent(row, isWithout)).length;
+  const unsent = rows.filter((row) => isUnsent(row, isDisconnected)).length;
   const counts = { everyone: rows.length, expected: rows.filter(({ status }) => status === "booked").length, unpaid: rows.filter(({ desk }) => desk?.isUnpaid).length };
 
   const shown = useMemo(() => {
@@ -208,7 +208,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
               key={row.bookingId}
               t={t}
               row={row}
-              isUnsent={isUnsent(row, isWithout)}
+              isUnsent={isUnsent(row, isDisconnected)}
               zone={timeZone}
               canCheckIn={canCheckIn}
               onToggle={() => checkIn(row)}
