@@ -65,13 +65,15 @@ function isFrozen({ frozenTo }: Pass, today: string): boolean {
 /** What can be done with a pass as it is. */
 function actionsOf(pass: Pass, today: string): Action[] {
   if (pass.isRevoked) return ["restore"];
-  return [...(pass.credits === null ? [] : ["addCredits" as const]), "addDays", isFrozen(pass, today) ? "unfreeze" : "freeze", "revoke"];
+  // A pass that has not begun has no days that can be frozen.
+  const freeze = isFrozen(pass, today) ? ["unfreeze" as const] : pass.firstDay ? ["freeze" as const] : [];
+  return [...(pass.credits === null ? [] : ["addCredits" as const]), "addDays", ...freeze, "revoke"];
 }
 
 function columnsOf(t: TillTexts, today: string): Array<Column<Pass>> {
   return [
     { key: "name", label: t.passColumns.name, isTitle: true, cell: ({ name, classTypes }) => <PassName name={name} hint={classTypes.map((one) => one.name).join(", ")} /> },
-    { key: "left", label: t.passColumns.left, cell: ({ creditsLeft, credits }) => (creditsLeft === null || credits === null ? t.withoutEnd : t.leftOf(creditsLeft, credits)) },
+    { key: "left", label: t.passColumns.left, cell: ({ isRevoked, creditsLeft, credits }) => (isRevoked ? "–" : creditsLeft === null || credits === null ? t.withoutEnd : t.leftOf(creditsLeft, credits)) },
     { key: "lastDay", label: t.passColumns.lastDay, cell: ({ lastDay, days }) => (lastDay ? format(lastDay) : t.fromFirstClass(days)) },
     {
       key: "state",
@@ -101,7 +103,7 @@ function State({ t, pass, today }: Texts & { pass: Pass; today: string }) {
   if (creditsLeft === 0) return <span class="tag">{t.states.usedUp}</span>;
   if (lastDay && lastDay < today) return <span class="tag">{t.states.ended}</span>;
   if (frozenFrom && frozenTo && isFrozen(pass, today)) return <span class="tag warn">{t.frozen(short(frozenFrom), short(frozenTo))}</span>;
-  return <span class="tag good">{t.states.good}</span>;
+  return <span class="tag good">{t.states.active}</span>;
 }
 
 const short = (day: string) => formatDay(day, { month: "short", day: "numeric" });
@@ -132,11 +134,15 @@ function ChangeDialog({ t, pass, action, onClose, onChange }: ChangeProps) {
         onChange();
       }
       const isImpossible = failure instanceof Failure && failure.code === "pass_not_changeable";
+      // Another person may have changed it since it was shown.
+      if (isImpossible) onChange();
       throw isImpossible ? new Failure(t.notPossible[action]) : failure;
     });
     onChange(changed);
-    const isMoved = action !== "revoke" && changed.lastDay && changed.lastDay !== pass.lastDay;
-    say([t.changed[action](name), isMoved && t.endsOn(format(changed.lastDay ?? ""))].filter(Boolean).join(" "));
+    const movedTo = action !== "revoke" && changed.lastDay !== pass.lastDay ? changed.lastDay : null;
+    if (action === "addDays" && movedTo) return say(t.nowEndsOn(name, format(movedTo)));
+    const paysAgain = action === "restore" && changed.isUsable && t.paysAgain;
+    say([t.changed[action](name), movedTo && t.endsOn(format(movedTo)), paysAgain].filter(Boolean).join(" "));
   };
   return (
     <FormDialog title={t.changeTitle[action](name)} isOpen onClose={onClose} action={t.changes[action]} isDangerous={action === "revoke"} onSend={send}>
