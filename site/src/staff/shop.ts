@@ -107,7 +107,11 @@ export function canPayFor(product: Product, { classTypeId, localDate }: ClassToP
   return isInTime && isGoodFor(product, classTypeId);
 }
 
-const format = (day: string) => formatDay(day, { weekday: "short", month: "short", day: "numeric" });
+/** A day, with its year if that is not the current one. */
+function format(day: string): string {
+  const isThisYear = day.startsWith(String(new Date().getFullYear()));
+  return formatDay(day, isThisYear ? { weekday: "short", month: "short", day: "numeric" } : { year: "numeric", month: "short", day: "numeric" });
+}
 
 /** After how many days staff are not told any more that a pass has ended. */
 const FORGOTTEN_DAYS = 30;

@@ -1,6 +1,6 @@
 // A member with bookings and payments.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { CalendarPlus, CircleX, ClipboardCheck, HeartPulse, Ticket } from "lucide";
 import { api, call, readAllPages, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
@@ -92,8 +92,11 @@ function MemberDetails({ t, member, back }: Texts & { member: Member; back: prea
   };
   // A link to the passes scrolls to them when their place is known.
   const isPlaced = passes.items !== null && bookings.items !== null;
+  const hasScrolled = useRef(false);
   useEffect(() => {
-    if (isPlaced && location.hash === "#passes") document.getElementById("passes")?.scrollIntoView();
+    if (!isPlaced || hasScrolled.current) return;
+    hasScrolled.current = true;
+    if (location.hash === "#passes") document.getElementById("passes")?.scrollIntoView();
   }, [isPlaced]);
   return (
     <>
