@@ -11,7 +11,7 @@ const texts = {
   failed: "The roster could not be loaded.",
   where: (room: string, instructor: string) => `${room} · with ${instructor}`,
   cancelled: "This class is cancelled.",
-  opensAt: (time: string) => `Check-in opens at ${time}.`,
+  opensAt: (time: string) => `Check-in opens ${time}.`,
   search: "Find a member",
   show: "Show",
   everyone: "Everyone",
