@@ -96,9 +96,11 @@ export class Failure extends Error {
     return new Failure(texts.tooSlow, { code: UNANSWERED });
   }
 
-  static missingFields(names: string[]): Failure {
-    const problems = Object.fromEntries(names.map((name) => [name, ["is required"]]));
-    return new Failure(texts.missingFields, { problems });
+  /** Fields that are empty, or have a text that the browser does not pass on, such as letters for a number. */
+  static invalidFields(fields: Array<{ name: string; type: string; validity: ValidityState }>): Failure {
+    const isBad = fields.some(({ validity }) => validity.badInput);
+    const problem = ({ type, validity }: (typeof fields)[number]) => (!validity.badInput ? "is required" : type === "number" ? "must be a number" : "is not valid");
+    return new Failure(isBad ? texts.invalidFields : texts.missingFields, { problems: Object.fromEntries(fields.map((field) => [field.name, [problem(field)]])) });
   }
 
   /** The failure that a response describes. A proxy may send what is not JSON. */

@@ -1,4 +1,5 @@
-// Forms and their fields. The server checks all values; only empty fields are checked here.
+// Forms and their fields. The server checks all values. Only empty fields, and those whose text the
+// browser cannot read, are checked here.
 
 import { type ComponentChildren, createContext, type JSX } from "preact";
 import { useContext, useEffect, useId, useRef, useState } from "preact/hooks";
@@ -61,8 +62,8 @@ export function Form({ onSend, children }: FormProps) {
       setSending({ submitter });
       try {
         const fields = [...element.elements].filter((field) => field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement);
-        const missing = fields.filter((field) => field.validity.valueMissing);
-        if (missing.length > 0) throw Failure.missingFields(missing.map(({ name }) => name));
+        const invalid = fields.filter(({ validity }) => validity.valueMissing || validity.badInput);
+        if (invalid.length > 0) throw Failure.invalidFields(invalid);
         await onSend(new FormValues(element, submitter));
       } catch (failure) {
         if (failure instanceof Failure) {

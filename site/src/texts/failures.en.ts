@@ -5,6 +5,7 @@ export interface FailureTexts {
   unreachable: string;
   tooSlow: string;
   missingFields: string;
+  invalidFields: string;
   unexpected: (status: number) => string;
   retryAfter: (seconds: number) => string;
   /** Loads the sentences by the `code` of a response. */
@@ -22,6 +23,7 @@ const texts: FailureTexts = {
   unreachable: "The server cannot be reached. Please check your connection and try again.",
   tooSlow: "The server took too long to respond. Please try again.",
   missingFields: "Please fill in the highlighted fields.",
+  invalidFields: "Please check the highlighted fields.",
   unexpected: (status) => `The server sent an unexpected response (${status}). Please try again.`,
   retryAfter: (seconds) => `You can try again in ${duration(seconds)}.`,
   byCode: async () => ({

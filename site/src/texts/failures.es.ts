@@ -10,6 +10,7 @@ function duration(seconds: number): string {
 /** What the API says about fields that people fill in. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   "is required": "es obligatorio",
+  "must be a number": "debe ser un número",
   "must not be empty": "es obligatorio",
   "must contain a visible character": "es obligatorio",
   "is already your address": "ya es tu dirección",
@@ -32,6 +33,7 @@ const texts: FailureTexts = {
   unreachable: "No podemos conectar con el servidor. Comprueba tu conexión e inténtalo de nuevo.",
   tooSlow: "El servidor ha tardado demasiado en responder. Inténtalo de nuevo.",
   missingFields: "Rellena los campos marcados.",
+  invalidFields: "Revisa los campos marcados.",
   unexpected: (status) => `El servidor ha enviado una respuesta inesperada (${status}). Inténtalo de nuevo.`,
   retryAfter: (seconds) => `Puedes intentarlo otra vez dentro de ${duration(seconds)}.`,
   byCode: async () => (await import("./failure-codes.es.ts")).default,
