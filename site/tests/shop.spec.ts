@@ -58,22 +58,22 @@ test("a pass pays for a class by one tap, and gets the class back after a cancel
   await open(page, wanted.timetable);
   const occurrence = page.getByRole("article").filter({ hasText: wanted.title });
   await occurrence.getByRole("button", { name: /^Book: / }).click();
-  await expect(page.getByText(new RegExp(`^You are booked: ${wanted.title}, .*\\. Paid with ${name}, 9 left, good until .*\\. Free to cancel until `))).toBeVisible();
+  await expect(page.getByText(new RegExp(`^You are booked: ${wanted.title}, .*\\. Paid with “${name}”, 9 left, good until .*\\. Free to cancel until `))).toBeVisible();
   await expect(page.getByText(/^You pay /)).toHaveCount(0);
-  await expect(occurrence.getByText(`Paid with ${name}, 9 left`)).toBeVisible();
+  await expect(occurrence.getByText(`Paid with “${name}”, 9 left`)).toBeVisible();
   await expectAccessible(page);
 
   await page.getByRole("link", { name: "See my bookings" }).click();
-  await expect(page.getByText(new RegExp(`^Free to cancel until .*Paid with ${name}, 9 left, good until `))).toBeVisible();
+  await expect(page.getByText(new RegExp(`^Free to cancel until .*Paid with “${name}”, 9 left, good until `))).toBeVisible();
   await expect(page.getByRole("button", { name: /^Pay / })).toHaveCount(0);
   await expect(card.getByText("9 of 10 classes left")).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("button", { name: /^Cancel booking: / }).click();
   const dialog = page.getByRole("dialog", { name: "Cancel this booking?" });
-  await expect(dialog.getByText(`It costs you nothing. The class goes back to ${name}.`)).toBeVisible();
+  await expect(dialog.getByText(`It costs you nothing. The class goes back to “${name}”.`)).toBeVisible();
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Cancel booking" }).click();
-  await expect(page.getByText(`Your booking is cancelled. The class has gone back to ${name}.`)).toBeVisible();
+  await expect(page.getByText(`Your booking is cancelled. The class has gone back to “${name}”.`)).toBeVisible();
   await expect(card.getByText("10 of 10 classes left")).toBeVisible();
 });
 
@@ -87,12 +87,12 @@ test("a member chooses what pays, by keyboard alone, and reads why a pass cannot
   await page.keyboard.press("Enter");
   const dialog = page.getByRole("dialog", { name: "How would you like to pay?" });
   const ways = dialog.getByRole("button");
-  await expect(ways).toHaveText([new RegExp(`^Book with ${first}10 left, good until `), new RegExp(`^Book with ${later}good until `), /^Book for \$18You pay later/, "Not now"]);
+  await expect(ways).toHaveText([new RegExp(`^Book with “${first}”10 left, good until `), new RegExp(`^Book with “${later}”good until `), /^Book for \$18You pay later/, "Not now"]);
   await expect(dialog.getByRole("listitem").filter({ hasText: wrong ?? "" })).toContainText(`It is only for ${other.title}.`);
   await expectAccessible(page);
   await tabTo(page, ways.nth(1));
   await page.keyboard.press("Enter");
-  await expect(page.getByText(new RegExp(`Paid with ${later}, good until `)).first()).toBeVisible();
+  await expect(page.getByText(new RegExp(`Paid with “${later}”, good until `)).first()).toBeVisible();
   await expect(page.getByRole("link", { name: `Booked: ${wanted.title}` })).toBeFocused();
 });
 
@@ -109,7 +109,7 @@ test("the page of a class says what pays, and lets the member pay otherwise", as
   await dialog.getByRole("button", { name: "Not now" }).click();
 
   await open(page, `${wanted.page}?class=${wanted.id}`);
-  await expect(page.getByText(new RegExp(`^${pass} pays for this class: 10 left, good until `))).toBeVisible();
+  await expect(page.getByText(new RegExp(`^“${pass}” pays for this class: 10 left, good until `))).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("button", { name: /^Pay another way: / }).click();
   await dialog.getByRole("button", { name: "Book for $18" }).click();
@@ -135,7 +135,7 @@ test("a pass that is used up is folded away", async ({ page, staff }) => {
   const [name] = await staff.sellTo(page, { credits: 1 });
   await open(page, wanted.timetable);
   await page.getByRole("button", { name: `Book: ${wanted.title}` }).click();
-  await expect(page.getByText(new RegExp(`Paid with ${name}, none left\\.`))).toBeVisible();
+  await expect(page.getByText(new RegExp(`Paid with “${name}”, none left\\.`))).toBeVisible();
   await open(page, "/bookings");
   await page.getByText("Earlier passes (1)").click();
   await expect(page.getByRole("listitem").filter({ hasText: name ?? "" }).getByText("Used up")).toBeVisible();
@@ -175,15 +175,15 @@ test.describe("in a Spanish browser", () => {
     const ways = page.getByRole("dialog", { name: "¿Cómo quieres pagar?" });
     await expect(ways.getByRole("button", { name: "Reservar por 18 US$" })).toBeVisible();
     await expectAccessible(page);
-    await ways.getByRole("button", { name: `Reservar con ${name}` }).click();
-    await expect(page.getByText(new RegExp(`^Has reservado: .* Pagada con ${name}, quedan 9, válido hasta el `))).toBeVisible();
+    await ways.getByRole("button", { name: `Reservar con «${name}»` }).click();
+    await expect(page.getByText(new RegExp(`^Has reservado: .* Pagada con «${name}», quedan 9, válido hasta el `))).toBeVisible();
     await page.getByRole("link", { name: "Ver mis reservas" }).click();
     await expect(page.getByText("Quedan 9 de 10 clases")).toBeVisible();
     await page.getByRole("button", { name: /^Cancelar la reserva: / }).click();
     const dialog = page.getByRole("dialog", { name: "¿Cancelar esta reserva?" });
-    await expect(dialog.getByText(`La clase vuelve a ${name}.`)).toBeVisible();
+    await expect(dialog.getByText(`La clase vuelve a «${name}».`)).toBeVisible();
     await dialog.getByRole("button", { name: "Cancelar la reserva" }).click();
-    await expect(page.getByText(`Tu reserva está cancelada. La clase ha vuelto a ${name}.`)).toBeVisible();
+    await expect(page.getByText(`Tu reserva está cancelada. La clase ha vuelto a «${name}».`)).toBeVisible();
   });
 });
 
@@ -226,12 +226,12 @@ strict("a late cancellation uses up a class, and who books again has it back", a
   await expect(page.getByText("It is too late to cancel free of charge")).toBeVisible();
   await page.getByRole("button", { name: /^Cancel booking: / }).click();
   const dialog = page.getByRole("dialog", { name: "Cancel this booking?" });
-  await expect(dialog.getByText("you lose one class of Ten classes.")).toBeVisible();
+  await expect(dialog.getByText("you lose one class of “Ten classes”.")).toBeVisible();
   await dialog.getByRole("button", { name: "Cancel booking" }).click();
-  await expect(page.getByText("Your booking is cancelled. One class of Ten classes is used up.")).toBeVisible();
+  await expect(page.getByText("Your booking is cancelled. One class of “Ten classes” is used up.")).toBeVisible();
   await expect(page.getByText("9 of 10 classes left")).toBeVisible();
 
   await post(page.request, "/api/bookings/create", { scheduledClassId: wanted?.id });
   await open(page, "/bookings");
-  await expect(page.getByText(/Paid with Ten classes, 9 left, good until /)).toBeVisible();
+  await expect(page.getByText(/Paid with “Ten classes”, 9 left, good until /)).toBeVisible();
 });
