@@ -13,6 +13,7 @@ import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { formatPrice } from "../tools/time.ts";
 import { dayText, type Pass, passes, usable } from "./passes.ts";
+import { refusalOf } from "./refusal.ts";
 import "./ways.css";
 
 type Cover = Schema<"Cover">;
@@ -32,7 +33,7 @@ export function Ways(props: Props) {
   const all = useStore(passes);
   const own = all === null || all === "failed" ? [] : usable(all);
   // The dialog stays although its passes may be used up meanwhile.
-  const canChoose = Number(occurrence.price) > 0 && (isMain ? own.length > 0 : own.some((pass) => mayPay(pass, occurrence)));
+  const canChoose = Number(occurrence.price) > 0 && (isMain ? own.length > 0 : own.some((pass) => refusalOf(pass, occurrence) === null));
   if (!canChoose && !isOpen) return null;
   const dialog = (
     <Dialog title={t.question} isOpen={isOpen} onClose={() => setOpen(false)}>
@@ -63,13 +64,6 @@ function Chevron() {
       <path d="m3 6 5 5 5-5" fill="none" stroke="currentColor" stroke-width="2" stroke-linecap="round" stroke-linejoin="round" />
     </svg>
   );
-}
-
-/** Whether a pass could pay for a class. Only the server knows whether it does. */
-function mayPay({ classTypes, firstDay, lastDay, frozenFrom, frozenTo }: Pass, { classTypeId, localDate }: Occurrence): boolean {
-  const isFrozen = frozenFrom !== null && frozenTo !== null && frozenFrom <= localDate && localDate <= frozenTo;
-  const isGood = classTypes.length === 0 || classTypes.some(({ id }) => id === classTypeId);
-  return isGood && !isFrozen && (firstDay ?? localDate) <= localDate && localDate <= (lastDay ?? localDate);
 }
 
 function loadCover(scheduledClassId: string): Promise<Cover> {
