@@ -30,19 +30,7 @@ function usePasses() {
 export function MyPasses({ t }: Texts) {
   const all = usePasses();
   if (all === null) return null;
-  if (all === "failed") {
-    return (
-      <section class="my-passes">
-        <h2>{t.title}</h2>
-        <p class="hint">
-          {t.failed}{" "}
-          <Button kind="quiet" size="small" onClick={() => loadPasses(true)}>
-            {t.again}
-          </Button>
-        </p>
-      </section>
-    );
-  }
+  if (all === "failed") return <Failed t={t} />;
   const now = usable(all);
   const earlier = all.filter(({ isUsable }) => !isUsable);
   const more = (
@@ -75,12 +63,27 @@ export function MyPasses({ t }: Texts) {
 /** The passes that the member can use, or nothing. */
 export function UsablePasses({ t }: Texts) {
   const all = usePasses();
-  const now = all === null || all === "failed" ? [] : usable(all);
+  if (all === "failed") return <Failed t={t} />;
+  const now = all === null ? [] : usable(all);
   if (now.length === 0) return null;
   return (
     <section class="my-passes">
       <h2>{t.title}</h2>
       <PassList t={t} list={now} />
+    </section>
+  );
+}
+
+function Failed({ t }: Texts) {
+  return (
+    <section class="my-passes">
+      <h2>{t.title}</h2>
+      <p class="hint">
+        {t.failed}{" "}
+        <Button kind="quiet" size="small" onClick={() => loadPasses(true)}>
+          {t.again}
+        </Button>
+      </p>
     </section>
   );
 }
