@@ -4,8 +4,10 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, call, type Schema } from "../api/client.ts";
 import { book, whenOf } from "../classes/actions.ts";
+import { useKeptFocus } from "../classes/card.tsx";
 import { bookings, type Occurrence } from "../classes/live.ts";
 import { Button, Dialog, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { session } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import type { PassesTexts } from "../texts/passes.en.ts";
 import { namesOf } from "../tools/language.ts";
@@ -40,7 +42,7 @@ export function Ways(props: Props) {
       <WaysToPay {...props} onClose={() => setOpen(false)} />
     </Dialog>
   );
-  if (isMain) return <MainWays {...props} onOpen={() => setOpen(true)} dialog={dialog} />;
+  if (isMain) return <MainWays key={occurrence.id} {...props} onOpen={() => setOpen(true)} dialog={dialog} />;
   return (
     <>
       <Button
@@ -48,6 +50,7 @@ export function Ways(props: Props) {
         size="small"
         class="ways-button"
         aria-haspopup="dialog"
+        title={t.choose}
         aria-label={classTexts.named(t.choose, occurrence.title, whenOf(occurrence))}
         onClick={() => setOpen(true)}
       >
@@ -74,21 +77,24 @@ function MainWays({ t, classTexts, occurrence, onOpen, dialog }: Props & { onOpe
   const [cover, setCover] = useState<Cover | null>(null);
   const all = useStore(passes);
   useEffect(() => {
-    loadCover(occurrence.id).then(setCover, () => {
-      // The dialog asks again, and says what is wrong.
-    });
+    let isLatest = true;
+    const show = (found: Cover | null) => isLatest && setCover(found);
+    // If it cannot be loaded, the dialog asks again, and says what is wrong.
+    loadCover(occurrence.id).then(show, () => show(null));
+    return () => {
+      isLatest = false;
+    };
   }, [occurrence.id, all]);
   const first = cover?.passes.find(({ id }) => id === cover.passId);
+  const label = cover === null ? t.choose : first ? t.another : t.why;
   return (
     <div class="ways-main">
-      {cover && (
-        <p>
-          {first ? `${[t.pays(first.name), factsOf(t, first).join(", ")].filter(Boolean).join(": ")}.` : t.nonePays}{" "}
-          <button type="button" class="ways-link" aria-haspopup="dialog" aria-label={classTexts.named(first ? t.another : t.why, occurrence.title, whenOf(occurrence))} onClick={onOpen}>
-            {first ? t.another : t.why}
-          </button>
-        </p>
-      )}
+      <p>
+        {first ? `${[t.pays(first.name), factsOf(t, first).join(", ")].filter(Boolean).join(": ")}.` : cover && t.nonePays}{" "}
+        <button type="button" class="ways-link" aria-haspopup="dialog" aria-label={classTexts.named(label, occurrence.title, whenOf(occurrence))} onClick={onOpen}>
+          {label}
+        </button>
+      </p>
       {dialog}
     </div>
   );
@@ -101,12 +107,14 @@ function factsOf(t: PassesTexts, { creditsLeft, lastDay }: Pass): string[] {
 
 function WaysToPay({ t, classTexts, occurrence, onClose }: Props & { onClose: () => void }) {
   const { loaded, failure, reload } = useLoad(() => loadCover(occurrence.id), occurrence.id);
+  const ways = useKeptFocus(loaded);
   if (failure) return <ErrorPanel text={t.coverFailed} requestId={failure.requestId} onRetry={reload} />;
   if (!loaded) return <Skeleton count={2} height="4.5rem" />;
   const pay = async (payWith: string) => {
     await book(classTexts, occurrence, false, payWith);
-    // If it is not booked, the dialog says why, and there may be another way.
-    if (bookings.value.has(occurrence.id)) onClose();
+    if (bookings.value.has(occurrence.id)) return onClose();
+    // The dialog says why it is not booked, and there may be another way.
+    if (session.value) reload();
   };
   const good = loaded.passes.filter(({ refusal }) => refusal === null);
   const refused = loaded.passes.filter(({ refusal }) => refusal !== null);
@@ -115,7 +123,7 @@ function WaysToPay({ t, classTexts, occurrence, onClose }: Props & { onClose: ()
       <p class="ways-title">
         {occurrence.title}, {whenOf(occurrence)}
       </p>
-      <div class="ways">
+      <div class="ways" ref={ways}>
         {good.map((pass, index) => (
           <Button key={pass.id} kind={index === 0 ? "primary" : "plain"} onClick={() => pay(pass.id)}>
             <Way name={t.bookWith(pass.name)} facts={factsOf(t, pass).join(", ")} />
