@@ -6,8 +6,8 @@ import type { PassesTexts } from "../texts/passes.en.ts";
 import { useReload } from "../tools/connection.ts";
 import { namesOf } from "../tools/language.ts";
 import { useStore } from "../tools/store.ts";
-import { dayOf } from "../tools/time.ts";
-import { dayText, loadPasses, type Pass, passes, usable } from "./passes.ts";
+import { studio } from "../tools/studio.ts";
+import { dayText, loadPasses, type Pass, passes, today, usable } from "./passes.ts";
 import "./cards.css";
 
 /** Up to this many classes, each has a mark of its own. */
@@ -23,6 +23,8 @@ function usePasses() {
     document.addEventListener("visibilitychange", load);
     return () => document.removeEventListener("visibilitychange", load);
   }, []);
+  // What has begun and what has ended depends on the studio's time zone.
+  useStore(studio);
   return useStore(passes);
 }
 
@@ -102,13 +104,12 @@ function PassList({ t, list }: Texts & { list: Pass[] }) {
 
 function PassCard({ t, pass }: Texts & { pass: Pass }) {
   const { name, credits, creditsLeft, frozenFrom, frozenTo } = pass;
-  const today = dayOf(new Date());
-  const isFreezeKnown = frozenFrom !== null && frozenTo !== null && frozenTo >= today;
+  const isFreezeKnown = frozenFrom !== null && frozenTo !== null && frozenTo >= today();
   return (
     <Card class="pass">
       <div class="pass-head">
         <h3>{name}</h3>
-        {isFreezeKnown && frozenFrom <= today && <span class="tag warn">{t.isFrozen}</span>}
+        {isFreezeKnown && frozenFrom <= today() && <span class="tag warn">{t.isFrozen}</span>}
       </div>
       <p class="pass-left">{credits === null || creditsLeft === null ? t.unlimited : t.ofLeft(creditsLeft, credits)}</p>
       {credits !== null && creditsLeft !== null && <Marks left={creditsLeft} all={credits} />}
@@ -147,7 +148,7 @@ function Marks({ left, all }: { left: number; all: number }) {
 
 function validity(t: PassesTexts, { days, firstDay, lastDay }: Pass): string {
   if (firstDay === null || lastDay === null) return t.goodFor(days);
-  return firstDay > dayOf(new Date()) ? t.goodFrom(dayText(firstDay), dayText(lastDay)) : t.goodUntil(dayText(lastDay));
+  return firstDay > today() ? t.goodFrom(dayText(firstDay), dayText(lastDay)) : t.goodUntil(dayText(lastDay));
 }
 
 function whyOver(t: PassesTexts, { isRevoked, creditsLeft, lastDay }: Pass): string {

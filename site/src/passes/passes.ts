@@ -4,7 +4,8 @@ import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { bookings } from "../classes/live.ts";
 import { session } from "../session.ts";
 import { Store } from "../tools/store.ts";
-import { formatDay } from "../tools/time.ts";
+import { studio } from "../tools/studio.ts";
+import { dayOf, formatDay } from "../tools/time.ts";
 
 export type Pass = Schema<"Pass">;
 
@@ -71,8 +72,13 @@ export function usable(all: readonly Pass[]): Pass[] {
   return all.filter(({ isUsable }) => isUsable).sort((one, other) => ends(one).localeCompare(ends(other)));
 }
 
-/** Formats a day, such as "March 30". The year is added if it is not this one. */
+/** The studio's current day, or the browser's until the studio's time zone is known. */
+export function today(): string {
+  return dayOf(new Date(), studio.value?.timeZone);
+}
+
+/** Formats a day, such as "March 30". The year is added if it is not the studio's current one. */
 export function dayText(day: string): string {
-  const isThisYear = day.startsWith(String(new Date().getFullYear()));
+  const isThisYear = day.slice(0, 4) === today().slice(0, 4);
   return formatDay(day, { month: "long", day: "numeric", ...(isThisYear ? {} : { year: "numeric" }) });
 }
