@@ -43,8 +43,8 @@ export async function loadPasses(isForced = false): Promise<void> {
   [loadedFor, loadedAt] = [wanted, Date.now()];
   const load: Promise<void> = request().then((found) => {
     if (loading !== load) return loading ?? undefined;
-    // The member may have signed out.
-    if (owner === member) passes.set(found);
+    // The member may have signed out, or another has signed in.
+    if (session.value?.user.id === member) passes.set(found);
   });
   loading = load;
   return load;
