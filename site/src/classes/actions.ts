@@ -48,7 +48,7 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
         call(api.POST("/api/bookings/create", { params: { header: { "Idempotency-Key": key } }, body })),
       );
       storeBooking(booking);
-      if (booking.pass) await loadPassPart();
+      if (booking.pass && !passPart.value) await loadPassPart();
       announceBooking(t, occurrence, booking);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;

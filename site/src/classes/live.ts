@@ -76,8 +76,8 @@ export function storeBooking(booking: Booking): void {
 export function loadBookings(): Promise<void> {
   const member = session.value?.user.id;
   if (member !== owner || !member) {
-    bookings.set(new Map());
     bookingsState.set("loading");
+    bookings.set(new Map());
   }
   owner = member;
   const load: Promise<void> = loadBookingsOf(member, () => latestLoad === load);
@@ -97,8 +97,8 @@ async function loadBookingsOf(member: string | undefined, isLatest: () => boolea
     if (!isLatest()) return latestLoad ?? undefined;
     if (stored !== storedBefore) continue;
     bookingZone.set(timeZone);
-    bookings.set(found);
     bookingsState.set("loaded");
+    bookings.set(found);
     return void loadPassPart();
   }
 }

@@ -7,7 +7,7 @@ import { Store } from "../tools/store.ts";
 /** The components and sentences about passes in the current language. Null until they are loaded. */
 export const passPart = new Store<Passes | null>(null);
 
-/** Loads them, and the passes of the member. Without them, a page shows its classes and bookings. */
+/** Loads them, and the passes of the member if they come soon. Without them, a page shows its classes and bookings. */
 export async function loadPassPart(): Promise<void> {
   try {
     const { start } = await import("../passes/part.tsx");

@@ -13,16 +13,21 @@ type BookingPass = NonNullable<Booking["pass"]>;
 
 const catalog: Catalog<PassesTexts> = { en: () => import("../texts/passes.en.ts"), es: () => import("../texts/passes.es.ts") };
 
+/** How long a page waits for the passes, so that they do not move what it shows. */
+const PATIENCE_MS = 1_000;
+
 let isFollowing = false;
 
-/** Loads the texts and the passes. */
+/** Loads the texts, and the passes if they come soon. */
 export async function start(): Promise<void> {
-  const [t] = await Promise.all([loadTexts(catalog, language.value), loadPasses()]);
+  if (!isFollowing) {
+    isFollowing = true;
+    language.follow(() => void loadPassPart());
+    followPasses();
+  }
+  const patience = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
+  const [t] = await Promise.all([loadTexts(catalog, language.value), Promise.race([loadPasses(), patience])]);
   if (passPart.value?.t !== t) passPart.set(sentences(t));
-  if (isFollowing) return;
-  isFollowing = true;
-  language.follow(() => void loadPassPart());
-  followPasses();
 }
 
 /** What other parts of the site show about passes, in one language. */

@@ -1,7 +1,7 @@
 // The member's passes.
 
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
-import { bookings } from "../classes/live.ts";
+import { bookings, bookingsState } from "../classes/live.ts";
 import { session } from "../session.ts";
 import { Store } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
@@ -25,8 +25,9 @@ let loading: Promise<void> | null = null;
 
 /** What the passes depend on. */
 function purpose(): string {
+  const isKnown = bookingsState.value === "loaded" || bookings.value.size > 0;
   const used = [...bookings.value.values()].map(({ id, pass }) => pass && [id, pass]);
-  return JSON.stringify([session.value?.user.id, used]);
+  return JSON.stringify([session.value?.user.id, isKnown ? used : null]);
 }
 
 /** Loads the passes, unless that has just been done. */
@@ -39,6 +40,8 @@ export async function loadPasses(isForced = false): Promise<void> {
   }
   if (!member) return;
   const wanted = purpose();
+  // A page asks for the first list of the bookings and for the passes at the same time.
+  if (loadedFor === JSON.stringify([member, null]) && bookingsState.value === "loaded") loadedFor = wanted;
   if (!isForced && wanted === loadedFor && Date.now() - loadedAt < FRESH_MS) return loading ?? undefined;
   [loadedFor, loadedAt] = [wanted, Date.now()];
   const load: Promise<void> = request().then((found) => {
