@@ -2,7 +2,7 @@
 
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { forgetSession, loadSession, session, signInAddress } from "../session.ts";
+import { forgetSession, loadSession, type Session, session, signInAddress } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { attempt, reportOffline, say } from "../tools/action.ts";
 import { isOffline } from "../tools/connection.ts";
@@ -21,8 +21,8 @@ export function whenOf({ startTime, timeZone }: Occurrence): string {
  * Stores what is to be booked, and asks to sign in. Settles only if the person comes back to
  * this page, so that the button shows progress until the next one is there.
  */
-function signInToBook(occurrence: Occurrence, wish: Wish): Promise<unknown> {
-  storeIntent(occurrence, wish, null);
+function signInToBook(occurrence: Occurrence, wish: Wish, member?: Session | null): Promise<unknown> {
+  storeIntent(occurrence, wish, null, member?.user.id);
   location.assign(signInAddress());
   return new Promise((resolve) => addEventListener("pageshow", resolve, { once: true }));
 }
@@ -40,10 +40,11 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
     return;
   }
   const { id, title } = occurrence;
+  const sender = session.value;
   await attempt(async () => {
     try {
       const body = { scheduledClassId: id, ...wish };
-      const purpose = `book ${JSON.stringify(body)} ${session.value?.user.id}`;
+      const purpose = `book ${JSON.stringify(body)} ${sender?.user.id}`;
       const booking = await sendUntilAnswered(purpose, { lost: t.lostBooking(title), unknown: t.unknownBooking(title) }, (key) =>
         call(api.POST("/api/bookings/create", { params: { header: { "Idempotency-Key": key } }, body })),
       );
@@ -52,15 +53,15 @@ export async function book(t: ClassTexts, occurrence: Occurrence, joinWaitlist: 
       announceBooking(t, occurrence, booking);
     } catch (failure) {
       if (!(failure instanceof Failure)) throw failure;
+      const member = sender ?? session.value;
       if (failure.isSignedOut) {
         // The session has ended since the page was loaded.
         forgetSession();
-        void signInToBook(occurrence, wish);
+        void signInToBook(occurrence, wish, member);
         return;
       }
       if (failure.code === "already_booked") await loadBookings();
       // The mailed link opens a page that continues with the booking.
-      const member = session.value;
       if (failure.code === "email_not_verified" && member) storeIntent(occurrence, wish, member.user.id);
       if (failure.code !== "class_full") throw failure;
       say(t.becameFull, true);

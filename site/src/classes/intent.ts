@@ -20,6 +20,8 @@ interface Intent extends Wish {
   at: number;
   /** The member who has to confirm the address first, or null before a sign-in. */
   userId: string | null;
+  /** The id of the member who has chosen what pays. Another who signs in has other passes. */
+  chosenBy: string | null;
   /** Whether the step is done after which the page continues with the booking. */
   isReady: boolean;
 }
@@ -28,10 +30,10 @@ interface Intent extends Wish {
  * Stores what is to be booked. A sign-in happens in the same tab. The mailed link opens
  * another tab, and continues only for the same member, or after a sign-in there.
  */
-export function storeIntent({ id, title }: { id: string; title: string }, wish: Wish, userId: string | null): void {
+export function storeIntent({ id, title }: { id: string; title: string }, wish: Wish, userId: string | null, chosenBy = userId): void {
   forgetIntent();
   const path = location.pathname + location.search;
-  write(userId === null ? "tab" : "browser", { id, ...wish, title, path, at: Date.now(), userId, isReady: false });
+  write(userId === null ? "tab" : "browser", { id, ...wish, title, path, at: Date.now(), userId, chosenBy, isReady: false });
 }
 
 /** Lets the page at `path` continue, because the visitor signs in to go back to it. */
@@ -65,6 +67,7 @@ export function takeIntent(path: string, userId: string | null): Intent | null {
   if (!intent?.isReady || userId === null || intent.path !== path) return null;
   // Another tab may have the same booking.
   remove("browser");
+  if (intent.chosenBy !== userId) delete intent.payWith;
   return intent.userId === null || intent.userId === userId ? intent : null;
 }
 

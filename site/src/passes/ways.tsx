@@ -34,9 +34,9 @@ export function Ways(props: Props) {
   const [isOpen, setOpen] = useState(false);
   const all = useStore(passes);
   const own = all === null || all === "failed" ? [] : usable(all);
-  // The dialog stays although its passes may be used up meanwhile.
+  // The dialog stays although its passes may be used up meanwhile, but not when the member has left.
   const canChoose = Number(occurrence.price) > 0 && (isMain ? own.length > 0 : own.some((pass) => refusalOf(pass, occurrence) === null));
-  if (!canChoose && !isOpen) return null;
+  if (!canChoose && (!isOpen || all === null)) return null;
   const dialog = (
     <Dialog title={t.question} isOpen={isOpen} onClose={() => setOpen(false)}>
       <WaysToPay {...props} onClose={() => setOpen(false)} />
