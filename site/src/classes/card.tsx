@@ -78,11 +78,13 @@ export function ClassCard({ t, occurrence, day, subject }: Props) {
   );
 }
 
-/** The price, or the pass that pays for the member's booking. */
+/** The price, or the pass that pays for the member's booking, or would pay for it. */
 export function Price({ t, occurrence, isLong = false }: { t: ClassTexts; occurrence: Occurrence; isLong?: boolean }) {
-  const pass = useStorePart(bookings, (all) => all.get(occurrence.id)?.pass);
+  const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
   const passes = useStore(passPart);
-  return <>{pass && passes ? passes[isLong ? "paid" : "paidShort"](pass) : priceText(t, occurrence)}</>;
+  const price = priceText(t, occurrence);
+  if (passes && booking?.pass) return <>{passes[isLong ? "paid" : "paidShort"](booking.pass)}</>;
+  return passes && !booking && !isLong ? <passes.Payer t={passes.t} occurrence={occurrence} price={price} /> : <>{price}</>;
 }
 
 /** Cards of classes on several days. */

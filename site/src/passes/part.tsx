@@ -7,7 +7,7 @@ import { type Catalog, language, loadTexts } from "../tools/language.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { MyPasses, UsablePasses } from "./cards.tsx";
 import { dayText, followPasses, loadPasses } from "./passes.ts";
-import { Ways } from "./ways.tsx";
+import { Payer, Ways } from "./ways.tsx";
 
 type BookingPass = NonNullable<Booking["pass"]>;
 
@@ -36,6 +36,7 @@ export interface Passes {
   MyPasses: typeof MyPasses;
   UsablePasses: typeof UsablePasses;
   Ways: typeof Ways;
+  Payer: typeof Payer;
   /** What a pass has paid, and what is left of it. */
   paid: (pass: BookingPass) => string;
   /** The same without the day, for a card. */
@@ -55,6 +56,7 @@ function sentences(t: PassesTexts): Passes {
     MyPasses,
     UsablePasses,
     Ways,
+    Payer,
     paid: (pass) => [t.paidWith(pass.name), ...left(pass), ...(pass.lastDay && pass.creditsLeft !== 0 ? [t.until(dayText(pass.lastDay))] : [])].join(", "),
     paidShort: (pass) => [t.paidWith(pass.name), ...left(pass)].join(", "),
     late: ({ class: { title, startTime } }, pass, zone) => {

@@ -61,6 +61,21 @@ export function Ways(props: Props) {
   );
 }
 
+/** The pass that pays for a class by default, or the price. */
+export function Payer({ t, occurrence, price }: Pick<Props, "t" | "occurrence"> & { price: string }) {
+  const all = useStore(passes);
+  const own = all === null || all === "failed" || Number(occurrence.price) === 0 ? [] : usable(all);
+  // Whether a pass can begin earlier depends on what is booked with it.
+  const first = own.find((pass) => refusalOf(pass, occurrence) === null && (pass.firstDay ?? "") <= occurrence.localDate);
+  if (!first) return <>{price}</>;
+  return (
+    <span class="payer" title={t.with(first.name)}>
+      <span class="payer-long">{t.with(first.name)}</span>
+      <span class="payer-short">{t.withPass}</span>
+    </span>
+  );
+}
+
 function Chevron() {
   return (
     <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">

@@ -31,6 +31,8 @@ const texts = {
   usedUp: "Used up",
   ended: (day: string) => `Ended on ${day}`,
   revoked: "Revoked by the studio",
+  with: (name: string) => `With “${name}”`,
+  withPass: "Pass",
   paidWith: (name: string) => `Paid with “${name}”`,
   left: (count: number) => (count === 0 ? "none left" : `${count} left`),
   until: (day: string) => `good until ${day}`,

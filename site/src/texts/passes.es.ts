@@ -22,6 +22,8 @@ const texts: PassesTexts = {
   usedUp: "Gastado",
   ended: (day) => `Terminó el ${day}`,
   revoked: "Anulado por el estudio",
+  with: (name) => `Con «${name}»`,
+  withPass: "Bono",
   paidWith: (name) => `Pagada con «${name}»`,
   left: (count) => (count === 0 ? "no queda ninguna" : plural("es", count, "queda #", "quedan #")),
   until: (day) => `válido hasta el ${day}`,
