@@ -57,9 +57,12 @@ test("a pass pays for a class by one tap, and gets the class back after a cancel
 
   await open(page, wanted.timetable);
   const occurrence = page.getByRole("article").filter({ hasText: wanted.title });
+  await expect(occurrence.getByTitle(`With “${name}”`)).toHaveText(/Pass$/);
+  await expect(occurrence.getByText("$18")).toHaveCount(0);
   await occurrence.getByRole("button", { name: /^Book: / }).click();
-  await expect(page.getByText(new RegExp(`^You are booked: ${wanted.title}, .*\\. Paid with “${name}”, 9 left, good until .*\\. Free to cancel until `))).toBeVisible();
-  await expect(page.getByText(/^You pay /)).toHaveCount(0);
+  const booked = page.getByText(new RegExp(`^You are booked: ${wanted.title}, `));
+  await expect(booked).toContainText(new RegExp(`Paid with “${name}”, 9 left, good until .*\\. Free to cancel until `));
+  await expect(booked).not.toContainText("You pay");
   await expect(occurrence.getByText(`Paid with “${name}”, 9 left`)).toBeVisible();
   await expectAccessible(page);
 
@@ -86,6 +89,8 @@ test("a member chooses what pays, by keyboard alone, and reads why a pass cannot
   await tabTo(page, page.getByRole("button", { name: `Choose how to pay: ${wanted.title}` }));
   await page.keyboard.press("Enter");
   const dialog = page.getByRole("dialog", { name: "How would you like to pay?" });
+  // The heading of the day stays at the top of the window.
+  await expect(dialog.getByRole("heading")).toHaveCSS("position", "static");
   const ways = dialog.getByRole("button");
   await expect(ways).toHaveText([new RegExp(`^Book with “${first}”10 left, good until `), new RegExp(`^Book with “${later}”good until `), /^Book for \$18You pay later/, "Not now"]);
   await expect(dialog.getByRole("listitem").filter({ hasText: wrong ?? "" })).toContainText(`It is only for ${other.title}.`);
@@ -119,13 +124,79 @@ test("the page of a class says what pays, and lets the member pay otherwise", as
   await expect(page.getByText("10 of 10 classes left")).toBeVisible();
 });
 
+test("passes that take long keep no booking waiting, and are loaded once", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
+  await newMember(page);
+  await staff.sellTo(page, {});
+  await page.request.post("/api/bookings/create", { data: { scheduledClassId: wanted.id }, headers: { Origin: process.env.SITE ?? "" } });
+  let loads = 0;
+  let answer = () => {};
+  const answered = new Promise<void>((resolve) => (answer = resolve));
+  await page.route("**/api/shop/passes*", async (route) => {
+    loads += 1;
+    await answered;
+    await route.continue();
+  });
+  await open(page, "/bookings");
+  await expect(page.getByRole("link", { name: wanted.title, exact: true })).toBeVisible();
+  await expect(page.getByText(/Paid with “.*”, 9 left/)).toBeVisible();
+  await expect(page.getByRole("heading", { name: "My passes" })).toHaveCount(0);
+  answer();
+  await expect(page.getByText("9 of 10 classes left")).toBeVisible();
+  expect(loads).toBe(1);
+});
+
+test.describe("when the API fails", () => {
+  test.use({ expectedErrors: ["status of 503", "status of 409"] });
+  const down = { status: 503, json: { code: "unavailable", error: "Down" } };
+
+  test("a member can still choose what pays", async ({ page, staff }) => {
+    const wanted = await staff.newClass();
+    await newMember(page);
+    const [pass] = await staff.sellTo(page, {});
+    await page.route("**/api/shop/cover*", (route) => route.fulfill(down), { times: 1 });
+    await open(page, `${wanted.page}?class=${wanted.id}`);
+    await page.getByRole("button", { name: /^Choose how to pay: / }).click();
+    const dialog = page.getByRole("dialog", { name: "How would you like to pay?" });
+    const way = dialog.getByRole("button", { name: `Book with “${pass}”` });
+    await expect(way).toBeVisible();
+
+    // The pass is used up meanwhile.
+    await page.route("**/api/bookings/create", (route) => route.fulfill({ status: 409, json: { code: "pass_not_usable", error: "It has no classes left." } }), { times: 1 });
+    await page.route("**/api/shop/cover*", async (route) => {
+      const cover = (await (await route.fetch()).json()) as { passes: object[] };
+      await route.fulfill({ json: { ...cover, passId: null, passes: cover.passes.map((one) => ({ ...one, refusal: "used_up" })) } });
+    });
+    await way.click();
+    await expect(dialog.getByText("It has no classes left.", { exact: true }).first()).toBeVisible();
+    await expect(way).toHaveCount(0);
+    await expect(dialog.getByRole("button", { name: "Book for $18" })).toBeFocused();
+  });
+
+  test("the page of passes says that the member's own could not be loaded", async ({ page, staff }) => {
+    await newMember(page);
+    await staff.sellTo(page, {});
+    let isDown = true;
+    await page.route("**/api/shop/passes*", (route) => (isDown ? route.fulfill(down) : route.continue()));
+    await open(page, "/shop");
+    await expect(page.getByText("Your passes could not be loaded.")).toBeVisible();
+    isDown = false;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await expect(page.getByText("10 of 10 classes left")).toBeVisible();
+  });
+});
+
 test("members without passes see only where there are some", async ({ page }) => {
   await newMember(page);
   await open(page, "/bookings");
+  await expect(page.getByRole("link", { name: "See all passes" })).toBeVisible();
   await expect(page.getByRole("heading", { name: "My passes" })).toHaveCount(0);
   await page.getByRole("link", { name: "See all passes" }).click();
   await expect(page).toHaveURL("/shop");
+  const loaded = page.waitForResponse("**/api/shop/passes*");
   await open(page, "/timetable");
+  await (await loaded).finished();
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
   await expect(page.getByRole("button", { name: /^Choose how to pay/ })).toHaveCount(0);
 });
 
@@ -171,6 +242,7 @@ test.describe("in a Spanish browser", () => {
     await expect(page.getByText("10 clases, válido 120 días desde la compra").first()).toBeVisible();
     await expectAccessible(page);
     await open(page, wanted.timetable);
+    await expect(page.getByRole("article").filter({ hasText: wanted.title }).getByText(`Con «${name}»`)).toBeVisible();
     await page.getByRole("button", { name: `Elegir cómo pagar: ${wanted.title}` }).click();
     const ways = page.getByRole("dialog", { name: "¿Cómo quieres pagar?" });
     await expect(ways.getByRole("button", { name: "Reservar por 18 US$" })).toBeVisible();
