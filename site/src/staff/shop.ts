@@ -2,6 +2,7 @@
 
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
+import { type ClassToPay, refusalOf as findRefusal } from "../passes/refusal.ts";
 import type { TillTexts } from "../texts/till.en.ts";
 import { type Sentences, sendUntilAnswered } from "../tools/repeat.ts";
 import { addDays, formatDay } from "../tools/time.ts";
@@ -16,9 +17,6 @@ export interface Buyer {
   id: string;
   name: string;
 }
-
-/** What of a class decides which pass can pay for it. */
-export type ClassToPay = Pick<Schema<"Occurrence">, "classTypeId" | "localDate">;
 
 /** What can be sold to a member, and what the member has. */
 export interface Offer {
@@ -121,14 +119,22 @@ const FORGOTTEN_DAYS = 30;
  * thinks of: it is revoked, or ended long ago. The API has the last word.
  */
 export function refusalOf(t: TillTexts, pass: Pass, { classTypeId, localDate }: ClassToPay, today: string): string | null | undefined {
-  const { isRevoked, creditsLeft, starts, firstDay, lastDay, frozenFrom, frozenTo } = pass;
+  const { isRevoked, firstDay, lastDay, frozenTo } = pass;
   if (isRevoked || (lastDay && addDays(lastDay, FORGOTTEN_DAYS) < localDate)) return undefined;
-  if (creditsLeft === 0) return t.refusals.used_up();
-  if (!isGoodFor(pass, classTypeId)) return t.refusals.other_class_type();
-  if (lastDay && localDate > lastDay) return lastDay < today ? t.refusals.ended(format(lastDay)) : t.refusals.endsBefore(format(lastDay));
-  if (starts === "purchase" && firstDay && localDate < firstDay) return t.refusals.not_begun(format(firstDay));
-  if (frozenFrom && frozenTo && frozenFrom <= localDate && localDate <= frozenTo) return t.refusals.frozen(format(frozenTo));
-  return null;
+  switch (findRefusal(pass, { classTypeId, localDate })) {
+    case "used_up":
+      return t.refusals.used_up();
+    case "other_class_type":
+      return t.refusals.other_class_type();
+    case "ended":
+      return lastDay && lastDay < today ? t.refusals.ended(format(lastDay)) : t.refusals.endsBefore(format(lastDay ?? localDate));
+    case "not_begun":
+      return t.refusals.not_begun(format(firstDay ?? localDate));
+    case "frozen":
+      return t.refusals.frozen(format(frozenTo ?? localDate));
+    default:
+      return null;
+  }
 }
 
 /** What a product is, such as "10 classes · 120 days". */

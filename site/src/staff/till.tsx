@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
+import type { ClassToPay } from "../passes/refusal.ts";
 import type { TillTexts } from "../texts/till.en.ts";
 import { attempt, reportSessionEnd, say } from "../tools/action.ts";
 import { isOffline } from "../tools/connection.ts";
@@ -16,7 +17,7 @@ import { useStaffTexts } from "./context.ts";
 import { useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import { Choices, useToday } from "./parts.tsx";
-import { type Buyer, canPayFor, type ClassToPay, describePass, describePayment, describeProduct, isUncertain, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
+import { type Buyer, canPayFor, describePass, describePayment, describeProduct, isUncertain, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
 import "./till.css";
 
 const TENDERS: readonly Tender[] = ["cash", "terminal", "transfer"];
