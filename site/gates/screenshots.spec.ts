@@ -77,7 +77,8 @@ async function bookSome(page: Page): Promise<void> {
   const isFree = ({ placesLeft }: Occurrence) => placesLeft > 0;
   const [first] = coming.filter(isFree);
   const later = coming.filter(isFree).at(-1);
-  const full = coming.find((occurrence) => !isFree(occurrence));
+  // The waitlist of a class that starts soon is closed.
+  const full = coming.filter((occurrence) => !isFree(occurrence)).at(-1);
   for (const occurrence of [first, later]) if (occurrence) await bookFor(page, occurrence.id);
   if (full) await send(page, "/api/bookings/create", { scheduledClassId: full.id, joinWaitlist: true });
 }

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { useStore, useStorePart } from "../tools/store.ts";
+import { studio } from "../tools/studio.ts";
 import { formatDay, formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
 import { calendarLink } from "./calendar.ts";
@@ -161,6 +162,7 @@ interface ButtonProps {
 export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
   const passes = useStore(passPart);
+  const cutoffHours = useStore(studio)?.waitlistCutoffHours ?? 0;
   const [isDialogOpen, setDialogOpen] = useState(false);
   const [isLeaving, setLeaving] = useState(false);
   const when = whenOf(occurrence);
@@ -210,6 +212,8 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
       </span>
     );
   }
+  const isWaitlistClosed = Date.parse(occurrence.startTime) - cutoffHours * 3_600_000 <= Date.now();
+  if (isWaitlistClosed) return null;
   return (
     <Button kind="quiet" size="small" aria-label={name(t.joinWaitlist)} onClick={() => book(t, occurrence, true)}>
       {t.joinWaitlist}
