@@ -1,6 +1,6 @@
 // A booking from its beginning to its end: by keyboard alone, and in Spanish.
 
-import { expect, expectAccessible, newMember, open, tabTo } from "./site.ts";
+import { bookFor, expect, expectAccessible, newMember, open, tabTo } from "./site.ts";
 import { test } from "./studio.ts";
 
 test("a member books, chooses to pay at the desk, and cancels by keyboard alone", async ({ page, staff }) => {
@@ -78,4 +78,27 @@ test.describe("in a Spanish browser", () => {
     await expect(page.getByText("Tu reserva está cancelada.")).toBeVisible();
     await expect(page.getByText("No has reservado ninguna clase.")).toBeVisible();
   });
+});
+
+test("nobody is asked to join the waitlist of a class that starts soon, because it is closed", async ({ page, staff }) => {
+  const full = await staff.newClass({ spots: 1, inMinutes: 60 });
+  await staff.newMembersOf(full, ["Ana"]);
+  await newMember(page);
+  await open(page, "/timetable");
+  const card = page.getByRole("article").filter({ hasText: full.title });
+  await expect(card.getByText("Full")).toBeVisible();
+  await expect(card.getByRole("button")).toHaveCount(0);
+});
+
+test("a member sees in the bookings that the studio has cancelled a class, and what has become of the money", async ({ page, staff }) => {
+  const booked = await staff.newClass();
+  await newMember(page);
+  const bookingId = await bookFor(page, booked.id);
+  await staff.recordPayment(bookingId);
+  await open(page, "/bookings");
+  await staff.cancel(booked);
+  const card = page.locator(".booking").filter({ hasText: booked.title });
+  await expect(card.getByText("The studio has cancelled this class")).toBeVisible({ timeout: 10_000 });
+  await expect(card.getByText("You get your money back at the desk.")).toBeVisible();
+  await expect(card.getByRole("button")).toHaveCount(0);
 });

@@ -58,6 +58,9 @@ export const availability = new Store<ReadonlyMap<string, Availability>>(new Map
 /** The id of the member whose bookings are stored. */
 let owner: string | undefined;
 
+/** The bookings of upcoming classes that the studio has cancelled, sorted by start. */
+export const cancelledClasses = new Store<readonly Booking[]>([]);
+
 /** How many bookings the page has stored. A list that was requested earlier does not contain them. */
 let stored = 0;
 
@@ -77,6 +80,7 @@ export function loadBookings(): Promise<void> {
   const member = session.value?.user.id;
   if (member !== owner || !member) {
     bookingsState.set("loading");
+    cancelledClasses.set([]);
     bookings.set(new Map());
   }
   owner = member;
@@ -98,15 +102,19 @@ async function loadBookingsOf(member: string | undefined, isLatest: () => boolea
     if (stored !== storedBefore) continue;
     bookingZone.set(timeZone);
     bookingsState.set("loaded");
-    bookings.set(found);
+    const [active, cancelled] = found;
+    cancelledClasses.set(cancelled);
+    bookings.set(active);
     return void loadPassPart();
   }
 }
 
-async function requestBookings(): Promise<Map<string, Booking>> {
+/** Loads the active bookings by their classes, and those of classes that the studio has cancelled. */
+async function requestBookings(): Promise<[active: Map<string, Booking>, cancelled: Booking[]]> {
   const found = await readAllPages<Booking>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when: "upcoming" } } })));
-  const active = found.filter(({ status }) => status !== "cancelled");
-  return new Map(active.map((booking) => [booking.scheduledClassId, booking]));
+  const byClass = (all: Booking[]) => new Map(all.map((booking) => [booking.scheduledClassId, booking]));
+  const cancelled = byClass(found.filter((booking) => booking.class.isCancelled));
+  return [byClass(found.filter(({ status }) => status !== "cancelled")), [...cancelled.values()]];
 }
 
 export async function loadAvailability(ids: string[]): Promise<void> {

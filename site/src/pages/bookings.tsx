@@ -6,7 +6,7 @@ import { cancelBooking } from "../classes/actions.ts";
 import { calendarLink } from "../classes/calendar.ts";
 import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
-import { type Booking, bookings, bookingZone, followChanges, loadBookings } from "../classes/live.ts";
+import { type Booking, bookings, bookingZone, cancelledClasses, followChanges, loadBookings } from "../classes/live.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { CalendarFeed } from "../components/calendar-feed.tsx";
 import { mount } from "../components/mount.tsx";
@@ -47,6 +47,7 @@ function Bookings({ t }: Texts) {
   const texts = useLatest(t.classes);
   const current = useStore(session);
   const upcoming = useStore(bookings);
+  const cancelled = useStore(cancelledClasses);
   const passes = useStore(passPart);
   const { loaded, failure, reload } = useLoad(loadOwn);
 
@@ -88,7 +89,7 @@ function Bookings({ t }: Texts) {
       </div>
     );
   }
-  const items = [...upcoming.values()].sort((one, other) => one.class.startTime.localeCompare(other.class.startTime));
+  const items = [...upcoming.values(), ...cancelled].sort((one, other) => one.class.startTime.localeCompare(other.class.startTime));
   return (
     <div key={current.user.id} class="reading page bookings">
       <h1 class="page-title">{t.title}</h1>
@@ -204,6 +205,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
           )}
         </p>
       )}
+      {isCancelled && <GivenBack t={t} booking={booking} />}
       {isActive && (
         <div class="actions" ref={actions}>
           {mustPay && (
@@ -240,6 +242,16 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
       />
     </Card>
   );
+}
+
+/** Says what has become of the money or the class of a booking whose class was cancelled. */
+function GivenBack({ t, booking }: Texts & { booking: Booking }) {
+  const passes = useStore(passPart);
+  const { pass, payment, paymentStatus } = booking;
+  if (pass) return passes && <p class="hint">{passes.goesBack(pass)}</p>;
+  if (!paymentStatus || UNPAID.includes(paymentStatus)) return null;
+  const isDueAtDesk = paymentStatus === "refund_due" && payment?.method === "desk";
+  return <p class="hint">{isDueAtDesk ? t.cancelRefundDesk : `${formatPrice(booking.price, booking.currency)} · ${t.payment[paymentStatus] ?? paymentStatus}`}</p>;
 }
 
 function Status({ t, booking }: Texts & { booking: Booking }) {
