@@ -118,7 +118,12 @@ export function forgetSession(): void {
 }
 
 // What every page does, unless it sets something else.
-whenSessionEnds(forgetSession);
+whenSessionEnds(() => {
+  // Requests that were on their way when the person signed out fail afterwards.
+  const hasSignedOut = signOuts > 0 && session.value === null;
+  forgetSession();
+  return !hasSignedOut;
+});
 
 /**
  * Shows the language that the member has chosen. A choice that was made in this browser since

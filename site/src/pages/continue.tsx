@@ -42,6 +42,7 @@ function Continue({ t }: Texts) {
     whenSessionEnds(() => {
       forgetSession();
       setMember(null);
+      return true;
     });
     if (isComplete) void start();
   }, []);

@@ -39,15 +39,15 @@ export const progress = new Store("");
 const SLOW_MS = 4_000;
 
 let sentences = { sessionEnded: "", pageFailed: "", offline: "", slow: "" };
-let onSessionEnd: (() => void) | null = null;
+let onSessionEnd: (() => boolean) | null = null;
 
 /** Sets the sentences of this module in the current language. */
 export function setActionTexts(texts: typeof sentences): void {
   sentences = texts;
 }
 
-/** Sets what the page does when the session has ended. */
-export function whenSessionEnds(work: () => void): void {
+/** Sets what the page does when the session has ended. It returns whether the person must be told. */
+export function whenSessionEnds(work: () => boolean): void {
   onSessionEnd = work;
 }
 
@@ -98,10 +98,9 @@ export async function attempt(work: () => Promise<void>, doing = ""): Promise<bo
   }
 }
 
-/** Says that the session has ended. */
+/** Says that the session has ended, unless the person has ended it. */
 export function reportSessionEnd(): void {
-  onSessionEnd?.();
-  say(sentences.sessionEnded, true);
+  if (onSessionEnd?.() ?? true) say(sentences.sessionEnded, true);
 }
 
 /** Says that nothing can be done without a connection. */
