@@ -77,8 +77,10 @@ async function bookSome(page: Page): Promise<void> {
   const isFree = ({ placesLeft }: Occurrence) => placesLeft > 0;
   const [first] = coming.filter(isFree);
   const later = coming.filter(isFree).at(-1);
-  // The waitlist of a class that starts soon is closed.
-  const full = coming.filter((occurrence) => !isFree(occurrence)).at(-1);
+  // The waitlist of a class that starts soon is closed, and no two bookings are at the same time.
+  const isApart = (one: Occurrence, moment: number) => Math.abs(Date.parse(one.startTime) - moment) > 3 * 60 * 60 * 1000;
+  const others = [Date.now(), ...[first, later].flatMap((booked) => (booked ? [Date.parse(booked.startTime)] : []))];
+  const full = coming.find((occurrence) => !isFree(occurrence) && others.every((moment) => isApart(occurrence, moment)));
   for (const occurrence of [first, later]) if (occurrence) await bookFor(page, occurrence.id);
   if (full) await send(page, "/api/bookings/create", { scheduledClassId: full.id, joinWaitlist: true });
 }
