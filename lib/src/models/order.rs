@@ -377,7 +377,6 @@ static INSERT_REFUND: Statement = Statement::new(
 /// [`Error::NotFound`]; 409 `nothing_to_refund` when the amount exceeds what is left of the
 /// payment.
 pub async fn refund(client: &Client, refund: &NewOrderRefund, now: DateTime<Utc>) -> Result<Order> {
-    find(client, refund.order_id).await?;
     let row = LOCK_PAYMENT.opt(client, &[&refund.order_id]).await?;
     let payment_id: Uuid = row.ok_or(NOTHING_LEFT)?.try_get("id")?;
     INSERT_REFUND

@@ -94,8 +94,8 @@ macro_rules! pass_columns {
     () => {
         concat!(
             "p.id, p.user_id, p.product_id, l.order_id, l.description as name, p.status, p.credits,
-            p.credits_used, p.days + p.extra_days as days, p.extra_days, p.starts, p.first_day, p.last_day,
-            p.frozen_from, p.frozen_to, p.created_at, ",
+            p.credits_used, p.days + p.extra_days as days, p.extra_days, p.starts, p.first_day,
+            p.last_day, p.frozen_from, p.frozen_to, p.created_at, ",
             class_types_of_product!("p.product_id"),
             " as class_types"
         )
