@@ -4,7 +4,7 @@ use futures_util::future::{join, join_all};
 use serde_json::json;
 
 use super::{assert_passes_consistent, change_pass, credits_left, sell_pass};
-use crate::bookings::{assert_bookings_consistent, cancel, join_waitlist};
+use crate::bookings::{assert_bookings_consistent, book, cancel, join_waitlist};
 use crate::harness::TestApp;
 
 const REQUESTS: usize = 64;
@@ -96,5 +96,34 @@ async fn promotions_revocations_and_bookings_at_once_end_consistently() {
     });
     join(join_all(visits), join_all(changes)).await;
     assert_bookings_consistent(&app).await;
+    assert_passes_consistent(&app).await;
+}
+
+/// A promotion does not wait for the lock that the member's own bookings take.
+#[tokio::test]
+async fn a_promotion_and_a_booking_at_once_use_the_last_credit_once() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let members = app.members(24).await;
+    let (leaving, waiting) = members.split_at(12);
+    let mut rounds = Vec::new();
+    for (leaves, waits) in leaving.iter().zip(waiting) {
+        let (full, other) = (app.create_class(1).await, app.create_class(1).await);
+        let booking = book(leaves, full).await.expect(201);
+        join_waitlist(waits, full).await.expect(201);
+        let pass = sell_pass(&staff, waits, json!({ "credits": 1 })).await;
+        rounds.push((leaves, waits, booking, other, pass));
+    }
+    let races = rounds
+        .iter()
+        .map(async |(leaves, waits, booking, other, pass)| {
+            let (cancelled, booked) = join(cancel(leaves, booking), book(waits, *other)).await;
+            cancelled.expect(200);
+            booked.expect(201);
+            assert_eq!(credits_left(waits, pass).await, 0);
+        });
+    join_all(races).await;
+    let paid = "select count(*) from bookings where pass_id is not null";
+    assert_eq!(app.count(paid).await, 12);
     assert_passes_consistent(&app).await;
 }
