@@ -64,7 +64,8 @@ export function Ways(props: Props) {
 /** The pass that pays for a class by default, or the price. */
 export function Payer({ t, occurrence, price }: Pick<Props, "t" | "occurrence"> & { price: string }) {
   const all = useStore(passes);
-  const own = all === null || all === "failed" || Number(occurrence.price) === 0 ? [] : usable(all);
+  const isOver = occurrence.isCancelled || Date.parse(occurrence.startTime) <= Date.now();
+  const own = all === null || all === "failed" || isOver || Number(occurrence.price) === 0 ? [] : usable(all);
   // Whether a pass can begin earlier depends on what is booked with it.
   const first = own.find((pass) => refusalOf(pass, occurrence) === null && (pass.firstDay ?? "") <= occurrence.localDate);
   if (!first) return <>{price}</>;
