@@ -83,6 +83,7 @@ create table orders (
 create index orders_created_idx on orders (created_at, id);
 create index orders_user_idx on orders (user_id, created_at, id);
 create index orders_sold_by_idx on orders (sold_by) where sold_by is not null;
+create index orders_open_idx on orders (user_id) where state = 'open';
 
 create trigger orders_updated_at before update on orders
     for each row execute function set_updated_at();
@@ -91,9 +92,13 @@ create table order_lines (
     id uuid primary key,
     order_id uuid not null references orders on delete restrict,
     product_id uuid not null references products on delete restrict,
-    -- The product's name as it was sold.
+    -- The product at the time of the order. Staff can change the product before the order is
+    -- paid.
     description text not null,
     amount numeric(10, 2) not null constraint order_lines_amount check (amount >= 0),
+    credits integer,
+    days integer not null,
+    starts text not null,
     created_at timestamptz not null default clock_timestamp()
 );
 
@@ -116,6 +121,7 @@ alter table payments
         and (tender is null) = (order_id is null));
 
 create index payments_order_idx on payments (order_id) where order_id is not null;
+create unique index payments_pending_order_key on payments (order_id) where status = 'pending';
 create index payments_taken_by_idx on payments (taken_by) where taken_by is not null;
 create index payments_sales_idx on payments (paid_at) include (currency, amount)
     where order_id is not null and paid_at is not null;

@@ -148,7 +148,7 @@ fn deadline() -> Instant {
 
 /// Makes all pending card payments overdue.
 pub async fn expire_card_payments(app: &TestApp) {
-    app.sql("update payments set expires_at = now() - interval '1 second', next_attempt_at = now() where status = 'pending' and method = 'card'")
+    app.sql("update payments set expires_at = now() - interval '1 second', next_attempt_at = now() where status = 'pending' and coalesce(method, tender) = 'card'")
         .await;
 }
 

@@ -72,6 +72,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/session/test-session", Access::Everyone),
     ("GET", "/api/sessions", Access::Member),
     ("GET", "/api/shop/cover", Access::Member),
+    ("GET", "/api/shop/order", Access::Member),
     ("GET", "/api/shop/passes", Access::Member),
     ("GET", "/api/shop/products", Access::Everyone),
     ("GET", "/api/studio", Access::Everyone),
@@ -130,6 +131,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/cross-app/token", Access::ConfirmedMember),
     ("POST", "/api/cross-app/validate", Access::Partner),
     ("POST", "/api/payments/webhook", Access::Everyone),
+    ("POST", "/api/shop/order", Access::ConfirmedMember),
     ("POST", "/api/teaching/check-ins", Access::Instructor),
     ("PUT", "/api/auth/two-factor", Access::ConfirmedMember),
 ];

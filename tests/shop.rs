@@ -6,6 +6,7 @@ mod days;
 mod migration;
 mod orders;
 mod products;
+mod purchases;
 mod races;
 
 use serde_json::{Value, json};
@@ -72,10 +73,14 @@ pub async fn assert_passes_consistent(app: &TestApp) {
     let wrong = "
         select count(*) from orders o where o.total <> (
             select coalesce(sum(l.amount), 0) from order_lines l where l.order_id = o.id)
-          or o.total <> (select coalesce(sum(p.amount), 0) from payments p where p.order_id = o.id)";
+          or o.total <> (select coalesce(sum(p.amount), 0) from payments p where p.order_id = o.id)
+          or (o.state = 'paid') <> (
+            select bool_and(w.id is not null)
+            from order_lines l left join passes w on w.order_line_id = l.id
+            where l.order_id = o.id)";
     assert_eq!(
         app.count(wrong).await,
         0,
-        "an order differs from its lines or its money"
+        "an order differs from its lines, its money, or its passes"
     );
 }

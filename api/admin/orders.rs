@@ -1,4 +1,4 @@
-//! GET, POST, PATCH /api/admin/orders — sales at the desk.
+//! GET, POST, PATCH /api/admin/orders — orders: sales at the desk, and refunds.
 
 use sabor::http::{
     IdempotencyKeyParams, Idempotent, Json, List, PageParams, Query, Staff, StoredResponse,
@@ -44,13 +44,13 @@ async fn create_order(
     orders::create(&app, &caller, &staff, key, form).await
 }
 
-/// Records that money of an order was given back at the desk. The passes stay, except those that
-/// are to be revoked.
+/// Refunds an order, in whole or in part. A refund to the card is sent to Stripe. Any other refund
+/// was made by hand, and is only recorded. The passes stay, except those that are to be revoked.
 #[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = RefundOrder, responses(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),
     (status = 404, description = "`not_found`: no order has this id, or a pass is not from this order"),
-    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment. `pass_not_changeable`: a pass is revoked already. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn refund_order(
     app: App,

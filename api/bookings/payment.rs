@@ -1,8 +1,8 @@
 //! GET, POST /api/bookings/payment — the payment of a booking.
 
 use sabor::http::{IdempotencyKeyParams, Idempotent, Json, Member, Query, StoredResponse};
-use sabor::payments::checkout;
-use sabor::payments::checkout::{BookingPayment, PaymentQuery, StartPayment};
+use sabor::payments::booking_payment;
+use sabor::payments::booking_payment::{BookingPayment, PaymentQuery, StartPayment};
 use sabor::payments::view::PaymentView;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
@@ -21,7 +21,7 @@ async fn get_booking_payment(
     member: Member,
     Query(query): Query<PaymentQuery>,
 ) -> Result<Json<BookingPayment>> {
-    let found = checkout::find(&app, &member, query);
+    let found = booking_payment::find(&app, &member, query);
     found.await.map(Json)
 }
 
@@ -40,7 +40,7 @@ async fn start_booking_payment(
     member: Member,
     Idempotent { key, form }: Idempotent<StartPayment>,
 ) -> Result<StoredResponse> {
-    checkout::start(&app, &member, key, &form).await
+    booking_payment::start(&app, &member, key, &form).await
 }
 
 fn main() -> Exit {

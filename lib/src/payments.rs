@@ -1,5 +1,6 @@
 //! Payments: Stripe Checkout, the webhook, and reconciliation.
 
+pub mod booking_payment;
 pub mod checkout;
 pub mod list;
 mod provider_state;

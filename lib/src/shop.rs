@@ -1,10 +1,12 @@
-//! What the studio sells: products, the passes of members, and orders at the desk.
+//! What the studio sells: products, members' passes, and orders at the desk and by card.
 
 pub mod cover;
+mod order_lines;
 pub mod orders;
 pub mod pass_view;
 pub mod passes;
 pub mod products;
+pub mod purchases;
 
 use crate::error::{Error, ErrorCode};
 

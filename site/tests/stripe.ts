@@ -24,6 +24,19 @@ interface CheckoutSession {
   expires_at: number;
 }
 
+/** The refund that is created with a form. It is done at once. */
+function refundOf(form: URLSearchParams): Record<string, unknown> {
+  return {
+    id: `re_${randomBytes(12).toString("hex")}`,
+    object: "refund",
+    amount: Number(form.get("amount")),
+    currency: "usd",
+    metadata: { payment_id: form.get("metadata[payment_id]"), refund_id: form.get("metadata[refund_id]") },
+    payment_intent: form.get("payment_intent"),
+    status: "succeeded",
+  };
+}
+
 /** The page on which a member pays, or goes back. */
 const CHECKOUT_PAGE = `<!doctype html>
 <html lang="en"><title>Checkout</title><link rel="icon" href="data:,"><h1>Checkout</h1>
@@ -80,6 +93,7 @@ export class StripeStandIn {
       return json(200, session);
     }
     if (session && request.method === "GET") return json(200, session);
+    if (request.method === "POST" && pathname === "/v1/refunds") return json(200, refundOf(form));
     if (request.method === "GET" && ["/v1/refunds", "/v1/disputes"].includes(pathname)) return json(200, { object: "list", data: [], has_more: false });
     json(404, { error: { type: "invalid_request_error", code: "resource_missing" } });
   }

@@ -58,6 +58,7 @@ interface WantedProduct {
   credits?: number | null;
   days?: number;
   starts?: "purchase" | "first_class";
+  price?: string;
   perMember?: number;
   description?: string;
   classTypeIds?: string[];

@@ -169,8 +169,9 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
             values (md5('product')::uuid, 'pass', 'Ten classes', 150, 120, 'first_class')",
         "orders (id, user_id, currency, total, state, settled_at)
             select md5('order')::uuid, id, 'USD', 150, 'paid', now() from users",
-        "order_lines (id, order_id, product_id, description, amount)
-            values (md5('line')::uuid, md5('order')::uuid, md5('product')::uuid, 'Ten classes', 150)",
+        "order_lines (id, order_id, product_id, description, amount, days, starts)
+            values (md5('line')::uuid, md5('order')::uuid, md5('product')::uuid, 'Ten classes', 150,
+                120, 'first_class')",
         "passes (id, user_id, product_id, order_line_id, days, starts)
             select gen_random_uuid(), id, md5('product')::uuid, md5('line')::uuid, 120, 'first_class'
             from users",

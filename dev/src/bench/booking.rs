@@ -370,8 +370,8 @@ const INSERT_PASSES: &str = "
         insert into orders (id, user_id, currency, total, state, settled_at)
         select order_id, user_id, 'USD', 0, 'paid', now() from sold
     ), lines as (
-        insert into order_lines (id, order_id, product_id, description, amount)
-        select line_id, order_id, product.id, 'Unlimited', 0 from sold, product
+        insert into order_lines (id, order_id, product_id, description, amount, days, starts)
+        select line_id, order_id, product.id, 'Unlimited', 0, 10000, 'purchase' from sold, product
     )
     insert into passes (id, user_id, product_id, order_line_id, days, starts, first_day)
     select gen_random_uuid(), user_id, product.id, line_id, 10000, 'purchase', date '2020-01-01'

@@ -41,6 +41,7 @@ KIND_BY_PATH = {
     "/api/classes/details": "class type",
     "/api/classes/list": "class type",
     "/api/classes/schedule": "occurrence",
+    "/api/shop/order": "order",
     "/api/shop/passes": "pass",
     "/api/shop/products": "product",
     "/api/sessions": "session",

@@ -15,10 +15,10 @@ use crate::identity::reauthenticate::reauthenticate;
 use crate::identity::renewal::NewCredential;
 use crate::identity::token_pair::{OptionalTokenPair, TokenPair};
 use crate::identity::view::UserView;
-use crate::models::booking;
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::account::{self, Account, AccountFilter, MAX_SEARCH_CHARACTERS, Role};
 use crate::models::user::{self, second_factor};
+use crate::models::{booking, order};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::{Renewal, Tx};
@@ -231,6 +231,7 @@ pub fn update<'a>(
             update.apply(&request).await?;
             if update.deactivated {
                 booking::cancel_all_of(tx, request.id, now, studio).await?;
+                order::cancel_open_of(tx, request.id).await?;
                 tx.invalidate([app.schedule()]);
             }
             let updated = update.finish(caller).await?;

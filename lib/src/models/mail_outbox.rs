@@ -1,5 +1,7 @@
 //! The outbox: e-mails to send, and the data that they report.
 
+mod order;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +10,7 @@ use serde::Deserialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+pub use self::order::{MailOrder, find_order, insert_for_order};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::mail_notice::Notice;
@@ -51,6 +54,8 @@ pub struct MailPayload {
     /// moved to another class.
     #[serde(rename = "before")]
     pub previous: Option<PreviousTime>,
+    /// The order, for e-mails about orders.
+    pub order_id: Option<Uuid>,
     /// The submission, for `contact_received`.
     pub submission_id: Option<Uuid>,
     /// The user, for e-mails about accounts.

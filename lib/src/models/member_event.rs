@@ -41,6 +41,12 @@ pub enum MemberEventKind {
     PaymentRefundDue,
     /// A payment was refunded.
     PaymentRefunded,
+    /// The payment of an order was received, and its passes were issued.
+    OrderPaid,
+    /// The payment of an order is to be refunded, in whole or in part.
+    OrderRefundDue,
+    /// The payment of an order was refunded, in whole or in part.
+    OrderRefunded,
 }
 
 impl MemberEventKind {
@@ -61,6 +67,9 @@ impl MemberEventKind {
             Self::PaymentPaid => "payment_paid",
             Self::PaymentRefundDue => "payment_refund_due",
             Self::PaymentRefunded => "payment_refunded",
+            Self::OrderPaid => "order_paid",
+            Self::OrderRefundDue => "order_refund_due",
+            Self::OrderRefunded => "order_refunded",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Passes: the right of a member to come to classes.
 
 mod change;
+mod dispute;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -9,8 +10,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::change::{NewPassChange, PassChange, change};
-use super::product::{NamedClassType, PassStart, Product, class_types_of_product};
-use crate::crypto::random;
+pub use self::dispute::{lock_of_order, restore_disputed, revoke_disputed};
+use super::product::{NamedClassType, PassStart, class_types_of_product};
 use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::page::Page;
@@ -61,7 +62,7 @@ pub struct Pass {
     pub order_id: Uuid,
     /// The product's name as it was sold.
     pub name: String,
-    /// Whether staff have revoked the pass.
+    /// Whether the pass was revoked, by staff or because its payment is disputed.
     pub is_revoked: bool,
     /// The number of classes. `None` if it is unlimited.
     pub credits: Option<i32>,
@@ -222,32 +223,15 @@ pub async fn list_for_class(
 static ISSUE: Statement = Statement::new(
     "pass.issue",
     "insert into passes (id, user_id, product_id, order_line_id, credits, days, starts, first_day)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    select gen_random_uuid(), o.user_id, l.product_id, l.id, l.credits, l.days, l.starts,
+        case l.starts when 'purchase' then $2::date end
+    from orders o join order_lines l on l.order_id = o.id
+    where o.id = $1 order by l.created_at, l.id",
 );
 
-/// Issues the pass that a paid order line is for. `today` is the studio's date.
-pub(super) async fn issue(
-    client: &Client,
-    user_id: Uuid,
-    product: &Product,
-    order_line_id: Uuid,
-    today: NaiveDate,
-) -> Result<()> {
-    ISSUE
-        .execute(
-            client,
-            &[
-                &random::id(),
-                &user_id,
-                &product.id,
-                &order_line_id,
-                &product.credits,
-                &product.days,
-                &product.starts.as_str(),
-                &(product.starts == PassStart::Purchase).then_some(today),
-            ],
-        )
-        .await
+/// Issues the passes that an order is for. `today` is the studio's date.
+pub(super) async fn issue(client: &Client, order_id: Uuid, today: NaiveDate) -> Result<()> {
+    ISSUE.execute(client, &[&order_id, &today]).await
 }
 
 static REVOKE_ALL: Statement = Statement::new(

@@ -1,7 +1,7 @@
-//! Payments for bookings.
+//! Payments for bookings and for orders.
 //!
-//! A transaction that changes a payment locks the occurrence of its booking first, and then
-//! the payment, in the same order as a cancellation. Otherwise, a payment could be refunded
+//! A transaction that changes a payment locks it last. Before it, the transaction locks the order,
+//! or the occurrence of the booking, as a cancellation does. Otherwise, a payment could be refunded
 //! twice, or a spot given to two members.
 
 mod claim;
@@ -10,6 +10,7 @@ mod dispute;
 mod errors;
 mod find;
 mod list;
+mod order_refund;
 mod pass;
 mod provider_refund;
 mod refund;
@@ -22,12 +23,15 @@ pub use self::desk::{mark_paid_at_desk, refund};
 pub use self::dispute::{ProviderDispute, record_dispute};
 pub use self::find::{find, find_by_provider_payment, find_last};
 pub use self::list::{ListedPayment, list};
+pub use self::order_refund::{NewOrderRefund, RefundMethod, refund_order};
 pub use self::pass::pay_with_pass;
 pub use self::provider_refund::{ProviderRefund, record_refunds};
 pub use self::refund::{
     ClaimedRefund, RefundState, claim_refunds, count_refunds_due, refund_state,
 };
-pub use self::row::Payment;
+pub use self::row::{Payment, PaymentSubject};
 pub use self::settlement::{CheckoutEnd, CheckoutReport, Outcome, settle_ended, settle_paid};
-pub use self::start::{Checkout, StartedPayment, abandon, extend, start, store_checkout};
+pub use self::start::{
+    CardPayment, Checkout, StartedPayment, abandon, extend, start, start_for_order, store_checkout,
+};
 pub use super::payment_method::PaymentMethod;

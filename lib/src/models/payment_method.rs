@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// How a payment is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -35,3 +35,9 @@ impl PaymentMethod {
         }
     }
 }
+
+/// The error for a card payment without Stripe.
+pub(super) const CARD_NOT_AVAILABLE: Error = Error::Conflict {
+    code: ErrorCode::CardNotAvailable,
+    message: "Card payments are not available; please pay at the desk",
+};

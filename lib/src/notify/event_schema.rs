@@ -23,10 +23,14 @@ use uuid::Uuid;
     ("payment_paid" = "#/components/schemas/PaymentEvent"),
     ("payment_refund_due" = "#/components/schemas/PaymentEvent"),
     ("payment_refunded" = "#/components/schemas/PaymentEvent"),
+    ("order_paid" = "#/components/schemas/OrderEvent"),
+    ("order_refund_due" = "#/components/schemas/OrderEvent"),
+    ("order_refunded" = "#/components/schemas/OrderEvent"),
 )))]
 #[expect(dead_code, reason = "only the API description uses it")]
 pub(super) enum MemberEventSchema {
     Booking(BookingEvent),
+    Order(OrderEvent),
     Payment(PaymentEvent),
     Session(SessionEvent),
 }
@@ -72,6 +76,40 @@ struct BookingEventData {
     booking_id: Uuid,
     /// The id of the class.
     scheduled_class_id: Uuid,
+}
+
+/// An event about an order.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrderEvent {
+    /// The id, which `Last-Event-ID` refers to.
+    id: i64,
+    kind: OrderEventKind,
+    data: OrderEventData,
+    created_at: DateTime<Utc>,
+}
+
+/// The kind of an event about an order.
+#[derive(Serialize, ToSchema)]
+#[expect(dead_code, reason = "only the API description uses it")]
+enum OrderEventKind {
+    /// The payment was received, and the passes were issued.
+    #[serde(rename = "order_paid")]
+    Paid,
+    /// The payment is to be refunded, in whole or in part.
+    #[serde(rename = "order_refund_due")]
+    RefundDue,
+    /// The payment was refunded, in whole or in part.
+    #[serde(rename = "order_refunded")]
+    Refunded,
+}
+
+/// The data of an event about an order.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct OrderEventData {
+    order_id: Uuid,
+    payment_id: Uuid,
 }
 
 /// An event about a payment.

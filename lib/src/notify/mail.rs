@@ -10,6 +10,7 @@ mod delivery;
 mod english;
 mod message;
 mod notice;
+mod order;
 mod policy;
 mod send_queue;
 mod spanish;

@@ -5,175 +5,145 @@
 //! checkout with the payment. A repeated request continues after the last completed
 //! step: it finds the payment, and Stripe returns the same checkout again.
 
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::App;
 use crate::error::{Error, ErrorCode, Result};
-use crate::http::{IdempotencyKey, Member, StoredResponse, query};
+use crate::http::{IdempotencyKey, Member, StoredResponse};
 use crate::models::idempotency_key;
-use crate::models::payment::{self, Checkout, Payment, PaymentMethod, StartedPayment};
+use crate::models::payment::{self, CardPayment, Checkout, Payment, PaymentSubject};
 use crate::models::payment_status::PaymentStatus;
 use crate::payments::reconcile::{self, settle_in_background};
 use crate::payments::stripe::{NewSession, Refusal, StripeError};
-use crate::payments::view::PaymentView;
+use crate::session::Tx;
 use crate::store::client::Client;
-use crate::values::form::Form;
 use crate::values::minor_units::minor_units;
-use crate::{App, BoxFuture};
 
 /// The maximum number of Stripe idempotency keys that a request uses for a checkout.
 const MAX_STRIPE_KEYS: u32 = 3;
 
-/// A request to start the payment of a booking.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct StartPayment {
-    booking_id: Uuid,
-    method: PaymentMethod,
-}
-
-/// The payment of a booking.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct BookingPayment {
-    /// The last payment. Null when no payment was started.
-    payment: Option<PaymentView>,
-}
-
-/// The query for the payment of a booking.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct PaymentQuery {
-    /// The id of one of the member's bookings.
-    #[param(required, value_type = Uuid)]
-    booking_id: Option<String>,
-}
-
-/// Returns the last payment of a member's booking.
-///
-/// # Errors
-///
-/// Fails with [`Error::Invalid`] when the id is not a UUID, or as [`payment::find_last`]
-/// does.
-pub fn find<'a>(
-    app: &'a App,
-    member: &'a Member,
-    query: PaymentQuery,
-) -> BoxFuture<'a, Result<BookingPayment>> {
-    let user_id = member.user.id;
-    Box::pin(async move {
-        let mut form = Form::default();
-        let id = query.booking_id.unwrap_or_default();
-        let booking_id = form.check("bookingId", query::id(&id));
-        form.finish()?;
-        let booking_id = booking_id.unwrap_or_default();
-        let payment = app
-            .db()
-            .read(async move |client| payment::find_last(client, booking_id, user_id).await)
-            .await?;
-        let now = app.clock().now();
-        Ok(BookingPayment {
-            payment: payment.map(|payment| PaymentView::new(payment, now)),
-        })
-    })
-}
-
-/// Starts a payment, or finds the one that was started before. Responds with 201
-/// and the payment.
-///
-/// # Errors
-///
-/// Fails as [`payment::start`] does, and with:
-///
-/// - 409 `idempotency_key_reused`
-/// - 409 `card_not_possible` when Stripe does not accept the amount
-/// - 409 `payment_under_way` when the payment was made but was not reported yet
-/// - 409 `payment_replaced` when the payment was cancelled meanwhile
-/// - [`Error::Unavailable`] when Stripe does not answer. A repeated request continues
-///   where this one stopped.
-pub fn start<'a>(
-    app: &'a App,
-    member: &'a Member,
-    key: Option<IdempotencyKey>,
-    form: &StartPayment,
-) -> BoxFuture<'a, Result<StoredResponse>> {
-    let StartPayment { booking_id, method } = *form;
-    Box::pin(async move {
-        // The demo account is rejected, because it is not stored.
-        member.key()?;
-        let request = PaymentRequest {
-            app,
-            user_id: member.user.id,
-            email: &member.user.email,
-            key,
-        };
-        let mut started = request.insert_payment(booking_id, method).await?;
-        if let FirstStep::Overdue(payment) = started {
-            reconcile::settle_overdue(app, &payment).await?;
-            started = request.insert_payment(booking_id, method).await?;
-        }
-        let response = match started {
-            FirstStep::Responded(response) => Ok(response),
-            FirstStep::Card(checkout) => request.check_out(*checkout).await,
-            FirstStep::Overdue(_) => Err(PAYMENT_UNDER_WAY),
-        };
-        // This payment may have replaced a card payment, whose checkout must be closed.
-        settle_in_background(app);
-        response
-    })
-}
-
-/// A request to start a payment.
-struct PaymentRequest<'a> {
+/// A member's request to pay, which may need a checkout.
+pub struct CheckoutRequest<'a> {
     app: &'a App,
     user_id: Uuid,
     email: &'a str,
     key: Option<IdempotencyKey>,
 }
 
-/// The outcome of step one.
-enum FirstStep {
+/// The outcome of step one, in which the payment is inserted or found.
+pub enum StartOutcome {
     /// The final response, which may be a stored one.
     Responded(StoredResponse),
-    /// A card payment that needs a checkout.
-    Card(Box<Checkout>),
-    /// A card payment that was not paid in time.
-    Overdue(Box<Payment>),
+    /// A card payment.
+    Card(Box<CardPayment>),
 }
 
-impl PaymentRequest<'_> {
+impl<'a> CheckoutRequest<'a> {
+    /// Creates the request of a member.
+    pub fn new(app: &'a App, member: &'a Member, key: Option<IdempotencyKey>) -> Self {
+        Self {
+            app,
+            user_id: member.user.id,
+            email: &member.user.email,
+            key,
+        }
+    }
+
+    /// Runs the three steps. `start` inserts the payment or finds it, and `respond` creates the
+    /// response for a payment with a checkout. A refusal of `start` is stored under the
+    /// idempotency key, so `start` must not refuse after it has changed something.
+    ///
+    /// # Errors
+    ///
+    /// Fails as `start` and `respond` do, and with:
+    ///
+    /// - 409 `idempotency_key_reused`
+    /// - 409 `card_not_possible` when Stripe does not accept the amount
+    /// - 409 `payment_under_way` when the payment was made but was not reported yet
+    /// - 409 `payment_replaced` when the payment was cancelled meanwhile
+    /// - [`Error::Unavailable`] when Stripe does not answer. A repeated request continues
+    ///   where this one stopped.
+    pub async fn run(
+        &self,
+        start: impl AsyncFnOnce(&Tx) -> Result<StartOutcome> + Clone,
+        respond: impl AsyncFnOnce(&Tx, Payment) -> Result<StoredResponse> + Clone,
+    ) -> Result<StoredResponse> {
+        let mut started = self.insert_payment(start.clone()).await?;
+        if let StartOutcome::Card(card) = &started
+            && let CardPayment::Overdue(payment) = &**card
+        {
+            reconcile::settle_overdue(self.app, payment).await?;
+            started = match self.find_paid_order(payment.id, respond.clone()).await? {
+                Some(response) => StartOutcome::Responded(response),
+                None => self.insert_payment(start).await?,
+            };
+        }
+        let response = match started {
+            StartOutcome::Responded(response) => Ok(response),
+            StartOutcome::Card(card) => match *card {
+                CardPayment::Payable(checkout) => self.check_out(checkout, respond).await,
+                CardPayment::Overdue(_) => Err(PAYMENT_UNDER_WAY),
+            },
+        };
+        // This payment may have replaced a card payment, whose checkout must be closed.
+        settle_in_background(self.app);
+        response
+    }
+
     /// Claims the idempotency key and inserts the payment in one transaction (step one). A
     /// refusal is also stored under the key. The transaction can be committed for this,
     /// because a refusal changes nothing else.
-    async fn insert_payment(&self, booking_id: Uuid, method: PaymentMethod) -> Result<FirstStep> {
-        let accepts_cards = self.app.stripe().is_some();
-        let now = self.app.clock().now();
+    async fn insert_payment(
+        &self,
+        start: impl AsyncFnOnce(&Tx) -> Result<StartOutcome> + Clone,
+    ) -> Result<StartOutcome> {
         let inserted = self.app.transaction().run(async |tx| {
             if let Some(stored) = self.claim_key(tx).await? {
-                return Ok(Ok(FirstStep::Responded(stored)));
+                return Ok(Ok(StartOutcome::Responded(stored)));
             }
-            let started = payment::start(tx, booking_id, self.user_id, method, accepts_cards, now);
-            match started.await {
-                Ok(StartedPayment::Desk(payment)) => {
-                    let response = StoredResponse::created(&PaymentView::new(payment, now));
+            match start(tx).await {
+                Ok(StartOutcome::Responded(response)) => {
+                    let response = Ok(response);
                     self.store_response(tx, &response).await?;
-                    Ok(response.map(FirstStep::Responded))
-                }
-                Ok(StartedPayment::Card(checkout)) => Ok(Ok(FirstStep::Card(Box::new(checkout)))),
-                Ok(StartedPayment::Overdue(payment)) => {
-                    Ok(Ok(FirstStep::Overdue(Box::new(payment))))
+                    Ok(response.map(StartOutcome::Responded))
                 }
                 Err(refused) if refused.refusal().is_some() => {
                     let refused = Err(refused);
                     self.store_response(tx, &refused).await?;
-                    Ok(refused.map(FirstStep::Responded))
+                    Ok(refused.map(StartOutcome::Responded))
                 }
-                Err(error) => Err(error),
+                started => started.map(Ok),
             }
         });
         inserted.await?
+    }
+
+    /// Responds with the order of a payment that was made but was not reported yet, so that the
+    /// member does not pay again. Returns `None` if it was not made, or is for a booking.
+    async fn find_paid_order(
+        &self,
+        payment_id: Uuid,
+        respond: impl AsyncFnOnce(&Tx, Payment) -> Result<StoredResponse> + Clone,
+    ) -> Result<Option<StoredResponse>> {
+        let transaction = self.app.transaction();
+        transaction
+            .run(async |tx| {
+                let payment = payment::find(tx, payment_id).await?;
+                let is_paid_order = |payment: &Payment| {
+                    payment.status == PaymentStatus::Paid
+                        && matches!(payment.subject, PaymentSubject::Order(_))
+                };
+                let Some(payment) = payment.filter(is_paid_order) else {
+                    return Ok(None);
+                };
+                if let Some(stored) = self.claim_key(tx).await? {
+                    return Ok(Some(stored));
+                }
+                let response = respond(tx, payment).await;
+                self.store_response(tx, &response).await?;
+                response.map(Some)
+            })
+            .await
     }
 
     async fn claim_key(&self, client: &Client) -> Result<Option<StoredResponse>> {
@@ -196,13 +166,16 @@ impl PaymentRequest<'_> {
 
     /// Creates the checkout at Stripe, unless the payment already has one, and stores it
     /// (steps two and three).
-    async fn check_out(&self, checkout: Checkout) -> Result<StoredResponse> {
+    async fn check_out(
+        &self,
+        checkout: Checkout,
+        respond: impl AsyncFnOnce(&Tx, Payment) -> Result<StoredResponse> + Clone,
+    ) -> Result<StoredResponse> {
         let id = checkout.payment.id;
         let created = match checkout.payment.provider_reference.clone() {
             Some(reference) => Some((reference, checkout.payment.checkout_url)),
             None => self.create_session(checkout).await?,
         };
-        let now = self.app.clock().now();
         let stored = self.app.transaction().run(async |tx| {
             // The key is claimed first, because another request with the same key may
             // have stored its response meanwhile.
@@ -216,7 +189,10 @@ impl PaymentRequest<'_> {
                 return Ok(refused);
             };
             let payment = payment::store_checkout(tx, id, reference, url.clone()).await?;
-            let response = respond(payment, now);
+            let response = match payment.status {
+                PaymentStatus::Cancelled | PaymentStatus::Failed => Err(PAYMENT_REPLACED),
+                _ => respond(tx, payment).await,
+            };
             self.store_response(tx, &response).await?;
             Ok(response)
         });
@@ -250,10 +226,14 @@ impl PaymentRequest<'_> {
                 }
                 Err(error) => {
                     if let StripeError::Refused { .. } = error {
-                        // The member did not cause the refusal, so the booking must stay. A
-                        // pending payment would expire, and the booking with it.
-                        let client = self.app.db().client().await?;
-                        payment::abandon(&client, payment.id).await?;
+                        // The member did not cause the refusal, so a booking must stay. A
+                        // pending payment would expire, and the booking with it. An order is
+                        // cancelled, so that it does not count for the limit of its product.
+                        let id = payment.id;
+                        let transaction = self.app.transaction();
+                        transaction
+                            .run(async |tx| payment::abandon(tx, id).await)
+                            .await?;
                     }
                     return Err(error.into());
                 }
@@ -261,18 +241,16 @@ impl PaymentRequest<'_> {
         }
     }
 
-    fn new_session<'a>(
-        &'a self,
-        payment: &'a Payment,
+    fn new_session<'s>(
+        &'s self,
+        payment: &'s Payment,
         amount: i64,
-        title: &'a str,
-    ) -> NewSession<'a> {
+        title: &'s str,
+    ) -> NewSession<'s> {
         let site = &self.app.config().studio.site_url;
-        let return_url = |outcome| {
-            format!(
-                "{site}/bookings?booking={}&payment={outcome}",
-                payment.booking_id
-            )
+        let page = match payment.subject {
+            PaymentSubject::Booking(id) => format!("{site}/bookings?booking={id}"),
+            PaymentSubject::Order(id) => format!("{site}/shop?order={id}"),
         };
         NewSession {
             payment_id: payment.id,
@@ -281,17 +259,9 @@ impl PaymentRequest<'_> {
             title,
             email: self.email,
             expires_at: payment.expires_at.unwrap_or_default(),
-            success_url: return_url("done"),
-            cancel_url: return_url("open"),
+            success_url: format!("{page}&payment=done"),
+            cancel_url: format!("{page}&payment=open"),
         }
-    }
-}
-
-/// Responds with the payment, unless it was cancelled or has failed meanwhile.
-fn respond(payment: Payment, now: DateTime<Utc>) -> Result<StoredResponse> {
-    match payment.status {
-        PaymentStatus::Cancelled | PaymentStatus::Failed => Err(PAYMENT_REPLACED),
-        _ => StoredResponse::created(&PaymentView::new(payment, now)),
     }
 }
 
@@ -307,5 +277,5 @@ const PAYMENT_UNDER_WAY: Error = Error::Conflict {
 
 const PAYMENT_REPLACED: Error = Error::Conflict {
     code: ErrorCode::PaymentReplaced,
-    message: "This payment has been cancelled",
+    message: "This payment has been cancelled or has failed",
 };

@@ -80,7 +80,7 @@ impl From<ListedPayment> for ListedPaymentView {
         let payment = listed.payment;
         Self {
             id: payment.id,
-            booking_id: payment.booking_id,
+            booking_id: listed.booking_id,
             amount: payment.amount.in_currency(&payment.currency),
             refunded: payment.refunded.in_currency(&payment.currency),
             refund_due: listed.refund_due.in_currency(&payment.currency),

@@ -72,10 +72,12 @@ impl ProviderState {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Outcome> {
+        let studio = &app.config().studio;
         let mut outcome = Outcome::Unchanged;
         match self {
             Self::Paid(id, session) => {
-                outcome = payment::settle_paid(tx, &checkout_report(*id, session), now).await?;
+                outcome =
+                    payment::settle_paid(tx, &checkout_report(*id, session), now, studio).await?;
             }
             Self::Ended(id, session, end) => {
                 let no_checkout = CheckoutReport {
@@ -88,7 +90,6 @@ impl ProviderState {
                 let report = session
                     .as_ref()
                     .map_or(no_checkout, |session| checkout_report(*id, session));
-                let studio = &app.config().studio;
                 outcome = payment::settle_ended(tx, &report, *end, now, studio).await?;
             }
             Self::Refunds(id, refunds) => {

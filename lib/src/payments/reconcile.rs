@@ -69,7 +69,7 @@ pub fn settle_in_background(app: &App) {
     });
 }
 
-/// Sends the refunds of card payments that are due, those of the next class first, until
+/// Sends the refunds of card payments that are due, those of orders first, and then those of the next class, until
 /// none is left or `until` is reached. Failures of Stripe are logged, and retried with
 /// growing pauses.
 ///
@@ -324,8 +324,11 @@ async fn find_payment_intent(
 /// Starts the background work that an outcome requires. Must be called after the commit.
 pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
-        Outcome::Released => mail::send_due_in_background(app),
-        Outcome::RefundDue => settle_in_background(app),
+        Outcome::Released | Outcome::OrderPaid => mail::send_due_in_background(app),
+        Outcome::RefundDue => {
+            settle_in_background(app);
+            mail::send_due_in_background(app);
+        }
         Outcome::Unchanged | Outcome::Changed | Outcome::Foreign | Outcome::Mismatch { .. } => {}
     }
 }

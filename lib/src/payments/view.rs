@@ -36,13 +36,13 @@ pub struct PaymentView {
 }
 
 impl PaymentView {
-    /// Creates the view of a payment at the time `now`. The view of an overdue payment has
-    /// no checkout URL.
-    pub fn new(payment: Payment, now: DateTime<Utc>) -> Self {
+    /// Creates the view of the payment of a booking at the time `now`. The view of an overdue
+    /// payment has no checkout URL.
+    pub fn new(booking_id: Uuid, payment: Payment, now: DateTime<Utc>) -> Self {
         let is_open = payment.status == PaymentStatus::Pending && !payment.is_overdue(now);
         Self {
             id: payment.id,
-            booking_id: payment.booking_id,
+            booking_id,
             amount: payment.amount.in_currency(&payment.currency),
             refunded: payment.refunded.in_currency(&payment.currency),
             currency: payment.currency,

@@ -1,4 +1,4 @@
-//! Orders that staff sell at the desk, and refunds of them.
+//! Orders for staff: the list of all orders, sales at the desk, and refunds.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -7,15 +7,18 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::OWN_PURCHASE;
+use super::order_lines::{OrderLineView, order_lines};
 use crate::admin::staff_action::StaffAction;
 use crate::bookings::changes::reason;
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
-use crate::models::order::{
-    self, NewOrder, NewOrderRefund, Order, OrderLine, RefundMethod, Tender,
-};
+use crate::models::order::{self, DeskTender, NewSale, Order, OrderState, Tender};
 use crate::models::pass::{self, NewPassChange, PassChange};
+use crate::models::payment::{self, NewOrderRefund, RefundMethod};
+use crate::models::payment_status::PaymentStatus;
 use crate::models::security_event::SecurityEventKind;
+use crate::notify::mail;
+use crate::payments::reconcile::settle_in_background;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::Form;
@@ -39,51 +42,38 @@ pub struct OrderView {
     total: Amount,
     /// ISO 4217 code.
     currency: String,
-    /// How it was paid. Null if it costs nothing.
+    state: OrderState,
+    /// How the order is paid. Null if the order costs nothing.
     tender: Option<Tender>,
-    /// The sum of the refunds.
+    /// The status of the payment. Null if the order costs nothing.
+    payment_status: Option<PaymentStatus>,
+    /// The amount that was refunded or will be refunded.
     refunded: Amount,
-    /// The name of the member of staff who sold it. Null if it is unknown.
+    /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
+    is_by_member: bool,
+    /// The name of the member of staff who sold it. Null if the member placed the order, or if
+    /// the name is unknown.
     sold_by: Option<String>,
     created_at: DateTime<Utc>,
 }
 
-/// A product that was sold.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = OrderLine)]
-struct OrderLineView {
-    id: Uuid,
-    product_id: Uuid,
-    /// The name of the product as it was sold.
-    description: String,
-    /// The price as it was sold.
-    amount: Amount,
-    /// The id of the pass that was issued.
-    pass_id: Option<Uuid>,
-}
-
 impl OrderView {
     fn new(order: Order) -> Self {
-        let currency = order.currency;
-        let line = |line: OrderLine| OrderLineView {
-            id: line.id,
-            product_id: line.product_id,
-            description: line.description,
-            amount: line.amount.in_currency(&currency),
-            pass_id: line.pass_id,
-        };
+        let payment = order.payment.as_ref();
         Self {
             id: order.id,
             user_id: order.user_id,
+            lines: order_lines(&order),
+            total: order.total.in_currency(&order.currency),
+            state: order.state,
+            tender: payment.map(|payment| payment.tender),
+            payment_status: payment.map(|payment| payment.status),
+            refunded: order.refunded().in_currency(&order.currency),
+            is_by_member: order.is_by_member,
             member_name: order.member_name,
-            lines: order.lines.into_iter().map(line).collect(),
-            total: order.total.in_currency(&currency),
-            tender: order.tender,
-            refunded: order.refunded.in_currency(&currency),
             sold_by: order.sold_by,
             created_at: order.created_at,
-            currency,
+            currency: order.currency,
         }
     }
 }
@@ -126,7 +116,7 @@ pub struct CreateOrder {
     #[schema(min_items = 1, max_items = 20)]
     product_ids: Vec<Uuid>,
     /// How the money was taken.
-    tender: Tender,
+    tender: DeskTender,
 }
 
 /// Sells products to a member at the desk. Responds with 201 and the order.
@@ -148,22 +138,22 @@ pub fn create<'a>(
             return Err(Error::field("productIds", problem));
         }
         let staff_action = StaffAction::by_staff(staff, caller)?;
-        let new_order = NewOrder {
+        let sale = NewSale {
             user_id: form.user_id,
             product_ids: form.product_ids,
             tender: form.tender,
             staff_id: staff_action.actor_id(),
         };
-        if new_order.user_id == new_order.staff_id {
+        if sale.user_id == sale.staff_id {
             return Err(OWN_PURCHASE);
         }
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let today = TimeZone::of_studio(studio)?.date(now);
         let transaction = app.transaction().authorize(&staff_action);
-        let transaction = transaction.idempotent(new_order.staff_id, key);
-        transaction
+        let transaction = transaction.idempotent(sale.staff_id, key);
+        let response = transaction
             .run(async |tx| {
-                let order = order::sell(tx, &new_order, &studio.currency, now, today).await?;
+                let order = order::sell(tx, &sale, &studio.currency, now, today).await?;
                 let detail = json!({ "orderId": order.id, "action": "sell" });
                 let kind = SecurityEventKind::OrderChanged;
                 staff_action
@@ -171,7 +161,9 @@ pub fn create<'a>(
                     .await?;
                 StoredResponse::created(&OrderView::new(order))
             })
-            .await
+            .await?;
+        mail::send_due_in_background(app);
+        Ok(response)
     })
 }
 
@@ -193,12 +185,13 @@ pub struct RefundOrder {
     reason: Option<String>,
 }
 
-/// Records that money of an order was given back at the desk. Responds with 200 and the order.
+/// Refunds an order, in whole or in part. A refund to the card is sent to Stripe. Any other refund
+/// was made by hand, and is only recorded. Responds with 200 and the order.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`]; 403 `own_purchase`; [`Error::NotFound`], also for a pass of another order;
-/// those of [`order::refund`] and [`pass::change`].
+/// those of [`payment::refund_order`] and [`pass::change`].
 pub fn refund<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -215,11 +208,11 @@ pub fn refund<'a>(
         let revocation = NewPassChange {
             change: PassChange::Revoke,
             reason: reason.unwrap_or_else(|| "Refunded".to_owned()),
-            staff_id,
+            staff_id: Some(staff_id),
         };
         let transaction = app.transaction().authorize(&staff_action);
         let transaction = transaction.idempotent(staff_id, key);
-        transaction
+        let response = transaction
             .run(async |tx| {
                 let order = order::find(tx, refund.order_id).await?;
                 if order.user_id == staff_id {
@@ -231,7 +224,8 @@ pub fn refund<'a>(
                     return Err(Error::NotFound);
                 }
                 pass::change(tx, &form.revoke_pass_ids, &revocation, now, today).await?;
-                let order = order::refund(tx, &refund, now).await?;
+                payment::refund_order(tx, &refund, now).await?;
+                let order = order::find(tx, refund.order_id).await?;
                 let detail = json!({ "orderId": order.id, "action": "refund" });
                 let kind = SecurityEventKind::OrderChanged;
                 staff_action
@@ -239,7 +233,11 @@ pub fn refund<'a>(
                     .await?;
                 StoredResponse::ok(&OrderView::new(order))
             })
-            .await
+            .await?;
+        // A refund to the card must be sent.
+        settle_in_background(app);
+        mail::send_due_in_background(app);
+        Ok(response)
     })
 }
 

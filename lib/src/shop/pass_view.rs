@@ -23,7 +23,7 @@ pub struct PassView {
     name: String,
     /// Whether a class of today or later can be booked with it.
     is_usable: bool,
-    /// Whether staff have revoked it.
+    /// Whether it was revoked, by staff or because its payment is disputed.
     is_revoked: bool,
     /// The number of classes. Null if it is unlimited.
     credits: Option<i32>,

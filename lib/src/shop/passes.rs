@@ -136,7 +136,7 @@ impl UpdatePass {
         Ok(NewPassChange {
             change,
             reason: reason.unwrap_or_default(),
-            staff_id,
+            staff_id: Some(staff_id),
         })
     }
 

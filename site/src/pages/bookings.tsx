@@ -8,6 +8,7 @@ import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
 import { type Booking, bookings, bookingZone, cancelledClasses, followChanges, loadBookings } from "../classes/live.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
+import { followCheckout } from "../checkout-return.ts";
 import { CalendarFeed } from "../components/calendar-feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
@@ -22,10 +23,6 @@ import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import "./bookings.css";
-
-/** After Stripe has led back, the page asks this often whether the payment has arrived. */
-const PAYMENT_POLL_MS = 2_000;
-const PAYMENT_POLLS = 15;
 
 /** Statuses of a payment with which the booking is still to be paid. Some bookings have no payment. */
 const UNPAID = [null, undefined, "pending", "failed", "cancelled"];
@@ -120,22 +117,14 @@ function Bookings({ t }: Texts) {
   );
 }
 
-/** Stripe leads back with `?payment=done` or `open`. Its message to the server may be slower. */
-async function followPayment(t: BookingsTexts): Promise<void> {
-  const query = new URLSearchParams(location.search);
-  const [result, id] = [query.get("payment"), query.get("booking")];
-  // Without a session the address stays, so that the sign-in leads back to it.
-  if (!result || !session.value) return;
-  history.replaceState(null, "", location.pathname);
-  if (result !== "done") return say(t.returned.open, true);
-  say(t.returned.done);
-  for (let poll = 0; poll < PAYMENT_POLLS; poll++) {
-    const booking = [...bookings.value.values()].find((booking) => booking.id === id);
-    if (booking?.paymentStatus === "paid") return say(t.returned.paid);
-    await new Promise((resolve) => setTimeout(resolve, PAYMENT_POLL_MS));
-    await loadBookings();
-  }
-  say(t.returned.slow);
+/** Says what has become of the payment with which Stripe has redirected here. */
+function followPayment(t: BookingsTexts): Promise<void> {
+  return followCheckout("booking", t.returned, async (id) => {
+    const isPaid = () => [...bookings.value.values()].find((booking) => booking.id === id)?.paymentStatus === "paid";
+    if (!isPaid()) await loadBookings();
+    if (isPaid()) say(t.returned.paid);
+    return isPaid();
+  });
 }
 
 function whenOf(booking: Booking): string {

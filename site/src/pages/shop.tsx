@@ -1,16 +1,19 @@
-// What the studio sells: passes. They are bought at the studio.
+// What the studio sells: passes. They are bought by card here, or at the studio.
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { mount } from "../components/mount.tsx";
-import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { isMemberExpected, loadSession, session } from "../session.ts";
 import type { ShopTexts } from "../texts/shop.en.ts";
+import { report } from "../tools/action.ts";
 import { type Catalog, namesOf } from "../tools/language.ts";
 import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
+import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
+import { buy, followOrder, wantedProductId } from "./shop/purchase.ts";
 import "./shop.css";
 
 type Product = Schema<"Product">;
@@ -32,15 +35,19 @@ function Shop({ t }: Texts) {
   const { loaded, failure, reload } = useLoad(loadShop);
   const member = useStore(session);
   const passes = useStore(passPart);
+  const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   // Somebody may sign in, in another window.
   useEffect(() => {
     if (member && loaded) void loadPassPart();
   }, [member?.user.id, loaded === null]);
+  useEffect(() => {
+    if (loaded) followOrder(t).catch(report);
+  }, [loaded]);
 
   return (
     <div class="wide page shop">
       <h1>{t.title}</h1>
-      <p class="lead">{t.lead}</p>
+      <p class="lead">{takesCards ? t.lead : t.leadAtStudio}</p>
       {failure ? (
         <ErrorPanel text={t.failed} requestId={failure.requestId} onRetry={reload} />
       ) : loaded === null ? (
@@ -63,16 +70,21 @@ function Shop({ t }: Texts) {
                 {loaded.map((product) => (
                   <li key={product.id} class="card product">
                     <ProductFacts t={t} product={product} />
+                    {(isFree(product) ? product.perMember !== null : takesCards) && <BuyButton t={t} product={product} />}
                   </li>
                 ))}
               </ul>
-              <How t={t} />
+              <How t={t} takesCards={takesCards} />
             </>
           )}
         </>
       )}
     </div>
   );
+}
+
+function isFree({ price }: Product): boolean {
+  return Number(price) === 0;
 }
 
 function ProductFacts({ t, product }: Texts & { product: Product }) {
@@ -95,12 +107,29 @@ function ProductFacts({ t, product }: Texts & { product: Product }) {
   );
 }
 
-function How({ t }: Texts) {
+/** The button that buys a product. It has the focus if the visitor has just signed in to buy that product. */
+function BuyButton({ t, product }: Texts & { product: Product }) {
+  const isWanted = wantedProductId() === product.id;
+  const button = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    if (isWanted) button.current?.querySelector("button")?.focus();
+  }, []);
+  return (
+    <span ref={button} class="product-buy">
+      <Button aria-label={isFree(product) ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product)}>
+        {isFree(product) ? t.get : t.buy}
+      </Button>
+    </span>
+  );
+}
+
+function How({ t, takesCards }: Texts & { takesCards: boolean }) {
+  const steps = [takesCards ? t.howByCard : t.howAtStudio, ...t.how];
   return (
     <section>
       <h2>{t.howTitle}</h2>
       <ol class="plain-list shop-steps">
-        {t.how.map(({ name, text }) => (
+        {steps.map(({ name, text }) => (
           <li key={name}>
             <h3>{name}</h3>
             <p>{text}</p>

@@ -1,4 +1,4 @@
-// What was sold at the desk, and refunds of it.
+// The list of sales at the desk and online, and their refunds.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -67,24 +67,27 @@ function columnsOf(t: TillTexts, zone: string | undefined, hasMembers: boolean):
     ...(hasMembers ? [{ key: "member", label: t.orderColumns.member, isTitle: true, cell: ({ userId, memberName }: Order) => <a href={`/staff/members/${userId}`}>{memberName}</a> }] : []),
     { key: "what", label: t.orderColumns.what, isTitle: !hasMembers, cell: whatOf },
     { key: "date", label: t.orderColumns.date, cell: ({ createdAt }) => formatMomentIn(createdAt, zone) },
-    { key: "amount", label: t.orderColumns.amount, isNumber: true, cell: (order) => <Amounts order={order} /> },
+    { key: "amount", label: t.orderColumns.amount, isNumber: true, cell: (order) => <Amounts t={t} order={order} /> },
     { key: "tender", label: t.orderColumns.tender, cell: ({ tender }) => tender && t.tenders[tender] },
-    { key: "soldBy", label: t.orderColumns.soldBy, cell: ({ soldBy }) => soldBy },
+    { key: "soldBy", label: t.orderColumns.soldBy, cell: ({ soldBy, isByMember }) => (isByMember ? t.byMember : soldBy) },
   ];
 }
 
-function Amounts({ order: { total, refunded, currency } }: { order: Order }) {
+function Amounts({ t, order: { total, refunded, currency, state, paymentStatus } }: Texts & { order: Order }) {
   const staff = useStaffTexts();
+  const isUnpaid = state !== "paid";
   return (
     <span class="amounts">
       <Money amount={total} currency={currency} />
+      {isUnpaid && <span class={state === "open" ? "tag warn" : "tag"}>{t.orderStates[state]}</span>}
+      {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
       {Number(refunded) > 0 && <small class="hint">{staff.refunded(formatPrice(refunded, currency))}</small>}
     </span>
   );
 }
 
 function OrderMenu({ t, order, hasMembers, onRefund }: Texts & { order: Order; hasMembers: boolean; onRefund: () => void }) {
-  const isRefundable = Number(order.total) > Number(order.refunded);
+  const isRefundable = order.state === "paid" && order.paymentStatus !== "disputed" && Number(order.total) > Number(order.refunded);
   const items = [
     ...(hasMembers ? [{ text: t.openMember, icon: UserRound, onClick: () => location.assign(`/staff/members/${order.userId}`) }] : []),
     ...(isRefundable ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: onRefund }] : []),
@@ -99,7 +102,7 @@ interface RefundProps extends Texts {
   onChange: (order?: Order) => void;
 }
 
-/** Gives money back at the desk. What is left of the passes decides what is suggested. */
+/** Gives money back. The suggested amount is what is left of the passes. */
 function RefundDialog({ t, order, onClose, onChange }: RefundProps) {
   const staff = useStaffTexts();
   const load = async () => {
@@ -201,7 +204,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
         label={t.method}
         options={[["original", t.methods.original(tender ? (t.tenders[tender] ?? tender) : "")], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
       />
-      <p class="hint">{t.giveBack}</p>
+      <p class="hint">{tender === "card" ? t.giveBackToCard : t.giveBack}</p>
       <Field name="reason" label={t.refundReason} autoComplete="off" maxLength={500} />
     </DialogForm>
   );

@@ -10,7 +10,7 @@ import { addDays, formatDay } from "../tools/time.ts";
 export type Product = Schema<"StaffProduct">;
 export type Pass = Schema<"Pass">;
 export type Order = Schema<"Order">;
-export type Tender = Schema<"Tender">;
+export type Tender = Schema<"DeskTender">;
 
 /** A member who buys or has bought something. */
 export interface Buyer {

@@ -83,7 +83,7 @@ const texts: ErrorCodesTexts = {
     payment_under_way: ["A card payment was made and is not confirmed yet.", "Ask for the payment again in a few seconds."],
     payment_replaced: ["The payment was cancelled or failed during the request.", "Ask for the current payment, and continue with it."],
     payment_disputed: ["The member has disputed the payment at their bank, so it cannot be refunded.", "Respond to the dispute at the payment provider."],
-    nothing_to_refund: ["The booking has no payment that can be refunded.", "Load the booking again to see its payment."],
+    nothing_to_refund: ["There is no payment to refund, or the amount is more than what is left of it.", "Load the booking or the order again to see its payment."],
     pass_not_usable: ["The pass cannot pay for this class, or no pass of the member can.", "Ask `GET /api/shop/cover` why, and choose another way to pay."],
     pay_with_on_waitlist: ["The choice of what pays was sent with `joinWaitlist`, and the class is full.", "Join the waitlist without `payWith`. What pays is decided when a spot becomes free."],
     pass_not_changeable: ["The pass does not allow this change. The message says why.", "Load the pass again, and choose a change that fits."],

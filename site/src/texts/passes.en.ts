@@ -30,7 +30,7 @@ const texts = {
   forSome: (names: string) => `Only for ${names}`,
   usedUp: "Used up",
   ended: (day: string) => `Ended on ${day}`,
-  revoked: "Revoked by the studio",
+  revoked: "Revoked",
   with: (name: string) => `With “${name}”`,
   withPass: "Pass",
   paidWith: (name: string) => `Paid with “${name}”`,

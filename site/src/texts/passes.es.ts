@@ -21,7 +21,7 @@ const texts: PassesTexts = {
   forSome: (names) => `Solo para ${names}`,
   usedUp: "Gastado",
   ended: (day) => `Terminó el ${day}`,
-  revoked: "Anulado por el estudio",
+  revoked: "Anulado",
   with: (name) => `Con «${name}»`,
   withPass: "Bono",
   paidWith: (name) => `Pagada con «${name}»`,

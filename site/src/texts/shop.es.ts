@@ -6,7 +6,8 @@ import type { ShopTexts } from "./shop.en.ts";
 
 const texts: ShopTexts = {
   title: "Bonos",
-  lead: "Paga varias clases de una vez, en el estudio. Cuando reservas, tu bono paga la clase.",
+  lead: "Paga varias clases de una vez. Cuando reservas, tu bono paga la clase.",
+  leadAtStudio: "Paga varias clases de una vez, en el estudio. Cuando reservas, tu bono paga la clase.",
   failed: "No se han podido cargar los bonos.",
   none: "Ahora mismo el estudio no vende bonos. Pagas cada clase por separado.",
   timetable: "Ver el horario",
@@ -17,9 +18,25 @@ const texts: ShopTexts = {
   fromFirstClass: (classes, days) => `${classes}, válido ${plural("es", days, "el día de tu primera clase", "# días desde tu primera clase")}`,
   perClass: (price) => `${price} por clase`,
   limit: (count) => (count === 1 ? "Uno por persona" : `Como máximo ${count} por persona`),
+  buy: "Comprar",
+  get: "Conseguir gratis",
+  buyNamed: (name) => `Comprar: ${name}`,
+  getNamed: (name) => `Conseguir gratis: ${name}`,
+  sending: {
+    lost: "Se ha perdido la conexión. Lo intentamos otra vez …",
+    unknown: "No sabemos si tu compra ha llegado. Inténtalo otra vez: no pagarás dos veces.",
+  },
+  returned: {
+    done: "Gracias. Estamos esperando la confirmación de tu pago …",
+    paid: (name) => `Gracias. «${name}» ya es tuyo y paga las clases que reserves.`,
+    slow: "Tu pago aún no está confirmado. Te escribiremos en cuanto lo esté.",
+    late: "Tu pago llegó cuando la compra ya estaba cancelada, así que no has comprado nada. Te lo reembolsamos en la tarjeta.",
+    open: "No has pagado, así que no has comprado nada. Puedes comprar el bono cuando quieras.",
+  },
   howTitle: "Cómo funciona",
+  howByCard: { name: "Compra un bono aquí o en el estudio", text: "Aquí pagas con tarjeta y puedes usar el bono enseguida. En el estudio también puedes pagar de otras formas." },
+  howAtStudio: { name: "Compra un bono en el estudio", text: "Ven antes de tu clase, dinos qué bono quieres y págalo allí. Los bonos de pago solo se venden allí." },
   how: [
-    { name: "Cómpralo en el estudio", text: "Ven antes de tu clase, dinos qué bono quieres y págalo allí. En esta página todavía no se pueden comprar bonos." },
     { name: "Reserva como siempre", text: "Tu bono paga la clase automáticamente. Si tienes varios, paga el que termina antes, a no ser que elijas otro." },
     { name: "Cambia de planes", text: "Si cancelas a tiempo, la clase vuelve a tu bono. Si cancelas tarde, la gastas." },
   ],

@@ -1,4 +1,4 @@
-//! Changes of passes by staff.
+//! Changes of passes.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::Row;
@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// A change of a pass by staff.
+/// A change of a pass.
 #[derive(Clone, Copy, Debug)]
 pub enum PassChange {
     /// The pass no longer pays. Upcoming bookings with it stay and are unpaid, unless the member
@@ -71,8 +71,8 @@ static LOCK: Statement = Statement::new(
 );
 
 /// A pass that is locked to be changed.
-struct LockedPass {
-    id: Uuid,
+pub(super) struct LockedPass {
+    pub(super) id: Uuid,
     is_live: bool,
     is_limited: bool,
 }
@@ -100,7 +100,11 @@ impl LockedPass {
 
 /// Locks passes that are to be changed, after the upcoming classes that were booked with them.
 /// Returns those that exist.
-async fn lock(client: &Client, ids: Vec<Uuid>, now: DateTime<Utc>) -> Result<Vec<LockedPass>> {
+pub(super) async fn lock(
+    client: &Client,
+    ids: Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<LockedPass>> {
     LOCK_CLASSES.all(client, &[&ids, &now]).await?;
     let rows = LOCK.all(client, &[&ids]).await?;
     rows.iter().map(LockedPass::from_row).collect()
@@ -174,8 +178,8 @@ pub struct NewPassChange {
     pub change: PassChange,
     /// Why. Not empty.
     pub reason: String,
-    /// The id of the member of staff.
-    pub staff_id: Uuid,
+    /// The id of the member of staff. `None` if the change is automatic.
+    pub staff_id: Option<Uuid>,
 }
 
 /// Changes passes, in this order, and notes who did it and why. `today` is the studio's date.
@@ -198,24 +202,40 @@ pub async fn change(
         let change = new.change;
         pass.ok_or(Error::NotFound)?.check(change)?;
         apply(client, *id, change, now, today).await?;
-        let (first_day, last_day) = change.days().unzip();
-        INSERT_CHANGE
-            .execute(
-                client,
-                &[
-                    &random::id(),
-                    id,
-                    &change.as_str(),
-                    &change.number(),
-                    &first_day,
-                    &last_day,
-                    &new.reason,
-                    &new.staff_id,
-                ],
-            )
-            .await?;
+        insert_change(client, *id, new).await?;
     }
     Ok(())
+}
+
+/// Records a change of a pass.
+pub(super) async fn insert_change(client: &Client, id: Uuid, new: &NewPassChange) -> Result<()> {
+    let (first_day, last_day) = new.change.days().unzip();
+    INSERT_CHANGE
+        .execute(
+            client,
+            &[
+                &random::id(),
+                &id,
+                &new.change.as_str(),
+                &new.change.number(),
+                &first_day,
+                &last_day,
+                &new.reason,
+                &new.staff_id,
+            ],
+        )
+        .await
+}
+
+/// Revokes a locked pass. Its upcoming bookings stay, and are unpaid.
+pub(super) async fn revoke(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    SET_STATUS.execute(client, &[&id, &"revoked"]).await?;
+    RELEASE_BOOKINGS.execute(client, &[&id, &now]).await
+}
+
+/// Makes a revoked pass pay again.
+pub(super) async fn restore(client: &Client, id: Uuid) -> Result<()> {
+    SET_STATUS.execute(client, &[&id, &"live"]).await
 }
 
 /// Makes a change that fits the status of a locked pass.
@@ -227,11 +247,8 @@ async fn apply(
     today: NaiveDate,
 ) -> Result<()> {
     match change {
-        PassChange::Revoke => {
-            SET_STATUS.execute(client, &[&id, &"revoked"]).await?;
-            RELEASE_BOOKINGS.execute(client, &[&id, &now]).await
-        }
-        PassChange::Restore => SET_STATUS.execute(client, &[&id, &"live"]).await,
+        PassChange::Revoke => revoke(client, id, now).await,
+        PassChange::Restore => restore(client, id).await,
         PassChange::AddCredits(number) => {
             let added = ADD_CREDITS.execute(client, &[&id, &number]).await;
             let added = added.on_constraint("passes_credits", TOO_FEW_CREDITS);

@@ -20,7 +20,7 @@ macro_rules! claim_statement {
             concat!(
                 "with due as materialized (
                     select id from payments
-                    where method = 'card' and next_attempt_at <= now() and ",
+                    where coalesce(method, tender) = 'card' and next_attempt_at <= now() and ",
                 $condition,
                 " order by next_attempt_at limit $1 for update skip locked
                 )

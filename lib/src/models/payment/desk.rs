@@ -5,11 +5,12 @@ use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
 use super::refund::{NewRefund, RefundSource, insert_rest};
-use super::row::{Payment, cancel, lock_booking, lock_open, payment_columns, record_event};
+use super::row::{
+    Payment, PaymentChange, cancel, lock_booking, lock_open, payment_columns, record_event,
+};
 use super::settlement::lock_payment;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
-use crate::models::member_event::MemberEventKind;
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
@@ -73,7 +74,7 @@ pub async fn mark_paid_at_desk(
         }
     };
     let payment = Payment::from_row(&row)?;
-    record_event(client, &payment, MemberEventKind::PaymentPaid).await?;
+    record_event(client, &payment, PaymentChange::Paid).await?;
     Ok(payment)
 }
 
@@ -138,11 +139,11 @@ pub async fn refund(
             return Err(NOTHING_TO_REFUND);
         }
     }
-    let kind = match is_desk {
-        true => MemberEventKind::PaymentRefunded,
-        false => MemberEventKind::PaymentRefundDue,
+    let change = match is_desk {
+        true => PaymentChange::Refunded,
+        false => PaymentChange::RefundDue,
     };
-    record_event(client, &refundable, kind).await?;
+    record_event(client, &refundable, change).await?;
     let (payment, _) = lock_payment(client, refundable.id)
         .await?
         .ok_or(Error::NotFound)?;
@@ -154,7 +155,7 @@ const NOTHING_TO_REFUND: Error = Error::Conflict {
     message: "There is nothing to refund for this booking",
 };
 
-const PAYMENT_DISPUTED: Error = Error::Conflict {
+pub(super) const PAYMENT_DISPUTED: Error = Error::Conflict {
     code: ErrorCode::PaymentDisputed,
     message: "The member has disputed this payment at their bank, so it cannot be refunded",
 };

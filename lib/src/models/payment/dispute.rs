@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::record_event;
-use super::settlement::{Outcome, lock_payment, mismatch};
+use super::row::{PaymentChange, PaymentSubject, record_event};
+use super::settlement::{Outcome, find_subject, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::member_event::MemberEventKind;
+use crate::models::pass;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -77,10 +77,22 @@ static REVIVE_REFUNDS: Statement = Statement::new(
     returning state",
 );
 
+static IS_WITHDRAWN: Statement = Statement::new(
+    "dispute.is_withdrawn",
+    "select exists (select from disputes where payment_id = $1 and withdrawn) as is_withdrawn",
+);
+
+/// Returns whether a dispute has withdrawn the money of a payment.
+async fn is_withdrawn(client: &Client, payment_id: Uuid) -> Result<bool> {
+    let row = IS_WITHDRAWN.one(client, &[&payment_id]).await?;
+    Ok(row.try_get("is_withdrawn")?)
+}
+
 /// Records what the provider reports about a dispute. Must be called in a transaction.
 ///
 /// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
-/// fail. If the dispute is won, they become due again. A new dispute or inquiry is
+/// fail. The passes that were bought with the payment are revoked. If the dispute is won, the
+/// refunds become due again, and the passes are restored. A new dispute or inquiry is
 /// reported as a mismatch, because staff must respond to it at the provider before a deadline.
 /// A lost dispute is reported as a mismatch too.
 pub async fn record_dispute(
@@ -89,6 +101,11 @@ pub async fn record_dispute(
     dispute: &ProviderDispute,
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
+    // Passes are locked before their order and its payment.
+    let pass_ids = match find_subject(client, payment_id).await? {
+        Some(PaymentSubject::Order(id)) => pass::lock_of_order(client, id, now).await?,
+        _ => Vec::new(),
+    };
     let Some((payment, _)) = lock_payment(client, payment_id).await? else {
         return Ok(Outcome::Unchanged);
     };
@@ -123,12 +140,19 @@ pub async fn record_dispute(
         .await?;
     if dispute.is_withdrawn {
         FAIL_REFUNDS.execute(client, &[&payment.id]).await?;
+        // A repeated report changes no pass, because staff may have restored it since.
+        if !was_withdrawn {
+            pass::revoke_disputed(client, &pass_ids, now).await?;
+        }
     } else if was_withdrawn {
+        if !is_withdrawn(client, payment.id).await? {
+            pass::restore_disputed(client, &pass_ids).await?;
+        }
         let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
         let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
         // The new refund has already failed if another dispute has withdrawn the money.
         if state.as_deref() == Some("due") {
-            record_event(client, &payment, MemberEventKind::PaymentRefundDue).await?;
+            record_event(client, &payment, PaymentChange::RefundDue).await?;
             return Ok(Outcome::RefundDue);
         }
     }

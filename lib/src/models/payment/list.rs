@@ -1,4 +1,4 @@
-//! The list of all payments.
+//! The list of the payments for bookings.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -25,6 +25,8 @@ pub struct ListedPayment {
     pub member_name: String,
     /// The member's e-mail address. `None` if the account is closed.
     pub member_email: Option<String>,
+    /// The booking's id.
+    pub booking_id: Uuid,
     /// The occurrence's id.
     pub scheduled_class_id: Uuid,
     /// The occurrence's title.
@@ -45,6 +47,7 @@ impl ListedPayment {
             refund_due: Money::from_column(row.try_get::<_, Decimal>("refund_due")?),
             member_name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             member_email: row.try_get("member_email")?,
+            booking_id: row.try_get("booking_id")?,
             scheduled_class_id: row.try_get("scheduled_class_id")?,
             title: row.try_get("title")?,
             start_time: row.try_get("start_time")?,

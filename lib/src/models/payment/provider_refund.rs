@@ -10,12 +10,10 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::refund::{RefundSource, RefundState};
-use super::row::{Payment, record_event};
+use super::row::{Payment, PaymentChange, record_event};
 use super::settlement::{Outcome, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::booking::BookingStatus;
-use crate::models::member_event::MemberEventKind;
 use crate::models::payment_method::PaymentMethod;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -109,7 +107,7 @@ pub async fn record_refunds(
     refunds: &[ProviderRefund],
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
-    let Some((payment, booking)) = lock_payment(client, payment_id).await? else {
+    let Some((payment, subject)) = lock_payment(client, payment_id).await? else {
         return Ok(Outcome::Unchanged);
     };
     if payment.method != PaymentMethod::Card {
@@ -118,7 +116,7 @@ pub async fn record_refunds(
     let mut recorder = RefundRecorder {
         client,
         payment: &payment,
-        is_booking_cancelled: booking.status == BookingStatus::Cancelled,
+        is_subject_cancelled: subject.is_cancelled(),
         now,
         outcome: Outcome::Unchanged,
         done_count: 0,
@@ -134,7 +132,8 @@ pub async fn record_refunds(
 struct RefundRecorder<'a> {
     client: &'a Client,
     payment: &'a Payment,
-    is_booking_cancelled: bool,
+    /// Whether the booking or the order was cancelled.
+    is_subject_cancelled: bool,
     now: DateTime<Utc>,
     outcome: Outcome,
     /// The number of refunds that are now done and were not done before.
@@ -311,9 +310,9 @@ impl RefundRecorder<'_> {
     }
 
     /// Makes the amount that was withdrawn for a refund at the provider due again. Nothing is
-    /// due while the member has the booking.
+    /// due while the booking or the order is not cancelled.
     async fn insert_replaced(&mut self, id: Uuid) -> Result<()> {
-        if !self.is_booking_cancelled {
+        if !self.is_subject_cancelled {
             return Ok(());
         }
         let row = INSERT_REPLACED
@@ -345,10 +344,10 @@ impl RefundRecorder<'_> {
     /// Records the member's events. This must be the last statement of the transaction.
     async fn finish(self) -> Result<Outcome> {
         for _ in 0..self.done_count {
-            record_event(self.client, self.payment, MemberEventKind::PaymentRefunded).await?;
+            record_event(self.client, self.payment, PaymentChange::Refunded).await?;
         }
         if self.is_due_again {
-            record_event(self.client, self.payment, MemberEventKind::PaymentRefundDue).await?;
+            record_event(self.client, self.payment, PaymentChange::RefundDue).await?;
         }
         Ok(match self.outcome {
             Outcome::Changed if self.is_due_again => Outcome::RefundDue,

@@ -98,21 +98,23 @@ impl ClaimedRefund {
     }
 }
 
-// Refunds for upcoming classes are claimed first, sorted by the start of the class. The
+// Refunds for upcoming classes are claimed first, sorted by the start of the class. Refunds of
+// orders come before them, because they have no class to sort by. The
 // statement does not lock the payments, because other transactions lock a payment before
 // its refunds, so the opposite order could cause a deadlock.
 static CLAIM: Statement = Statement::new(
     "refund.claim",
     concat!(
         "with due as materialized (
-            select r.id, c.start_time <= $2 as has_begun, c.start_time
+            select r.id, coalesce(c.start_time <= $2, false) as has_begun,
+                coalesce(c.start_time, r.created_at) as start_time
             from refunds r
             join payments p on p.id = r.payment_id
-            join bookings b on b.id = p.booking_id
-            join scheduled_classes c on c.id = b.scheduled_class_id
+            left join bookings b on b.id = p.booking_id
+            left join scheduled_classes c on c.id = b.scheduled_class_id
             where r.state in ('due', 'sent') and r.next_attempt_at <= $2
-              and r.method = 'original' and p.method = 'card'
-            order by has_begun, c.start_time, r.next_attempt_at
+              and r.method = 'original' and coalesce(p.method, p.tender) = 'card'
+            order by has_begun, start_time, r.next_attempt_at
             limit $1 for update of r skip locked
         ), claimed as (
             update refunds r set state = 'sent', first_sent_at = coalesce(r.first_sent_at, $2),
@@ -142,7 +144,8 @@ pub async fn claim_refunds(
 static COUNT_DUE: Statement = Statement::new(
     "refund.count_due",
     "select count(*) from refunds r join payments p on p.id = r.payment_id
-    where r.state in ('due', 'sent') and r.method = 'original' and p.method = 'card'",
+    where r.state in ('due', 'sent') and r.method = 'original'
+      and coalesce(p.method, p.tender) = 'card'",
 );
 
 /// Counts the refunds of card payments that are due, or were sent but are not done yet.

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::booking::{self, Booking};
 use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::models::payment_method::PaymentMethod;
@@ -15,13 +15,32 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
+/// What a payment is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentSubject {
+    /// The booking with this id.
+    Booking(Uuid),
+    /// The order with this id.
+    Order(Uuid),
+}
+
+impl PaymentSubject {
+    pub(super) fn from_row(row: &Row) -> Result<Self> {
+        match (row.try_get("booking_id")?, row.try_get("order_id")?) {
+            (Some(id), None) => Ok(Self::Booking(id)),
+            (None, Some(id)) => Ok(Self::Order(id)),
+            _ => Err(Error::internal("a payment is for one booking or one order")),
+        }
+    }
+}
+
 /// A row of `payments`.
 #[derive(Clone, Debug)]
 pub struct Payment {
     /// The payment's id.
     pub id: Uuid,
-    /// The booking's id.
-    pub booking_id: Uuid,
+    /// What it is for.
+    pub subject: PaymentSubject,
     /// The member's id.
     pub user_id: Uuid,
     /// The amount to pay.
@@ -56,8 +75,9 @@ pub struct Payment {
 macro_rules! payment_columns {
     () => {
         concat!(
-            "p.id, p.booking_id, p.user_id, p.amount, p.currency, p.method, p.status,
-            p.refunded, p.provider_reference, p.provider_payment, p.checkout_url, p.expires_at,
+            "p.id, p.booking_id, p.order_id, p.user_id, p.amount, p.currency,
+            coalesce(p.method, case p.tender when 'card' then 'card' else 'desk' end) as method,
+            p.status, p.refunded, p.provider_reference, p.provider_payment, p.checkout_url, p.expires_at,
             p.paid_at, p.refunded_at, p.created_at, ",
             $crate::models::payment_status::shown_payment_status!(),
             " as shown_status"
@@ -70,7 +90,7 @@ impl Payment {
     pub(super) fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             id: row.try_get("id")?,
-            booking_id: row.try_get("booking_id")?,
+            subject: PaymentSubject::from_row(row)?,
             user_id: row.try_get("user_id")?,
             amount: Money::from_column(row.try_get::<_, Decimal>("amount")?),
             currency: row.try_get("currency")?,
@@ -139,17 +159,43 @@ pub(super) async fn cancel(client: &Client, id: Uuid) -> Result<()> {
     CANCEL.execute(client, &[&id]).await
 }
 
+/// What happened to a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PaymentChange {
+    Paid,
+    RefundDue,
+    Refunded,
+}
+
 /// Records an event for the payment's member. Call this at the end of the transaction, because
 /// it locks the member's event stream.
 pub(super) async fn record_event(
     client: &Client,
     payment: &Payment,
-    kind: MemberEventKind,
+    change: PaymentChange,
 ) -> Result<()> {
+    let (kind, data) = match payment.subject {
+        PaymentSubject::Booking(id) => (
+            match change {
+                PaymentChange::Paid => MemberEventKind::PaymentPaid,
+                PaymentChange::RefundDue => MemberEventKind::PaymentRefundDue,
+                PaymentChange::Refunded => MemberEventKind::PaymentRefunded,
+            },
+            json!({ "bookingId": id, "paymentId": payment.id }),
+        ),
+        PaymentSubject::Order(id) => (
+            match change {
+                PaymentChange::Paid => MemberEventKind::OrderPaid,
+                PaymentChange::RefundDue => MemberEventKind::OrderRefundDue,
+                PaymentChange::Refunded => MemberEventKind::OrderRefunded,
+            },
+            json!({ "orderId": id, "paymentId": payment.id }),
+        ),
+    };
     let event = NewMemberEvent {
         user_id: payment.user_id,
         kind,
-        data: json!({ "bookingId": payment.booking_id, "paymentId": payment.id }),
+        data,
     };
     member_event::record(client, &[event]).await
 }

@@ -8,16 +8,20 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
-use super::row::{Payment, lock_booking, payment_columns, record_event};
+use super::row::{
+    Payment, PaymentChange, PaymentSubject, lock_booking, payment_columns, record_event,
+};
 use crate::error::Result;
 use crate::models::booking::{self, Booking, BookingStatus, Cancellation, CancelledBy};
-use crate::models::member_event::MemberEventKind;
+use crate::models::mail_outbox;
+use crate::models::order::{self, LockedOrder};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::minor_units;
+use crate::values::time_zone::TimeZone;
 
 /// The effect of a report about a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub enum Outcome {
     Changed,
     /// The payment changed and the booking was cancelled, so its spot is free.
     Released,
+    /// The payment changed and its order is paid, which an e-mail reports.
+    OrderPaid,
     /// The payment changed and must be refunded.
     RefundDue,
     /// The report is not about one of Sabor's payments.
@@ -58,10 +64,58 @@ pub struct CheckoutReport<'a> {
     pub currency: Option<&'a str>,
 }
 
-static FIND_BOOKING: Statement = Statement::new(
-    "payment.find_booking",
-    "select booking_id from payments where id = $1",
+/// The locked booking or order that a payment is for.
+#[derive(Clone, Debug)]
+pub(super) enum LockedSubject {
+    Booking(Box<Booking>),
+    Order(LockedOrder),
+}
+
+impl LockedSubject {
+    async fn lock(client: &Client, subject: PaymentSubject) -> Result<Self> {
+        Ok(match subject {
+            PaymentSubject::Booking(id) => {
+                Self::Booking(Box::new(lock_booking(client, id, None).await?))
+            }
+            PaymentSubject::Order(id) => Self::Order(order::lock(client, id).await?),
+        })
+    }
+
+    fn subject(&self) -> PaymentSubject {
+        match self {
+            Self::Booking(booking) => PaymentSubject::Booking(booking.id),
+            Self::Order(order) => PaymentSubject::Order(order.id),
+        }
+    }
+
+    /// Returns whether a payment can pay for the booking or the order. Otherwise, the money is
+    /// refunded.
+    fn is_payable(&self) -> bool {
+        match self {
+            Self::Booking(booking) => booking.status.has_spot(),
+            Self::Order(order) => order.is_payable,
+        }
+    }
+
+    /// Returns whether the booking or the order was cancelled.
+    pub(super) fn is_cancelled(&self) -> bool {
+        match self {
+            Self::Booking(booking) => booking.status == BookingStatus::Cancelled,
+            Self::Order(order) => order.is_cancelled,
+        }
+    }
+}
+
+static FIND_SUBJECT: Statement = Statement::new(
+    "payment.find_subject",
+    "select booking_id, order_id from payments where id = $1",
 );
+
+/// Finds what a payment is for. Returns `None` if there is no such payment.
+pub(super) async fn find_subject(client: &Client, id: Uuid) -> Result<Option<PaymentSubject>> {
+    let row = FIND_SUBJECT.opt(client, &[&id]).await?;
+    row.as_ref().map(PaymentSubject::from_row).transpose()
+}
 
 static LOCK: Statement = Statement::new(
     "payment.lock",
@@ -72,34 +126,37 @@ static LOCK: Statement = Statement::new(
     ),
 );
 
-/// Locks a payment and its booking. Returns `None` if there is no such payment.
-pub(super) async fn lock_payment(client: &Client, id: Uuid) -> Result<Option<(Payment, Booking)>> {
+/// Locks a payment and its booking or order. Returns `None` if there is no such payment.
+pub(super) async fn lock_payment(
+    client: &Client,
+    id: Uuid,
+) -> Result<Option<(Payment, LockedSubject)>> {
     loop {
-        let Some(row) = FIND_BOOKING.opt(client, &[&id]).await? else {
+        let Some(subject) = find_subject(client, id).await? else {
             return Ok(None);
         };
-        let booking = lock_booking(client, row.try_get("booking_id")?, None).await?;
+        let locked = LockedSubject::lock(client, subject).await?;
         let payment = Payment::from_row(&LOCK.one(client, &[&id]).await?)?;
         // A move can give the payment to another booking before the lock is acquired.
-        if payment.booking_id == booking.id {
-            return Ok(Some((payment, booking)));
+        if locked.subject() == payment.subject {
+            return Ok(Some((payment, locked)));
         }
     }
 }
 
-/// Locks a reported payment and its booking, if the reported checkout belongs to the
+/// Locks a reported payment and its booking or order, if the reported checkout belongs to the
 /// payment. Otherwise returns only the payment, or `None` if it does not exist.
 async fn lock_reported(
     client: &Client,
     report: &CheckoutReport<'_>,
-) -> Result<Result<(Payment, Booking), Option<Payment>>> {
-    let Some((payment, booking)) = lock_payment(client, report.payment_id).await? else {
+) -> Result<Result<(Payment, LockedSubject), Option<Payment>>> {
+    let Some((payment, subject)) = lock_payment(client, report.payment_id).await? else {
         return Ok(Err(None));
     };
     let reference = payment.provider_reference.as_deref();
     // A report can arrive before the reference is stored.
     Ok(match reference.is_none() || reference == report.reference {
-        true => Ok((payment, booking)),
+        true => Ok((payment, subject)),
         false => Err(Some(payment)),
     })
 }
@@ -162,15 +219,16 @@ fn is_other_provider_payment(payment: &Payment, report: &CheckoutReport<'_>) -> 
 
 /// Applies a report that a checkout was paid.
 ///
-/// A pending payment of a booking with a spot becomes `paid`. Any other unpaid payment is
-/// refunded. A wrong amount or method, another checkout and a second payment are an
-/// [`Outcome::Mismatch`].
+/// A pending payment becomes paid if its booking has a spot or its order is open. The order is
+/// then paid too, and its passes are issued. Any other unpaid payment is refunded. A wrong amount
+/// or method, another checkout and a second payment are an [`Outcome::Mismatch`].
 pub async fn settle_paid(
     client: &Client,
     report: &CheckoutReport<'_>,
     now: DateTime<Utc>,
+    studio: &StudioConfig,
 ) -> Result<Outcome> {
-    let (payment, booking) = match lock_reported(client, report).await? {
+    let (payment, subject) = match lock_reported(client, report).await? {
         Ok(locked) => locked,
         Err(Some(payment)) => return Ok(mismatch(&payment, "a payment at another checkout")),
         Err(None) => return Ok(Outcome::Foreign),
@@ -178,13 +236,13 @@ pub async fn settle_paid(
     if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
         return Ok(mismatch(
             &payment,
-            "a payment of another amount, or for a booking to be paid at the desk",
+            "a payment of another amount, or a card payment of something to be paid at the desk",
         ));
     }
-    let has_spot = booking.status.has_spot();
     let status = match payment.status {
         PaymentStatus::Pending => PaymentStatus::Paid,
-        // The booking may have another open payment, so this payment is only refunded.
+        // The booking may have another open payment. The order is cancelled. So this payment is
+        // only refunded.
         PaymentStatus::Failed | PaymentStatus::Cancelled => payment.status,
         _ => {
             return Ok(match is_other_provider_payment(&payment, report) {
@@ -194,9 +252,17 @@ pub async fn settle_paid(
         }
     };
     end_checkout(client, report, status, Some(now)).await?;
-    if payment.status == PaymentStatus::Pending && has_spot {
-        record_event(client, &payment, MemberEventKind::PaymentPaid).await?;
-        return Ok(Outcome::Changed);
+    if payment.status == PaymentStatus::Pending && subject.is_payable() {
+        let outcome = match subject {
+            LockedSubject::Booking(_) => Outcome::Changed,
+            LockedSubject::Order(order) => {
+                let today = TimeZone::of_studio(studio)?.date(now);
+                order::settle(client, order.id, now, today).await?;
+                Outcome::OrderPaid
+            }
+        };
+        record_event(client, &payment, PaymentChange::Paid).await?;
+        return Ok(outcome);
     }
     let refund = NewRefund {
         source: RefundSource::Rule,
@@ -207,7 +273,12 @@ pub async fn settle_paid(
     if state != Some(RefundState::Due) {
         return Ok(Outcome::Changed);
     }
-    record_event(client, &payment, MemberEventKind::PaymentRefundDue).await?;
+    if let LockedSubject::Order(order) = subject {
+        // The order of an account that was deactivated is still open.
+        order::cancel(client, order.id).await?;
+        mail_outbox::insert_for_order(client, order.id, "order_refunded").await?;
+    }
+    record_event(client, &payment, PaymentChange::RefundDue).await?;
     Ok(Outcome::RefundDue)
 }
 
@@ -222,8 +293,8 @@ pub enum CheckoutEnd {
 
 /// Applies a report that a checkout ended without a payment.
 ///
-/// The booking is cancelled only if this payment was pending. The booking keeps its spot if
-/// another payment has replaced this one, if the member never saw the checkout, or if the
+/// The booking or the order is cancelled only if this payment was pending. The booking keeps its
+/// spot if another payment has replaced this one, if the member never saw the checkout, or if the
 /// class has started.
 pub async fn settle_ended(
     client: &Client,
@@ -232,7 +303,7 @@ pub async fn settle_ended(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Outcome> {
-    let (payment, booking) = match lock_reported(client, report).await? {
+    let (payment, subject) = match lock_reported(client, report).await? {
         Ok(locked) => locked,
         Err(Some(_)) => return Ok(Outcome::Unchanged),
         Err(None) => return Ok(Outcome::Foreign),
@@ -252,6 +323,13 @@ pub async fn settle_ended(
     if payment.status != PaymentStatus::Pending {
         return Ok(Outcome::Unchanged);
     }
+    let booking = match subject {
+        LockedSubject::Booking(booking) => booking,
+        LockedSubject::Order(order) => {
+            order::cancel(client, order.id).await?;
+            return Ok(Outcome::Changed);
+        }
+    };
     // A booking keeps its spot after the class has started. Nobody else can use the spot,
     // the member may have attended, and staff can still take a payment.
     let keeps_spot = booking.status != BookingStatus::Booked || booking.start_time <= now;

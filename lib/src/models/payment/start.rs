@@ -5,9 +5,11 @@ use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
 use super::row::{Payment, cancel, lock_booking, lock_open, payment_columns};
+use super::settlement::{LockedSubject, lock_payment};
 use crate::crypto::random;
-use crate::error::{Error, ErrorCode, Result};
-use crate::models::payment_method::PaymentMethod;
+use crate::error::{Error, Result};
+use crate::models::order::{self, OpenOrder};
+use crate::models::payment_method::{CARD_NOT_AVAILABLE, PaymentMethod};
 use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -23,9 +25,16 @@ pub enum StartedPayment {
     /// To be paid at the desk.
     Desk(Payment),
     /// To be paid by card.
-    Card(Checkout),
-    /// A card payment that has expired. Nothing was changed, because its state at the
-    /// provider must be checked first.
+    Card(CardPayment),
+}
+
+/// A pending card payment.
+#[derive(Clone, Debug)]
+pub enum CardPayment {
+    /// It can be paid at a checkout.
+    Payable(Checkout),
+    /// It has expired. Nothing was changed, because its state at the provider must be checked
+    /// first.
     Overdue(Payment),
 }
 
@@ -34,7 +43,7 @@ pub enum StartedPayment {
 pub struct Checkout {
     /// The payment, which may have a checkout already.
     pub payment: Payment,
-    /// The title of the class.
+    /// The title of the class, or the name of the product.
     pub title: String,
 }
 
@@ -82,7 +91,9 @@ pub async fn start(
         return Err(CARD_NOT_AVAILABLE);
     }
     let payment = match pending {
-        Some(payment) if payment.is_overdue(now) => return Ok(StartedPayment::Overdue(payment)),
+        Some(payment) if payment.is_overdue(now) => {
+            return Ok(StartedPayment::Card(CardPayment::Overdue(payment)));
+        }
         Some(payment) if payment.method == method => payment,
         other_payment => {
             if let Some(payment) = other_payment {
@@ -107,17 +118,67 @@ pub async fn start(
     };
     Ok(match method {
         PaymentMethod::Desk => StartedPayment::Desk(payment),
-        PaymentMethod::Card => StartedPayment::Card(Checkout {
+        PaymentMethod::Card => StartedPayment::Card(CardPayment::Payable(Checkout {
             payment,
             title: booking.title,
-        }),
+        })),
     })
 }
 
-const CARD_NOT_AVAILABLE: Error = Error::Conflict {
-    code: ErrorCode::CardNotAvailable,
-    message: "Card payments are not available; please pay at the desk",
-};
+static LOCK_PENDING_OF_ORDER: Statement = Statement::new(
+    "payment.lock_pending_of_order",
+    concat!(
+        "select ",
+        payment_columns!(),
+        " from payments p where order_id = $1 and status = 'pending' for no key update"
+    ),
+);
+
+static INSERT_FOR_ORDER: Statement = Statement::new(
+    "payment.insert_for_order",
+    concat!(
+        "insert into payments as p (id, order_id, user_id, amount, currency, tender, expires_at,
+            created_at)
+        values ($1, $2, $3, $4, $5, 'card', $6, clock_timestamp()) returning ",
+        payment_columns!()
+    ),
+);
+
+/// Starts the card payment of an open order, or returns the payment that was started before.
+/// Must be called in the transaction that has locked or inserted the order.
+pub async fn start_for_order(
+    client: &Client,
+    order: OpenOrder,
+    user_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<CardPayment> {
+    let row = match LOCK_PENDING_OF_ORDER.opt(client, &[&order.id]).await? {
+        Some(row) => row,
+        None => {
+            INSERT_FOR_ORDER
+                .one(
+                    client,
+                    &[
+                        &random::id(),
+                        &order.id,
+                        &user_id,
+                        &order.total.as_column(),
+                        &order.currency,
+                        &Some(now + HOLD_TIME),
+                    ],
+                )
+                .await?
+        }
+    };
+    let payment = Payment::from_row(&row)?;
+    Ok(match payment.is_overdue(now) {
+        true => CardPayment::Overdue(payment),
+        false => CardPayment::Payable(Checkout {
+            payment,
+            title: order.title,
+        }),
+    })
+}
 
 static EXTEND: Statement = Statement::new(
     "payment.extend",
@@ -178,13 +239,17 @@ pub async fn store_checkout(
     Payment::from_row(&row.ok_or(Error::NotFound)?)
 }
 
-static ABANDON: Statement = Statement::new(
-    "payment.abandon",
-    "update payments set status = 'cancelled'
-    where id = $1 and status = 'pending' and provider_reference is null",
-);
-
-/// Cancels a card payment that has no checkout. The booking keeps its spot.
+/// Cancels a card payment that has no checkout, and its order. A booking keeps
+/// its spot. Must be called in a transaction.
 pub async fn abandon(client: &Client, id: Uuid) -> Result<()> {
-    ABANDON.execute(client, &[&id]).await
+    let Some((payment, subject)) = lock_payment(client, id).await? else {
+        return Ok(());
+    };
+    if payment.status != PaymentStatus::Pending || payment.provider_reference.is_some() {
+        return Ok(());
+    }
+    match subject {
+        LockedSubject::Booking(_) => cancel(client, id).await,
+        LockedSubject::Order(order) => order::cancel(client, order.id).await,
+    }
 }

@@ -18,7 +18,7 @@ use super::notice::NoticeKind;
 use super::spanish::Spanish;
 use super::texts::MailTexts;
 use super::transport::{SendError, Transport};
-use super::{account, booking, contact as contact_message, policy};
+use super::{account, booking, contact as contact_message, order, policy};
 use crate::App;
 use crate::error::{Error, Result, chain};
 use crate::models::contact;
@@ -321,6 +321,7 @@ async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
         Some(kind) => compose_notice(app, kind, due).await,
         None if due.kind == "contact_received" => compose_contact(app, due).await,
         None if policy::is_about_booking(&due.kind) => compose_booking(app, due).await,
+        None if policy::is_about_order(&due.kind) => compose_order(app, due).await,
         // A newer version of the program, which runs during a deployment, knows this kind.
         None => Err(Error::internal(
             "this version does not know the kind of mail",
@@ -365,6 +366,18 @@ async fn compose_contact(app: &App, due: &DueMail) -> Result<Option<Message>> {
     let submission = contact::find(&app.db().client().await?, id).await?;
     submission
         .map(|submission| contact_message::compose(&submission, &app.config().studio))
+        .transpose()
+}
+
+async fn compose_order(app: &App, due: &DueMail) -> Result<Option<Message>> {
+    let Some(id) = due.payload.order_id else {
+        return Ok(None);
+    };
+    let client = app.db().client().await?;
+    let found = mail_outbox::find_order(&client, id, &due.recipient).await?;
+    let studio = &app.config().studio;
+    found
+        .and_then(|found| order::compose(&due.kind, &found, studio, texts(found.locale)))
         .transpose()
 }
 

@@ -14,9 +14,12 @@ impl MailTexts for English {
             room: "Room",
             instructor: "Teacher",
             price: "Price",
+            product: "Pass",
+            refund: "Refunded in total",
             device: "Device",
             ip_address: "IP address",
             open_bookings: "Open my bookings",
+            open_passes: "Open my passes",
             open_account: "Open my account",
             confirm_address: "Confirm my address",
             choose_password: "Choose a new password",
@@ -48,6 +51,13 @@ impl MailTexts for English {
     fn booking_footer(&self, studio: &str) -> String {
         format!(
             "You receive this e-mail because you have a booking with {studio}. \
+             If something is wrong, just reply."
+        )
+    }
+
+    fn order_footer(&self, studio: &str) -> String {
+        format!(
+            "You receive this e-mail because it concerns your order with {studio}. \
              If something is wrong, just reply."
         )
     }
@@ -181,6 +191,47 @@ impl MailTexts for English {
             paragraphs: vec![format!(
                 "{title} will now be taught by {instructor}. You keep your booking."
             )],
+        }
+    }
+
+    fn order_paid(&self, product_names: &str, is_free: bool) -> Opening {
+        let received = match is_free {
+            true => format!("You have “{product_names}” now."),
+            false => format!("We have received your payment for “{product_names}”."),
+        };
+        Opening {
+            subject: format!("Your purchase: {product_names}"),
+            headline: "Thank you for your purchase",
+            paragraphs: vec![
+                received,
+                "When you book a class, a pass pays for it.".to_owned(),
+            ],
+        }
+    }
+
+    fn order_refunded(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Refund: {product_names}"),
+            headline: "Your refund",
+            paragraphs: vec![
+                format!("You get a refund for “{product_names}”."),
+                "A refund to a card usually arrives within ten days.".to_owned(),
+            ],
+        }
+    }
+
+    fn late_payment_refunded(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Refund: {product_names}"),
+            headline: "Your payment is refunded",
+            paragraphs: vec![
+                format!(
+                    "Your payment for “{product_names}” arrived after the order was cancelled, so you have \
+                     not bought anything. We refund the whole amount to your card. This usually \
+                     takes up to ten days."
+                ),
+                "You can buy the pass again at any time.".to_owned(),
+            ],
         }
     }
 

@@ -30,6 +30,14 @@ const OTHER_BOOKING_KINDS: [&str; 4] = [
     "instructor_changed",
 ];
 
+/// E-mails about orders.
+const ORDER_KINDS: [&str; 2] = ["order_paid", "order_refunded"];
+
+/// Returns whether this is a kind of e-mail about an order.
+pub(super) fn is_about_order(kind: &str) -> bool {
+    ORDER_KINDS.contains(&kind)
+}
+
 /// Returns whether this is a kind of e-mail about a booking.
 pub(super) fn is_about_booking(kind: &str) -> bool {
     OWN_BOOKING_KINDS.contains(&kind) || OTHER_BOOKING_KINDS.contains(&kind)
@@ -79,6 +87,12 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
         return Some(Cap {
             kinds: OTHER_BOOKING_KINDS.to_vec(),
             mails: 60,
+        });
+    }
+    if is_about_order(kind) {
+        return Some(Cap {
+            kinds: ORDER_KINDS.to_vec(),
+            mails: 20,
         });
     }
     let kind = NoticeKind::parse(kind)?;

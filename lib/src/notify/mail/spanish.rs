@@ -22,9 +22,12 @@ impl MailTexts for Spanish {
             room: "Sala",
             instructor: "Con",
             price: "Precio",
+            product: "Bono",
+            refund: "Reembolsado en total",
             device: "Dispositivo",
             ip_address: "Dirección IP",
             open_bookings: "Abrir mis reservas",
+            open_passes: "Abrir mis bonos",
             open_account: "Abrir mi cuenta",
             confirm_address: "Confirmar mi dirección",
             choose_password: "Crear una contraseña nueva",
@@ -56,6 +59,13 @@ impl MailTexts for Spanish {
     fn booking_footer(&self, studio: &str) -> String {
         format!(
             "Recibes este correo porque tienes una reserva en {studio}. \
+             Si algo no es correcto, responde a este correo."
+        )
+    }
+
+    fn order_footer(&self, studio: &str) -> String {
+        format!(
+            "Recibes este correo porque trata de tu compra en {studio}. \
              Si algo no es correcto, responde a este correo."
         )
     }
@@ -193,6 +203,47 @@ impl MailTexts for Spanish {
             paragraphs: vec![format!(
                 "La clase {title} la dará {instructor}. Conservas tu reserva."
             )],
+        }
+    }
+
+    fn order_paid(&self, product_names: &str, is_free: bool) -> Opening {
+        let received = match is_free {
+            true => format!("Ya tienes «{product_names}»."),
+            false => format!("Hemos recibido tu pago por «{product_names}»."),
+        };
+        Opening {
+            subject: format!("Tu compra: {product_names}"),
+            headline: "Gracias por tu compra",
+            paragraphs: vec![
+                received,
+                "Cuando reservas una clase, un bono la paga.".to_owned(),
+            ],
+        }
+    }
+
+    fn order_refunded(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Reembolso: {product_names}"),
+            headline: "Tu reembolso",
+            paragraphs: vec![
+                format!("Recibes un reembolso por «{product_names}»."),
+                "Un reembolso a una tarjeta suele llegar en diez días como máximo.".to_owned(),
+            ],
+        }
+    }
+
+    fn late_payment_refunded(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Reembolso: {product_names}"),
+            headline: "Te reembolsamos el pago",
+            paragraphs: vec![
+                format!(
+                    "Tu pago por «{product_names}» llegó cuando la compra ya estaba cancelada, así que no \
+                     has comprado nada. Te reembolsamos el importe completo en la tarjeta. Suele \
+                     tardar diez días como máximo."
+                ),
+                "Puedes comprar el bono otra vez cuando quieras.".to_owned(),
+            ],
         }
     }
 

@@ -10,9 +10,12 @@ pub(super) struct Labels {
     pub(super) room: &'static str,
     pub(super) instructor: &'static str,
     pub(super) price: &'static str,
+    pub(super) product: &'static str,
+    pub(super) refund: &'static str,
     pub(super) device: &'static str,
     pub(super) ip_address: &'static str,
     pub(super) open_bookings: &'static str,
+    pub(super) open_passes: &'static str,
     pub(super) open_account: &'static str,
     pub(super) confirm_address: &'static str,
     pub(super) choose_password: &'static str,
@@ -61,6 +64,7 @@ pub(super) trait MailTexts: Sync {
     fn class_time_in(&self, class: &ClassText<'_>, city: &str) -> String;
 
     fn booking_footer(&self, studio: &str) -> String;
+    fn order_footer(&self, studio: &str) -> String;
     fn account_footer(&self, studio: &str) -> String;
 
     fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening;
@@ -85,6 +89,15 @@ pub(super) trait MailTexts: Sync {
     fn booking_moved(&self, previous: &ClassText<'_>, class: &ClassText<'_>) -> Opening;
 
     fn instructor_changed(&self, class: &ClassText<'_>, instructor: &str) -> Opening;
+
+    /// Says that an order is paid. It may cost nothing.
+    fn order_paid(&self, product_names: &str, is_free: bool) -> Opening;
+
+    /// Says that an order is refunded, in whole or in part.
+    fn order_refunded(&self, product_names: &str) -> Opening;
+
+    /// Says that a payment arrived after its order was cancelled, and is refunded.
+    fn late_payment_refunded(&self, product_names: &str) -> Opening;
 
     fn card_payment_pending(&self, amount: &str) -> String;
     fn desk_payment_pending(&self, amount: &str) -> String;

@@ -1,0 +1,48 @@
+//! GET, POST /api/shop/order — the purchase of a product by card.
+
+use sabor::http::{
+    ConfirmedMember, IdempotencyKeyParams, Idempotent, Json, Member, Query, StoredResponse,
+};
+use sabor::shop::purchases;
+use sabor::shop::purchases::{BuyProduct, MemberOrderView, OrderQuery};
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![get_my_order, buy_product]
+}
+
+/// Returns one of the member's orders.
+#[utoipa::path(get, path = "/api/shop/order", tag = "shop", security(("session" = [])), params(OrderQuery), responses(
+    (status = 200, body = MemberOrderView, description = "The order"),
+    (status = 404, description = "`not_found`: the member has no order with this id"),
+))]
+async fn get_my_order(
+    app: App,
+    member: Member,
+    Query(query): Query<OrderQuery>,
+) -> Result<Json<MemberOrderView>> {
+    purchases::find(&app, &member, query).await.map(Json)
+}
+
+/// Buys a product by card. The response has the URL of the payment page. The pass is issued when
+/// the payment has arrived. An order that is not paid within half an hour is cancelled. A repeated
+/// request returns the open order of the same product, unless the product was changed meanwhile. A
+/// product that costs nothing needs no payment, and its pass is issued at once.
+#[utoipa::path(post, path = "/api/shop/order", tag = "shop", security(("session" = [])), params(IdempotencyKeyParams), request_body = BuyProduct, responses(
+    (status = 201, body = MemberOrderView, description = "The order; it has `checkoutUrl` unless it is paid"),
+    (status = 404, description = "`not_found`: the account is closed"),
+    (status = 409, description = "`product_not_sold`: the product does not exist, is retired, or is free without a limit for each member. `product_limit_reached`: the member cannot buy the product again. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: the payment was cancelled or failed during this request. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 503, description = "`unavailable`: Stripe does not answer; repeat the request to continue the payment"),
+))]
+async fn buy_product(
+    app: App,
+    ConfirmedMember(member): ConfirmedMember,
+    Idempotent { key, form }: Idempotent<BuyProduct>,
+) -> Result<StoredResponse> {
+    purchases::buy(&app, &member, key, &form).await
+}
+
+fn main() -> Exit {
+    serve(route())
+}

@@ -1,0 +1,78 @@
+//! The order that an e-mail is about.
+
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::models::from_json;
+use crate::models::order::OrderState;
+use crate::models::user::locale_from_column;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+use crate::values::locale::Locale;
+use crate::values::money::Money;
+
+/// An order, as it is when the e-mail is sent.
+#[derive(Clone, Debug)]
+pub struct MailOrder {
+    /// The member's first name.
+    pub first_name: String,
+    /// Whether the recipient's address is the member's confirmed address.
+    pub is_confirmed: bool,
+    /// The member's language.
+    pub locale: Locale,
+    /// The state.
+    pub state: OrderState,
+    /// The names of the products at the time of the order.
+    pub product_names: Vec<String>,
+    /// The sum.
+    pub total: Money,
+    /// The amount that was refunded or will be refunded.
+    pub refunded: Money,
+    /// The ISO 4217 code of the currency.
+    pub currency: String,
+}
+
+static FIND_ORDER: Statement = Statement::new(
+    "mail_outbox.find_order",
+    "select case when u.closed_at is null then u.first_name else '' end as first_name,
+        u.email = $2 and u.email_verified_at is not null as is_confirmed, u.locale, o.state,
+        o.total, o.currency,
+        (select coalesce(sum(refunded), 0) from payments where order_id = o.id) as refunded,
+        (select jsonb_agg(l.description order by l.created_at, l.id)
+            from order_lines l where l.order_id = o.id) as product_names
+    from orders o join users u on u.id = o.user_id
+    where o.id = $1",
+);
+
+/// Finds the order of an e-mail. Returns `None` if there is no such order.
+pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Option<MailOrder>> {
+    let Some(row) = FIND_ORDER.opt(client, &[&id, &address]).await? else {
+        return Ok(None);
+    };
+    Ok(Some(MailOrder {
+        first_name: row.try_get("first_name")?,
+        is_confirmed: row.try_get("is_confirmed")?,
+        locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
+        state: OrderState::from_column(row.try_get("state")?)?,
+        product_names: from_json(row.try_get("product_names")?)?,
+        total: Money::from_column(row.try_get::<_, Decimal>("total")?),
+        refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
+        currency: row.try_get("currency")?,
+    }))
+}
+
+// The e-mail goes to the member's current address.
+static INSERT_FOR_ORDER: Statement = Statement::new(
+    "mail_outbox.insert_for_order",
+    "insert into mail_outbox (id, recipient, kind, payload)
+    select gen_random_uuid(), u.email, $2, jsonb_build_object('orderId', o.id)
+    from orders o join users u on u.id = o.user_id
+    where o.id = $1 and u.closed_at is null",
+);
+
+/// Queues an e-mail about an order. A closed account gets none. Must be called in the
+/// transaction of the change that the e-mail reports.
+pub async fn insert_for_order(client: &Client, order_id: Uuid, kind: &str) -> Result<()> {
+    INSERT_FOR_ORDER.execute(client, &[&order_id, &kind]).await
+}

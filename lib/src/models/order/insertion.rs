@@ -1,0 +1,159 @@
+//! Inserting an order.
+
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::crypto::random;
+use crate::error::{Error, ErrorCode, Result};
+use crate::models::product::{self, Product};
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+// Locks the member, so that concurrent orders cannot exceed the limit of a product.
+static LOCK_MEMBER: Statement = Statement::new(
+    "order.lock_member",
+    "select id from users where id = $1 and is_active for no key update",
+);
+
+/// Locks the member who buys.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the member does not exist or the account is closed.
+pub(super) async fn lock_member(client: &Client, user_id: Uuid) -> Result<()> {
+    let member = LOCK_MEMBER.opt(client, &[&user_id]).await?;
+    member.map(|_| ()).ok_or(Error::NotFound)
+}
+
+static COUNT_BOUGHT: Statement = Statement::new(
+    "order.count_bought",
+    "select count(*) from order_lines l join orders o on o.id = l.order_id
+    left join passes w on w.order_line_id = l.id
+    where o.user_id = $1 and l.product_id = $2 and o.state <> 'cancelled'
+      and w.status is distinct from 'revoked'
+      and ($3 or o.state <> 'open' or o.sold_by is not null)",
+);
+
+/// Finds the products of an order, and checks that the member can buy them. The member must be
+/// locked.
+///
+/// # Errors
+///
+/// 409 `product_not_sold` when a product does not exist or is retired; 409
+/// `product_limit_reached`.
+pub(super) async fn find_products(
+    client: &Client,
+    user_id: Uuid,
+    ids: &[Uuid],
+) -> Result<Vec<Product>> {
+    let mut products: Vec<Product> = Vec::with_capacity(ids.len());
+    for id in ids {
+        let product = find_sold(client, *id).await?;
+        let in_order = products.iter().filter(|other| other.id == *id).count();
+        check_limit(client, user_id, &product, in_order, true).await?;
+        products.push(product);
+    }
+    Ok(products)
+}
+
+/// Checks that a locked member can buy a product that is `in_order` times in the same order
+/// already. Without `counts_open`, open orders that the member has placed do not count.
+///
+/// # Errors
+///
+/// 409 `product_limit_reached`.
+pub(super) async fn check_limit(
+    client: &Client,
+    user_id: Uuid,
+    product: &Product,
+    in_order: usize,
+    counts_open: bool,
+) -> Result<()> {
+    let Some(limit) = product.per_member else {
+        return Ok(());
+    };
+    let row = COUNT_BOUGHT
+        .one(client, &[&user_id, &product.id, &counts_open])
+        .await?;
+    let bought: i64 = row.try_get(0)?;
+    match bought + in_order as i64 >= i64::from(limit) {
+        true => Err(LIMIT_REACHED),
+        false => Ok(()),
+    }
+}
+
+/// Finds a product that is sold.
+pub(super) async fn find_sold(client: &Client, id: Uuid) -> Result<Product> {
+    match product::find(client, id).await {
+        Ok(product) if product.is_active => Ok(product),
+        Ok(_) | Err(Error::NotFound) => Err(NOT_SOLD),
+        Err(error) => Err(error),
+    }
+}
+
+/// An order that is not stored yet.
+pub(super) struct NewOrder<'a> {
+    pub(super) user_id: Uuid,
+    pub(super) products: &'a [Product],
+    pub(super) currency: &'a str,
+    /// The member of staff. `None` if the member orders.
+    pub(super) sold_by: Option<Uuid>,
+}
+
+impl NewOrder<'_> {
+    pub(super) fn total(&self) -> Decimal {
+        let prices = self.products.iter().map(|product| product.price);
+        prices.map(|price| price.as_column()).sum()
+    }
+}
+
+static INSERT: Statement = Statement::new(
+    "order.insert",
+    "insert into orders (id, user_id, currency, total, state, sold_by)
+    values ($1, $2, $3, $4, 'open', $5)",
+);
+
+static INSERT_LINE: Statement = Statement::new(
+    "order.insert_line",
+    "insert into order_lines (id, order_id, product_id, description, amount, credits, days, starts)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)",
+);
+
+/// Inserts an open order. Returns its id.
+pub(super) async fn insert(client: &Client, new: &NewOrder<'_>) -> Result<Uuid> {
+    let (id, total, currency) = (random::id(), new.total(), new.currency.to_owned());
+    INSERT
+        .execute(
+            client,
+            &[&id, &new.user_id, &currency, &total, &new.sold_by],
+        )
+        .await?;
+    for product in new.products {
+        INSERT_LINE
+            .execute(
+                client,
+                &[
+                    &random::id(),
+                    &id,
+                    &product.id,
+                    &product.name,
+                    &product.price.as_column(),
+                    &product.credits,
+                    &product.days,
+                    &product.starts.as_str(),
+                ],
+            )
+            .await?;
+    }
+    Ok(id)
+}
+
+const NOT_SOLD: Error = Error::Conflict {
+    code: ErrorCode::ProductNotSold,
+    message: "This product is no longer sold",
+};
+
+const LIMIT_REACHED: Error = Error::Conflict {
+    code: ErrorCode::ProductLimitReached,
+    message: "This member cannot buy the product again",
+};

@@ -1,0 +1,202 @@
+//! Orders that members make themselves. Each has one product.
+
+use uuid::Uuid;
+
+use super::insertion::{self, NewOrder};
+use super::{Order, OrderState, find};
+use crate::error::{Error, ErrorCode, Result};
+use crate::models::payment_method::CARD_NOT_AVAILABLE;
+use crate::models::product::Product;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+use crate::values::money::Money;
+
+/// An order that is not paid yet.
+#[derive(Clone, Debug)]
+pub struct OpenOrder {
+    /// The order's id.
+    pub id: Uuid,
+    /// The amount to pay.
+    pub total: Money,
+    /// The ISO 4217 code of the currency.
+    pub currency: String,
+    /// The name of the product.
+    pub title: String,
+}
+
+// An open order is not continued if its product was changed, because the member has seen the
+// new price and conditions.
+static FIND_OPEN: Statement = Statement::new(
+    "order.find_open",
+    "select o.id, o.total = $3 and o.currency = $4 and (l.description, l.credits, l.days, l.starts)
+            is not distinct from ($5, $6, $7, $8) as is_same
+    from orders o join order_lines l on l.order_id = o.id
+    where o.user_id = $1 and o.state = 'open' and o.sold_by is null and l.product_id = $2
+    order by o.created_at, o.id for no key update of o",
+);
+
+/// Orders a product for a member, or finds the open order of the same product. Must be called in
+/// a transaction.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the account is closed; 409 `product_not_sold` when the product does
+/// not exist, is retired, or is free without a limit for each member; 409 `card_not_available`
+/// when it costs something and card payments are not configured; 409 `product_limit_reached`.
+pub async fn purchase(
+    client: &Client,
+    user_id: Uuid,
+    product_id: Uuid,
+    currency: &str,
+    accepts_cards: bool,
+) -> Result<OpenOrder> {
+    insertion::lock_member(client, user_id).await?;
+    let product = insertion::find_sold(client, product_id).await?;
+    match (product.price.is_zero(), product.per_member) {
+        (false, _) if !accepts_cards => return Err(CARD_NOT_AVAILABLE),
+        // Otherwise, a member could take as many free passes as they like.
+        (true, None) => return Err(GIVEN_AT_DESK),
+        _ => {}
+    }
+    let open = find_open(client, user_id, &product, currency).await?;
+    let same = open.iter().find(|(_, is_same)| *is_same);
+    let id = match same {
+        Some((id, _)) => *id,
+        None => {
+            // The open orders are cancelled, so they do not count.
+            insertion::check_limit(client, user_id, &product, 0, false).await?;
+            for (id, _) in open {
+                cancel(client, id).await?;
+            }
+            let new_order = NewOrder {
+                user_id,
+                products: std::slice::from_ref(&product),
+                currency,
+                sold_by: None,
+            };
+            insertion::insert(client, &new_order).await?
+        }
+    };
+    Ok(OpenOrder {
+        id,
+        total: product.price,
+        currency: currency.to_owned(),
+        title: product.name,
+    })
+}
+
+const GIVEN_AT_DESK: Error = Error::Conflict {
+    code: ErrorCode::ProductNotSold,
+    message: "A free product without a limit for each member is given at the desk only",
+};
+
+/// Finds and locks the open orders of a product that a member has placed. Each has its id, and
+/// whether it is still what the member would order now.
+async fn find_open(
+    client: &Client,
+    user_id: Uuid,
+    product: &Product,
+    currency: &str,
+) -> Result<Vec<(Uuid, bool)>> {
+    let rows = FIND_OPEN
+        .all(
+            client,
+            &[
+                &user_id,
+                &product.id,
+                &product.price.as_column(),
+                &currency.to_owned(),
+                &product.name,
+                &product.credits,
+                &product.days,
+                &product.starts.as_str(),
+            ],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("is_same")?)))
+        .collect()
+}
+
+/// Finds an order of a member.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when the order does not exist or belongs to another member.
+pub async fn find_own(client: &Client, id: Uuid, user_id: Uuid) -> Result<Order> {
+    let order = find(client, id).await?;
+    match order.user_id == user_id {
+        true => Ok(order),
+        false => Err(Error::NotFound),
+    }
+}
+
+/// A locked order.
+#[derive(Clone, Copy, Debug)]
+pub struct LockedOrder {
+    /// The order's id.
+    pub id: Uuid,
+    /// Whether a payment can settle the order: the order is open, and so is the member's account.
+    pub is_payable: bool,
+    /// Whether the order was cancelled.
+    pub is_cancelled: bool,
+}
+
+static LOCK: Statement = Statement::new(
+    "order.lock",
+    "select id from orders where id = $1 for no key update",
+);
+
+// This is a separate statement, so that it sees what was committed while `LOCK` waited.
+static FIND_STATE: Statement = Statement::new(
+    "order.find_state",
+    "select o.state, u.is_active from orders o join users u on u.id = o.user_id where o.id = $1",
+);
+
+/// Locks an order. Its payment is locked after it.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn lock(client: &Client, id: Uuid) -> Result<LockedOrder> {
+    LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
+    let row = FIND_STATE.one(client, &[&id]).await?;
+    let state = OrderState::from_column(row.try_get("state")?)?;
+    let is_active: bool = row.try_get("is_active")?;
+    Ok(LockedOrder {
+        id,
+        is_payable: state == OrderState::Open && is_active,
+        is_cancelled: state == OrderState::Cancelled,
+    })
+}
+
+static CANCEL: Statement = Statement::new(
+    "order.cancel",
+    "with cancelled as (
+        update orders set state = 'cancelled', cancelled_at = now()
+        where id = any($1) and state = 'open' returning id
+    )
+    update payments p set status = 'cancelled', next_attempt_at = now()
+    from cancelled where p.order_id = cancelled.id and p.status = 'pending'",
+);
+
+/// Cancels an open order and its pending payment. The order must be locked. The checkout of the
+/// payment must be closed after the transaction.
+pub async fn cancel(client: &Client, id: Uuid) -> Result<()> {
+    CANCEL.execute(client, &[&vec![id]]).await
+}
+
+static LOCK_OPEN_OF: Statement = Statement::new(
+    "order.lock_open_of",
+    "select id from orders where user_id = $1 and state = 'open' order by id for no key update",
+);
+
+/// Cancels the open orders of a member whose account is being closed.
+pub async fn cancel_open_of(client: &Client, user_id: Uuid) -> Result<()> {
+    let rows = LOCK_OPEN_OF.all(client, &[&user_id]).await?;
+    let ids: Vec<Uuid> = rows
+        .iter()
+        .map(|row| row.try_get("id"))
+        .collect::<Result<_, _>>()?;
+    CANCEL.execute(client, &[&ids]).await
+}

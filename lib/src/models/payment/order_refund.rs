@@ -1,0 +1,124 @@
+//! Refunds of orders.
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::desk::PAYMENT_DISPUTED;
+use super::refund::RefundState;
+use super::row::{Payment, PaymentChange, payment_columns, record_event};
+use crate::crypto::random;
+use crate::error::{Error, ErrorCode, OnConstraint, Result};
+use crate::models::payment_method::PaymentMethod;
+use crate::models::payment_status::PaymentStatus;
+use crate::models::{mail_outbox, order};
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+use crate::values::money::Money;
+
+/// How money of an order is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundMethod {
+    /// The way in which it was paid.
+    Original,
+    /// Cash.
+    Cash,
+    /// A bank transfer.
+    Transfer,
+}
+
+impl RefundMethod {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Original => "original",
+            Self::Cash => "cash",
+            Self::Transfer => "transfer",
+        }
+    }
+}
+
+/// A refund of an order that staff decide on.
+#[derive(Clone, Debug)]
+pub struct NewOrderRefund {
+    /// The order's id.
+    pub order_id: Uuid,
+    /// The amount. More than 0.
+    pub amount: Money,
+    /// How the money is given back.
+    pub method: RefundMethod,
+    /// Why.
+    pub reason: Option<String>,
+    /// The id of the member of staff who gives it back.
+    pub staff_id: Uuid,
+}
+
+// At most one payment of an order is paid, because an order has one payment.
+static LOCK_PAID: Statement = Statement::new(
+    "payment.lock_paid_of_order",
+    concat!(
+        "select ",
+        payment_columns!(),
+        " from payments p
+        where order_id = $1 and status in ('paid', 'refund_due', 'refunded')
+        order by created_at desc, id desc limit 1 for no key update"
+    ),
+);
+
+static INSERT: Statement = Statement::new(
+    "refund.insert_for_order",
+    "insert into refunds (id, payment_id, amount, method, state, source, reason, by,
+        next_attempt_at, done_at)
+    values ($1, $2, $3, $4, $5, 'staff', $6, $7, $8, case $5 when 'done' then $8 end)",
+);
+
+/// Refunds an order, in whole or in part. A refund to the card becomes due, and must be sent to
+/// the provider after the transaction. Any other refund is done at once. The passes stay unless
+/// staff revoke them. Must be called in a transaction.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; 409 `nothing_to_refund` when the amount exceeds what is left of the
+/// payment; 409 `payment_disputed` when the member's bank has taken the money back.
+pub async fn refund_order(
+    client: &Client,
+    refund: &NewOrderRefund,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    order::lock(client, refund.order_id).await?;
+    let row = LOCK_PAID.opt(client, &[&refund.order_id]).await?;
+    let payment = Payment::from_row(&row.ok_or(NOTHING_LEFT)?)?;
+    if payment.shown_status == PaymentStatus::Disputed {
+        return Err(PAYMENT_DISPUTED);
+    }
+    let is_to_card =
+        refund.method == RefundMethod::Original && payment.method == PaymentMethod::Card;
+    let (state, change) = match is_to_card {
+        true => (RefundState::Due, PaymentChange::RefundDue),
+        false => (RefundState::Done, PaymentChange::Refunded),
+    };
+    INSERT
+        .execute(
+            client,
+            &[
+                &random::id(),
+                &payment.id,
+                &refund.amount.as_column(),
+                &refund.method.as_str(),
+                &state.as_str(),
+                &refund.reason,
+                &refund.staff_id,
+                &now,
+            ],
+        )
+        .await
+        .on_constraint("payments_refunded", NOTHING_LEFT)?;
+    mail_outbox::insert_for_order(client, refund.order_id, "order_refunded").await?;
+    record_event(client, &payment, change).await
+}
+
+const NOTHING_LEFT: Error = Error::Conflict {
+    code: ErrorCode::NothingToRefund,
+    message: "The amount is more than what is left of the payment",
+};

@@ -1,0 +1,53 @@
+//! E-mails about orders.
+
+use super::account::greeting;
+use super::message::{Content, Message};
+use super::texts::MailTexts;
+use crate::error::Result;
+use crate::models::mail_outbox::MailOrder;
+use crate::models::order::OrderState;
+use crate::runtime::config::StudioConfig;
+use crate::values::money::Money;
+
+/// Composes the e-mail about an order. Returns `None` if the e-mail is outdated. `texts` are those
+/// in the member's language.
+pub(super) fn compose(
+    kind: &str,
+    order: &MailOrder,
+    studio: &StudioConfig,
+    texts: &dyn MailTexts,
+) -> Option<Result<Message>> {
+    let amount =
+        |amount: Money| format!("{} {}", amount.in_currency(&order.currency), order.currency);
+    let product_names = order.product_names.join(", ");
+    let labels = texts.labels();
+    let mut facts = vec![
+        (labels.product, product_names.clone()),
+        (labels.price, amount(order.total)),
+    ];
+    let opening = match kind {
+        "order_paid" if order.state == OrderState::Paid => {
+            texts.order_paid(&product_names, order.total.is_zero())
+        }
+        "order_refunded" if !order.refunded.is_zero() => {
+            facts.push((labels.refund, amount(order.refunded)));
+            match order.state {
+                OrderState::Cancelled => texts.late_payment_refunded(&product_names),
+                _ => texts.order_refunded(&product_names),
+            }
+        }
+        _ => return None,
+    };
+    let content = Content {
+        language: order.locale,
+        studio: &studio.name,
+        subject: opening.subject,
+        headline: opening.headline.to_owned(),
+        greeting: greeting(texts, &order.first_name, order.is_confirmed),
+        paragraphs: opening.paragraphs,
+        facts,
+        link: Some((labels.open_passes, format!("{}/bookings", studio.site_url))),
+        footer: texts.order_footer(&studio.name),
+    };
+    Some(content.render(None))
+}

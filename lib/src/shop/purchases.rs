@@ -1,0 +1,157 @@
+//! Orders that members make and pay by card.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::order_lines::{OrderLineView, order_lines};
+use crate::error::{Error, Result};
+use crate::http::{IdempotencyKey, Member, StoredResponse, query};
+use crate::models::order::{self, Order, OrderState};
+use crate::models::payment::{self, PaymentSubject};
+use crate::models::payment_status::PaymentStatus;
+use crate::notify::mail;
+use crate::payments::checkout::{CheckoutRequest, StartOutcome};
+use crate::values::form::Form;
+use crate::values::money::Amount;
+use crate::values::time_zone::TimeZone;
+use crate::{App, BoxFuture};
+
+/// An order, as the member sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = MemberOrder)]
+pub struct MemberOrderView {
+    id: Uuid,
+    lines: Vec<OrderLineView>,
+    total: Amount,
+    /// ISO 4217 code.
+    currency: String,
+    state: OrderState,
+    /// The status of the payment. Null if the order costs nothing.
+    payment_status: Option<PaymentStatus>,
+    /// The amount that was refunded or will be refunded.
+    refunded: Amount,
+    /// The URL of the page on which the member pays by card. Null if the order is not open or is
+    /// overdue.
+    checkout_url: Option<String>,
+    /// The order is cancelled if it is not paid by then. Null if the order is not open.
+    expires_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+impl MemberOrderView {
+    /// Creates the view of an order at the time `now`. The view of an overdue order has no
+    /// checkout URL.
+    fn new(order: Order, now: DateTime<Utc>) -> Self {
+        let payment = order.payment.as_ref();
+        let open = payment.filter(|_| order.state == OrderState::Open);
+        let expires_at = open.and_then(|payment| payment.expires_at);
+        let is_payable = expires_at.is_some_and(|expires_at| expires_at > now);
+        let checkout_url = open.and_then(|payment| payment.checkout_url.clone());
+        Self {
+            id: order.id,
+            lines: order_lines(&order),
+            total: order.total.in_currency(&order.currency),
+            state: order.state,
+            payment_status: payment.map(|payment| payment.status),
+            refunded: order.refunded().in_currency(&order.currency),
+            checkout_url: checkout_url.filter(|_| is_payable),
+            expires_at,
+            created_at: order.created_at,
+            currency: order.currency,
+        }
+    }
+}
+
+/// The query of an order.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct OrderQuery {
+    /// The id of one of the member's orders.
+    #[param(required, value_type = Uuid)]
+    order_id: Option<String>,
+}
+
+/// Returns one of the member's orders.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] when the id is not a UUID; those of [`order::find_own`].
+pub fn find<'a>(
+    app: &'a App,
+    member: &'a Member,
+    query: OrderQuery,
+) -> BoxFuture<'a, Result<MemberOrderView>> {
+    let user_id = member.user.id;
+    Box::pin(async move {
+        let mut form = Form::default();
+        let id = query.order_id.unwrap_or_default();
+        let id = form.check("orderId", query::id(&id));
+        form.finish()?;
+        let id = id.unwrap_or_default();
+        let order = app
+            .db()
+            .read(async move |client| order::find_own(client, id, user_id).await)
+            .await?;
+        Ok(MemberOrderView::new(order, app.clock().now()))
+    })
+}
+
+/// A product to buy.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BuyProduct {
+    product_id: Uuid,
+}
+
+/// Orders a product, or finds the open order of the same product. Responds with 201 and the
+/// order. A product that costs nothing is paid at once.
+///
+/// # Errors
+///
+/// Fails as [`order::purchase`] and [`CheckoutRequest::run`] do.
+pub fn buy<'a>(
+    app: &'a App,
+    member: &'a Member,
+    key: Option<IdempotencyKey>,
+    form: &BuyProduct,
+) -> BoxFuture<'a, Result<StoredResponse>> {
+    let product_id = form.product_id;
+    Box::pin(async move {
+        // The demo account is rejected, because it is not stored.
+        member.key()?;
+        let (user_id, accepts_cards) = (member.user.id, app.stripe().is_some());
+        let (now, studio) = (app.clock().now(), &app.config().studio);
+        let today = TimeZone::of_studio(studio)?.date(now);
+        let request = CheckoutRequest::new(app, member, key);
+        let response = request
+            .run(
+                async |tx| {
+                    let currency = &studio.currency;
+                    let order = order::purchase(tx, user_id, product_id, currency, accepts_cards);
+                    let order = order.await?;
+                    if order.total.is_zero() {
+                        order::settle(tx, order.id, now, today).await?;
+                        let order = order::find(tx, order.id).await?;
+                        let response = StoredResponse::created(&MemberOrderView::new(order, now));
+                        return Ok(StartOutcome::Responded(response?));
+                    }
+                    let card = payment::start_for_order(tx, order, user_id, now).await?;
+                    Ok(StartOutcome::Card(Box::new(card)))
+                },
+                async |tx, payment| {
+                    let PaymentSubject::Order(id) = payment.subject else {
+                        return Err(Error::internal("the payment of a purchase has no order"));
+                    };
+                    let order = order::find(tx, id).await?;
+                    StoredResponse::created(&MemberOrderView::new(order, app.clock().now()))
+                },
+            )
+            .await?;
+        mail::send_due_in_background(app);
+        Ok(response)
+    })
+}

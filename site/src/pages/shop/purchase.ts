@@ -1,0 +1,48 @@
+// The purchase of a pass by card. After the payment, Stripe redirects to the shop.
+
+import { api, call, type Schema } from "../../api/client.ts";
+import { loadPassPart } from "../../classes/pass-part.ts";
+import { loadPasses } from "../../passes/passes.ts";
+import { loadSession, signInAddress } from "../../session.ts";
+import type { ShopTexts } from "../../texts/shop.en.ts";
+import { followCheckout } from "../../checkout-return.ts";
+import { attempt, say } from "../../tools/action.ts";
+import { sendUntilAnswered } from "../../tools/repeat.ts";
+
+type Order = Schema<"MemberOrder">;
+
+/** The id of the product that a visitor wanted to buy before the sign-in. */
+export function wantedProductId(): string | null {
+  return new URLSearchParams(location.search).get("product");
+}
+
+/** Buys a product, and opens its payment page. A product that costs nothing is bought at once. */
+export function buy(t: ShopTexts, product: Schema<"Product">): Promise<boolean> {
+  return attempt(async () => {
+    if (!(await loadSession())) {
+      location.assign(signInAddress(`/shop?product=${product.id}`));
+      return;
+    }
+    const order = await sendUntilAnswered(`buy ${product.id}`, t.sending, (key) =>
+      call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body: { productId: product.id } })),
+    );
+    if (order.checkoutUrl) location.assign(order.checkoutUrl);
+    else if (order.state === "paid") await showBought(t, order);
+    else say(t.returned.slow);
+  });
+}
+
+/** Says what has become of the order with which Stripe has redirected here. */
+export function followOrder(t: ShopTexts): Promise<void> {
+  return followCheckout("order", t.returned, async (orderId) => {
+    const order = await call(api.GET("/api/shop/order", { params: { query: { orderId } } }));
+    if (order.state === "paid") await showBought(t, order);
+    if (order.state === "cancelled") say(t.returned.late, true);
+    return order.state !== "open";
+  });
+}
+
+async function showBought(t: ShopTexts, { lines }: Order): Promise<void> {
+  await Promise.all([loadPassPart(), loadPasses(true)]);
+  say(t.returned.paid(lines.map(({ description }) => description).join(", ")), false, [{ href: "/timetable", text: t.timetable }]);
+}
