@@ -95,6 +95,7 @@ export function loadSession(): Promise<Session | null> {
 async function requestSession(): Promise<Session | null> {
   const savesBefore = saves;
   const { user, session: details } = await call(api.GET("/api/auth/session", { params: { query: { optional: true } } }));
+  if (session.value && !user) forgetIntent();
   session.set(user && details ? { user, session: details } : null);
   expectMember(Boolean(user));
   if (user && saves === savesBefore) agreeOnLanguage(user.locale);
@@ -110,8 +111,9 @@ export async function enterSession(): Promise<Session | null> {
 
 /** Forgets the session, which has ended. */
 export function forgetSession(): void {
-  // Another person may use the device next.
-  forgetIntent();
+  // Another person may use the device next. What was to be booked since the session has ended
+  // waits for the sign-in: answers to earlier requests may still say that the session has ended.
+  if (session.value !== null) forgetIntent();
   forgetMember();
   expectMember(false);
   session.set(null);
