@@ -1,7 +1,8 @@
 // A booking on a phone: three taps lead from the home page to the calendar.
 
 import { devices } from "@playwright/test";
-import { expect, newMember, open, test } from "./site.ts";
+import { expect, expectAccessible, newMember, open } from "./site.ts";
+import { test } from "./studio.ts";
 
 const { defaultBrowserType: _, ...phone } = devices["Pixel 7"];
 test.use({ ...phone, viewport: { width: 390, height: 844 } });
@@ -31,4 +32,20 @@ test("a member books a beginner's class of this week and puts it into the calend
   const again = page.waitForEvent("download");
   await page.getByRole("link", { name: `Add to calendar: ${title}` }).first().tap();
   expect((await again).suggestedFilename()).toBe((await download).suggestedFilename());
+});
+
+test("classes that have started are behind a line, so that the first class to book is at hand", async ({ page, staff }) => {
+  const started = await staff.newClass({ inDays: 45 });
+  await staff.newDate(started);
+  const { startTime } = (await (await page.request.get(`/api/classes/occurrence?id=${started.id}`)).json()) as { startTime: string };
+  await page.clock.setFixedTime(Date.parse(startTime) + 60_000);
+  await open(page, started.timetable);
+  const cards = page.getByRole("article").filter({ hasText: started.title });
+  await expect(cards).toHaveCount(1);
+  await expect(page.getByRole("button", { name: /^Book: / }).first()).toBeInViewport();
+  await page.getByText(/^\d+ class(es have| has) started$/).tap();
+  await expect(cards).toHaveCount(2);
+  await expect(cards.first().getByText("Has started")).toBeVisible();
+  await expect(cards.first().getByRole("button")).toHaveCount(0);
+  await expectAccessible(page);
 });

@@ -247,6 +247,10 @@ interface DayProps {
 
 function Day({ t, day, isToday, items, turn }: DayProps) {
   const isTurn = useTurn(turn);
+  // Nobody can book a class that has started, so it does not stand before those that can be booked.
+  const started = items.filter(({ startTime }) => new Date(startTime) <= new Date());
+  const upcoming = items.filter((item) => !started.includes(item));
+  const cards = (classes: Occurrence[]) => classes.map((occurrence) => <ClassCard key={occurrence.id} t={t.classes} occurrence={occurrence} />);
   return (
     <section class="day" id={`day-${day}`} aria-labelledby={`heading-${day}`}>
       <h2 id={`heading-${day}`}>
@@ -254,8 +258,14 @@ function Day({ t, day, isToday, items, turn }: DayProps) {
         <span class="date">{formatDay(day, { month: "short", day: "numeric" })}</span>
       </h2>
       {items.length === 0 && <p class="hint">{t.none}</p>}
-      {isTurn && items.map((occurrence) => <ClassCard key={occurrence.id} t={t.classes} occurrence={occurrence} />)}
-      {!isTurn && items.length > 0 && <Skeleton count={items.length} height="11rem" />}
+      {started.length > 0 && (
+        <details class="started">
+          <summary>{t.started(started.length)}</summary>
+          {cards(started)}
+        </details>
+      )}
+      {isTurn && cards(upcoming)}
+      {!isTurn && upcoming.length > 0 && <Skeleton count={upcoming.length} height="11rem" />}
     </section>
   );
 }

@@ -1,5 +1,6 @@
 // The timetable in English.
 
+import { plural } from "../tools/language.ts";
 import classes from "./classes.en.ts";
 
 const texts = {
@@ -22,6 +23,7 @@ const texts = {
   days: "Days",
   today: "Today",
   none: "No classes on this day.",
+  started: (count: number) => plural("en", count, "# class has started", "# classes have started"),
   noneMatch: "No classes on these days match your filters.",
   clear: "Show all classes",
   noneAtAll: "There are no classes on these days.",

@@ -1,5 +1,6 @@
 // The timetable in Spanish.
 
+import { plural } from "../tools/language.ts";
 import classes from "./classes.es.ts";
 import type { TimetableTexts } from "./timetable.en.ts";
 
@@ -23,6 +24,7 @@ const texts: TimetableTexts = {
   days: "Días",
   today: "Hoy",
   none: "Este día no hay clases.",
+  started: (count) => plural("es", count, "# clase ya ha empezado", "# clases ya han empezado"),
   noneMatch: "Ninguna clase de estos días encaja con lo que buscas.",
   clear: "Ver todas las clases",
   noneAtAll: "En estos días no hay clases.",
