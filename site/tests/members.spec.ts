@@ -3,7 +3,7 @@
 
 import type { Page, Route } from "@playwright/test";
 import { bookFor, expect, newEmail, newMember, open, PASSWORD, send } from "./site.ts";
-import { test } from "./studio.ts";
+import { showAsNext, test } from "./studio.ts";
 
 /** Signs in on the account page. */
 async function signIn(page: Page, email: string): Promise<void> {
@@ -19,16 +19,16 @@ async function newSignedOutMember(page: Page): Promise<string> {
   return email;
 }
 
-test("a visitor who books on the home page signs in, comes back, and is booked", async ({ page }) => {
+test("a visitor who books on the home page signs in, comes back, and is booked", async ({ page, staff }) => {
+  const wanted = await staff.newClass();
   const email = await newSignedOutMember(page);
+  await showAsNext(page, wanted);
   await open(page, "/");
-  const button = page.getByRole("button", { name: /^Book: / }).last();
-  const name = (await button.getAttribute("aria-label")) ?? "";
-  await button.click();
+  await page.getByRole("button", { name: `Book: ${wanted.title}` }).click();
   await expect(page).toHaveURL("/account?next=%2F");
   await signIn(page, email);
   await expect(page).toHaveURL("/");
-  await expect(page.getByRole("link", { name: name.replace("Book", "Booked") })).toBeVisible();
+  await expect(page.getByRole("link", { name: `Booked: ${wanted.title}` })).toBeVisible();
 });
 
 test("the settings of one member do not stay when another signs in", async ({ page }) => {

@@ -93,6 +93,18 @@ function dayIn(days: number): string {
   return new Date(Date.now() + days * 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
 }
 
+/**
+ * Lets the home page show this class as the only one to come. Other tests add classes that come
+ * sooner than those that it shows.
+ */
+export async function showAsNext(page: Page, { id, date }: NewClass): Promise<void> {
+  await page.route("**/api/classes/schedule?*", async (route) => {
+    const response = await route.fetch({ url: `${process.env.SITE}/api/classes/schedule?from=${date}&to=${date}&limit=100` });
+    const { items } = (await response.json()) as { items: Array<{ id: string }> };
+    await route.fulfill({ response, json: { items: items.filter((item) => item.id === id), nextCursor: null } });
+  });
+}
+
 export class Staff {
   #invitations = 0;
 
