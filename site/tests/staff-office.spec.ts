@@ -143,10 +143,11 @@ test("a payment is recorded at the desk, and refunded", async ({ browser, page, 
   await row.getByLabel("More for the payment").click();
   await row.getByRole("button", { name: "Refund" }).click();
   const dialog = page.getByRole("dialog", { name: "Refund this payment?" });
-  await expect(dialog.getByText("back at the desk")).toBeVisible();
+  await expect(dialog.getByText(/^Give .* \$18 for .* back at the desk\./)).toBeVisible();
+  await expect(dialog.getByText("A booking stays.")).toBeVisible();
   await expectAccessible(page);
   await dialog.getByRole("button", { name: "Refund" }).click();
-  await expect(page.getByText(/^The refund for .* is recorded\.$/)).toBeVisible();
+  await expect(page.getByText(/^The refund of \$18 for .* is recorded\.$/)).toBeVisible();
   await page.getByLabel("Show").selectOption("Refunded");
   await expect(row.getByText("$18 refunded")).toBeVisible();
 });
@@ -163,10 +164,39 @@ test("a refund that is due is one tap and a confirmation away", async ({ page, s
   const taps = await countTaps(page);
   await row.getByRole("button", { name: `Refund ${name}, ${wanted.title}` }).click();
   await expectAccessible(page);
-  await page.getByRole("dialog", { name: "Refund this payment?" }).getByRole("button", { name: "Refund" }).click();
-  await expect(page.getByText(`The refund for ${name} is recorded.`)).toBeVisible();
+  const dialog = page.getByRole("dialog", { name: "Refund this payment?" });
+  await expect(dialog.getByText(`Give ${name} $18 for ${wanted.title} back at the desk.`)).toBeVisible();
+  // A class that is cancelled has no spots.
+  await expect(dialog.getByText("spot")).toHaveCount(0);
+  await dialog.getByRole("button", { name: "Refund" }).click();
+  await expect(page.getByText(`The refund of $18 for ${name} is recorded.`)).toBeVisible();
   await expect(row).toHaveCount(0);
   expect(taps()).toBe(2);
+});
+
+test("nobody has to give back what is due by card, and staff are told when it cannot be sent", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 63 });
+  const [ana] = await staff.newMembersOf(wanted, ["Ana"]);
+  await staff.recordPayment((await staff.roster(wanted)).get(ana?.name ?? "")?.bookingId ?? "");
+  await staff.cancel(wanted);
+  await page.route("**/api/admin/payments?*", async (route) => {
+    const response = await route.fetch();
+    const { items, ...more } = (await response.json()) as { items: Array<{ class: { title: string } }> };
+    const byCard = items.map((item) => (item.class.title === wanted.title ? { ...item, method: "card" } : item));
+    await route.fulfill({ response, json: { items: byCard, ...more } });
+  });
+  await signInAs(page, "staff");
+  await open(page, "/staff/payments?status=refund_due");
+  const row = page.getByRole("row").filter({ hasText: wanted.title });
+  await expect(row.getByText("It is sent to the card by itself.")).toBeVisible();
+  await expect(row.getByRole("button", { name: /^Refund / })).toHaveCount(0);
+  await page.route("**/api/studio", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), paymentMethods: ["desk"] } });
+  });
+  await page.evaluate(() => sessionStorage.clear());
+  await open(page, "/staff/payments?status=refund_due");
+  await expect(row.getByText("It cannot be sent to the card before card payments are set up.")).toBeVisible();
 });
 
 test("a room is added, renamed, retired, and brought back", async ({ page }) => {

@@ -34,6 +34,11 @@ const REFUNDABLE: readonly Status[] = ["paid", "partly_refunded"];
 
 type Change = "markPaid" | "refund" | "pass";
 
+/** What staff can give back. A refund that is due by card needs nobody. */
+function amountToRefund({ method, status, amount, refunded, refundDue }: Payment): number {
+  return status === "refund_due" && method === "desk" ? Number(refundDue) : Number(amount) - Number(refunded);
+}
+
 function readStatus(): Status | null {
   const status = new URLSearchParams(location.search).get("status");
   return STATUSES.find((known) => known === status) ?? null;
@@ -42,7 +47,8 @@ function readStatus(): Status | null {
 function Payments({ t }: Texts) {
   const [status, setStatus] = useState(readStatus());
   const [asked, setAsked] = useState<{ payment: Payment; change: Change } | null>(null);
-  const zone = useStore(studio)?.timeZone ?? "UTC";
+  const { timeZone: zone = "UTC", paymentMethods = [] } = useStore(studio) ?? {};
+  const takesCards = paymentMethods.includes("card");
   const list = useList<Payment>(status ?? "", (cursor) =>
     call(api.GET("/api/admin/payments", { params: { query: { ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) } } })),
   );
@@ -66,19 +72,19 @@ function Payments({ t }: Texts) {
       </div>
       <DataTable
         caption={t.title}
-        columns={columnsOf(t, zone, (payment) => setAsked({ payment, change: "refund" }))}
+        columns={columnsOf(t, zone, takesCards, (payment) => setAsked({ payment, change: "refund" }))}
         list={list}
         rowKey={({ id }) => id}
         failed={t.failed}
         empty={<Empty text={status === "refund_due" ? t.noneDue : t.none} />}
         actions={(payment) => <PaymentMenu t={t} payment={payment} onAsk={(change) => setAsked({ payment, change })} />}
       />
-      {asked && <ChangeDialog key={asked.payment.id} t={t} {...asked} onClose={() => setAsked(null)} onChange={() => void list.reload()} />}
+      {asked && <ChangeDialog key={asked.payment.id} t={t} {...asked} takesCards={takesCards} onClose={() => setAsked(null)} onChange={() => void list.reload()} />}
     </div>
   );
 }
 
-function columnsOf(t: StaffPaymentsTexts, zone: string, onRefund: (payment: Payment) => void): Array<Column<Payment>> {
+function columnsOf(t: StaffPaymentsTexts, zone: string, takesCards: boolean, onRefund: (payment: Payment) => void): Array<Column<Payment>> {
   return [
     { key: "member", label: t.columns.member, isTitle: true, cell: ({ member }) => <a href={`/staff/members/${member.id}`}>{member.name}</a> },
     {
@@ -99,7 +105,8 @@ function columnsOf(t: StaffPaymentsTexts, zone: string, onRefund: (payment: Paym
       cell: (payment) => (
         <span class="tags">
           <PaymentStatus status={payment.status} method={payment.method} />
-          {payment.status === "refund_due" && (
+          {payment.status === "refund_due" && amountToRefund(payment) === 0 && <small class="hint">{takesCards ? t.sentByItself : t.cardsOff}</small>}
+          {payment.status === "refund_due" && amountToRefund(payment) > 0 && (
             <Button kind="soft" size="small" aria-label={t.refundOf(payment.member.name, payment.class.title)} onClick={() => onRefund(payment)}>
               {t.refund}
             </Button>
@@ -128,20 +135,22 @@ function PaymentMenu({ t, payment, onAsk }: Texts & { payment: Payment; onAsk: (
 interface ChangeProps extends Texts {
   payment: Payment;
   change: Change;
+  takesCards: boolean;
   onClose: () => void;
   onChange: () => void;
 }
 
 /** Asks before a payment is recorded or refunded. */
-function ChangeDialog({ t, payment, change, onClose, onChange }: ChangeProps) {
-  const { member, method, amount, currency, bookingId } = payment;
+function ChangeDialog({ t, payment, change, takesCards, onClose, onChange }: ChangeProps) {
+  const { member, method, amount, currency, bookingId, status } = payment;
   const { title } = payment.class;
   if (change === "pass") {
     const { scheduledClassId } = payment.class;
     return <PayDialog t={t.till} member={member} bookingId={bookingId} scheduledClassId={scheduledClassId} price={amount} currency={currency} onClose={onClose} onChange={onChange} />;
   }
   const isRefund = change === "refund";
-  const text = !isRefund ? t.markPaidText(member.name, formatPrice(amount, currency), title) : method === "desk" ? t.refundDesk(member.name, title) : t.refundCard(member.name, title);
+  const sum = formatPrice(isRefund ? amountToRefund(payment).toFixed(2) : amount, currency);
+  const text = (!isRefund ? t.markPaidText : method === "desk" ? t.refundDesk : t.refundCard)(member.name, sum, title);
   return (
     <ConfirmDialog
       title={isRefund ? t.refundTitle : t.markPaidTitle}
@@ -152,11 +161,13 @@ function ChangeDialog({ t, payment, change, onClose, onChange }: ChangeProps) {
       onConfirm={async () => {
         await changeBooking(bookingId, change);
         onChange();
-        say(isRefund ? t.isRefunded(member.name) : t.isPaid(member.name));
+        say(isRefund ? t.isRefunded(member.name, sum) : t.isPaid(member.name));
       }}
     >
       <p>{text}</p>
-      {isRefund && <p class="hint">{t.bookingStays}</p>}
+      {isRefund && method === "card" && !takesCards && <p>{t.cardsOff}</p>}
+      {/* Money is due because the spot is gone, or because it was paid twice. */}
+      {isRefund && status !== "refund_due" && <p class="hint">{t.bookingStays}</p>}
     </ConfirmDialog>
   );
 }
