@@ -424,3 +424,30 @@ test("on paper the roster has the names and no buttons", async ({ page, staff })
   await expect(page.getByRole("searchbox")).toHaveCount(0);
   await expect(page.getByRole("button", { name: "Add", exact: true })).toHaveCount(0);
 });
+
+test("the roster of a cancelled class shows who had booked it, and who gets money back", async ({ page, staff }) => {
+  const wanted = await staff.newClass({ inDays: 82 });
+  const [ana, berta, carla] = await staff.newMembersOf(wanted, ["Ana", "Berta", "Carla"]);
+  const idOf = async (member?: KnownMember) => (await staff.roster(wanted)).get(member?.name ?? "")?.bookingId ?? "";
+  await staff.recordPayment(await idOf(ana));
+  await staff.cancelBooking(await idOf(berta));
+  await staff.cancel(wanted);
+
+  await signInAs(page, "staff");
+  await open(page, `/staff/roster/${wanted.id}`);
+  await expect(page.getByText("This class is cancelled.")).toBeVisible();
+  const rows = page.getByRole("list", { name: "Who had booked" }).getByRole("listitem");
+  await expect(rows).toHaveText([
+    new RegExp(`^${ana?.name}Refund dueat the desk\\$18$`),
+    new RegExp(`^${carla?.name}Not paid$`),
+    new RegExp(`^${berta?.name}had cancelled before, `),
+  ]);
+  await expectAccessible(page);
+  await page.getByRole("button", { name: `More about ${ana?.name}` }).click();
+  const dialog = page.getByRole("dialog", { name: ana?.name ?? "" });
+  await expect(dialog.getByRole("link", { name: `Write to ${ana?.email}` })).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Cancel the booking" })).toHaveCount(0);
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await page.getByRole("link", { name: "Give money back" }).click();
+  await expect(page.getByRole("button", { name: `Refund ${ana?.name}, ${wanted.title}` })).toBeVisible();
+});

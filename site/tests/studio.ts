@@ -149,6 +149,11 @@ export class Staff {
     await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "markPaid" });
   }
 
+  /** Cancels a booking in time. */
+  async cancelBooking(bookingId: string): Promise<void> {
+    await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "cancel" });
+  }
+
   async cancel({ id }: NewClass): Promise<void> {
     await this.#send("DELETE", `/api/admin/schedule?occurrenceId=${id}`);
   }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::bookings::{
-    assert_bookings_consistent, book, join_waitlist, set_clock_before_start, time,
+    assert_bookings_consistent, book, cancel, join_waitlist, set_clock_before_start, time,
 };
 use crate::harness::{TestApp, TestClient, TestResponse};
 
@@ -47,6 +47,27 @@ async fn the_roster_shows_staff_the_contact_details_of_participants() {
         .await
         .expect_code(400, "validation_failed");
     ana.get(&path).await.expect_code(403, "forbidden");
+}
+
+#[tokio::test]
+async fn the_roster_of_a_cancelled_class_shows_who_had_booked_it_until_then() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let class = app.create_class(5).await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let booking = book(&ana, class).await.expect(201);
+    book(&ben, class).await.expect(201);
+    let path = format!("/api/admin/bookings?scheduledClassId={class}&cancelled=true");
+    let before = staff.get(&path).await.expect(200);
+    assert_eq!(before["items"][0]["cancelledAt"], Value::Null);
+    set_clock_before_start(&app, &booking, TimeDelta::hours(30));
+    cancel(&ana, &booking).await.expect(200);
+    set_clock_before_start(&app, &booking, TimeDelta::hours(20));
+    let cancel_class = format!("/api/admin/schedule?occurrenceId={class}");
+    staff.delete(&cancel_class).await.expect(200);
+    let roster = staff.get(&path).await.expect(200);
+    let [of_ana, of_ben] = [0, 1].map(|at| time(&roster["items"][at]["cancelledAt"]));
+    assert!(of_ben - of_ana >= TimeDelta::hours(10));
 }
 
 #[tokio::test]

@@ -199,6 +199,8 @@ pub struct RosterEntryView {
     /// the waitlist.
     waitlist_position: Option<i64>,
     booked_at: DateTime<Utc>,
+    /// When the booking was cancelled, by anyone or with its class. Null if it is not.
+    cancelled_at: Option<DateTime<Utc>>,
     /// When the member was checked in. Null if they are not.
     checked_in_at: Option<DateTime<Utc>>,
     /// Who checked the member in. Null if they are not, or if it is unknown.
@@ -243,6 +245,7 @@ impl From<RosterEntry> for RosterEntryView {
             status: entry.status,
             waitlist_position: entry.waitlist_position,
             booked_at: entry.booked_at,
+            cancelled_at: entry.cancelled_at,
             checked_in_at: entry.checked_in_at,
             checked_in_by: entry.checked_in_by.map(CheckInAuthorView::from),
             free_cancellation_until: entry.free_until,

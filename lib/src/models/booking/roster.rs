@@ -29,6 +29,8 @@ pub struct RosterEntry {
     pub waitlist_position: Option<i64>,
     /// When the booking was made.
     pub booked_at: DateTime<Utc>,
+    /// When the booking was cancelled, or the class with it.
+    pub cancelled_at: Option<DateTime<Utc>>,
     /// When the member was checked in. `None` if they are not checked in, or if the time is
     /// unknown.
     pub checked_in_at: Option<DateTime<Utc>>,
@@ -84,6 +86,7 @@ impl RosterEntry {
             status: BookingStatus::from_column(row.try_get("status")?)?,
             waitlist_position: row.try_get("waitlist_position")?,
             booked_at: row.try_get("booked_at")?,
+            cancelled_at: row.try_get("cancelled_at")?,
             checked_in_at: row.try_get("checked_in_at")?,
             checked_in_by: CheckInAuthor::from_row(row)?,
             free_until: row.try_get("free_until")?,
@@ -127,7 +130,7 @@ macro_rules! medical_notes_are_open {
 static LIST: Statement = Statement::new(
     "booking.list_roster",
     concat!(
-        "select b.id, b.status, b.booked_at, b.checked_in_at,
+        "select b.id, b.status, b.booked_at, b.cancelled_at, b.checked_in_at,
             case when b.free_until > c.start_time then c.start_time else b.free_until end
                 as free_until,
             b.price, b.currency, l.description as pass_name, coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,

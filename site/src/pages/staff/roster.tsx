@@ -23,7 +23,7 @@ import { formatMomentIn, formatTimeIn } from "../../tools/time.ts";
 import { AddDialog } from "./roster/add.tsx";
 import { type Occurrence, type Roster, type RosterRow, useRoster } from "./roster/data.ts";
 import { isWaitlistOpen, MemberDialogs, type View } from "./roster/member.tsx";
-import { MemberRow, type Texts, WaitingRow } from "./roster/rows.tsx";
+import { CancelledRow, MemberRow, type Texts, WaitingRow } from "./roster/rows.tsx";
 import "./roster.css";
 
 /** How long before the start check-in opens. The API has the same rule. */
@@ -80,7 +80,7 @@ interface LoadedProps extends Texts {
 }
 
 function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
-  const { waiting, reload, toggle } = roster;
+  const { waiting, cancelled, reload, toggle } = roster;
   const isDisconnected = useStore(isOffline);
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("everyone");
@@ -135,7 +135,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
     return new Date(startTime) > new Date() && (row.waitlistPosition === 1 || !isWaitlistOpen(occurrence));
   };
 
-  const found = open && [...rows, ...waiting].find(({ bookingId }) => bookingId === open.bookingId);
+  const found = open && [...rows, ...waiting, ...cancelled].find(({ bookingId }) => bookingId === open.bookingId);
   const opened = found?.desk && { ...found.desk, ...found };
   const isChangeable = user.isStaff && !isCancelled;
   const changed = { id: occurrence.id, title, instructorId: instructor.id, startTime, endTime, timeZone };
@@ -162,61 +162,67 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
       {!isCancelled && !isOpen && <p class="roster-note">{t.opensAt(formatMomentIn(new Date(opensAt).toISOString(), timeZone))}</p>}
       {roster.failure && <StaleNote failure={roster.failure} />}
       <CheckInNotices t={t.checkIns} zone={timeZone} userId={user.id} />
-      <div class="roster-bar no-print">
-        <SearchField label={t.search} value={search} onSearch={setSearch} isInstant />
-        <p class="roster-count" role="status">
-          <strong>{t.here(here, rows.length)}</strong>
-          {unsent > 0 && (
-            <span class="unsent">
-              <Icon of={CloudOff} /> {t.unsent(unsent)}
-            </span>
-          )}
-        </p>
-      </div>
-      <div class="toolbar no-print">
-        <Segments
-          label={t.show}
-          value={filter}
-          options={[
-            ["everyone", `${t.everyone} ${counts.everyone}`],
-            ["expected", `${t.expected} ${counts.expected}`],
-            ...(user.isStaff ? [["unpaid", `${t.unpaidOnly} ${counts.unpaid}`] as const] : []),
-          ]}
-          onChange={setFilter}
-        />
-      </div>
-      {rows.length === 0 ? (
-        <Empty text={t.none}>
-          {isChangeable && <Button onClick={() => setDialog("add")}>{t.addTitle}</Button>}
-        </Empty>
-      ) : shown.length === 0 ? (
-        <Empty text={t.noneMatch}>
-          <Button
-            kind="plain"
-            onClick={() => {
-              setSearch("");
-              setFilter("everyone");
-            }}
-          >
-            {t.showEveryone}
-          </Button>
-        </Empty>
+      {isCancelled ? (
+        user.isStaff && <CancelledRows t={t} rows={cancelled} zone={timeZone} onOpen={({ bookingId }) => setOpen({ bookingId, view: "member" })} />
       ) : (
-        <ul class="plain-list roster-list" aria-label={t.title}>
-          {shown.map((row) => (
-            <MemberRow
-              key={row.bookingId}
-              t={t}
-              row={row}
-              isUnsent={isUnsent(row, isDisconnected)}
-              zone={timeZone}
-              canCheckIn={canCheckIn}
-              onToggle={() => checkIn(row)}
-              onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
-              onPay={() => setOpen({ bookingId: row.bookingId, view: "pay" })}
+        <>
+          <div class="roster-bar no-print">
+            <SearchField label={t.search} value={search} onSearch={setSearch} isInstant />
+            <p class="roster-count" role="status">
+              <strong>{t.here(here, rows.length)}</strong>
+              {unsent > 0 && (
+                <span class="unsent">
+                  <Icon of={CloudOff} /> {t.unsent(unsent)}
+                </span>
+              )}
+            </p>
+          </div>
+          <div class="toolbar no-print">
+            <Segments
+              label={t.show}
+              value={filter}
+              options={[
+                ["everyone", `${t.everyone} ${counts.everyone}`],
+                ["expected", `${t.expected} ${counts.expected}`],
+                ...(user.isStaff ? [["unpaid", `${t.unpaidOnly} ${counts.unpaid}`] as const] : []),
+              ]}
+              onChange={setFilter}
             />
-          ))}
-        </ul>
+          </div>
+          {rows.length === 0 ? (
+            <Empty text={t.none}>
+              {isChangeable && <Button onClick={() => setDialog("add")}>{t.addTitle}</Button>}
+            </Empty>
+          ) : shown.length === 0 ? (
+            <Empty text={t.noneMatch}>
+              <Button
+                kind="plain"
+                onClick={() => {
+                  setSearch("");
+                  setFilter("everyone");
+                }}
+              >
+                {t.showEveryone}
+              </Button>
+            </Empty>
+          ) : (
+            <ul class="plain-list roster-list" aria-label={t.title}>
+              {shown.map((row) => (
+                <MemberRow
+                  key={row.bookingId}
+                  t={t}
+                  row={row}
+                  isUnsent={isUnsent(row, isDisconnected)}
+                  zone={timeZone}
+                  canCheckIn={canCheckIn}
+                  onToggle={() => checkIn(row)}
+                  onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
+                  onPay={() => setOpen({ bookingId: row.bookingId, view: "pay" })}
+                />
+              ))}
+            </ul>
+          )}
+        </>
       )}
       {waiting.length > 0 && (
         <section class="waitlist">
@@ -253,6 +259,31 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
       {dialog === "cancel" && <CancelClassDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
       {dialog === "substitute" && <SubstituteDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
     </div>
+  );
+}
+
+/** Who had booked a class that is cancelled. Staff may want to tell them, and give money back. */
+function CancelledRows({ t, rows, zone, onOpen }: Texts & { rows: RosterRow[]; zone: string; onOpen: (row: RosterRow) => void }) {
+  if (rows.length === 0) return <Empty text={t.nobodyHadBooked} />;
+  const last = rows[0]?.desk?.cancelledAt;
+  const isDue = rows.some(({ desk }) => desk?.paymentStatus === "refund_due" && desk.paymentMethod === "desk");
+  return (
+    <section class="cancelled-bookings">
+      <header>
+        <h2>{t.hadBooked}</h2>
+        {isDue && (
+          <a class="button soft small" href="/staff/payments?status=refund_due">
+            {t.refundsDue}
+          </a>
+        )}
+      </header>
+      <p class="hint">{t.gotMail}</p>
+      <ul class="plain-list roster-list" aria-label={t.hadBooked}>
+        {rows.map((row) => (
+          <CancelledRow key={row.bookingId} t={t} row={row} before={row.desk && row.desk.cancelledAt !== last ? row.desk.cancelledAt : null} zone={zone} onOpen={() => onOpen(row)} />
+        ))}
+      </ul>
+    </section>
   );
 }
 

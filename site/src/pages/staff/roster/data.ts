@@ -32,6 +32,8 @@ export interface Roster {
   rows: RosterRow[] | null;
   /** The members who wait for a spot, in their order. */
   waiting: RosterRow[];
+  /** The members whose booking is cancelled: first those who had booked until the last cancellation. */
+  cancelled: RosterRow[];
   failure: Failure | null;
   reload: () => Promise<void>;
   /** Checks a member in, or takes that back. It is shown at once and sent as soon as possible. */
@@ -52,7 +54,7 @@ async function loadEntries(scheduledClassId: string, isStaff: boolean): Promise<
     const own = await readAll((query) => call(api.GET("/api/teaching/roster", { params: { query: { ...query, scheduledClassId } } })));
     return own.map((entry) => ({ ...entry, desk: null }));
   }
-  const all = await readAll((query) => call(api.GET("/api/admin/bookings", { params: { query: { ...query, scheduledClassId } } })));
+  const all = await readAll((query) => call(api.GET("/api/admin/bookings", { params: { query: { ...query, scheduledClassId, cancelled: true } } })));
   return all.map((desk) => ({ ...desk, desk }));
 }
 
@@ -82,6 +84,10 @@ function withResults(entry: Entry, sent: SentCheckIn[]): Entry {
   const last = sent.findLast(({ bookingId, result }) => bookingId === entry.bookingId && result?.status)?.result;
   if (!last?.status) return entry;
   return withAttendance(entry, { status: last.status, checkedInAt: last.checkedInAt, checkedInBy: last.checkedInBy });
+}
+
+function cancelledAt({ desk }: RosterRow): string {
+  return desk?.cancelledAt ?? "";
 }
 
 const NOTHING: QueueState = { queued: [], sent: [] };
@@ -168,15 +174,16 @@ export function useRoster(id: string, { id: userId, isStaff }: StaffUser): Roste
     save().catch(report);
   };
 
-  const [rows, waiting] = useMemo(() => {
-    if (!entries) return [null, []];
+  const [rows, waiting, cancelled] = useMemo(() => {
+    if (!entries) return [null, [], []];
     const last = new Map(queue.queued.map((item) => [item.bookingId, item]));
     const all = entries.map((entry) => withQueued(entry, last.get(entry.bookingId)));
     const order = new Intl.Collator(language.value);
     const waiting = all.filter(({ status }) => status === "waitlisted").sort((one, other) => (one.waitlistPosition ?? 0) - (other.waitlistPosition ?? 0));
     const placed = all.filter(({ status }) => status !== "waitlisted" && status !== "cancelled").sort((one, other) => order.compare(one.name, other.name));
-    return [placed, waiting];
+    const cancelled = all.filter(({ status }) => status === "cancelled").sort((one, other) => cancelledAt(other).localeCompare(cancelledAt(one)) || order.compare(one.name, other.name));
+    return [placed, waiting, cancelled];
   }, [entries, queue]);
 
-  return { occurrence, rows, waiting, failure, reload, toggle };
+  return { occurrence, rows, waiting, cancelled, failure, reload, toggle };
 }

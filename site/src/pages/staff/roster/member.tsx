@@ -95,7 +95,7 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
         {row.phone && <ActionLink icon={Phone} text={t.call(row.phone)} href={`tel:${row.phone.replace(/[^+\d]/g, "")}`} />}
         <ActionLink icon={Mail} text={t.write(row.email)} href={`mailto:${row.email}`} />
       </ul>
-      {!isWaiting && <Emergency t={t} row={row} />}
+      {!isWaiting && row.status !== "cancelled" && <Emergency t={t} row={row} />}
       <p class="actions">
         <Button kind="quiet" autofocus onClick={onClose}>
           {t.staff.close}

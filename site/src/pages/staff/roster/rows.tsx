@@ -3,8 +3,9 @@
 import type { ComponentChildren } from "preact";
 import { Check, CloudOff, HeartPulse } from "lucide";
 import { Icon } from "../../../staff/icon.tsx";
+import { PaymentStatus } from "../../../staff/payments.tsx";
 import type { StaffRosterTexts } from "../../../texts/staff-roster.en.ts";
-import { formatPrice, formatTimeIn } from "../../../tools/time.ts";
+import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
 import type { RosterRow } from "./data.ts";
 
 export type Texts = { t: StaffRosterTexts };
@@ -75,6 +76,32 @@ export function WaitingRow({ t, row, canPromote, onPromote, onOpen }: WaitingPro
           {t.promote}
         </button>
       )}
+    </li>
+  );
+}
+
+interface CancelledProps extends Texts {
+  row: RosterRow;
+  /** When the member had given up the spot before the class was cancelled. */
+  before: string | null;
+  zone: string;
+  onOpen: () => void;
+}
+
+/** A member who had booked a class that is cancelled, and what has become of the money. */
+export function CancelledRow({ t, row, before, zone, onOpen }: CancelledProps) {
+  const { desk } = row;
+  // A payment that was chosen but not made ends with the booking.
+  const payment = desk?.paymentStatus === "cancelled" ? null : desk?.paymentStatus;
+  return (
+    <li class="roster-row">
+      <Who t={t} row={row} onOpen={onOpen}>
+        {desk?.passName && <span class="tag">{desk.passName}</span>}
+        {payment && <PaymentStatus status={payment} method={desk?.paymentMethod ?? undefined} />}
+        {!payment && !before && Number(desk?.price) > 0 && <PaymentStatus status="cancelled" />}
+        {payment && desk && <span>{formatPrice(desk.price, desk.currency)}</span>}
+        {before && <span>{t.cancelledBefore(formatMomentIn(before, zone))}</span>}
+      </Who>
     </li>
   );
 }
