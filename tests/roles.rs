@@ -36,6 +36,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/member-bookings", Access::Staff),
     ("GET", "/api/admin/members", Access::Staff),
     ("GET", "/api/admin/orders", Access::Staff),
+    ("GET", "/api/admin/pass-changes", Access::Staff),
     ("GET", "/api/admin/passes", Access::Staff),
     ("GET", "/api/admin/payments", Access::Staff),
     ("GET", "/api/admin/products", Access::Staff),

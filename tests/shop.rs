@@ -54,6 +54,13 @@ pub async fn change_pass(staff: &TestClient, id: &Value, mut change: Value) -> T
     staff.patch("/api/admin/passes", change).await
 }
 
+/// Returns what was changed about a pass, newest first.
+pub async fn changes_of(staff: &TestClient, id: &Value) -> Vec<Value> {
+    let id = id.as_str().unwrap();
+    let path = format!("/api/admin/pass-changes?passId={id}");
+    staff.get_all(&path).await
+}
+
 /// Asserts what holds for every pass at all times: the used credits are the bookings that use
 /// one, and a pass that begins with its first class begins on its earliest day.
 pub async fn assert_passes_consistent(app: &TestApp) {

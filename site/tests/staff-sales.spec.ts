@@ -481,6 +481,20 @@ test("the passes of a member are extended, frozen, revoked, and restored", async
   await expect(page.getByText("“Ten classes” is restored. It pays again.")).toBeVisible();
   await expect(row.getByText("Active")).toBeVisible();
   await expectAccessible(page);
+
+  // Who wonders about the pass later reads what was changed, by whom, and why.
+  await changePass(page, "Ten classes", "History");
+  const history = dialog.getByRole("listitem");
+  await expect(history).toHaveText([
+    /^RestoredWas no mistakeSofia Marin, /,
+    /^RevokedSold by mistakeSofia Marin, /,
+    /^Freeze endedStays hereSofia Marin, /,
+    /^Frozen from .+ to .+TravelsSofia Marin, /,
+    /^14 days addedThe studio was closedSofia Marin, /,
+    /^2 classes addedA class was cut shortSofia Marin, /,
+    /^Sold/,
+  ]);
+  await expectAccessible(page);
 });
 
 test("a payment that is pending is made with a pass, and leads to the passes of the member", async ({ browser, page, staff }) => {

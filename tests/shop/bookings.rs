@@ -123,7 +123,14 @@ async fn credits_for_a_cancelled_class_can_be_used_for_two_weeks_at_least() {
         let shown = super::pass(person, pass).await;
         assert_eq!(shown["creditsLeft"], 10);
         assert_eq!(shown["lastDay"], last_day);
+        // No member of staff has decided that the pass ends later.
+        let [change] = &super::changes_of(&staff, pass).await[..] else {
+            panic!("the pass was not changed once");
+        };
+        assert_eq!(change["action"], "addDays");
+        assert_eq!(change["changedBy"], Value::Null);
     }
+    assert!(super::changes_of(&staff, &passes[2]).await.is_empty());
     assert_eq!(
         super::pass(&carla, &passes[2]).await["lastDay"],
         before["lastDay"]

@@ -36,22 +36,22 @@ async fn staff_add_credits_and_days_and_say_why() {
     change_pass(&staff, &pass, take)
         .await
         .expect_code(409, "pass_not_changeable");
-    let changes =
-        "select concat_ws(' ', change, number, reason) from pass_changes order by created_at";
-    let changes: Vec<String> = app
-        .sql(changes)
-        .await
+    let changes = super::changes_of(&staff, &pass).await;
+    let noted: Vec<Value> = changes
         .iter()
-        .map(|row| row.get(0))
+        .map(|change| json!([change["action"], change["number"], change["reason"]]))
         .collect();
     assert_eq!(
-        changes,
+        noted,
         [
-            "add_credits 3 Was ill",
-            "add_credits -4 Was ill",
-            "add_days 14 Was ill"
+            json!(["addDays", 14, "Was ill"]),
+            json!(["addCredits", -4, "Was ill"]),
+            json!(["addCredits", 3, "Was ill"]),
         ]
     );
+    for change in &changes {
+        assert_eq!(change["changedBy"], "sofia Reyes");
+    }
     let logged = "select count(*) from security_events where kind = 'pass_changed'";
     assert_eq!(app.count(logged).await, 3);
     assert_passes_consistent(&app).await;
@@ -171,6 +171,13 @@ async fn two_passes_of_an_order_are_revoked_at_once() {
     let refund = json!({ "orderId": order["id"], "amount": "300.00", "revokePassIds": passes });
     let refunded = staff.patch("/api/admin/orders", refund).await.expect(200);
     assert_eq!(refunded["refunded"], "300.00");
+    for pass in &passes {
+        let [change] = &super::changes_of(&staff, pass).await[..] else {
+            panic!("the pass was not changed once");
+        };
+        assert_eq!(change["action"], "revoke");
+        assert_eq!(change["number"], Value::Null);
+    }
     let unpaid = "select count(*) from bookings where price = 25 and pass_id is null";
     assert_eq!(app.count(unpaid).await, 6);
     assert_passes_consistent(&app).await;

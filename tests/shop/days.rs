@@ -152,6 +152,10 @@ async fn a_frozen_pass_pays_for_nothing_and_ends_later() {
     assert_eq!(frozen["frozenFrom"], "2027-03-08");
     let response = super::change_pass(&staff, &pass, freeze).await;
     response.expect_code(409, "pass_not_changeable");
+    let noted = &super::changes_of(&staff, &pass).await[0];
+    assert_eq!(noted["action"], "freeze");
+    assert_eq!(noted["from"], "2027-03-08");
+    assert_eq!(noted["to"], "2027-03-14");
     let in_freeze = class_at(&app, "2027-03-14 19:00").await;
     let path = format!("/api/shop/cover?scheduledClassId={in_freeze}");
     let cover = ana.get(&path).await.expect(200);

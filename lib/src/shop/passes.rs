@@ -1,7 +1,7 @@
 //! The passes of members, and changes to them by staff.
 
-use chrono::NaiveDate;
-use serde::Deserialize;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -12,7 +12,7 @@ use crate::admin::staff_action::StaffAction;
 use crate::bookings::changes::reason;
 use crate::error::Result;
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
-use crate::models::pass::{self, NewPassChange, Pass, PassChange};
+use crate::models::pass::{self, NewPassChange, NotedPassChange, Pass, PassChange};
 use crate::models::security_event::SecurityEventKind;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -73,6 +73,79 @@ pub fn list_of_member(
     })
 }
 
+/// The pass whose changes are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct PassChangesQuery {
+    /// The id of the pass.
+    #[param(required, value_type = Uuid)]
+    pass_id: Option<String>,
+}
+
+/// A change of a pass that was made.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PassChange)]
+pub struct PassChangeView {
+    id: Uuid,
+    action: PassAction,
+    /// The number of credits or days that were added. Negative if they were taken away. Null for
+    /// other actions.
+    number: Option<i32>,
+    /// The first day of a freeze. Null for other actions.
+    from: Option<NaiveDate>,
+    /// The last day of a freeze. Null for other actions.
+    to: Option<NaiveDate>,
+    #[schema(examples("Was ill for two weeks"))]
+    reason: String,
+    /// The name of the member of staff. Null: the studio cancelled a class that was booked with
+    /// the pass, so that the pass ends later.
+    changed_by: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+impl From<NotedPassChange> for PassChangeView {
+    fn from(noted: NotedPassChange) -> Self {
+        let (from, to) = noted.change.days().unzip();
+        Self {
+            id: noted.id,
+            action: noted.change.into(),
+            number: noted.change.number(),
+            from,
+            to,
+            reason: noted.reason,
+            changed_by: noted.staff_name,
+            created_at: noted.created_at,
+        }
+    }
+}
+
+/// Lists a page of the changes of a pass, newest first, for staff.
+///
+/// # Errors
+///
+/// [`Error::Invalid`](crate::Error::Invalid) for an id that is not a UUID.
+pub fn list_changes(
+    app: &App,
+    query: PassChangesQuery,
+    page: Page,
+) -> BoxFuture<'_, Result<List<PassChangeView>>> {
+    Box::pin(async move {
+        let mut form = Form::default();
+        let id = query.pass_id.unwrap_or_default();
+        let id = form.check("passId", query::id(&id));
+        form.finish()?;
+        let id = id.unwrap_or_default();
+        let rows = app
+            .db()
+            .read(async move |client| pass::list_changes(client, id, &page).await)
+            .await?;
+        let position = NotedPassChange::position;
+        Ok(List::new(rows, page, position, PassChangeView::from))
+    })
+}
+
 /// A change of a pass.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -93,7 +166,7 @@ pub struct UpdatePass {
 }
 
 /// An action of staff on a pass.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ToSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PassAction {
     /// The pass no longer pays. Upcoming bookings with it stay and are unpaid, unless the member
@@ -109,6 +182,19 @@ pub enum PassAction {
     Freeze,
     /// Ends the freeze today, and takes back the days that are left of it.
     Unfreeze,
+}
+
+impl From<PassChange> for PassAction {
+    fn from(change: PassChange) -> Self {
+        match change {
+            PassChange::Revoke => Self::Revoke,
+            PassChange::Restore => Self::Restore,
+            PassChange::AddCredits(_) => Self::AddCredits,
+            PassChange::AddDays(_) => Self::AddDays,
+            PassChange::Freeze(..) => Self::Freeze,
+            PassChange::Unfreeze => Self::Unfreeze,
+        }
+    }
 }
 
 impl UpdatePass {

@@ -2,22 +2,28 @@
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { CalendarPlus, CircleX, Plus, Snowflake, Undo2 } from "lucide";
-import { api, call, type Schema } from "../api/client.ts";
+import { CalendarPlus, CircleX, History, Plus, Snowflake, Undo2 } from "lucide";
+import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { Field, type FormValues } from "../components/form.tsx";
-import { Empty } from "../components/ui.tsx";
+import { Button, Dialog, Empty, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
 import { say } from "../tools/action.ts";
 import { useLoad } from "../tools/load.ts";
-import { formatDay } from "../tools/time.ts";
+import { useStore } from "../tools/store.ts";
+import { studio } from "../tools/studio.ts";
+import { dayOf, formatDay } from "../tools/time.ts";
+import { useStaffTexts } from "./context.ts";
 import { FormDialog, useCloseThis } from "./dialogs.tsx";
+import { FailurePanel } from "./failure-panel.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, useToday } from "./parts.tsx";
 import { countUpcoming, isUncertain, type Pass, sendOnce } from "./shop.ts";
 import { type Column, DataTable } from "./table.tsx";
+import "./passes.css";
 
 type Action = Schema<"PassAction">;
+type Change = Schema<"PassChange">;
 type Texts = { t: TillTexts };
 
 const ICONS = { addCredits: Plus, addDays: CalendarPlus, freeze: Snowflake, unfreeze: Undo2, revoke: CircleX, restore: Undo2 };
@@ -33,6 +39,7 @@ interface Props extends Texts {
 export function MemberPasses({ t, list, onChange }: Props) {
   const today = useToday();
   const [asked, setAsked] = useState<{ pass: Pass; action: Action } | null>(null);
+  const [read, setRead] = useState<Pass | null>(null);
   const change = (changed?: Pass) => {
     if (changed) list.change((known) => known.map((one) => (one.id === changed.id ? changed : one)));
     onChange();
@@ -49,11 +56,15 @@ export function MemberPasses({ t, list, onChange }: Props) {
         actions={(pass) => (
           <ActionMenu
             label={t.actionsOfPass(pass.name)}
-            items={actionsOf(pass, today).map((action) => ({ text: t.changes[action], icon: ICONS[action], isDangerous: action === "revoke", onClick: () => setAsked({ pass, action }) }))}
+            items={[
+              ...actionsOf(pass, today).map((action) => ({ text: t.changes[action], icon: ICONS[action], isDangerous: action === "revoke", onClick: () => setAsked({ pass, action }) })),
+              { text: t.history, icon: History, onClick: () => setRead(pass) },
+            ]}
           />
         )}
       />
       {asked && <ChangeDialog key={`${asked.pass.id} ${asked.action}`} t={t} {...asked} onClose={() => setAsked(null)} onChange={change} />}
+      {read && <HistoryDialog t={t} pass={read} onClose={() => setRead(null)} />}
     </>
   );
 }
@@ -182,4 +193,47 @@ function Revocation({ t, pass: { id, userId }, children }: Texts & { pass: Pass;
       <p role="status">{failure ? failure.message : !loaded ? "…" : count === 0 ? t.noUpcoming : t.upcoming(count)}</p>
     </>
   );
+}
+
+/** What was changed about a pass since its sale: the last change is the first. */
+function HistoryDialog({ t, pass: { id, name, createdAt }, onClose }: Texts & { pass: Pass; onClose: () => void }) {
+  const staff = useStaffTexts();
+  const zone = useStore(studio)?.timeZone;
+  const { loaded, failure, reload } = useLoad(() => readAllPages<Change>((page) => call(api.GET("/api/admin/pass-changes", { params: { query: { passId: id, ...page } } }))), id);
+  const dayIn = (moment: string) => format(dayOf(new Date(moment), zone));
+  return (
+    <Dialog title={t.historyTitle(name)} isOpen onClose={onClose}>
+      {failure ? (
+        <FailurePanel text={t.historyFailed} failure={failure} onRetry={reload} />
+      ) : !loaded ? (
+        <Skeleton count={2} height="4rem" />
+      ) : (
+        <ol class="plain-list pass-history">
+          {loaded.map((change) => (
+            <li key={change.id}>
+              <strong>{describeChange(t, change)}</strong>
+              <span>{change.changedBy === null ? t.classWasCancelled : change.reason}</span>
+              <small class="hint">{t.madeBy(change.changedBy ?? t.bySabor, dayIn(change.createdAt))}</small>
+            </li>
+          ))}
+          <li>
+            <strong>{t.made.sale}</strong>
+            <small class="hint">{dayIn(createdAt)}</small>
+          </li>
+        </ol>
+      )}
+      <p class="actions">
+        <Button kind="quiet" autofocus onClick={onClose}>
+          {staff.close}
+        </Button>
+      </p>
+    </Dialog>
+  );
+}
+
+/** Says what was changed, and by how much. */
+function describeChange({ made }: TillTexts, { action, number, from, to }: Change): string {
+  if (action === "addCredits" || action === "addDays") return made[action](number ?? 0);
+  if (action === "freeze") return made.freeze(from ? format(from) : "", to ? format(to) : "");
+  return made[action];
 }

@@ -1,5 +1,7 @@
 // Selling passes at the desk, what is done with them, and refunds, in English.
 
+import { plural } from "../tools/language.ts";
+
 const texts = {
   // Selling.
   sell: "Sell a pass",
@@ -114,6 +116,22 @@ const texts = {
     revoke: "Nothing is changed: the pass is revoked already.",
     restore: "Nothing is changed: the pass is not revoked.",
   },
+  // What was changed about a pass.
+  history: "History",
+  historyTitle: (pass: string) => `History of “${pass}”`,
+  historyFailed: "The history could not be loaded.",
+  made: {
+    addCredits: (count: number) => (count < 0 ? plural("en", -count, "# class taken away", "# classes taken away") : plural("en", count, "# class added", "# classes added")),
+    addDays: (count: number) => (count < 0 ? plural("en", -count, "# day taken away", "# days taken away") : plural("en", count, "# day added", "# days added")),
+    freeze: (from: string, to: string) => `Frozen from ${from} to ${to}`,
+    unfreeze: "Freeze ended",
+    revoke: "Revoked",
+    restore: "Restored",
+    sale: "Sold",
+  },
+  madeBy: (name: string, day: string) => `${name}, ${day}`,
+  classWasCancelled: "The studio cancelled a class. The class on the pass can be used longer.",
+  bySabor: "Sabor",
   // Sales.
   orders: "Sales of this member",
   ordersFailed: "The sales could not be loaded.",

@@ -1,5 +1,6 @@
 // Selling passes at the desk, what is done with them, and refunds, in Spanish.
 
+import { plural } from "../tools/language.ts";
 import type { TillTexts } from "./till.en.ts";
 
 const texts: TillTexts = {
@@ -112,6 +113,21 @@ const texts: TillTexts = {
     revoke: "No ha cambiado nada: el bono ya está anulado.",
     restore: "No ha cambiado nada: el bono no está anulado.",
   },
+  history: "Historial",
+  historyTitle: (pass) => `Historial de «${pass}»`,
+  historyFailed: "No hemos podido cargar el historial.",
+  made: {
+    addCredits: (count) => (count < 0 ? plural("es", -count, "# clase quitada", "# clases quitadas") : plural("es", count, "# clase añadida", "# clases añadidas")),
+    addDays: (count) => (count < 0 ? plural("es", -count, "# día quitado", "# días quitados") : plural("es", count, "# día añadido", "# días añadidos")),
+    freeze: (from, to) => `Congelado del ${from} al ${to}`,
+    unfreeze: "Descongelado",
+    revoke: "Anulado",
+    restore: "Recuperado",
+    sale: "Vendido",
+  },
+  madeBy: (name, day) => `${name}, ${day}`,
+  classWasCancelled: "El estudio canceló una clase. La clase del bono se puede usar más tiempo.",
+  bySabor: "Sabor",
   orders: "Ventas a este miembro",
   ordersFailed: "No hemos podido cargar las ventas.",
   noOrders: "No se ha vendido nada a este miembro.",

@@ -6,7 +6,9 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
+use crate::models::user::full_name;
 use crate::store::client::Client;
+use crate::store::page::Page;
 use crate::store::statement::Statement;
 
 /// A change of a pass.
@@ -28,6 +30,18 @@ pub enum PassChange {
 }
 
 impl PassChange {
+    fn from_row(row: &Row) -> Result<Self> {
+        Ok(match row.try_get("change")? {
+            "revoke" => Self::Revoke,
+            "restore" => Self::Restore,
+            "add_credits" => Self::AddCredits(row.try_get("number")?),
+            "add_days" => Self::AddDays(row.try_get("number")?),
+            "freeze" => Self::Freeze(row.try_get("first_day")?, row.try_get("last_day")?),
+            "unfreeze" => Self::Unfreeze,
+            _ => return Err(Error::internal("unknown change of a pass")),
+        })
+    }
+
     /// Returns the name in the table and in the security log.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,14 +54,16 @@ impl PassChange {
         }
     }
 
-    fn number(self) -> Option<i32> {
+    /// Returns the number of credits or days.
+    pub fn number(self) -> Option<i32> {
         match self {
             Self::AddCredits(number) | Self::AddDays(number) => Some(number),
             _ => None,
         }
     }
 
-    fn days(self) -> Option<(NaiveDate, NaiveDate)> {
+    /// Returns the first and the last day of a freeze.
+    pub fn days(self) -> Option<(NaiveDate, NaiveDate)> {
         match self {
             Self::Freeze(from, to) => Some((from, to)),
             _ => None,
@@ -180,6 +196,64 @@ pub struct NewPassChange {
     pub reason: String,
     /// The id of the member of staff. `None` if the change is automatic.
     pub staff_id: Option<Uuid>,
+}
+
+/// A change of a pass that was noted.
+#[derive(Clone, Debug)]
+pub struct NotedPassChange {
+    /// The id.
+    pub id: Uuid,
+    /// The change.
+    pub change: PassChange,
+    /// Why.
+    pub reason: String,
+    /// The name of the member of staff. `None`: the studio has cancelled a class that the pass
+    /// had paid for.
+    pub staff_name: Option<String>,
+    /// When the pass was changed.
+    pub created_at: DateTime<Utc>,
+}
+
+impl NotedPassChange {
+    fn from_row(row: &Row) -> Result<Self> {
+        let first_name: Option<&str> = row.try_get("first_name")?;
+        let last_name: Option<&str> = row.try_get("last_name")?;
+        let name = first_name.zip(last_name);
+        Ok(Self {
+            id: row.try_get("id")?,
+            change: PassChange::from_row(row)?,
+            reason: row.try_get("reason")?,
+            staff_name: name.map(|(first_name, last_name)| full_name(first_name, last_name)),
+            created_at: row.try_get("created_at")?,
+        })
+    }
+
+    /// Returns the change's position in the list.
+    pub fn position(&self) -> (DateTime<Utc>, Uuid) {
+        (self.created_at, self.id)
+    }
+}
+
+static LIST: Statement = Statement::new(
+    "pass.list_changes",
+    "select c.id, c.change, c.number, c.first_day, c.last_day, c.reason, c.created_at,
+        u.first_name, u.last_name
+    from pass_changes c left join users u on u.id = c.by
+    where c.pass_id = $1 and ($2::timestamptz is null or (c.created_at, c.id) < ($2, $3))
+    order by c.created_at desc, c.id desc limit $4",
+);
+
+/// Lists a page of the changes of a pass, newest first.
+pub async fn list_changes(
+    client: &Client,
+    pass_id: Uuid,
+    page: &Page,
+) -> Result<Vec<NotedPassChange>> {
+    let (time, id) = page.after();
+    let rows = LIST
+        .all(client, &[&pass_id, &time, &id, &page.row_limit()])
+        .await?;
+    rows.iter().map(NotedPassChange::from_row).collect()
 }
 
 /// Changes passes, in this order, and notes who did it and why. `today` is the studio's date.
