@@ -1,16 +1,41 @@
 // How staff get into the console, around in it, and out of it.
 
+import type { Page } from "@playwright/test";
 import { expect, newMember, open, PASSWORD_OF_DEMO, send } from "./site.ts";
-import { signInAs, test } from "./studio.ts";
+import { showAsNext, signInAs, test } from "./studio.ts";
+
+/** Signs in one of the demo's staff on the account page. */
+async function signIn(page: Page): Promise<void> {
+  await page.getByLabel("E-mail address").fill("sofia@sabor.dev");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD_OF_DEMO);
+  await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+}
 
 test("staff who are signed out sign in and come back to the page", async ({ page }) => {
   await page.goto("/staff?date=2026-01-05");
   await expect(page).toHaveURL("/account?next=%2Fstaff%3Fdate%3D2026-01-05");
-  await page.getByLabel("E-mail address").fill("sofia@sabor.dev");
-  await page.getByLabel("Password", { exact: true }).fill(PASSWORD_OF_DEMO);
-  await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+  await signIn(page);
   await expect(page).toHaveURL("/staff?date=2026-01-05");
   await expect(page.getByRole("heading", { name: "Monday" })).toBeVisible();
+});
+
+test("staff who sign in on the home page come to the console, and back if they wanted to book", async ({ page, staff }) => {
+  await open(page, "/");
+  await page.getByRole("banner").getByRole("link", { name: "Sign in" }).click();
+  await signIn(page);
+  await expect(page).toHaveURL("/staff");
+  await expect(page.getByRole("heading", { name: "Today" })).toBeVisible();
+
+  // Requests of the page that are on their way would fail when the session ends.
+  await page.goto("about:blank");
+  await page.context().clearCookies();
+  const wanted = await staff.newClass({ inDays: 81 });
+  await showAsNext(page, wanted);
+  await open(page, "/");
+  await page.getByRole("button", { name: `Book: ${wanted.title}` }).click();
+  await signIn(page);
+  await expect(page).toHaveURL("/");
+  await expect(page.getByRole("link", { name: `Booked: ${wanted.title}` })).toBeVisible();
 });
 
 test("the account menu leads staff to the console, but not members", async ({ browser, page }) => {
@@ -86,9 +111,7 @@ test.describe("with requests that are on their way when the session ends", () =>
     await send(page, "/api/auth/logout", {});
     const other = await context.newPage();
     await other.goto("/account");
-    await other.getByLabel("E-mail address").fill("sofia@sabor.dev");
-    await other.getByLabel("Password", { exact: true }).fill(PASSWORD_OF_DEMO);
-    await other.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+    await signIn(other);
     await expect(other.getByRole("heading", { name: "Hello, Sofia" })).toBeVisible();
     await expect(page.getByRole("article").first()).toBeVisible();
   });

@@ -36,11 +36,16 @@ export function storeIntent({ id, title }: { id: string; title: string }, wish: 
   write(userId === null ? "tab" : "browser", { id, ...wish, title, path, at: Date.now(), userId, chosenBy, isReady: false });
 }
 
-/** Lets the page at `path` continue, because the visitor signs in to go back to it. */
-export function continueAfterSignIn(path: string): void {
+/**
+ * Lets the page at `path` continue, because the visitor signs in to go back to it. Returns whether
+ * there is something to be booked.
+ */
+export function continueAfterSignIn(path: string): boolean {
   const intent = read("tab");
-  if (intent?.path === path) write("tab", { ...intent, isReady: true });
+  const isWanted = intent?.path === path;
+  if (isWanted) write("tab", { ...intent, isReady: true });
   else remove("tab");
+  return isWanted;
 }
 
 /** Lets the tab of the mailed link continue too, because nobody can sign in before it is opened. */

@@ -107,10 +107,11 @@ function Account({ t }: { t: AccountTexts }) {
 
   const enter = async () => {
     setChallenge(null);
-    continueAfterSignIn(next ?? location.pathname);
+    const isBooking = continueAfterSignIn(next ?? location.pathname);
     if (next) {
-      await enterSession();
-      location.assign(next);
+      const entered = await enterSession();
+      // The home page has nothing for the work of staff.
+      location.assign(next === "/" && entered?.user.isStaff && !isBooking ? "/staff" : next);
       return;
     }
     history.replaceState(null, "", location.pathname);
