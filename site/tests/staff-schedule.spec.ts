@@ -73,6 +73,15 @@ test("a new studio comes from its first room to a weekly class, and a conflict i
     await dialog.getByRole("button", { name: "Save" }).click();
     await expect(page.getByText(`${name} is added.`)).toBeVisible();
   }
+  await page.getByRole("button", { name: "Add a pass" }).click();
+  await dialog.getByLabel("Name", { exact: true }).fill(`Pass ${id}`);
+  await dialog.getByLabel("Price", { exact: false }).fill("150");
+  await dialog.getByLabel("Number of classes").fill("10");
+  await dialog.getByLabel("Valid for how many days").fill("120");
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText(`Pass ${id} is added.`)).toBeVisible();
+
   await page.getByRole("button", { name: "Add a class type" }).click();
   await dialog.getByLabel("Name", { exact: true }).fill(`Bomba ${id}`);
   await dialog.getByLabel("Price of one class").fill("18");

@@ -15,7 +15,6 @@ import type { StaffSalesTexts } from "../../texts/staff-sales.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLoad } from "../../tools/load.ts";
 import { ProductFields, readProduct } from "./sales/fields.tsx";
-import "./sales.css";
 
 type Texts = { t: StaffSalesTexts };
 type View = "orders" | "products";

@@ -17,6 +17,7 @@ import { report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { loadStudio, type Studio } from "../../tools/studio.ts";
 import { ClassTypeFields, readClassType } from "./classes/fields.tsx";
+import { ProductFields, readProduct } from "./sales/fields.tsx";
 import { loadParts, type Parts } from "./schedule/data.ts";
 import { AddDialog } from "./schedule/dialogs.tsx";
 import "./setup.css";
@@ -30,11 +31,17 @@ interface Progress {
   studio: Studio;
   parts: Parts;
   hasWeeklyClass: boolean;
+  hasPass: boolean;
 }
 
 async function loadProgress(): Promise<Progress> {
-  const [studio, parts, weekly] = await Promise.all([loadStudio(), loadParts(), call(api.GET("/api/admin/schedule", { params: { query: { limit: 1 } } }))]);
-  return { studio, parts, hasWeeklyClass: weekly.items.length > 0 };
+  const [studio, parts, weekly, passes] = await Promise.all([
+    loadStudio(),
+    loadParts(),
+    call(api.GET("/api/admin/schedule", { params: { query: { limit: 1 } } })),
+    call(api.GET("/api/admin/products", { params: { query: { active: true, limit: 1 } } })),
+  ]);
+  return { studio, parts, hasWeeklyClass: weekly.items.length > 0, hasPass: passes.items.length > 0 };
 }
 
 function Setup({ t }: Texts) {
@@ -63,12 +70,12 @@ function Setup({ t }: Texts) {
       {!failure && !progress && <Skeleton count={6} height="5.5rem" />}
       {progress && <Steps t={t} progress={progress} onAdd={setAdding} />}
       {progress && adding === "weekly" && <AddDialog t={t.schedule} parts={progress.parts} day={today} onClose={close} onChange={reload} />}
-      {adding && adding !== "weekly" && <AddPartDialog t={t} part={adding} onClose={close} onAdd={reload} />}
+      {progress && adding && adding !== "weekly" && <AddPartDialog t={t} part={adding} parts={progress.parts} onClose={close} onAdd={reload} />}
     </div>
   );
 }
 
-function Steps({ t, progress: { studio, parts, hasWeeklyClass }, onAdd }: Texts & { progress: Progress; onAdd: (added: Added) => void }) {
+function Steps({ t, progress: { studio, parts, hasWeeklyClass, hasPass }, onAdd }: Texts & { progress: Progress; onAdd: (added: Added) => void }) {
   const { rooms, instructors, classTypes } = parts;
   const done: Record<StepName, boolean> = {
     studio: true,
@@ -76,6 +83,7 @@ function Steps({ t, progress: { studio, parts, hasWeeklyClass }, onAdd }: Texts 
     instructor: instructors.length > 0,
     classType: classTypes.length > 0,
     weekly: hasWeeklyClass,
+    pass: hasPass,
     payment: true,
   };
   const names = (items: Array<{ name: string }>) => items.map(({ name }) => name).join(", ");
@@ -97,6 +105,7 @@ function Steps({ t, progress: { studio, parts, hasWeeklyClass }, onAdd }: Texts 
     ["instructor", <StepParts names={names(instructors)} href="/staff/instructors" more={done.instructor ? t.more : ""} button={add("instructor")} />],
     ["classType", <StepParts names={names(classTypes)} href="/staff/classes" more={done.classType ? t.more : ""} button={add("classType")} />],
     ["weekly", <StepParts names="" href="/staff/schedule" more={done.weekly ? t.more : ""} button={canPlan && add("weekly")} />],
+    ["pass", <StepParts names="" href="/staff/sales?show=products" more={done.pass ? t.more : ""} button={add("pass")} />],
     ["payment", <p>{studio.paymentMethods.includes("card") ? t.cardsOn : t.cardsOff}</p>],
   ];
   const count = Object.values(done).filter(Boolean).length;
@@ -146,19 +155,33 @@ function StepParts({ names, href, more, button }: { names: string; href: string;
   );
 }
 
-/** Adds a room, an instructor, or a class type. */
-function AddPartDialog({ t, part, onClose, onAdd }: Texts & { part: Exclude<Added, "weekly">; onClose: () => void; onAdd: () => void }) {
+interface AddProps extends Texts {
+  part: Exclude<Added, "weekly">;
+  parts: Parts;
+  onClose: () => void;
+  onAdd: () => void;
+}
+
+/** Adds a room, an instructor, a class type, or a pass. */
+function AddPartDialog({ t, part, parts: { classTypes }, onClose, onAdd }: AddProps) {
   const add = async (values: FormValues) => {
     const name = values.text("name");
     if (part === "room") await call(api.POST("/api/admin/rooms", { body: { name } }));
     else if (part === "instructor") await call(api.POST("/api/admin/instructors", { body: { name } }));
+    else if (part === "pass") await call(api.POST("/api/admin/products", { body: readProduct(t.sales, values) }));
     else await call(api.POST("/api/admin/classes", { body: readClassType(values) }));
     onAdd();
     say(t.added(name));
   };
   return (
     <FormDialog title={t.add[part]} isOpen onClose={onClose} onSend={add}>
-      {part === "classType" ? <ClassTypeFields t={t.classes} classType={null} /> : <Field name="name" label={t.name} required autoComplete="off" />}
+      {part === "classType" ? (
+        <ClassTypeFields t={t.classes} classType={null} />
+      ) : part === "pass" ? (
+        <ProductFields t={t.sales} product={null} classTypes={classTypes} />
+      ) : (
+        <Field name="name" label={t.name} required autoComplete="off" />
+      )}
     </FormDialog>
   );
 }

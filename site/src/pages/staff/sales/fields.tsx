@@ -7,6 +7,7 @@ import { Check, Field, type FormValues, Select, TextArea } from "../../../compon
 import { MoneyField } from "../../../staff/parts.tsx";
 import type { Product } from "../../../staff/shop.ts";
 import type { StaffSalesTexts } from "../../../texts/staff-sales.en.ts";
+import "../sales.css";
 
 type ClassTypes = ReadonlyArray<Schema<"NamedClassType">>;
 
