@@ -99,8 +99,8 @@ pub struct PassChangeView {
     to: Option<NaiveDate>,
     #[schema(examples("Was ill for two weeks"))]
     reason: String,
-    /// The name of the member of staff. Null: the studio cancelled a class that was booked with
-    /// the pass, so that the pass ends later.
+    /// The name of the member of staff. Null if the change was automatic: a class that was booked
+    /// with the pass was cancelled, or the payment of the pass is or was disputed.
     changed_by: Option<String>,
     created_at: DateTime<Utc>,
 }

@@ -212,7 +212,7 @@ function HistoryDialog({ t, pass: { id, name, createdAt }, onClose }: Texts & { 
           {loaded.map((change) => (
             <li key={change.id}>
               <strong>{describeChange(t, change)}</strong>
-              <span>{change.changedBy === null ? t.classWasCancelled : change.reason}</span>
+              <span>{change.changedBy === null ? t.automatic[change.action] : change.reason}</span>
               <small class="hint">{t.madeBy(change.changedBy ?? t.bySabor, dayIn(change.createdAt))}</small>
             </li>
           ))}

@@ -130,7 +130,12 @@ const texts = {
     sale: "Sold",
   },
   madeBy: (name: string, day: string) => `${name}, ${day}`,
-  classWasCancelled: "The studio cancelled a class. The class on the pass can be used longer.",
+  /** Why Sabor has changed a pass. */
+  automatic: {
+    addDays: "The studio cancelled a class. The class on the pass can be used longer.",
+    revoke: "The payment is disputed.",
+    restore: "The payment is no longer disputed.",
+  } as Readonly<Record<string, string>>,
   bySabor: "Sabor",
   // Sales.
   orders: "Sales of this member",

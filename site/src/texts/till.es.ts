@@ -126,7 +126,11 @@ const texts: TillTexts = {
     sale: "Vendido",
   },
   madeBy: (name, day) => `${name}, ${day}`,
-  classWasCancelled: "El estudio canceló una clase. La clase del bono se puede usar más tiempo.",
+  automatic: {
+    addDays: "El estudio canceló una clase. La clase del bono se puede usar más tiempo.",
+    revoke: "El pago está en disputa.",
+    restore: "El pago ya no está en disputa.",
+  },
   bySabor: "Sabor",
   orders: "Ventas a este miembro",
   ordersFailed: "No hemos podido cargar las ventas.",

@@ -207,8 +207,7 @@ pub struct NotedPassChange {
     pub change: PassChange,
     /// Why.
     pub reason: String,
-    /// The name of the member of staff. `None`: the studio has cancelled a class that the pass
-    /// had paid for.
+    /// The name of the member of staff. `None` if the change was automatic.
     pub staff_name: Option<String>,
     /// When the pass was changed.
     pub created_at: DateTime<Utc>,
