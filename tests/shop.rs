@@ -8,6 +8,7 @@ mod orders;
 mod products;
 mod purchases;
 mod races;
+mod random_operations;
 
 use serde_json::{Value, json};
 

@@ -73,7 +73,7 @@ test.describe("on a Spanish phone", () => {
     await open(page, "/shop");
     await productCard(page, pass.name).getByRole("button", { name: `Conseguir gratis: ${pass.name}` }).click();
     await expect(page.getByText(`«${pass.name}» ya es tuyo`)).toBeVisible();
-    await expect(page.getByText("Queda 1 clase de 1")).toBeVisible();
+    await expect(page.getByText("Queda 1 de 1 clase")).toBeVisible();
     await expectAccessible(page);
     await staff.retire(pass);
   });

@@ -59,7 +59,7 @@ pub struct StripeStandIn {
 #[derive(Default)]
 struct Account {
     clock: Clock,
-    sessions: HashMap<String, Value>,
+    sessions: BTreeMap<String, Value>,
     refunds: BTreeMap<String, Value>,
     disputes: BTreeMap<String, Value>,
     /// While this is set, requests wait until it is closed.
@@ -234,7 +234,7 @@ impl StripeStandIn {
             .collect()
     }
 
-    /// Returns all Checkout Sessions.
+    /// Returns all Checkout Sessions, oldest first.
     pub fn sessions(&self) -> Vec<Value> {
         self.state
             .lock()

@@ -1,0 +1,503 @@
+//! Random operations on bookings, passes, and payments, and what must hold after any of them.
+//!
+//! `RANDOM_SEED` and `RANDOM_OPERATIONS` run another sequence, or a longer one.
+
+use std::collections::BTreeSet;
+use std::env;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{assert_passes_consistent, create_product};
+use crate::bookings::assert_bookings_consistent;
+use crate::harness::{StripeStandIn, TestApp, TestClient, TestResponse, wait_until};
+use crate::payments::{
+    charge_refunded, event_about, make_payments_due, process_refunds, release_unpaid,
+    start_with_stripe,
+};
+
+/// A sequence of numbers that a seed determines: SplitMix64
+/// (<https://doi.org/10.1145/2714064.2660195>).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    fn choose<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        match all.len() {
+            0 => None,
+            length => Some(&all[self.below(length)]),
+        }
+    }
+}
+
+/// A studio with a few members, classes, and products, on which operations run.
+struct Studio {
+    app: TestApp,
+    stripe: StripeStandIn,
+    staff: TestClient,
+    members: Vec<(TestClient, Value)>,
+    classes: Vec<Uuid>,
+    products: Vec<Value>,
+    /// The dispute that is not decided.
+    open_dispute: Option<Value>,
+    /// The payments at Stripe whose money is withdrawn.
+    disputed: BTreeSet<String>,
+    random: Random,
+    events: usize,
+    log: Vec<String>,
+}
+
+impl Studio {
+    async fn open(seed: u64) -> Self {
+        let (app, stripe) = start_with_stripe().await;
+        let staff = app.staff("sofia").await;
+        let mut members = Vec::new();
+        for name in ["ana", "ben", "carla", "dan"] {
+            let member = app.member(name).await;
+            let id = member.user_id().await;
+            members.push((member, id));
+        }
+        let mut classes = Vec::new();
+        for spots in [1, 2, 2, 3, 4] {
+            classes.push(app.create_class(spots).await);
+        }
+        let mut products = Vec::new();
+        for fields in [
+            json!({ "credits": 2, "price": "40" }),
+            json!({ "credits": 5, "starts": "first_class", "days": 30 }),
+            json!({ "name": "Unlimited", "price": "129.50" }),
+            json!({ "name": "Trial", "price": "10", "credits": 1, "perMember": 1 }),
+        ] {
+            products.push(create_product(&staff, fields).await);
+        }
+        Self {
+            app,
+            stripe,
+            staff,
+            members,
+            classes,
+            products,
+            open_dispute: None,
+            disputed: BTreeSet::new(),
+            random: Random(seed),
+            events: 0,
+            log: Vec::new(),
+        }
+    }
+
+    /// Runs a random operation. It may be refused, but it must not fail.
+    async fn operate(&mut self) {
+        match self.random.below(20) {
+            0..=3 => self.book().await,
+            4..=5 => self.cancel().await,
+            6..=8 => self.buy().await,
+            9..=11 => self.end_checkout().await,
+            12 => self.sell().await,
+            13..=14 => self.refund_order().await,
+            15 => self.change_pass().await,
+            16..=17 => self.change_booking().await,
+            18 => self.dispute().await,
+            _ => self.clean_up().await,
+        }
+    }
+
+    fn note(&mut self, operation: &str, response: &TestResponse) {
+        let line = format!("{operation}: {} {}", response.status, response.text);
+        assert!(response.status < 500, "{line}\n{}", self.log.join("\n"));
+        self.log.push(line);
+    }
+
+    async fn ids(&self, query: &str) -> Vec<String> {
+        let rows = self.app.sql(query).await;
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    async fn pick(&mut self, query: &str) -> Option<String> {
+        let ids = self.ids(query).await;
+        self.random.choose(&ids).cloned()
+    }
+
+    async fn book(&mut self) {
+        let class = self.classes[self.random.below(self.classes.len())];
+        let member = self.members[self.random.below(self.members.len())]
+            .1
+            .clone();
+        let mut booking = json!({ "userId": member, "scheduledClassId": class });
+        if self.random.below(2) == 0 {
+            booking["joinWaitlist"] = json!(true);
+        }
+        let response = self.staff.post("/api/admin/bookings", booking).await;
+        self.note("book", &response);
+    }
+
+    async fn cancel(&mut self) {
+        let query = "select id::text from bookings where status in ('booked', 'waitlisted')
+            order by booked_at, id";
+        let Some(id) = self.pick(query).await else {
+            return;
+        };
+        let lenient = self.random.below(2) == 0;
+        let change = json!({ "bookingId": id, "action": "cancel", "lenient": lenient });
+        let response = self.staff.patch("/api/admin/bookings", change).await;
+        self.note("cancel", &response);
+    }
+
+    /// Starts the card payment of a booking or of a product.
+    async fn buy(&mut self) {
+        if self.random.below(3) == 0 {
+            return self.pay_booking().await;
+        }
+        let product = &self.products[self.random.below(self.products.len())]["id"];
+        let (member, _) = &self.members[self.random.below(self.members.len())];
+        let payload = json!({ "productId": product });
+        let response = member.post("/api/shop/order", payload).await;
+        self.note("buy", &response);
+    }
+
+    async fn pay_booking(&mut self) {
+        let index = self.random.below(self.members.len());
+        let member = self.members[index].1.as_str().unwrap();
+        let query = format!(
+            "select id::text from bookings where user_id = '{member}' and status = 'booked'
+            order by booked_at, id"
+        );
+        let Some(id) = self.pick(&query).await else {
+            return;
+        };
+        let method = ["card", "card", "desk"][self.random.below(3)];
+        let payload = json!({ "bookingId": id, "method": method });
+        let response = self.members[index]
+            .0
+            .post("/api/bookings/payment", payload)
+            .await;
+        self.note("pay booking", &response);
+    }
+
+    /// Pays a session, lets it expire, or delivers the event about it once more.
+    async fn end_checkout(&mut self) {
+        let sessions = self.stripe.sessions();
+        let Some(session) = self.random.choose(&sessions).cloned() else {
+            return;
+        };
+        let (kind, session) = match session["status"].as_str() {
+            Some("open") if self.random.below(4) > 0 => {
+                ("completed", self.stripe.complete_checkout(&session))
+            }
+            Some("open") => ("expired", self.stripe.expire_checkout(&session)),
+            Some("complete") => ("completed", session),
+            _ => ("expired", session),
+        };
+        // Some events never come.
+        if self.random.below(4) > 0 {
+            self.deliver(&format!("checkout.session.{kind}"), &session)
+                .await;
+        }
+    }
+
+    async fn deliver(&mut self, kind: &str, object: &Value) {
+        let mut event = event_about(kind, object);
+        self.events += 1;
+        event["id"] = json!(format!("evt_{}", self.events));
+        let response = self.app.deliver_event(&event).await;
+        self.note(kind, &response);
+    }
+
+    async fn sell(&mut self) {
+        let product = &self.products[self.random.below(self.products.len())]["id"];
+        let (_, member) = &self.members[self.random.below(self.members.len())];
+        let sale = json!({ "userId": member, "productIds": [product], "tender": "cash" });
+        let response = self.staff.post("/api/admin/orders", sale).await;
+        self.note("sell", &response);
+    }
+
+    async fn refund_order(&mut self) {
+        if self.random.below(3) == 0 {
+            return self.refund_at_stripe().await;
+        }
+        let query = "select id::text from orders where state = 'paid' order by created_at, id";
+        let Some(id) = self.pick(query).await else {
+            return;
+        };
+        let amount = format!("{}.{:02}", self.random.below(60), 1 + self.random.below(99));
+        let method = ["original", "cash"][self.random.below(2)];
+        let refund = json!({ "orderId": id, "amount": amount, "method": method });
+        let response = self.staff.patch("/api/admin/orders", refund).await;
+        self.note("refund", &response);
+    }
+
+    /// Picks a paid session whose money is not withdrawn.
+    fn pick_paid_session(&mut self) -> Option<Value> {
+        let sessions = self.stripe.sessions();
+        let paid: Vec<_> = sessions
+            .iter()
+            .filter(|session| session["payment_status"] == "paid")
+            .filter(|session| {
+                !self
+                    .disputed
+                    .contains(session["payment_intent"].as_str().unwrap())
+            })
+            .collect();
+        self.random.choose(&paid).map(|session| (*session).clone())
+    }
+
+    async fn refund_at_stripe(&mut self) {
+        let Some(session) = self.pick_paid_session() else {
+            return;
+        };
+        let refunded: i64 = self
+            .stripe
+            .refunds()
+            .iter()
+            .filter(|refund| refund["payment_intent"] == session["payment_intent"])
+            .map(|refund| refund["amount"].as_i64().unwrap())
+            .sum();
+        // What staff gave back in cash is gone. Stripe does not know of it, so people must look up
+        // how much is left before they refund in its dashboard.
+        let given_back = format!(
+            "select coalesce(sum(r.amount * 100), 0)::bigint
+            from refunds r join payments p on p.id = r.payment_id
+            where p.provider_payment = '{}' and r.method <> 'original'",
+            session["payment_intent"].as_str().unwrap()
+        );
+        let given_back = self.app.count(&given_back).await;
+        // A refund that is being sent would change the rest meanwhile.
+        let is_sending = "select count(*) from refunds where state in ('due', 'sent')";
+        if self.app.count(is_sending).await > 0 {
+            return;
+        }
+        let rest = session["amount_total"].as_i64().unwrap() - refunded - given_back;
+        if rest <= 0 {
+            return;
+        }
+        let amount = 1 + i64::try_from(self.random.below(usize::try_from(rest).unwrap())).unwrap();
+        self.stripe.refund_in_dashboard(&session, amount);
+        let kind = "charge.refunded";
+        self.deliver(kind, &charge_refunded(&session)["data"]["object"])
+            .await;
+    }
+
+    async fn change_pass(&mut self) {
+        let query = "select id::text from passes order by created_at, id";
+        let Some(id) = self.pick(query).await else {
+            return;
+        };
+        let today = super::days::today(&self.app);
+        let change = match self.random.below(6) {
+            0 => json!({ "action": "revoke" }),
+            1 | 2 => json!({ "action": "restore" }),
+            3 => json!({ "action": "addCredits", "number": 1 }),
+            4 => {
+                let to = today + chrono::TimeDelta::days(2);
+                json!({ "action": "freeze", "from": today, "to": to })
+            }
+            _ => json!({ "action": "unfreeze" }),
+        };
+        let response = super::change_pass(&self.staff, &json!(id), change).await;
+        self.note("change pass", &response);
+    }
+
+    async fn change_booking(&mut self) {
+        let query = "select id::text from bookings where status = 'booked' order by booked_at, id";
+        let Some(id) = self.pick(query).await else {
+            return;
+        };
+        let class = self.classes[self.random.below(self.classes.len())];
+        let change = match self.random.below(4) {
+            0 => json!({ "bookingId": id, "action": "usePass" }),
+            1 => json!({ "bookingId": id, "action": "markPaid" }),
+            2 => json!({ "bookingId": id, "action": "refund" }),
+            _ => json!({ "bookingId": id, "action": "move", "scheduledClassId": class }),
+        };
+        let response = self.staff.patch("/api/admin/bookings", change).await;
+        self.note("change booking", &response);
+    }
+
+    /// Opens a dispute, or decides one.
+    async fn dispute(&mut self) {
+        if let Some(dispute) = self.open_dispute.take() {
+            let status = ["won", "lost"][self.random.below(2)];
+            if status == "won" {
+                self.disputed
+                    .remove(dispute["payment_intent"].as_str().unwrap());
+            }
+            let decided = self.stripe.decide_dispute(&dispute, status);
+            return self.deliver("charge.dispute.closed", &decided).await;
+        }
+        let Some(session) = self.pick_paid_session() else {
+            return;
+        };
+        let dispute = self.stripe.open_dispute(&session, "needs_response");
+        let intent = dispute["payment_intent"].as_str().unwrap().to_owned();
+        self.disputed.insert(intent);
+        self.deliver("charge.dispute.created", &dispute).await;
+        self.open_dispute = Some(dispute);
+    }
+
+    async fn clean_up(&mut self) {
+        make_payments_due(&self.app).await;
+        if self.random.below(3) == 0 {
+            self.app.app.clock().advance(chrono::TimeDelta::minutes(32));
+        }
+        release_unpaid(&self.app).await;
+        process_refunds(&self.app).await;
+        self.log.push("clean up".to_owned());
+    }
+
+    async fn assert_consistent(&self) {
+        let log = || self.log.join("\n");
+        assert_passes_consistent(&self.app).await;
+        assert_bookings_consistent(&self.app).await;
+        for (query, problem) in [
+            (
+                "select count(*) from payments where refunded > amount",
+                "a payment is refunded in excess",
+            ),
+            (
+                "select count(*) from payments p where p.refunded <> (
+                    select coalesce(sum(r.amount), 0) from refunds r
+                    where r.payment_id = p.id and r.state in ('due', 'sent', 'done'))",
+                "a payment differs from its refunds",
+            ),
+            (
+                "select count(*) from bookings b join passes p on p.id = b.pass_id
+                where b.user_id <> p.user_id",
+                "a booking uses the pass of somebody else",
+            ),
+            (
+                "select count(*) from bookings b where b.pass_id is not null and exists (
+                    select from payments p where p.booking_id = b.id and p.status = 'paid')",
+                "a booking is paid twice",
+            ),
+            (
+                "select count(*) from orders o join payments p on p.order_id = o.id
+                where o.state = 'cancelled' and p.status = 'paid' and p.refunded = 0
+                  and not exists (select from refunds r where r.payment_id = p.id)",
+                "a cancelled order keeps money",
+            ),
+        ] {
+            assert_eq!(self.app.count(query).await, 0, "{problem}\n{}", log());
+        }
+    }
+
+    /// Delivers all that is outstanding, and compares the payments with Stripe and the reports.
+    async fn settle(&mut self) {
+        wait_until(async || {
+            make_payments_due(&self.app).await;
+            self.app.app.clock().advance(chrono::TimeDelta::minutes(32));
+            release_unpaid(&self.app).await;
+            process_refunds(&self.app).await;
+            let open = "select count(*) from payments
+                where status = 'pending' and coalesce(method, tender) = 'card'";
+            let due = "select count(*) from refunds r join payments p on p.id = r.payment_id
+                where r.state in ('due', 'sent') and coalesce(p.method, p.tender) = 'card'
+                  and r.method = 'original'";
+            self.app.count(open).await + self.app.count(due).await == 0
+        })
+        .await;
+        self.assert_consistent().await;
+        self.assert_stripe_agrees().await;
+        self.assert_reports_agree().await;
+    }
+
+    async fn assert_stripe_agrees(&self) {
+        let rows = self
+            .app
+            .sql(
+                "select p.provider_payment, (p.amount * 100)::bigint, coalesce((
+                    select sum(r.amount * 100) from refunds r where r.payment_id = p.id
+                      and r.state = 'done' and r.method = 'original'), 0)::bigint
+                from payments p where p.provider_payment is not null",
+            )
+            .await;
+        let refunds = self.stripe.refunds();
+        for row in &rows {
+            let intent: String = row.get(0);
+            let at_stripe: i64 = refunds
+                .iter()
+                .filter(|refund| refund["payment_intent"] == intent.as_str())
+                .map(|refund| refund["amount"].as_i64().unwrap())
+                .sum();
+            assert_eq!(
+                row.get::<_, i64>(2),
+                at_stripe,
+                "{intent}\n{}",
+                self.log.join("\n")
+            );
+            assert!(at_stripe <= row.get::<_, i64>(1));
+        }
+        let sessions = self.stripe.sessions();
+        let paid = sessions
+            .iter()
+            .filter(|session| session["payment_status"] == "paid");
+        assert_eq!(paid.count(), rows.len(), "a payment at Stripe is not known");
+    }
+
+    async fn assert_reports_agree(&self) {
+        let sums = "select coalesce((select sum(amount) from payments where paid_at is not null), 0)::text,
+            coalesce((select sum(amount) from refunds where state = 'done'), 0)::text";
+        let row = &self.app.sql(sums).await[0];
+        let (paid, refunded): (String, String) = (row.get(0), row.get(1));
+        let analytics = self.staff.get("/api/admin/analytics").await.expect(200);
+        let revenue = &analytics["totals"]["revenue"][0];
+        if paid != "0" {
+            assert_eq!(revenue["paid"], paid, "{}", self.log.join("\n"));
+            assert_eq!(
+                revenue["refunded"],
+                amount(&refunded),
+                "{}",
+                self.log.join("\n")
+            );
+        }
+    }
+}
+
+/// Returns a sum with two decimals.
+fn amount(sum: &str) -> String {
+    match sum.contains('.') {
+        true => sum.to_owned(),
+        false => format!("{sum}.00"),
+    }
+}
+
+async fn run(seed: u64, operations: usize) {
+    let mut studio = Studio::open(seed).await;
+    for operation in 1..=operations {
+        studio.operate().await;
+        if operation % 25 == 0 {
+            studio.assert_consistent().await;
+        }
+    }
+    studio.settle().await;
+}
+
+fn number(variable: &str) -> Option<u64> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this configures the test run, not the product"
+    )]
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap())
+}
+
+#[tokio::test]
+async fn money_passes_and_spots_agree_after_random_operations() {
+    let operations = number("RANDOM_OPERATIONS").unwrap_or(150);
+    let seeds = match number("RANDOM_SEED") {
+        Some(seed) => vec![seed],
+        None => vec![1, 2],
+    };
+    for seed in seeds {
+        run(seed, usize::try_from(operations).unwrap()).await;
+    }
+}
