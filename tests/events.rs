@@ -11,6 +11,8 @@ use tokio::time::timeout;
 use crate::bookings::{book, cancel, join_waitlist};
 use crate::conventions::{api_description, described_values};
 use crate::harness::{Settings, TestApp, TestClient, TestResponse, wait_until};
+use crate::payments::{checkout_completed, start_with_stripe};
+use crate::shop::create_product;
 
 const PATH: &str = "/api/events";
 const EVENTS_EXECUTABLE: &str = env!("CARGO_BIN_EXE_events");
@@ -312,7 +314,7 @@ async fn sign_ins_and_ended_sessions_are_sent_as_events() {
 
 #[tokio::test]
 async fn every_described_kind_of_event_occurs_and_no_other() {
-    let app = TestApp::start().await;
+    let (app, stripe) = start_with_stripe().await;
     let sofia = app.staff("sofia").await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     app.visitor().sign_in_as("ana").await.expect(200);
@@ -352,6 +354,15 @@ async fn every_described_kind_of_event_occurs_and_no_other() {
     sofia.patch("/api/admin/schedule", change).await.expect(200);
     let path = format!("/api/admin/schedule?occurrenceId={class}");
     sofia.delete(&path).await.expect(200);
+
+    let product = create_product(&sofia, json!({})).await;
+    let order = json!({ "productId": product["id"] });
+    let order = ana.post("/api/shop/order", order).await.expect(201);
+    let session = stripe.session_by_url(&order["checkoutUrl"]);
+    let paid = checkout_completed(&stripe.complete_checkout(&session));
+    app.deliver_event(&paid).await.expect(200);
+    let refund = json!({ "orderId": order["id"], "amount": "150" });
+    sofia.patch("/api/admin/orders", refund).await.expect(200);
 
     let events = async || [ana.get_all(PATH).await, ben.get_all(PATH).await].concat();
     let kinds_of = |events: &[Value]| {

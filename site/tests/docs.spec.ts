@@ -26,6 +26,8 @@ const NOT_RUN = [
   "startProviderSignIn",
   // It needs the cron secret.
   "runScheduledCleanup",
+  // It needs an order of the member.
+  "getMyOrder",
   // They need the account of an instructor.
   "listOwnRoster",
   "listTaughtClasses",

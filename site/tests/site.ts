@@ -81,11 +81,11 @@ export async function bookFor(page: Page, scheduledClassId: string, joinWaitlist
   return String(id);
 }
 
-/** Presses Tab until the element has the focus. */
+/** Presses Tab until the element has the focus. Stories add many classes to a day. */
 export async function tabTo(page: Page, element: Locator): Promise<void> {
   await expect(element).toBeVisible();
   const hasFocus = () => element.evaluate((found) => found === document.activeElement);
-  for (let presses = 0; presses < 100; presses++) {
+  for (let presses = 0; presses < 1000; presses++) {
     if (await hasFocus()) return;
     await page.keyboard.press("Tab");
   }
