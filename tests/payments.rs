@@ -100,6 +100,12 @@ pub fn charge_refunded(session: &Value) -> Value {
     event_about("charge.refunded", &charge)
 }
 
+/// Delivers the event of this kind, such as `created`, about a dispute.
+pub async fn deliver_dispute(app: &TestApp, kind: &str, dispute: &Value) {
+    let event = event_about(&format!("charge.dispute.{kind}"), dispute);
+    app.deliver_event(&event).await.expect(200);
+}
+
 /// Returns how often a payment was recorded for manual review.
 pub async fn review_count(app: &TestApp) -> i64 {
     app.count("select count(*) from security_events where kind = 'payment_mismatch'")

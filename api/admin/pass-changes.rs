@@ -1,4 +1,4 @@
-//! GET /api/admin/pass-changes — what staff have changed about a pass.
+//! GET /api/admin/pass-changes — the changes of a pass.
 
 use sabor::http::{Json, List, PageParams, Query, Staff};
 use sabor::shop::passes;

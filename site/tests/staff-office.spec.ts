@@ -188,7 +188,7 @@ test("nobody has to give back what is due by card, and staff are told when it ca
   await signInAs(page, "staff");
   await open(page, "/staff/payments?status=refund_due");
   const row = page.getByRole("row").filter({ hasText: wanted.title });
-  await expect(row.getByText("It is sent to the card by itself.")).toBeVisible();
+  await expect(row.getByText("The refund is sent to the card automatically.")).toBeVisible();
   await expect(row.getByRole("button", { name: /^Refund / })).toHaveCount(0);
   await page.route("**/api/studio", async (route) => {
     const response = await route.fetch();
@@ -196,7 +196,7 @@ test("nobody has to give back what is due by card, and staff are told when it ca
   });
   await page.evaluate(() => sessionStorage.clear());
   await open(page, "/staff/payments?status=refund_due");
-  await expect(row.getByText("It cannot be sent to the card before card payments are set up.")).toBeVisible();
+  await expect(row.getByText("The refund cannot be sent to the card before card payments are set up.")).toBeVisible();
 });
 
 test("a room is added, renamed, retired, and brought back", async ({ page }) => {

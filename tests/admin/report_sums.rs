@@ -1,11 +1,10 @@
 //! The sums of the analytics by day, which the clean-up keeps.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::fixtures::{cancel_booking, insert_booking, insert_class, insert_payment};
-use crate::harness::{PASSWORD, Settings, TestApp, TestClient};
+use crate::harness::{Settings, TestApp, TestClient};
 
 /// The analytics of two ranges, and the members who have stopped coming.
 async fn read_reports(staff: &TestClient) -> Vec<Value> {
@@ -318,9 +317,7 @@ async fn the_sums_follow_staff_and_members() {
         .expect(200);
     assert_eq!(report["classTypes"][0]["name"], "Son");
 
-    let request = ana.request(Method::DELETE, "/api/auth/me");
-    let request = request.json(&json!({ "currentPassword": PASSWORD }));
-    ana.send(request).await.expect(200);
+    ana.close_account().await;
     assert_exact(&app, &staff, "a closed account").await;
 }
 

@@ -4,13 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::bookings::book;
-use crate::harness::{MailServer, PASSWORD, TestApp, TestClient};
-
-async fn close_account(member: &TestClient) {
-    let request = member.request(Method::DELETE, "/api/auth/me");
-    let request = request.json(&json!({ "currentPassword": PASSWORD }));
-    member.send(request).await.expect(200);
-}
+use crate::harness::{MailServer, PASSWORD, TestApp};
 
 #[tokio::test]
 async fn a_member_sees_and_changes_the_whole_profile() {
@@ -182,7 +176,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         .await;
     let tables = tables_about_members(&app).await;
     assert_eq!(tables_with_rows(&app, &tables, &id).await, tables);
-    close_account(&ana).await;
+    ana.close_account().await;
 
     let rows = app
         .sql(
@@ -240,7 +234,7 @@ async fn closing_an_account_is_confirmed_by_mail_to_its_address() {
     let ana = app.member("ana").await;
     book(&ana, class).await.expect(201);
     server.wait_for_mails(1).await;
-    close_account(&ana).await;
+    ana.close_account().await;
     let mails = server.wait_for_mails(3).await;
     for subject in ["Your account is closed", "Cancelled: Salsa on a Friday"] {
         let mail = mails.iter().find(|mail| {
@@ -259,13 +253,13 @@ async fn the_address_of_a_closed_account_can_register_again() {
     let app = TestApp::start().await;
     let ana = app.member("ana").await;
     let old_id = ana.user_id().await;
-    close_account(&ana).await;
+    ana.close_account().await;
     app.visitor().sign_in_as("ana").await.expect(401);
     let new_ana = app.member("ana").await;
     assert_ne!(new_ana.user_id().await, old_id);
     app.visitor().sign_in_as("ana").await.expect(200);
     // The new account can be closed as well.
-    close_account(&new_ana).await;
+    new_ana.close_account().await;
     assert_eq!(app.count("select count(*) from users").await, 2);
 }
 
@@ -275,7 +269,7 @@ async fn administrators_see_a_closed_account_and_cannot_reopen_it() {
     let admin = app.admin("admin").await;
     let ana = app.member("ana").await;
     let id = ana.user_id().await;
-    close_account(&ana).await;
+    ana.close_account().await;
     let list = admin.get("/api/admin/users?active=false").await.expect(200);
     let account = &list["items"][0];
     assert_eq!(

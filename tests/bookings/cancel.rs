@@ -8,7 +8,7 @@ use super::{
     assert_bookings_consistent, book, cancel, insert_desk_payment, join_waitlist,
     set_clock_before_start,
 };
-use crate::harness::{NewClass, PASSWORD, TestApp, TestClient};
+use crate::harness::{NewClass, TestApp, TestClient};
 
 #[tokio::test]
 async fn cancelling_promotes_the_first_member_on_the_waitlist_and_notifies_both_members() {
@@ -168,9 +168,7 @@ async fn closing_an_account_cancels_its_future_bookings() {
             let change = json!({ "id": id, "isActive": false });
             admin.patch("/api/admin/users", change).await.expect(200);
         } else {
-            let request = ana.request(reqwest::Method::DELETE, "/api/auth/me");
-            let body = json!({ "currentPassword": PASSWORD });
-            ana.send(request.json(&body)).await.expect(200);
+            ana.close_account().await;
         }
         let list = ben.get("/api/bookings/list").await.expect(200);
         for booking in list["items"].as_array().unwrap() {

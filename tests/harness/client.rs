@@ -118,6 +118,13 @@ impl TestClient {
         response
     }
 
+    /// Closes the account of this person.
+    pub async fn close_account(&self) {
+        let request = self.request(Method::DELETE, "/api/auth/me");
+        let request = request.json(&json!({ "currentPassword": PASSWORD }));
+        self.send(request).await.expect(200);
+    }
+
     pub async fn get(&self, path: &str) -> TestResponse {
         self.send(self.request(Method::GET, path)).await
     }

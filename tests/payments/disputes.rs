@@ -1,20 +1,13 @@
 //! Payments that members dispute at their bank.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
-    book_and_pay, event_about, make_payments_due, member_event_count, payment_of, process_refunds,
-    review_count, start_with_stripe,
+    book_and_pay, deliver_dispute, make_payments_due, member_event_count, payment_of,
+    process_refunds, review_count, start_with_stripe,
 };
 use crate::bookings::cancel;
 use crate::harness::{TestApp, wait_until};
-
-async fn deliver(app: &TestApp, kind: &str, dispute: &Value) {
-    let name = format!("charge.dispute.{kind}");
-    app.deliver_event(&event_about(&name, dispute))
-        .await
-        .expect(200);
-}
 
 async fn refund_states(app: &TestApp) -> Vec<String> {
     let rows = app
@@ -29,8 +22,8 @@ async fn a_disputed_payment_is_not_refunded_and_no_refund_is_announced() {
     let (ana, sofia) = (app.member("ana").await, app.staff("sofia").await);
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     let dispute = stripe.open_dispute(&session, "needs_response");
-    deliver(&app, "created", &dispute).await;
-    deliver(&app, "funds_withdrawn", &dispute).await;
+    deliver_dispute(&app, "created", &dispute).await;
+    deliver_dispute(&app, "funds_withdrawn", &dispute).await;
     // Somebody must answer the dispute in Stripe's dashboard.
     assert_eq!(review_count(&app).await, 1);
     assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
@@ -48,7 +41,7 @@ async fn a_disputed_payment_is_not_refunded_and_no_refund_is_announced() {
     assert!(stripe.requests("POST", "/v1/refunds").is_empty());
 
     let lost = stripe.decide_dispute(&dispute, "lost");
-    deliver(&app, "closed", &lost).await;
+    deliver_dispute(&app, "closed", &lost).await;
     assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
     assert_eq!(review_count(&app).await, 2);
     sofia
@@ -72,11 +65,11 @@ async fn a_due_refund_is_sent_once_the_dispute_is_won() {
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     let dispute = stripe.open_dispute(&session, "needs_response");
-    deliver(&app, "created", &dispute).await;
+    deliver_dispute(&app, "created", &dispute).await;
     cancel(&ana, &booking).await.expect(200);
     let won = stripe.decide_dispute(&dispute, "won");
-    deliver(&app, "closed", &won).await;
-    deliver(&app, "funds_reinstated", &won).await;
+    deliver_dispute(&app, "closed", &won).await;
+    deliver_dispute(&app, "funds_reinstated", &won).await;
     wait_until(async || payment_of(&ana, &booking).await["status"] == "refunded").await;
     assert_eq!(stripe.refunds().len(), 1);
     assert_eq!(
@@ -103,10 +96,10 @@ async fn a_payment_is_paid_again_after_a_won_dispute_even_if_less_money_is_retur
         let ana = app.member("ana").await;
         let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
         let dispute = stripe.open_dispute(&session, "needs_response");
-        deliver(&app, "created", &dispute).await;
+        deliver_dispute(&app, "created", &dispute).await;
         assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
         let won = stripe.win_dispute(&dispute, returned);
-        deliver(&app, "closed", &won).await;
+        deliver_dispute(&app, "closed", &won).await;
         assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
         assert_eq!(review_count(&app).await, 1);
     }
@@ -136,7 +129,7 @@ async fn an_inquiry_takes_no_money_and_the_payment_can_be_refunded() {
     let ana = app.member("ana").await;
     let (booking, session) = book_and_pay(&app, &stripe, &ana).await;
     let inquiry = stripe.open_dispute(&session, "warning_needs_response");
-    deliver(&app, "created", &inquiry).await;
+    deliver_dispute(&app, "created", &inquiry).await;
     assert_eq!(payment_of(&ana, &booking).await["status"], "paid");
     cancel(&ana, &booking).await.expect(200);
     make_payments_due(&app).await;
@@ -151,7 +144,7 @@ async fn a_dispute_event_that_arrives_before_the_checkout_event_is_recorded() {
     let (booking, session) = super::start_checkout(&app, &stripe, &ana).await;
     let session = stripe.complete_checkout(&session);
     let dispute = stripe.open_dispute(&session, "needs_response");
-    deliver(&app, "created", &dispute).await;
+    deliver_dispute(&app, "created", &dispute).await;
     assert_eq!(payment_of(&ana, &booking).await["status"], "disputed");
     assert_eq!(member_event_count(&app, "payment_paid").await, 1);
 }

@@ -156,9 +156,7 @@ async fn the_payment_of_a_closed_account_shows_no_address() {
     insert_desk_payment(&app, &booking).await;
     // The cancellation is then late, so the payment is not refunded.
     set_clock_before_start(&app, &booking, TimeDelta::hours(1));
-    let request = ana.request(reqwest::Method::DELETE, "/api/auth/me");
-    let body = json!({ "currentPassword": crate::harness::PASSWORD });
-    ana.send(request.json(&body)).await.expect(200);
+    ana.close_account().await;
     let payment = &list(&staff, "").await[0];
     assert_eq!(payment["member"]["name"], "Former member");
     assert_eq!(payment["member"]["email"], json!(null));

@@ -428,11 +428,7 @@ async fn closing_an_account_revokes_its_passes() {
     let pass = sell_pass(&staff, &ana, json!({ "credits": 10 })).await;
     book(&ana, app.create_class(5).await).await.expect(201);
     let id = ana.user_id().await;
-    let closing = json!({ "currentPassword": crate::harness::PASSWORD });
-    let request = ana
-        .request(reqwest::Method::DELETE, "/api/auth/me")
-        .json(&closing);
-    ana.send(request).await.expect(200);
+    ana.close_account().await;
     let path = format!("/api/admin/passes?memberId={}", id.as_str().unwrap());
     let passes = staff.get_all(&path).await;
     assert_eq!(passes[0]["id"], pass);

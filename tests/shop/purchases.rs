@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 use super::{assert_passes_consistent, change_pass, create_product, sell};
 use crate::bookings::book;
 use crate::harness::{
-    MailServer, PASSWORD, StripeFault, StripeStandIn, TestApp, TestClient, TestResponse, wait_until,
+    MailServer, StripeFault, StripeStandIn, TestApp, TestClient, TestResponse, wait_until,
 };
 use crate::payments::{
-    charge_refunded, checkout_completed, event_about, expire_card_payments, make_payments_due,
-    member_event_count, process_refunds, release_unpaid, review_count, start_with_stripe,
+    charge_refunded, checkout_completed, deliver_dispute, event_about, expire_card_payments,
+    make_payments_due, member_event_count, process_refunds, release_unpaid, review_count,
+    start_with_stripe,
 };
 
 async fn buy(person: &TestClient, product: &Value) -> TestResponse {
@@ -58,17 +59,6 @@ async fn purchase(
 
 async fn passes(person: &TestClient) -> Vec<Value> {
     person.get_all("/api/shop/passes").await
-}
-
-async fn close_account(member: &TestClient) {
-    let request = member.request(Method::DELETE, "/api/auth/me");
-    let request = request.json(&json!({ "currentPassword": PASSWORD }));
-    member.send(request).await.expect(200);
-}
-
-async fn deliver_dispute(app: &TestApp, kind: &str, dispute: &Value) {
-    let event = event_about(&format!("charge.dispute.{kind}"), dispute);
-    app.deliver_event(&event).await.expect(200);
 }
 
 async fn live_passes(app: &TestApp) -> i64 {
@@ -551,7 +541,7 @@ async fn a_won_dispute_restores_no_pass_of_a_closed_account() {
     let (_, session) = purchase(&app, &stripe, &ana, &ten).await;
     let dispute = stripe.open_dispute(&session, "needs_response");
     deliver_dispute(&app, "created", &dispute).await;
-    close_account(&ana).await;
+    ana.close_account().await;
     deliver_dispute(&app, "closed", &stripe.decide_dispute(&dispute, "won")).await;
     assert_eq!(live_passes(&app).await, 0);
 }
@@ -594,7 +584,7 @@ async fn an_account_that_is_closed_while_the_payment_arrives_keeps_no_pass() {
     let lock = app.hold_locks("select from payments for update").await;
     let closing = async {
         wait_until(async || app.blocked_statements().await == 1).await;
-        close_account(&ana).await;
+        ana.close_account().await;
     };
     // The closing waits for the order.
     let release = async {
@@ -632,7 +622,7 @@ async fn a_payment_after_the_account_is_closed_is_refunded() {
     let ten = create_product(&staff, json!({})).await;
     let (_, session) = start_purchase(&stripe, &ana, &ten).await;
     let paid = stripe.complete_checkout(&session);
-    close_account(&ana).await;
+    ana.close_account().await;
     let state = "select count(*) from orders where state = 'cancelled'";
     assert_eq!(app.count(state).await, 1);
     app.deliver_event(&checkout_completed(&paid))

@@ -9,15 +9,14 @@ use crate::{App, session};
 
 /// Closes an account: ends its sessions, cancels its bookings of classes that have not started
 /// and its open orders, revokes its passes, and erases the personal details. The address can be
-/// registered again.
-/// The transaction must have locked the member's row.
+/// registered again. The transaction must have locked the member's row.
 pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
     tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
     // This comes before the erasure, because the e-mails about the bookings need the address.
     booking::cancel_all_of(tx, id, app.clock().now(), &app.config().studio).await?;
-    // A payment may settle an order at the same time. This waits for it, so that the passes that it
-    // issues are revoked too. Elsewhere, passes are locked before orders. A deadlock with that is
-    // rare, and is retried.
+    // A payment may settle an order at the same time. The cancellation waits for it, so its passes
+    // are revoked too. Other transactions lock passes before orders. A deadlock with them is rare,
+    // and is retried.
     order::cancel_open_of(tx, id).await?;
     pass::revoke_all(tx, id).await?;
     tx.invalidate([app.schedule()]);

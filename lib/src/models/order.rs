@@ -21,7 +21,7 @@ pub use self::purchase::{
 pub use self::sale::{DeskTender, NewSale, sell};
 pub use self::settlement::settle;
 use super::payment_status::{PaymentStatus, shown_payment_status};
-use super::user::full_name;
+use super::user::{full_name, optional_full_name};
 use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::page::Page;
@@ -67,7 +67,7 @@ pub enum OrderState {
 }
 
 impl OrderState {
-    pub(super) fn from_column(text: &str) -> Result<Self> {
+    fn from_column(text: &str) -> Result<Self> {
         match text {
             "open" => Ok(Self::Open),
             "paid" => Ok(Self::Paid),
@@ -162,7 +162,10 @@ impl Order {
             lines: super::from_json(row.try_get("lines")?)?,
             payment: OrderPayment::from_row(row)?,
             is_by_member: row.try_get("is_by_member")?,
-            sold_by: staff_name(row)?,
+            sold_by: optional_full_name(
+                row.try_get("staff_first_name")?,
+                row.try_get("staff_last_name")?,
+            ),
             created_at: row.try_get("created_at")?,
         })
     }
@@ -177,13 +180,6 @@ impl Order {
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.created_at, self.id)
     }
-}
-
-fn staff_name(row: &Row) -> Result<Option<String>> {
-    let first_name: Option<&str> = row.try_get("staff_first_name")?;
-    let last_name: Option<&str> = row.try_get("staff_last_name")?;
-    let name = first_name.zip(last_name);
-    Ok(name.map(|(first_name, last_name)| full_name(first_name, last_name)))
 }
 
 /// Selects the orders `o` for which `$condition` is true.

@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::change::{NewPassChange, NotedPassChange, PassChange, change, list_changes};
+pub use self::change::{NewPassChange, PassChange, RecordedPassChange, change, list_changes};
 pub use self::dispute::{lock_of_order, restore_disputed, revoke_disputed};
 use super::product::{NamedClassType, PassStart, class_types_of_product};
 use crate::error::{Error, Result};

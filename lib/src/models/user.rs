@@ -25,7 +25,7 @@ pub use self::fields::{
 };
 pub(crate) use self::member::user_columns;
 pub use self::member::{ExperienceLevel, User};
-pub(in crate::models) use self::member::{full_name, locale_from_column};
+pub(in crate::models) use self::member::{full_name, locale_from_column, optional_full_name};
 pub use self::profile::{
     Changes, MedicalConditions, NewUser, Profile, find_profile, insert, update,
 };

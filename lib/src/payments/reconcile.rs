@@ -69,8 +69,8 @@ pub fn settle_in_background(app: &App) {
     });
 }
 
-/// Sends the refunds of card payments that are due, those of orders first, and then those of the next class, until
-/// none is left or `until` is reached. Failures of Stripe are logged, and retried with
+/// Sends the refunds of card payments that are due, those of orders first and then those of the
+/// next class, until none is left or `until` is reached. Failures of Stripe are logged, and retried with
 /// growing pauses.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ use crate::admin::staff_action::StaffAction;
 use crate::bookings::changes::reason;
 use crate::error::Result;
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
-use crate::models::pass::{self, NewPassChange, NotedPassChange, Pass, PassChange};
+use crate::models::pass::{self, NewPassChange, Pass, PassChange, RecordedPassChange};
 use crate::models::security_event::SecurityEventKind;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -105,18 +105,18 @@ pub struct PassChangeView {
     created_at: DateTime<Utc>,
 }
 
-impl From<NotedPassChange> for PassChangeView {
-    fn from(noted: NotedPassChange) -> Self {
-        let (from, to) = noted.change.days().unzip();
+impl From<RecordedPassChange> for PassChangeView {
+    fn from(recorded: RecordedPassChange) -> Self {
+        let (from, to) = recorded.change.days().unzip();
         Self {
-            id: noted.id,
-            action: noted.change.into(),
-            number: noted.change.number(),
+            id: recorded.id,
+            action: recorded.change.into(),
+            number: recorded.change.number(),
             from,
             to,
-            reason: noted.reason,
-            changed_by: noted.staff_name,
-            created_at: noted.created_at,
+            reason: recorded.reason,
+            changed_by: recorded.staff_name,
+            created_at: recorded.created_at,
         }
     }
 }
@@ -141,7 +141,7 @@ pub fn list_changes(
             .db()
             .read(async move |client| pass::list_changes(client, id, &page).await)
             .await?;
-        let position = NotedPassChange::position;
+        let position = RecordedPassChange::position;
         Ok(List::new(rows, page, position, PassChangeView::from))
     })
 }

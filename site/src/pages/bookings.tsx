@@ -2,13 +2,13 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
+import { followCheckout } from "../checkout-return.ts";
 import { cancelBooking } from "../classes/actions.ts";
 import { calendarLink } from "../classes/calendar.ts";
 import { useKeptFocus } from "../classes/card.tsx";
 import { classPath } from "../classes/facts.ts";
 import { type Booking, bookings, bookingZone, cancelledClasses, followChanges, loadBookings } from "../classes/live.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
-import { followCheckout } from "../checkout-return.ts";
 import { CalendarFeed } from "../components/calendar-feed.tsx";
 import { mount } from "../components/mount.tsx";
 import { Button, Card, Dialog, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";

@@ -12,7 +12,7 @@ const texts = {
   where: (room: string, instructor: string) => `${room} · with ${instructor}`,
   cancelled: "This class is cancelled.",
   hadBooked: "Who had booked",
-  gotMail: "Those who had booked when it was cancelled got an e-mail.",
+  gotMail: "Everyone with a booking got an e-mail when the class was cancelled.",
   nobodyHadBooked: "Nobody had booked this class.",
   cancelledBefore: (when: string) => `had cancelled before, ${when}`,
   refundsDue: "Give money back",

@@ -13,7 +13,7 @@ const texts: StaffRosterTexts = {
   where: (room, instructor) => `${room} · con ${instructor}`,
   cancelled: "Esta clase está cancelada.",
   hadBooked: "Quién había reservado",
-  gotMail: "Quien tenía reserva al cancelarse recibió un correo.",
+  gotMail: "Quien tenía una reserva recibió un correo cuando se canceló la clase.",
   nobodyHadBooked: "Nadie había reservado esta clase.",
   cancelledBefore: (when) => `ya había cancelado, ${when}`,
   refundsDue: "Devolver dinero",

@@ -18,7 +18,7 @@ const texts = {
     instructor: { title: "A teacher", text: "Who teaches. The name is shown with each class." },
     classType: { title: "A class type", text: "What is taught: its level, length, spots, and price" },
     weekly: { title: "A weekly class", text: "When it takes place. Its dates are made eight weeks ahead, and more are added by themselves." },
-    pass: { title: "A pass", text: "What members can buy in advance, such as ten classes. Your studio can also do without." },
+    pass: { title: "A pass", text: "What members can buy in advance, such as ten classes. A studio can also work without passes." },
     payment: { title: "Payment", text: "How members pay" },
   },
   studioFacts: (name: string, zone: string, currency: string) => `${name}, ${zone}, ${currency}.`,

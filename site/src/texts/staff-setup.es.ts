@@ -19,7 +19,7 @@ const texts: StaffSetupTexts = {
     instructor: { title: "Un profesor", text: "Quién enseña. El nombre se muestra con cada clase." },
     classType: { title: "Un tipo de clase", text: "Qué se enseña: nivel, duración, plazas y precio" },
     weekly: { title: "Una clase semanal", text: "Cuándo se da. Se crean las fechas de ocho semanas, y las demás se añaden solas." },
-    pass: { title: "Un bono", text: "Lo que se puede comprar por adelantado, como diez clases. El estudio también puede no tener bonos." },
+    pass: { title: "Un bono", text: "Lo que se puede comprar por adelantado, como diez clases. Un estudio también puede funcionar sin bonos." },
     payment: { title: "El pago", text: "Cómo pagan los miembros" },
   },
   studioFacts: (name, zone, currency) => `${name}, ${zone}, ${currency}.`,

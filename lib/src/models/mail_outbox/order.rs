@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::models::from_json;
-use crate::models::order::OrderState;
 use crate::models::user::locale_from_column;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -21,8 +20,10 @@ pub struct MailOrder {
     pub is_confirmed: bool,
     /// The member's language.
     pub locale: Locale,
-    /// The state.
-    pub state: OrderState,
+    /// Whether the order is paid, or costs nothing.
+    pub is_paid: bool,
+    /// Whether the order was cancelled before it was paid.
+    pub is_cancelled: bool,
     /// The names of the products at the time of the order.
     pub product_names: Vec<String>,
     /// The sum.
@@ -36,8 +37,8 @@ pub struct MailOrder {
 static FIND_ORDER: Statement = Statement::new(
     "mail_outbox.find_order",
     "select case when u.closed_at is null then u.first_name else '' end as first_name,
-        u.email = $2 and u.email_verified_at is not null as is_confirmed, u.locale, o.state,
-        o.total, o.currency,
+        u.email = $2 and u.email_verified_at is not null as is_confirmed, u.locale,
+        o.state = 'paid' as is_paid, o.state = 'cancelled' as is_cancelled, o.total, o.currency,
         (select coalesce(sum(refunded), 0) from payments where order_id = o.id) as refunded,
         (select jsonb_agg(l.description order by l.created_at, l.id)
             from order_lines l where l.order_id = o.id) as product_names
@@ -54,7 +55,8 @@ pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Opti
         first_name: row.try_get("first_name")?,
         is_confirmed: row.try_get("is_confirmed")?,
         locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
-        state: OrderState::from_column(row.try_get("state")?)?,
+        is_paid: row.try_get("is_paid")?,
+        is_cancelled: row.try_get("is_cancelled")?,
         product_names: from_json(row.try_get("product_names")?)?,
         total: Money::from_column(row.try_get::<_, Decimal>("total")?),
         refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
-use crate::models::user::full_name;
+use crate::models::user::optional_full_name;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -187,7 +187,7 @@ static INSERT_CHANGE: Statement = Statement::new(
     values ($1, $2, $3, $4, $5, $6, $7, $8)",
 );
 
-/// A change of passes, as it is noted.
+/// A change of passes to record.
 #[derive(Clone, Debug)]
 pub struct NewPassChange {
     /// The change.
@@ -198,9 +198,9 @@ pub struct NewPassChange {
     pub staff_id: Option<Uuid>,
 }
 
-/// A change of a pass that was noted.
+/// A change of a pass that was recorded.
 #[derive(Clone, Debug)]
-pub struct NotedPassChange {
+pub struct RecordedPassChange {
     /// The id.
     pub id: Uuid,
     /// The change.
@@ -213,16 +213,13 @@ pub struct NotedPassChange {
     pub created_at: DateTime<Utc>,
 }
 
-impl NotedPassChange {
+impl RecordedPassChange {
     fn from_row(row: &Row) -> Result<Self> {
-        let first_name: Option<&str> = row.try_get("first_name")?;
-        let last_name: Option<&str> = row.try_get("last_name")?;
-        let name = first_name.zip(last_name);
         Ok(Self {
             id: row.try_get("id")?,
             change: PassChange::from_row(row)?,
             reason: row.try_get("reason")?,
-            staff_name: name.map(|(first_name, last_name)| full_name(first_name, last_name)),
+            staff_name: optional_full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             created_at: row.try_get("created_at")?,
         })
     }
@@ -247,15 +244,15 @@ pub async fn list_changes(
     client: &Client,
     pass_id: Uuid,
     page: &Page,
-) -> Result<Vec<NotedPassChange>> {
+) -> Result<Vec<RecordedPassChange>> {
     let (time, id) = page.after();
     let rows = LIST
         .all(client, &[&pass_id, &time, &id, &page.row_limit()])
         .await?;
-    rows.iter().map(NotedPassChange::from_row).collect()
+    rows.iter().map(RecordedPassChange::from_row).collect()
 }
 
-/// Changes passes, in this order, and notes who did it and why. `today` is the studio's date.
+/// Changes passes, in this order, and records who did it and why. `today` is the studio's date.
 /// Must be called in a transaction.
 ///
 /// # Errors

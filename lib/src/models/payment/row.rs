@@ -39,7 +39,7 @@ impl PaymentSubject {
 pub struct Payment {
     /// The payment's id.
     pub id: Uuid,
-    /// What it is for.
+    /// What the payment is for.
     pub subject: PaymentSubject,
     /// The member's id.
     pub user_id: Uuid,
@@ -77,8 +77,8 @@ macro_rules! payment_columns {
         concat!(
             "p.id, p.booking_id, p.order_id, p.user_id, p.amount, p.currency,
             coalesce(p.method, case p.tender when 'card' then 'card' else 'desk' end) as method,
-            p.status, p.refunded, p.provider_reference, p.provider_payment, p.checkout_url, p.expires_at,
-            p.paid_at, p.refunded_at, p.created_at, ",
+            p.status, p.refunded, p.provider_reference, p.provider_payment, p.checkout_url,
+            p.expires_at, p.paid_at, p.refunded_at, p.created_at, ",
             $crate::models::payment_status::shown_payment_status!(),
             " as shown_status"
         )

@@ -140,3 +140,12 @@ pub(in crate::models) fn locale_from_column(text: Option<&str>) -> Result<Option
 pub(in crate::models) fn full_name(first: &str, last: &str) -> String {
     format!("{first} {last}").trim_end().to_owned()
 }
+
+/// Joins the first and the last name of somebody who may be unknown.
+pub(in crate::models) fn optional_full_name(
+    first: Option<&str>,
+    last: Option<&str>,
+) -> Option<String> {
+    let names = first.zip(last);
+    names.map(|(first, last)| full_name(first, last))
+}

@@ -2,7 +2,7 @@
 
 use super::account::greeting;
 use super::message::{Content, Message};
-use super::texts::{ClassText, MailTexts, Opening};
+use super::texts::{ClassText, MailTexts, Opening, amount_text};
 use crate::error::Result;
 use crate::models::mail_outbox::{MailBooking, MailPayload, MailPayment, PreviousTime};
 use crate::runtime::config::StudioConfig;
@@ -298,8 +298,7 @@ impl BookingMail<'_> {
     }
 
     fn amount(&self, amount: Money) -> String {
-        let currency = &self.booking.currency;
-        format!("{} {currency}", amount.in_currency(currency))
+        amount_text(amount, &self.booking.currency)
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {

@@ -226,9 +226,9 @@ impl MailTexts for English {
             headline: "Your payment is refunded",
             paragraphs: vec![
                 format!(
-                    "Your payment for “{product_names}” arrived after the order was cancelled, so you have \
-                     not bought anything. We refund the whole amount to your card. This usually \
-                     takes up to ten days."
+                    "Your payment for “{product_names}” arrived after the order was cancelled, so \
+                     you have not bought anything. We refund the whole amount to your card. This \
+                     usually takes up to ten days."
                 ),
                 "You can buy the pass again at any time.".to_owned(),
             ],

@@ -2,12 +2,10 @@
 
 use super::account::greeting;
 use super::message::{Content, Message};
-use super::texts::MailTexts;
+use super::texts::{MailTexts, amount_text};
 use crate::error::Result;
 use crate::models::mail_outbox::MailOrder;
-use crate::models::order::OrderState;
 use crate::runtime::config::StudioConfig;
-use crate::values::money::Money;
 
 /// Composes the e-mail about an order. Returns `None` if the e-mail is outdated. `texts` are those
 /// in the member's language.
@@ -17,23 +15,20 @@ pub(super) fn compose(
     studio: &StudioConfig,
     texts: &dyn MailTexts,
 ) -> Option<Result<Message>> {
-    let amount =
-        |amount: Money| format!("{} {}", amount.in_currency(&order.currency), order.currency);
     let product_names = order.product_names.join(", ");
     let labels = texts.labels();
     let mut facts = vec![
         (labels.product, product_names.clone()),
-        (labels.price, amount(order.total)),
+        (labels.price, amount_text(order.total, &order.currency)),
     ];
     let opening = match kind {
-        "order_paid" if order.state == OrderState::Paid => {
-            texts.order_paid(&product_names, order.total.is_zero())
-        }
+        "order_paid" if order.is_paid => texts.order_paid(&product_names, order.total.is_zero()),
         "order_refunded" if !order.refunded.is_zero() => {
-            facts.push((labels.refund, amount(order.refunded)));
-            match order.state {
-                OrderState::Cancelled => texts.late_payment_refunded(&product_names),
-                _ => texts.order_refunded(&product_names),
+            let refunded = amount_text(order.refunded, &order.currency);
+            facts.push((labels.refund, refunded));
+            match order.is_cancelled {
+                true => texts.late_payment_refunded(&product_names),
+                false => texts.order_refunded(&product_names),
             }
         }
         _ => return None,

@@ -238,9 +238,9 @@ impl MailTexts for Spanish {
             headline: "Te reembolsamos el pago",
             paragraphs: vec![
                 format!(
-                    "Tu pago por «{product_names}» llegó cuando la compra ya estaba cancelada, así que no \
-                     has comprado nada. Te reembolsamos el importe completo en la tarjeta. Suele \
-                     tardar diez días como máximo."
+                    "Tu pago por «{product_names}» llegó cuando la compra ya estaba cancelada, así \
+                     que no has comprado nada. Te reembolsamos el importe completo en la tarjeta. \
+                     Suele tardar diez días como máximo."
                 ),
                 "Puedes comprar el bono otra vez cuando quieras.".to_owned(),
             ],

@@ -2,6 +2,7 @@
 //! not compile.
 
 use super::notice::{Access, AccessWay, NoticeKind};
+use crate::values::money::Money;
 
 /// The short texts of e-mails.
 pub(super) struct Labels {
@@ -45,6 +46,11 @@ impl ClassText<'_> {
     pub(super) fn has_same_time(&self, other: &Self) -> bool {
         (self.day, self.starts, self.ends) == (other.day, other.starts, other.ends)
     }
+}
+
+/// Returns an amount with its currency, such as `25.00 USD`.
+pub(super) fn amount_text(amount: Money, currency: &str) -> String {
+    format!("{} {currency}", amount.in_currency(currency))
 }
 
 /// The texts of e-mails to members, in one language. Amounts contain the currency.

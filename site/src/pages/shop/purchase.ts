@@ -1,11 +1,11 @@
 // The purchase of a pass by card. After the payment, Stripe redirects to the shop.
 
 import { api, call, type Schema } from "../../api/client.ts";
+import { followCheckout } from "../../checkout-return.ts";
 import { loadPassPart } from "../../classes/pass-part.ts";
 import { loadPasses } from "../../passes/passes.ts";
 import { loadSession, signInAddress } from "../../session.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
-import { followCheckout } from "../../checkout-return.ts";
 import { attempt, say } from "../../tools/action.ts";
 import { sendUntilAnswered } from "../../tools/repeat.ts";
 
