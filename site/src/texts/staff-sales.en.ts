@@ -6,7 +6,7 @@ import till from "./till.en.ts";
 
 const texts = {
   title: "Sales",
-  hint: "Passes are sold on the roster of a class, or on the page of a member.",
+  hint: "Staff sell passes on the roster of a class, or on the page of a member.",
   show: "Show",
   orders: "Latest sales",
   products: "Products",

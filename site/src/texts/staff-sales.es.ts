@@ -7,7 +7,7 @@ import till from "./till.es.ts";
 
 const texts: StaffSalesTexts = {
   title: "Ventas",
-  hint: "Los bonos se venden en la lista de una clase o en la página de un miembro.",
+  hint: "El equipo vende los bonos en la lista de una clase o en la página de un miembro.",
   show: "Mostrar",
   orders: "Últimas ventas",
   products: "Productos",
