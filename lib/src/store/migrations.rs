@@ -54,6 +54,7 @@ static MIGRATIONS: [Migration; 26] = [
     migration!(24, "0024_staff_events"),
     migration!(25, "0025_cached_plans"),
     migration!(26, "0026_passes"),
+    migration!(27, "0027_fees_and_receipts"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands
