@@ -31,8 +31,8 @@ alter table bookings
     -- were not cancelled late, and for those of the previous version of the program, which asks
     -- for the whole price when a member did not come.
     add column fee numeric(10, 2),
-    add constraint bookings_fee check (fee >= 0
-        and (status = 'no_show' or (status = 'cancelled' and late_cancellation)));
+    add constraint bookings_fee check (fee is null or (fee >= 0
+        and (status = 'no_show' or (status = 'cancelled' and late_cancellation))));
 
 create index bookings_fee_idx on bookings (user_id, created_at, id) where fee > 0;
 

@@ -3,12 +3,13 @@
 mod cancel;
 mod concurrency;
 mod create;
+mod fees;
 mod free_cancellation;
 mod idempotency;
 mod limits;
 mod list;
 mod payment;
-mod rebooking;
+pub mod rebooking;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};

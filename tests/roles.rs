@@ -32,6 +32,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/contacts", Access::Staff),
     ("GET", "/api/admin/dashboard", Access::Staff),
     ("GET", "/api/admin/events", Access::Staff),
+    ("GET", "/api/admin/fees", Access::Staff),
     ("GET", "/api/admin/instructors", Access::Staff),
     ("GET", "/api/admin/member-bookings", Access::Staff),
     ("GET", "/api/admin/members", Access::Staff),

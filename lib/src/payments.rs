@@ -2,6 +2,7 @@
 
 pub mod booking_payment;
 pub mod checkout;
+pub mod fees;
 pub mod list;
 mod provider_state;
 pub mod reconcile;

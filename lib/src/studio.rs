@@ -11,6 +11,7 @@ use crate::http::{CacheableResponse, Freshness};
 use crate::models::payment::PaymentMethod;
 use crate::runtime::config::StudioAddress;
 use crate::values::locale::Locale;
+use crate::values::money::{Amount, Money};
 
 /// The studio, as visitors see it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +31,11 @@ pub struct StudioView {
     /// For how many minutes after it was made a booking can always be cancelled free of charge.
     #[schema(examples(60))]
     free_cancellation_grace_minutes: u64,
+    /// What a late cancellation costs. Null: the price of the class. It is never more than the
+    /// price. With a pass, a credit is used up instead, unless the pass is unlimited.
+    late_cancellation_fee: Option<Amount>,
+    /// What it costs when a member does not come, in the same way.
+    no_show_fee: Option<Amount>,
     /// How many hours before the start of a class its waitlist closes. After that, a free
     /// spot goes to the first member who books it.
     #[schema(examples(2))]
@@ -95,6 +101,7 @@ impl From<&StudioAddress> for StudioAddressView {
 /// [`Error::Internal`](crate::Error::Internal) if the response cannot be serialized.
 pub fn get(app: &App) -> Result<CacheableResponse> {
     let studio = &app.config().studio;
+    let amount = |fee: Option<Money>| fee.map(|fee| fee.in_currency(&studio.currency));
     let card = app.stripe().map(|_| PaymentMethod::Card);
     let view = StudioView {
         name: studio.name.clone(),
@@ -102,6 +109,8 @@ pub fn get(app: &App) -> Result<CacheableResponse> {
         currency: studio.currency.clone(),
         cancellation_window_hours: studio.cancellation_window.as_secs() / 3_600,
         free_cancellation_grace_minutes: studio.free_cancellation_grace.as_secs() / 60,
+        late_cancellation_fee: amount(studio.late_cancel_fee),
+        no_show_fee: amount(studio.no_show_fee),
         waitlist_cutoff_hours: studio.waitlist_cutoff.as_secs() / 3_600,
         max_unpaid_bookings: studio.max_unpaid_bookings,
         payment_methods: card.into_iter().chain([PaymentMethod::Desk]).collect(),

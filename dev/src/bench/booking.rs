@@ -268,6 +268,8 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         waitlist_cutoff: Duration::from_secs(2 * 3_600),
         cancellation_window: Duration::from_secs(12 * 3_600),
         schedule_ahead_weeks: 8,
+        late_cancel_fee: None,
+        no_show_fee: None,
         free_cancellation_grace: Duration::from_secs(3_600),
         image_origin: None,
         max_unpaid_bookings: i32::MAX,

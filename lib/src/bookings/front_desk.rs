@@ -64,7 +64,7 @@ pub struct UpdateBooking {
     /// For `cancel`: a message to the member.
     #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
-    /// For `cancel`: the reason for the security log, which only administrators see.
+    /// The reason for the security log, which only administrators see.
     #[schema(max_length = 500, examples("Did not pay last time"))]
     internal_reason: Option<String>,
     /// For `cancel`: true means that the cancellation does not count as late, so a
@@ -97,8 +97,10 @@ pub enum BookingAction {
     Move,
     /// Lets a pass of the member pay for an unpaid booking.
     UsePass,
-    /// Records that the member paid at the desk.
+    /// Records that the member paid at the desk: the price, or the fee that is owed.
     MarkPaid,
+    /// Waives the fee that is owed for a late cancellation, or because the member did not come.
+    WaiveFee,
     /// Refunds what is left of the payment. A card payment is refunded to the card. A
     /// payment at the desk is only recorded as refunded.
     Refund,
@@ -114,6 +116,7 @@ impl BookingAction {
             Self::Move => "move",
             Self::UsePass => "use_pass",
             Self::MarkPaid => "mark_paid",
+            Self::WaiveFee => "waive_fee",
             Self::Refund => "refund",
         }
     }
@@ -242,7 +245,7 @@ pub fn create<'a>(
 /// [`Error::Invalid`] for an invalid reason, or without the class to move to; 403
 /// `own_booking`; those of [`booking::cancel`], [`booking::move_to`],
 /// [`booking::record_attendance`], [`payment::pay_with_pass`], [`payment::mark_paid_at_desk`],
-/// [`payment::refund`], and [`IdempotentTransaction::run`].
+/// [`payment::waive_fee`], [`payment::refund`], and [`IdempotentTransaction::run`].
 pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -280,6 +283,7 @@ enum BookingChange {
     MoveTo(Uuid),
     UsePass(Option<Uuid>),
     MarkPaid,
+    WaiveFee,
     Refund,
 }
 
@@ -318,6 +322,7 @@ impl UpdateBooking {
             }
             BookingAction::UsePass => BookingChange::UsePass(self.pass_id),
             BookingAction::MarkPaid => BookingChange::MarkPaid,
+            BookingAction::WaiveFee => BookingChange::WaiveFee,
             BookingAction::Refund => BookingChange::Refund,
         };
         Ok((change, internal_reason))
@@ -345,7 +350,7 @@ impl<'a> FrontDesk<'a> {
     }
 
     fn view(&self, booking: Booking) -> BookingView {
-        BookingView::new(booking, &self.zone, self.now)
+        BookingView::new(booking, self.studio, &self.zone, self.now)
     }
 
     /// Prepares the transaction of a change.
@@ -372,6 +377,7 @@ impl<'a> FrontDesk<'a> {
             BookingChange::MoveTo(_)
             | BookingChange::UsePass(_)
             | BookingChange::MarkPaid
+            | BookingChange::WaiveFee
             | BookingChange::Refund => true,
             // Until the start, staff can cancel their own booking like any member, unless
             // `lenient` waives the rule for late cancellations.
@@ -386,7 +392,8 @@ impl<'a> FrontDesk<'a> {
         }
         match change {
             BookingChange::Record(attendance, seen) => {
-                booking::record_attendance(tx, id, *attendance, *seen, actor_id, now).await?;
+                booking::record_attendance(tx, id, *attendance, *seen, actor_id, now, studio)
+                    .await?;
             }
             BookingChange::Cancel(cancellation) => {
                 tx.invalidate([self.app.schedule()]);
@@ -403,6 +410,9 @@ impl<'a> FrontDesk<'a> {
             }
             BookingChange::MarkPaid => {
                 payment::mark_paid_at_desk(tx, id, now).await?;
+            }
+            BookingChange::WaiveFee => {
+                payment::waive_fee(tx, id).await?;
             }
             BookingChange::Refund => {
                 payment::refund(tx, id, Some(actor_id), now).await?;

@@ -47,6 +47,9 @@ pub struct BookingsQuery {
     /// `booked,waitlisted`.
     #[param(max_length = 100, example = "booked,waitlisted")]
     status: Option<String>,
+    /// Whether to list only bookings for which a fee is owed.
+    #[param(value_type = Option<bool>)]
+    owes_fee: Option<String>,
 }
 
 impl BookingsQuery {
@@ -59,6 +62,7 @@ impl BookingsQuery {
         let class_id = self.scheduled_class_id.as_deref();
         let scheduled_class_id = form.check_filled("scheduledClassId", class_id, query::id);
         let statuses = form.check_filled("status", self.status.as_deref(), statuses);
+        let owes_fee = form.check_filled("owesFee", self.owes_fee.as_deref(), query::boolean);
         if let (Some(from), Some(to)) = (from, to)
             && to < from
         {
@@ -70,6 +74,7 @@ impl BookingsQuery {
             until: to.map(|day| zone.day_start(day + TimeDelta::days(1))),
             scheduled_class_id,
             statuses: statuses.unwrap_or_default(),
+            owes_fee: owes_fee == Some(true),
         };
         Ok((period.unwrap_or(BookingPeriod::Upcoming), filter))
     }
@@ -119,7 +124,8 @@ pub fn list(
     page: Page,
 ) -> BoxFuture<'_, Result<List<BookingView>>> {
     Box::pin(async move {
-        let zone = TimeZone::of_studio(&app.config().studio)?;
+        let studio = &app.config().studio;
+        let zone = TimeZone::of_studio(studio)?;
         let ((period, filter), now) = (query.parse(&zone)?, app.clock().now());
         let list = app
             .db()
@@ -135,7 +141,7 @@ pub fn list(
                 }
             })
             .await?;
-        let view = |booking| BookingView::new(booking, &zone, now);
+        let view = |booking| BookingView::new(booking, studio, &zone, now);
         Ok(List::with_moved(list, page, Booking::position, view))
     })
 }
@@ -200,7 +206,7 @@ pub fn create<'a>(
             .run_statement(async |client| {
                 change.set_attempted();
                 let booking = booking::create(client, new_booking, now, studio).await?;
-                StoredResponse::created(&BookingView::new(booking, &zone, now))
+                StoredResponse::created(&BookingView::new(booking, studio, &zone, now))
             })
             .await;
         change.settle(&response);
@@ -236,7 +242,7 @@ pub fn cancel<'a>(
             .run(async |tx| {
                 change.set_attempted();
                 let booking = booking::cancel(tx, &cancellation, now, studio).await?;
-                StoredResponse::ok(&BookingView::new(booking, &zone, now))
+                StoredResponse::ok(&BookingView::new(booking, studio, &zone, now))
             })
             .await;
         change.settle(&response);

@@ -11,6 +11,7 @@ use crate::models::booking::{
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::models::user::ExperienceLevel;
+use crate::runtime::config::StudioConfig;
 use crate::values::email;
 use crate::values::money::Amount;
 use crate::values::time_zone::TimeZone;
@@ -38,8 +39,16 @@ pub struct BookingView {
     /// a reopened booking whose payment was kept.
     free_cancellation_until: Option<DateTime<Utc>>,
     cancelled_at: Option<DateTime<Utc>>,
-    /// Whether the booking was cancelled too late for a refund.
+    /// Whether the booking was cancelled too late to be free of charge.
     late_cancellation: bool,
+    /// What the late cancellation costs, or that the member did not come. Null if neither
+    /// happened. What was paid beyond it is refunded.
+    fee: Option<Amount>,
+    /// What a cancellation after `freeCancellationUntil` costs. 0 if a pass with credits pays,
+    /// whose credit is then used up.
+    late_cancellation_fee: Amount,
+    /// What is to be paid: the price, or the fee. 0 if it is paid.
+    amount_due: Amount,
     /// The reason that the member or the studio gave.
     cancellation_reason: Option<String>,
     /// The status of the last payment. Null if there is no payment.
@@ -135,8 +144,14 @@ struct BookedClassView {
 
 impl BookingView {
     /// Creates the view of a booking at the time `now`, with local times in `zone`.
-    pub fn new(booking: Booking, zone: &TimeZone, now: DateTime<Utc>) -> Self {
+    pub fn new(
+        booking: Booking,
+        studio: &StudioConfig,
+        zone: &TimeZone,
+        now: DateTime<Utc>,
+    ) -> Self {
         let local = zone.local(booking.start_time).naive_local();
+        let late_cancellation_fee = booking.late_fee(studio.late_cancel_fee);
         let payment = booking.payment;
         Self {
             id: booking.id,
@@ -144,11 +159,14 @@ impl BookingView {
             status: booking.status,
             waitlist_position: booking.waitlist_position,
             price: booking.price.in_currency(&booking.currency),
-            currency: booking.currency,
             booked_at: booking.booked_at,
             free_cancellation_until: booking.free_until,
             cancelled_at: booking.cancelled_at,
             late_cancellation: booking.late_cancellation,
+            fee: booking.fee.map(|fee| fee.in_currency(&booking.currency)),
+            late_cancellation_fee: late_cancellation_fee.in_currency(&booking.currency),
+            amount_due: booking.amount_due.in_currency(&booking.currency),
+            currency: booking.currency,
             cancellation_reason: booking.cancellation_reason,
             payment_status: payment.as_ref().map(|payment| payment.status),
             payment: payment.map(|payment| LastPaymentView::new(payment, now)),
@@ -212,7 +230,12 @@ pub struct RosterEntryView {
     price: Amount,
     /// ISO 4217 code.
     currency: String,
-    /// Whether the booking has a spot and a price and is not paid.
+    /// What the late cancellation costs, or that the member did not come. Null if neither
+    /// happened.
+    fee: Option<Amount>,
+    /// What is to be paid: the price, or the fee. 0 if it is paid.
+    amount_due: Amount,
+    /// Whether `amountDue` is more than 0.
     is_unpaid: bool,
     /// The status of the last payment. Null if there is no payment.
     payment_status: Option<PaymentStatus>,
@@ -250,8 +273,10 @@ impl From<RosterEntry> for RosterEntryView {
             checked_in_by: entry.checked_in_by.map(CheckInAuthorView::from),
             free_cancellation_until: entry.free_until,
             price: entry.price.in_currency(&entry.currency),
+            fee: entry.fee.map(|fee| fee.in_currency(&entry.currency)),
+            amount_due: entry.amount_due.in_currency(&entry.currency),
+            is_unpaid: !entry.amount_due.is_zero(),
             currency: entry.currency,
-            is_unpaid: entry.is_unpaid,
             payment_status: entry.payment_status,
             payment_method: entry.payment_method,
             pass_name: entry.pass_name,

@@ -13,6 +13,7 @@ use uuid::Uuid;
 pub use self::order::{MailOrder, find_order, insert_for_order};
 use crate::crypto::random;
 use crate::error::Result;
+use crate::models::booking::amount_due;
 use crate::models::mail_notice::Notice;
 use crate::models::payment_status::shown_payment_status;
 use crate::models::user::locale_from_column;
@@ -344,7 +345,7 @@ pub struct MailBooking {
     pub class_is_cancelled: bool,
     /// Why the class is cancelled.
     pub class_cancellation_reason: Option<String>,
-    /// Whether the booking was cancelled too late for a refund.
+    /// Whether the booking was cancelled too late to be free of charge.
     pub is_late: bool,
     /// The time until which the booking can be cancelled free of charge. `None` for an
     /// entry on the waitlist.
@@ -353,6 +354,11 @@ pub struct MailBooking {
     pub is_free_to_cancel: bool,
     /// The price of the booking.
     pub price: Money,
+    /// What the late cancellation costs, or that the member did not come. Zero if neither
+    /// happened.
+    pub fee: Money,
+    /// What is to be paid: the price, or the fee. Zero if it is paid.
+    pub amount_due: Money,
     /// The ISO 4217 code of the price's currency.
     pub currency: String,
     /// The latest payment for the booking.
@@ -396,7 +402,9 @@ static FIND_BOOKING: Statement = Statement::new(
         c.cancellation_reason as class_cancellation_reason, b.late_cancellation as is_late,
         case when b.free_until is not null then least(b.free_until, c.start_time) end as free_until,
         b.free_until is null or b.free_until >= $2 as is_free_to_cancel,
-        b.price, b.currency, l.description as pass_name, b.uses_credit,
+        b.price, b.currency, coalesce(b.fee, 0) as fee, ",
+        amount_due!(),
+        " as amount_due, l.description as pass_name, b.uses_credit,
         w.credits - w.credits_used as credits_left,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
@@ -454,6 +462,8 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         free_until: row.try_get("free_until")?,
         is_free_to_cancel: row.try_get("is_free_to_cancel")?,
         price: Money::from_column(price),
+        fee: Money::from_column(row.try_get::<_, Decimal>("fee")?),
+        amount_due: Money::from_column(row.try_get::<_, Decimal>("amount_due")?),
         currency: row.try_get("currency")?,
         payment: payment_from_row(row)?,
         pass: pass_from_row(row)?,

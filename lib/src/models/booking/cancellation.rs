@@ -13,6 +13,7 @@ use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::money::Money;
 
 /// A booking to cancel.
 #[derive(Clone, Debug)]
@@ -56,25 +57,31 @@ impl CancelledBy {
 // `free_until`. If the class or the booking has moved to an earlier time, `free_until` can be
 // after the start. The start is then the deadline.
 //
-// The refund waits for ten minutes, so that it can be withdrawn if the member books again.
+// The money that exceeds the fee of a late cancellation is refunded. The refund waits for ten
+// minutes, so that it can be withdrawn if the member books again.
 static CANCEL: Statement = Statement::new(
     "booking.cancel",
-    "with cancelled_booking as (
-        update bookings set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
+    "with late as (
+        select free_until is not null and least(free_until, $7) < $2 and not $4 as is_late
+        from bookings where id = $1
+    ), cancelled_booking as (
+        update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
             cancellation_reason = $3,
-            late_cancellation = free_until is not null and least(free_until, $7) < $2 and not $4
-        where id = $1 and (status in ('booked', 'waitlisted') or (status = 'attended' and $5))
-        returning id, user_id, late_cancellation
+            late_cancellation = late.is_late,
+            fee = case when late.is_late then late_fee(b, $8) end
+        from late
+        where b.id = $1 and (b.status in ('booked', 'waitlisted') or (b.status = 'attended' and $5))
+        returning b.id, b.user_id, coalesce(b.fee, 0) as fee
     ), cancelled_payment as (
         update payments p set status = 'cancelled'
         from cancelled_booking
         where p.booking_id = cancelled_booking.id and p.status = 'pending'
     ), refund as (
         insert into refunds (id, payment_id, amount, source, next_attempt_at)
-        select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', $2 + interval '10 minutes'
+        select gen_random_uuid(), p.id, p.amount - p.refunded - cancelled_booking.fee, 'rule',
+            $2 + interval '10 minutes'
         from cancelled_booking join payments p on p.booking_id = cancelled_booking.id
-        where p.status = 'paid' and p.refunded < p.amount
-          and not cancelled_booking.late_cancellation
+        where p.status = 'paid' and p.refunded + cancelled_booking.fee < p.amount
         returning payment_id, state
     ), mailed as (
         insert into mail_outbox (id, recipient, kind, payload)
@@ -87,9 +94,10 @@ static CANCEL: Statement = Statement::new(
 );
 
 /// Cancels a booking and gives its spot to the first member on the waitlist, unless the waitlist
-/// has closed ([`promote`]). The payment is refunded, unless the cancellation is late, which
-/// means after the booking's `free_until` or after the start. A lenient cancellation is never
-/// late. Returns the cancelled booking. Must be called in a transaction.
+/// has closed ([`promote`]). The payment is refunded. A late cancellation, which means after the
+/// booking's `free_until` or after the start, costs `LATE_CANCEL_FEE`: what was paid beyond it is
+/// refunded, and who has not paid owes it. A lenient cancellation is never late. Returns the
+/// cancelled booking. Must be called in a transaction.
 ///
 /// # Errors
 ///
@@ -176,6 +184,7 @@ async fn cancel_and_promote(
                 &matches!(by, CancelledBy::ClosedAccount(_)),
                 &reason_in_mail,
                 &start,
+                &studio.late_cancel_fee.map(Money::as_column),
             ],
         )
         .await?;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::attendance::{CheckInAuthor, check_in_author_columns};
 use super::errors::{CLASS_CANCELLED, NO_SPOT};
-use super::row::{BookingStatus, computed_columns, join_last_payment};
+use super::row::{BookingStatus, amount_due, computed_columns, join_last_payment};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_method::PaymentMethod;
@@ -43,8 +43,11 @@ pub struct RosterEntry {
     pub price: Money,
     /// The ISO 4217 code of the price's currency.
     pub currency: String,
-    /// Whether the booking has a spot and a price and is not paid.
-    pub is_unpaid: bool,
+    /// What the late cancellation costs, or that the member did not come. `None` if neither
+    /// happened.
+    pub fee: Option<Money>,
+    /// What is to be paid: the price, or the fee. Zero if it is paid.
+    pub amount_due: Money,
     /// The status of the last payment. `None` if there is no payment.
     pub payment_status: Option<PaymentStatus>,
     /// The method of the last payment, `card` or `desk`.
@@ -92,7 +95,10 @@ impl RosterEntry {
             free_until: row.try_get("free_until")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             currency: row.try_get("currency")?,
-            is_unpaid: row.try_get("is_unpaid")?,
+            fee: row
+                .try_get::<_, Option<Decimal>>("fee")?
+                .map(Money::from_column),
+            amount_due: Money::from_column(row.try_get::<_, Decimal>("amount_due")?),
             payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
             payment_method: PaymentMethod::from_nullable_column(row.try_get("payment_method")?)?,
             pass_name: row.try_get("pass_name")?,
@@ -141,10 +147,9 @@ static LIST: Statement = Statement::new(
             u.emergency_contact_name, u.emergency_contact_phone,
             u.medical_conditions is not null and ",
         medical_notes_are_open!("$6", "$7"),
-        " as has_medical_notes,
-            b.status in ('booked', 'attended', 'no_show') and b.price > 0
-                and not exists (select from payments paid
-                    where paid.booking_id = b.id and paid.status = 'paid') as is_unpaid, ",
+        " as has_medical_notes, b.fee, ",
+        amount_due!(),
+        " as amount_due, ",
         check_in_author_columns!(),
         ", ",
         computed_columns!(),

@@ -94,8 +94,13 @@ pub struct Booking {
     pub free_until: Option<DateTime<Utc>>,
     /// When the booking was cancelled.
     pub cancelled_at: Option<DateTime<Utc>>,
-    /// Whether the booking was cancelled too late for a refund.
+    /// Whether the booking was cancelled too late to be free of charge.
     pub late_cancellation: bool,
+    /// What the late cancellation costs, or that the member did not come. `None` if neither
+    /// happened.
+    pub fee: Option<Money>,
+    /// What is to be paid: the price, or the fee. Zero if it is paid.
+    pub amount_due: Money,
     /// The reason for the cancellation, if one was given.
     pub cancellation_reason: Option<String>,
     /// The id of the occurrence's class type.
@@ -180,6 +185,19 @@ impl LastPayment {
     }
 }
 
+/// What is to be paid for a booking `b`: the price, or the fee. Zero if it is paid.
+macro_rules! amount_due {
+    () => {
+        "case when exists (select from payments paid
+                where paid.booking_id = b.id and paid.status = 'paid') then 0
+            when b.status in ('booked', 'attended') then b.price
+            when b.status = 'no_show' then coalesce(b.fee, b.price)
+            when b.status = 'cancelled' then coalesce(b.fee, 0)
+            else 0 end"
+    };
+}
+pub(in crate::models) use amount_due;
+
 /// The computed columns of a booking `b` with the last payment `p`: its rank on the waitlist,
 /// and the method and the status of the payment. The table's column `waitlist_position` holds a
 /// ticket number, which only orders the waitlist.
@@ -233,7 +251,9 @@ macro_rules! booking_columns {
     () => {
         concat!("b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
         case when b.free_until > c.start_time then c.start_time else b.free_until end as free_until,
-        b.cancelled_at, b.late_cancellation, b.cancellation_reason,
+        b.cancelled_at, b.late_cancellation, b.cancellation_reason, b.fee, ",
+            amount_due!(),
+            " as amount_due,
         c.class_type_id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
         r.name as room, c.is_cancelled as class_cancelled, i.name as instructor,
         p.id as payment_id, p.checkout_url, p.expires_at,
@@ -259,6 +279,10 @@ impl Booking {
             free_until: row.try_get("free_until")?,
             cancelled_at: row.try_get("cancelled_at")?,
             late_cancellation: row.try_get("late_cancellation")?,
+            fee: row
+                .try_get::<_, Option<Decimal>>("fee")?
+                .map(Money::from_column),
+            amount_due: Money::from_column(row.try_get::<_, Decimal>("amount_due")?),
             cancellation_reason: row.try_get("cancellation_reason")?,
             class_type_id: row.try_get("class_type_id")?,
             title: row.try_get("title")?,
@@ -270,6 +294,16 @@ impl Booking {
             payment: LastPayment::from_row(row)?,
             pass: BookingPass::from_row(row)?,
         })
+    }
+
+    /// Returns what a late cancellation costs when the studio charges `fixed`, or the price. The
+    /// SQL function `late_fee` computes the same.
+    pub fn late_fee(&self, fixed: Option<Money>) -> Money {
+        match &self.pass {
+            None => fixed.unwrap_or(self.price).min(self.price),
+            Some(pass) if pass.credits_left.is_none() => fixed.unwrap_or_default(),
+            Some(_) => Money::default(),
+        }
     }
 
     /// Returns the booking's position in a list.
@@ -356,7 +390,9 @@ macro_rules! bookings_where {
                   and ($6::timestamptz is null or c.start_time >= $6)
                   and ($7::timestamptz is null or c.start_time < $7)
                   and ($8::uuid is null or b.scheduled_class_id = $8)
-                  and (cardinality($9::text[]) = 0 or b.status = any($9)) and ",
+                  and (cardinality($9::text[]) = 0 or b.status = any($9))
+                  and (not $10 or (b.fee > 0 and not exists (select from payments paid
+                      where paid.booking_id = b.id and paid.status = 'paid'))) and ",
                 $condition
             ),
         )
@@ -376,7 +412,7 @@ static LIST_EARLIEST_FIRST_MOVED: Statement = bookings_where!(
     order by c.start_time, b.id"
 );
 
-/// Selects bookings. `None` matches all of them.
+/// Selects bookings. `None` and `false` match all of them.
 #[derive(Clone, Debug, Default)]
 pub struct BookingFilter {
     /// The earliest start of the occurrence, inclusive.
@@ -387,6 +423,8 @@ pub struct BookingFilter {
     pub scheduled_class_id: Option<Uuid>,
     /// The statuses of the bookings. An empty list matches all of them.
     pub statuses: Vec<BookingStatus>,
+    /// Whether to select only bookings with a fee that is not paid.
+    pub owes_fee: bool,
 }
 
 /// Lists a page of a member's bookings, earliest occurrence first, including cancelled bookings.
@@ -441,9 +479,10 @@ async fn list(
         until,
         scheduled_class_id,
         statuses,
+        owes_fee,
     } = filter;
     let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
-    let params = |fifth| -> [&dyn Param; 9] {
+    let params = |fifth| -> [&dyn Param; 10] {
         [
             &user_id,
             &now,
@@ -454,6 +493,7 @@ async fn list(
             until,
             scheduled_class_id,
             &statuses,
+            owes_fee,
         ]
     };
     let (page_params, moved_params) = (params(&limit), params(&moved_since));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
+use super::errors::{ALREADY_PAID, check_payable};
 use super::refund::{NewRefund, RefundSource, insert_rest};
 use super::row::{
     Payment, PaymentChange, cancel, lock_booking, lock_open, payment_columns, record_event,
@@ -39,7 +39,7 @@ static INSERT_PAID: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; 409 `not_payable` when the booking has no spot; 409
+/// [`Error::NotFound`]; 409 `not_payable` when the booking has no spot and no fee is owed; 409
 /// `nothing_to_pay`, `already_paid`.
 pub async fn mark_paid_at_desk(
     client: &Client,
@@ -47,15 +47,19 @@ pub async fn mark_paid_at_desk(
     now: DateTime<Utc>,
 ) -> Result<Payment> {
     let booking = lock_booking(client, booking_id, None).await?;
-    let row = match lock_open(client, booking_id).await? {
+    let open = match lock_open(client, booking_id).await? {
         Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
-        _ if !booking.status.has_spot() => return Err(NOT_PAYABLE),
-        _ if booking.price.is_zero() => return Err(NOTHING_TO_PAY),
-        Some(payment) if payment.method == PaymentMethod::Desk => {
+        pending => pending,
+    };
+    check_payable(&booking)?;
+    let row = match open {
+        Some(payment)
+            if payment.method == PaymentMethod::Desk && payment.amount == booking.amount_due =>
+        {
             MARK_PAID.one(client, &[&payment.id, &now]).await?
         }
-        card_payment => {
-            if let Some(payment) = card_payment {
+        other_payment => {
+            if let Some(payment) = other_payment {
                 cancel(client, payment.id).await?;
             }
             INSERT_PAID
@@ -65,7 +69,7 @@ pub async fn mark_paid_at_desk(
                         &random::id(),
                         &booking_id,
                         &booking.user_id,
-                        &booking.price.as_column(),
+                        &booking.amount_due.as_column(),
                         &booking.currency,
                         &now,
                     ],
@@ -122,7 +126,8 @@ pub async fn refund(
         return Err(PAYMENT_DISPUTED);
     }
     let is_desk = refundable.method == PaymentMethod::Desk;
-    if is_desk && refundable.status == PaymentStatus::RefundDue {
+    // A part of it can be due as well.
+    if is_desk && refundable.shown_status == PaymentStatus::RefundDue {
         PAY_OUT
             .execute(client, &[&refundable.id, &now, &staff_id])
             .await?;

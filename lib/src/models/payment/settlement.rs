@@ -92,7 +92,7 @@ impl LockedSubject {
     /// refunded.
     fn is_payable(&self) -> bool {
         match self {
-            Self::Booking(booking) => booking.status.has_spot(),
+            Self::Booking(booking) => !booking.amount_due.is_zero(),
             Self::Order(order) => order.is_payable,
         }
     }
@@ -219,7 +219,7 @@ fn is_other_provider_payment(payment: &Payment, report: &CheckoutReport<'_>) -> 
 
 /// Applies a report that a checkout was paid.
 ///
-/// A pending payment becomes paid if its booking has a spot or its order is open. The order is
+/// A pending payment becomes paid if its booking is to be paid or its order is open. The order is
 /// then paid too, and its passes are issued. Any other unpaid payment is refunded. A wrong amount
 /// or method, another checkout and a second payment are an [`Outcome::Mismatch`].
 pub async fn settle_paid(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::errors::{ALREADY_PAID, NOT_PAYABLE, NOTHING_TO_PAY};
+use super::errors::{ALREADY_PAID, check_payable};
 use super::row::{Payment, cancel, lock_booking, lock_open, payment_columns};
 use super::settlement::{LockedSubject, lock_payment};
 use crate::crypto::random;
@@ -61,12 +61,12 @@ static INSERT: Statement = Statement::new(
 );
 
 /// Starts the payment of a booking, or returns the payment that was started before.
-/// Cancels a pending payment with the other method. Must be called in a transaction.
+/// Cancels a pending payment with the other method or of another amount. Must be called in a transaction.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when the booking does not exist or belongs to another member; 409
-/// `not_payable` when the booking has no spot; 409 `nothing_to_pay` when the price is zero; 409
+/// `not_payable` when the booking has no spot and no fee is owed; 409 `nothing_to_pay`; 409
 /// `already_paid`; 409 `card_not_available` when card payments are not configured.
 pub async fn start(
     client: &Client,
@@ -81,12 +81,7 @@ pub async fn start(
         Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
         pending => pending,
     };
-    if !booking.status.has_spot() {
-        return Err(NOT_PAYABLE);
-    }
-    if booking.price.is_zero() {
-        return Err(NOTHING_TO_PAY);
-    }
+    check_payable(&booking)?;
     if method == PaymentMethod::Card && !accepts_cards {
         return Err(CARD_NOT_AVAILABLE);
     }
@@ -94,7 +89,9 @@ pub async fn start(
         Some(payment) if payment.is_overdue(now) => {
             return Ok(StartedPayment::Card(CardPayment::Overdue(payment)));
         }
-        Some(payment) if payment.method == method => payment,
+        Some(payment) if payment.method == method && payment.amount == booking.amount_due => {
+            payment
+        }
         other_payment => {
             if let Some(payment) = other_payment {
                 cancel(client, payment.id).await?;
@@ -106,7 +103,7 @@ pub async fn start(
                         &random::id(),
                         &booking_id,
                         &owner,
-                        &booking.price.as_column(),
+                        &booking.amount_due.as_column(),
                         &booking.currency,
                         &method.as_str(),
                         &(method == PaymentMethod::Card).then(|| now + HOLD_TIME),

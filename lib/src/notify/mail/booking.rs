@@ -102,6 +102,7 @@ pub(super) fn compose(
         booking,
         times,
         class: times.class.class(&booking.title, &booking.room),
+        late_fee: studio.late_cancel_fee,
         texts,
     };
     let opening = match kind {
@@ -119,6 +120,7 @@ pub(super) fn compose(
                 None => mail.class_moved()?,
             }
         }
+        "no_show" if status == "no_show" && !booking.fee.is_zero() => mail.no_show(),
         "instructor_changed" if is_upcoming && status != "cancelled" => mail.instructor_changed(),
         _ => return None,
     };
@@ -142,6 +144,8 @@ struct BookingMail<'a> {
     booking: &'a MailBooking,
     times: &'a LocalTimes,
     class: ClassText<'a>,
+    /// What a late cancellation costs. `None`: the price.
+    late_fee: Option<Money>,
     texts: &'a dyn MailTexts,
 }
 
@@ -166,19 +170,41 @@ impl BookingMail<'_> {
         let booking = self.booking;
         let mut opening = self.texts.booking_cancelled(&self.class);
         opening.paragraphs.extend(self.reason_line(reason));
-        match &booking.payment {
-            Some(payment)
-                if booking.is_late
-                    && matches!(payment.status.as_str(), "paid" | "partly_refunded") =>
-            {
-                let until = self.free_until().unwrap_or_default();
-                opening.paragraphs.push(self.texts.not_refunded(&until));
-            }
-            Some(payment) => opening.paragraphs.extend(self.refund_status(payment)),
-            None => {}
+        if !booking.fee.is_zero() {
+            let until = self.free_until().unwrap_or_default();
+            let fee = self.amount(booking.fee);
+            opening
+                .paragraphs
+                .push(self.texts.late_cancellation_costs(&fee, &until));
+            opening.paragraphs.push(self.fee_status());
         }
+        let payment = booking.payment.as_ref();
+        let refund_status = payment.and_then(|payment| self.refund_status(payment));
+        opening.paragraphs.extend(refund_status);
         opening.paragraphs.extend(self.credit_status());
         opening
+    }
+
+    fn no_show(&self) -> Opening {
+        let booking = self.booking;
+        let mut opening = self.texts.no_show(&self.class, &self.amount(booking.fee));
+        opening.paragraphs.push(self.fee_status());
+        let payment = booking.payment.as_ref();
+        let refund_status = payment.and_then(|payment| self.refund_status(payment));
+        opening.paragraphs.extend(refund_status);
+        opening
+            .paragraphs
+            .push(self.texts.tell_us_of_mistakes().to_owned());
+        opening
+    }
+
+    /// Describes whether the fee is to be paid, or kept from what was paid.
+    fn fee_status(&self) -> String {
+        let text = match self.booking.amount_due.is_zero() {
+            true => self.texts.fee_is_kept(),
+            false => self.texts.fee_is_owed(),
+        };
+        text.to_owned()
     }
 
     fn class_cancelled(&self) -> Opening {
@@ -263,8 +289,8 @@ impl BookingMail<'_> {
         }
     }
 
-    /// Describes until when the member can cancel free of charge. Returns `None` for classes
-    /// without a price, for passes that are unlimited, and for entries on the waitlist, because
+    /// Describes until when the member can cancel free of charge. Returns `None` if a late
+    /// cancellation costs nothing, for passes that are unlimited, and for entries on the waitlist, because
     /// members can always leave the waitlist free of charge.
     fn cancellation_terms(&self) -> Option<String> {
         let until = self.free_until()?;
@@ -278,12 +304,14 @@ impl BookingMail<'_> {
                 false => self.texts.credit_was_returned_until(&until),
             });
         }
-        if self.booking.price.is_zero() {
+        let price = self.booking.price;
+        let late_fee = self.late_fee.unwrap_or(price).min(price);
+        if late_fee.is_zero() {
             return None;
         }
         Some(match self.booking.is_free_to_cancel {
             true => self.texts.free_until(&until),
-            false => self.texts.was_free_until(&until),
+            false => self.texts.was_free_until(&until, &self.amount(late_fee)),
         })
     }
 

@@ -194,6 +194,17 @@ impl MailTexts for English {
         }
     }
 
+    fn no_show(&self, class: &ClassText<'_>, fee: &str) -> Opening {
+        Opening {
+            subject: format!("You missed {}", class.title),
+            headline: "You missed a class",
+            paragraphs: vec![format!(
+                "You had a spot in {} on {}, but you did not come. This costs {fee}.",
+                class.title, class.day
+            )],
+        }
+    }
+
     fn order_paid(&self, product_names: &str, is_free: bool) -> Opening {
         let received = match is_free {
             true => format!("You have “{product_names}” now."),
@@ -251,17 +262,29 @@ impl MailTexts for English {
         format!("You can cancel free of charge until {until}.")
     }
 
-    fn was_free_until(&self, until: &str) -> String {
+    fn was_free_until(&self, until: &str, fee: &str) -> String {
         format!(
-            "The time for a free cancellation ended on {until}. \
-             If you cancel now, the price is not refunded."
+            "The time for a free cancellation ended on {until}. A cancellation costs {fee} now."
         )
     }
 
-    fn not_refunded(&self, until: &str) -> String {
+    fn late_cancellation_costs(&self, fee: &str, until: &str) -> String {
         format!(
-            "The price is not refunded, because the time for a free cancellation ended on {until}."
+            "The cancellation costs {fee}, because the time for a free cancellation ended on \
+             {until}."
         )
+    }
+
+    fn fee_is_owed(&self) -> &'static str {
+        "Please pay this on the page with your bookings, or at the desk."
+    }
+
+    fn fee_is_kept(&self) -> &'static str {
+        "We keep this from what you have paid."
+    }
+
+    fn tell_us_of_mistakes(&self) -> &'static str {
+        "If you were there after all, please tell us, and we will correct it."
     }
 
     fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String {

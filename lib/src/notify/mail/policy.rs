@@ -23,11 +23,12 @@ const OWN_BOOKING_KINDS: [&str; 3] = [
 ];
 
 /// E-mails about bookings that a change by the studio, or by another member, causes.
-const OTHER_BOOKING_KINDS: [&str; 4] = [
+const OTHER_BOOKING_KINDS: [&str; 5] = [
     "booking_promoted",
     "class_cancelled",
     "class_moved",
     "instructor_changed",
+    "no_show",
 ];
 
 /// E-mails about orders.

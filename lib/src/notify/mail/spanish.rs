@@ -206,6 +206,17 @@ impl MailTexts for Spanish {
         }
     }
 
+    fn no_show(&self, class: &ClassText<'_>, fee: &str) -> Opening {
+        Opening {
+            subject: format!("No viniste a {}", class.title),
+            headline: "No viniste a una clase",
+            paragraphs: vec![format!(
+                "Tenías una plaza en {} el {}, pero no viniste. Esto cuesta {fee}.",
+                class.title, class.day
+            )],
+        }
+    }
+
     fn order_paid(&self, product_names: &str, is_free: bool) -> Opening {
         let received = match is_free {
             true => format!("Ya tienes «{product_names}»."),
@@ -263,17 +274,26 @@ impl MailTexts for Spanish {
         format!("Puedes cancelar gratis hasta el {until}.")
     }
 
-    fn was_free_until(&self, until: &str) -> String {
+    fn was_free_until(&self, until: &str, fee: &str) -> String {
+        format!("El plazo para cancelar gratis terminó el {until}. Cancelar cuesta ahora {fee}.")
+    }
+
+    fn late_cancellation_costs(&self, fee: &str, until: &str) -> String {
         format!(
-            "El plazo para cancelar gratis terminó el {until}. Si cancelas ahora, no se devuelve el \
-             precio."
+            "La cancelación cuesta {fee}, porque el plazo para cancelar gratis terminó el {until}."
         )
     }
 
-    fn not_refunded(&self, until: &str) -> String {
-        format!(
-            "El precio no se devuelve, porque el plazo para cancelar gratis terminó el {until}."
-        )
+    fn fee_is_owed(&self) -> &'static str {
+        "Págalo en la página de tus reservas o en recepción, por favor."
+    }
+
+    fn fee_is_kept(&self) -> &'static str {
+        "Lo descontamos de lo que ya has pagado."
+    }
+
+    fn tell_us_of_mistakes(&self) -> &'static str {
+        "Si al final sí viniste, dínoslo y lo corregimos."
     }
 
     fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String {

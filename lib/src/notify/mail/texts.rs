@@ -94,6 +94,9 @@ pub(super) trait MailTexts: Sync {
     /// Describes the move of a booking to another class.
     fn booking_moved(&self, previous: &ClassText<'_>, class: &ClassText<'_>) -> Opening;
 
+    /// Says that the member did not come, and what this costs.
+    fn no_show(&self, class: &ClassText<'_>, fee: &str) -> Opening;
+
     fn instructor_changed(&self, class: &ClassText<'_>, instructor: &str) -> Opening;
 
     /// Says that an order is paid. It may cost nothing.
@@ -109,8 +112,16 @@ pub(super) trait MailTexts: Sync {
     fn desk_payment_pending(&self, amount: &str) -> String;
     fn payment_received(&self, amount: &str) -> String;
     fn free_until(&self, until: &str) -> String;
-    fn was_free_until(&self, until: &str) -> String;
-    fn not_refunded(&self, until: &str) -> String;
+    /// Says that a cancellation is no longer free of charge, and what it costs.
+    fn was_free_until(&self, until: &str, fee: &str) -> String;
+    /// Says what the late cancellation costs.
+    fn late_cancellation_costs(&self, fee: &str, until: &str) -> String;
+    /// Says that a fee is to be paid.
+    fn fee_is_owed(&self) -> &'static str;
+    /// Says that a fee is taken from what was paid.
+    fn fee_is_kept(&self) -> &'static str;
+    /// Asks the member to report a mistake of the studio.
+    fn tell_us_of_mistakes(&self) -> &'static str;
     /// Says that a pass pays, and how many classes are left on it. `None` if it is unlimited.
     fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String;
     /// Says until when a cancellation gives the class back to the pass.

@@ -7,6 +7,7 @@ use super::address::{self, StudioAddress};
 use super::environment::{ConfigError, Environment, exact_origin, invalid};
 use super::mail;
 use crate::values::form;
+use crate::values::money::Money;
 
 /// The studio's name, address, time zone, currency, deadlines and URL.
 #[derive(Clone, Debug)]
@@ -26,8 +27,12 @@ pub struct StudioConfig {
     /// closes.
     pub waitlist_cutoff: Duration,
     /// `CANCELLATION_WINDOW_HOURS`: how long before the start of a class a
-    /// cancellation becomes late. Late cancellations are not refunded.
+    /// cancellation becomes late. A late cancellation costs a fee.
     pub cancellation_window: Duration,
+    /// `LATE_CANCEL_FEE`: what a late cancellation costs. `None`: the price of the class.
+    pub late_cancel_fee: Option<Money>,
+    /// `NO_SHOW_FEE`: what it costs when a member does not come. `None`: the price of the class.
+    pub no_show_fee: Option<Money>,
     /// `SCHEDULE_AHEAD_WEEKS`: how far ahead the clean-up generates the occurrences of
     /// weekly classes.
     pub schedule_ahead_weeks: i64,
@@ -50,12 +55,15 @@ pub(super) fn studio(
     env: &Environment<'_>,
     development: bool,
 ) -> Result<StudioConfig, ConfigError> {
+    let currency = currency(env)?;
     Ok(StudioConfig {
         name: studio_name(env)?,
         address: address::address(env)?,
         email: mail::address(env, "STUDIO_EMAIL")?,
         time_zone: time_zone(env)?,
-        currency: currency(env)?,
+        late_cancel_fee: fee(env, "LATE_CANCEL_FEE", &currency)?,
+        no_show_fee: fee(env, "NO_SHOW_FEE", &currency)?,
+        currency,
         waitlist_cutoff: hours(env, "WAITLIST_CUTOFF_HOURS", 2)?,
         cancellation_window: hours(env, "CANCELLATION_WINDOW_HOURS", 12)?,
         schedule_ahead_weeks: weeks(env, "SCHEDULE_AHEAD_WEEKS", 8)?,
@@ -101,6 +109,17 @@ fn currency(env: &Environment<'_>) -> Result<String, ConfigError> {
         return Err(invalid(name, "must be three capital letters, such as USD"));
     }
     Ok(currency)
+}
+
+fn fee(env: &Environment<'_>, name: &str, currency: &str) -> Result<Option<Money>, ConfigError> {
+    let text = env.value(name).unwrap_or_else(|| "price".into());
+    if text == "price" {
+        return Ok(None);
+    }
+    let amount = Money::parse(&text).and_then(|amount| amount.check_currency(currency));
+    amount
+        .map(Some)
+        .map_err(|problem| invalid(name, format!("{problem}, or price")))
 }
 
 fn hours(env: &Environment<'_>, name: &str, default: u32) -> Result<Duration, ConfigError> {
