@@ -1,7 +1,7 @@
 // A member's bookings: what is coming up, what is to be paid, and what is past.
 
 import { useEffect, useState } from "preact/hooks";
-import { api, call } from "../api/client.ts";
+import { api, call, readAllPages } from "../api/client.ts";
 import { followCheckout } from "../checkout-return.ts";
 import { cancelBooking } from "../classes/actions.ts";
 import { calendarLink } from "../classes/calendar.ts";
@@ -19,7 +19,7 @@ import type { Catalog } from "../tools/language.ts";
 import { useLatest } from "../tools/latest.ts";
 import { useLoad } from "../tools/load.ts";
 import { sendUntilAnswered } from "../tools/repeat.ts";
-import { useStore } from "../tools/store.ts";
+import { Store, useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import "./bookings.css";
@@ -35,9 +35,17 @@ const UPCOMING = "upcoming";
 
 type Texts = { t: BookingsTexts };
 
+/** The bookings for which a fee is to be paid. */
+const owedFees = new Store<Booking[]>([]);
+
 async function loadOwn(): Promise<true> {
-  if (await loadSession()) await Promise.all([loadBookings(), loadPassPart()]);
+  if (await loadSession()) await Promise.all([loadBookings(), loadPassPart(), loadFees()]);
   return true;
+}
+
+async function loadFees(): Promise<void> {
+  const query = { when: "all" as const, owesFee: true };
+  owedFees.set(await readAllPages((page) => call(api.GET("/api/bookings/list", { params: { query: { ...query, ...page } } }))));
 }
 
 function Bookings({ t }: Texts) {
@@ -46,6 +54,7 @@ function Bookings({ t }: Texts) {
   const upcoming = useStore(bookings);
   const cancelled = useStore(cancelledClasses);
   const passes = useStore(passPart);
+  const fees = useStore(owedFees);
   const { loaded, failure, reload } = useLoad(loadOwn);
 
   useEffect(() => {
@@ -91,6 +100,16 @@ function Bookings({ t }: Texts) {
     <div key={current.user.id} class="reading page bookings">
       <h1 class="page-title">{t.title}</h1>
       <p class="lead">{t.lead}</p>
+      {fees.length > 0 && (
+        <section class="fees">
+          <h2>{t.fees}</h2>
+          <div class="stack">
+            {fees.map((booking) => (
+              <FeeCard key={booking.id} t={t} booking={booking} />
+            ))}
+          </div>
+        </section>
+      )}
       <h2 id={UPCOMING} tabIndex={-1}>
         {t.upcoming}
       </h2>
@@ -119,16 +138,55 @@ function Bookings({ t }: Texts) {
 
 /** Says what has become of the payment with which Stripe has redirected here. */
 function followPayment(t: BookingsTexts): Promise<void> {
-  return followCheckout("booking", t.returned, async (id) => {
-    const isPaid = () => [...bookings.value.values()].find((booking) => booking.id === id)?.paymentStatus === "paid";
-    if (!isPaid()) await loadBookings();
-    if (isPaid()) say(t.returned.paid);
-    return isPaid();
+  return followCheckout("booking", t.returned, async (bookingId) => {
+    const { payment } = await call(api.GET("/api/bookings/payment", { params: { query: { bookingId } } }));
+    if (payment?.status !== "paid") return false;
+    await Promise.all([loadBookings(), loadFees()]);
+    say(t.returned.paid);
+    return true;
   });
 }
 
 function whenOf(booking: Booking): string {
   return formatMomentIn(booking.class.startTime, bookingZone.value);
+}
+
+/** Starts a payment. Returns whether the browser goes to the page on which a card is used. */
+async function startPayment(t: BookingsTexts, { id, amountDue }: Booking, method: "card" | "desk"): Promise<boolean> {
+  const payment = await sendUntilAnswered(`pay ${id} ${amountDue} ${method}`, t.classes, (key) =>
+    call(api.POST("/api/bookings/payment", { params: { header: { "Idempotency-Key": key } }, body: { bookingId: id, method } })),
+  );
+  if (payment.checkoutUrl) location.assign(payment.checkoutUrl);
+  return Boolean(payment.checkoutUrl);
+}
+
+/** A fee that is to be paid, and why. */
+function FeeCard({ t, booking }: Texts & { booking: Booking }) {
+  const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
+  const { title } = booking.class;
+  const when = whenOf(booking);
+  return (
+    <Card class="booking">
+      <div class="booking-head">
+        <div>
+          <h3>{title}</h3>
+          <p class="hint">
+            <time dateTime={booking.class.startTime}>{when}</time> · {booking.status === "no_show" ? t.feeNoShow : t.feeLate}
+          </p>
+        </div>
+        <strong>{formatPrice(booking.amountDue, booking.currency)}</strong>
+      </div>
+      {takesCards ? (
+        <div class="actions">
+          <Button size="small" aria-label={t.named(t.payCard, title, when)} onClick={() => attempt(async () => void (await startPayment(t, booking, "card")))}>
+            {t.payCard}
+          </Button>
+        </div>
+      ) : (
+        <p class="hint">{t.feeAtDesk}</p>
+      )}
+    </Card>
+  );
 }
 
 function BookingCard({ t, booking }: Texts & { booking: Booking }) {
@@ -150,13 +208,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
 
   const pay = (method: "card" | "desk") =>
     attempt(async () => {
-      const payment = await sendUntilAnswered(`pay ${booking.id} ${method}`, t.classes, (key) =>
-        call(api.POST("/api/bookings/payment", { params: { header: { "Idempotency-Key": key } }, body: { bookingId: booking.id, method } })),
-      );
-      if (payment.checkoutUrl) {
-        location.assign(payment.checkoutUrl);
-        return;
-      }
+      if (await startPayment(t, booking, method)) return;
       await loadBookings();
       say(t.deskChosen);
     });
@@ -268,6 +320,8 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
   const isWaiting = booking.status === "waitlisted";
   const isPaid = PAID.includes(booking.paymentStatus ?? "");
   const isPaidAtDesk = booking.payment?.method === "desk";
+  const fee = Number(booking.lateCancellationFee);
+  const isMoreBack = isPaid && !isFreeToCancel && fee < Number(booking.price);
 
   const cancel = () => {
     onClose();
@@ -275,8 +329,13 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
     void attempt(async () => {
       const cancelled = await cancelBooking(t.classes, booking);
       document.getElementById(UPCOMING)?.focus();
+      if (Number(cancelled.amountDue) > 0) {
+        await loadFees();
+        return say(t.cancelledOwes(formatPrice(cancelled.amountDue, cancelled.currency)));
+      }
       if (cancelled.pass && passes) return say(passes.cancelled(cancelled.pass));
-      say(isWaiting ? t.classes.left : isPaid && !cancelled.lateCancellation ? (isPaidAtDesk ? t.cancelledRefundDesk : t.cancelledRefundCard) : t.cancelled);
+      const isRefunded = cancelled.paymentStatus === "refund_due";
+      say(isWaiting ? t.classes.left : isRefunded ? (isPaidAtDesk ? t.cancelledRefundDesk : t.cancelledRefundCard) : t.cancelled);
     }).finally(() => onWork(false));
   };
 
@@ -284,15 +343,16 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
     ? t.classes.leaveText(title, when)
     : isFreeToCancel
       ? t.cancelFree(title, when)
-      : pass && passes
-        ? passes.late(booking, pass, bookingZone.value)
-        : isPaid
-          ? t.cancelLate(title, when, formatPrice(booking.price, booking.currency))
-          : t.cancelLateUnpaid(title, when);
+      : fee > 0
+        ? (isPaid ? t.cancelLate : t.cancelLateUnpaid)(title, when, formatPrice(booking.lateCancellationFee, booking.currency))
+        : pass && passes
+          ? passes.late(booking, pass, bookingZone.value)
+          : t.cancelLateFree(title, when);
   return (
     <Dialog title={isWaiting ? t.classes.leaveTitle : t.cancelTitle} isOpen={isOpen} onClose={onClose}>
       <p>
         {text} {isFreeToCancel && (pass ? passes?.goesBack(pass) : isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard))}
+        {isMoreBack && t.cancelRest}
       </p>
       <p class="actions">
         <Button onClick={cancel}>{isWaiting ? t.leave : t.cancel}</Button>

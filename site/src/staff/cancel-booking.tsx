@@ -3,6 +3,8 @@
 import { TextArea } from "../components/form.tsx";
 import type { CancelBookingTexts } from "../texts/cancel-booking.en.ts";
 import { say } from "../tools/action.ts";
+import { studio } from "../tools/studio.ts";
+import { formatPrice } from "../tools/time.ts";
 import { changeBooking } from "./bookings.ts";
 import { FormDialog } from "./dialogs.tsx";
 
@@ -15,6 +17,8 @@ interface Props {
   what?: string;
   isWaiting: boolean;
   isPaid: boolean;
+  price: string;
+  currency: string;
   /** The name of the pass that pays. */
   passName?: string | null | undefined;
   freeCancellationUntil: string | null;
@@ -22,10 +26,18 @@ interface Props {
   onCancel: () => unknown;
 }
 
+/** What a late cancellation costs when no pass pays. */
+function lateFee(price: string): number {
+  const fixed = studio.value?.lateCancellationFee;
+  return fixed == null ? Number(price) : Math.min(Number(fixed), Number(price));
+}
+
 /** Cancels a booking. When it is late, staff choose by one tap whether that has a consequence. */
-export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, passName, freeCancellationUntil, onClose, onCancel }: Props) {
+export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, price, currency, passName, freeCancellationUntil, onClose, onCancel }: Props) {
+  const fee = lateFee(price);
+  const amount = formatPrice(fee.toFixed(2), currency);
   const isLate = !isWaiting && freeCancellationUntil !== null && Date.parse(freeCancellationUntil) <= Date.now();
-  const late = passName ? t.latePass(passName) : isPaid ? t.latePaid : t.lateUnpaid;
+  const late = passName ? t.latePass(passName) : fee === 0 ? t.lateFree : isPaid ? t.latePaid(amount) : t.lateUnpaid(amount);
   const inTime = passName ? t.creditBack(passName) : isPaid ? t.refunded : "";
   const consequence = isWaiting ? [] : isLate ? [t.late, late] : [t.free, inTime];
   return (

@@ -7,6 +7,10 @@ const texts = {
   title: "My bookings",
   lead: "Here you pay for your classes, cancel them, or put them into your calendar.",
   upcoming: "Coming up",
+  fees: "To pay",
+  feeLate: "You cancelled late",
+  feeNoShow: "You did not come",
+  feeAtDesk: "Please pay at the desk.",
   past: "Past classes",
   noneUpcoming: "You have not booked any classes. Which one would you like to dance?",
   timetable: "See the timetable",
@@ -50,12 +54,16 @@ const texts = {
   cancelFree: (title: string, when: string) => `You give up your spot in ${title}, ${when}. It costs you nothing.`,
   cancelRefundCard: "We refund your payment to your card.",
   cancelRefundDesk: "You get your money back at the desk.",
-  cancelLate: (title: string, when: string, price: string) =>
-    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge: the price of ${price} is not refunded.`,
-  cancelLateUnpaid: (title: string, when: string) =>
-    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge, and this counts as a late cancellation.`,
+  cancelLate: (title: string, when: string, fee: string) =>
+    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge: we keep ${fee} of what you have paid.`,
+  cancelLateUnpaid: (title: string, when: string, fee: string) =>
+    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge: you then owe ${fee}.`,
+  cancelLateFree: (title: string, when: string) =>
+    `You give up your spot in ${title}, ${when}. This counts as a late cancellation, but costs you nothing.`,
+  cancelRest: "You get the rest back.",
   keep: "Keep my spot",
   cancelled: "Your booking is cancelled.",
+  cancelledOwes: (fee: string) => `Your booking is cancelled. Please pay ${fee} for the late cancellation.`,
   cancelledRefundCard: "Your booking is cancelled. The refund can take a few days.",
   cancelledRefundDesk: "Your booking is cancelled. Please collect your refund at the desk.",
   returned: {

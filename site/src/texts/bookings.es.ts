@@ -8,6 +8,10 @@ const texts: BookingsTexts = {
   title: "Mis reservas",
   lead: "Aquí pagas tus clases, las cancelas o las pones en tu calendario.",
   upcoming: "Próximas clases",
+  fees: "Por pagar",
+  feeLate: "Cancelaste tarde",
+  feeNoShow: "No viniste",
+  feeAtDesk: "Paga en recepción, por favor.",
   past: "Clases pasadas",
   noneUpcoming: "No has reservado ninguna clase. ¿Cuál te apetece bailar?",
   timetable: "Ver el horario",
@@ -51,12 +55,16 @@ const texts: BookingsTexts = {
   cancelFree: (title, when) => `Dejas tu plaza en ${title}, ${when}. No te cuesta nada.`,
   cancelRefundCard: "Te devolvemos el pago a la tarjeta.",
   cancelRefundDesk: "Te devolvemos el dinero en recepción.",
-  cancelLate: (title, when, price) =>
-    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis: los ${price} no se devuelven.`,
-  cancelLateUnpaid: (title, when) =>
-    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis, y cuenta como cancelación tardía.`,
+  cancelLate: (title, when, fee) =>
+    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis: nos quedamos con ${fee} de lo que has pagado.`,
+  cancelLateUnpaid: (title, when, fee) =>
+    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis: te quedan ${fee} por pagar.`,
+  cancelLateFree: (title, when) =>
+    `Dejas tu plaza en ${title}, ${when}. Cuenta como cancelación tardía, pero no te cuesta nada.`,
+  cancelRest: "Te devolvemos el resto.",
   keep: "Quedarme con la plaza",
   cancelled: "Tu reserva está cancelada.",
+  cancelledOwes: (fee) => `Tu reserva está cancelada. Paga ${fee} por la cancelación tardía, por favor.`,
   cancelledRefundCard: "Tu reserva está cancelada. La devolución puede tardar unos días.",
   cancelledRefundDesk: "Tu reserva está cancelada. Recoge la devolución en recepción.",
   returned: {

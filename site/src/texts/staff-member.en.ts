@@ -3,6 +3,7 @@
 import cancelBooking from "./cancel-booking.en.ts";
 import staff from "./staff.en.ts";
 import till from "./till.en.ts";
+import waive from "./waive-fee.en.ts";
 
 const texts = {
   title: "Member",
@@ -31,6 +32,8 @@ const texts = {
   bookingColumns: { class: "Class", when: "When", status: "Booking", payment: "Payment" },
   statuses: { booked: "Booked", waitlisted: "On the waitlist", cancelled: "Cancelled", attended: "Attended", no_show: "Did not come" } as Readonly<Record<string, string>>,
   late: "late",
+  owes: (amount: string) => `Owes ${amount}`,
+  takePayment: "Take the payment",
   unpaid: (price: string) => `Unpaid ${price}`,
   /** The credit of a booking that was cancelled in time. */
   returnedTo: (pass: string) => `Returned to “${pass}”`,
@@ -49,6 +52,7 @@ const texts = {
   cancelBooking,
   staff,
   till,
+  waive,
 };
 
 export type StaffMemberTexts = typeof texts;

@@ -4,6 +4,7 @@ import type { StaffMemberTexts } from "./staff-member.en.ts";
 import cancelBooking from "./cancel-booking.es.ts";
 import staff from "./staff.es.ts";
 import till from "./till.es.ts";
+import waive from "./waive-fee.es.ts";
 
 const texts: StaffMemberTexts = {
   title: "Miembro",
@@ -32,6 +33,8 @@ const texts: StaffMemberTexts = {
   bookingColumns: { class: "Clase", when: "Cuándo", status: "Reserva", payment: "Pago" },
   statuses: { booked: "Reservada", waitlisted: "En espera", cancelled: "Cancelada", attended: "Asistió", no_show: "No vino" },
   late: "tarde",
+  owes: (amount) => `Debe ${amount}`,
+  takePayment: "Cobrar",
   unpaid: (price) => `Sin pagar: ${price}`,
   returnedTo: (pass) => `Devuelta a «${pass}»`,
   roster: "Abrir la lista",
@@ -49,6 +52,7 @@ const texts: StaffMemberTexts = {
   cancelBooking,
   staff,
   till,
+  waive,
 };
 
 export default texts;

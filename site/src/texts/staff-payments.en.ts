@@ -2,6 +2,7 @@
 
 import staff from "./staff.en.ts";
 import till from "./till.en.ts";
+import waive from "./waive-fee.en.ts";
 
 const texts = {
   title: "Payments",
@@ -26,11 +27,17 @@ const texts = {
   sentByItself: "The refund is sent to the card automatically.",
   cardsOff: "The refund cannot be sent to the card before card payments are set up.",
   isRefunded: (member: string, amount: string) => `The refund of ${amount} for ${member} is recorded.`,
+  owedFees: "Fees that members owe",
+  noFees: "Nobody owes a fee.",
+  feesFailed: "The fees could not be loaded.",
+  feeReason: "Reason",
+  feeReasons: { late_cancellation: "Cancelled late", no_show: "Did not come" },
   payWithPass: "Pay with a pass",
   passes: "Passes of the member",
   roster: "Open the roster",
   staff,
   till,
+  waive,
 };
 
 export type StaffPaymentsTexts = typeof texts;

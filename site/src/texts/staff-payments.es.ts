@@ -3,6 +3,7 @@
 import type { StaffPaymentsTexts } from "./staff-payments.en.ts";
 import staff from "./staff.es.ts";
 import till from "./till.es.ts";
+import waive from "./waive-fee.es.ts";
 
 const texts: StaffPaymentsTexts = {
   title: "Pagos",
@@ -27,11 +28,17 @@ const texts: StaffPaymentsTexts = {
   sentByItself: "El reembolso se envía automáticamente a la tarjeta.",
   cardsOff: "El reembolso no se puede enviar a la tarjeta hasta que se configuren los pagos con tarjeta.",
   isRefunded: (member, amount) => `El reembolso de ${amount} a ${member} está anotado.`,
+  owedFees: "Cargos por pagar",
+  noFees: "Nadie debe un cargo.",
+  feesFailed: "No hemos podido cargar los cargos.",
+  feeReason: "Motivo",
+  feeReasons: { late_cancellation: "Canceló tarde", no_show: "No vino" },
   payWithPass: "Pagar con un bono",
   passes: "Bonos del miembro",
   roster: "Abrir la lista",
   staff,
   till,
+  waive,
 };
 
 export default texts;

@@ -5,6 +5,7 @@ import checkIns from "./check-ins.en.ts";
 import classChanges from "./class-changes.en.ts";
 import staff from "./staff.en.ts";
 import till from "./till.en.ts";
+import waive from "./waive-fee.en.ts";
 
 const texts = {
   title: "Roster",
@@ -30,6 +31,7 @@ const texts = {
   hereSinceBy: (time: string, who: string) => `Here since ${time}, checked in by ${who}`,
   notSent: "Not sent yet",
   unsent: (count: number) => `${count} not sent yet`,
+  cancelledLate: "Cancelled late",
   noShow: "Did not come",
   firstVisit: "First visit",
   visits: (count: number) => (count === 1 ? "1 visit" : `${count} visits`),
@@ -104,6 +106,7 @@ const texts = {
   classChanges,
   staff,
   till,
+  waive,
 };
 
 export type StaffRosterTexts = typeof texts;

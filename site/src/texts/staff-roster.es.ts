@@ -6,6 +6,7 @@ import classChanges from "./class-changes.es.ts";
 import type { StaffRosterTexts } from "./staff-roster.en.ts";
 import staff from "./staff.es.ts";
 import till from "./till.es.ts";
+import waive from "./waive-fee.es.ts";
 
 const texts: StaffRosterTexts = {
   title: "Lista",
@@ -31,6 +32,7 @@ const texts: StaffRosterTexts = {
   hereSinceBy: (time, who) => `Presente desde las ${time}, registrado por ${who}`,
   notSent: "Aún no enviado",
   unsent: (count) => `${count} sin enviar`,
+  cancelledLate: "Cancelaron tarde",
   noShow: "No vino",
   firstVisit: "Primera visita",
   visits: (count) => (count === 1 ? "1 visita" : `${count} visitas`),
@@ -104,6 +106,7 @@ const texts: StaffRosterTexts = {
   classChanges,
   staff,
   till,
+  waive,
 };
 
 export default texts;

@@ -1,7 +1,7 @@
 // A member with bookings and payments.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { CalendarPlus, CircleX, ClipboardCheck, HeartPulse, Ticket } from "lucide";
+import { Banknote, CalendarPlus, CircleOff, CircleX, ClipboardCheck, HeartPulse, Ticket } from "lucide";
 import { api, call, readAllPages, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
 import { Field } from "../../components/form.tsx";
@@ -10,6 +10,7 @@ import { bookFor } from "../../staff/bookings.ts";
 import { CancelBookingDialog } from "../../staff/cancel-booking.tsx";
 import { ChoiceDialog } from "../../staff/dialogs.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
+import { WaiveDialog } from "../../staff/fees.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
@@ -19,7 +20,7 @@ import { MemberPasses } from "../../staff/passes.tsx";
 import { PaymentAmounts, PaymentStatus } from "../../staff/payments.tsx";
 import type { Order, Pass } from "../../staff/shop.ts";
 import { type Column, DataTable } from "../../staff/table.tsx";
-import { SellDialog } from "../../staff/till.tsx";
+import { PayDialog, SellDialog } from "../../staff/till.tsx";
 import type { StaffMemberTexts } from "../../texts/staff-member.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
@@ -172,6 +173,8 @@ interface BookingsProps extends Texts {
 function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
   const [cancelling, setCancelling] = useState<Booking | null>(null);
   const [reading, setReading] = useState<Booking | null>(null);
+  const [waiving, setWaiving] = useState<Booking | null>(null);
+  const [paying, setPaying] = useState<Booking | null>(null);
   const whenOf = ({ class: { startTime, timeZone } }: Booking) => formatMomentIn(startTime, timeZone);
   return (
     <>
@@ -184,6 +187,7 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
         empty={<Empty text={empty} />}
         actions={(booking) => {
           const isOpen = ["booked", "waitlisted"].includes(booking.status);
+          const owes = Number(booking.amountDue) > 0;
           const isComing = Date.parse(booking.class.endTime) > Date.now() && booking.status !== "cancelled";
           return (
             <ActionMenu
@@ -191,6 +195,8 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
               items={[
                 { text: t.roster, icon: ClipboardCheck, onClick: () => location.assign(`/staff/roster/${booking.scheduledClassId}`) },
                 ...(isComing ? [{ text: t.notes, icon: HeartPulse, onClick: () => setReading(booking) }] : []),
+                ...(owes ? [{ text: t.takePayment, icon: Banknote, onClick: () => setPaying(booking) }] : []),
+                ...(owes && booking.fee ? [{ text: t.waive.action, icon: CircleOff, onClick: () => setWaiving(booking) }] : []),
                 ...(isOpen ? [{ text: t.cancelBooking.action, icon: CircleX, isDangerous: true, onClick: () => setCancelling(booking) }] : []),
               ]}
             />
@@ -205,10 +211,27 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
           what={`${cancelling.class.title}, ${whenOf(cancelling)}`}
           isWaiting={cancelling.status === "waitlisted"}
           isPaid={cancelling.paymentStatus === "paid"}
+          price={cancelling.price}
+          currency={cancelling.currency}
           passName={cancelling.pass?.name}
           freeCancellationUntil={cancelling.freeCancellationUntil}
           onClose={() => setCancelling(null)}
           onCancel={onChange}
+        />
+      )}
+      {waiving && (
+        <WaiveDialog t={t.waive} bookingId={waiving.id} name={member.name} amount={formatPrice(waiving.amountDue, waiving.currency)} onClose={() => setWaiving(null)} onChange={onChange} />
+      )}
+      {paying && (
+        <PayDialog
+          t={t.till}
+          member={member}
+          bookingId={paying.id}
+          scheduledClassId={paying.scheduledClassId}
+          price={paying.amountDue}
+          currency={paying.currency}
+          onClose={() => setPaying(null)}
+          onChange={onChange}
         />
       )}
       {reading && <NotesDialog t={t} member={member} booking={reading} onClose={() => setReading(null)} />}
@@ -238,11 +261,11 @@ function bookingColumns(t: StaffMemberTexts): Array<Column<Booking>> {
 }
 
 /** What pays for a booking, what is still to be paid, or the pass that has its class back. */
-function BookingPayment({ t, booking: { status, price, currency, paymentStatus, payment, pass } }: Texts & { booking: Booking }) {
+function BookingPayment({ t, booking: { amountDue, currency, fee, paymentStatus, payment, pass } }: Texts & { booking: Booking }) {
+  if (fee && Number(amountDue) > 0) return <span class="tag warn">{t.owes(formatPrice(amountDue, currency))}</span>;
   if (pass) return <span class="tag">{pass.usesCredit ? pass.name : t.returnedTo(pass.name)}</span>;
   if (paymentStatus) return <PaymentStatus status={paymentStatus} method={payment?.method} />;
-  const isUnpaid = Number(price) > 0 && ["booked", "attended", "no_show"].includes(status);
-  return isUnpaid ? <span class="tag warn">{t.unpaid(formatPrice(price, currency))}</span> : null;
+  return Number(amountDue) > 0 ? <span class="tag warn">{t.unpaid(formatPrice(amountDue, currency))}</span> : null;
 }
 
 function paymentColumns(t: StaffMemberTexts): Array<Column<Payment>> {

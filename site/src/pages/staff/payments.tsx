@@ -19,6 +19,7 @@ import type { Catalog } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
 import { studio } from "../../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../../tools/time.ts";
+import { OwedFees } from "./payments/fees.tsx";
 
 type Payment = Schema<"ListedPayment">;
 type Status = Schema<"PaymentStatus">;
@@ -39,25 +40,22 @@ function amountToRefund({ method, status, amount, refunded, refundDue }: Payment
   return status === "refund_due" && method === "desk" ? Number(refundDue) : Number(amount) - Number(refunded);
 }
 
-function readStatus(): Status | null {
+/** What the page shows instead of payments: the fees that members owe. */
+const OWED = "owed" as const;
+
+function readStatus(): Status | typeof OWED | null {
   const status = new URLSearchParams(location.search).get("status");
-  return STATUSES.find((known) => known === status) ?? null;
+  const known: ReadonlyArray<Status | typeof OWED> = [OWED, ...STATUSES];
+  return known.find((one) => one === status) ?? null;
 }
 
 function Payments({ t }: Texts) {
   const [status, setStatus] = useState(readStatus());
-  const [asked, setAsked] = useState<{ payment: Payment; change: Change } | null>(null);
-  const { timeZone: zone = "UTC", paymentMethods = [] } = useStore(studio) ?? {};
-  const takesCards = paymentMethods.includes("card");
-  const list = useList<Payment>(status ?? "", (cursor) =>
-    call(api.GET("/api/admin/payments", { params: { query: { ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) } } })),
-  );
-
+  const { timeZone: zone = "UTC" } = useStore(studio) ?? {};
   const show = (value: string) => {
     history.replaceState(null, "", value ? `/staff/payments?status=${value}` : "/staff/payments");
     setStatus(readStatus());
   };
-
   return (
     <div class="staff-page">
       <PageHead title={t.title} hint={t.hint} />
@@ -67,9 +65,24 @@ function Payments({ t }: Texts) {
           label={t.status}
           defaultValue={status ?? ""}
           onChange={show}
-          options={[["", t.all], ...STATUSES.map((one) => [one, t.staff.payment[one] ?? one] as const)]}
+          options={[["", t.all], [OWED, t.owedFees], ...STATUSES.map((one) => [one, t.staff.payment[one] ?? one] as const)]}
         />
       </div>
+      {status === OWED ? <OwedFees t={t} zone={zone} /> : <PaymentList t={t} status={status} zone={zone} />}
+    </div>
+  );
+}
+
+function PaymentList({ t, status, zone }: Texts & { status: Status | null; zone: string }) {
+  const [asked, setAsked] = useState<{ payment: Payment; change: Change } | null>(null);
+  const { paymentMethods = [] } = useStore(studio) ?? {};
+  const takesCards = paymentMethods.includes("card");
+  const list = useList<Payment>(status ?? "", (cursor) =>
+    call(api.GET("/api/admin/payments", { params: { query: { ...(status ? { status } : {}), ...(cursor ? { cursor } : {}) } } })),
+  );
+
+  return (
+    <>
       <DataTable
         caption={t.title}
         columns={columnsOf(t, zone, takesCards, (payment) => setAsked({ payment, change: "refund" }))}
@@ -80,7 +93,7 @@ function Payments({ t }: Texts) {
         actions={(payment) => <PaymentMenu t={t} payment={payment} onAsk={(change) => setAsked({ payment, change })} />}
       />
       {asked && <ChangeDialog key={asked.payment.id} t={t} {...asked} takesCards={takesCards} onClose={() => setAsked(null)} onChange={() => void list.reload()} />}
-    </div>
+    </>
   );
 }
 

@@ -23,7 +23,7 @@ import { formatMomentIn, formatTimeIn } from "../../tools/time.ts";
 import { AddDialog } from "./roster/add.tsx";
 import { type Occurrence, type Roster, type RosterRow, useRoster } from "./roster/data.ts";
 import { isWaitlistOpen, MemberDialogs, type View } from "./roster/member.tsx";
-import { CancelledRow, MemberRow, type Texts, WaitingRow } from "./roster/rows.tsx";
+import { CancelledRow, LateRow, MemberRow, type Texts, WaitingRow } from "./roster/rows.tsx";
 import "./roster.css";
 
 /** How long before the start check-in opens. The API has the same rule. */
@@ -138,6 +138,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const found = open && [...rows, ...waiting, ...cancelled].find(({ bookingId }) => bookingId === open.bookingId);
   const opened = found?.desk && { ...found.desk, ...found };
   const isChangeable = user.isStaff && !isCancelled;
+  const late = cancelled.filter(({ desk }) => desk?.fee);
   const changed = { id: occurrence.id, title, instructorId: instructor.id, startTime, endTime, timeZone };
   const hasStarted = new Date(startTime) <= new Date();
   return (
@@ -236,6 +237,22 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
                 canPromote={canPromote(row)}
                 onPromote={() => promote(row)}
                 onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
+              />
+            ))}
+          </ul>
+        </section>
+      )}
+      {user.isStaff && !isCancelled && late.length > 0 && (
+        <section class="late-cancellations">
+          <h2>{t.cancelledLate}</h2>
+          <ul class="plain-list roster-list" aria-label={t.cancelledLate}>
+            {late.map((row) => (
+              <LateRow
+                key={row.bookingId}
+                t={t}
+                row={row}
+                onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
+                onPay={() => setOpen({ bookingId: row.bookingId, view: "pay" })}
               />
             ))}
           </ul>

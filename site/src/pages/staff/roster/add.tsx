@@ -60,7 +60,7 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
     if (failed) throw failed instanceof Failure && !failed.isSignedOut ? new Failure(`${t.bookedNotHere(name)} ${failed.message}`, { requestId: failed.requestId }) : failed;
     if (isWaiting) return say(t.waitlisted(name), true);
     const text = isCheckedIn ? (wasMember ? t.wasMemberHere(name) : t.bookedHere(name)) : wasMember ? t.wasMember(name) : t.booked(name);
-    const isUnpaid = Number(booking.price) > 0 && booking.paymentStatus !== "paid";
+    const isUnpaid = Number(booking.amountDue) > 0;
     if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
     else say(booking.pass ? `${text} ${describePayment(t.till, booking.pass)}` : text);
   };

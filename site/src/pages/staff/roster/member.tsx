@@ -1,24 +1,25 @@
 // The dialogs about one member of a roster.
 
 import { useState } from "preact/hooks";
-import { Banknote, CalendarSync, Check, CircleX, type IconNode, Mail, Phone, Ticket, Undo2, UserRoundX } from "lucide";
+import { Banknote, CalendarSync, Check, CircleOff, CircleX, type IconNode, Mail, Phone, Ticket, Undo2, UserRoundX } from "lucide";
 import { api, call, type Schema } from "../../../api/client.ts";
 import { Button, Dialog } from "../../../components/ui.tsx";
 import { bookFor, changeBooking } from "../../../staff/bookings.ts";
 import { CancelBookingDialog } from "../../../staff/cancel-booking.tsx";
 import { ChoiceDialog, ConfirmDialog } from "../../../staff/dialogs.tsx";
+import { WaiveDialog } from "../../../staff/fees.tsx";
 import { Icon } from "../../../staff/icon.tsx";
 import { PayDialog, SellDialog } from "../../../staff/till.tsx";
 import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import { useLoad } from "../../../tools/load.ts";
 import { studio } from "../../../tools/studio.ts";
-import { formatMomentIn, formatTimeIn } from "../../../tools/time.ts";
+import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
 import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
 import type { Texts } from "./rows.tsx";
 import { useNewSpot } from "./spots.ts";
 
 /** What is shown about a member. */
-export type View = "member" | "pay" | "sell" | "move" | "cancel" | "promote";
+export type View = "member" | "pay" | "sell" | "waive" | "move" | "cancel" | "promote";
 
 /** A row as staff see it. */
 export type DeskRow = RosterRow & DeskEntry;
@@ -38,6 +39,10 @@ interface Props extends Texts {
 export function MemberDialogs({ view, ...props }: Props & { view: View }) {
   if (view === "pay" || view === "sell") return <TillDialog isPayment={view === "pay"} {...props} />;
   if (view === "move") return <MoveDialog {...props} />;
+  if (view === "waive") {
+    const { t, row, onClose, onChange } = props;
+    return <WaiveDialog t={t.waive} bookingId={row.bookingId} name={row.name} amount={formatPrice(row.amountDue, row.currency)} onClose={onClose} onChange={onChange} />;
+  }
   if (view === "cancel") {
     const { t, row, onClose, onChange } = props;
     return (
@@ -47,6 +52,8 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
         name={row.name}
         isWaiting={row.status === "waitlisted"}
         isPaid={row.paymentStatus === "paid"}
+        price={row.price}
+        currency={row.currency}
         passName={row.passName}
         freeCancellationUntil={row.freeCancellationUntil}
         onClose={onClose}
@@ -88,6 +95,7 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
       <ul class="plain-list action-list">
         {!isWaiting && !isNoShow && canCheckIn && <Action icon={isHere ? Undo2 : Check} text={isHere ? t.undoCheckIn : t.checkInAction} onClick={toggle} />}
         {row.isUnpaid ? <Action icon={Banknote} text={t.markPaid} onClick={() => onShow("pay")} /> : <Action icon={Ticket} text={t.till.sell} onClick={() => onShow("sell")} />}
+        {row.isUnpaid && row.fee && <Action icon={CircleOff} text={t.waive.action} onClick={() => onShow("waive")} />}
         {isNoShow && <Action icon={Undo2} text={t.undoNoShow} onClick={() => void mark("undoAttendance")} />}
         {row.status === "booked" && hasStarted && <Action icon={UserRoundX} text={t.markNoShow} onClick={() => void mark("noShow")} />}
         {row.status === "booked" && <Action icon={CalendarSync} text={t.move} onClick={() => onShow("move")} />}
@@ -166,9 +174,9 @@ function Emergency({ t, row }: Texts & { row: DeskRow }) {
 
 /** Takes the payment of a booking, or sells a pass for other classes. */
 function TillDialog({ t, row, occurrence, isPayment, onClose, onChange }: Props & { isPayment: boolean }) {
-  const { bookingId, price, currency } = row;
+  const { bookingId, amountDue, currency } = row;
   const sale = { t: t.till, member: { id: row.userId, name: row.name }, onClose, onChange };
-  return isPayment ? <PayDialog {...sale} bookingId={bookingId} scheduledClassId={occurrence.id} price={price} currency={currency} /> : <SellDialog {...sale} />;
+  return isPayment ? <PayDialog {...sale} bookingId={bookingId} scheduledClassId={occurrence.id} price={amountDue} currency={currency} /> : <SellDialog {...sale} />;
 }
 
 function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {

@@ -23,7 +23,7 @@ interface RowProps extends Texts {
 export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen, onPay }: RowProps) {
   const isHere = row.status === "attended";
   const { desk } = row;
-  const price = desk && formatPrice(desk.price, desk.currency);
+  const price = desk && formatPrice(desk.amountDue, desk.currency);
   return (
     <li class={isHere ? "roster-row here" : "roster-row"}>
       <button type="button" class="check-in" aria-pressed={isHere} aria-label={t.checkIn(row.name)} disabled={!canCheckIn} onClick={onToggle}>
@@ -74,6 +74,32 @@ export function WaitingRow({ t, row, canPromote, onPromote, onOpen }: WaitingPro
       {canPromote && (
         <button type="button" class="promote" aria-label={t.promoteName(row.name)} onClick={onPromote}>
           {t.promote}
+        </button>
+      )}
+    </li>
+  );
+}
+
+interface LateProps extends Texts {
+  row: RosterRow;
+  onOpen: () => void;
+  onPay: () => void;
+}
+
+/** A member who has cancelled too late, and what is to be paid for it. */
+export function LateRow({ t, row, onOpen, onPay }: LateProps) {
+  const { desk } = row;
+  const due = desk && formatPrice(desk.amountDue, desk.currency);
+  return (
+    <li class="roster-row">
+      <Who t={t} row={row} onOpen={onOpen}>
+        {desk?.passName && <span class="tag">{desk.passName}</span>}
+        {desk?.paymentStatus && !desk.isUnpaid && <PaymentStatus status={desk.paymentStatus} method={desk.paymentMethod ?? undefined} />}
+      </Who>
+      {desk?.isUnpaid && due && (
+        <button type="button" class="pay" aria-label={t.payFor(row.name, due)} onClick={onPay}>
+          <span>{t.unpaid}</span>
+          {due}
         </button>
       )}
     </li>

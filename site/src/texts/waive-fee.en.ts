@@ -1,0 +1,13 @@
+// The dialog that waives a fee, in English.
+
+const texts = {
+  title: "Waive this fee?",
+  text: (name: string, amount: string) => `${name} then no longer owes ${amount}.`,
+  action: "Waive the fee",
+  reason: "Reason",
+  reasonHint: "For the security log. The member does not see it. You can leave it empty.",
+  done: (name: string) => `${name} does not owe the fee any longer.`,
+};
+
+export type WaiveFeeTexts = typeof texts;
+export default texts;

@@ -1,0 +1,14 @@
+// The dialog that waives a fee, in Spanish.
+
+import type { WaiveFeeTexts } from "./waive-fee.en.ts";
+
+const texts: WaiveFeeTexts = {
+  title: "¿Perdonar este cargo?",
+  text: (name, amount) => `${name} ya no debe ${amount}.`,
+  action: "Perdonar el cargo",
+  reason: "Motivo",
+  reasonHint: "Para el registro de seguridad. El miembro no lo ve. Puedes dejarlo vacío.",
+  done: (name) => `${name} ya no debe el cargo.`,
+};
+
+export default texts;
