@@ -67,7 +67,7 @@ test("a member whose payment is confirmed late is told to wait", async ({ page, 
   await expect(page.getByText("We are waiting for the confirmation of your payment")).toBeVisible();
   // The page has asked once when it was opened. It asks fifteen times.
   for (let poll = 1; poll < 15; poll++) {
-    const asked = page.waitForResponse(/\/api\/bookings\/list/);
+    const asked = page.waitForResponse(/\/api\/bookings\/payment/);
     await page.clock.runFor(2_000);
     await asked;
   }

@@ -1,9 +1,7 @@
 // Passes: what visitors see of them, and how they pay for the classes of members.
 
-import { type APIRequestContext, request } from "@playwright/test";
 import { expectStill, watchShifts } from "./shifts.ts";
-import { expect, expectAccessible, mailedPath, newEmail, newMember, open, PASSWORD, PASSWORD_OF_DEMO, tabTo, test as siteTest } from "./site.ts";
-import { type Stack, startStack } from "./stack.ts";
+import { expect, expectAccessible, newMember, open, tabTo } from "./site.ts";
 import { test } from "./studio.ts";
 
 test("a visitor sees what passes there are, and how to buy one", async ({ page, staff }) => {
@@ -257,53 +255,4 @@ test.describe("in a Spanish browser", () => {
     await dialog.getByRole("button", { name: "Cancelar la reserva" }).click();
     await expect(page.getByText(`Tu reserva está cancelada. La clase ha vuelto a «${name}».`)).toBeVisible();
   });
-});
-
-/** A test at a studio where each cancellation is late. */
-const strict = siteTest.extend<object, { stack: Stack }>({
-  stack: [
-    async ({}, use) => {
-      const stack = await startStack({ CANCELLATION_WINDOW_HOURS: "720", FREE_CANCELLATION_GRACE_MINUTES: "0" });
-      await use(stack);
-      await stack.stop();
-    },
-    // On a busy machine, a stack takes a while to start.
-    { scope: "worker", timeout: 300_000 },
-  ],
-  baseURL: async ({ stack }, use) => use(stack.url),
-});
-
-strict("a late cancellation uses up a class, and who books again has it back", async ({ page, stack }) => {
-  const post = async (api: APIRequestContext, path: string, data: object) => {
-    const response = await api.post(path, { data, headers: { Origin: stack.url } });
-    expect(response.ok(), await response.text()).toBe(true);
-    return (await response.json()) as Record<string, unknown>;
-  };
-  const read = async <T>(path: string) => ((await (await page.request.get(path)).json()) as { items: T[] }).items;
-  const email = newEmail();
-  await post(page.request, "/api/auth/register", { email, password: PASSWORD, firstName: "Marta" });
-  const [, token] = (await mailedPath(email, "verify-email", stack.mail)).split("=");
-  await post(page.request, "/api/auth/verify-email", { token });
-  const { id: userId } = (await (await page.request.get("/api/auth/me")).json()) as { id: string };
-  const desk = await request.newContext({ baseURL: stack.url });
-  await post(desk, "/api/auth/login", { email: "sofia@sabor.dev", password: PASSWORD_OF_DEMO });
-  const [ten] = (await read<{ id: string; name: string }>("/api/shop/products")).filter(({ name }) => name === "Ten classes");
-  await post(desk, "/api/admin/orders", { userId, productIds: [ten?.id], tender: "terminal" });
-  await desk.dispose();
-  type Occurrence = { id: string; title: string; placesLeft: number; isCancelled: boolean; startTime: string };
-  const [wanted] = (await read<Occurrence>("/api/classes/schedule?limit=100")).filter(({ placesLeft, isCancelled, startTime }) => placesLeft > 1 && !isCancelled && Date.parse(startTime) > Date.now() + 3_600_000);
-  await post(page.request, "/api/bookings/create", { scheduledClassId: wanted?.id });
-
-  await open(page, "/bookings");
-  await expect(page.getByText("It is too late to cancel free of charge")).toBeVisible();
-  await page.getByRole("button", { name: /^Cancel booking: / }).click();
-  const dialog = page.getByRole("dialog", { name: "Cancel this booking?" });
-  await expect(dialog.getByText("you lose one class of “Ten classes”.")).toBeVisible();
-  await dialog.getByRole("button", { name: "Cancel booking" }).click();
-  await expect(page.getByText("Your booking is cancelled. One class of “Ten classes” is used up.")).toBeVisible();
-  await expect(page.getByText("9 of 10 classes left")).toBeVisible();
-
-  await post(page.request, "/api/bookings/create", { scheduledClassId: wanted?.id });
-  await open(page, "/bookings");
-  await expect(page.getByText(/Paid with “Ten classes”, 9 left, good until /)).toBeVisible();
 });

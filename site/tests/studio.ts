@@ -149,7 +149,7 @@ export class Staff {
     await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "markPaid" });
   }
 
-  /** Cancels a booking in time. */
+  /** Cancels a booking, in time or late. */
   async cancelBooking(bookingId: string): Promise<void> {
     await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "cancel" });
   }
@@ -283,14 +283,14 @@ async function openApi(role: keyof typeof STAFF_ACCOUNTS): Promise<APIRequestCon
   return api;
 }
 
+/** Signs in the staff of the studio, and signs them out after `use`. */
+export async function withStaff(use: (staff: Staff) => Promise<void>): Promise<void> {
+  const [api, colleague] = await Promise.all([openApi("staff"), openApi("admin")]);
+  await use(new Staff(api, colleague));
+  await Promise.all([api.dispose(), colleague.dispose()]);
+}
+
 /** A test in which the staff take part. They sign in once for each process. */
 export const test = base.extend<object, { staff: Staff }>({
-  staff: [
-    async ({}, use) => {
-      const [api, colleague] = await Promise.all([openApi("staff"), openApi("admin")]);
-      await use(new Staff(api, colleague));
-      await Promise.all([api.dispose(), colleague.dispose()]);
-    },
-    { scope: "worker" },
-  ],
+  staff: [({}, use) => withStaff(use), { scope: "worker" }],
 });
