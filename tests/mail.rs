@@ -8,6 +8,7 @@ use sabor::notify::mail::{SendSummary, send_due};
 use sabor::runtime::config::MailTransport;
 use serde_json::{Value, json};
 
+use crate::admin::bookings::perform_action;
 use crate::bookings::{book, cancel, insert_desk_payment, join_waitlist, set_clock_before_start};
 use crate::harness::{MailServer, PASSWORD, Settings, TestApp, wait_until};
 use crate::shop::sell_pass;
@@ -202,6 +203,70 @@ async fn messages_about_a_booking_with_a_pass_state_what_happens_to_its_class() 
         assert!(text.contains(part), "{part} is not in {text}");
         assert!(!text.contains("USD"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn messages_about_fees_state_what_is_owed_and_what_is_kept() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let settings = server.settings().with("LATE_CANCEL_FEE", "10.00");
+    let app = TestApp::start_with(settings.with("NO_SHOW_FEE", "12.00")).await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let first = book(&ana, app.create_class(3).await).await.expect(201);
+    server.wait_for_mails(1).await;
+    set_clock_before_start(&app, &first, TimeDelta::hours(6));
+    cancel(&ana, &first).await.expect(200);
+    server.wait_for_mails(2).await;
+    let second = book(&ana, app.create_class(3).await).await.expect(201);
+    server.wait_for_mails(3).await;
+    insert_desk_payment(&app, &second).await;
+    set_clock_before_start(&app, &second, TimeDelta::minutes(-30));
+    perform_action(&staff, &second, "noShow").await.expect(200);
+    app.sql("update mail_outbox set next_attempt_at = now() where kind = 'no_show'")
+        .await;
+    send_due_mails(&app.app).await;
+    let mails = server.wait_for_mails(4).await;
+    let text = |index: usize| {
+        let text: Vec<_> = mails[index]["text"]
+            .as_str()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        text.join(" ")
+    };
+    let late = text(1);
+    assert!(
+        late.contains("The cancellation costs 10.00 USD, because"),
+        "{late}"
+    );
+    assert!(
+        late.contains("Please pay this on the page with your bookings"),
+        "{late}"
+    );
+    let missed = text(3);
+    assert!(
+        missed.contains("you did not come. This costs 12.00 USD."),
+        "{missed}"
+    );
+    assert!(
+        missed.contains("We keep this from what you have paid."),
+        "{missed}"
+    );
+    assert!(
+        missed.contains("collect your refund of 13.00 USD"),
+        "{missed}"
+    );
+    // Staff have corrected the record, so the next e-mail is outdated.
+    perform_action(&staff, &second, "checkIn").await.expect(200);
+    perform_action(&staff, &second, "noShow").await.expect(200);
+    perform_action(&staff, &second, "checkIn").await.expect(200);
+    app.sql(
+        "update mail_outbox set next_attempt_at = now() where kind = 'no_show' and sent_at is null",
+    )
+    .await;
+    send_due_mails(&app.app).await;
+    assert_eq!(server.received().len(), 4);
 }
 
 #[tokio::test]

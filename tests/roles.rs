@@ -77,6 +77,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/shop/order", Access::Member),
     ("GET", "/api/shop/passes", Access::Member),
     ("GET", "/api/shop/products", Access::Everyone),
+    ("GET", "/api/shop/receipts", Access::Member),
     ("GET", "/api/studio", Access::Everyone),
     ("GET", "/api/teaching/classes", Access::Instructor),
     ("GET", "/api/teaching/roster", Access::Instructor),

@@ -9,6 +9,7 @@ mod products;
 mod purchases;
 mod races;
 mod random_operations;
+mod receipts;
 
 use serde_json::{Value, json};
 

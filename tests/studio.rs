@@ -14,6 +14,8 @@ async fn the_studio_is_described_as_it_is_configured() {
         .with("FREE_CANCELLATION_GRACE_MINUTES", "15")
         .with("WAITLIST_CUTOFF_HOURS", "3")
         .with("MAX_UNPAID_BOOKINGS", "5")
+        .with("LATE_CANCEL_FEE", "5")
+        .with("STUDIO_TAX_NUMBER", "ES12345678Z")
         .with("STUDIO_ADDRESS", "Calle del Olmo 7")
         .with("STUDIO_CITY", "Madrid")
         .with("STUDIO_COUNTRY", "ES")
@@ -30,6 +32,8 @@ async fn the_studio_is_described_as_it_is_configured() {
             "currency": "EUR",
             "cancellationWindowHours": 24,
             "freeCancellationGraceMinutes": 15,
+            "lateCancellationFee": "5.00",
+            "noShowFee": null,
             "waitlistCutoffHours": 3,
             "maxUnpaidBookings": 5,
             "paymentMethods": ["desk"],
@@ -44,6 +48,7 @@ async fn the_studio_is_described_as_it_is_configured() {
             },
             // The inbox of the contact form is not public.
             "email": "hola@casa.example",
+            "taxNumber": "ES12345678Z",
             "languages": ["en", "es"],
         })
     );

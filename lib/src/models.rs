@@ -25,6 +25,7 @@ pub mod payment_method;
 pub mod payment_status;
 pub mod product;
 pub mod rate_limit;
+pub mod receipt;
 pub mod remembered_device;
 pub mod report;
 pub mod room;

@@ -7,6 +7,7 @@ pub mod pass_view;
 pub mod passes;
 pub mod products;
 pub mod purchases;
+pub mod receipts;
 
 use crate::error::{Error, ErrorCode};
 

@@ -50,6 +50,9 @@ pub struct StudioView {
     /// The e-mail address for visitors. Null if it is not configured.
     #[schema(examples("hello@studio.example"))]
     email: Option<String>,
+    /// The studio's tax number, for receipts. Null if it is not configured.
+    #[schema(examples("DE123456789"))]
+    tax_number: Option<String>,
     /// The languages of the site and of e-mails. The first one is the default.
     languages: [Locale; 2],
 }
@@ -116,6 +119,7 @@ pub fn get(app: &App) -> Result<CacheableResponse> {
         payment_methods: card.into_iter().chain([PaymentMethod::Desk]).collect(),
         address: studio.address.as_ref().map(StudioAddressView::from),
         email: studio.email.clone(),
+        tax_number: studio.tax_number.clone(),
         languages: Locale::ALL,
     };
     let json = CacheableResponse::to_json(&view)?;

@@ -22,6 +22,7 @@ const PAGES_OF_VISITORS = {
   register: "/account#register",
   forgot: "/account#forgot",
   bookings: "/bookings",
+  receipts: "/receipts",
   "verify-email": `/verify-email#token=${"0".repeat(64)}`,
   "reset-password": `/reset-password#token=${"0".repeat(64)}`,
   continue: "/continue",

@@ -21,7 +21,9 @@ async fn mark_paid(app: &TestApp, booking: &Value) -> Result<Payment, Error> {
     let now = app.app.clock().now();
     app.app
         .transaction()
-        .run(async |tx| payment::mark_paid_at_desk(tx, booking_id(booking), now).await)
+        .run(async |tx| {
+            payment::mark_paid_at_desk(tx, booking_id(booking), now, now.date_naive()).await
+        })
         .await
 }
 

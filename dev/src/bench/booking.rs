@@ -268,6 +268,7 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         waitlist_cutoff: Duration::from_secs(2 * 3_600),
         cancellation_window: Duration::from_secs(12 * 3_600),
         schedule_ahead_weeks: 8,
+        tax_number: None,
         late_cancel_fee: None,
         no_show_fee: None,
         free_cancellation_grace: Duration::from_secs(3_600),

@@ -409,7 +409,7 @@ impl<'a> FrontDesk<'a> {
                 payment::pay_with_pass(tx, id, *pass_id, studio).await?;
             }
             BookingChange::MarkPaid => {
-                payment::mark_paid_at_desk(tx, id, now).await?;
+                payment::mark_paid_at_desk(tx, id, now, self.zone.date(now)).await?;
             }
             BookingChange::WaiveFee => {
                 payment::waive_fee(tx, id).await?;

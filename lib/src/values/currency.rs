@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 
 /// Currencies without a smaller unit in use.
-const CURRENCIES_WITHOUT_DECIMALS: [&str; 17] = [
+pub const CURRENCIES_WITHOUT_DECIMALS: [&str; 17] = [
     "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "UGX", "VND",
     "VUV", "XAF", "XOF", "XPF",
 ];

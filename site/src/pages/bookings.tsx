@@ -379,6 +379,9 @@ function Past({ t }: Texts) {
   return (
     <section class="past">
       <h2>{t.past}</h2>
+      <p class="hint">
+        <a href="/receipts">{t.receipts}</a>
+      </p>
       {items === null ? (
         <p class="actions">
           <Button kind="quiet" size="small" onClick={() => load(null)}>

@@ -12,6 +12,7 @@ const texts = {
   feeNoShow: "You did not come",
   feeAtDesk: "Please pay at the desk.",
   past: "Past classes",
+  receipts: "Receipts for what you have paid",
   noneUpcoming: "You have not booked any classes. Which one would you like to dance?",
   timetable: "See the timetable",
   nonePast: "Here you will see the classes that you have been to.",

@@ -13,6 +13,7 @@ const texts: BookingsTexts = {
   feeNoShow: "No viniste",
   feeAtDesk: "Paga en recepción, por favor.",
   past: "Clases pasadas",
+  receipts: "Recibos de lo que has pagado",
   noneUpcoming: "No has reservado ninguna clase. ¿Cuál te apetece bailar?",
   timetable: "Ver el horario",
   nonePast: "Aquí verás las clases en las que has estado.",

@@ -115,8 +115,9 @@ static INSERT: Statement = Statement::new(
 
 static INSERT_LINE: Statement = Statement::new(
     "order.insert_line",
-    "insert into order_lines (id, order_id, product_id, description, amount, credits, days, starts)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    "insert into order_lines (id, order_id, product_id, description, amount, credits, days, starts,
+        tax_rate)
+    select $1, $2, $3, $4, $5, $6, $7, $8, tax_rate from products where id = $3",
 );
 
 /// Inserts an open order. Returns its id.

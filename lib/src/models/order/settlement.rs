@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::models::receipt::{self, ReceiptSubject};
 use crate::models::{mail_outbox, pass};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -14,9 +15,10 @@ static SET_PAID: Statement = Statement::new(
 );
 
 /// Settles an open order that is locked or was inserted by this transaction: it is paid, its
-/// passes are issued, and the member gets an e-mail. `today` is the studio's date.
+/// passes are issued, and the member gets an e-mail and a receipt. `today` is the studio's date.
 pub async fn settle(client: &Client, id: Uuid, now: DateTime<Utc>, today: NaiveDate) -> Result<()> {
     SET_PAID.execute(client, &[&id, &now]).await?;
     pass::issue(client, id, today).await?;
-    mail_outbox::insert_for_order(client, id, "order_paid").await
+    mail_outbox::insert_for_order(client, id, "order_paid").await?;
+    receipt::issue(client, ReceiptSubject::Order(id), now, today).await
 }

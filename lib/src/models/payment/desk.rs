@@ -1,6 +1,6 @@
 //! Payments and refunds that staff record.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, check_payable};
@@ -13,6 +13,7 @@ use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
+use crate::models::receipt::{self, ReceiptSubject};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -34,7 +35,8 @@ static INSERT_PAID: Statement = Statement::new(
     ),
 );
 
-/// Records that a booking was paid at the desk. Cancels a pending card payment, whose
+/// Records that a booking was paid at the desk, and issues the receipt. `today` is the studio's
+/// date. Cancels a pending card payment, whose
 /// checkout must be closed after the transaction. Must be called in a transaction.
 ///
 /// # Errors
@@ -45,6 +47,7 @@ pub async fn mark_paid_at_desk(
     client: &Client,
     booking_id: Uuid,
     now: DateTime<Utc>,
+    today: NaiveDate,
 ) -> Result<Payment> {
     let booking = lock_booking(client, booking_id, None).await?;
     let open = match lock_open(client, booking_id).await? {
@@ -78,6 +81,8 @@ pub async fn mark_paid_at_desk(
         }
     };
     let payment = Payment::from_row(&row)?;
+    let subject = ReceiptSubject::Payment(payment.id);
+    receipt::issue(client, subject, now, today).await?;
     record_event(client, &payment, PaymentChange::Paid).await?;
     Ok(payment)
 }

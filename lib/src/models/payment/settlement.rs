@@ -17,6 +17,7 @@ use crate::models::mail_outbox;
 use crate::models::order::{self, LockedOrder};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
+use crate::models::receipt::{self, ReceiptSubject};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -253,10 +254,14 @@ pub async fn settle_paid(
     };
     end_checkout(client, report, status, Some(now)).await?;
     if payment.status == PaymentStatus::Pending && subject.is_payable() {
+        let today = TimeZone::of_studio(studio)?.date(now);
         let outcome = match subject {
-            LockedSubject::Booking(_) => Outcome::Changed,
+            LockedSubject::Booking(_) => {
+                let subject = ReceiptSubject::Payment(payment.id);
+                receipt::issue(client, subject, now, today).await?;
+                Outcome::Changed
+            }
             LockedSubject::Order(order) => {
-                let today = TimeZone::of_studio(studio)?.date(now);
                 order::settle(client, order.id, now, today).await?;
                 Outcome::OrderPaid
             }

@@ -126,7 +126,7 @@ pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
 static ERASE: Statement = Statement::new(
     "user.erase",
     concat!(
-        "with ",
+        "with buyers as (update receipts set buyer = '' where user_id = $1), ",
         delete_belongings!("= $1"),
         " update users u set closed_at = now(), ",
         erased_columns!(),

@@ -18,6 +18,8 @@ pub struct StudioConfig {
     pub address: Option<StudioAddress>,
     /// `STUDIO_EMAIL`: the e-mail address that the site shows to visitors.
     pub email: Option<String>,
+    /// `STUDIO_TAX_NUMBER`: the studio's tax number, which receipts show.
+    pub tax_number: Option<String>,
     /// `STUDIO_TIMEZONE`: an IANA time zone. Only its syntax is checked here,
     /// because not every function links the time zone database.
     pub time_zone: String,
@@ -60,6 +62,7 @@ pub(super) fn studio(
         name: studio_name(env)?,
         address: address::address(env)?,
         email: mail::address(env, "STUDIO_EMAIL")?,
+        tax_number: tax_number(env)?,
         time_zone: time_zone(env)?,
         late_cancel_fee: fee(env, "LATE_CANCEL_FEE", &currency)?,
         no_show_fee: fee(env, "NO_SHOW_FEE", &currency)?,
@@ -89,6 +92,13 @@ fn studio_name(env: &Environment<'_>) -> Result<String, ConfigError> {
         ));
     }
     Ok(name)
+}
+
+fn tax_number(env: &Environment<'_>) -> Result<Option<String>, ConfigError> {
+    let name = "STUDIO_TAX_NUMBER";
+    let number = env.value(name);
+    let parsed = number.map(|number| form::required_line(&number, 50));
+    parsed.transpose().map_err(|problem| invalid(name, problem))
 }
 
 fn time_zone(env: &Environment<'_>) -> Result<String, ConfigError> {

@@ -1,0 +1,36 @@
+// Receipts in English.
+
+import type { Schema } from "../api/client.ts";
+
+type Kind = Schema<"ReceiptLine">["kind"];
+
+const texts = {
+  title: "Receipts",
+  lead: "For what you have paid: passes, classes, and fees.",
+  none: "You have not paid for anything yet.",
+  failed: "Your receipts could not be loaded.",
+  missing: "There is no receipt with this number.",
+  signInTitle: "Your receipts",
+  signInText: "Sign in to see your receipts.",
+  signIn: "Sign in",
+  more: "Show more",
+  all: "All receipts",
+  print: "Print",
+  receipt: (number: string) => `Receipt ${number}`,
+  issued: "Date",
+  buyer: "For",
+  taxNumber: (number: string) => `Tax number ${number}`,
+  item: "Item",
+  tax: "Tax",
+  amount: "Amount",
+  total: "Total",
+  includedTax: "Tax in it",
+  paid: "Paid",
+  refunded: "Given back",
+  refundedTax: (tax: string) => `with ${tax} tax`,
+  kinds: { product: "", class: "", late_cancellation: "Late cancellation", no_show: "Did not come" } as Readonly<Record<Kind, string>>,
+  tenders: { card: "By card", cash: "In cash", terminal: "By card at the studio", transfer: "By bank transfer", desk: "At the studio" } as Readonly<Record<string, string>>,
+};
+
+export type ReceiptsTexts = typeof texts;
+export default texts;
