@@ -6,6 +6,7 @@ mod days;
 mod migration;
 mod orders;
 mod products;
+mod promo_codes;
 mod purchases;
 mod races;
 mod random_operations;

@@ -33,7 +33,7 @@ async fn list_orders(
     (status = 201, body = OrderView, description = "The order, with the ids of the passes"),
     (status = 403, description = "`own_purchase`: staff need a colleague to sell to themselves"),
     (status = 404, description = "`not_found`: no open account has this id"),
-    (status = 409, description = "`product_not_sold`: a product does not exist or is retired. `product_limit_reached`: the member cannot buy a product again. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`product_not_sold`: a product does not exist or is retired. `product_limit_reached`: the member cannot buy a product again. `promo_code_unknown`, `promo_code_not_begun`, `promo_code_over`, `promo_code_used_up`, `promo_code_already_used`, `promo_code_not_applicable`: the promo code cannot be used. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_order(
     app: App,

@@ -24,6 +24,7 @@ pub mod payment;
 pub mod payment_method;
 pub mod payment_status;
 pub mod product;
+pub mod promo_code;
 pub mod rate_limit;
 pub mod receipt;
 pub mod remembered_device;

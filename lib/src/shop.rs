@@ -1,11 +1,13 @@
 //! What the studio sells: products, members' passes, and orders at the desk and by card.
 
+mod code_attempt;
 pub mod cover;
 mod order_lines;
 pub mod orders;
 pub mod pass_view;
 pub mod passes;
 pub mod products;
+pub mod promo_codes;
 pub mod purchases;
 pub mod receipts;
 

@@ -12,7 +12,11 @@ use crate::harness::python;
 
 /// Fields whose names end with one of [`ENUM_FIELD_ENDINGS`], but whose values the API does not
 /// define.
-const NON_ENUM_FIELDS: [&str; 4] = [
+const NON_ENUM_FIELDS: [&str; 7] = [
+    // Promo codes, which staff choose.
+    "MemberOrder.promoCode",
+    "Order.promoCode",
+    "PromoCode.code",
     // An error code of Redis.
     "RefusedWrite.kind",
     // The name of a provider, which the configuration defines, or `password`.

@@ -49,6 +49,8 @@ struct Studio {
     members: Vec<(TestClient, Value)>,
     classes: Vec<Uuid>,
     products: Vec<Value>,
+    /// The promo codes.
+    codes: Vec<Value>,
     /// The dispute that is not decided.
     open_dispute: Option<Value>,
     /// The payments at Stripe whose money is withdrawn.
@@ -81,6 +83,14 @@ impl Studio {
         ] {
             products.push(create_product(&staff, fields).await);
         }
+        let mut codes = Vec::new();
+        for code in [
+            json!({ "code": "TENTH", "percent": 10, "maxUses": 6 }),
+            json!({ "code": "TWENTY", "amount": "20", "perMember": 2 }),
+            json!({ "code": "ALL", "percent": 100, "perMember": 1 }),
+        ] {
+            codes.push(staff.post("/api/admin/promo-codes", code).await.expect(201));
+        }
         Self {
             app,
             stripe,
@@ -88,6 +98,7 @@ impl Studio {
             members,
             classes,
             products,
+            codes,
             open_dispute: None,
             disputed: BTreeSet::new(),
             random: Random(seed),
@@ -160,7 +171,10 @@ impl Studio {
         }
         let product = &self.products[self.random.below(self.products.len())]["id"];
         let (member, _) = &self.members[self.random.below(self.members.len())];
-        let payload = json!({ "productId": product });
+        let mut payload = json!({ "productId": product });
+        if self.random.below(2) == 0 {
+            payload["promoCode"] = self.codes[self.random.below(self.codes.len())]["code"].clone();
+        }
         let response = member.post("/api/shop/order", payload).await;
         self.note("buy", &response);
     }
@@ -216,7 +230,10 @@ impl Studio {
     async fn sell(&mut self) {
         let product = &self.products[self.random.below(self.products.len())]["id"];
         let (_, member) = &self.members[self.random.below(self.members.len())];
-        let sale = json!({ "userId": member, "productIds": [product], "tender": "cash" });
+        let mut sale = json!({ "userId": member, "productIds": [product], "tender": "cash" });
+        if self.random.below(3) == 0 {
+            sale["promoCode"] = self.codes[self.random.below(self.codes.len())]["code"].clone();
+        }
         let response = self.staff.post("/api/admin/orders", sale).await;
         self.note("sell", &response);
     }
@@ -368,6 +385,20 @@ impl Studio {
                     select coalesce(sum(r.amount), 0) from refunds r
                     where r.payment_id = p.id and r.state in ('due', 'sent', 'done'))",
                 "a payment differs from its refunds",
+            ),
+            (
+                "select count(*) from promo_codes c where c.uses <> (
+                    select count(*) from orders o
+                    where o.promo_code_id = c.id and o.state <> 'cancelled')",
+                "the uses of a promo code differ from its orders",
+            ),
+            (
+                "select count(*) from orders o where o.total <> (
+                    select sum(l.unit_price - l.discount) from order_lines l
+                    where l.order_id = o.id)
+                  or (o.promo_code_id is null) <> (
+                    select sum(l.discount) = 0 from order_lines l where l.order_id = o.id)",
+                "an order differs from its prices and discounts",
             ),
             (
                 "select count(*) from bookings b join passes p on p.id = b.pass_id

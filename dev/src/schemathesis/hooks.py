@@ -33,6 +33,7 @@ KIND_BY_PATH = {
     "/api/admin/orders": "order",
     "/api/admin/passes": "pass",
     "/api/admin/products": "product",
+    "/api/admin/promo-codes": "promo code",
     "/api/admin/rooms": "room",
     "/api/admin/schedule": "weekly class",
     "/api/admin/users": "member",

@@ -179,6 +179,20 @@ codes! {
     ProductNotSold = "product_not_sold",
     /// 409: the member cannot buy the product again.
     ProductLimitReached = "product_limit_reached",
+    /// 409: there is no such promo code.
+    PromoCodeUnknown = "promo_code_unknown",
+    /// 409: the promo code cannot be used yet.
+    PromoCodeNotBegun = "promo_code_not_begun",
+    /// 409: the last day of the promo code is over, or staff have ended it.
+    PromoCodeOver = "promo_code_over",
+    /// 409: as many orders as possible have used the promo code.
+    PromoCodeUsedUp = "promo_code_used_up",
+    /// 409: the member has used the promo code as often as a member can.
+    PromoCodeAlreadyUsed = "promo_code_already_used",
+    /// 409: the promo code takes nothing off these products.
+    PromoCodeNotApplicable = "promo_code_not_applicable",
+    /// 409: another promo code has this code.
+    PromoCodeExists = "promo_code_exists",
     /// 409: the studio does not accept cards.
     CardNotAvailable = "card_not_available",
     /// 409: the amount cannot be paid by card.

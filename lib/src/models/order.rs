@@ -16,7 +16,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::purchase::{
-    LockedOrder, OpenOrder, cancel, cancel_open_of, find_own, lock, purchase,
+    LockedOrder, NewPurchase, OpenOrder, Quote, cancel, cancel_open_of, find_own, lock, purchase,
+    quote,
 };
 pub use self::sale::{DeskTender, NewSale, sell};
 pub use self::settlement::settle;
@@ -88,6 +89,10 @@ pub struct OrderLine {
     /// The product's name at the time of the order.
     pub description: String,
     /// The price at the time of the order.
+    pub unit_price: Money,
+    /// What the promo code has taken off.
+    pub discount: Money,
+    /// What is paid.
     pub amount: Money,
     /// The id of the pass that was issued. `None` if the order is not paid.
     pub pass_id: Option<Uuid>,
@@ -110,6 +115,8 @@ pub struct Order {
     pub currency: String,
     /// The lines, oldest first.
     pub lines: Vec<OrderLine>,
+    /// The promo code, as it is written now.
+    pub promo_code: Option<String>,
     /// The payment. `None` if the order costs nothing.
     pub payment: Option<OrderPayment>,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
@@ -160,6 +167,7 @@ impl Order {
             total: Money::from_column(row.try_get::<_, Decimal>("total")?),
             currency: row.try_get("currency")?,
             lines: super::from_json(row.try_get("lines")?)?,
+            promo_code: row.try_get("promo_code")?,
             payment: OrderPayment::from_row(row)?,
             is_by_member: row.try_get("is_by_member")?,
             sold_by: optional_full_name(
@@ -192,9 +200,11 @@ macro_rules! orders_where {
                     p.tender, p.refunded, p.checkout_url, p.expires_at, ",
                 shown_payment_status!(),
                 " as payment_status, o.created_at, o.sold_by is null as is_by_member,
+                    (select code from promo_codes where id = o.promo_code_id) as promo_code,
                     s.first_name as staff_first_name, s.last_name as staff_last_name,
                     (select jsonb_agg(jsonb_build_object('id', l.id, 'productId', l.product_id,
-                        'description', l.description, 'amount', l.amount::text, 'passId', w.id) order by l.created_at, l.id)
+                        'description', l.description, 'unitPrice', l.unit_price::text,
+                        'discount', l.discount::text, 'amount', l.amount::text, 'passId', w.id) order by l.created_at, l.id)
                         from order_lines l left join passes w on w.order_line_id = l.id
                         where l.order_id = o.id) as lines
                 from orders o

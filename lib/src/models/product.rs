@@ -24,7 +24,7 @@ pub enum ProductKind {
 }
 
 impl ProductKind {
-    fn from_column(text: &str) -> Result<Self> {
+    pub(super) fn from_column(text: &str) -> Result<Self> {
         match text {
             "pass" => Ok(Self::Pass),
             _ => Err(Error::internal("unknown kind of product")),

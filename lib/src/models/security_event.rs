@@ -94,6 +94,8 @@ kinds! {
     ClosureChanged = "closure_changed",
     /// Staff created, changed or retired a product.
     ProductChanged = "product_changed",
+    /// Staff created, changed or ended a promo code.
+    PromoCodeChanged = "promo_code_changed",
     /// Staff sold something, or gave money of a sale back.
     OrderChanged = "order_changed",
     /// Staff changed a member's pass.

@@ -17,6 +17,10 @@ pub(super) struct OrderLineView {
     /// The name of the product at the time of the order.
     description: String,
     /// The price at the time of the order.
+    unit_price: Amount,
+    /// What the promo code has taken off.
+    discount: Amount,
+    /// What is paid: the price without the discount.
     amount: Amount,
     /// The id of the pass that was issued. Null if the order is not paid.
     pass_id: Option<Uuid>,
@@ -28,6 +32,8 @@ pub(super) fn order_lines(order: &Order) -> Vec<OrderLineView> {
         id: line.id,
         product_id: line.product_id,
         description: line.description.clone(),
+        unit_price: line.unit_price.in_currency(&order.currency),
+        discount: line.discount.in_currency(&order.currency),
         amount: line.amount.in_currency(&order.currency),
         pass_id: line.pass_id,
     };

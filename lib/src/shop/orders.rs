@@ -43,6 +43,8 @@ pub struct OrderView {
     /// ISO 4217 code.
     currency: String,
     state: OrderState,
+    /// The promo code that the order has used.
+    promo_code: Option<String>,
     /// How the order is paid. Null if the order costs nothing.
     tender: Option<Tender>,
     /// The status of the payment. Null if the order costs nothing.
@@ -66,6 +68,7 @@ impl OrderView {
             lines: order_lines(&order),
             total: order.total.in_currency(&order.currency),
             state: order.state,
+            promo_code: order.promo_code.clone(),
             tender: payment.map(|payment| payment.tender),
             payment_status: payment.map(|payment| payment.status),
             refunded: order.refunded().in_currency(&order.currency),
@@ -115,6 +118,9 @@ pub struct CreateOrder {
     /// The ids of the products. A product that is sold twice is there twice.
     #[schema(min_items = 1, max_items = 20)]
     product_ids: Vec<Uuid>,
+    /// A promo code of the studio. The case of letters does not matter.
+    #[schema(max_length = 30, examples("SUMMER10"))]
+    promo_code: Option<String>,
     /// How the money was taken.
     tender: DeskTender,
 }
@@ -141,6 +147,7 @@ pub fn create<'a>(
         let sale = NewSale {
             user_id: form.user_id,
             product_ids: form.product_ids,
+            promo_code: form.promo_code.filter(|code| !code.trim().is_empty()),
             tender: form.tender,
             staff_id: staff_action.actor_id(),
         };

@@ -5,14 +5,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::code_attempt::CodeAttempt;
 use super::order_lines::{OrderLineView, order_lines};
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, Member, StoredResponse, query};
-use crate::models::order::{self, Order, OrderState};
+use crate::models::order::{self, NewPurchase, Order, OrderState, Quote};
 use crate::models::payment::{self, PaymentSubject};
 use crate::models::payment_status::PaymentStatus;
 use crate::notify::mail;
 use crate::payments::checkout::{CheckoutRequest, StartOutcome};
+use crate::values::caller::Caller;
 use crate::values::form::Form;
 use crate::values::money::Amount;
 use crate::values::time_zone::TimeZone;
@@ -29,6 +31,8 @@ pub struct MemberOrderView {
     /// ISO 4217 code.
     currency: String,
     state: OrderState,
+    /// The promo code that the order has used.
+    promo_code: Option<String>,
     /// The status of the payment. Null if the order costs nothing.
     payment_status: Option<PaymentStatus>,
     /// The amount that was refunded or will be refunded.
@@ -55,6 +59,7 @@ impl MemberOrderView {
             lines: order_lines(&order),
             total: order.total.in_currency(&order.currency),
             state: order.state,
+            promo_code: order.promo_code.clone(),
             payment_status: payment.map(|payment| payment.status),
             refunded: order.refunded().in_currency(&order.currency),
             checkout_url: checkout_url.filter(|_| is_payable),
@@ -101,10 +106,83 @@ pub fn find<'a>(
 }
 
 /// A product to buy.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BuyProduct {
     product_id: Uuid,
+    /// A promo code of the studio. The case of letters does not matter.
+    #[schema(max_length = 30, examples("SUMMER10"))]
+    promo_code: Option<String>,
+}
+
+impl BuyProduct {
+    /// Returns the promo code, if one is given.
+    fn promo_code(&self) -> Option<&str> {
+        let code = self.promo_code.as_deref();
+        code.filter(|code| !code.trim().is_empty())
+    }
+}
+
+/// What a product costs the member.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ProductPrice)]
+pub struct PriceView {
+    /// The price without the promo code.
+    price: Amount,
+    /// What the promo code takes off.
+    discount: Amount,
+    /// What is paid.
+    total: Amount,
+    /// ISO 4217 code.
+    currency: String,
+}
+
+impl PriceView {
+    fn new(quote: Quote, currency: &str) -> Self {
+        Self {
+            price: quote.price.in_currency(currency),
+            discount: quote.discount.in_currency(currency),
+            total: quote.total.in_currency(currency),
+            currency: currency.to_owned(),
+        }
+    }
+}
+
+/// Returns what a product costs the member, before it is ordered.
+///
+/// # Errors
+///
+/// [`Error::TooManyRequests`] after too many unknown codes; those of [`order::quote`].
+pub fn price<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    member: &'a Member,
+    form: &'a BuyProduct,
+) -> BoxFuture<'a, Result<PriceView>> {
+    Box::pin(async move {
+        // The demo account is rejected, because it is not stored.
+        member.key()?;
+        let (user_id, code) = (member.user.id, form.promo_code());
+        let studio = &app.config().studio;
+        let today = TimeZone::of_studio(studio)?.date(app.clock().now());
+        let attempt = CodeAttempt::begin(app, caller, user_id, code).await?;
+        let quote = app
+            .db()
+            .read(async move |client| {
+                let new = NewPurchase {
+                    user_id,
+                    product_id: form.product_id,
+                    promo_code: code,
+                    currency: &studio.currency,
+                    today,
+                };
+                order::quote(client, &new).await
+            })
+            .await;
+        attempt.settle(&quote);
+        Ok(PriceView::new(quote?, &studio.currency))
+    })
 }
 
 /// Orders a product, or finds the open order of the same product. Responds with 201 and the
@@ -112,27 +190,34 @@ pub struct BuyProduct {
 ///
 /// # Errors
 ///
-/// Fails as [`order::purchase`] and [`CheckoutRequest::run`] do.
+/// [`Error::TooManyRequests`] after too many unknown codes; those of [`order::purchase`] and
+/// [`CheckoutRequest::run`].
 pub fn buy<'a>(
     app: &'a App,
+    caller: &'a Caller,
     member: &'a Member,
     key: Option<IdempotencyKey>,
-    form: &BuyProduct,
+    form: &'a BuyProduct,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
-    let product_id = form.product_id;
     Box::pin(async move {
         // The demo account is rejected, because it is not stored.
         member.key()?;
         let (user_id, accepts_cards) = (member.user.id, app.stripe().is_some());
         let (now, studio) = (app.clock().now(), &app.config().studio);
         let today = TimeZone::of_studio(studio)?.date(now);
+        let new = NewPurchase {
+            user_id,
+            product_id: form.product_id,
+            promo_code: form.promo_code(),
+            currency: &studio.currency,
+            today,
+        };
+        let attempt = CodeAttempt::begin(app, caller, user_id, new.promo_code).await?;
         let request = CheckoutRequest::new(app, member, key);
         let response = request
             .run(
                 async |tx| {
-                    let currency = &studio.currency;
-                    let order = order::purchase(tx, user_id, product_id, currency, accepts_cards);
-                    let order = order.await?;
+                    let order = order::purchase(tx, &new, accepts_cards).await?;
                     if order.total.is_zero() {
                         order::settle(tx, order.id, now, today).await?;
                         let order = order::find(tx, order.id).await?;
@@ -150,8 +235,9 @@ pub fn buy<'a>(
                     StoredResponse::created(&MemberOrderView::new(order, app.clock().now()))
                 },
             )
-            .await?;
+            .await;
+        attempt.settle(&response);
         mail::send_due_in_background(app);
-        Ok(response)
+        response
     })
 }

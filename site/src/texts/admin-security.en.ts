@@ -41,6 +41,7 @@ const texts = {
     room_changed: "Room changed",
     closure_changed: "Closure changed",
     product_changed: "Product changed",
+    promo_code_changed: "Promo code changed",
     order_changed: "Sold or refunded at the desk",
     pass_changed: "Pass of a member changed",
     instructor_changed: "Teacher changed",

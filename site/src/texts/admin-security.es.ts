@@ -41,6 +41,7 @@ const texts: AdminSecurityTexts = {
     room_changed: "Sala cambiada",
     closure_changed: "Cierre cambiado",
     product_changed: "Producto cambiado",
+    promo_code_changed: "Código promocional cambiado",
     order_changed: "Venta o reembolso en recepción",
     pass_changed: "Bono de un miembro cambiado",
     instructor_changed: "Profesor cambiado",

@@ -26,7 +26,11 @@ pub struct MailOrder {
     pub is_cancelled: bool,
     /// The names of the products at the time of the order.
     pub product_names: Vec<String>,
-    /// The sum.
+    /// The promo code. `None` without one.
+    pub promo_code: Option<String>,
+    /// What the promo code has taken off.
+    pub discount: Money,
+    /// The sum, which is what is paid.
     pub total: Money,
     /// The amount that was refunded or will be refunded.
     pub refunded: Money,
@@ -39,6 +43,8 @@ static FIND_ORDER: Statement = Statement::new(
     "select case when u.closed_at is null then u.first_name else '' end as first_name,
         u.email = $2 and u.email_verified_at is not null as is_confirmed, u.locale,
         o.state = 'paid' as is_paid, o.state = 'cancelled' as is_cancelled, o.total, o.currency,
+        (select code from promo_codes where id = o.promo_code_id) as promo_code,
+        (select sum(discount) from order_lines where order_id = o.id) as discount,
         (select coalesce(sum(refunded), 0) from payments where order_id = o.id) as refunded,
         (select jsonb_agg(l.description order by l.created_at, l.id)
             from order_lines l where l.order_id = o.id) as product_names
@@ -58,6 +64,8 @@ pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Opti
         is_paid: row.try_get("is_paid")?,
         is_cancelled: row.try_get("is_cancelled")?,
         product_names: from_json(row.try_get("product_names")?)?,
+        promo_code: row.try_get("promo_code")?,
+        discount: Money::from_column(row.try_get::<_, Decimal>("discount")?),
         total: Money::from_column(row.try_get::<_, Decimal>("total")?),
         refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
         currency: row.try_get("currency")?,

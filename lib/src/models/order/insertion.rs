@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::product::{self, Product};
+use crate::models::promo_code::Discount;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -95,6 +96,7 @@ pub(super) async fn find_sold(client: &Client, id: Uuid) -> Result<Product> {
 pub(super) struct NewOrder<'a> {
     pub(super) user_id: Uuid,
     pub(super) products: &'a [Product],
+    pub(super) discount: &'a Discount,
     pub(super) currency: &'a str,
     /// The member of staff. `None` if the member orders.
     pub(super) sold_by: Option<Uuid>,
@@ -102,22 +104,27 @@ pub(super) struct NewOrder<'a> {
 
 impl NewOrder<'_> {
     pub(super) fn total(&self) -> Decimal {
-        let prices = self.products.iter().map(|product| product.price);
-        prices.map(|price| price.as_column()).sum()
+        let amounts = self.products.iter().enumerate();
+        amounts.map(|(index, _)| self.amount(index)).sum()
+    }
+
+    /// Returns what is paid for the product with this index.
+    fn amount(&self, index: usize) -> Decimal {
+        self.products[index].price.as_column() - self.discount.of(index)
     }
 }
 
 static INSERT: Statement = Statement::new(
     "order.insert",
-    "insert into orders (id, user_id, currency, total, state, sold_by)
-    values ($1, $2, $3, $4, 'open', $5)",
+    "insert into orders (id, user_id, currency, total, state, sold_by, promo_code_id)
+    values ($1, $2, $3, $4, 'open', $5, $6)",
 );
 
 static INSERT_LINE: Statement = Statement::new(
     "order.insert_line",
     "insert into order_lines (id, order_id, product_id, description, amount, credits, days, starts,
-        tax_rate)
-    select $1, $2, $3, $4, $5, $6, $7, $8, tax_rate from products where id = $3",
+        discount, tax_rate)
+    select $1, $2, $3, $4, $5, $6, $7, $8, $9, tax_rate from products where id = $3",
 );
 
 /// Inserts an open order. Returns its id.
@@ -126,10 +133,17 @@ pub(super) async fn insert(client: &Client, new: &NewOrder<'_>) -> Result<Uuid> 
     INSERT
         .execute(
             client,
-            &[&id, &new.user_id, &currency, &total, &new.sold_by],
+            &[
+                &id,
+                &new.user_id,
+                &currency,
+                &total,
+                &new.sold_by,
+                &new.discount.promo_code_id,
+            ],
         )
         .await?;
-    for product in new.products {
+    for (index, product) in new.products.iter().enumerate() {
         INSERT_LINE
             .execute(
                 client,
@@ -138,10 +152,11 @@ pub(super) async fn insert(client: &Client, new: &NewOrder<'_>) -> Result<Uuid> 
                     &id,
                     &product.id,
                     &product.name,
-                    &product.price.as_column(),
+                    &new.amount(index),
                     &product.credits,
                     &product.days,
                     &product.starts.as_str(),
+                    &new.discount.of(index),
                 ],
             )
             .await?;

@@ -1,5 +1,6 @@
 //! Orders that members make themselves. Each has one product.
 
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::insertion::{self, NewOrder};
@@ -7,6 +8,7 @@ use super::{Order, OrderState, find};
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_method::CARD_NOT_AVAILABLE;
 use crate::models::product::Product;
+use crate::models::promo_code::{self, CodeUser, Discount};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -24,16 +26,75 @@ pub struct OpenOrder {
     pub title: String,
 }
 
-// An open order is not continued if its product was changed, because the member has seen the
-// new price and conditions.
+// An open order is not continued if its product or its promo code was changed, because the member
+// has seen the new price and conditions.
 static FIND_OPEN: Statement = Statement::new(
     "order.find_open",
-    "select o.id, o.total = $3 and o.currency = $4 and (l.description, l.credits, l.days, l.starts)
-            is not distinct from ($5, $6, $7, $8) as is_same
+    "select o.id, l.unit_price = $3 and o.currency = $4
+            and (l.description, l.credits, l.days, l.starts, l.discount, o.promo_code_id)
+            is not distinct from ($5, $6, $7, $8, $9, $10) as is_same
     from orders o join order_lines l on l.order_id = o.id
     where o.user_id = $1 and o.state = 'open' and o.sold_by is null and l.product_id = $2
     order by o.created_at, o.id for no key update of o",
 );
+
+/// A product that a member orders.
+#[derive(Clone, Debug)]
+pub struct NewPurchase<'a> {
+    /// The member's id.
+    pub user_id: Uuid,
+    /// The product's id.
+    pub product_id: Uuid,
+    /// The promo code.
+    pub promo_code: Option<&'a str>,
+    /// The ISO 4217 code of the currency.
+    pub currency: &'a str,
+    /// The studio's date.
+    pub today: NaiveDate,
+}
+
+impl NewPurchase<'_> {
+    fn code_user(&self) -> CodeUser {
+        CodeUser {
+            user_id: self.user_id,
+            product_id: Some(self.product_id),
+            today: self.today,
+        }
+    }
+}
+
+/// What a product costs a member.
+#[derive(Clone, Copy, Debug)]
+pub struct Quote {
+    /// The price.
+    pub price: Money,
+    /// What the promo code takes off.
+    pub discount: Money,
+    /// What is paid.
+    pub total: Money,
+}
+
+/// Returns what a product costs a member, before it is ordered.
+///
+/// # Errors
+///
+/// 409 `product_not_sold` when the product does not exist or is retired; 409 with the reason why
+/// the promo code cannot be used.
+pub async fn quote(client: &Client, new: &NewPurchase<'_>) -> Result<Quote> {
+    let product = insertion::find_sold(client, new.product_id).await?;
+    let mut discount = Discount::default();
+    if let Some(code) = new.promo_code {
+        let code = promo_code::find_by_code(client, code).await?;
+        promo_code::check(client, &code, &new.code_user()).await?;
+        discount = Discount::new(&code, std::slice::from_ref(&product), new.currency)?;
+    }
+    let (price, taken_off) = (product.price.as_column(), discount.of(0));
+    Ok(Quote {
+        price: product.price,
+        discount: Money::from_column(taken_off),
+        total: Money::from_column(price - taken_off),
+    })
+}
 
 /// Orders a product for a member, or finds the open order of the same product. Must be called in
 /// a transaction.
@@ -42,45 +103,55 @@ static FIND_OPEN: Statement = Statement::new(
 ///
 /// [`Error::NotFound`] when the account is closed; 409 `product_not_sold` when the product does
 /// not exist, is retired, or is free without a limit for each member; 409 `card_not_available`
-/// when it costs something and card payments are not configured; 409 `product_limit_reached`.
+/// when it costs something and card payments are not configured; 409 `product_limit_reached`; 409
+/// with the reason why the promo code cannot be used.
 pub async fn purchase(
     client: &Client,
-    user_id: Uuid,
-    product_id: Uuid,
-    currency: &str,
+    new: &NewPurchase<'_>,
     accepts_cards: bool,
 ) -> Result<OpenOrder> {
-    insertion::lock_member(client, user_id).await?;
-    let product = insertion::find_sold(client, product_id).await?;
-    match (product.price.is_zero(), product.per_member) {
-        (false, _) if !accepts_cards => return Err(CARD_NOT_AVAILABLE),
-        // Otherwise, a member could take as many free passes as they like.
-        (true, None) => return Err(GIVEN_AT_DESK),
-        _ => {}
+    insertion::lock_member(client, new.user_id).await?;
+    let product = insertion::find_sold(client, new.product_id).await?;
+    if product.price.is_zero() && product.per_member.is_none() {
+        return Err(GIVEN_AT_DESK);
     }
-    let open = find_open(client, user_id, &product, currency).await?;
+    let code = promo_code::find_and_lock(client, new.promo_code, new.user_id).await?;
+    let products = std::slice::from_ref(&product);
+    let discount = match &code {
+        Some(code) => Discount::new(code, products, new.currency)?,
+        None => Discount::default(),
+    };
+    let new_order = NewOrder {
+        user_id: new.user_id,
+        products,
+        discount: &discount,
+        currency: new.currency,
+        sold_by: None,
+    };
+    let total = new_order.total();
+    if !total.is_zero() && !accepts_cards {
+        return Err(CARD_NOT_AVAILABLE);
+    }
+    let open = find_open(client, new, &product, &discount).await?;
     let same = open.iter().find(|(_, is_same)| *is_same);
     let id = match same {
         Some((id, _)) => *id,
         None => {
             // The open orders are cancelled, so they do not count.
-            insertion::check_limit(client, user_id, &product, 0, false).await?;
+            insertion::check_limit(client, new.user_id, &product, 0, false).await?;
+            if let Some(code) = &code {
+                promo_code::check(client, code, &new.code_user()).await?;
+            }
             for (id, _) in open {
                 cancel(client, id).await?;
             }
-            let new_order = NewOrder {
-                user_id,
-                products: std::slice::from_ref(&product),
-                currency,
-                sold_by: None,
-            };
             insertion::insert(client, &new_order).await?
         }
     };
     Ok(OpenOrder {
         id,
-        total: product.price,
-        currency: currency.to_owned(),
+        total: Money::from_column(total),
+        currency: new.currency.to_owned(),
         title: product.name,
     })
 }
@@ -94,22 +165,24 @@ const GIVEN_AT_DESK: Error = Error::Conflict {
 /// whether it is still what the member would order now.
 async fn find_open(
     client: &Client,
-    user_id: Uuid,
+    new: &NewPurchase<'_>,
     product: &Product,
-    currency: &str,
+    discount: &Discount,
 ) -> Result<Vec<(Uuid, bool)>> {
     let rows = FIND_OPEN
         .all(
             client,
             &[
-                &user_id,
+                &new.user_id,
                 &product.id,
                 &product.price.as_column(),
-                &currency.to_owned(),
+                &new.currency.to_owned(),
                 &product.name,
                 &product.credits,
                 &product.days,
                 &product.starts.as_str(),
+                &discount.of(0),
+                &discount.promo_code_id,
             ],
         )
         .await?;
@@ -153,12 +226,13 @@ static FIND_STATE: Statement = Statement::new(
     "select o.state, u.is_active from orders o join users u on u.id = o.user_id where o.id = $1",
 );
 
-/// Locks an order. Its payment is locked after it.
+/// Locks an order, after its promo code. Its payment is locked after it.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`].
 pub async fn lock(client: &Client, id: Uuid) -> Result<LockedOrder> {
+    promo_code::lock_of_order(client, id).await?;
     LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
     let row = FIND_STATE.one(client, &[&id]).await?;
     let state = OrderState::from_column(row.try_get("state")?)?;
@@ -193,6 +267,7 @@ static LOCK_OPEN_OF: Statement = Statement::new(
 
 /// Cancels the open orders of a member whose account is being closed.
 pub async fn cancel_open_of(client: &Client, user_id: Uuid) -> Result<()> {
+    promo_code::lock_of_orders(client, user_id).await?;
     let rows = LOCK_OPEN_OF.all(client, &[&user_id]).await?;
     let ids: Vec<Uuid> = rows
         .iter()

@@ -10,6 +10,7 @@ use super::insertion::{self, NewOrder};
 use super::{Order, find, settle};
 use crate::crypto::random;
 use crate::error::{Error, Result};
+use crate::models::promo_code::{self, CodeUser, Discount};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -45,6 +46,8 @@ pub struct NewSale {
     pub user_id: Uuid,
     /// The ids of the products. A product that is sold twice is there twice.
     pub product_ids: Vec<Uuid>,
+    /// The promo code.
+    pub promo_code: Option<String>,
     /// How the money was taken.
     pub tender: DeskTender,
     /// The id of the member of staff who sells.
@@ -64,7 +67,8 @@ static INSERT_PAYMENT: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::NotFound`] when the member does not exist or the account is closed; 409
-/// `product_not_sold` when a product does not exist or is retired; 409 `product_limit_reached`.
+/// `product_not_sold` when a product does not exist or is retired; 409 `product_limit_reached`; 409
+/// with the reason why the promo code cannot be used.
 pub async fn sell(
     client: &Client,
     sale: &NewSale,
@@ -74,9 +78,21 @@ pub async fn sell(
 ) -> Result<Order> {
     insertion::lock_member(client, sale.user_id).await?;
     let products = insertion::find_products(client, sale.user_id, &sale.product_ids).await?;
+    let code = promo_code::find_and_lock(client, sale.promo_code.as_deref(), sale.user_id).await?;
+    let mut discount = Discount::default();
+    if let Some(code) = &code {
+        let user = CodeUser {
+            user_id: sale.user_id,
+            product_id: None,
+            today,
+        };
+        promo_code::check(client, code, &user).await?;
+        discount = Discount::new(code, &products, currency)?;
+    }
     let new_order = NewOrder {
         user_id: sale.user_id,
         products: &products,
+        discount: &discount,
         currency,
         sold_by: Some(sale.staff_id),
     };

@@ -15,6 +15,7 @@ impl MailTexts for English {
             instructor: "Teacher",
             price: "Price",
             product: "Pass",
+            promo_code: "Promo code",
             refund: "Refunded in total",
             device: "Device",
             ip_address: "IP address",

@@ -17,10 +17,12 @@ pub(super) fn compose(
 ) -> Option<Result<Message>> {
     let product_names = order.product_names.join(", ");
     let labels = texts.labels();
-    let mut facts = vec![
-        (labels.product, product_names.clone()),
-        (labels.price, amount_text(order.total, &order.currency)),
-    ];
+    let mut facts = vec![(labels.product, product_names.clone())];
+    if let Some(code) = &order.promo_code {
+        let discount = amount_text(order.discount, &order.currency);
+        facts.push((labels.promo_code, format!("{code} (-{discount})")));
+    }
+    facts.push((labels.price, amount_text(order.total, &order.currency)));
     let opening = match kind {
         "order_paid" if order.is_paid => texts.order_paid(&product_names, order.total.is_zero()),
         "order_refunded" if !order.refunded.is_zero() => {

@@ -23,6 +23,7 @@ impl MailTexts for Spanish {
             instructor: "Con",
             price: "Precio",
             product: "Bono",
+            promo_code: "Código promocional",
             refund: "Reembolsado en total",
             device: "Dispositivo",
             ip_address: "Dirección IP",

@@ -12,6 +12,7 @@ pub(super) struct Labels {
     pub(super) instructor: &'static str,
     pub(super) price: &'static str,
     pub(super) product: &'static str,
+    pub(super) promo_code: &'static str,
     pub(super) refund: &'static str,
     pub(super) device: &'static str,
     pub(super) ip_address: &'static str,

@@ -1,0 +1,34 @@
+//! POST /api/shop/price — the price of a product with a promo code.
+
+use sabor::http::{ConfirmedMember, Json};
+use sabor::shop::purchases;
+use sabor::shop::purchases::{BuyProduct, PriceView};
+use sabor::values::caller::Caller;
+use sabor::{App, Exit, Result, Routes, routes, serve};
+
+/// The routes of this function.
+pub fn route() -> Routes {
+    routes![get_price]
+}
+
+/// Returns what a product costs the member, before it is ordered. Nothing is stored. It is a POST
+/// request, so that codes are not in addresses.
+#[utoipa::path(post, path = "/api/shop/price", tag = "shop", security(("session" = [])), request_body = BuyProduct, responses(
+    (status = 200, body = PriceView, description = "The price with the promo code"),
+    (status = 409, description = "`product_not_sold`: the product does not exist or is retired. `promo_code_unknown`: there is no such promo code. `promo_code_not_begun`: it cannot be used yet. `promo_code_over`: its last day is over, or staff have ended it. `promo_code_used_up`: as many orders as possible have used it. `promo_code_already_used`: the member has used it as often as a member can. `promo_code_not_applicable`: it is not for this product"),
+    (status = 429, description = "`too_many_requests`: too many unknown codes"),
+))]
+async fn get_price(
+    app: App,
+    caller: Caller,
+    ConfirmedMember(member): ConfirmedMember,
+    Json(form): Json<BuyProduct>,
+) -> Result<Json<PriceView>> {
+    purchases::price(&app, &caller, &member, &form)
+        .await
+        .map(Json)
+}
+
+fn main() -> Exit {
+    serve(route())
+}
