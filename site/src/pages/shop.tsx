@@ -1,11 +1,11 @@
 // What the studio sells: passes. They are bought by card here, or at the studio.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
-import { isMemberExpected, loadSession, session } from "../session.ts";
+import { isMemberExpected, loadSession, session, signInAddress } from "../session.ts";
 import type { ShopTexts } from "../texts/shop.en.ts";
 import { report } from "../tools/action.ts";
 import { type Catalog, namesOf } from "../tools/language.ts";
@@ -13,6 +13,7 @@ import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
+import { type AppliedCode, type ProductPrice, PromoCode } from "./shop/promo-code.tsx";
 import { buy, followOrder, wantedProductId } from "./shop/purchase.ts";
 import "./shop.css";
 
@@ -35,6 +36,7 @@ function Shop({ t }: Texts) {
   const { loaded, failure, reload } = useLoad(loadShop);
   const member = useStore(session);
   const passes = useStore(passPart);
+  const [applied, setApplied] = useState<AppliedCode | null>(null);
   const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   // Somebody may sign in, in another window.
   useEffect(() => {
@@ -66,13 +68,18 @@ function Shop({ t }: Texts) {
           ) : (
             <>
               <h2>{t.forSale}</h2>
+              {takesCards && (member ? <PromoCode t={t} products={loaded} applied={applied} onApply={setApplied} /> : <PromoCodeSignIn t={t} />)}
               <ul class="plain-list products">
-                {loaded.map((product) => (
-                  <li key={product.id} class="card product">
-                    <ProductFacts t={t} product={product} />
-                    {(isFree(product) ? product.perMember !== null : takesCards) && <BuyButton t={t} product={product} />}
-                  </li>
-                ))}
+                {loaded.map((product) => {
+                  const reduced = (member && applied?.prices.get(product.id)) || null;
+                  const code = reduced ? applied?.code : undefined;
+                  return (
+                    <li key={product.id} class="card product">
+                      <ProductFacts t={t} product={product} reduced={reduced} code={code} />
+                      {(isFree(product) ? product.perMember !== null : takesCards) && <BuyButton t={t} product={product} total={reduced?.total ?? product.price} code={code} />}
+                    </li>
+                  );
+                })}
               </ul>
               <How t={t} takesCards={takesCards} />
             </>
@@ -83,19 +90,40 @@ function Shop({ t }: Texts) {
   );
 }
 
-function isFree({ price }: Product): boolean {
+function PromoCodeSignIn({ t }: Texts) {
+  return (
+    <p class="promo-code">
+      <a href={signInAddress("/shop")}>{t.promo.signIn}</a>
+    </p>
+  );
+}
+
+function isFree({ price }: Pick<Product, "price">): boolean {
   return Number(price) === 0;
 }
 
-function ProductFacts({ t, product }: Texts & { product: Product }) {
+interface FactsProps extends Texts {
+  product: Product;
+  /** The price with a promo code. */
+  reduced: ProductPrice | null;
+  code: string | undefined;
+}
+
+function ProductFacts({ t, product, reduced, code }: FactsProps) {
   const { name, description, price, currency, credits, days, starts, perMember, classTypes } = product;
+  const total = reduced?.total ?? price;
   const classes = credits === null ? t.unlimited : t.classes(credits);
   return (
     <>
       <h3>{name}</h3>
       <p class="product-price">
-        <strong>{formatPrice(price, currency)}</strong>
-        {credits !== null && credits > 1 && <span>{t.perClass(formatPrice((Number(price) / credits).toFixed(2), currency))}</span>}
+        <strong>{formatPrice(total, currency)}</strong>
+        {reduced && code && (
+          <span class="product-before">
+            {t.promo.before(formatPrice(price, currency))}, {t.promo.with(code)}
+          </span>
+        )}
+        {credits !== null && credits > 1 && Number(total) > 0 && <span>{t.perClass(formatPrice((Number(total) / credits).toFixed(2), currency))}</span>}
       </p>
       <p class="product-right">{starts === "purchase" ? t.fromPurchase(classes, days) : t.fromFirstClass(classes, days)}</p>
       {description && <p>{description}</p>}
@@ -108,7 +136,8 @@ function ProductFacts({ t, product }: Texts & { product: Product }) {
 }
 
 /** The button that buys a product. It has the focus if the visitor has just signed in to buy that product. */
-function BuyButton({ t, product }: Texts & { product: Product }) {
+function BuyButton({ t, product, total, code }: Texts & { product: Product; total: string; code: string | undefined }) {
+  const isGiven = isFree({ price: total });
   const isWanted = wantedProductId() === product.id;
   const button = useRef<HTMLSpanElement>(null);
   useEffect(() => {
@@ -116,8 +145,8 @@ function BuyButton({ t, product }: Texts & { product: Product }) {
   }, []);
   return (
     <span ref={button} class="product-buy">
-      <Button aria-label={isFree(product) ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product)}>
-        {isFree(product) ? t.get : t.buy}
+      <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product, code)}>
+        {isGiven ? t.get : t.buy}
       </Button>
     </span>
   );

@@ -73,7 +73,12 @@ function columnsOf(t: TillTexts, zone: string | undefined, hasMembers: boolean):
   ];
 }
 
-function Amounts({ t, order: { total, refunded, currency, state, paymentStatus } }: Texts & { order: Order }) {
+/** What a promo code has taken off. */
+function discountOfLines(lines: Order["lines"]): string {
+  return lines.reduce((sum, { discount }) => sum + Number(discount), 0).toFixed(2);
+}
+
+function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, promoCode, lines } }: Texts & { order: Order }) {
   const staff = useStaffTexts();
   const isUnpaid = state !== "paid";
   return (
@@ -81,6 +86,7 @@ function Amounts({ t, order: { total, refunded, currency, state, paymentStatus }
       <Money amount={total} currency={currency} />
       {isUnpaid && <span class={state === "open" ? "tag warn" : "tag"}>{t.orderStates[state]}</span>}
       {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
+      {promoCode && <small class="hint">{t.withPromoCode(promoCode, formatPrice(discountOfLines(lines), currency))}</small>}
       {Number(refunded) > 0 && <small class="hint">{staff.refunded(formatPrice(refunded, currency))}</small>}
     </span>
   );

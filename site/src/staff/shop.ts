@@ -11,6 +11,7 @@ export type Product = Schema<"StaffProduct">;
 export type Pass = Schema<"Pass">;
 export type Order = Schema<"Order">;
 export type Tender = Schema<"DeskTender">;
+export type PromoCode = Schema<"PromoCode">;
 
 /** A member who buys or has bought something. */
 export interface Buyer {
@@ -22,19 +23,39 @@ export interface Buyer {
 export interface Offer {
   products: Product[];
   passes: Pass[];
+  /** The promo codes that can be used today. */
+  promoCodes: PromoCode[];
 }
 
 export function loadPasses(memberId: string): Promise<Pass[]> {
   return readAllPages((page) => call(api.GET("/api/admin/passes", { params: { query: { memberId, ...page } } })));
 }
 
-/** Loads the products, the cheapest first, and the passes of the member. */
-export async function loadOffer(memberId: string): Promise<Offer> {
-  const [products, passes] = await Promise.all([
+/** Loads the products, the cheapest first, the passes of the member, and the promo codes. */
+export async function loadOffer(memberId: string, today: string): Promise<Offer> {
+  const [products, passes, codes] = await Promise.all([
     readAllPages((page) => call(api.GET("/api/admin/products", { params: { query: { active: true, ...page } } }))),
     loadPasses(memberId),
+    readAllPages((page) => call(api.GET("/api/admin/promo-codes", { params: { query: { active: true, ...page } } }))),
   ]);
-  return { products: products.sort((one, other) => Number(one.price) - Number(other.price)), passes };
+  const isUsable = ({ firstDay, lastDay, uses, maxUses }: PromoCode) => (firstDay ?? today) <= today && today <= (lastDay ?? today) && uses < (maxUses ?? Infinity);
+  return { products: products.sort((one, other) => Number(one.price) - Number(other.price)), passes, promoCodes: codes.filter(isUsable) };
+}
+
+/** What a promo code takes off the price of a product, as the API computes it. */
+export function discountOf({ percent, amount }: PromoCode, { price }: Product): string {
+  const decimals = price.split(".")[1]?.length ?? 0;
+  // Integers, because fractions of a cent would be rounded.
+  const units = (text: string) => Math.round(Number(text) * 10 ** decimals);
+  const off = percent === null ? Math.min(units(amount ?? "0"), units(price)) : Math.floor((units(price) * percent + 50) / 100);
+  return (off / 10 ** decimals).toFixed(decimals);
+}
+
+/** The price of a product with a promo code. */
+export function priceWith(code: PromoCode | null, product: Product): string {
+  if (!code) return product.price;
+  const decimals = product.price.split(".")[1]?.length ?? 0;
+  return (Number(product.price) - Number(discountOf(code, product))).toFixed(decimals);
 }
 
 /** Loads how many upcoming bookings each pass of a member pays for, by the id of the pass. */
@@ -81,10 +102,9 @@ export function noteOrders(orders: readonly Order[]): void {
  * same sale is recorded once while the page shows no newer order of the member. After that it is
  * another sale.
  */
-export function sell(t: TillTexts, userId: string, productId: string, tender: Tender): Promise<Order> {
-  return sendOnce(`sell ${userId} ${productId} ${newestOrders.get(userId)}`, t, (key) =>
-    call(api.POST("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body: { userId, productIds: [productId], tender } })),
-  );
+export function sell(t: TillTexts, userId: string, productId: string, tender: Tender, promoCode: string | undefined): Promise<Order> {
+  const body = { userId, productIds: [productId], tender, ...(promoCode ? { promoCode } : {}) };
+  return sendOnce(`sell ${userId} ${productId} ${newestOrders.get(userId)}`, t, (key) => call(api.POST("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
 /** Records that money of an order was given back. */

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
+import { Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { ClassToPay } from "../passes/refusal.ts";
 import type { TillTexts } from "../texts/till.en.ts";
@@ -17,7 +18,7 @@ import { useStaffTexts } from "./context.ts";
 import { useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import { Choices, useToday } from "./parts.tsx";
-import { type Buyer, canPayFor, describePass, describePayment, describeProduct, isUncertain, loadOffer, type Offer, type Order, type Pass, type Product, refusalOf, sell, type Tender } from "./shop.ts";
+import { type Buyer, canPayFor, describePass, describePayment, describeProduct, discountOf, isUncertain, loadOffer, type Offer, type Order, type Pass, priceWith, type Product, type PromoCode, refusalOf, sell, type Tender } from "./shop.ts";
 import "./till.css";
 
 const TENDERS: readonly Tender[] = ["cash", "terminal", "transfer"];
@@ -34,14 +35,15 @@ interface SellProps {
 export function SellDialog({ t, member, onClose, onChange }: SellProps) {
   const [product, setProduct] = useState<Product | null>(null);
   const closeThis = useCloseThis(onClose);
-  const offer = useLoad(() => loadOffer(member.id), member.id);
+  const today = useToday();
+  const offer = useLoad(() => loadOffer(member.id, today), member.id);
   const finish = async ({ name }: Product) => {
     closeThis();
     await onChange();
     say(t.sold(member.name, name));
   };
   return (
-    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} occurrence={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)} onChange={onChange}>
+    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} promoCodes={offer.loaded?.promoCodes ?? []} occurrence={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)} onChange={onChange}>
       <Loaded t={t} load={offer}>
         {(loaded) => <Products t={t} member={member} offer={loaded} occurrence={null} onChoose={setProduct} />}
       </Loaded>
@@ -60,11 +62,11 @@ interface PayProps extends SellProps {
 export function PayDialog({ t, member, bookingId, scheduledClassId, price, currency, onClose, onChange }: PayProps) {
   const [product, setProduct] = useState<Product | null>(null);
   const closeThis = useCloseThis(onClose);
+  const today = useToday();
   const load = useLoad(async () => {
-    const [offer, occurrence] = await Promise.all([loadOffer(member.id), call(api.GET("/api/classes/occurrence", { params: { query: { id: scheduledClassId } } }))]);
+    const [offer, occurrence] = await Promise.all([loadOffer(member.id, today), call(api.GET("/api/classes/occurrence", { params: { query: { id: scheduledClassId } } }))]);
     return { ...offer, occurrence };
   }, bookingId);
-  const today = useToday();
   const amount = formatPrice(price, currency);
 
   const sentences = { lost: t.lost, unknown: t.unknownPayment };
@@ -104,7 +106,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
     }
   };
   return (
-    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish} onChange={onChange}>
+    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} promoCodes={load.loaded?.promoCodes ?? []} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish} onChange={onChange}>
       <p>{t.payText(amount)}</p>
       <p class="actions">
         <Button onClick={() => settle("markPaid")}>{t.payAction(amount)}</Button>
@@ -136,6 +138,7 @@ interface SaleProps {
   member: Buyer;
   /** The product that is sold. Without one, the dialog shows its children, to choose one. */
   product: Product | null;
+  promoCodes: readonly PromoCode[];
   /** The class that the pass is to pay for. */
   occurrence: ClassToPay | null;
   onChoose: (product: Product | null) => void;
@@ -145,7 +148,7 @@ interface SaleProps {
   children: ComponentChildren;
 }
 
-function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, onSold, onChange, children }: SaleProps) {
+function SaleDialog({ title, t, member, product, promoCodes, occurrence, onChoose, onClose, onSold, onChange, children }: SaleProps) {
   const staff = useStaffTexts();
   const place = useRef<HTMLDivElement>(null);
   const chosen = useRef<Product | null>(null);
@@ -156,7 +159,7 @@ function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, 
   }, [product]);
   return (
     <Dialog title={product ? t.sellTo(member.name) : title} isOpen onClose={onClose}>
-      <div class="sale" ref={place}>{product ? <Tenders t={t} member={member} product={product} occurrence={occurrence} onClose={onClose} onSold={onSold} onChange={onChange} /> : children}</div>
+      <div class="sale" ref={place}>{product ? <Tenders t={t} member={member} product={product} promoCodes={promoCodes} occurrence={occurrence} onClose={onClose} onSold={onSold} onChange={onChange} /> : children}</div>
       <p class="actions">
         {product && (
           <Button kind="quiet" onClick={() => onChoose(null)}>
@@ -172,20 +175,22 @@ function SaleDialog({ title, t, member, product, occurrence, onChoose, onClose, 
 }
 
 /** How a product was paid. A tap records the sale. */
-function Tenders({ t, member, product, occurrence, onClose, onSold, onChange }: Omit<SaleProps, "product" | "title" | "onChoose" | "children"> & { product: Product }) {
+function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, onChange }: Omit<SaleProps, "product" | "title" | "onChoose" | "children"> & { product: Product }) {
   const isDisconnected = useStore(isOffline);
   const today = useToday();
   const what = useRef<HTMLParagraphElement>(null);
   // The button that led here is gone. A second press of Enter must not sell anything.
   useEffect(() => what.current?.focus(), []);
-  const price = formatPrice(product.price, product.currency);
+  const [code, setCode] = useState<PromoCode | null>(null);
+  const due = priceWith(code, product);
+  const price = formatPrice(due, product.currency);
   const closeThis = useCloseThis(onClose);
-  const isFree = Number(product.price) === 0;
+  const isFree = Number(due) === 0;
   const take = (event: Event, tender: Tender) => {
     // The second tap of a double tap on the product is not meant for what is in its place now.
     if (event instanceof UIEvent && event.detail > 1) return undefined;
     return attempt(async () => {
-      const order = await sell(t, member.id, product.id, tender).catch(async (failure: unknown) => {
+      const order = await sell(t, member.id, product.id, tender, code?.code).catch(async (failure: unknown) => {
         if (isUncertain(failure)) {
           closeThis();
           await onChange();
@@ -198,13 +203,21 @@ function Tenders({ t, member, product, occurrence, onClose, onSold, onChange }: 
   return (
     <>
       <p class="sale-product" ref={what} tabIndex={-1}>
-        <strong>{t.nameAndPrice(product.name, price)}</strong> · {describeProduct(t, product)}
+        <strong>{t.nameAndPrice(product.name, formatPrice(product.price, product.currency))}</strong> · {describeProduct(t, product)}
         {product.classTypes.length > 0 && ` · ${t.onlyFor(product.classTypes.map(({ name }) => name).join(", "))}`}
       </p>
       <p class="hint">
         {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {occurrence && (canPayFor(product, occurrence, today) ? t.paysForClass : t.paysNotForClass)}
       </p>
-      <p>{isFree ? t.isFree : t.howPaid(price)}</p>
+      {promoCodes.length > 0 && Number(product.price) > 0 && (
+        <Select
+          name="promoCode"
+          label={t.promoCode}
+          onChange={(chosen) => setCode(promoCodes.find((one) => one.code === chosen) ?? null)}
+          options={[["", t.noPromoCode], ...promoCodes.map((one) => [one.code, t.codeAndDiscount(one.code, formatPrice(discountOf(one, product), product.currency))] as const)]}
+        />
+      )}
+      <p role="status">{isFree ? t.isFree : t.howPaid(price)}</p>
       {isDisconnected && <p role="status">{t.offline}</p>}
       <div class="tenders" role="group" aria-label={t.tender}>
         {(isFree ? TENDERS.slice(0, 1) : TENDERS).map((tender) => (

@@ -21,6 +21,16 @@ const texts = {
   get: "Get it for free",
   buyNamed: (name: string) => `Buy: ${name}`,
   getNamed: (name: string) => `Get it for free: ${name}`,
+  promo: {
+    title: "Promo code",
+    apply: "Apply",
+    applied: (code: string) => `“${code}” is applied. You see the new prices below.`,
+    remove: "Remove the code",
+    before: (price: string) => `instead of ${price}`,
+    with: (code: string) => `with ${code}`,
+    nothing: "None of these passes costs less with this code.",
+    signIn: "Do you have a promo code? Sign in to use it.",
+  },
   sending: {
     lost: "The connection was lost. We are trying again …",
     unknown: "We do not know whether your order has arrived. Try again: you will not pay twice.",

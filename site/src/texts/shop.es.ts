@@ -22,6 +22,16 @@ const texts: ShopTexts = {
   get: "Conseguir gratis",
   buyNamed: (name) => `Comprar: ${name}`,
   getNamed: (name) => `Conseguir gratis: ${name}`,
+  promo: {
+    title: "Código promocional",
+    apply: "Aplicar",
+    applied: (code) => `«${code}» está aplicado. Abajo ves los nuevos precios.`,
+    remove: "Quitar el código",
+    before: (price) => `en vez de ${price}`,
+    with: (code) => `con ${code}`,
+    nothing: "Ninguno de estos bonos cuesta menos con este código.",
+    signIn: "¿Tienes un código promocional? Entra para usarlo.",
+  },
   sending: {
     lost: "Se ha perdido la conexión. Lo intentamos otra vez …",
     unknown: "No sabemos si tu compra ha llegado. Inténtalo otra vez: no pagarás dos veces.",

@@ -16,15 +16,16 @@ export function wantedProductId(): string | null {
   return new URLSearchParams(location.search).get("product");
 }
 
-/** Buys a product, and opens its payment page. A product that costs nothing is bought at once. */
-export function buy(t: ShopTexts, product: Schema<"Product">): Promise<boolean> {
+/** Buys a product, and opens its payment page. What costs nothing is bought at once. */
+export function buy(t: ShopTexts, product: Schema<"Product">, promoCode: string | undefined): Promise<boolean> {
   return attempt(async () => {
     if (!(await loadSession())) {
       location.assign(signInAddress(`/shop?product=${product.id}`));
       return;
     }
-    const order = await sendUntilAnswered(`buy ${product.id}`, t.sending, (key) =>
-      call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body: { productId: product.id } })),
+    const body = { productId: product.id, ...(promoCode ? { promoCode } : {}) };
+    const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""}`, t.sending, (key) =>
+      call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body })),
     );
     if (order.checkoutUrl) location.assign(order.checkoutUrl);
     else if (order.state === "paid") await showBought(t, order);

@@ -15,18 +15,21 @@ import type { StaffSalesTexts } from "../../texts/staff-sales.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLoad } from "../../tools/load.ts";
 import { ProductFields, readProduct } from "./sales/fields.tsx";
+import { PromoCodes } from "./sales/promo-codes.tsx";
 
 type Texts = { t: StaffSalesTexts };
-type View = "orders" | "products";
+const VIEWS = ["orders", "products", "promo-codes"] as const;
+type View = (typeof VIEWS)[number];
 
 function readView(): View {
-  return new URLSearchParams(location.search).get("show") === "products" ? "products" : "orders";
+  const wanted = new URLSearchParams(location.search).get("show");
+  return VIEWS.find((view) => view === wanted) ?? "orders";
 }
 
 function Sales({ t }: Texts) {
   const [view, setView] = useState(readView());
   const show = (next: View) => {
-    history.replaceState(null, "", next === "products" ? "/staff/sales?show=products" : "/staff/sales");
+    history.replaceState(null, "", next === "orders" ? "/staff/sales" : `/staff/sales?show=${next}`);
     setView(next);
   };
   const views = (
@@ -36,11 +39,14 @@ function Sales({ t }: Texts) {
       options={[
         ["orders", t.orders],
         ["products", t.products],
+        ["promo-codes", t.promoCodes],
       ]}
       onChange={show}
     />
   );
-  return view === "products" ? <Products t={t} views={views} /> : <Orders t={t} views={views} />;
+  if (view === "products") return <Products t={t} views={views} />;
+  if (view === "promo-codes") return <PromoCodes t={t} views={views} />;
+  return <Orders t={t} views={views} />;
 }
 
 interface ViewProps extends Texts {
