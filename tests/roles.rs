@@ -137,6 +137,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/cross-app/token", Access::ConfirmedMember),
     ("POST", "/api/cross-app/validate", Access::Partner),
     ("POST", "/api/payments/webhook", Access::Everyone),
+    ("POST", "/api/shop/gift-card", Access::Everyone),
     ("POST", "/api/shop/order", Access::ConfirmedMember),
     ("POST", "/api/shop/price", Access::ConfirmedMember),
     ("POST", "/api/teaching/check-ins", Access::Instructor),

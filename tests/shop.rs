@@ -3,6 +3,7 @@
 mod bookings;
 mod changes;
 mod days;
+mod gift_cards;
 mod migration;
 mod orders;
 mod products;
@@ -85,12 +86,13 @@ pub async fn assert_passes_consistent(app: &TestApp) {
             select coalesce(sum(l.amount), 0) from order_lines l where l.order_id = o.id)
           or o.total <> (select coalesce(sum(p.amount), 0) from payments p where p.order_id = o.id)
           or (o.state = 'paid') <> (
-            select bool_and(w.id is not null)
+            select bool_and(coalesce(w.id, g.id) is not null)
             from order_lines l left join passes w on w.order_line_id = l.id
+            left join wallets g on g.order_line_id = l.id
             where l.order_id = o.id)";
     assert_eq!(
         app.count(wrong).await,
         0,
-        "an order differs from its lines, its money, or its passes"
+        "an order differs from its lines, its money, or what it is for"
     );
 }

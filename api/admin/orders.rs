@@ -28,12 +28,12 @@ async fn list_orders(
 }
 
 /// Sells products to a member at the desk. The money was taken, and the passes can be used at
-/// once.
+/// once. A gift card pays in whole or in part. The response has the code of a gift card that is sold.
 #[utoipa::path(post, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateOrder, responses(
     (status = 201, body = OrderView, description = "The order, with the ids of the passes"),
     (status = 403, description = "`own_purchase`: staff need a colleague to sell to themselves"),
     (status = 404, description = "`not_found`: no open account has this id"),
-    (status = 409, description = "`product_not_sold`: a product does not exist or is retired. `product_limit_reached`: the member cannot buy a product again. `promo_code_unknown`, `promo_code_not_begun`, `promo_code_over`, `promo_code_used_up`, `promo_code_already_used`, `promo_code_not_applicable`: the promo code cannot be used. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`product_not_sold`: a product does not exist or is retired. `product_limit_reached`: the member cannot buy a product again. `promo_code_unknown`, `promo_code_not_begun`, `promo_code_over`, `promo_code_used_up`, `promo_code_already_used`, `promo_code_not_applicable`: the promo code cannot be used. `gift_card_unknown`, `gift_card_inactive`, `gift_card_not_enough`, `gift_card_not_applicable`: the gift card cannot pay. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_order(
     app: App,
@@ -44,13 +44,13 @@ async fn create_order(
     orders::create(&app, &caller, &staff, key, form).await
 }
 
-/// Refunds an order, in whole or in part. A refund to the card is sent to Stripe. Any other refund
-/// was made by hand, and is only recorded. The passes stay, except those that are to be revoked.
+/// Refunds an order, in whole or in part. A refund to the card is sent to Stripe. One to a gift
+/// card raises its balance. Any other refund was made by hand, and is only recorded. The passes stay, except those that are to be revoked.
 #[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = RefundOrder, responses(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),
     (status = 404, description = "`not_found`: no order has this id, or a pass is not from this order"),
-    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn refund_order(
     app: App,

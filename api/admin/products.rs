@@ -26,8 +26,8 @@ async fn list_all_products(
     products::list(&app, query, page).await.map(Json)
 }
 
-/// Creates a product, which is a pass: the right to come to a number of classes, or to all
-/// classes, for some days.
+/// Creates a product: a pass, which is the right to come to a number of classes, or to all classes,
+/// for some days; or a gift card, whose price is its value.
 #[utoipa::path(post, path = "/api/admin/products", tag = "administration", security(("session" = [])), request_body = CreateProduct, responses(
     (status = 201, body = StaffProductView, description = "The new product"),
 ))]

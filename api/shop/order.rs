@@ -29,11 +29,13 @@ async fn get_my_order(
 /// Buys a product by card. The response has the URL of the payment page. The pass is issued when
 /// the payment has arrived. An order that is not paid within half an hour is cancelled. A repeated
 /// request returns the open order of the same product, unless the product or the promo code was
-/// changed meanwhile. What costs nothing needs no payment, and its pass is issued at once.
+/// changed meanwhile. A gift card pays first, and the rest is paid by card. What costs nothing, or is
+/// paid with a gift card, needs no payment by card, and its pass is issued at once. The code of a
+/// gift card that is bought is sent by e-mail.
 #[utoipa::path(post, path = "/api/shop/order", tag = "shop", security(("session" = [])), params(IdempotencyKeyParams), request_body = BuyProduct, responses(
     (status = 201, body = MemberOrderView, description = "The order; it has `checkoutUrl` unless it is paid"),
     (status = 404, description = "`not_found`: the account is closed"),
-    (status = 409, description = "`product_not_sold`: the product does not exist, is retired, or is free without a limit for each member. `product_limit_reached`: the member cannot buy the product again. `promo_code_unknown`, `promo_code_not_begun`, `promo_code_over`, `promo_code_used_up`, `promo_code_already_used`, `promo_code_not_applicable`: the promo code cannot be used. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: the payment was cancelled or failed during this request. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`product_not_sold`: the product does not exist, is retired, or is free without a limit for each member. `product_limit_reached`: the member cannot buy the product again. `promo_code_unknown`, `promo_code_not_begun`, `promo_code_over`, `promo_code_used_up`, `promo_code_already_used`, `promo_code_not_applicable`: the promo code cannot be used. `gift_card_unknown`, `gift_card_inactive`, `gift_card_not_enough`, `gift_card_not_applicable`: the gift card cannot pay. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a card payment was made and is not confirmed yet. `payment_replaced`: the payment was cancelled or failed during this request. `idempotency_key_reused`: the key belongs to another request"),
     (status = 429, description = "`too_many_requests`: too many unknown codes"),
     (status = 503, description = "`unavailable`: Stripe does not answer; repeat the request to continue the payment"),
 ))]

@@ -1,4 +1,4 @@
-//! POST /api/shop/price — the price of a product with a promo code.
+//! POST /api/shop/price — the price of a product with a promo code and a gift card.
 
 use sabor::http::{ConfirmedMember, Json};
 use sabor::shop::purchases;
@@ -14,8 +14,8 @@ pub fn route() -> Routes {
 /// Returns what a product costs the member, before it is ordered. Nothing is stored. It is a POST
 /// request, so that codes are not in addresses.
 #[utoipa::path(post, path = "/api/shop/price", tag = "shop", security(("session" = [])), request_body = BuyProduct, responses(
-    (status = 200, body = PriceView, description = "The price with the promo code"),
-    (status = 409, description = "`product_not_sold`: the product does not exist or is retired. `promo_code_unknown`: there is no such promo code. `promo_code_not_begun`: it cannot be used yet. `promo_code_over`: its last day is over, or staff have ended it. `promo_code_used_up`: as many orders as possible have used it. `promo_code_already_used`: the member has used it as often as a member can. `promo_code_not_applicable`: it is not for this product"),
+    (status = 200, body = PriceView, description = "The price with the promo code and the gift card"),
+    (status = 409, description = "`product_not_sold`: the product does not exist or is retired. `promo_code_unknown`: there is no such promo code. `promo_code_not_begun`: it cannot be used yet. `promo_code_over`: its last day is over, or staff have ended it. `promo_code_used_up`: as many orders as possible have used it. `promo_code_already_used`: the member has used it as often as a member can. `promo_code_not_applicable`: it is not for this product. `gift_card_unknown`, `gift_card_inactive`, `gift_card_not_enough`, `gift_card_not_applicable`: the gift card cannot pay."),
     (status = 429, description = "`too_many_requests`: too many unknown codes"),
 ))]
 async fn get_price(

@@ -37,6 +37,7 @@ pub mod teaching;
 pub mod user;
 pub mod user_identity;
 pub(crate) mod user_session;
+pub mod wallet;
 pub mod webhook_event;
 pub mod weekly_class;
 

@@ -22,6 +22,7 @@ test("staff make a promo code, a member pays less with it, and staff end it", as
 
   await newMember(page);
   await open(page, "/shop");
+  await page.getByText("I have a promo code or a gift card").click();
   const field = page.getByLabel("Promo code");
   await field.fill("NOT-A-CODE");
   await page.getByRole("button", { name: "Apply" }).click();

@@ -33,7 +33,7 @@ test("a pass is created, changed, no longer sold, and sold again", async ({ page
   await open(page, "/staff/sales");
   await page.getByRole("button", { name: "Products" }).click();
   await expect(page).toHaveURL("/staff/sales?show=products");
-  await page.getByRole("button", { name: "Add a pass" }).click();
+  await page.getByRole("button", { name: "Add a product" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name").fill(name);
   await dialog.getByLabel("Price (USD)").fill("170,50");

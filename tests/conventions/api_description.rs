@@ -12,9 +12,10 @@ use crate::harness::python;
 
 /// Fields whose names end with one of [`ENUM_FIELD_ENDINGS`], but whose values the API does not
 /// define.
-const NON_ENUM_FIELDS: [&str; 7] = [
-    // Promo codes, which staff choose.
+const NON_ENUM_FIELDS: [&str; 8] = [
+    // Promo codes, which staff choose, and the code of a gift card.
     "MemberOrder.promoCode",
+    "Order.giftCardCode",
     "Order.promoCode",
     "PromoCode.code",
     // An error code of Redis.

@@ -8,6 +8,7 @@ use std::env;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::gift_cards::{assert_wallets_consistent, create_gift_card};
 use super::{assert_passes_consistent, create_product};
 use crate::bookings::assert_bookings_consistent;
 use crate::harness::{StripeStandIn, TestApp, TestClient, TestResponse, wait_until};
@@ -51,6 +52,8 @@ struct Studio {
     products: Vec<Value>,
     /// The promo codes.
     codes: Vec<Value>,
+    /// The codes of gift cards that were sold at the desk.
+    gift_cards: Vec<Value>,
     /// The dispute that is not decided.
     open_dispute: Option<Value>,
     /// The payments at Stripe whose money is withdrawn.
@@ -83,6 +86,9 @@ impl Studio {
         ] {
             products.push(create_product(&staff, fields).await);
         }
+        for price in ["25", "60"] {
+            products.push(create_gift_card(&staff, price).await);
+        }
         let mut codes = Vec::new();
         for code in [
             json!({ "code": "TENTH", "percent": 10, "maxUses": 6 }),
@@ -99,6 +105,7 @@ impl Studio {
             classes,
             products,
             codes,
+            gift_cards: Vec::new(),
             open_dispute: None,
             disputed: BTreeSet::new(),
             random: Random(seed),
@@ -175,6 +182,9 @@ impl Studio {
         if self.random.below(2) == 0 {
             payload["promoCode"] = self.codes[self.random.below(self.codes.len())]["code"].clone();
         }
+        if self.random.below(2) == 0 {
+            payload["giftCard"] = json!(self.random.choose(&self.gift_cards));
+        }
         let response = member.post("/api/shop/order", payload).await;
         self.note("buy", &response);
     }
@@ -234,8 +244,18 @@ impl Studio {
         if self.random.below(3) == 0 {
             sale["promoCode"] = self.codes[self.random.below(self.codes.len())]["code"].clone();
         }
+        if let Some(code) = self.random.choose(&self.gift_cards).cloned()
+            && self.random.below(2) == 0
+        {
+            let amount = format!("{}.50", self.random.below(30));
+            sale["giftCard"] = json!({ "code": code, "amount": amount });
+        }
         let response = self.staff.post("/api/admin/orders", sale).await;
         self.note("sell", &response);
+        let sold: Value = serde_json::from_str(&response.text).unwrap();
+        if sold["giftCardCode"].is_string() {
+            self.gift_cards.push(sold["giftCardCode"].clone());
+        }
     }
 
     async fn refund_order(&mut self) {
@@ -374,6 +394,7 @@ impl Studio {
     async fn assert_consistent(&self) {
         let log = || self.log.join("\n");
         assert_passes_consistent(&self.app).await;
+        assert_wallets_consistent(&self.app).await;
         assert_bookings_consistent(&self.app).await;
         for (query, problem) in [
             (
@@ -399,6 +420,13 @@ impl Studio {
                   or (o.promo_code_id is null) <> (
                     select sum(l.discount) = 0 from order_lines l where l.order_id = o.id)",
                 "an order differs from its prices and discounts",
+            ),
+            (
+                "select count(*) from refunds r join payments p on p.id = r.payment_id
+                where p.tender = 'gift' and r.method = 'original' and r.state = 'done'
+                  and r.amount is distinct from (select e.change from wallet_entries e
+                    where e.refund_id = r.id and e.wallet_id = p.wallet_id)",
+                "a refund to a gift card is not in its wallet",
             ),
             (
                 "select count(*) from bookings b join passes p on p.id = b.pass_id
@@ -429,7 +457,7 @@ impl Studio {
             release_unpaid(&self.app).await;
             process_refunds(&self.app).await;
             let open = "select count(*) from payments
-                where status = 'pending' and coalesce(method, tender) = 'card'";
+                where status = 'pending' and coalesce(method, tender) in ('card', 'gift')";
             let due = "select count(*) from refunds r join payments p on p.id = r.payment_id
                 where r.state in ('due', 'sent') and coalesce(p.method, p.tender) = 'card'
                   and r.method = 'original'";
@@ -475,8 +503,12 @@ impl Studio {
     }
 
     async fn assert_reports_agree(&self) {
-        let sums = "select coalesce((select sum(amount) from payments where paid_at is not null), 0)::text,
-            coalesce((select sum(amount) from refunds where state = 'done'), 0)::text";
+        // What a gift card pays was counted when the gift card was sold.
+        let sums = "select coalesce((select sum(amount) from payments
+                where paid_at is not null and tender is distinct from 'gift'), 0)::text,
+            coalesce((select sum(r.amount) from refunds r join payments p on p.id = r.payment_id
+                where r.state = 'done'
+                  and (p.tender is distinct from 'gift' or r.method <> 'original')), 0)::text";
         let row = &self.app.sql(sums).await[0];
         let (paid, refunded): (String, String) = (row.get(0), row.get(1));
         let analytics = self.staff.get("/api/admin/analytics").await.expect(200);

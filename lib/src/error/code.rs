@@ -193,6 +193,14 @@ codes! {
     PromoCodeNotApplicable = "promo_code_not_applicable",
     /// 409: another promo code has this code.
     PromoCodeExists = "promo_code_exists",
+    /// 409: there is no gift card with this code.
+    GiftCardUnknown = "gift_card_unknown",
+    /// 409: the purchase of the gift card is disputed.
+    GiftCardInactive = "gift_card_inactive",
+    /// 409: there is not enough money on the gift card.
+    GiftCardNotEnough = "gift_card_not_enough",
+    /// 409: gift cards are not bought with a gift card.
+    GiftCardNotApplicable = "gift_card_not_applicable",
     /// 409: the studio does not accept cards.
     CardNotAvailable = "card_not_available",
     /// 409: the amount cannot be paid by card.

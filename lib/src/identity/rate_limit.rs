@@ -80,10 +80,10 @@ pub const INVITATION: Limit = Limit::new("invitation", 60, HOUR);
 pub const OAUTH_ADDRESS: Limit = Limit::new("oauth_address", 30, 10.0 * MINUTE);
 /// Tokens for partner applications, for a member.
 pub const CROSS_APP_TOKEN: Limit = Limit::new("cross_app_token", 10, MINUTE);
-/// Promo codes that do not exist, for a member.
-pub const PROMO_CODE: Limit = Limit::new("promo_code", 20, HOUR);
-/// Promo codes that do not exist, for an IP address.
-pub const PROMO_CODE_ADDRESS: Limit = Limit::new("promo_code_address", 60, HOUR);
+/// Promo codes and gift cards that do not exist, for a member.
+pub const SHOP_CODE: Limit = Limit::new("shop_code", 20, HOUR);
+/// Promo codes and gift cards that do not exist, for an IP address.
+pub const SHOP_CODE_ADDRESS: Limit = Limit::new("shop_code_address", 60, HOUR);
 /// Messages to the studio, for an IP address.
 pub const CONTACT_ADDRESS: Limit = Limit::new("contact_address", 10, HOUR);
 /// Messages to the studio, for an e-mail address.

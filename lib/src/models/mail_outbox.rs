@@ -10,13 +10,14 @@ use serde::Deserialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-pub use self::order::{MailOrder, find_order, insert_for_order};
+pub use self::order::{MailOrder, find_order, insert_for_order, insert_gift_card};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::booking::amount_due;
 use crate::models::mail_notice::Notice;
 use crate::models::payment_status::shown_payment_status;
 use crate::models::user::locale_from_column;
+use crate::models::wallet::MailedCode;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::locale::Locale;
@@ -57,6 +58,8 @@ pub struct MailPayload {
     pub previous: Option<PreviousTime>,
     /// The order, for e-mails about orders.
     pub order_id: Option<Uuid>,
+    /// The encrypted code, for `gift_card_issued`.
+    pub gift_card: Option<MailedCode>,
     /// The submission, for `contact_received`.
     pub submission_id: Option<Uuid>,
     /// The user, for e-mails about accounts.
@@ -150,9 +153,10 @@ pub async fn claim(client: &Client) -> Result<Option<DueMail>> {
     .transpose()
 }
 
+// The code of a gift card is not kept.
 static MARK_SENT: Statement = Statement::new(
     "mail_outbox.mark_sent",
-    "update mail_outbox set sent_at = now() where id = $1",
+    "update mail_outbox set sent_at = now(), payload = payload - 'giftCard' where id = $1",
 );
 
 /// Marks an e-mail as sent.

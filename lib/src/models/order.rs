@@ -3,6 +3,7 @@
 //! Staff sell at the desk, and take the money before they record the sale. A member pays by
 //! card: the order is open until the payment has arrived, and is cancelled if it does not arrive.
 
+mod gift_payment;
 mod insertion;
 mod purchase;
 mod sale;
@@ -19,7 +20,7 @@ pub use self::purchase::{
     LockedOrder, NewPurchase, OpenOrder, Quote, cancel, cancel_open_of, find_own, lock, purchase,
     quote,
 };
-pub use self::sale::{DeskTender, NewSale, sell};
+pub use self::sale::{DeskGiftCard, DeskTender, NewSale, sell};
 pub use self::settlement::settle;
 use super::payment_status::{PaymentStatus, shown_payment_status};
 use super::user::{full_name, optional_full_name};
@@ -41,6 +42,8 @@ pub enum Tender {
     Terminal,
     /// A bank transfer.
     Transfer,
+    /// A gift card.
+    Gift,
 }
 
 impl Tender {
@@ -50,6 +53,7 @@ impl Tender {
             "cash" => Ok(Self::Cash),
             "terminal" => Ok(Self::Terminal),
             "transfer" => Ok(Self::Transfer),
+            "gift" => Ok(Self::Gift),
             _ => Err(Error::internal("unknown tender")),
         }
     }
@@ -117,7 +121,14 @@ pub struct Order {
     pub lines: Vec<OrderLine>,
     /// The promo code, as it is written now.
     pub promo_code: Option<String>,
-    /// The payment. `None` if the order costs nothing.
+    /// What a gift card has paid, or pays when the order is paid.
+    pub gift_card_amount: Money,
+    /// The amount that was refunded or will be refunded.
+    pub refunded: Money,
+    /// The balance of the gift card that was sold. `None` if none was.
+    pub sold_balance: Option<Money>,
+    /// The payment, which is the one without a gift card if there are two. `None` if the order
+    /// costs nothing.
     pub payment: Option<OrderPayment>,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
     pub is_by_member: bool,
@@ -134,8 +145,6 @@ pub struct OrderPayment {
     pub tender: Tender,
     /// The status to show, which also depends on refunds and disputes.
     pub status: PaymentStatus,
-    /// The amount that was refunded or will be refunded.
-    pub refunded: Money,
     /// The URL of the checkout page. `None` if no checkout is open.
     pub checkout_url: Option<String>,
     /// When an unpaid card payment expires. `None` for other payments.
@@ -150,7 +159,6 @@ impl OrderPayment {
         Ok(Some(Self {
             tender: Tender::from_column(tender)?,
             status: PaymentStatus::from_column(row.try_get("payment_status")?)?,
-            refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
             checkout_url: row.try_get("checkout_url")?,
             expires_at: row.try_get("expires_at")?,
         }))
@@ -159,6 +167,7 @@ impl OrderPayment {
 
 impl Order {
     fn from_row(row: &Row) -> Result<Self> {
+        let sold_balance: Option<Decimal> = row.try_get("sold_balance")?;
         Ok(Self {
             id: row.try_get("id")?,
             user_id: row.try_get("user_id")?,
@@ -168,6 +177,9 @@ impl Order {
             currency: row.try_get("currency")?,
             lines: super::from_json(row.try_get("lines")?)?,
             promo_code: row.try_get("promo_code")?,
+            gift_card_amount: Money::from_column(row.try_get::<_, Decimal>("gift_card_amount")?),
+            refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
+            sold_balance: sold_balance.map(Money::from_column),
             payment: OrderPayment::from_row(row)?,
             is_by_member: row.try_get("is_by_member")?,
             sold_by: optional_full_name(
@@ -176,12 +188,6 @@ impl Order {
             ),
             created_at: row.try_get("created_at")?,
         })
-    }
-
-    /// Returns the amount that was refunded or will be refunded.
-    pub fn refunded(&self) -> Money {
-        let payment = self.payment.as_ref();
-        payment.map_or(Money::default(), |payment| payment.refunded)
     }
 
     /// Returns the order's position in the list.
@@ -197,7 +203,7 @@ macro_rules! orders_where {
             $name,
             concat!(
                 "select o.id, o.user_id, u.first_name, u.last_name, o.state, o.total, o.currency,
-                    p.tender, p.refunded, p.checkout_url, p.expires_at, ",
+                    p.tender, p.checkout_url, p.expires_at, ",
                 shown_payment_status!(),
                 " as payment_status, o.created_at, o.sold_by is null as is_by_member,
                     (select code from promo_codes where id = o.promo_code_id) as promo_code,
@@ -206,14 +212,23 @@ macro_rules! orders_where {
                         'description', l.description, 'unitPrice', l.unit_price::text,
                         'discount', l.discount::text, 'amount', l.amount::text, 'passId', w.id) order by l.created_at, l.id)
                         from order_lines l left join passes w on w.order_line_id = l.id
-                        where l.order_id = o.id) as lines
+                        where l.order_id = o.id) as lines,
+                    sums.refunded, sums.gift_card_amount,
+                    (select w.balance from order_lines l join wallets w on w.order_line_id = l.id
+                        where l.order_id = o.id) as sold_balance
                 from orders o
                 join users u on u.id = o.user_id
                 left join users s on s.id = o.sold_by
                 left join lateral (
                     select * from payments where order_id = o.id
-                    order by created_at desc, id desc limit 1
+                    order by tender = 'gift', created_at desc, id desc limit 1
                 ) p on true
+                cross join lateral (
+                    select coalesce(sum(refunded), 0) as refunded,
+                        coalesce(sum(amount) filter (where tender = 'gift'
+                            and status not in ('cancelled', 'failed')), 0) as gift_card_amount
+                    from payments where order_id = o.id
+                ) sums
                 where ",
                 $condition
             ),

@@ -226,7 +226,7 @@ static ISSUE: Statement = Statement::new(
     select gen_random_uuid(), o.user_id, l.product_id, l.id, l.credits, l.days, l.starts,
         case l.starts when 'purchase' then $2::date end
     from orders o join order_lines l on l.order_id = o.id
-    where o.id = $1 order by l.created_at, l.id",
+    where o.id = $1 and l.kind = 'pass' order by l.created_at, l.id",
 );
 
 /// Issues the passes that an order is for. `today` is the studio's date.

@@ -16,24 +16,28 @@ use crate::store::statement::Statement;
 use crate::values::money::Money;
 
 /// What a product is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProductKind {
     /// The right to come to a number of classes, or to all classes, for some days.
     Pass,
+    /// Money to spend later. The price is the value.
+    GiftCard,
 }
 
 impl ProductKind {
     pub(super) fn from_column(text: &str) -> Result<Self> {
         match text {
             "pass" => Ok(Self::Pass),
+            "gift_card" => Ok(Self::GiftCard),
             _ => Err(Error::internal("unknown kind of product")),
         }
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
+            Self::GiftCard => "gift_card",
         }
     }
 }
@@ -87,12 +91,12 @@ pub struct Product {
     pub description: String,
     /// The price.
     pub price: Money,
-    /// The number of classes. `None` if it is unlimited.
+    /// The number of classes. `None` if it is unlimited, or not a pass.
     pub credits: Option<i32>,
-    /// How many days a pass is good.
-    pub days: i32,
-    /// When a pass begins.
-    pub starts: PassStart,
+    /// How many days a pass is good. `None` if it is not a pass.
+    pub days: Option<i32>,
+    /// When a pass begins. `None` if it is not a pass.
+    pub starts: Option<PassStart>,
     /// How often a member can buy the product. A purchase whose pass was revoked does not count.
     /// `None` if there is no limit.
     pub per_member: Option<i32>,
@@ -135,6 +139,7 @@ macro_rules! product_columns {
 
 impl Product {
     fn from_row(row: &Row) -> Result<Self> {
+        let starts: Option<&str> = row.try_get("starts")?;
         Ok(Self {
             id: row.try_get("id")?,
             kind: ProductKind::from_column(row.try_get("kind")?)?,
@@ -143,7 +148,7 @@ impl Product {
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
             credits: row.try_get("credits")?,
             days: row.try_get("days")?,
-            starts: PassStart::from_column(row.try_get("starts")?)?,
+            starts: starts.map(PassStart::from_column).transpose()?,
             per_member: row.try_get("per_member")?,
             class_types: super::from_json(row.try_get("class_types")?)?,
             is_active: row.try_get("is_active")?,
@@ -202,10 +207,10 @@ pub struct NewProduct {
     pub price: Money,
     /// The number of classes. `None` if it is unlimited.
     pub credits: Option<i32>,
-    /// How many days a pass is good. More than 0.
-    pub days: i32,
-    /// When a pass begins.
-    pub starts: PassStart,
+    /// How many days a pass is good. More than 0. `None` if it is not a pass.
+    pub days: Option<i32>,
+    /// When a pass begins. `None` if it is not a pass.
+    pub starts: Option<PassStart>,
     /// How often a member can buy the product. `None` if there is no limit.
     pub per_member: Option<i32>,
     /// The ids of the class types that the product is good for. Empty: all.
@@ -236,7 +241,7 @@ pub async fn insert(client: &Client, new: &NewProduct) -> Result<Product> {
                 &new.price.as_column(),
                 &new.credits,
                 &new.days,
-                &new.starts.as_str(),
+                &new.starts.map(PassStart::as_str),
                 &new.per_member,
             ],
         )
@@ -288,7 +293,8 @@ static UPDATE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; [`Error::Invalid`] when a class type does not exist.
+/// [`Error::NotFound`]; [`Error::Invalid`] when a class type does not exist, or when a gift card gets
+/// what only passes have.
 pub async fn update(client: &Client, id: Uuid, changes: &ProductChanges) -> Result<Product> {
     let row = UPDATE
         .opt(
@@ -307,7 +313,8 @@ pub async fn update(client: &Client, id: Uuid, changes: &ProductChanges) -> Resu
                 &changes.is_active,
             ],
         )
-        .await?;
+        .await
+        .on_constraint("products_gift_card", not_of_gift_card())?;
     row.ok_or(Error::NotFound)?;
     if let Some(class_type_ids) = &changes.class_type_ids {
         set_class_types(client, id, class_type_ids).await?;
@@ -335,6 +342,13 @@ async fn set_class_types(client: &Client, id: Uuid, class_type_ids: &[Uuid]) -> 
             "product_class_types_class_type_id_fkey",
             unknown_class_type(),
         )
+}
+
+fn not_of_gift_card() -> Error {
+    Error::field(
+        "price",
+        "a gift card has a price of more than 0, and no classes and days",
+    )
 }
 
 fn unknown_class_type() -> Error {

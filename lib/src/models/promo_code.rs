@@ -63,7 +63,7 @@ macro_rules! promo_code_columns {
         c.per_member, c.uses, c.is_active, c.created_at, c.updated_at"
     };
 }
-pub(self) use promo_code_columns;
+use promo_code_columns;
 
 impl PromoCode {
     fn from_row(row: &Row) -> Result<Self> {

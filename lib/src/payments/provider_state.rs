@@ -72,12 +72,12 @@ impl ProviderState {
         caller: &Caller,
         now: DateTime<Utc>,
     ) -> Result<Outcome> {
-        let studio = &app.config().studio;
+        let (studio, keys) = (&app.config().studio, &app.config().encryption_keys);
         let mut outcome = Outcome::Unchanged;
         match self {
             Self::Paid(id, session) => {
-                outcome =
-                    payment::settle_paid(tx, &checkout_report(*id, session), now, studio).await?;
+                let report = checkout_report(*id, session);
+                outcome = payment::settle_paid(tx, &report, now, studio, keys).await?;
             }
             Self::Ended(id, session, end) => {
                 let no_checkout = CheckoutReport {

@@ -1,5 +1,7 @@
 //! Orders for staff: the list of all orders, sales at the desk, and refunds.
 
+use std::sync::Mutex;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -12,7 +14,7 @@ use crate::admin::staff_action::StaffAction;
 use crate::bookings::changes::reason;
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
-use crate::models::order::{self, DeskTender, NewSale, Order, OrderState, Tender};
+use crate::models::order::{self, DeskGiftCard, DeskTender, NewSale, Order, OrderState, Tender};
 use crate::models::pass::{self, NewPassChange, PassChange};
 use crate::models::payment::{self, NewOrderRefund, RefundMethod};
 use crate::models::payment_status::PaymentStatus;
@@ -45,10 +47,18 @@ pub struct OrderView {
     state: OrderState,
     /// The promo code that the order has used.
     promo_code: Option<String>,
-    /// How the order is paid. Null if the order costs nothing.
+    /// How the order is paid. Null if the order costs nothing. If a gift card has paid a part, it
+    /// is the way in which the rest was paid.
     tender: Option<Tender>,
     /// The status of the payment. Null if the order costs nothing.
     payment_status: Option<PaymentStatus>,
+    /// What a gift card has paid, or pays when the order is paid.
+    gift_card_amount: Amount,
+    /// The balance of the gift card that was sold. Null if none was.
+    sold_gift_card_balance: Option<Amount>,
+    /// The code of the gift card that was sold. It is only in the first response to the sale.
+    /// Otherwise it is null, because it is not stored.
+    gift_card_code: Option<String>,
     /// The amount that was refunded or will be refunded.
     refunded: Amount,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
@@ -71,7 +81,12 @@ impl OrderView {
             promo_code: order.promo_code.clone(),
             tender: payment.map(|payment| payment.tender),
             payment_status: payment.map(|payment| payment.status),
-            refunded: order.refunded().in_currency(&order.currency),
+            gift_card_amount: order.gift_card_amount.in_currency(&order.currency),
+            sold_gift_card_balance: order
+                .sold_balance
+                .map(|balance| balance.in_currency(&order.currency)),
+            gift_card_code: None,
+            refunded: order.refunded.in_currency(&order.currency),
             is_by_member: order.is_by_member,
             member_name: order.member_name,
             sold_by: order.sold_by,
@@ -121,8 +136,36 @@ pub struct CreateOrder {
     /// A promo code of the studio. The case of letters does not matter.
     #[schema(max_length = 30, examples("SUMMER10"))]
     promo_code: Option<String>,
-    /// How the money was taken.
+    /// The gift card that pays, in whole or in part.
+    gift_card: Option<GiftCardTender>,
+    /// How the money, or the rest of it, was taken.
     tender: DeskTender,
+}
+
+/// A gift card that pays at the desk.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GiftCardTender {
+    /// Hyphens, spaces, and the case of letters do not matter.
+    #[schema(max_length = 50, examples("7XK2-9MQD-04TB-HW3E"))]
+    code: String,
+    /// How much it pays. The rest is paid with `tender`.
+    amount: Money,
+}
+
+impl GiftCardTender {
+    fn parse(self, currency: &str) -> Result<DeskGiftCard> {
+        let mut form = Form::part("giftCard");
+        let amount = form.check("amount", self.amount.check_currency(currency));
+        if self.amount.is_zero() {
+            form.add_problem("amount", "must be more than 0");
+        }
+        form.finish()?;
+        Ok(DeskGiftCard {
+            code: self.code,
+            amount: amount.unwrap_or_default(),
+        })
+    }
 }
 
 /// Sells products to a member at the desk. Responds with 201 and the order.
@@ -147,6 +190,10 @@ pub fn create<'a>(
         let sale = NewSale {
             user_id: form.user_id,
             product_ids: form.product_ids,
+            gift_card: form
+                .gift_card
+                .map(|card| card.parse(&app.config().studio.currency))
+                .transpose()?,
             promo_code: form.promo_code.filter(|code| !code.trim().is_empty()),
             tender: form.tender,
             staff_id: staff_action.actor_id(),
@@ -158,9 +205,14 @@ pub fn create<'a>(
         let today = TimeZone::of_studio(studio)?.date(now);
         let transaction = app.transaction().authorize(&staff_action);
         let transaction = transaction.idempotent(sale.staff_id, key);
-        let response = transaction
+        // The stored response has no code, so the code leaves the transaction beside it.
+        let issued = Mutex::new(None);
+        let keys = &app.config().encryption_keys;
+        let mut response = transaction
             .run(async |tx| {
-                let order = order::sell(tx, &sale, &studio.currency, now, today).await?;
+                let sold = order::sell(tx, &sale, &studio.currency, now, today, keys).await?;
+                let (order, code) = sold;
+                *issued.lock().expect("no holder panics") = code;
                 let detail = json!({ "orderId": order.id, "action": "sell" });
                 let kind = SecurityEventKind::OrderChanged;
                 staff_action
@@ -169,6 +221,9 @@ pub fn create<'a>(
                 StoredResponse::created(&OrderView::new(order))
             })
             .await?;
+        if let Some(code) = *issued.lock().expect("no holder panics") {
+            response.body["giftCardCode"] = json!(code.expose());
+        }
         mail::send_due_in_background(app);
         Ok(response)
     })

@@ -54,11 +54,13 @@ pub struct ProductView {
     price: Amount,
     /// ISO 4217 code.
     currency: String,
-    /// The number of classes. Null if it is unlimited.
+    /// The number of classes. Null if it is unlimited, or not a pass.
     credits: Option<i32>,
-    /// How many days a pass is good, the first and the last one included.
-    days: i32,
-    starts: PassStart,
+    /// How many days a pass is good, the first and the last one included. Null if it is not a
+    /// pass.
+    days: Option<i32>,
+    /// When a pass begins. Null if it is not a pass.
+    starts: Option<PassStart>,
     /// How often a member can buy it. A purchase whose pass was revoked does not count. Null if
     /// there is no limit.
     per_member: Option<i32>,
@@ -112,6 +114,8 @@ impl StaffProductView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateProduct {
+    /// The default is `pass`.
+    kind: Option<ProductKind>,
     #[schema(min_length = 1, max_length = 100, examples("Ten classes"))]
     name: String,
     #[serde(default)]
@@ -121,10 +125,10 @@ pub struct CreateProduct {
     /// The number of classes. Null: unlimited.
     #[schema(minimum = 1, maximum = 1_000)]
     credits: Option<i32>,
-    /// How many days a pass is good, the first and the last one included.
+    /// How many days a pass is good, the first and the last one included. Required for a pass.
     #[schema(minimum = 1, maximum = 3_650, examples(90))]
-    days: i32,
-    /// The default is `purchase`.
+    days: Option<i32>,
+    /// The default of a pass is `purchase`.
     starts: Option<PassStart>,
     /// How often a member can buy it. A purchase whose pass was revoked does not count. Null: any
     /// number.
@@ -139,8 +143,10 @@ pub struct CreateProduct {
 impl CreateProduct {
     fn parse(self, studio: &StudioConfig) -> Result<NewProduct> {
         let mut form = Form::default();
+        let kind = self.kind.unwrap_or(ProductKind::Pass);
+        self.check_kind(kind, &mut form);
         let new_product = NewProduct {
-            kind: ProductKind::Pass,
+            kind,
             name: form.check("name", name(&self.name)).unwrap_or_default(),
             description: form
                 .check("description", description(&self.description))
@@ -149,8 +155,11 @@ impl CreateProduct {
                 .check("price", self.price.check_currency(&studio.currency))
                 .unwrap_or_default(),
             credits: form.check_given("credits", self.credits, credits),
-            days: form.check("days", days(self.days)).unwrap_or_default(),
-            starts: self.starts.unwrap_or(PassStart::Purchase),
+            days: form.check_given("days", self.days, days),
+            starts: match kind {
+                ProductKind::Pass => Some(self.starts.unwrap_or(PassStart::Purchase)),
+                ProductKind::GiftCard => None,
+            },
             per_member: form.check_given("perMember", self.per_member, per_member),
             class_type_ids: form
                 .check("classTypeIds", class_types(self.class_type_ids))
@@ -158,6 +167,30 @@ impl CreateProduct {
         };
         form.finish()?;
         Ok(new_product)
+    }
+
+    /// Checks that the fields are those of the kind.
+    fn check_kind(&self, kind: ProductKind, form: &mut Form) {
+        match kind {
+            ProductKind::Pass if self.days.is_none() => {
+                form.add_problem("days", "is required for a pass");
+            }
+            ProductKind::Pass => {}
+            ProductKind::GiftCard => {
+                if self.price.is_zero() {
+                    form.add_problem("price", "must be more than 0");
+                }
+                let is_given = [
+                    ("credits", self.credits.is_some()),
+                    ("days", self.days.is_some()),
+                    ("starts", self.starts.is_some()),
+                    ("classTypeIds", !self.class_type_ids.is_empty()),
+                ];
+                for (field, _) in is_given.iter().filter(|(_, is_given)| *is_given) {
+                    form.add_problem(field, "must not be given for a gift card");
+                }
+            }
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub struct MemberOrderView {
     promo_code: Option<String>,
     /// The status of the payment. Null if the order costs nothing.
     payment_status: Option<PaymentStatus>,
+    /// What a gift card has paid, or pays when the order is paid.
+    gift_card_amount: Amount,
     /// The amount that was refunded or will be refunded.
     refunded: Amount,
     /// The URL of the page on which the member pays by card. Null if the order is not open or is
@@ -61,7 +63,8 @@ impl MemberOrderView {
             state: order.state,
             promo_code: order.promo_code.clone(),
             payment_status: payment.map(|payment| payment.status),
-            refunded: order.refunded().in_currency(&order.currency),
+            gift_card_amount: order.gift_card_amount.in_currency(&order.currency),
+            refunded: order.refunded.in_currency(&order.currency),
             checkout_url: checkout_url.filter(|_| is_payable),
             expires_at,
             created_at: order.created_at,
@@ -113,9 +116,34 @@ pub struct BuyProduct {
     /// A promo code of the studio. The case of letters does not matter.
     #[schema(max_length = 30, examples("SUMMER10"))]
     promo_code: Option<String>,
+    /// The code of a gift card, which pays first. The rest is paid by card. Hyphens, spaces, and
+    /// the case of letters do not matter.
+    #[schema(max_length = 50, examples("7XK2-9MQD-04TB-HW3E"))]
+    gift_card: Option<String>,
 }
 
 impl BuyProduct {
+    /// Returns the code of the gift card, if one is given.
+    fn gift_card(&self) -> Option<&str> {
+        let code = self.gift_card.as_deref();
+        code.filter(|code| !code.trim().is_empty())
+    }
+
+    /// Reserves an attempt, if a code is given.
+    async fn begin_attempt(
+        &self,
+        app: &App,
+        caller: &Caller,
+        user_id: Uuid,
+    ) -> Result<Option<CodeAttempt>> {
+        if self.promo_code().or(self.gift_card()).is_none() {
+            return Ok(None);
+        }
+        CodeAttempt::begin(app, caller, Some(user_id))
+            .await
+            .map(Some)
+    }
+
     /// Returns the promo code, if one is given.
     fn promo_code(&self) -> Option<&str> {
         let code = self.promo_code.as_deref();
@@ -132,8 +160,12 @@ pub struct PriceView {
     price: Amount,
     /// What the promo code takes off.
     discount: Amount,
-    /// What is paid.
+    /// What is to pay.
     total: Amount,
+    /// What the gift card pays of it.
+    gift_card_amount: Amount,
+    /// What is paid by card.
+    due: Amount,
     /// ISO 4217 code.
     currency: String,
 }
@@ -144,6 +176,8 @@ impl PriceView {
             price: quote.price.in_currency(currency),
             discount: quote.discount.in_currency(currency),
             total: quote.total.in_currency(currency),
+            gift_card_amount: quote.gift_card_amount.in_currency(currency),
+            due: quote.due().in_currency(currency),
             currency: currency.to_owned(),
         }
     }
@@ -163,24 +197,27 @@ pub fn price<'a>(
     Box::pin(async move {
         // The demo account is rejected, because it is not stored.
         member.key()?;
-        let (user_id, code) = (member.user.id, form.promo_code());
+        let user_id = member.user.id;
         let studio = &app.config().studio;
         let today = TimeZone::of_studio(studio)?.date(app.clock().now());
-        let attempt = CodeAttempt::begin(app, caller, user_id, code).await?;
+        let attempt = form.begin_attempt(app, caller, user_id).await?;
         let quote = app
             .db()
             .read(async move |client| {
                 let new = NewPurchase {
                     user_id,
                     product_id: form.product_id,
-                    promo_code: code,
+                    promo_code: form.promo_code(),
+                    gift_card: form.gift_card(),
                     currency: &studio.currency,
                     today,
                 };
                 order::quote(client, &new).await
             })
             .await;
-        attempt.settle(&quote);
+        if let Some(attempt) = attempt {
+            attempt.settle(&quote);
+        }
         Ok(PriceView::new(quote?, &studio.currency))
     })
 }
@@ -209,17 +246,19 @@ pub fn buy<'a>(
             user_id,
             product_id: form.product_id,
             promo_code: form.promo_code(),
+            gift_card: form.gift_card(),
             currency: &studio.currency,
             today,
         };
-        let attempt = CodeAttempt::begin(app, caller, user_id, new.promo_code).await?;
+        let attempt = form.begin_attempt(app, caller, user_id).await?;
         let request = CheckoutRequest::new(app, member, key);
         let response = request
             .run(
                 async |tx| {
                     let order = order::purchase(tx, &new, accepts_cards).await?;
-                    if order.total.is_zero() {
-                        order::settle(tx, order.id, now, today).await?;
+                    if order.due.is_zero() {
+                        let keys = &app.config().encryption_keys;
+                        order::settle(tx, order.id, now, today, keys).await?;
                         let order = order::find(tx, order.id).await?;
                         let response = StoredResponse::created(&MemberOrderView::new(order, now));
                         return Ok(StartOutcome::Responded(response?));
@@ -236,7 +275,9 @@ pub fn buy<'a>(
                 },
             )
             .await;
-        attempt.settle(&response);
+        if let Some(attempt) = attempt {
+            attempt.settle(&response);
+        }
         mail::send_due_in_background(app);
         response
     })

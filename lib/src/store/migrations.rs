@@ -55,7 +55,7 @@ static MIGRATIONS: [Migration; 28] = [
     migration!(25, "0025_cached_plans"),
     migration!(26, "0026_passes"),
     migration!(27, "0027_fees_and_receipts"),
-    migration!(28, "0028_promo_codes"),
+    migration!(28, "0028_promo_codes_and_gift_cards"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -1,4 +1,4 @@
-// What the studio sells: passes. They are bought by card here, or at the studio.
+// What the studio sells: passes and gift cards. They are bought by card here, or at the studio.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
@@ -13,6 +13,7 @@ import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
+import { type EnteredCard, GiftCard, split } from "./shop/gift-card.tsx";
 import { type AppliedCode, type ProductPrice, PromoCode } from "./shop/promo-code.tsx";
 import { buy, followOrder, wantedProductId } from "./shop/purchase.ts";
 import "./shop.css";
@@ -37,6 +38,7 @@ function Shop({ t }: Texts) {
   const member = useStore(session);
   const passes = useStore(passPart);
   const [applied, setApplied] = useState<AppliedCode | null>(null);
+  const [card, setCard] = useState<EnteredCard | null>(null);
   const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   // Somebody may sign in, in another window.
   useEffect(() => {
@@ -45,6 +47,14 @@ function Shop({ t }: Texts) {
   useEffect(() => {
     if (loaded) followOrder(t).catch(report);
   }, [loaded]);
+
+  const forSale = loaded?.filter(({ kind }) => kind === "pass") ?? [];
+  const giftCards = loaded?.filter(({ kind }) => kind === "gift_card") ?? [];
+  // What was entered may be used up.
+  const forget = () => {
+    setApplied(null);
+    setCard(null);
+  };
 
   return (
     <div class="wide page shop">
@@ -68,19 +78,46 @@ function Shop({ t }: Texts) {
           ) : (
             <>
               <h2>{t.forSale}</h2>
-              {takesCards && (member ? <PromoCode t={t} products={loaded} applied={applied} onApply={setApplied} /> : <PromoCodeSignIn t={t} />)}
+              {forSale.length > 0 && (
+                <details class="shop-codes">
+                  <summary>{t.promo.have}</summary>
+                  <div>
+                    {takesCards && (member ? <PromoCode t={t} products={forSale} applied={applied} onApply={setApplied} /> : <PromoCodeSignIn t={t} />)}
+                    <GiftCard t={t} isMember={member !== null} card={card} onEnter={setCard} />
+                  </div>
+                </details>
+              )}
               <ul class="plain-list products">
-                {loaded.map((product) => {
+                {forSale.map((product) => {
                   const reduced = (member && applied?.prices.get(product.id)) || null;
                   const code = reduced ? applied?.code : undefined;
+                  const total = reduced?.total ?? product.price;
+                  const paying = member && Number(total) > 0 ? card : null;
+                  const isPayable = takesCards || Number(split(paying, total).rest) === 0;
                   return (
                     <li key={product.id} class="card product">
-                      <ProductFacts t={t} product={product} reduced={reduced} code={code} />
-                      {(isFree(product) ? product.perMember !== null : takesCards) && <BuyButton t={t} product={product} total={reduced?.total ?? product.price} code={code} />}
+                      <ProductFacts t={t} product={product} reduced={reduced} code={code} card={paying} />
+                      {(isFree(product) ? product.perMember !== null : isPayable) && (
+                        <BuyButton t={t} product={product} total={total} code={code} giftCard={paying?.code} onBought={forget} />
+                      )}
                     </li>
                   );
                 })}
               </ul>
+              {giftCards.length > 0 && (
+                <>
+                  <h2>{t.gift.title}</h2>
+                  <p>{takesCards ? t.gift.about : t.gift.aboutAtStudio}</p>
+                  <ul class="plain-list products">
+                    {giftCards.map((product) => (
+                      <li key={product.id} class="card product">
+                        <GiftCardFacts product={product} />
+                        {takesCards && <BuyButton t={t} product={product} total={product.price} />}
+                      </li>
+                    ))}
+                  </ul>
+                </>
+              )}
               <How t={t} takesCards={takesCards} />
             </>
           )}
@@ -92,7 +129,7 @@ function Shop({ t }: Texts) {
 
 function PromoCodeSignIn({ t }: Texts) {
   return (
-    <p class="promo-code">
+    <p class="shop-code">
       <a href={signInAddress("/shop")}>{t.promo.signIn}</a>
     </p>
   );
@@ -107,11 +144,14 @@ interface FactsProps extends Texts {
   /** The price with a promo code. */
   reduced: ProductPrice | null;
   code: string | undefined;
+  /** The gift card that pays. */
+  card: EnteredCard | null;
 }
 
-function ProductFacts({ t, product, reduced, code }: FactsProps) {
+function ProductFacts({ t, product, reduced, code, card }: FactsProps) {
   const { name, description, price, currency, credits, days, starts, perMember, classTypes } = product;
   const total = reduced?.total ?? price;
+  const { covered, rest } = split(card, total);
   const classes = credits === null ? t.unlimited : t.classes(credits);
   return (
     <>
@@ -125,7 +165,8 @@ function ProductFacts({ t, product, reduced, code }: FactsProps) {
         )}
         {credits !== null && credits > 1 && Number(total) > 0 && <span>{t.perClass(formatPrice((Number(total) / credits).toFixed(2), currency))}</span>}
       </p>
-      <p class="product-right">{starts === "purchase" ? t.fromPurchase(classes, days) : t.fromFirstClass(classes, days)}</p>
+      {card && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(formatPrice(covered, currency), formatPrice(rest, currency))}</p>}
+      <p class="product-right">{starts === "purchase" ? t.fromPurchase(classes, days ?? 0) : t.fromFirstClass(classes, days ?? 0)}</p>
       {description && <p>{description}</p>}
       <ul class="plain-list product-limits">
         <li>{classTypes.length === 0 ? t.passes.forAll : t.passes.forSome(namesOf(classTypes))}</li>
@@ -135,8 +176,31 @@ function ProductFacts({ t, product, reduced, code }: FactsProps) {
   );
 }
 
+function GiftCardFacts({ product: { name, description, price, currency } }: { product: Product }) {
+  return (
+    <>
+      <h3>{name}</h3>
+      <p class="product-price">
+        <strong>{formatPrice(price, currency)}</strong>
+      </p>
+      {description && <p>{description}</p>}
+    </>
+  );
+}
+
+interface BuyProps extends Texts {
+  product: Product;
+  total: string;
+  /** The promo code. */
+  code?: string | undefined;
+  /** The code of the gift card that pays. */
+  giftCard?: string | undefined;
+  /** Called when the product was bought without another page. */
+  onBought?: () => void;
+}
+
 /** The button that buys a product. It has the focus if the visitor has just signed in to buy that product. */
-function BuyButton({ t, product, total, code }: Texts & { product: Product; total: string; code: string | undefined }) {
+function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
   const isGiven = isFree({ price: total });
   const isWanted = wantedProductId() === product.id;
   const button = useRef<HTMLSpanElement>(null);
@@ -145,7 +209,7 @@ function BuyButton({ t, product, total, code }: Texts & { product: Product; tota
   }, []);
   return (
     <span ref={button} class="product-buy">
-      <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product, code)}>
+      <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product, { promoCode: code, giftCard }, onBought)}>
         {isGiven ? t.get : t.buy}
       </Button>
     </span>

@@ -78,7 +78,7 @@ function discountOfLines(lines: Order["lines"]): string {
   return lines.reduce((sum, { discount }) => sum + Number(discount), 0).toFixed(2);
 }
 
-function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, promoCode, lines } }: Texts & { order: Order }) {
+function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, promoCode, giftCardAmount, tender, lines } }: Texts & { order: Order }) {
   const staff = useStaffTexts();
   const isUnpaid = state !== "paid";
   return (
@@ -87,6 +87,7 @@ function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, 
       {isUnpaid && <span class={state === "open" ? "tag warn" : "tag"}>{t.orderStates[state]}</span>}
       {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
       {promoCode && <small class="hint">{t.withPromoCode(promoCode, formatPrice(discountOfLines(lines), currency))}</small>}
+      {tender !== "gift" && Number(giftCardAmount) > 0 && <small class="hint">{t.giftCardPart(formatPrice(giftCardAmount, currency))}</small>}
       {Number(refunded) > 0 && <small class="hint">{staff.refunded(formatPrice(refunded, currency))}</small>}
     </span>
   );
@@ -143,7 +144,9 @@ interface FormProps extends RefundProps {
 }
 
 function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps) {
-  const { memberName, total, refunded, currency, tender } = order;
+  const { memberName, total, refunded, currency, tender, giftCardAmount, soldGiftCardBalance } = order;
+  const hasTwoTenders = tender !== "gift" && Number(giftCardAmount) > 0;
+  const tenders = [...(tender ? [tender] : []), ...(hasTwoTenders ? ["gift"] : [])].map((one) => t.tenders[one] ?? one).join(" + ");
   const today = useToday();
   const closeThis = useCloseThis(onClose);
   const live = passes.filter(({ isRevoked }) => !isRevoked);
@@ -184,13 +187,13 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
   return (
     <DialogForm onClose={onClose} action={t.refund} isDangerous onSend={send}>
       <p>
-        {t.refundText(whatOf(order), formatPrice(total, currency))} {Number(refunded) > 0 && t.refundedSoFar(formatPrice(refunded, currency))} {live.map((pass) => t.stillGood(pass.name, describePass(t, pass))).join(" ")}
+        {t.refundText(whatOf(order), formatPrice(total, currency))} {Number(refunded) > 0 && t.refundedSoFar(formatPrice(refunded, currency))} {live.map((pass) => t.stillGood(pass.name, describePass(t, pass))).join(" ")} {soldGiftCardBalance !== null && t.balanceLeft(formatPrice(soldGiftCardBalance, currency))}
       </p>
       <MoneyField
         key={suggested}
         name="amount"
         label={t.amount}
-        hint={isNothing ? t.nothingLeft : t.fair}
+        hint={soldGiftCardBalance !== null ? t.fairGiftCard : isNothing ? t.nothingLeft : t.fair}
         required
         defaultValue={isNothing ? "" : suggested}
         onInput={() => {
@@ -208,9 +211,9 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       <Select
         name="method"
         label={t.method}
-        options={[["original", t.methods.original(tender ? (t.tenders[tender] ?? tender) : "")], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
+        options={[["original", t.methods.original(tenders)], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
       />
-      <p class="hint">{tender === "card" ? t.giveBackToCard : t.giveBack}</p>
+      <p class="hint">{tender === "card" ? t.giveBackToCard : tender === "gift" ? t.giveBackToGiftCard : t.giveBack} {hasTwoTenders && t.giveBackInOrder}</p>
       <Field name="reason" label={t.refundReason} autoComplete="off" maxLength={500} />
     </DialogForm>
   );

@@ -97,13 +97,16 @@ export function noteOrders(orders: readonly Order[]): void {
   for (const { userId, id } of [...orders].reverse()) newestOrders.set(userId, id);
 }
 
+/** The promo code and the gift card of a sale. */
+export type SaleCodes = Pick<Schema<"CreateOrder">, "promoCode" | "giftCard">;
+
 /**
  * Sells a product to a member. The money was taken. If the outcome of a sale stays unknown, the
  * same sale is recorded once while the page shows no newer order of the member. After that it is
  * another sale.
  */
-export function sell(t: TillTexts, userId: string, productId: string, tender: Tender, promoCode: string | undefined): Promise<Order> {
-  const body = { userId, productIds: [productId], tender, ...(promoCode ? { promoCode } : {}) };
+export function sell(t: TillTexts, userId: string, productId: string, tender: Tender, codes: SaleCodes): Promise<Order> {
+  const body = { userId, productIds: [productId], tender, ...codes };
   return sendOnce(`sell ${userId} ${productId} ${newestOrders.get(userId)}`, t, (key) => call(api.POST("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
@@ -121,7 +124,7 @@ function isGoodFor({ classTypes }: Pick<Product, "classTypes">, classTypeId: str
 
 /** Whether a pass of a product that is sold today can pay for a class. */
 export function canPayFor(product: Product, { classTypeId, localDate }: ClassToPay, today: string): boolean {
-  const isInTime = product.starts === "first_class" || (today <= localDate && localDate < addDays(today, product.days));
+  const isInTime = product.starts === "first_class" || (today <= localDate && localDate < addDays(today, product.days ?? 0));
   return isInTime && isGoodFor(product, classTypeId);
 }
 
@@ -158,8 +161,9 @@ export function refusalOf(t: TillTexts, pass: Pass, { classTypeId, localDate }: 
 }
 
 /** What a product is, such as "10 classes · 120 days". */
-export function describeProduct(t: TillTexts, { credits, days }: Pick<Product, "credits" | "days">): string {
-  return `${credits === null ? t.unlimited : t.classes(credits)} · ${t.days(days)}`;
+export function describeProduct(t: TillTexts, { kind, credits, days }: Pick<Product, "kind" | "credits" | "days">): string {
+  if (kind === "gift_card") return t.giftCard;
+  return `${credits === null ? t.unlimited : t.classes(credits)} · ${t.days(days ?? 0)}`;
 }
 
 /** What is left of a pass, such as "7 classes left, until Fri, Apr 3". */
@@ -197,11 +201,12 @@ function shareLeft({ isRevoked, credits, creditsLeft, days, addedDays, firstDay,
  * to the unit of the currency, without what was given back before. `givenBack` counts the booked
  * classes of each pass that it no longer pays for.
  */
-export function suggestRefund({ lines, total, refunded }: Order, passes: readonly Pass[], givenBack: ReadonlyMap<string, number>, today: string): string {
+export function suggestRefund({ lines, total, refunded, soldGiftCardBalance }: Order, passes: readonly Pass[], givenBack: ReadonlyMap<string, number>, today: string): string {
   // As many as the API writes. The browser knows other numbers for some currencies.
   const decimals = total.split(".")[1]?.length ?? 0;
   // Integers, because fractions of a cent would be rounded.
   const units = (amount: string) => Math.round(Number(amount) * 10 ** decimals);
+  if (soldGiftCardBalance !== null) return (Math.min(units(soldGiftCardBalance), units(total) - units(refunded)) / 10 ** decimals).toFixed(decimals);
   const worth = lines.map(({ passId, amount }) => {
     const pass = passes.find(({ id }) => id === passId);
     if (!pass) return 0;

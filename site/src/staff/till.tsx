@@ -4,7 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
-import { Select } from "../components/form.tsx";
+import { Field, Form, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { ClassToPay } from "../passes/refusal.ts";
 import type { TillTexts } from "../texts/till.en.ts";
@@ -12,6 +12,7 @@ import { attempt, reportSessionEnd, say } from "../tools/action.ts";
 import { isOffline } from "../tools/connection.ts";
 import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
+import { studioName } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
 import { payBooking } from "./bookings.ts";
 import { useStaffTexts } from "./context.ts";
@@ -150,6 +151,7 @@ interface SaleProps {
 
 function SaleDialog({ title, t, member, product, promoCodes, occurrence, onChoose, onClose, onSold, onChange, children }: SaleProps) {
   const staff = useStaffTexts();
+  const [issued, setIssued] = useState<string | null>(null);
   const place = useRef<HTMLDivElement>(null);
   const chosen = useRef<Product | null>(null);
   useEffect(() => {
@@ -157,11 +159,12 @@ function SaleDialog({ title, t, member, product, promoCodes, occurrence, onChoos
     if (!product) place.current?.querySelector<HTMLElement>(`[data-key="${chosen.current?.id}"]`)?.focus();
     chosen.current = product;
   }, [product]);
+  const sellTitle = product?.kind === "gift_card" ? t.sellGiftCardTo : t.sellTo;
   return (
-    <Dialog title={product ? t.sellTo(member.name) : title} isOpen onClose={onClose}>
-      <div class="sale" ref={place}>{product ? <Tenders t={t} member={member} product={product} promoCodes={promoCodes} occurrence={occurrence} onClose={onClose} onSold={onSold} onChange={onChange} /> : children}</div>
+    <Dialog title={product ? sellTitle(member.name) : title} isOpen onClose={onClose}>
+      <div class="sale" ref={place}>{product && issued ? <IssuedCode t={t} product={product} code={issued} /> : product ? <Tenders t={t} member={member} product={product} promoCodes={promoCodes} occurrence={occurrence} onClose={onClose} onSold={onSold} onIssued={setIssued} onChange={onChange} /> : children}</div>
       <p class="actions">
-        {product && (
+        {product && !issued && (
           <Button kind="quiet" onClick={() => onChoose(null)}>
             {t.back}
           </Button>
@@ -174,29 +177,112 @@ function SaleDialog({ title, t, member, product, promoCodes, occurrence, onChoos
   );
 }
 
+/** A gift card that pays for a sale. */
+interface PayingCard {
+  code: string;
+  balance: string;
+}
+
+/** Asks for the code of the gift card that pays. */
+function GiftCardField({ t, onFound }: { t: TillTexts; onFound: (card: PayingCard) => void }) {
+  const place = useRef<HTMLDivElement>(null);
+  // The button that led here is gone.
+  useEffect(() => place.current?.querySelector("input")?.focus(), []);
+  return (
+    <div class="gift-card" ref={place}>
+      <Form
+        onSend={async (values) => {
+          const code = values.text("giftCard");
+          const { balance } = await call(api.POST("/api/shop/gift-card", { body: { code } }));
+          onFound({ code, balance });
+        }}
+      >
+        <Field name="giftCard" label={t.giftCard} hint={t.giftCardHint} required autoComplete="off" autoCapitalize="none" spellcheck={false} maxLength={50} />
+        <p class="actions">
+          <Button type="submit" kind="quiet" size="small">
+            {t.checkGiftCard}
+          </Button>
+        </p>
+      </Form>
+    </div>
+  );
+}
+
+/** The code of a gift card that was sold, which is shown once. */
+function IssuedCode({ t, product: { name, price, currency }, code }: { t: TillTexts; product: Product; code: string }) {
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => place.current?.focus(), []);
+  return (
+    <>
+      <p>{t.giftCardCode}</p>
+      <div class="issued-card" ref={place} tabIndex={-1}>
+        <p>{studioName()}</p>
+        <p>{t.nameAndPrice(name, formatPrice(price, currency))}</p>
+        <p class="issued-code">{code}</p>
+      </div>
+      <p class="actions">
+        <Button
+          onClick={() =>
+            attempt(async () => {
+              await navigator.clipboard.writeText(code);
+              say(t.isCopied);
+            })
+          }
+        >
+          {t.copyCode}
+        </Button>
+        <Button kind="soft" onClick={() => print()}>
+          {t.print}
+        </Button>
+      </p>
+    </>
+  );
+}
+
+interface TendersProps extends Omit<SaleProps, "product" | "title" | "onChoose" | "children"> {
+  product: Product;
+  /** Called with the code of the gift card that is sold. */
+  onIssued: (code: string) => void;
+}
+
 /** How a product was paid. A tap records the sale. */
-function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, onChange }: Omit<SaleProps, "product" | "title" | "onChoose" | "children"> & { product: Product }) {
+function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, onIssued, onChange }: TendersProps) {
   const isDisconnected = useStore(isOffline);
   const today = useToday();
   const what = useRef<HTMLParagraphElement>(null);
   // The button that led here is gone. A second press of Enter must not sell anything.
   useEffect(() => what.current?.focus(), []);
   const [code, setCode] = useState<PromoCode | null>(null);
-  const due = priceWith(code, product);
+  const [card, setCard] = useState<PayingCard | null>(null);
+  const [isAskingCard, setAskingCard] = useState(false);
+  const total = priceWith(code, product);
+  const decimals = total.split(".")[1]?.length ?? 0;
+  const covered = Math.min(Number(card?.balance ?? 0), Number(total)).toFixed(decimals);
+  const due = (Number(total) - Number(covered)).toFixed(decimals);
+  const isPass = product.kind === "pass";
   const price = formatPrice(due, product.currency);
   const closeThis = useCloseThis(onClose);
-  const isFree = Number(due) === 0;
+  const isFree = Number(total) === 0;
+  const isCovered = !isFree && Number(due) === 0;
   const take = (event: Event, tender: Tender) => {
     // The second tap of a double tap on the product is not meant for what is in its place now.
     if (event instanceof UIEvent && event.detail > 1) return undefined;
     return attempt(async () => {
-      const order = await sell(t, member.id, product.id, tender, code?.code).catch(async (failure: unknown) => {
+      const order = await sell(t, member.id, product.id, tender, {
+        ...(code ? { promoCode: code.code } : {}),
+        ...(card && Number(covered) > 0 ? { giftCard: { code: card.code, amount: covered } } : {}),
+      }).catch(async (failure: unknown) => {
         if (isUncertain(failure)) {
           closeThis();
           await onChange();
         }
         throw failure;
       });
+      if (order.giftCardCode) {
+        onIssued(order.giftCardCode);
+        await onChange();
+        return;
+      }
       await onSold(order, product);
     });
   };
@@ -206,10 +292,12 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
         <strong>{t.nameAndPrice(product.name, formatPrice(product.price, product.currency))}</strong> · {describeProduct(t, product)}
         {product.classTypes.length > 0 && ` · ${t.onlyFor(product.classTypes.map(({ name }) => name).join(", "))}`}
       </p>
-      <p class="hint">
-        {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {occurrence && (canPayFor(product, occurrence, today) ? t.paysForClass : t.paysNotForClass)}
-      </p>
-      {promoCodes.length > 0 && Number(product.price) > 0 && (
+      {isPass && (
+        <p class="hint">
+          {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {occurrence && (canPayFor(product, occurrence, today) ? t.paysForClass : t.paysNotForClass)}
+        </p>
+      )}
+      {isPass && promoCodes.length > 0 && Number(product.price) > 0 && (
         <Select
           name="promoCode"
           label={t.promoCode}
@@ -217,14 +305,22 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
           options={[["", t.noPromoCode], ...promoCodes.map((one) => [one.code, t.codeAndDiscount(one.code, formatPrice(discountOf(one, product), product.currency))] as const)]}
         />
       )}
-      <p role="status">{isFree ? t.isFree : t.howPaid(price)}</p>
+      {isAskingCard && !card && <GiftCardField t={t} onFound={setCard} />}
+      <p class="sale-due" role="status">
+        {card && t.giftCardPays(formatPrice(covered, product.currency), formatPrice((Number(card.balance) - Number(covered)).toFixed(decimals), product.currency))} {isFree ? t.isFree : !isCovered && t.howPaid(price)}
+      </p>
       {isDisconnected && <p role="status">{t.offline}</p>}
       <div class="tenders" role="group" aria-label={t.tender}>
-        {(isFree ? TENDERS.slice(0, 1) : TENDERS).map((tender) => (
+        {(isFree || isCovered ? TENDERS.slice(0, 1) : TENDERS).map((tender) => (
           <Button key={tender} kind="soft" disabled={isDisconnected} onClick={(event) => take(event, tender)}>
-            {isFree ? t.give : t.tenders[tender]}
+            {isFree ? t.give : isCovered ? t.payWithGiftCard : t.tenders[tender]}
           </Button>
         ))}
+        {isPass && !isFree && !isAskingCard && (
+          <Button kind="soft" disabled={isDisconnected} onClick={() => setAskingCard(true)}>
+            {t.giftCard}
+          </Button>
+        )}
       </div>
     </>
   );
@@ -280,8 +376,10 @@ interface ProductsProps {
 /** What can be sold. First what the member can buy, and what pays for the class. */
 function Products({ t, member, offer: { products, passes }, occurrence, onChoose }: ProductsProps) {
   const today = useToday();
-  if (products.length === 0) return <p class="hint">{t.noProducts}</p>;
-  const offered = products.map((product) => {
+  // A gift card pays for no class.
+  const sold = occurrence ? products.filter(({ kind }) => kind === "pass") : products;
+  if (sold.length === 0) return <p class="hint">{t.noProducts}</p>;
+  const offered = sold.map((product) => {
     const { id, perMember } = product;
     const hasReachedLimit = perMember !== null && passes.filter(({ productId, isRevoked }) => productId === id && !isRevoked).length >= perMember;
     const isForClass = !occurrence || canPayFor(product, occurrence, today);

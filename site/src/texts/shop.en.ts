@@ -22,6 +22,7 @@ const texts = {
   buyNamed: (name: string) => `Buy: ${name}`,
   getNamed: (name: string) => `Get it for free: ${name}`,
   promo: {
+    have: "I have a promo code or a gift card",
     title: "Promo code",
     apply: "Apply",
     applied: (code: string) => `“${code}” is applied. You see the new prices below.`,
@@ -30,6 +31,20 @@ const texts = {
     with: (code: string) => `with ${code}`,
     nothing: "None of these passes costs less with this code.",
     signIn: "Do you have a promo code? Sign in to use it.",
+  },
+  gift: {
+    title: "Gift cards",
+    about: "A gift card pays for passes. Its code comes to you by e-mail, to pass on.",
+    aboutAtStudio: "A gift card pays for passes. You can buy one at the studio.",
+    code: "Gift card",
+    check: "Check",
+    pays: (balance: string) => `${balance} is left on the gift card. It pays first when you buy a pass.`,
+    left: (balance: string) => `${balance} is left on the gift card.`,
+    signIn: "Sign in to pay with it.",
+    remove: "Remove the gift card",
+    rest: (covered: string, rest: string) => `The gift card pays ${covered}, and you pay ${rest} by card.`,
+    all: "The gift card pays all of it.",
+    sent: (name: string) => `Thank you. We have sent you the code of “${name}” by e-mail.`,
   },
   sending: {
     lost: "The connection was lost. We are trying again …",

@@ -23,6 +23,7 @@ const texts: ShopTexts = {
   buyNamed: (name) => `Comprar: ${name}`,
   getNamed: (name) => `Conseguir gratis: ${name}`,
   promo: {
+    have: "Tengo un código promocional o una tarjeta regalo",
     title: "Código promocional",
     apply: "Aplicar",
     applied: (code) => `«${code}» está aplicado. Abajo ves los nuevos precios.`,
@@ -31,6 +32,20 @@ const texts: ShopTexts = {
     with: (code) => `con ${code}`,
     nothing: "Ninguno de estos bonos cuesta menos con este código.",
     signIn: "¿Tienes un código promocional? Entra para usarlo.",
+  },
+  gift: {
+    title: "Tarjetas regalo",
+    about: "Una tarjeta regalo paga bonos. Te mandamos el código por correo, para que lo regales.",
+    aboutAtStudio: "Una tarjeta regalo paga bonos. Puedes comprarla en el estudio.",
+    code: "Tarjeta regalo",
+    check: "Comprobar",
+    pays: (balance) => `En la tarjeta regalo quedan ${balance}. Paga primero cuando compras un bono.`,
+    left: (balance) => `En la tarjeta regalo quedan ${balance}.`,
+    signIn: "Entra para pagar con ella.",
+    remove: "Quitar la tarjeta regalo",
+    rest: (covered, rest) => `La tarjeta regalo paga ${covered}, y tú pagas ${rest} con tarjeta.`,
+    all: "La tarjeta regalo lo paga todo.",
+    sent: (name) => `Gracias. Te hemos mandado el código de «${name}» por correo.`,
   },
   sending: {
     lost: "Se ha perdido la conexión. Lo intentamos otra vez …",

@@ -6,7 +6,7 @@ import till from "./till.en.ts";
 
 const texts = {
   title: "Sales",
-  hint: "Staff sell passes on the roster of a class, or on the page of a member.",
+  hint: "Staff sell passes and gift cards on the roster of a class, or on the page of a member.",
   show: "Show",
   orders: "Latest sales",
   products: "Products",
@@ -15,7 +15,11 @@ const texts = {
   toMembers: "Find a member",
   failed: "The products could not be loaded.",
   none: "There is nothing to sell yet.",
-  add: "Add a pass",
+  add: "Add a product",
+  kind: "What it is",
+  kinds: { pass: "A pass", gift_card: "A gift card" },
+  giftCard: "Gift card",
+  giftCardHint: "The price is the value of the gift card.",
   columns: { name: "Name", price: "Price", credits: "Classes", days: "Valid", classTypes: "Good for" },
   unlimited: "Unlimited",
   days: (count: number) => (count === 1 ? "1 day" : `${count} days`),
@@ -40,7 +44,7 @@ const texts = {
   chooseType: "Choose at least one class type, or all classes.",
   soldKeep: "Passes that are already sold keep their name, price, classes and days. If you change which classes it is good for, this changes for them too.",
   promo: {
-    title: "Promo codes",
+    title: "Sales",
     hint: "Members enter a code on the page “Passes” before they buy. You can choose it when you sell.",
     failed: "The promo codes could not be loaded.",
     none: "There are no promo codes yet.",

@@ -7,7 +7,7 @@ import till from "./till.es.ts";
 
 const texts: StaffSalesTexts = {
   title: "Ventas",
-  hint: "El equipo vende los bonos en la lista de una clase o en la página de un miembro.",
+  hint: "El equipo vende los bonos y las tarjetas regalo en la lista de una clase o en la página de un miembro.",
   show: "Mostrar",
   orders: "Últimas ventas",
   products: "Productos",
@@ -16,7 +16,11 @@ const texts: StaffSalesTexts = {
   toMembers: "Buscar un miembro",
   failed: "No hemos podido cargar los productos.",
   none: "Todavía no hay nada a la venta.",
-  add: "Añadir un bono",
+  add: "Añadir un producto",
+  kind: "Qué es",
+  kinds: { pass: "Un bono", gift_card: "Una tarjeta regalo" },
+  giftCard: "Tarjeta regalo",
+  giftCardHint: "El precio es el valor de la tarjeta regalo.",
   columns: { name: "Nombre", price: "Precio", credits: "Clases", days: "Duración", classTypes: "Vale para" },
   unlimited: "Sin límite",
   days: (count) => (count === 1 ? "1 día" : `${count} días`),
@@ -41,7 +45,7 @@ const texts: StaffSalesTexts = {
   chooseType: "Elige al menos un tipo de clase, o todas las clases.",
   soldKeep: "Los bonos ya vendidos conservan su nombre, su precio, sus clases y sus días. Si cambias para qué clases vale, también cambia para ellos.",
   promo: {
-    title: "Códigos promocionales",
+    title: "Ventas",
     hint: "Los miembros escriben el código en la página «Bonos» antes de comprar. Tú puedes elegirlo al vender.",
     failed: "No hemos podido cargar los códigos.",
     none: "Todavía no hay códigos promocionales.",

@@ -3,9 +3,10 @@
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::from_json;
 use crate::models::user::locale_from_column;
+use crate::models::wallet::MailedCode;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::locale::Locale;
@@ -22,6 +23,8 @@ pub struct MailOrder {
     pub locale: Locale,
     /// Whether the order is paid, or costs nothing.
     pub is_paid: bool,
+    /// Whether it is the order of a gift card.
+    pub is_gift_card: bool,
     /// Whether the order was cancelled before it was paid.
     pub is_cancelled: bool,
     /// The names of the products at the time of the order.
@@ -42,7 +45,9 @@ static FIND_ORDER: Statement = Statement::new(
     "mail_outbox.find_order",
     "select case when u.closed_at is null then u.first_name else '' end as first_name,
         u.email = $2 and u.email_verified_at is not null as is_confirmed, u.locale,
-        o.state = 'paid' as is_paid, o.state = 'cancelled' as is_cancelled, o.total, o.currency,
+        o.state = 'paid' as is_paid, o.state = 'cancelled' as is_cancelled,
+        exists (select from order_lines l where l.order_id = o.id and l.kind = 'gift_card')
+            as is_gift_card, o.total, o.currency,
         (select code from promo_codes where id = o.promo_code_id) as promo_code,
         (select sum(discount) from order_lines where order_id = o.id) as discount,
         (select coalesce(sum(refunded), 0) from payments where order_id = o.id) as refunded,
@@ -62,6 +67,7 @@ pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Opti
         is_confirmed: row.try_get("is_confirmed")?,
         locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
         is_paid: row.try_get("is_paid")?,
+        is_gift_card: row.try_get("is_gift_card")?,
         is_cancelled: row.try_get("is_cancelled")?,
         product_names: from_json(row.try_get("product_names")?)?,
         promo_code: row.try_get("promo_code")?,
@@ -85,4 +91,20 @@ static INSERT_FOR_ORDER: Statement = Statement::new(
 /// transaction of the change that the e-mail reports.
 pub async fn insert_for_order(client: &Client, order_id: Uuid, kind: &str) -> Result<()> {
     INSERT_FOR_ORDER.execute(client, &[&order_id, &kind]).await
+}
+
+static INSERT_GIFT_CARD: Statement = Statement::new(
+    "mail_outbox.insert_gift_card",
+    "insert into mail_outbox (id, recipient, kind, payload)
+    select gen_random_uuid(), u.email, 'gift_card_issued',
+        jsonb_build_object('orderId', o.id, 'giftCard', $2::jsonb)
+    from orders o join users u on u.id = o.user_id
+    where o.id = $1 and u.closed_at is null",
+);
+
+/// Queues the e-mail with the code of a gift card. Must be called in the transaction that issues
+/// it.
+pub async fn insert_gift_card(client: &Client, order_id: Uuid, code: &MailedCode) -> Result<()> {
+    let code = serde_json::to_value(code).map_err(|error| Error::Internal(Box::new(error)))?;
+    INSERT_GIFT_CARD.execute(client, &[&order_id, &code]).await
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
-use crate::models::product::{self, Product};
+use crate::models::product::{self, PassStart, Product};
 use crate::models::promo_code::Discount;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -123,8 +123,8 @@ static INSERT: Statement = Statement::new(
 static INSERT_LINE: Statement = Statement::new(
     "order.insert_line",
     "insert into order_lines (id, order_id, product_id, description, amount, credits, days, starts,
-        discount, tax_rate)
-    select $1, $2, $3, $4, $5, $6, $7, $8, $9, tax_rate from products where id = $3",
+        discount, kind, tax_rate)
+    select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, tax_rate from products where id = $3",
 );
 
 /// Inserts an open order. Returns its id.
@@ -155,8 +155,9 @@ pub(super) async fn insert(client: &Client, new: &NewOrder<'_>) -> Result<Uuid> 
                     &new.amount(index),
                     &product.credits,
                     &product.days,
-                    &product.starts.as_str(),
+                    &product.starts.map(PassStart::as_str),
                     &new.discount.of(index),
+                    &product.kind.as_str(),
                 ],
             )
             .await?;

@@ -1,14 +1,17 @@
 //! Orders that members make themselves. Each has one product.
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::gift_payment::{self, GiftPayment};
 use super::insertion::{self, NewOrder};
 use super::{Order, OrderState, find};
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_method::CARD_NOT_AVAILABLE;
-use crate::models::product::Product;
+use crate::models::product::{PassStart, Product};
 use crate::models::promo_code::{self, CodeUser, Discount};
+use crate::models::wallet::{self, GiftCard};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -18,8 +21,8 @@ use crate::values::money::Money;
 pub struct OpenOrder {
     /// The order's id.
     pub id: Uuid,
-    /// The amount to pay.
-    pub total: Money,
+    /// The amount to pay by card. Zero if the order costs nothing, or a gift card pays for it.
+    pub due: Money,
     /// The ISO 4217 code of the currency.
     pub currency: String,
     /// The name of the product.
@@ -27,15 +30,17 @@ pub struct OpenOrder {
 }
 
 // An open order is not continued if its product or its promo code was changed, because the member
-// has seen the new price and conditions.
+// has seen the new price and conditions. It is not continued with another gift card either.
 static FIND_OPEN: Statement = Statement::new(
     "order.find_open",
     "select o.id, l.unit_price = $3 and o.currency = $4
-            and (l.description, l.credits, l.days, l.starts, l.discount, o.promo_code_id)
-            is not distinct from ($5, $6, $7, $8, $9, $10) as is_same
+            and (l.description, l.credits, l.days, l.starts, l.discount, o.promo_code_id, (
+                select p.wallet_id from payments p
+                where p.order_id = o.id and p.tender = 'gift' and p.status = 'pending'))
+            is not distinct from ($5, $6, $7, $8, $9, $10, $11) as is_same
     from orders o join order_lines l on l.order_id = o.id
     where o.user_id = $1 and o.state = 'open' and o.sold_by is null and l.product_id = $2
-    order by o.created_at, o.id for no key update of o",
+    order by o.created_at, o.id",
 );
 
 /// A product that a member orders.
@@ -47,6 +52,8 @@ pub struct NewPurchase<'a> {
     pub product_id: Uuid,
     /// The promo code.
     pub promo_code: Option<&'a str>,
+    /// The code of a gift card, which pays first.
+    pub gift_card: Option<&'a str>,
     /// The ISO 4217 code of the currency.
     pub currency: &'a str,
     /// The studio's date.
@@ -70,8 +77,17 @@ pub struct Quote {
     pub price: Money,
     /// What the promo code takes off.
     pub discount: Money,
-    /// What is paid.
+    /// What is to pay.
     pub total: Money,
+    /// What the gift card pays of it.
+    pub gift_card_amount: Money,
+}
+
+impl Quote {
+    /// Returns what is paid by card.
+    pub fn due(&self) -> Money {
+        Money::from_column(self.total.as_column() - self.gift_card_amount.as_column())
+    }
 }
 
 /// Returns what a product costs a member, before it is ordered.
@@ -79,7 +95,7 @@ pub struct Quote {
 /// # Errors
 ///
 /// 409 `product_not_sold` when the product does not exist or is retired; 409 with the reason why
-/// the promo code cannot be used.
+/// the promo code or the gift card cannot be used.
 pub async fn quote(client: &Client, new: &NewPurchase<'_>) -> Result<Quote> {
     let product = insertion::find_sold(client, new.product_id).await?;
     let mut discount = Discount::default();
@@ -88,11 +104,19 @@ pub async fn quote(client: &Client, new: &NewPurchase<'_>) -> Result<Quote> {
         promo_code::check(client, &code, &new.code_user()).await?;
         discount = Discount::new(&code, std::slice::from_ref(&product), new.currency)?;
     }
-    let (price, taken_off) = (product.price.as_column(), discount.of(0));
+    let total = product.price.as_column() - discount.of(0);
+    let mut covered = Decimal::ZERO;
+    if let Some(code) = new.gift_card {
+        gift_payment::check_products(std::slice::from_ref(&product))?;
+        let product_id = Some(new.product_id);
+        let card = wallet::find_available(client, code, new.user_id, product_id).await?;
+        covered = card.balance.as_column().min(total);
+    }
     Ok(Quote {
         price: product.price,
-        discount: Money::from_column(taken_off),
-        total: Money::from_column(price - taken_off),
+        discount: Money::from_column(discount.of(0)),
+        total: Money::from_column(total),
+        gift_card_amount: Money::from_column(covered),
     })
 }
 
@@ -104,7 +128,7 @@ pub async fn quote(client: &Client, new: &NewPurchase<'_>) -> Result<Quote> {
 /// [`Error::NotFound`] when the account is closed; 409 `product_not_sold` when the product does
 /// not exist, is retired, or is free without a limit for each member; 409 `card_not_available`
 /// when it costs something and card payments are not configured; 409 `product_limit_reached`; 409
-/// with the reason why the promo code cannot be used.
+/// with the reason why the promo code or the gift card cannot be used.
 pub async fn purchase(
     client: &Client,
     new: &NewPurchase<'_>,
@@ -129,13 +153,22 @@ pub async fn purchase(
         sold_by: None,
     };
     let total = new_order.total();
-    if !total.is_zero() && !accepts_cards {
+    if new.gift_card.is_some() {
+        gift_payment::check_products(products)?;
+    }
+    lock_open(client, new).await?;
+    let product_id = Some(product.id);
+    let card = wallet::lock_available(client, new.gift_card, new.user_id, product_id).await?;
+    let card = card.filter(|_| !total.is_zero());
+    let balance = card.as_ref().map(|card| card.balance.as_column());
+    let covered = balance.unwrap_or_default().min(total);
+    if covered < total && !accepts_cards {
         return Err(CARD_NOT_AVAILABLE);
     }
-    let open = find_open(client, new, &product, &discount).await?;
+    let open = find_open(client, new, &product, &discount, card.as_ref()).await?;
     let same = open.iter().find(|(_, is_same)| *is_same);
-    let id = match same {
-        Some((id, _)) => *id,
+    let (id, covered) = match same {
+        Some((id, _)) => (*id, gift_payment::sum_of(client, *id).await?),
         None => {
             // The open orders are cancelled, so they do not count.
             insertion::check_limit(client, new.user_id, &product, 0, false).await?;
@@ -145,15 +178,44 @@ pub async fn purchase(
             for (id, _) in open {
                 cancel(client, id).await?;
             }
-            insertion::insert(client, &new_order).await?
+            let id = insertion::insert(client, &new_order).await?;
+            if let Some(card) = card {
+                let payment = GiftPayment {
+                    order_id: id,
+                    user_id: new.user_id,
+                    wallet_id: card.id,
+                    amount: covered,
+                    currency: new.currency,
+                    taken: None,
+                };
+                gift_payment::insert(client, &payment).await?;
+            }
+            (id, covered)
         }
     };
     Ok(OpenOrder {
         id,
-        total: Money::from_column(total),
+        due: Money::from_column(total - covered),
         currency: new.currency.to_owned(),
         title: product.name,
     })
+}
+
+// Orders are locked before the gift cards that pay for them.
+static LOCK_OPEN: Statement = Statement::new(
+    "order.lock_open_of_product",
+    "select o.id from orders o
+    where o.user_id = $1 and o.state = 'open' and o.sold_by is null and exists (
+        select from order_lines l where l.order_id = o.id and l.product_id = $2)
+    order by o.id for no key update",
+);
+
+/// Locks the open orders of a product that a member has placed.
+async fn lock_open(client: &Client, new: &NewPurchase<'_>) -> Result<()> {
+    let locked = LOCK_OPEN
+        .all(client, &[&new.user_id, &new.product_id])
+        .await;
+    locked.map(|_| ())
 }
 
 const GIVEN_AT_DESK: Error = Error::Conflict {
@@ -161,13 +223,14 @@ const GIVEN_AT_DESK: Error = Error::Conflict {
     message: "A free product without a limit for each member is given at the desk only",
 };
 
-/// Finds and locks the open orders of a product that a member has placed. Each has its id, and
+/// Finds the locked open orders of a product that a member has placed. Each has its id, and
 /// whether it is still what the member would order now.
 async fn find_open(
     client: &Client,
     new: &NewPurchase<'_>,
     product: &Product,
     discount: &Discount,
+    card: Option<&GiftCard>,
 ) -> Result<Vec<(Uuid, bool)>> {
     let rows = FIND_OPEN
         .all(
@@ -180,9 +243,10 @@ async fn find_open(
                 &product.name,
                 &product.credits,
                 &product.days,
-                &product.starts.as_str(),
+                &product.starts.map(PassStart::as_str),
                 &discount.of(0),
                 &discount.promo_code_id,
+                &card.map(|card| card.id),
             ],
         )
         .await?;

@@ -6,13 +6,19 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::gift_payment::{self, GiftPayment};
 use super::insertion::{self, NewOrder};
 use super::{Order, find, settle};
+use crate::crypto::encryption::Keyring;
+use crate::crypto::gift_card_code::GiftCardCode;
 use crate::crypto::random;
 use crate::error::{Error, Result};
+use crate::models::product::ProductKind;
 use crate::models::promo_code::{self, CodeUser, Discount};
+use crate::models::wallet::{self, GiftCard};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::money::Money;
 
 /// The highest total of an order. The columns have eight digits before the decimals.
 const TOTAL_MAX: i64 = 99_999_999;
@@ -48,10 +54,21 @@ pub struct NewSale {
     pub product_ids: Vec<Uuid>,
     /// The promo code.
     pub promo_code: Option<String>,
-    /// How the money was taken.
+    /// The gift card that pays.
+    pub gift_card: Option<DeskGiftCard>,
+    /// How the money, or the rest of it, was taken.
     pub tender: DeskTender,
     /// The id of the member of staff who sells.
     pub staff_id: Uuid,
+}
+
+/// A gift card that pays at the desk.
+#[derive(Clone, Debug)]
+pub struct DeskGiftCard {
+    /// The code, as somebody has typed it.
+    pub code: String,
+    /// How much it pays. More than 0.
+    pub amount: Money,
 }
 
 static INSERT_PAYMENT: Statement = Statement::new(
@@ -61,23 +78,32 @@ static INSERT_PAYMENT: Statement = Statement::new(
     values ($1, $2, $3, $4, $5, $6, 'paid', $7, $8, clock_timestamp())",
 );
 
-/// Sells products to a member, records the money, and issues the passes. `today` is the studio's
-/// date. Must be called in a transaction.
+/// Sells products to a member, records the money, and issues the passes or the gift card. `today` is
+/// the studio's date. Returns the order, and the code of the gift card. Must be called in a
+/// transaction.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when the member does not exist or the account is closed; 409
 /// `product_not_sold` when a product does not exist or is retired; 409 `product_limit_reached`; 409
-/// with the reason why the promo code cannot be used.
+/// with the reason why the promo code or the gift card cannot be used; [`Error::Invalid`] when a gift
+/// card is sold together with something else, or pays more than the total.
 pub async fn sell(
     client: &Client,
     sale: &NewSale,
     currency: &str,
     now: DateTime<Utc>,
     today: NaiveDate,
-) -> Result<Order> {
+    keys: &Keyring,
+) -> Result<(Order, Option<GiftCardCode>)> {
     insertion::lock_member(client, sale.user_id).await?;
     let products = insertion::find_products(client, sale.user_id, &sale.product_ids).await?;
+    let sells_gift_card = products
+        .iter()
+        .any(|product| product.kind == ProductKind::GiftCard);
+    if sells_gift_card && products.len() > 1 {
+        return Err(Error::field("productIds", "a gift card is sold by itself"));
+    }
     let code = promo_code::find_and_lock(client, sale.promo_code.as_deref(), sale.user_id).await?;
     let mut discount = Discount::default();
     if let Some(code) = &code {
@@ -103,9 +129,26 @@ pub async fn sell(
             "must cost less than 100 million together",
         ));
     }
+    let card = lock_gift_card(client, sale, total).await?;
+    if card.is_some() {
+        gift_payment::check_products(&products)?;
+    }
     let id = insertion::insert(client, &new_order).await?;
-    settle(client, id, now, today).await?;
-    if !total.is_zero() {
+    let mut rest = total;
+    if let Some((card, amount)) = &card {
+        let payment = GiftPayment {
+            order_id: id,
+            user_id: sale.user_id,
+            wallet_id: card.id,
+            amount: *amount,
+            currency,
+            taken: Some((sale.staff_id, now)),
+        };
+        gift_payment::insert(client, &payment).await?;
+        rest -= amount;
+    }
+    let code = settle(client, id, now, today, keys).await?;
+    if !rest.is_zero() {
         INSERT_PAYMENT
             .execute(
                 client,
@@ -113,7 +156,7 @@ pub async fn sell(
                     &random::id(),
                     &id,
                     &sale.user_id,
-                    &total,
+                    &rest,
                     &currency.to_owned(),
                     &sale.tender.as_str(),
                     &now,
@@ -122,5 +165,28 @@ pub async fn sell(
             )
             .await?;
     }
-    find(client, id).await
+    Ok((find(client, id).await?, code))
+}
+
+/// Locks the gift card that pays for a sale, and checks that it can pay the amount.
+async fn lock_gift_card(
+    client: &Client,
+    sale: &NewSale,
+    total: Decimal,
+) -> Result<Option<(GiftCard, Decimal)>> {
+    let Some(DeskGiftCard { code, amount }) = &sale.gift_card else {
+        return Ok(None);
+    };
+    let amount = amount.as_column();
+    if amount > total {
+        return Err(Error::field(
+            "giftCard.amount",
+            "must not be more than the total",
+        ));
+    }
+    let card = wallet::lock_available(client, Some(code), sale.user_id, None).await?;
+    match card {
+        Some(card) if card.balance.as_column() >= amount => Ok(Some((card, amount))),
+        _ => Err(wallet::NOT_ENOUGH),
+    }
 }

@@ -7,7 +7,7 @@ use super::row::{PaymentChange, PaymentSubject, record_event};
 use super::settlement::{Outcome, find_subject, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::pass;
+use crate::models::{pass, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -91,8 +91,9 @@ async fn is_withdrawn(client: &Client, payment_id: Uuid) -> Result<bool> {
 /// Records what the provider reports about a dispute. Must be called in a transaction.
 ///
 /// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
-/// fail. The passes that were bought with the payment are revoked. If the dispute is won, the
-/// refunds become due again, and the passes are restored. A new dispute or inquiry is
+/// fail. The passes that were bought with the payment are revoked, and a gift card is inactive. If
+/// the dispute is won, the refunds become due again, the passes are restored, and the gift card is
+/// active. A new dispute or inquiry is
 /// reported as a mismatch, because staff must respond to it at the provider before a deadline.
 /// A lost dispute is reported as a mismatch too.
 pub async fn record_dispute(
@@ -102,9 +103,13 @@ pub async fn record_dispute(
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
     // Passes are locked before their order and its payment.
-    let pass_ids = match find_subject(client, payment_id).await? {
-        Some(PaymentSubject::Order(id)) => pass::lock_of_order(client, id, now).await?,
-        _ => Vec::new(),
+    let order_id = match find_subject(client, payment_id).await? {
+        Some(PaymentSubject::Order(id)) => Some(id),
+        _ => None,
+    };
+    let pass_ids = match order_id {
+        Some(id) => pass::lock_of_order(client, id, now).await?,
+        None => Vec::new(),
     };
     let Some((payment, _)) = lock_payment(client, payment_id).await? else {
         return Ok(Outcome::Unchanged);
@@ -143,10 +148,16 @@ pub async fn record_dispute(
         // A repeated report changes no pass, because staff may have restored it since.
         if !was_withdrawn {
             pass::revoke_disputed(client, &pass_ids, now).await?;
+            if let Some(id) = order_id {
+                wallet::set_active_of_order(client, id, false).await?;
+            }
         }
     } else if was_withdrawn {
         if !is_withdrawn(client, payment.id).await? {
             pass::restore_disputed(client, &pass_ids).await?;
+            if let Some(id) = order_id {
+                wallet::set_active_of_order(client, id, true).await?;
+            }
         }
         let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
         let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;

@@ -1,6 +1,7 @@
 //! Refunds of orders.
 
 use chrono::{DateTime, Utc};
+use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
-use crate::models::{mail_outbox, order};
+use crate::models::{mail_outbox, order, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -54,7 +55,6 @@ pub struct NewOrderRefund {
     pub staff_id: Uuid,
 }
 
-// At most one payment of an order is paid, because an order has one payment.
 static LOCK_PAID: Statement = Statement::new(
     "payment.lock_paid_of_order",
     concat!(
@@ -62,7 +62,7 @@ static LOCK_PAID: Statement = Statement::new(
         payment_columns!(),
         " from payments p
         where order_id = $1 and status in ('paid', 'refund_due', 'refunded')
-        order by created_at desc, id desc limit 1 for no key update"
+        order by created_at desc, id desc for no key update"
     ),
 );
 
@@ -73,30 +73,78 @@ static INSERT: Statement = Statement::new(
     values ($1, $2, $3, $4, $5, 'staff', $6, $7, $8, case $5 when 'done' then $8 end)",
 );
 
-/// Refunds an order, in whole or in part. A refund to the card becomes due, and must be sent to
-/// the provider after the transaction. Any other refund is done at once. The passes stay unless
-/// staff revoke them. Must be called in a transaction.
+/// Refunds an order, in whole or in part. The newest payment is refunded first, and none more than
+/// what is left of it. A refund to the card becomes due, and must be sent to the provider after the
+/// transaction. Any other refund is done at once, and one to a gift card raises its balance. A
+/// refund of a gift card that was sold lowers its balance. The passes stay unless staff revoke
+/// them. Must be called in a transaction.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`]; 409 `nothing_to_refund` when the amount exceeds what is left of the
-/// payment; 409 `payment_disputed` when the member's bank has taken the money back.
+/// payments; 409 `gift_card_not_enough` when less is left on the gift card that was sold; 409
+/// `payment_disputed` when the member's bank has taken the money back.
 pub async fn refund_order(
     client: &Client,
     refund: &NewOrderRefund,
     now: DateTime<Utc>,
 ) -> Result<()> {
     order::lock(client, refund.order_id).await?;
-    let row = LOCK_PAID.opt(client, &[&refund.order_id]).await?;
-    let payment = Payment::from_row(&row.ok_or(NOTHING_LEFT)?)?;
-    if payment.shown_status == PaymentStatus::Disputed {
+    let rows = LOCK_PAID.all(client, &[&refund.order_id]).await?;
+    let payments = rows.iter().map(Payment::from_row);
+    let payments: Vec<Payment> = payments.collect::<Result<_>>()?;
+    let is_disputed = |payment: &Payment| payment.shown_status == PaymentStatus::Disputed;
+    if payments.iter().any(is_disputed) {
         return Err(PAYMENT_DISPUTED);
     }
-    let is_to_card =
-        refund.method == RefundMethod::Original && payment.method == PaymentMethod::Card;
-    let (state, change) = match is_to_card {
-        true => (RefundState::Due, PaymentChange::RefundDue),
-        false => (RefundState::Done, PaymentChange::Refunded),
+    let parts = divide(refund.amount.as_column(), &payments).ok_or(NOTHING_LEFT)?;
+    let balance = wallet::lock_sold(client, refund.order_id).await?;
+    if balance.is_some_and(|balance| balance < refund.amount) {
+        return Err(wallet::NOT_ENOUGH);
+    }
+    for (payment, amount) in &parts {
+        insert_part(client, refund, payment, *amount, now).await?;
+    }
+    mail_outbox::insert_for_order(client, refund.order_id, "order_refunded").await?;
+    for (payment, _) in parts {
+        let change = match is_to_card(refund, payment) {
+            true => PaymentChange::RefundDue,
+            false => PaymentChange::Refunded,
+        };
+        record_event(client, payment, change).await?;
+    }
+    Ok(())
+}
+
+/// Divides a refund among payments, in their order. Returns `None` if it is more than what is left
+/// of them.
+fn divide(amount: Decimal, payments: &[Payment]) -> Option<Vec<(&Payment, Decimal)>> {
+    let mut left = amount;
+    let mut parts = Vec::new();
+    for payment in payments {
+        let part = left.min(payment.amount.as_column() - payment.refunded.as_column());
+        if part > Decimal::ZERO {
+            left -= part;
+            parts.push((payment, part));
+        }
+    }
+    left.is_zero().then_some(parts)
+}
+
+fn is_to_card(refund: &NewOrderRefund, payment: &Payment) -> bool {
+    refund.method == RefundMethod::Original && payment.method == PaymentMethod::Card
+}
+
+async fn insert_part(
+    client: &Client,
+    refund: &NewOrderRefund,
+    payment: &Payment,
+    amount: Decimal,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let state = match is_to_card(refund, payment) {
+        true => RefundState::Due,
+        false => RefundState::Done,
     };
     INSERT
         .execute(
@@ -104,7 +152,7 @@ pub async fn refund_order(
             &[
                 &random::id(),
                 &payment.id,
-                &refund.amount.as_column(),
+                &amount,
                 &refund.method.as_str(),
                 &state.as_str(),
                 &refund.reason,
@@ -113,9 +161,7 @@ pub async fn refund_order(
             ],
         )
         .await
-        .on_constraint("payments_refunded", NOTHING_LEFT)?;
-    mail_outbox::insert_for_order(client, refund.order_id, "order_refunded").await?;
-    record_event(client, &payment, change).await
+        .on_constraint("payments_refunded", NOTHING_LEFT)
 }
 
 const NOTHING_LEFT: Error = Error::Conflict {

@@ -11,6 +11,7 @@ use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
 use super::row::{
     Payment, PaymentChange, PaymentSubject, lock_booking, payment_columns, record_event,
 };
+use crate::crypto::encryption::Keyring;
 use crate::error::Result;
 use crate::models::booking::{self, Booking, BookingStatus, Cancellation, CancelledBy};
 use crate::models::mail_outbox;
@@ -221,13 +222,14 @@ fn is_other_provider_payment(payment: &Payment, report: &CheckoutReport<'_>) -> 
 /// Applies a report that a checkout was paid.
 ///
 /// A pending payment becomes paid if its booking is to be paid or its order is open. The order is
-/// then paid too, and its passes are issued. Any other unpaid payment is refunded. A wrong amount
+/// then paid too, and its passes or its gift card are issued. Any other unpaid payment is refunded. A wrong amount
 /// or method, another checkout and a second payment are an [`Outcome::Mismatch`].
 pub async fn settle_paid(
     client: &Client,
     report: &CheckoutReport<'_>,
     now: DateTime<Utc>,
     studio: &StudioConfig,
+    keys: &Keyring,
 ) -> Result<Outcome> {
     let (payment, subject) = match lock_reported(client, report).await? {
         Ok(locked) => locked,
@@ -262,7 +264,7 @@ pub async fn settle_paid(
                 Outcome::Changed
             }
             LockedSubject::Order(order) => {
-                order::settle(client, order.id, now, today).await?;
+                order::settle(client, order.id, now, today, keys).await?;
                 Outcome::OrderPaid
             }
         };

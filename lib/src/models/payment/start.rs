@@ -127,7 +127,8 @@ static LOCK_PENDING_OF_ORDER: Statement = Statement::new(
     concat!(
         "select ",
         payment_columns!(),
-        " from payments p where order_id = $1 and status = 'pending' for no key update"
+        " from payments p where order_id = $1 and status = 'pending' and tender = 'card'
+        for no key update"
     ),
 );
 
@@ -159,7 +160,7 @@ pub async fn start_for_order(
                         &random::id(),
                         &order.id,
                         &user_id,
-                        &order.total.as_column(),
+                        &order.due.as_column(),
                         &order.currency,
                         &Some(now + HOLD_TIME),
                     ],

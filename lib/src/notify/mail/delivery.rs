@@ -375,9 +375,14 @@ async fn compose_order(app: &App, due: &DueMail) -> Result<Option<Message>> {
     };
     let client = app.db().client().await?;
     let found = mail_outbox::find_order(&client, id, &due.recipient).await?;
-    let studio = &app.config().studio;
+    let (studio, keys) = (&app.config().studio, &app.config().encryption_keys);
+    let code = due.payload.gift_card.as_ref();
+    let code = code.map(|code| code.open(keys)).transpose()?;
     found
-        .and_then(|found| order::compose(&due.kind, &found, studio, texts(found.locale)))
+        .and_then(|found| {
+            let texts = texts(found.locale);
+            order::compose(&due.kind, &found, code.as_deref(), studio, texts)
+        })
         .transpose()
 }
 

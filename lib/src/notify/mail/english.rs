@@ -15,12 +15,15 @@ impl MailTexts for English {
             instructor: "Teacher",
             price: "Price",
             product: "Pass",
+            gift_card: "Gift card",
+            gift_card_code: "Code",
             promo_code: "Promo code",
             refund: "Refunded in total",
             device: "Device",
             ip_address: "IP address",
             open_bookings: "Open my bookings",
             open_passes: "Open my passes",
+            open_shop: "Open the shop",
             open_account: "Open my account",
             confirm_address: "Confirm my address",
             choose_password: "Choose a new password",
@@ -217,6 +220,19 @@ impl MailTexts for English {
             paragraphs: vec![
                 received,
                 "When you book a class, a pass pays for it.".to_owned(),
+            ],
+        }
+    }
+
+    fn gift_card_issued(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Your gift card: {product_names}"),
+            headline: "Here is your gift card",
+            paragraphs: vec![
+                "Give the code below to the person who gets the gift card. They enter it in the \
+                 shop when they buy a pass, or show it at the studio."
+                    .to_owned(),
+                "Keep it like cash: anybody who has the code can spend the money.".to_owned(),
             ],
         }
     }

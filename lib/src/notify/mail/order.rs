@@ -7,17 +7,22 @@ use crate::error::Result;
 use crate::models::mail_outbox::MailOrder;
 use crate::runtime::config::StudioConfig;
 
-/// Composes the e-mail about an order. Returns `None` if the e-mail is outdated. `texts` are those
-/// in the member's language.
+/// Composes the e-mail about an order. Returns `None` if the e-mail is outdated. `code` is that of
+/// the gift card that was sold. `texts` are those in the member's language.
 pub(super) fn compose(
     kind: &str,
     order: &MailOrder,
+    code: Option<&str>,
     studio: &StudioConfig,
     texts: &dyn MailTexts,
 ) -> Option<Result<Message>> {
     let product_names = order.product_names.join(", ");
     let labels = texts.labels();
-    let mut facts = vec![(labels.product, product_names.clone())];
+    let product = match order.is_gift_card {
+        true => labels.gift_card,
+        false => labels.product,
+    };
+    let mut facts = vec![(product, product_names.clone())];
     if let Some(code) = &order.promo_code {
         let discount = amount_text(order.discount, &order.currency);
         facts.push((labels.promo_code, format!("{code} (-{discount})")));
@@ -25,6 +30,10 @@ pub(super) fn compose(
     facts.push((labels.price, amount_text(order.total, &order.currency)));
     let opening = match kind {
         "order_paid" if order.is_paid => texts.order_paid(&product_names, order.total.is_zero()),
+        "gift_card_issued" if order.is_paid => {
+            facts.push((labels.gift_card_code, code?.to_owned()));
+            texts.gift_card_issued(&product_names)
+        }
         "order_refunded" if !order.refunded.is_zero() => {
             let refunded = amount_text(order.refunded, &order.currency);
             facts.push((labels.refund, refunded));
@@ -35,6 +44,10 @@ pub(super) fn compose(
         }
         _ => return None,
     };
+    let link = match order.is_gift_card {
+        true => (labels.open_shop, format!("{}/shop", studio.site_url)),
+        false => (labels.open_passes, format!("{}/bookings", studio.site_url)),
+    };
     let content = Content {
         language: order.locale,
         studio: &studio.name,
@@ -43,7 +56,7 @@ pub(super) fn compose(
         greeting: greeting(texts, &order.first_name, order.is_confirmed),
         paragraphs: opening.paragraphs,
         facts,
-        link: Some((labels.open_passes, format!("{}/bookings", studio.site_url))),
+        link: Some(link),
         footer: texts.order_footer(&studio.name),
     };
     Some(content.render(None))

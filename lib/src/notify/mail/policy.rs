@@ -32,7 +32,7 @@ const OTHER_BOOKING_KINDS: [&str; 5] = [
 ];
 
 /// E-mails about orders.
-const ORDER_KINDS: [&str; 2] = ["order_paid", "order_refunded"];
+const ORDER_KINDS: [&str; 3] = ["order_paid", "gift_card_issued", "order_refunded"];
 
 /// Returns whether this is a kind of e-mail about an order.
 pub(super) fn is_about_order(kind: &str) -> bool {

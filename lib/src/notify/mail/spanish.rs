@@ -23,12 +23,15 @@ impl MailTexts for Spanish {
             instructor: "Con",
             price: "Precio",
             product: "Bono",
+            gift_card: "Tarjeta regalo",
+            gift_card_code: "Código",
             promo_code: "Código promocional",
             refund: "Reembolsado en total",
             device: "Dispositivo",
             ip_address: "Dirección IP",
             open_bookings: "Abrir mis reservas",
             open_passes: "Abrir mis bonos",
+            open_shop: "Abrir la tienda",
             open_account: "Abrir mi cuenta",
             confirm_address: "Confirmar mi dirección",
             choose_password: "Crear una contraseña nueva",
@@ -229,6 +232,19 @@ impl MailTexts for Spanish {
             paragraphs: vec![
                 received,
                 "Cuando reservas una clase, un bono la paga.".to_owned(),
+            ],
+        }
+    }
+
+    fn gift_card_issued(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Tu tarjeta regalo: {product_names}"),
+            headline: "Aquí tienes tu tarjeta regalo",
+            paragraphs: vec![
+                "Da el código de abajo a quien reciba la tarjeta regalo. Lo escribe en la tienda al \
+                 comprar un bono, o lo enseña en el estudio."
+                    .to_owned(),
+                "Guárdalo como dinero en efectivo: quien tenga el código puede gastarlo.".to_owned(),
             ],
         }
     }

@@ -12,12 +12,15 @@ pub(super) struct Labels {
     pub(super) instructor: &'static str,
     pub(super) price: &'static str,
     pub(super) product: &'static str,
+    pub(super) gift_card: &'static str,
+    pub(super) gift_card_code: &'static str,
     pub(super) promo_code: &'static str,
     pub(super) refund: &'static str,
     pub(super) device: &'static str,
     pub(super) ip_address: &'static str,
     pub(super) open_bookings: &'static str,
     pub(super) open_passes: &'static str,
+    pub(super) open_shop: &'static str,
     pub(super) open_account: &'static str,
     pub(super) confirm_address: &'static str,
     pub(super) choose_password: &'static str,
@@ -102,6 +105,9 @@ pub(super) trait MailTexts: Sync {
 
     /// Says that an order is paid. It may cost nothing.
     fn order_paid(&self, product_names: &str, is_free: bool) -> Opening;
+
+    /// Thanks for the purchase of a gift card. The code is among the facts.
+    fn gift_card_issued(&self, product_names: &str) -> Opening;
 
     /// Says that an order is refunded, in whole or in part.
     fn order_refunded(&self, product_names: &str) -> Opening;

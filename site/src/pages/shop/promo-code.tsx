@@ -48,7 +48,7 @@ interface Props {
 export function PromoCode({ t, products, applied, onApply }: Props) {
   if (applied) {
     return (
-      <p class="promo-code" role="status">
+      <p class="shop-code" role="status">
         <span>{t.promo.applied(applied.code)}</span>
         <Button kind="quiet" size="small" onClick={() => onApply(null)}>
           {t.promo.remove}
@@ -57,7 +57,7 @@ export function PromoCode({ t, products, applied, onApply }: Props) {
     );
   }
   return (
-    <div class="promo-code">
+    <div class="shop-code">
       <Form onSend={async (values) => onApply(await applyCode(t, values.text("promoCode"), products))}>
         <Field name="promoCode" label={t.promo.title} required autoComplete="off" autoCapitalize="none" spellcheck={false} maxLength={30} />
         <Button type="submit" kind="soft">

@@ -16,20 +16,28 @@ export function wantedProductId(): string | null {
   return new URLSearchParams(location.search).get("product");
 }
 
+/** The codes with which a product is bought. */
+interface Codes {
+  promoCode: string | undefined;
+  giftCard: string | undefined;
+}
+
 /** Buys a product, and opens its payment page. What costs nothing is bought at once. */
-export function buy(t: ShopTexts, product: Schema<"Product">, promoCode: string | undefined): Promise<boolean> {
+export function buy(t: ShopTexts, product: Schema<"Product">, { promoCode, giftCard }: Codes, onBought?: () => void): Promise<boolean> {
   return attempt(async () => {
     if (!(await loadSession())) {
       location.assign(signInAddress(`/shop?product=${product.id}`));
       return;
     }
-    const body = { productId: product.id, ...(promoCode ? { promoCode } : {}) };
-    const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""}`, t.sending, (key) =>
+    const body = { productId: product.id, ...(promoCode ? { promoCode } : {}), ...(giftCard ? { giftCard } : {}) };
+    const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""} ${giftCard ?? ""}`, t.sending, (key) =>
       call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body })),
     );
     if (order.checkoutUrl) location.assign(order.checkoutUrl);
-    else if (order.state === "paid") await showBought(t, order);
-    else say(t.returned.slow);
+    else if (order.state === "paid") {
+      onBought?.();
+      await showBought(t, order);
+    } else say(t.returned.slow);
   });
 }
 
@@ -44,6 +52,11 @@ export function followOrder(t: ShopTexts): Promise<void> {
 }
 
 async function showBought(t: ShopTexts, { lines }: Order): Promise<void> {
+  const isGiftCard = lines.every(({ passId }) => passId === null);
+  if (isGiftCard) {
+    say(t.gift.sent(lines.map(({ description }) => description).join(", ")));
+    return;
+  }
   await Promise.all([loadPassPart(), loadPasses(true)]);
   say(t.returned.paid(lines.map(({ description }) => description).join(", ")), false, [{ href: "/timetable", text: t.timetable }]);
 }

@@ -14,7 +14,7 @@ import type { Column } from "../../staff/table.tsx";
 import type { StaffSalesTexts } from "../../texts/staff-sales.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLoad } from "../../tools/load.ts";
-import { ProductFields, readProduct } from "./sales/fields.tsx";
+import { ProductFields, readNewProduct, readProduct } from "./sales/fields.tsx";
 import { PromoCodes } from "./sales/promo-codes.tsx";
 
 type Texts = { t: StaffSalesTexts };
@@ -85,8 +85,8 @@ function Products({ t, views }: ViewProps) {
       columns={columnsOf(t)}
       fields={(product) => <Fields t={t} product={product} />}
       load={(query) => call(api.GET("/api/admin/products", { params: { query } }))}
-      create={(values) => call(api.POST("/api/admin/products", { body: readProduct(t, values) }))}
-      update={({ id }, values) => call(api.PATCH("/api/admin/products", { body: { id, ...readProduct(t, values) } }))}
+      create={(values) => call(api.POST("/api/admin/products", { body: readNewProduct(t, values) }))}
+      update={(product, values) => call(api.PATCH("/api/admin/products", { body: { id: product.id, ...readProduct(t, product, values) } }))}
       retire={async (id) => {
         await call(api.PATCH("/api/admin/products", { body: { id, isActive: false } }));
         return { success: true, activePatterns: 0, comingClasses: 0 };
@@ -119,9 +119,9 @@ function columnsOf(t: StaffSalesTexts): Array<Column<Product>> {
       ),
     },
     { key: "price", label: t.columns.price, isNumber: true, cell: ({ price, currency }) => <Money amount={price} currency={currency} /> },
-    { key: "credits", label: t.columns.credits, isNumber: true, cell: ({ credits }) => credits ?? t.unlimited },
-    { key: "days", label: t.columns.days, cell: ({ days, starts }) => (starts === "purchase" ? t.days(days) : t.daysFromFirst(days)) },
-    { key: "classTypes", label: t.columns.classTypes, cell: ({ classTypes }) => (classTypes.length === 0 ? t.allTypes : classTypes.map(({ name }) => name).join(", ")) },
+    { key: "credits", label: t.columns.credits, isNumber: true, cell: ({ kind, credits }) => (kind === "gift_card" ? "" : (credits ?? t.unlimited)) },
+    { key: "days", label: t.columns.days, cell: ({ days, starts }) => (days === null ? "" : starts === "purchase" ? t.days(days) : t.daysFromFirst(days)) },
+    { key: "classTypes", label: t.columns.classTypes, cell: ({ kind, classTypes }) => (kind === "gift_card" ? t.giftCard : classTypes.length === 0 ? t.allTypes : classTypes.map(({ name }) => name).join(", ")) },
   ];
 }
 

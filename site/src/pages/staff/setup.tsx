@@ -17,7 +17,7 @@ import { report, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { loadStudio, type Studio } from "../../tools/studio.ts";
 import { ClassTypeFields, readClassType } from "./classes/fields.tsx";
-import { ProductFields, readProduct } from "./sales/fields.tsx";
+import { ProductFields, readNewProduct } from "./sales/fields.tsx";
 import { loadParts, type Parts } from "./schedule/data.ts";
 import { AddDialog } from "./schedule/dialogs.tsx";
 import "./setup.css";
@@ -168,7 +168,7 @@ function AddPartDialog({ t, part, parts: { classTypes }, onClose, onAdd }: AddPr
     const name = values.text("name");
     if (part === "room") await call(api.POST("/api/admin/rooms", { body: { name } }));
     else if (part === "instructor") await call(api.POST("/api/admin/instructors", { body: { name } }));
-    else if (part === "pass") await call(api.POST("/api/admin/products", { body: readProduct(t.sales, values) }));
+    else if (part === "pass") await call(api.POST("/api/admin/products", { body: readNewProduct(t.sales, values) }));
     else await call(api.POST("/api/admin/classes", { body: readClassType(values) }));
     onAdd();
     say(t.added(name));
