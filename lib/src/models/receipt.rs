@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -104,12 +105,26 @@ pub(super) async fn issue(
         .await
 }
 
+/// What a line of a receipt is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiptLineKind {
+    /// A product, such as a pass.
+    Product,
+    /// A class.
+    Class,
+    /// A late cancellation.
+    LateCancellation,
+    /// A member did not come.
+    NoShow,
+}
+
 /// A line of a receipt.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceiptLine {
-    /// What was paid for: `product`, `class`, `late_cancellation`, or `no_show`.
-    pub kind: String,
+    /// What was paid for.
+    pub kind: ReceiptLineKind,
     /// The name of the product or the title of the class.
     pub description: String,
     /// When the class starts. `None` for products.

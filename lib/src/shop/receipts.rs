@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::error::Result;
 use crate::http::List;
-use crate::models::receipt::{self, Receipt, ReceiptLine, ReceiptPayment};
+use crate::models::receipt::{self, Receipt, ReceiptLine, ReceiptLineKind, ReceiptPayment};
 use crate::store::page::Page;
 use crate::values::form::{Form, Problem};
 use crate::values::money::Amount;
@@ -45,9 +45,7 @@ pub struct ReceiptView {
 #[serde(rename_all = "camelCase")]
 #[schema(as = ReceiptLine)]
 struct ReceiptLineView {
-    /// What was paid for: `product`, `class`, `late_cancellation`, or `no_show`.
-    #[schema(examples("class"))]
-    kind: String,
+    kind: ReceiptLineKind,
     /// The name of the product or the title of the class.
     description: String,
     /// When the class starts. Null for products.
@@ -66,8 +64,8 @@ struct ReceiptLineView {
 #[serde(rename_all = "camelCase")]
 #[schema(as = ReceiptPayment)]
 struct ReceiptPaymentView {
-    /// `card`, `cash`, `terminal` for the studio's own card reader, `transfer`, or `desk` if it was
-    /// paid at the desk in another way.
+    /// `card`, `cash`, `terminal` for the studio's own card reader, `transfer`, `gift` for a
+    /// gift card, or `desk` if it was paid at the desk in another way.
     #[schema(examples("card"))]
     tender: String,
     amount: Amount,
@@ -77,7 +75,7 @@ impl From<Receipt> for ReceiptView {
     fn from(receipt: Receipt) -> Self {
         let currency = &receipt.currency;
         let line = |line: &ReceiptLine| ReceiptLineView {
-            kind: line.kind.clone(),
+            kind: line.kind,
             description: line.description.clone(),
             class_start: line.class_start,
             amount: line.amount.in_currency(currency),

@@ -27,7 +27,7 @@ const texts: ReceiptsTexts = {
   refunded: "Devuelto",
   refundedTax: (tax) => `con ${tax} de impuesto`,
   kinds: { product: "", class: "", late_cancellation: "Cancelación tardía", no_show: "Ausencia" },
-  tenders: { card: "Con tarjeta", cash: "En efectivo", terminal: "Con tarjeta en el estudio", transfer: "Por transferencia", desk: "En el estudio" },
+  tenders: { card: "Con tarjeta", cash: "En efectivo", terminal: "Con tarjeta en el estudio", transfer: "Por transferencia", gift: "Con tarjeta regalo", desk: "En el estudio" },
 };
 
 export default texts;
