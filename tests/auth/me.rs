@@ -166,6 +166,8 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "order_lines (id, order_id, product_id, description, amount, days, starts)
             values (md5('line')::uuid, md5('order')::uuid, md5('product')::uuid, 'Ten classes', 150,
                 120, 'first_class')",
+        "receipts (year, number, order_id, user_id, buyer, currency, issued_at)
+            select 2026, 1, md5('order')::uuid, id, 'Ana Reyes', 'USD', now() from users",
         "passes (id, user_id, product_id, order_line_id, days, starts)
             select gen_random_uuid(), id, md5('product')::uuid, md5('line')::uuid, 120, 'first_class'
             from users",
@@ -211,6 +213,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "orders",
         "passes",
         "payments",
+        "receipts",
         "security_events",
     ];
     assert_eq!(tables_with_rows(&app, &tables, &id).await, kept);
@@ -220,6 +223,11 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
                 or is_staff or is_admin or experience_level <> 'beginner')
         from users";
     assert_eq!(app.count(remaining_values).await, 0);
+    assert_eq!(
+        app.count("select count(*) from receipts where buyer <> ''")
+            .await,
+        0
+    );
     let cancelled = "select count(*) from bookings where status = 'cancelled'";
     assert_eq!(app.count(cancelled).await, 1);
 }
