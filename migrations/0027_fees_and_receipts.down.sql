@@ -244,6 +244,6 @@ end
 $$;
 
 drop trigger bookings_fee on bookings;
-drop function forget_fee();
-drop function late_fee(bookings, numeric);
+drop function clear_fee();
+drop function booking_fee(bookings, numeric);
 alter table bookings drop column fee;

@@ -1,8 +1,8 @@
 -- Fees for late cancellations and for members who did not come, and numbered receipts with the
 -- tax. A fee stands in its booking, because a booking has one at most.
 --
--- The previous version of the program neither writes fees nor asks for them. It gives receipts for
--- nothing, so what is paid while it runs has none.
+-- The previous version of the program neither writes fees nor asks for them. It issues no receipts,
+-- so payments that arrive while it runs have none.
 
 -- Waits for all locks together and lets go of them between the attempts, so that no transaction
 -- waits behind this one for long.
@@ -39,7 +39,7 @@ create index bookings_fee_idx on bookings (user_id, created_at, id) where fee > 
 -- Returns what the late cancellation of a booking costs, or that the member did not come: its price,
 -- or `fixed` if that is less. A credit of a pass is used up instead. An unlimited pass has no
 -- credits, so `fixed` is owed. Null for `fixed`: the price.
-create function late_fee(booking bookings, fixed numeric) returns numeric
+create function booking_fee(booking bookings, fixed numeric) returns numeric
 language plpgsql stable as $$
 begin
     return case
@@ -50,11 +50,11 @@ begin
 end
 $$;
 
--- Forgets the fee of a booking that is no longer late: it was opened again, the member came after
+-- Clears the fee of a booking that is no longer late: it was opened again, the member came after
 -- all, the studio has cancelled the class, or a pass pays now. If the member has the spot, the
 -- refund of what exceeded the fee is withdrawn while it was not sent, and so is a payment of the
 -- fee that was started.
-create function forget_fee() returns trigger language plpgsql as $$
+create function clear_fee() returns trigger language plpgsql as $$
 begin
     new.fee = null;
     if new.status in ('booked', 'attended', 'waitlisted') then
@@ -74,9 +74,9 @@ create trigger bookings_fee before update on bookings
         new.fee is not null and (
             not (new.status = 'no_show' or (new.status = 'cancelled' and new.late_cancellation))
             or (old.pass_id is null and new.pass_id is not null))
-    ) execute function forget_fee();
+    ) execute function clear_fee();
 
--- A fee that is not paid counts as an unpaid booking. That of this class is forgotten when the
+-- A fee that is not paid counts as an unpaid booking. That of this class is cleared when the
 -- member books it again.
 create or replace function count_upcoming_bookings(
     member_id uuid, class scheduled_classes, at timestamptz, moved_id uuid,

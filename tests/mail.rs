@@ -241,16 +241,16 @@ async fn messages_about_fees_state_what_is_owed_and_what_is_kept() {
         "{late}"
     );
     assert!(
-        late.contains("Please pay this on the page with your bookings"),
+        late.contains("Please pay this under “My bookings”"),
         "{late}"
     );
     let missed = text(3);
     assert!(
-        missed.contains("you did not come. This costs 12.00 USD."),
+        missed.contains("you did not come. The fee for a missed class is 12.00 USD."),
         "{missed}"
     );
     assert!(
-        missed.contains("We keep this from what you have paid."),
+        missed.contains("We keep this amount from your payment."),
         "{missed}"
     );
     assert!(

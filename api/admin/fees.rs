@@ -11,8 +11,8 @@ pub fn route() -> Routes {
     routes![list_owed_fees]
 }
 
-/// Lists the fees that members owe for late cancellations, and because they did not come. The
-/// latest class comes first. `PATCH /api/admin/bookings` records the payment of a fee, or waives it.
+/// Lists the fees that members owe for late cancellations and no-shows. The latest class comes
+/// first. `PATCH /api/admin/bookings` records the payment of a fee, or waives it.
 #[utoipa::path(get, path = "/api/admin/fees", tag = "administration", security(("session" = [])), params(PageParams), responses(
     (status = 200, body = List<OwedFeeView>, description = "One page of the list"),
 ))]

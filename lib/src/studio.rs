@@ -31,10 +31,10 @@ pub struct StudioView {
     /// For how many minutes after it was made a booking can always be cancelled free of charge.
     #[schema(examples(60))]
     free_cancellation_grace_minutes: u64,
-    /// What a late cancellation costs. Null: the price of the class. It is never more than the
+    /// The fee for a late cancellation. Null: the price of the class. It is never more than the
     /// price. With a pass, a credit is used up instead, unless the pass is unlimited.
     late_cancellation_fee: Option<Amount>,
-    /// What it costs when a member does not come, in the same way.
+    /// The fee for a no-show, in the same form.
     no_show_fee: Option<Amount>,
     /// How many hours before the start of a class its waitlist closes. After that, a free
     /// spot goes to the first member who books it.

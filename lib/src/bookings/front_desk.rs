@@ -99,7 +99,7 @@ pub enum BookingAction {
     UsePass,
     /// Records that the member paid at the desk: the price, or the fee that is owed.
     MarkPaid,
-    /// Waives the fee that is owed for a late cancellation, or because the member did not come.
+    /// Waives the fee that is owed for a late cancellation or a no-show.
     WaiveFee,
     /// Refunds what is left of the payment. A card payment is refunded to the card. A
     /// payment at the desk is only recorded as refunded.
@@ -189,12 +189,8 @@ pub fn roster(
                 booking::list_roster(client, class_id, with_cancelled, today, &page).await
             })
             .await?;
-        Ok(List::new(
-            rows,
-            page,
-            RosterEntry::position,
-            RosterEntryView::from,
-        ))
+        let view = |entry| RosterEntryView::new(entry, &app.config().studio);
+        Ok(List::new(rows, page, RosterEntry::position, view))
     })
 }
 

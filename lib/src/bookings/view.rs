@@ -41,13 +41,13 @@ pub struct BookingView {
     cancelled_at: Option<DateTime<Utc>>,
     /// Whether the booking was cancelled too late to be free of charge.
     late_cancellation: bool,
-    /// What the late cancellation costs, or that the member did not come. Null if neither
-    /// happened. What was paid beyond it is refunded.
+    /// The fee for the late cancellation or the no-show. Null if there is none. What was paid
+    /// beyond it is refunded.
     fee: Option<Amount>,
     /// What a cancellation after `freeCancellationUntil` costs. 0 if a pass with credits pays,
     /// whose credit is then used up.
     late_cancellation_fee: Amount,
-    /// What is to be paid: the price, or the fee. 0 if it is paid.
+    /// What is still to be paid: the price or the fee. 0 if nothing is.
     amount_due: Amount,
     /// The reason that the member or the studio gave.
     cancellation_reason: Option<String>,
@@ -98,6 +98,8 @@ struct LastPaymentView {
     id: Uuid,
     method: PaymentMethod,
     status: PaymentStatus,
+    /// The price, or the fee.
+    amount: Amount,
     /// The URL of the page on which the member pays by card. Null if the booking cannot be
     /// paid there.
     checkout_url: Option<String>,
@@ -108,13 +110,14 @@ struct LastPaymentView {
 impl LastPaymentView {
     /// Creates the view of a payment at the time `now`. The view of an overdue payment has
     /// no checkout URL.
-    fn new(payment: LastPayment, now: DateTime<Utc>) -> Self {
+    fn new(payment: LastPayment, currency: &str, now: DateTime<Utc>) -> Self {
         let is_open = payment.status == PaymentStatus::Pending
             && payment.expires_at.is_none_or(|expires_at| expires_at > now);
         Self {
             id: payment.id,
             method: payment.method,
             status: payment.status,
+            amount: payment.amount.in_currency(currency),
             checkout_url: payment.checkout_url.filter(|_| is_open),
             expires_at: payment.expires_at,
         }
@@ -151,7 +154,7 @@ impl BookingView {
         now: DateTime<Utc>,
     ) -> Self {
         let local = zone.local(booking.start_time).naive_local();
-        let late_cancellation_fee = booking.late_fee(studio.late_cancel_fee);
+        let late_cancellation_fee = booking.late_cancellation_fee(studio.late_cancel_fee);
         let payment = booking.payment;
         Self {
             id: booking.id,
@@ -166,10 +169,10 @@ impl BookingView {
             fee: booking.fee.map(|fee| fee.in_currency(&booking.currency)),
             late_cancellation_fee: late_cancellation_fee.in_currency(&booking.currency),
             amount_due: booking.amount_due.in_currency(&booking.currency),
-            currency: booking.currency,
             cancellation_reason: booking.cancellation_reason,
             payment_status: payment.as_ref().map(|payment| payment.status),
-            payment: payment.map(|payment| LastPaymentView::new(payment, now)),
+            payment: payment.map(|payment| LastPaymentView::new(payment, &booking.currency, now)),
+            currency: booking.currency,
             pass: booking.pass.map(BookingPassView::from),
             class: BookedClassView {
                 class_type_id: booking.class_type_id,
@@ -230,13 +233,14 @@ pub struct RosterEntryView {
     price: Amount,
     /// ISO 4217 code.
     currency: String,
-    /// What the late cancellation costs, or that the member did not come. Null if neither
-    /// happened.
+    /// The fee for the late cancellation or the no-show. Null if there is none.
     fee: Option<Amount>,
-    /// What is to be paid: the price, or the fee. 0 if it is paid.
+    /// What is still to be paid: the price or the fee. 0 if nothing is.
     amount_due: Amount,
     /// Whether `amountDue` is more than 0.
     is_unpaid: bool,
+    /// What a cancellation after `freeCancellationUntil` costs. 0 if a pass with credits pays.
+    late_cancellation_fee: Amount,
     /// The status of the last payment. Null if there is no payment.
     payment_status: Option<PaymentStatus>,
     /// The method of the last payment. Null if there is no payment.
@@ -261,8 +265,10 @@ pub struct RosterEntryView {
     has_medical_notes: bool,
 }
 
-impl From<RosterEntry> for RosterEntryView {
-    fn from(entry: RosterEntry) -> Self {
+impl RosterEntryView {
+    /// Creates the view of an entry.
+    pub fn new(entry: RosterEntry, studio: &StudioConfig) -> Self {
+        let late_cancellation_fee = entry.late_cancellation_fee(studio.late_cancel_fee);
         Self {
             booking_id: entry.booking_id,
             status: entry.status,
@@ -276,6 +282,7 @@ impl From<RosterEntry> for RosterEntryView {
             fee: entry.fee.map(|fee| fee.in_currency(&entry.currency)),
             amount_due: entry.amount_due.in_currency(&entry.currency),
             is_unpaid: !entry.amount_due.is_zero(),
+            late_cancellation_fee: late_cancellation_fee.in_currency(&entry.currency),
             currency: entry.currency,
             payment_status: entry.payment_status,
             payment_method: entry.payment_method,

@@ -27,8 +27,8 @@ pub(in crate::models) use self::errors::{
 pub use self::moving::move_to;
 pub use self::roster::{MedicalNotes, RosterEntry, Today, find_medical_notes, list_roster};
 pub use self::row::{
-    Booking, BookingFilter, BookingPass, BookingStatus, LastPayment, find, list_earliest_first,
-    list_past,
+    Booking, BookingFilter, BookingPass, BookingStatus, LastPayment, find, late_cancellation_fee,
+    list_earliest_first, list_past,
 };
 pub(in crate::models) use self::row::{amount_due, lock_occurrence};
 pub use self::waitlist::promote;

@@ -358,10 +358,9 @@ pub struct MailBooking {
     pub is_free_to_cancel: bool,
     /// The price of the booking.
     pub price: Money,
-    /// What the late cancellation costs, or that the member did not come. Zero if neither
-    /// happened.
+    /// The fee for the late cancellation or the no-show. Zero if there is none.
     pub fee: Money,
-    /// What is to be paid: the price, or the fee. Zero if it is paid.
+    /// What is still to be paid: the price or the fee. Zero if nothing is.
     pub amount_due: Money,
     /// The ISO 4217 code of the price's currency.
     pub currency: String,

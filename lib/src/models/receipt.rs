@@ -40,7 +40,7 @@ macro_rules! issue_statement {
                 )
                 insert into receipt_lines (year, number, position, kind, description, class_start,
                     amount, tax_rate, tax)
-                select receipt.year, receipt.number, row_number() over (order by l.place, l.id),
+                select receipt.year, receipt.number, row_number() over (order by l.sort_time, l.id),
                     l.kind, l.description, l.class_start, l.amount, l.tax_rate,
                     round(l.amount * l.tax_rate / (100 + l.tax_rate),
                         case when receipt.currency = any($4) then 0 else 2 end)
@@ -56,7 +56,7 @@ static ISSUE_FOR_ORDER: Statement = issue_statement!(
     "receipt.issue_for_order",
     "order_id",
     "select user_id, currency from orders where id = $1 and total > 0",
-    "select id, created_at as place, 'product' as kind, description,
+    "select id, created_at as sort_time, 'product' as kind, description,
         null::timestamptz as class_start, amount, tax_rate
     from order_lines where order_id = $1"
 );
@@ -65,7 +65,7 @@ static ISSUE_FOR_PAYMENT: Statement = issue_statement!(
     "receipt.issue_for_payment",
     "payment_id",
     "select user_id, currency from payments where id = $1",
-    "select p.id, p.created_at as place,
+    "select p.id, p.created_at as sort_time,
         case when b.fee is null then 'class' when b.status = 'no_show' then 'no_show'
             else 'late_cancellation' end as kind,
         coalesce(c.own_title, t.name) as description, c.start_time as class_start, p.amount,
@@ -86,9 +86,9 @@ pub(super) enum ReceiptSubject {
     Payment(Uuid),
 }
 
-/// Issues the receipt for what was paid at `now`, unless it costs nothing. `today` is the studio's
-/// date, whose year has numbers without gaps. Call this near the end of the transaction, because
-/// other payments wait for the number.
+/// Issues the receipt for a payment at `now`. Issues none for an order that costs nothing. The number
+/// is the next one of the year of `today`, the studio's date. Call this near the end of the
+/// transaction, because other payments wait for the number.
 pub(super) async fn issue(
     client: &Client,
     subject: ReceiptSubject,
@@ -195,8 +195,8 @@ impl Receipt {
         sum(self.lines.iter().map(|line| line.tax))
     }
 
-    /// Returns the tax in what was refunded: its share of the tax. The share of the sum is rounded,
-    /// so that the refunds of everything contain all of the tax.
+    /// Returns the share of the tax in the refunded amount. It is computed from the sum of the
+    /// refunds, so a full refund contains the whole tax.
     pub fn refunded_tax(&self) -> Money {
         let (total, tax) = (self.total().as_column(), self.tax().as_column());
         if total.is_zero() {

@@ -27,7 +27,7 @@ pub struct DailyTotals {
     pub bookings: i64,
     /// Bookings that were cancelled.
     pub cancellations: i64,
-    /// Bookings that were cancelled too late for a refund.
+    /// Bookings that were cancelled too late to be free of charge.
     pub late_cancellations: i64,
     /// New accounts.
     pub sign_ups: i64,

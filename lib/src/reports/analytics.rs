@@ -260,7 +260,7 @@ struct Bucket {
     bookings: i64,
     /// Bookings cancelled, including late cancellations.
     cancellations: i64,
-    /// Bookings cancelled too late for a refund.
+    /// Bookings cancelled too late to be free of charge.
     late_cancellations: i64,
     /// Members who attended a class that started in this bucket.
     attended: i64,

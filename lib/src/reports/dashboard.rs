@@ -34,7 +34,7 @@ pub struct Dashboard {
     bookings: i64,
     /// Bookings cancelled on the day.
     cancellations: i64,
-    /// Bookings cancelled on the day too late for a refund.
+    /// Bookings cancelled on the day too late to be free of charge.
     late_cancellations: i64,
     /// Accounts created on the day.
     sign_ups: i64,

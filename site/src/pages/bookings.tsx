@@ -290,9 +290,9 @@ function GivenBack({ t, booking }: Texts & { booking: Booking }) {
   const passes = useStore(passPart);
   const { pass, payment, paymentStatus } = booking;
   if (pass) return passes && <p class="hint">{passes.goesBack(pass)}</p>;
-  if (!paymentStatus || UNPAID.includes(paymentStatus)) return null;
-  const isDueAtDesk = paymentStatus === "refund_due" && payment?.method === "desk";
-  return <p class="hint">{isDueAtDesk ? t.cancelRefundDesk : `${formatPrice(booking.price, booking.currency)} · ${t.payment[paymentStatus] ?? paymentStatus}`}</p>;
+  if (!payment || !paymentStatus || UNPAID.includes(paymentStatus)) return null;
+  const isDueAtDesk = paymentStatus === "refund_due" && payment.method === "desk";
+  return <p class="hint">{isDueAtDesk ? t.cancelRefundDesk : `${formatPrice(payment.amount, booking.currency)} · ${t.payment[paymentStatus] ?? paymentStatus}`}</p>;
 }
 
 function Status({ t, booking }: Texts & { booking: Booking }) {

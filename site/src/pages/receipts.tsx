@@ -125,10 +125,10 @@ function day({ issuedAt }: Receipt): string {
 
 /** One receipt, as it is printed. */
 function ReceiptPage({ t, receipt }: Texts & { receipt: Receipt }) {
-  const place = useStore(studio);
+  const seller = useStore(studio);
   const price = (amount: string) => formatPrice(amount, receipt.currency);
   const hasTax = Number(receipt.tax) > 0;
-  const address = place?.address;
+  const address = seller?.address;
   return (
     <>
       <Back t={t} />
@@ -136,7 +136,7 @@ function ReceiptPage({ t, receipt }: Texts & { receipt: Receipt }) {
         <header>
           <h1>{t.receipt(receipt.number)}</h1>
           <address>
-            <strong>{place?.name}</strong>
+            <strong>{seller?.name}</strong>
             {address && (
               <>
                 <br />
@@ -145,10 +145,10 @@ function ReceiptPage({ t, receipt }: Texts & { receipt: Receipt }) {
                 {[address.city, address.region, address.postalCode].filter(Boolean).join(", ")}
               </>
             )}
-            {place?.taxNumber && (
+            {seller?.taxNumber && (
               <>
                 <br />
-                {t.taxNumber(place.taxNumber)}
+                {t.taxNumber(seller.taxNumber)}
               </>
             )}
           </address>
@@ -182,9 +182,9 @@ function ReceiptPage({ t, receipt }: Texts & { receipt: Receipt }) {
               <tr key={index}>
                 <td>
                   {line.description}
-                  <small class="hint">{[t.kinds[line.kind], line.classStart && formatMomentIn(line.classStart, place?.timeZone)].filter(Boolean).join(" · ")}</small>
+                  <small class="hint">{[t.kinds[line.kind], line.classStart && formatMomentIn(line.classStart, seller?.timeZone)].filter(Boolean).join(" · ")}</small>
                 </td>
-                {hasTax && <td class="number">{`${line.taxRate} %`}</td>}
+                {hasTax && <td class="number">{`${line.taxRate}%`}</td>}
                 <td class="number">{price(line.amount)}</td>
               </tr>
             ))}

@@ -77,33 +77,35 @@ function Shop({ t }: Texts) {
             </Empty>
           ) : (
             <>
-              <h2>{t.forSale}</h2>
               {forSale.length > 0 && (
-                <details class="shop-codes">
-                  <summary>{t.promo.have}</summary>
-                  <div>
-                    {takesCards && (member ? <PromoCode t={t} products={forSale} applied={applied} onApply={setApplied} /> : <PromoCodeSignIn t={t} />)}
-                    <GiftCard t={t} isMember={member !== null} card={card} onEnter={setCard} />
-                  </div>
-                </details>
+                <>
+                  <h2>{t.forSale}</h2>
+                  <details class="shop-codes">
+                    <summary>{t.promo.have}</summary>
+                    <div>
+                      {takesCards && (member ? <PromoCode t={t} products={forSale} applied={applied} onApply={setApplied} /> : <PromoCodeSignIn t={t} />)}
+                      <GiftCard t={t} isMember={member !== null} card={card} onEnter={setCard} />
+                    </div>
+                  </details>
+                  <ul class="plain-list products">
+                    {forSale.map((product) => {
+                      const reduced = (member && applied?.prices.get(product.id)) || null;
+                      const code = reduced ? applied?.code : undefined;
+                      const total = reduced?.total ?? product.price;
+                      const paying = member && Number(total) > 0 ? card : null;
+                      const isPayable = takesCards || Number(split(paying, total).rest) === 0;
+                      return (
+                        <li key={product.id} class="card product">
+                          <ProductFacts t={t} product={product} reduced={reduced} code={code} card={paying} />
+                          {(isFree(product) ? product.perMember !== null : isPayable) && (
+                            <BuyButton t={t} product={product} total={total} code={code} giftCard={paying?.code} onBought={forget} />
+                          )}
+                        </li>
+                      );
+                    })}
+                  </ul>
+                </>
               )}
-              <ul class="plain-list products">
-                {forSale.map((product) => {
-                  const reduced = (member && applied?.prices.get(product.id)) || null;
-                  const code = reduced ? applied?.code : undefined;
-                  const total = reduced?.total ?? product.price;
-                  const paying = member && Number(total) > 0 ? card : null;
-                  const isPayable = takesCards || Number(split(paying, total).rest) === 0;
-                  return (
-                    <li key={product.id} class="card product">
-                      <ProductFacts t={t} product={product} reduced={reduced} code={code} card={paying} />
-                      {(isFree(product) ? product.perMember !== null : isPayable) && (
-                        <BuyButton t={t} product={product} total={total} code={code} giftCard={paying?.code} onBought={forget} />
-                      )}
-                    </li>
-                  );
-                })}
-              </ul>
               {giftCards.length > 0 && (
                 <>
                   <h2>{t.gift.title}</h2>

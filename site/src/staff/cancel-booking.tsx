@@ -3,7 +3,6 @@
 import { TextArea } from "../components/form.tsx";
 import type { CancelBookingTexts } from "../texts/cancel-booking.en.ts";
 import { say } from "../tools/action.ts";
-import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
 import { changeBooking } from "./bookings.ts";
 import { FormDialog } from "./dialogs.tsx";
@@ -17,7 +16,8 @@ interface Props {
   what?: string;
   isWaiting: boolean;
   isPaid: boolean;
-  price: string;
+  /** What a late cancellation costs. */
+  fee: string;
   currency: string;
   /** The name of the pass that pays. */
   passName?: string | null | undefined;
@@ -26,18 +26,11 @@ interface Props {
   onCancel: () => unknown;
 }
 
-/** What a late cancellation costs when no pass pays. */
-function lateFee(price: string): number {
-  const fixed = studio.value?.lateCancellationFee;
-  return fixed == null ? Number(price) : Math.min(Number(fixed), Number(price));
-}
-
 /** Cancels a booking. When it is late, staff choose by one tap whether that has a consequence. */
-export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, price, currency, passName, freeCancellationUntil, onClose, onCancel }: Props) {
-  const fee = lateFee(price);
-  const amount = formatPrice(fee.toFixed(2), currency);
+export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, fee, currency, passName, freeCancellationUntil, onClose, onCancel }: Props) {
+  const amount = formatPrice(fee, currency);
   const isLate = !isWaiting && freeCancellationUntil !== null && Date.parse(freeCancellationUntil) <= Date.now();
-  const late = passName ? t.latePass(passName) : fee === 0 ? t.lateFree : isPaid ? t.latePaid(amount) : t.lateUnpaid(amount);
+  const late = Number(fee) === 0 ? (passName ? t.latePass(passName) : t.lateFree) : isPaid ? t.latePaid(amount) : t.lateUnpaid(amount);
   const inTime = passName ? t.creditBack(passName) : isPaid ? t.refunded : "";
   const consequence = isWaiting ? [] : isLate ? [t.late, late] : [t.free, inTime];
   return (

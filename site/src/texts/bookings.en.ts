@@ -7,7 +7,7 @@ const texts = {
   title: "My bookings",
   lead: "Here you pay for your classes, cancel them, or put them into your calendar.",
   upcoming: "Coming up",
-  fees: "To pay",
+  fees: "Fees to pay",
   feeLate: "You cancelled late",
   feeNoShow: "You did not come",
   feeAtDesk: "Please pay at the desk.",
@@ -58,7 +58,7 @@ const texts = {
   cancelLate: (title: string, when: string, fee: string) =>
     `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge: we keep ${fee} of what you have paid.`,
   cancelLateUnpaid: (title: string, when: string, fee: string) =>
-    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge: you then owe ${fee}.`,
+    `You give up your spot in ${title}, ${when}. It is too late to cancel free of charge: you will owe ${fee}.`,
   cancelLateFree: (title: string, when: string) =>
     `You give up your spot in ${title}, ${when}. This counts as a late cancellation, but costs you nothing.`,
   cancelRest: "You get the rest back.",

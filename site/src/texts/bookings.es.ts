@@ -8,7 +8,7 @@ const texts: BookingsTexts = {
   title: "Mis reservas",
   lead: "Aquí pagas tus clases, las cancelas o las pones en tu calendario.",
   upcoming: "Próximas clases",
-  fees: "Por pagar",
+  fees: "Cargos por pagar",
   feeLate: "Cancelaste tarde",
   feeNoShow: "No viniste",
   feeAtDesk: "Paga en recepción, por favor.",
@@ -59,7 +59,7 @@ const texts: BookingsTexts = {
   cancelLate: (title, when, fee) =>
     `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis: nos quedamos con ${fee} de lo que has pagado.`,
   cancelLateUnpaid: (title, when, fee) =>
-    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis: te quedan ${fee} por pagar.`,
+    `Dejas tu plaza en ${title}, ${when}. Ya no se puede cancelar gratis: tendrás que pagar ${fee}.`,
   cancelLateFree: (title, when) =>
     `Dejas tu plaza en ${title}, ${when}. Cuenta como cancelación tardía, pero no te cuesta nada.`,
   cancelRest: "Te devolvemos el resto.",

@@ -53,7 +53,7 @@ const texts: AllGuideTexts = {
       },
       cancel: {
         heading: "Cancel",
-        text: "Until `freeCancellationUntil` a cancellation costs nothing, a payment is refunded, and a credit is given back to its pass. After that `lateCancellation` is true, and `fee` says what it costs: it is kept from the payment, or owed. A credit is used up instead.",
+        text: "Until `freeCancellationUntil` a cancellation costs nothing, a payment is refunded, and a credit is given back to its pass. After that `lateCancellation` is true, and `fee` says what it costs: it is kept from the payment, or owed. If a pass with credits pays, its credit is used up instead of a fee.",
       },
     },
   },

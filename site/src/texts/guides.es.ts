@@ -53,7 +53,7 @@ const texts: AllGuideTexts = {
       },
       cancel: {
         heading: "Cancela",
-        text: "Hasta `freeCancellationUntil` cancelar no cuesta nada, el pago se devuelve y el crédito vuelve al bono. Después, `lateCancellation` es true y `fee` dice cuánto cuesta: se descuenta del pago o queda por pagar. En su lugar, un crédito queda usado.",
+        text: "Hasta `freeCancellationUntil` cancelar no cuesta nada, el pago se devuelve y el crédito vuelve al bono. Después, `lateCancellation` es true y `fee` dice cuánto cuesta: se descuenta del pago o queda por pagar. Si paga un bono con créditos, en vez del cargo se gasta el crédito.",
       },
     },
   },

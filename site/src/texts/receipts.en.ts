@@ -6,7 +6,7 @@ type Kind = Schema<"ReceiptLine">["kind"];
 
 const texts = {
   title: "Receipts",
-  lead: "For what you have paid: passes, classes, and fees.",
+  lead: "Your receipts for passes, gift cards, classes, and fees.",
   none: "You have not paid for anything yet.",
   failed: "Your receipts could not be loaded.",
   missing: "There is no receipt with this number.",
@@ -18,17 +18,17 @@ const texts = {
   print: "Print",
   receipt: (number: string) => `Receipt ${number}`,
   issued: "Date",
-  buyer: "For",
+  buyer: "Issued to",
   taxNumber: (number: string) => `Tax number ${number}`,
   item: "Item",
   tax: "Tax",
   amount: "Amount",
   total: "Total",
-  includedTax: "Tax in it",
+  includedTax: "Tax included",
   paid: "Paid",
-  refunded: "Given back",
-  refundedTax: (tax: string) => `with ${tax} tax`,
-  kinds: { product: "", class: "", late_cancellation: "Late cancellation", no_show: "Did not come" } as Readonly<Record<Kind, string>>,
+  refunded: "Refunded",
+  refundedTax: (tax: string) => `including ${tax} tax`,
+  kinds: { product: "", class: "", late_cancellation: "Late cancellation", no_show: "No-show" } as Readonly<Record<Kind, string>>,
   tenders: { card: "By card", cash: "In cash", terminal: "By card at the studio", transfer: "By bank transfer", gift: "With a gift card", desk: "At the studio" } as Readonly<Record<string, string>>,
 };
 

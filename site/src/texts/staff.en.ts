@@ -80,15 +80,15 @@ const texts = {
   failures: {
     pass_not_usable: "This pass cannot pay for the class.",
     nothing_to_pay: "There is nothing to pay for this booking.",
-    product_not_sold: "This pass is no longer sold.",
+    product_not_sold: "This product is no longer sold.",
     promo_code_not_begun: "This promo code cannot be used yet.",
     promo_code_over: "This promo code is over.",
     promo_code_used_up: "This promo code is used up.",
     promo_code_already_used: "This member has used the promo code as often as a member can.",
     promo_code_not_applicable: "This promo code is not for this product.",
     promo_code_exists: "There is a promo code like this. It may be ended.",
-    product_limit_reached: "This member cannot buy the pass again.",
-    own_purchase: "You cannot do this with your own passes. Please ask a colleague.",
+    product_limit_reached: "This member cannot buy this product again.",
+    own_purchase: "You cannot do this with your own purchases. Please ask a colleague.",
   } as Readonly<Record<string, string>>,
 };
 

@@ -2,11 +2,11 @@
 
 const texts = {
   title: "Waive this fee?",
-  text: (name: string, amount: string) => `${name} then no longer owes ${amount}.`,
+  text: (name: string, amount: string) => `${name} will no longer owe ${amount}.`,
   action: "Waive the fee",
   reason: "Reason",
   reasonHint: "For the security log. The member does not see it. You can leave it empty.",
-  done: (name: string) => `${name} does not owe the fee any longer.`,
+  done: (name: string) => `The fee of ${name} is waived.`,
 };
 
 export type WaiveFeeTexts = typeof texts;

@@ -30,7 +30,7 @@ pub enum Attendance {
 }
 
 // A member who did not come owes `NO_SHOW_FEE`. What was paid beyond it is refunded a day later,
-// because staff correct the attendance in the evening. A trigger then forgets the fee and withdraws
+// because staff correct the attendance in the evening. A trigger then clears the fee and withdraws
 // the refund. The e-mail waits for an hour for the same reason.
 static RECORD: Statement = Statement::new(
     "booking.record_attendance",
@@ -45,7 +45,7 @@ static RECORD: Statement = Statement::new(
             checked_in_at = case $2 when 'attended' then coalesce(b.checked_in_at, $3) end,
             checked_in_by = case when $2 = 'attended' and b.status <> 'attended' then $5
                 else b.checked_in_by end,
-            fee = case when $2 = 'no_show' and b.status <> 'no_show' then late_fee(b, $7)
+            fee = case when $2 = 'no_show' and b.status <> 'no_show' then booking_fee(b, $7)
                 else b.fee end
         from booking
         where b.id = booking.id and booking.status in ('booked', 'attended', 'no_show')

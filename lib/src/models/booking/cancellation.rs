@@ -68,7 +68,7 @@ static CANCEL: Statement = Statement::new(
         update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
             cancellation_reason = $3,
             late_cancellation = late.is_late,
-            fee = case when late.is_late then late_fee(b, $8) end
+            fee = case when late.is_late then booking_fee(b, $8) end
         from late
         where b.id = $1 and (b.status in ('booked', 'waitlisted') or (b.status = 'attended' and $5))
         returning b.id, b.user_id, coalesce(b.fee, 0) as fee
@@ -96,7 +96,7 @@ static CANCEL: Statement = Statement::new(
 /// Cancels a booking and gives its spot to the first member on the waitlist, unless the waitlist
 /// has closed ([`promote`]). The payment is refunded. A late cancellation, which means after the
 /// booking's `free_until` or after the start, costs `LATE_CANCEL_FEE`: what was paid beyond it is
-/// refunded, and who has not paid owes it. A lenient cancellation is never late. Returns the
+/// refunded, and a member who has not paid owes it. A lenient cancellation is never late. Returns the
 /// cancelled booking. Must be called in a transaction.
 ///
 /// # Errors

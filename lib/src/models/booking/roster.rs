@@ -7,7 +7,9 @@ use uuid::Uuid;
 
 use super::attendance::{CheckInAuthor, check_in_author_columns};
 use super::errors::{CLASS_CANCELLED, NO_SPOT};
-use super::row::{BookingStatus, amount_due, computed_columns, join_last_payment};
+use super::row::{
+    BookingStatus, amount_due, computed_columns, join_last_payment, late_cancellation_fee,
+};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_method::PaymentMethod;
@@ -43,10 +45,9 @@ pub struct RosterEntry {
     pub price: Money,
     /// The ISO 4217 code of the price's currency.
     pub currency: String,
-    /// What the late cancellation costs, or that the member did not come. `None` if neither
-    /// happened.
+    /// The fee for the late cancellation or the no-show. `None` if there is none.
     pub fee: Option<Money>,
-    /// What is to be paid: the price, or the fee. Zero if it is paid.
+    /// What is still to be paid: the price or the fee. Zero if nothing is.
     pub amount_due: Money,
     /// The status of the last payment. `None` if there is no payment.
     pub payment_status: Option<PaymentStatus>,
@@ -54,6 +55,8 @@ pub struct RosterEntry {
     pub payment_method: Option<PaymentMethod>,
     /// The name of the pass that pays. `None` if no pass does.
     pub pass_name: Option<String>,
+    /// Whether the pass that pays is unlimited. `None` if no pass does.
+    pass_is_unlimited: Option<bool>,
     /// The member's id.
     pub user_id: Uuid,
     /// The member's first and last name.
@@ -83,6 +86,11 @@ impl RosterEntry {
         (self.entered_at, self.booking_id)
     }
 
+    /// Returns what a late cancellation costs when the studio charges `fixed`, or the price.
+    pub fn late_cancellation_fee(&self, fixed: Option<Money>) -> Money {
+        late_cancellation_fee(self.price, self.pass_is_unlimited, fixed)
+    }
+
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             booking_id: row.try_get("id")?,
@@ -102,6 +110,7 @@ impl RosterEntry {
             payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
             payment_method: PaymentMethod::from_nullable_column(row.try_get("payment_method")?)?,
             pass_name: row.try_get("pass_name")?,
+            pass_is_unlimited: row.try_get("pass_is_unlimited")?,
             user_id: row.try_get("user_id")?,
             name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             email: row.try_get("email")?,
@@ -139,7 +148,9 @@ static LIST: Statement = Statement::new(
         "select b.id, b.status, b.booked_at, b.cancelled_at, b.checked_in_at,
             case when b.free_until > c.start_time then c.start_time else b.free_until end
                 as free_until,
-            b.price, b.currency, l.description as pass_name, coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
+            b.price, b.currency, l.description as pass_name,
+            case when w.id is not null then w.credits is null end as pass_is_unlimited,
+            coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.experience_level,
             u.date_of_birth,
             (select count(*) from bookings v

@@ -96,10 +96,9 @@ pub struct Booking {
     pub cancelled_at: Option<DateTime<Utc>>,
     /// Whether the booking was cancelled too late to be free of charge.
     pub late_cancellation: bool,
-    /// What the late cancellation costs, or that the member did not come. `None` if neither
-    /// happened.
+    /// The fee for the late cancellation or the no-show. `None` if there is none.
     pub fee: Option<Money>,
-    /// What is to be paid: the price, or the fee. Zero if it is paid.
+    /// What is still to be paid: the price or the fee. Zero if nothing is.
     pub amount_due: Money,
     /// The reason for the cancellation, if one was given.
     pub cancellation_reason: Option<String>,
@@ -163,6 +162,8 @@ pub struct LastPayment {
     pub method: PaymentMethod,
     /// The status to show, which also depends on refunds and disputes.
     pub status: PaymentStatus,
+    /// The amount: the price, or the fee.
+    pub amount: Money,
     /// The URL of the checkout page. `None` if no checkout is open.
     pub checkout_url: Option<String>,
     /// When an unpaid card payment expires. `None` for other payments.
@@ -177,6 +178,7 @@ impl LastPayment {
                 id,
                 method: PaymentMethod::from_column(row.try_get("payment_method")?)?,
                 status: PaymentStatus::from_column(row.try_get("payment_status")?)?,
+                amount: Money::from_column(row.try_get::<_, Decimal>("payment_amount")?),
                 checkout_url: row.try_get("checkout_url")?,
                 expires_at: row.try_get("expires_at")?,
             })
@@ -185,7 +187,21 @@ impl LastPayment {
     }
 }
 
-/// What is to be paid for a booking `b`: the price, or the fee. Zero if it is paid.
+/// Returns what a late cancellation costs when the studio charges `fixed`, or the price.
+/// `pass_is_unlimited` is `None` if no pass pays. The SQL function `booking_fee` computes the same.
+pub fn late_cancellation_fee(
+    price: Money,
+    pass_is_unlimited: Option<bool>,
+    fixed: Option<Money>,
+) -> Money {
+    match pass_is_unlimited {
+        None => fixed.unwrap_or(price).min(price),
+        Some(true) => fixed.unwrap_or_default(),
+        Some(false) => Money::default(),
+    }
+}
+
+/// What is still to be paid for a booking `b`: the price or the fee. Zero if nothing is.
 macro_rules! amount_due {
     () => {
         "case when exists (select from payments paid
@@ -256,7 +272,7 @@ macro_rules! booking_columns {
             " as amount_due,
         c.class_type_id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
         r.name as room, c.is_cancelled as class_cancelled, i.name as instructor,
-        p.id as payment_id, p.checkout_url, p.expires_at,
+        p.id as payment_id, p.amount as payment_amount, p.checkout_url, p.expires_at,
         b.pass_id, b.uses_credit, l.description as pass_name,
         w.credits - w.credits_used as credits_left, w.last_day as pass_last_day, ",
             computed_columns!()
@@ -296,14 +312,10 @@ impl Booking {
         })
     }
 
-    /// Returns what a late cancellation costs when the studio charges `fixed`, or the price. The
-    /// SQL function `late_fee` computes the same.
-    pub fn late_fee(&self, fixed: Option<Money>) -> Money {
-        match &self.pass {
-            None => fixed.unwrap_or(self.price).min(self.price),
-            Some(pass) if pass.credits_left.is_none() => fixed.unwrap_or_default(),
-            Some(_) => Money::default(),
-        }
+    /// Returns what a late cancellation costs when the studio charges `fixed`, or the price.
+    pub fn late_cancellation_fee(&self, fixed: Option<Money>) -> Money {
+        let is_unlimited = self.pass.as_ref().map(|pass| pass.credits_left.is_none());
+        late_cancellation_fee(self.price, is_unlimited, fixed)
     }
 
     /// Returns the booking's position in a list.

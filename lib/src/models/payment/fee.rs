@@ -1,4 +1,4 @@
-//! Fees for late cancellations, and for members who did not come.
+//! Fees for late cancellations and no-shows.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;

@@ -131,7 +131,7 @@ pub struct Activity {
     pub bookings: i64,
     /// Bookings that were cancelled.
     pub cancellations: i64,
-    /// Bookings that were cancelled too late for a refund.
+    /// Bookings that were cancelled too late to be free of charge.
     pub late_cancellations: i64,
 }
 

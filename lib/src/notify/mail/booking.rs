@@ -4,6 +4,7 @@ use super::account::greeting;
 use super::message::{Content, Message};
 use super::texts::{ClassText, MailTexts, Opening, amount_text};
 use crate::error::Result;
+use crate::models::booking::late_cancellation_fee;
 use crate::models::mail_outbox::{MailBooking, MailPayload, MailPayment, PreviousTime};
 use crate::runtime::config::StudioConfig;
 use crate::values::money::Money;
@@ -144,7 +145,7 @@ struct BookingMail<'a> {
     booking: &'a MailBooking,
     times: &'a LocalTimes,
     class: ClassText<'a>,
-    /// What a late cancellation costs. `None`: the price.
+    /// `LATE_CANCEL_FEE`. `None`: the price.
     late_fee: Option<Money>,
     texts: &'a dyn MailTexts,
 }
@@ -289,30 +290,31 @@ impl BookingMail<'_> {
         }
     }
 
-    /// Describes until when the member can cancel free of charge. Returns `None` if a late
-    /// cancellation costs nothing, for passes that are unlimited, and for entries on the waitlist, because
-    /// members can always leave the waitlist free of charge.
+    /// Describes until when the member can cancel free of charge. Returns `None` for entries on the
+    /// waitlist, which members can always leave free of charge, and if a late cancellation costs
+    /// nothing.
     fn cancellation_terms(&self) -> Option<String> {
         let until = self.free_until()?;
         if self.booking.status == "waitlisted" {
             return None;
         }
-        if let Some(pass) = &self.booking.pass {
-            pass.credits_left?;
-            return Some(match self.booking.is_free_to_cancel {
+        let (pass, is_free) = (&self.booking.pass, self.booking.is_free_to_cancel);
+        if pass
+            .as_ref()
+            .is_some_and(|pass| pass.credits_left.is_some())
+        {
+            return Some(match is_free {
                 true => self.texts.credit_returned_until(&until),
                 false => self.texts.credit_was_returned_until(&until),
             });
         }
-        let price = self.booking.price;
-        let late_fee = self.late_fee.unwrap_or(price).min(price);
-        if late_fee.is_zero() {
-            return None;
+        let is_unlimited = pass.as_ref().map(|_| true);
+        let fee = late_cancellation_fee(self.booking.price, is_unlimited, self.late_fee);
+        match (fee.is_zero(), is_free) {
+            (true, _) => None,
+            (false, true) => Some(self.texts.free_until(&until)),
+            (false, false) => Some(self.texts.was_free_until(&until, &self.amount(fee))),
         }
-        Some(match self.booking.is_free_to_cancel {
-            true => self.texts.free_until(&until),
-            false => self.texts.was_free_until(&until, &self.amount(late_fee)),
-        })
     }
 
     fn free_until(&self) -> Option<String> {

@@ -203,7 +203,7 @@ impl MailTexts for English {
             subject: format!("You missed {}", class.title),
             headline: "You missed a class",
             paragraphs: vec![format!(
-                "You had a spot in {} on {}, but you did not come. This costs {fee}.",
+                "You had a spot in {} on {}, but you did not come. The fee for a missed class is {fee}.",
                 class.title, class.day
             )],
         }
@@ -258,7 +258,7 @@ impl MailTexts for English {
                      you have not bought anything. We refund the whole amount to your card. This \
                      usually takes up to ten days."
                 ),
-                "You can buy the pass again at any time.".to_owned(),
+                "You can place the order again at any time.".to_owned(),
             ],
         }
     }
@@ -280,9 +280,7 @@ impl MailTexts for English {
     }
 
     fn was_free_until(&self, until: &str, fee: &str) -> String {
-        format!(
-            "The time for a free cancellation ended on {until}. A cancellation costs {fee} now."
-        )
+        format!("The time for a free cancellation ended on {until}. Cancelling now costs {fee}.")
     }
 
     fn late_cancellation_costs(&self, fee: &str, until: &str) -> String {
@@ -293,11 +291,11 @@ impl MailTexts for English {
     }
 
     fn fee_is_owed(&self) -> &'static str {
-        "Please pay this on the page with your bookings, or at the desk."
+        "Please pay this under “My bookings”, or at the desk."
     }
 
     fn fee_is_kept(&self) -> &'static str {
-        "We keep this from what you have paid."
+        "We keep this amount from your payment."
     }
 
     fn tell_us_of_mistakes(&self) -> &'static str {

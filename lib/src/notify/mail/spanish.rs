@@ -215,7 +215,7 @@ impl MailTexts for Spanish {
             subject: format!("No viniste a {}", class.title),
             headline: "No viniste a una clase",
             paragraphs: vec![format!(
-                "Tenías una plaza en {} el {}, pero no viniste. Esto cuesta {fee}.",
+                "Tenías una plaza en {} el {}, pero no viniste. El cargo por faltar es de {fee}.",
                 class.title, class.day
             )],
         }
@@ -270,7 +270,7 @@ impl MailTexts for Spanish {
                      que no has comprado nada. Te reembolsamos el importe completo en la tarjeta. \
                      Suele tardar diez días como máximo."
                 ),
-                "Puedes comprar el bono otra vez cuando quieras.".to_owned(),
+                "Puedes repetir el pedido cuando quieras.".to_owned(),
             ],
         }
     }
@@ -292,7 +292,7 @@ impl MailTexts for Spanish {
     }
 
     fn was_free_until(&self, until: &str, fee: &str) -> String {
-        format!("El plazo para cancelar gratis terminó el {until}. Cancelar cuesta ahora {fee}.")
+        format!("El plazo para cancelar gratis terminó el {until}. Cancelar ahora cuesta {fee}.")
     }
 
     fn late_cancellation_costs(&self, fee: &str, until: &str) -> String {
@@ -302,7 +302,7 @@ impl MailTexts for Spanish {
     }
 
     fn fee_is_owed(&self) -> &'static str {
-        "Págalo en la página de tus reservas o en recepción, por favor."
+        "Págalo en «Mis reservas» o en recepción, por favor."
     }
 
     fn fee_is_kept(&self) -> &'static str {
@@ -310,7 +310,7 @@ impl MailTexts for Spanish {
     }
 
     fn tell_us_of_mistakes(&self) -> &'static str {
-        "Si al final sí viniste, dínoslo y lo corregimos."
+        "Si viniste, dínoslo y lo corregiremos."
     }
 
     fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String {

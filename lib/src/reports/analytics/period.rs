@@ -37,7 +37,7 @@ pub(super) struct ClassFigures {
     pub(super) bookings: i64,
     /// Bookings cancelled, including late cancellations.
     pub(super) cancellations: i64,
-    /// Bookings cancelled too late for a refund.
+    /// Bookings cancelled too late to be free of charge.
     pub(super) late_cancellations: i64,
     /// Members who attended a class of the range.
     pub(super) attended: i64,

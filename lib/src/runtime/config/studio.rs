@@ -31,9 +31,9 @@ pub struct StudioConfig {
     /// `CANCELLATION_WINDOW_HOURS`: how long before the start of a class a
     /// cancellation becomes late. A late cancellation costs a fee.
     pub cancellation_window: Duration,
-    /// `LATE_CANCEL_FEE`: what a late cancellation costs. `None`: the price of the class.
+    /// `LATE_CANCEL_FEE`: the fee for a late cancellation. `None`: the price of the class.
     pub late_cancel_fee: Option<Money>,
-    /// `NO_SHOW_FEE`: what it costs when a member does not come. `None`: the price of the class.
+    /// `NO_SHOW_FEE`: the fee for a no-show. `None`: the price of the class.
     pub no_show_fee: Option<Money>,
     /// `SCHEDULE_AHEAD_WEEKS`: how far ahead the clean-up generates the occurrences of
     /// weekly classes.

@@ -211,7 +211,7 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
           what={`${cancelling.class.title}, ${whenOf(cancelling)}`}
           isWaiting={cancelling.status === "waitlisted"}
           isPaid={cancelling.paymentStatus === "paid"}
-          price={cancelling.price}
+          fee={cancelling.lateCancellationFee}
           currency={cancelling.currency}
           passName={cancelling.pass?.name}
           freeCancellationUntil={cancelling.freeCancellationUntil}

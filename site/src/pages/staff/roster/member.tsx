@@ -52,7 +52,7 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
         name={row.name}
         isWaiting={row.status === "waitlisted"}
         isPaid={row.paymentStatus === "paid"}
-        price={row.price}
+        fee={row.lateCancellationFee}
         currency={row.currency}
         passName={row.passName}
         freeCancellationUntil={row.freeCancellationUntil}
