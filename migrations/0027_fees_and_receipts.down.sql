@@ -6,8 +6,8 @@ begin
     perform set_config('lock_timeout', '200ms', true);
     for attempt in 1..300 loop
         begin
-            lock table class_types, products, order_lines, bookings, receipts
-                in access exclusive mode;
+            lock table users, class_types, products, orders, order_lines, bookings, payments,
+                receipts in access exclusive mode;
             exit;
         exception when lock_not_available then
             if attempt = 300 then

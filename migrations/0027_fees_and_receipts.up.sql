@@ -13,7 +13,8 @@ begin
     perform set_config('lock_timeout', '200ms', true);
     for attempt in 1..300 loop
         begin
-            lock table class_types, products, order_lines, bookings in access exclusive mode;
+            lock table users, class_types, products, orders, order_lines, bookings, payments
+                in access exclusive mode;
             exit;
         exception when lock_not_available then
             if attempt = 300 then
@@ -32,7 +33,7 @@ alter table bookings
     -- for the whole price when a member did not come.
     add column fee numeric(10, 2),
     add constraint bookings_fee check (fee is null or (fee >= 0
-        and (status = 'no_show' or (status = 'cancelled' and late_cancellation))));
+        and (status in ('no_show', 'waitlisted') or (status = 'cancelled' and late_cancellation))));
 
 create index bookings_fee_idx on bookings (user_id, created_at, id) where fee > 0;
 
@@ -50,20 +51,28 @@ begin
 end
 $$;
 
--- Clears the fee of a booking that is no longer late: it was opened again, the member came after
--- all, the studio has cancelled the class, or a pass pays now. If the member has the spot, the
--- refund of what exceeded the fee is withdrawn while it was not sent, and so is a payment of the
--- fee that was started.
+-- Clears the fee of a booking that is no longer late: it has a spot again, the member came after all,
+-- the studio has cancelled the class, or a pass pays now. A booking that was cancelled late and
+-- waits for a spot keeps its fee until then.
+--
+-- If the booking has its spot again, the refund of what exceeded the fee is withdrawn while it was
+-- not sent, and so is a payment of the fee that was started. A payment that does not equal the
+-- price, such as that of a smaller fee, does not pay for the spot, and is refunded.
 create function clear_fee() returns trigger language plpgsql as $$
 begin
     new.fee = null;
-    if new.status in ('booked', 'attended', 'waitlisted') then
+    if new.status in ('booked', 'attended') then
         update refunds r set state = 'withdrawn'
         from payments p
         where p.booking_id = new.id and p.status in ('paid', 'refund_due') and r.payment_id = p.id
           and r.state = 'due' and r.source = 'rule' and r.attempts = 0;
         update payments p set status = 'cancelled', next_attempt_at = now()
         where p.booking_id = new.id and p.status = 'pending' and p.amount <> new.price;
+        insert into refunds (id, payment_id, amount, source, next_attempt_at)
+        select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', now() + interval '10 minutes'
+        from payments p
+        where p.booking_id = new.id and p.status = 'paid' and p.refunded < p.amount
+          and p.amount - p.refunded <> new.price;
     end if;
     return new;
 end
@@ -72,7 +81,8 @@ $$;
 create trigger bookings_fee before update on bookings
     for each row when (
         new.fee is not null and (
-            not (new.status = 'no_show' or (new.status = 'cancelled' and new.late_cancellation))
+            not (new.status in ('no_show', 'waitlisted')
+                or (new.status = 'cancelled' and new.late_cancellation))
             or (old.pass_id is null and new.pass_id is not null))
     ) execute function clear_fee();
 
@@ -100,8 +110,7 @@ $$;
 
 -- Replaces the function of the same name and parameters. Booking again after a late cancellation
 -- also reopens the earlier booking if a fee is owed for it, or was paid. It keeps its
--- `free_until`: otherwise a fee could be avoided by booking and cancelling again. A paid fee
--- that is less than the price is refunded, because the price is owed instead.
+-- `free_until`: otherwise a fee could be avoided by booking and cancelling again.
 create or replace function book_class(
     new_id uuid, member_id uuid, class_id uuid, waits boolean, at timestamptz,
     cutoff interval, cancellation_window interval, grace interval, max_unpaid integer,
@@ -268,11 +277,6 @@ begin
                 else b.price end,
             price = case when chosen_id is null then b.price else 0 end
         where b.id = booking_id;
-        insert into refunds (id, payment_id, amount, source, next_attempt_at)
-        select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', at + interval '10 minutes'
-        from payments p join bookings b on b.id = p.booking_id
-        where payment.id is null and p.booking_id = book_class.booking_id and p.status = 'paid'
-          and p.refunded < p.amount and p.amount - p.refunded <> b.price;
         update refunds r set state = 'withdrawn'
         where r.payment_id = payment.id and r.state = 'due' and payment.status = 'refund_due';
     else

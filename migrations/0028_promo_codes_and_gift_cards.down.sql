@@ -32,6 +32,8 @@ begin
 end
 $$;
 
+drop trigger orders_gift_payment on orders;
+drop function pay_gift_payment();
 drop trigger refunds_wallet on refunds;
 drop function track_wallet_refund();
 drop trigger payments_wallet on payments;
@@ -40,13 +42,17 @@ drop function track_gift_payment();
 drop table wallet_entries;
 drop function keep_wallet_balance();
 -- What gift cards have paid stays paid, as a transfer. Open orders are paid by card alone, so those
--- that a gift card was to pay for in part are cancelled.
-update payments set status = 'cancelled'
-where status = 'pending' and order_id in (
-    select order_id from payments where tender = 'gift' and status = 'pending');
-update orders o set state = 'cancelled', cancelled_at = now()
-where state = 'open' and exists (
-    select from payments p where p.order_id = o.id and p.tender = 'gift' and p.status = 'cancelled');
+-- that a gift card was to pay for in part are cancelled, and so are those of gift cards.
+with ended as (
+    update orders o set state = 'cancelled', cancelled_at = now()
+    where state = 'open' and (
+        exists (select from payments p
+            where p.order_id = o.id and p.tender = 'gift' and p.status = 'pending')
+        or exists (select from order_lines l where l.order_id = o.id and l.kind = 'gift_card'))
+    returning id
+)
+update payments p set status = 'cancelled', next_attempt_at = now()
+from ended where p.order_id = ended.id and p.status = 'pending';
 alter table payments
     drop constraint payments_wallet,
     drop column wallet_id;

@@ -152,7 +152,6 @@ create table wallet_entries (
     refund_id uuid references refunds on delete restrict,
     created_at timestamptz not null default clock_timestamp(),
     constraint wallet_entries_payment_key unique (payment_id, reason),
-    constraint wallet_entries_refund_key unique (refund_id, reason),
     constraint wallet_entries_subject check (case
         when reason = 'issue' then num_nonnulls(payment_id, refund_id) = 0
         when reason in ('pay', 'release') then payment_id is not null and refund_id is null
@@ -160,6 +159,7 @@ create table wallet_entries (
 );
 
 create index wallet_entries_wallet_idx on wallet_entries (wallet_id, created_at);
+create index wallet_entries_refund_idx on wallet_entries (refund_id) where refund_id is not null;
 
 create function keep_wallet_balance() returns trigger language plpgsql as $$
 begin
@@ -198,13 +198,18 @@ create function track_wallet_refund() returns trigger language plpgsql as $$
 declare
     payment payments;
     sold wallets;
+    open text[] := array['due', 'sent'];
+    entered numeric;
     taken numeric;
 begin
+    if tg_op = 'UPDATE' and old.state = any (open) and new.state = any (open) then
+        return null;
+    end if;
     select * into payment from payments where id = new.payment_id;
     if payment.wallet_id is not null and new.method = 'original' and new.state = 'done' then
         insert into wallet_entries (id, wallet_id, change, reason, refund_id)
-        values (gen_random_uuid(), payment.wallet_id, new.amount, 'refund', new.id)
-        on conflict do nothing;
+        select gen_random_uuid(), payment.wallet_id, new.amount, 'refund', new.id
+        where not exists (select from wallet_entries where refund_id = new.id);
     end if;
     select w.* into sold
     from order_lines l join wallets w on w.order_line_id = l.id
@@ -212,20 +217,22 @@ begin
     if not found then
         return null;
     end if;
+    -- A refund can succeed at the provider after it counted as failed, so its entries are summed up.
+    select coalesce(sum(change), 0) into entered
+    from wallet_entries where refund_id = new.id and wallet_id = sold.id;
     if new.state in ('due', 'sent', 'done') then
-        if exists (select from wallet_entries where refund_id = new.id and reason = 'refund') then
+        if entered <> 0 then
             return null;
         end if;
-        taken = case new.source when 'staff' then new.amount else least(new.amount, sold.balance) end;
+        taken = case when new.source = 'staff' and tg_op = 'INSERT' then new.amount
+            else least(new.amount, sold.balance) end;
         if taken > 0 then
             insert into wallet_entries (id, wallet_id, change, reason, refund_id)
             values (gen_random_uuid(), sold.id, -taken, 'refund', new.id);
         end if;
-    else
+    elsif entered <> 0 then
         insert into wallet_entries (id, wallet_id, change, reason, refund_id)
-        select gen_random_uuid(), e.wallet_id, -e.change, 'correct', e.refund_id
-        from wallet_entries e where e.refund_id = new.id and e.reason = 'refund'
-        on conflict do nothing;
+        values (gen_random_uuid(), sold.id, -entered, 'correct', new.id);
     end if;
     return null;
 end
@@ -234,3 +241,16 @@ $$;
 -- Its name sorts after `refunds_payment`, which locks the payment. Wallets are locked after it.
 create trigger refunds_wallet after insert or update of state on refunds
     for each row execute function track_wallet_refund();
+
+-- The payment with a gift card is paid with its order, also when the previous version of the program
+-- settles it.
+create function pay_gift_payment() returns trigger language plpgsql as $$
+begin
+    update payments set status = 'paid', paid_at = new.settled_at
+    where order_id = new.id and tender = 'gift' and status = 'pending';
+    return null;
+end
+$$;
+
+create trigger orders_gift_payment after update of state on orders
+    for each row when (old.state = 'open' and new.state = 'paid') execute function pay_gift_payment();

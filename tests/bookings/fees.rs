@@ -229,10 +229,98 @@ async fn booking_again_forgets_the_fee_but_keeps_the_deadline() {
     book(&ben, class).await.expect(201);
     let waiting = join_waitlist(&ana, class).await.expect(201);
     assert_eq!(waiting["id"], late["id"]);
-    assert_eq!(waiting["amountDue"], "0.00");
+    assert_eq!(waiting["amountDue"], "25.00");
+    assert_eq!(owed_by(&ana).await.len(), 1);
     let late = cancel(&ana, &waiting).await.expect(200);
     assert_eq!(late["amountDue"], "25.00");
     assert_bookings_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_member_who_waits_after_a_late_cancellation_owes_the_fee_until_there_is_a_spot() {
+    let app = start_with_fees("10.00", "price").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let late = cancel_late(&app, &ana, true).await;
+    assert_eq!(refunds(&app, "due").await, ["15.00"]);
+    let class = class_of(&late);
+    let other = book(&ben, class).await.expect(201);
+    join_waitlist(&ana, class).await.expect(201);
+    // The refund stays, because there may never be a spot.
+    assert_eq!(refunds(&app, "due").await, ["15.00"]);
+    cancel(&ben, &other).await.expect(200);
+    let path = "/api/bookings/list?when=all";
+    let promoted = &ana.get_all(path).await[0];
+    assert_eq!(promoted["status"], "booked");
+    assert_eq!(promoted["fee"], Value::Null);
+    assert_eq!(promoted["amountDue"], "0.00");
+    assert!(refunds(&app, "due").await.is_empty());
+    assert_eq!(payment_of(&ana, promoted).await["refunded"], "0.00");
+}
+
+#[tokio::test]
+async fn a_fee_that_staff_give_back_is_not_owed_again() {
+    let app = TestApp::start().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let late = cancel_late(&app, &ana, true).await;
+    let refunded = perform_action(&staff, &late, "refund").await.expect(200);
+    assert_eq!(refunded["fee"], "0.00");
+    assert_eq!(refunded["amountDue"], "0.00");
+    assert!(owed_fees(&staff).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_fee_that_is_refunded_in_the_dashboard_is_not_owed_again() {
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let booking = book_soon(&app, &ana, 6.0).await;
+    let session = pay_by_card(&app, &stripe, &ana, &booking).await;
+    pass_grace(&app, &booking);
+    cancel(&ana, &booking).await.expect(200);
+    stripe.refund_in_dashboard(&session, 2_500);
+    app.deliver_event(&charge_refunded(&session))
+        .await
+        .expect(200);
+    assert_eq!(payment_of(&ana, &booking).await["status"], "refunded");
+    assert!(owed_by(&ana).await.is_empty());
+}
+
+/// Staff move another booking into the class that the member has cancelled late.
+#[tokio::test]
+async fn a_move_into_a_class_that_was_cancelled_late_clears_its_fee() {
+    let app = start_with_fees("10.00", "price").await;
+    let (staff, ana, ben) = (
+        app.staff("sofia").await,
+        app.member("ana").await,
+        app.member("ben").await,
+    );
+    for (member, is_paid) in [(&ana, false), (&ben, true)] {
+        let late = cancel_late(&app, member, is_paid).await;
+        let other = book_soon(&app, member, 30.0).await;
+        pass_grace(&app, &late);
+        let change = json!({
+            "bookingId": other["id"], "action": "move", "scheduledClassId": class_of(&late),
+        });
+        let moved = staff.patch("/api/admin/bookings", change).await.expect(200);
+        assert_eq!(moved["amountDue"], "25.00");
+        assert!(owed_by(member).await.is_empty());
+    }
+    // All of what Ben had paid goes back, in two parts.
+    assert_eq!(refunds(&app, "due").await, ["10.00", "15.00"]);
+}
+
+#[tokio::test]
+async fn a_pass_does_not_pay_for_a_waived_fee() {
+    let app = TestApp::start().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let missed = miss(&app, &staff, &ana, false).await;
+    perform_action(&staff, &missed, "waiveFee")
+        .await
+        .expect(200);
+    let pass = sell_pass(&staff, &ana, json!({ "credits": 5 })).await;
+    perform_action(&staff, &missed, "usePass")
+        .await
+        .expect_code(409, "nothing_to_pay");
+    assert_eq!(credits_left(&ana, &pass).await, 5);
 }
 
 #[tokio::test]

@@ -210,6 +210,8 @@ pub fn create<'a>(
         let keys = &app.config().encryption_keys;
         let mut response = transaction
             .run(async |tx| {
+                // An earlier attempt of this transaction was rolled back.
+                *issued.lock().expect("no holder panics") = None;
                 let sold = order::sell(tx, &sale, &studio.currency, now, today, keys).await?;
                 let (order, code) = sold;
                 *issued.lock().expect("no holder panics") = code;

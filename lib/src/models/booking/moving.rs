@@ -119,10 +119,30 @@ async fn take_over_used_credit(client: &Client, booking_id: Uuid) -> Result<()> 
         .await
 }
 
+// What was paid for such a fee goes back, because the moved booking is paid by itself.
+static CLEAR_FEES: Statement = Statement::new(
+    "booking.clear_fees_of_class",
+    "with cleared as (
+        update bookings late set fee = null
+        from bookings b
+        where b.id = $1 and late.user_id = b.user_id
+          and late.scheduled_class_id = b.scheduled_class_id and late.status = 'cancelled'
+          and late.fee > 0
+        returning late.id
+    ), cancelled as (
+        update payments p set status = 'cancelled', next_attempt_at = now()
+        from cleared where p.booking_id = cleared.id and p.status = 'pending'
+    )
+    insert into refunds (id, payment_id, amount, source, next_attempt_at)
+    select gen_random_uuid(), p.id, p.amount - p.refunded, 'rule', $2
+    from cleared join payments p on p.booking_id = cleared.id
+    where p.status = 'paid' and p.refunded < p.amount",
+);
+
 /// Moves a booking to a spot in another occurrence, for staff. The booking keeps its price and
 /// its payment or pass, and can be cancelled free of charge for at least as long as before. If
 /// it is unpaid, and the member has already paid for the other occurrence, it takes over that
-/// payment and its price, or the credit. Until the booking's deadline, even a payment that was
+/// payment and its price, or the credit. A fee for cancelling the other occurrence late is cleared. Until the booking's deadline, even a payment that was
 /// kept after a late cancellation is then refunded, because no deadline moves earlier. The spot
 /// that becomes free goes to the waitlist. The member is notified. Returns the id of the
 /// occurrence that the booking leaves. Must be called in a transaction.
@@ -154,6 +174,7 @@ pub async fn move_to(
     lock_passes(client, vec![booking_id]).await?;
     take_over_kept_payment(client, booking_id).await?;
     take_over_used_credit(client, booking_id).await?;
+    CLEAR_FEES.execute(client, &[&booking_id, &now]).await?;
     MAIL.execute(client, &[&booking_id, &previous(&before)])
         .await?;
     let mut events = vec![NewMemberEvent {

@@ -208,7 +208,7 @@ macro_rules! amount_due {
                 where paid.booking_id = b.id and paid.status = 'paid') then 0
             when b.status in ('booked', 'attended') then b.price
             when b.status = 'no_show' then coalesce(b.fee, b.price)
-            when b.status = 'cancelled' then coalesce(b.fee, 0)
+            when b.status in ('cancelled', 'waitlisted') then coalesce(b.fee, 0)
             else 0 end"
     };
 }

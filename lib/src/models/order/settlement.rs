@@ -13,11 +13,7 @@ use crate::store::statement::Statement;
 
 static SET_PAID: Statement = Statement::new(
     "order.set_paid",
-    "with gift as (
-        update payments set status = 'paid', paid_at = $2
-        where order_id = $1 and tender = 'gift' and status = 'pending'
-    )
-    update orders set state = 'paid', settled_at = $2 where id = $1",
+    "update orders set state = 'paid', settled_at = $2 where id = $1",
 );
 
 /// Settles an open order that is locked or was inserted by this transaction: it is paid, its

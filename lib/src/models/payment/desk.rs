@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::errors::{ALREADY_PAID, check_payable};
+use super::fee::clear_refunded_fee;
 use super::refund::{NewRefund, RefundSource, insert_rest};
 use super::row::{
     Payment, PaymentChange, cancel, lock_booking, lock_open, payment_columns, record_event,
@@ -148,6 +149,7 @@ pub async fn refund(
         {
             return Err(NOTHING_TO_REFUND);
         }
+        clear_refunded_fee(client, refundable.id).await?;
     }
     let change = match is_desk {
         true => PaymentChange::Refunded,

@@ -40,6 +40,18 @@ pub async fn waive_fee(client: &Client, booking_id: Uuid) -> Result<()> {
     waived.map(|_| ()).ok_or(NO_FEE)
 }
 
+static CLEAR_REFUNDED: Statement = Statement::new(
+    "payment.clear_refunded_fee",
+    "update bookings b set fee = 0 from payments p
+    where p.id = $1 and b.id = p.booking_id and b.fee > 0 and p.refunded = p.amount",
+);
+
+/// Waives the fee of a booking whose paid payment was refunded in full. Otherwise, the fee would be
+/// owed again.
+pub(super) async fn clear_refunded_fee(client: &Client, payment_id: Uuid) -> Result<()> {
+    CLEAR_REFUNDED.execute(client, &[&payment_id]).await
+}
+
 const NO_FEE: Error = Error::Conflict {
     code: ErrorCode::NothingToPay,
     message: "No fee is owed for this booking",

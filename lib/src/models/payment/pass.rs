@@ -34,7 +34,9 @@ pub async fn pay_with_pass(
     match lock_open(client, booking_id).await? {
         Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
         _ if !booking.status.has_spot() => return Err(NOT_PAYABLE),
-        _ if booking.price.is_zero() => return Err(NOTHING_TO_PAY),
+        _ if booking.price.is_zero() || booking.amount_due.is_zero() => {
+            return Err(NOTHING_TO_PAY);
+        }
         _ => {}
     }
     let day = TimeZone::of_studio(studio)?.date(booking.start_time);

@@ -9,12 +9,14 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::fee::clear_refunded_fee;
 use super::refund::{RefundSource, RefundState};
 use super::row::{Payment, PaymentChange, record_event};
 use super::settlement::{Outcome, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::payment_method::PaymentMethod;
+use crate::models::payment_status::PaymentStatus;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -124,6 +126,9 @@ pub async fn record_refunds(
     };
     for refund in refunds {
         recorder.record(refund).await?;
+    }
+    if payment.status == PaymentStatus::Paid {
+        clear_refunded_fee(client, payment.id).await?;
     }
     recorder.finish().await
 }
