@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
 import { followCheckout } from "../checkout-return.ts";
 import { cancelBooking } from "../classes/actions.ts";
 import { calendarLink } from "../classes/calendar.ts";
@@ -39,8 +40,13 @@ type Texts = { t: BookingsTexts };
 const owedFees = new Store<Booking[]>([]);
 
 async function loadOwn(): Promise<true> {
-  if (await loadSession()) await Promise.all([loadBookings(), loadPassPart(), loadFees()]);
+  if (await loadSession()) await Promise.all([loadBookings(), loadPassPart(), loadFees().catch(skipIfOffline)]);
   return true;
+}
+
+/** Fees cannot be paid without a connection, so the page shows the bookings alone then. */
+function skipIfOffline(failure: unknown): void {
+  if (!(failure instanceof Failure && failure.isUnanswered)) throw failure;
 }
 
 async function loadFees(): Promise<void> {

@@ -1,7 +1,6 @@
 // The purchase of a pass by card. After the payment, Stripe redirects to the shop.
 
 import { api, call, type Schema } from "../../api/client.ts";
-import { followCheckout } from "../../checkout-return.ts";
 import { loadPassPart } from "../../classes/pass-part.ts";
 import { loadPasses } from "../../passes/passes.ts";
 import { loadSession, signInAddress } from "../../session.ts";
@@ -42,7 +41,9 @@ export function buy(t: ShopTexts, product: Schema<"Product">, { promoCode, giftC
 }
 
 /** Says what has become of the order with which Stripe has redirected here. */
-export function followOrder(t: ShopTexts): Promise<void> {
+export async function followOrder(t: ShopTexts): Promise<void> {
+  if (!new URLSearchParams(location.search).has("payment")) return;
+  const { followCheckout } = await import("../../checkout-return.ts");
   return followCheckout("order", t.returned, async (orderId) => {
     const order = await call(api.GET("/api/shop/order", { params: { query: { orderId } } }));
     if (order.state === "paid") await showBought(t, order);
