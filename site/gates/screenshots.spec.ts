@@ -72,12 +72,16 @@ async function schedule(page: Page): Promise<Occurrence[]> {
   return items.filter(({ isCancelled, startTime }) => !isCancelled && new Date(startTime) > new Date());
 }
 
+/** At most so many members book at the same time: one for each window and language. */
+const MEMBERS = 2 * Object.keys(WINDOWS).length;
+
 /** Books two classes for the member, and joins the waitlist of a full one. */
 async function bookSome(page: Page): Promise<void> {
   const coming = await schedule(page);
   const isFree = ({ placesLeft }: Occurrence) => placesLeft > 0;
-  const [first] = coming.filter(isFree);
-  const later = coming.filter(isFree).at(-1);
+  const hasRoom = coming.filter(({ placesLeft }) => placesLeft >= MEMBERS);
+  const [first] = hasRoom;
+  const later = hasRoom.at(-1);
   // The waitlist of a class that starts soon is closed, and no two bookings are at the same time.
   const isApart = (one: Occurrence, moment: number) => Math.abs(Date.parse(one.startTime) - moment) > 3 * 60 * 60 * 1000;
   const others = [Date.now(), ...[first, later].flatMap((booked) => (booked ? [Date.parse(booked.startTime)] : []))];
