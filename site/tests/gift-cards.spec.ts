@@ -40,7 +40,7 @@ test("staff sell a gift card, a member pays with it, and staff take the rest of 
   await expect(page.getByText("There is no gift card with this code")).toBeVisible();
   await field.fill(code.toLowerCase());
   await page.getByRole("button", { name: "Check" }).click();
-  await expect(page.getByText("$170 is left on the gift card. It pays first when you buy a pass.")).toBeVisible();
+  await expect(page.getByText("$170 is left on the gift card. It is used first when you buy a pass.")).toBeVisible();
   const card = page.locator(".product").filter({ has: page.getByRole("heading", { name: pass.name }) });
   await expect(card.getByText("The gift card pays all of it.")).toBeVisible();
   await expectAccessible(page);
