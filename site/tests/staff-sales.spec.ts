@@ -377,7 +377,7 @@ test.describe("for oneself", () => {
     await page.getByRole("button", { name: "Sell a pass" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Five classes · $85" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Cash" }).click();
-    await expect(page.getByRole("dialog").getByText("You cannot do this with your own passes. Please ask a colleague.")).toBeVisible();
+    await expect(page.getByRole("dialog").getByText("You cannot do this with your own purchases. Please ask a colleague.")).toBeVisible();
   });
 });
 
