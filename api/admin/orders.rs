@@ -28,7 +28,8 @@ async fn list_orders(
 }
 
 /// Sells products to a member at the desk. The money was taken, and the passes can be used at
-/// once. A gift card pays in whole or in part. The response has the code of a gift card that is sold.
+/// once. A gift card pays in whole or in part. The response has the code of a gift card that is
+/// sold.
 #[utoipa::path(post, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateOrder, responses(
     (status = 201, body = OrderView, description = "The order, with the ids of the passes"),
     (status = 403, description = "`own_purchase`: staff need a colleague to sell to themselves"),
@@ -45,7 +46,8 @@ async fn create_order(
 }
 
 /// Refunds an order, in whole or in part. A refund to the card is sent to Stripe. One to a gift
-/// card raises its balance. Any other refund was made by hand, and is only recorded. The passes stay, except those that are to be revoked.
+/// card raises its balance. Any other refund was made by hand, and is only recorded. The passes
+/// stay, except those that are to be revoked.
 #[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = RefundOrder, responses(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),

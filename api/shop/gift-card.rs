@@ -11,7 +11,7 @@ pub fn route() -> Routes {
     routes![get_gift_card]
 }
 
-/// Returns what is left on a gift card. It is a POST request, so that codes are not in addresses.
+/// Returns what is left on a gift card. It is a POST request, so that codes are not in URLs.
 #[utoipa::path(post, path = "/api/shop/gift-card", tag = "shop", request_body = FindGiftCard, responses(
     (status = 200, body = GiftCardView, description = "The gift card"),
     (status = 409, description = "`gift_card_unknown`: there is no gift card with this code. `gift_card_inactive`: its purchase is disputed"),

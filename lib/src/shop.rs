@@ -1,8 +1,10 @@
-//! What the studio sells: products, members' passes, gift cards, and orders at the desk and by card.
+//! What the studio sells: products, members' passes, gift cards, and orders at the desk and by
+//! card.
 
 mod code_attempt;
 pub mod cover;
 pub mod gift_cards;
+mod maintenance;
 mod order_lines;
 pub mod orders;
 pub mod pass_view;

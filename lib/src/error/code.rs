@@ -183,13 +183,13 @@ codes! {
     PromoCodeUnknown = "promo_code_unknown",
     /// 409: the promo code cannot be used yet.
     PromoCodeNotBegun = "promo_code_not_begun",
-    /// 409: the last day of the promo code is over, or staff have ended it.
+    /// 409: the last day of the promo code has passed, or staff have ended it.
     PromoCodeOver = "promo_code_over",
-    /// 409: as many orders as possible have used the promo code.
+    /// 409: the promo code has reached its limit of uses.
     PromoCodeUsedUp = "promo_code_used_up",
-    /// 409: the member has used the promo code as often as a member can.
+    /// 409: the member has reached the limit of uses for each member.
     PromoCodeAlreadyUsed = "promo_code_already_used",
-    /// 409: the promo code takes nothing off these products.
+    /// 409: the promo code does not apply to these products.
     PromoCodeNotApplicable = "promo_code_not_applicable",
     /// 409: another promo code has this code.
     PromoCodeExists = "promo_code_exists",
@@ -199,7 +199,7 @@ codes! {
     GiftCardInactive = "gift_card_inactive",
     /// 409: there is not enough money on the gift card.
     GiftCardNotEnough = "gift_card_not_enough",
-    /// 409: gift cards are not bought with a gift card.
+    /// 409: a gift card cannot be bought with a gift card.
     GiftCardNotApplicable = "gift_card_not_applicable",
     /// 409: the studio does not accept cards.
     CardNotAvailable = "card_not_available",

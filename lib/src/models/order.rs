@@ -17,8 +17,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::purchase::{
-    LockedOrder, NewPurchase, OpenOrder, Quote, cancel, cancel_open_of, find_own, lock, purchase,
-    quote,
+    LockedOrder, NewPurchase, OpenOrder, ProductPrice, cancel, cancel_open_of, find_own, lock,
+    price, purchase,
 };
 pub use self::sale::{DeskGiftCard, DeskTender, NewSale, sell};
 pub use self::settlement::settle;
@@ -126,7 +126,7 @@ pub struct Order {
     /// The amount that was refunded or will be refunded.
     pub refunded: Money,
     /// The balance of the gift card that was sold. `None` if none was.
-    pub sold_balance: Option<Money>,
+    pub sold_gift_card_balance: Option<Money>,
     /// The payment, which is the one without a gift card if there are two. `None` if the order
     /// costs nothing.
     pub payment: Option<OrderPayment>,
@@ -167,7 +167,7 @@ impl OrderPayment {
 
 impl Order {
     fn from_row(row: &Row) -> Result<Self> {
-        let sold_balance: Option<Decimal> = row.try_get("sold_balance")?;
+        let sold_gift_card_balance: Option<Decimal> = row.try_get("sold_gift_card_balance")?;
         Ok(Self {
             id: row.try_get("id")?,
             user_id: row.try_get("user_id")?,
@@ -179,7 +179,7 @@ impl Order {
             promo_code: row.try_get("promo_code")?,
             gift_card_amount: Money::from_column(row.try_get::<_, Decimal>("gift_card_amount")?),
             refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
-            sold_balance: sold_balance.map(Money::from_column),
+            sold_gift_card_balance: sold_gift_card_balance.map(Money::from_column),
             payment: OrderPayment::from_row(row)?,
             is_by_member: row.try_get("is_by_member")?,
             sold_by: optional_full_name(
@@ -215,7 +215,7 @@ macro_rules! orders_where {
                         where l.order_id = o.id) as lines,
                     sums.refunded, sums.gift_card_amount,
                     (select w.balance from order_lines l join wallets w on w.order_line_id = l.id
-                        where l.order_id = o.id) as sold_balance
+                        where l.order_id = o.id) as sold_gift_card_balance
                 from orders o
                 join users u on u.id = o.user_id
                 left join users s on s.id = o.sold_by

@@ -293,8 +293,8 @@ static UPDATE: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; [`Error::Invalid`] when a class type does not exist, or when a gift card gets
-/// what only passes have.
+/// [`Error::NotFound`]; [`Error::Invalid`] when a class type does not exist, or when a gift card
+/// gets what only passes have.
 pub async fn update(client: &Client, id: Uuid, changes: &ProductChanges) -> Result<Product> {
     let row = UPDATE
         .opt(

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-pub use self::discount::{CodeUser, Discount, lock_of_order, lock_of_orders};
+pub use self::discount::{Discount, PromoCodeUse, lock_of_order, lock_of_orders};
 pub(in crate::models) use self::discount::{check, find_and_lock, find_by_code};
 use super::catalog::list_statement;
 use super::product::ProductKind;

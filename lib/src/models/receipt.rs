@@ -14,10 +14,10 @@ use crate::store::statement::Statement;
 use crate::values::currency::{CURRENCIES_WITHOUT_DECIMALS, is_without_decimals};
 use crate::values::money::Money;
 
-/// Takes the next number of the year `$2`, and inserts the receipt for the `$subject` `$1`, which
-/// is issued at `$3`, with the `$lines`. The tax is included in the amounts, and is rounded for each
-/// line to the decimals of the currency, of which `$4` have none. Nothing is inserted if nothing was
-/// paid.
+/// Inserts the receipt for the `$subject` `$1` with the `$lines`, issued at `$3`, with the next
+/// number of the year `$2`. The tax is included in the amounts. It is rounded for each line to whole
+/// units in the currencies `$4`, and to two decimals in the others. Nothing is inserted if nothing
+/// was paid.
 macro_rules! issue_statement {
     ($name:literal, $column:literal, $subject:literal, $lines:literal) => {
         Statement::new(
@@ -86,8 +86,8 @@ pub(super) enum ReceiptSubject {
     Payment(Uuid),
 }
 
-/// Issues the receipt for a payment at `now`. Issues none for an order that costs nothing. The number
-/// is the next one of the year of `today`, the studio's date. Call this near the end of the
+/// Issues the receipt for a payment at `now`. Issues none for an order that costs nothing. The
+/// number is the next one of the year of `today`, the studio's date. Call this near the end of the
 /// transaction, because other payments wait for the number.
 pub(super) async fn issue(
     client: &Client,

@@ -83,7 +83,7 @@ impl OrderView {
             payment_status: payment.map(|payment| payment.status),
             gift_card_amount: order.gift_card_amount.in_currency(&order.currency),
             sold_gift_card_balance: order
-                .sold_balance
+                .sold_gift_card_balance
                 .map(|balance| balance.in_currency(&order.currency)),
             gift_card_code: None,
             refunded: order.refunded.in_currency(&order.currency),

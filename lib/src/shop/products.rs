@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::admin::staff_action::StaffAction;
+use super::maintenance::edit;
 use crate::classes::catalog::maintenance::ActiveQuery;
 use crate::error::Result;
 use crate::http::json::nullable;
@@ -16,7 +15,6 @@ use crate::models::product::{
 };
 use crate::models::security_event::SecurityEventKind;
 use crate::runtime::config::StudioConfig;
-use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::{self, Form, Problem};
@@ -328,10 +326,17 @@ pub fn create<'a>(
 ) -> BoxFuture<'a, Result<StaffProductView>> {
     Box::pin(async move {
         let new_product = form.parse(&app.config().studio)?;
-        edit(app, caller, staff, "create", async |tx| {
-            product::insert(tx, &new_product).await
-        })
-        .await
+        let event = (SecurityEventKind::ProductChanged, "create");
+        let edited = edit(
+            app,
+            caller,
+            staff,
+            event,
+            |row: &Product| row.id,
+            async |tx| product::insert(tx, &new_product).await,
+        );
+        let currency = &app.config().studio.currency;
+        Ok(StaffProductView::new(edited.await?, currency))
     })
 }
 
@@ -349,32 +354,18 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<StaffProductView>> {
     Box::pin(async move {
         let (id, changes) = (form.id, form.parse(&app.config().studio)?);
-        edit(app, caller, staff, "change", async |tx| {
-            product::update(tx, id, &changes).await
-        })
-        .await
+        let event = (SecurityEventKind::ProductChanged, "change");
+        let edited = edit(
+            app,
+            caller,
+            staff,
+            event,
+            |row: &Product| row.id,
+            async |tx| product::update(tx, id, &changes).await,
+        );
+        let currency = &app.config().studio.currency;
+        Ok(StaffProductView::new(edited.await?, currency))
     })
-}
-
-/// Runs `work` in a transaction, and records the change as a security event.
-async fn edit(
-    app: &App,
-    caller: &Caller,
-    staff: &Member,
-    action: &str,
-    work: impl AsyncFnOnce(&Tx) -> Result<Product> + Clone,
-) -> Result<StaffProductView> {
-    let staff_action = StaffAction::by_staff(staff, caller)?;
-    let transaction = app.transaction().authorize(&staff_action);
-    let product = transaction.run(async |tx| {
-        let product = work(tx).await?;
-        let detail = json!({ "id": product.id, "action": action });
-        let kind = SecurityEventKind::ProductChanged;
-        staff_action.record(tx, kind, None, detail).await?;
-        Ok(product)
-    });
-    let currency = &app.config().studio.currency;
-    Ok(StaffProductView::new(product.await?, currency))
 }
 
 #[cfg(test)]

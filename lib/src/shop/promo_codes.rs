@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::admin::staff_action::StaffAction;
+use super::maintenance::edit;
 use crate::classes::catalog::maintenance::ActiveQuery;
 use crate::error::Result;
 use crate::http::json::nullable;
@@ -15,7 +14,6 @@ use crate::models::product::ProductKind;
 use crate::models::promo_code::{self, NewPromoCode, PromoCode, PromoCodeChanges, Reduction};
 use crate::models::security_event::SecurityEventKind;
 use crate::runtime::config::StudioConfig;
-use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::{self, Form, Problem};
@@ -259,10 +257,17 @@ pub fn create<'a>(
 ) -> BoxFuture<'a, Result<PromoCodeView>> {
     Box::pin(async move {
         let new_code = form.parse(&app.config().studio)?;
-        edit(app, caller, staff, "create", async |tx| {
-            promo_code::insert(tx, &new_code).await
-        })
-        .await
+        let event = (SecurityEventKind::PromoCodeChanged, "create");
+        let edited = edit(
+            app,
+            caller,
+            staff,
+            event,
+            |row: &PromoCode| row.id,
+            async |tx| promo_code::insert(tx, &new_code).await,
+        );
+        let currency = &app.config().studio.currency;
+        Ok(PromoCodeView::new(edited.await?, currency))
     })
 }
 
@@ -279,32 +284,18 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<PromoCodeView>> {
     Box::pin(async move {
         let (id, changes) = (form.id, form.parse(&app.config().studio)?);
-        edit(app, caller, staff, "change", async |tx| {
-            promo_code::update(tx, id, &changes).await
-        })
-        .await
+        let event = (SecurityEventKind::PromoCodeChanged, "change");
+        let edited = edit(
+            app,
+            caller,
+            staff,
+            event,
+            |row: &PromoCode| row.id,
+            async |tx| promo_code::update(tx, id, &changes).await,
+        );
+        let currency = &app.config().studio.currency;
+        Ok(PromoCodeView::new(edited.await?, currency))
     })
-}
-
-/// Runs `work` in a transaction, and records the change as a security event.
-async fn edit(
-    app: &App,
-    caller: &Caller,
-    staff: &Member,
-    action: &str,
-    work: impl AsyncFnOnce(&Tx) -> Result<PromoCode> + Clone,
-) -> Result<PromoCodeView> {
-    let staff_action = StaffAction::by_staff(staff, caller)?;
-    let transaction = app.transaction().authorize(&staff_action);
-    let code = transaction.run(async |tx| {
-        let code = work(tx).await?;
-        let detail = json!({ "id": code.id, "action": action });
-        let kind = SecurityEventKind::PromoCodeChanged;
-        staff_action.record(tx, kind, None, detail).await?;
-        Ok(code)
-    });
-    let currency = &app.config().studio.currency;
-    Ok(PromoCodeView::new(code.await?, currency))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::code_attempt::CodeAttempt;
 use super::order_lines::{OrderLineView, order_lines};
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, Member, StoredResponse, query};
-use crate::models::order::{self, NewPurchase, Order, OrderState, Quote};
+use crate::models::order::{self, NewPurchase, Order, OrderState, ProductPrice};
 use crate::models::payment::{self, PaymentSubject};
 use crate::models::payment_status::PaymentStatus;
 use crate::notify::mail;
@@ -155,7 +155,7 @@ impl BuyProduct {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ProductPrice)]
-pub struct PriceView {
+pub struct ProductPriceView {
     /// The price without the promo code.
     price: Amount,
     /// What the promo code takes off.
@@ -170,8 +170,8 @@ pub struct PriceView {
     currency: String,
 }
 
-impl PriceView {
-    fn new(quote: Quote, currency: &str) -> Self {
+impl ProductPriceView {
+    fn new(quote: ProductPrice, currency: &str) -> Self {
         Self {
             price: quote.price.in_currency(currency),
             discount: quote.discount.in_currency(currency),
@@ -187,13 +187,13 @@ impl PriceView {
 ///
 /// # Errors
 ///
-/// [`Error::TooManyRequests`] after too many unknown codes; those of [`order::quote`].
+/// [`Error::TooManyRequests`] after too many unknown codes; those of [`order::price`].
 pub fn price<'a>(
     app: &'a App,
     caller: &'a Caller,
     member: &'a Member,
     form: &'a BuyProduct,
-) -> BoxFuture<'a, Result<PriceView>> {
+) -> BoxFuture<'a, Result<ProductPriceView>> {
     Box::pin(async move {
         // The demo account is rejected, because it is not stored.
         member.key()?;
@@ -212,13 +212,13 @@ pub fn price<'a>(
                     currency: &studio.currency,
                     today,
                 };
-                order::quote(client, &new).await
+                order::price(client, &new).await
             })
             .await;
         if let Some(attempt) = attempt {
             attempt.settle(&quote);
         }
-        Ok(PriceView::new(quote?, &studio.currency))
+        Ok(ProductPriceView::new(quote?, &studio.currency))
     })
 }
 

@@ -96,8 +96,8 @@ static CANCEL: Statement = Statement::new(
 /// Cancels a booking and gives its spot to the first member on the waitlist, unless the waitlist
 /// has closed ([`promote`]). The payment is refunded. A late cancellation, which means after the
 /// booking's `free_until` or after the start, costs `LATE_CANCEL_FEE`: what was paid beyond it is
-/// refunded, and a member who has not paid owes it. A lenient cancellation is never late. Returns the
-/// cancelled booking. Must be called in a transaction.
+/// refunded, and a member who has not paid owes it. A lenient cancellation is never late. Returns
+/// the cancelled booking. Must be called in a transaction.
 ///
 /// # Errors
 ///

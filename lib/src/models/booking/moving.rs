@@ -119,7 +119,8 @@ async fn take_over_used_credit(client: &Client, booking_id: Uuid) -> Result<()> 
         .await
 }
 
-// What was paid for such a fee goes back, because the moved booking is paid by itself.
+// The member may have cancelled the occurrence late before. What was paid for the fee goes back,
+// because the moved booking has its own payment.
 static CLEAR_FEES: Statement = Statement::new(
     "booking.clear_fees_of_class",
     "with cleared as (
@@ -142,10 +143,11 @@ static CLEAR_FEES: Statement = Statement::new(
 /// Moves a booking to a spot in another occurrence, for staff. The booking keeps its price and
 /// its payment or pass, and can be cancelled free of charge for at least as long as before. If
 /// it is unpaid, and the member has already paid for the other occurrence, it takes over that
-/// payment and its price, or the credit. A fee for cancelling the other occurrence late is cleared. Until the booking's deadline, even a payment that was
-/// kept after a late cancellation is then refunded, because no deadline moves earlier. The spot
-/// that becomes free goes to the waitlist. The member is notified. Returns the id of the
-/// occurrence that the booking leaves. Must be called in a transaction.
+/// payment and its price, or the credit. Until the booking's deadline, even a payment that was
+/// kept after a late cancellation is then refunded, because no deadline moves earlier. A fee for
+/// cancelling the other occurrence late is cleared. The spot that becomes free goes to the
+/// waitlist. The member is notified. Returns the id of the occurrence that the booking leaves.
+/// Must be called in a transaction.
 ///
 /// # Errors
 ///

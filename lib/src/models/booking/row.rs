@@ -214,6 +214,15 @@ macro_rules! amount_due {
 }
 pub(in crate::models) use amount_due;
 
+/// Whether a fee is owed for a booking `b`.
+macro_rules! owes_fee {
+    () => {
+        "(b.fee > 0 and not exists (select from payments paid
+            where paid.booking_id = b.id and paid.status = 'paid'))"
+    };
+}
+pub(in crate::models) use owes_fee;
+
 /// The computed columns of a booking `b` with the last payment `p`: its rank on the waitlist,
 /// and the method and the status of the payment. The table's column `waitlist_position` holds a
 /// ticket number, which only orders the waitlist.
@@ -403,8 +412,9 @@ macro_rules! bookings_where {
                   and ($7::timestamptz is null or c.start_time < $7)
                   and ($8::uuid is null or b.scheduled_class_id = $8)
                   and (cardinality($9::text[]) = 0 or b.status = any($9))
-                  and (not $10 or (b.fee > 0 and not exists (select from payments paid
-                      where paid.booking_id = b.id and paid.status = 'paid'))) and ",
+                  and (not $10 or ",
+                owes_fee!(),
+                ") and ",
                 $condition
             ),
         )

@@ -10,7 +10,7 @@ use super::{Order, OrderState, find};
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_method::CARD_NOT_AVAILABLE;
 use crate::models::product::{PassStart, Product};
-use crate::models::promo_code::{self, CodeUser, Discount};
+use crate::models::promo_code::{self, Discount, PromoCodeUse};
 use crate::models::wallet::{self, GiftCard};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -61,8 +61,8 @@ pub struct NewPurchase<'a> {
 }
 
 impl NewPurchase<'_> {
-    fn code_user(&self) -> CodeUser {
-        CodeUser {
+    fn promo_code_use(&self) -> PromoCodeUse {
+        PromoCodeUse {
             user_id: self.user_id,
             product_id: Some(self.product_id),
             today: self.today,
@@ -72,7 +72,7 @@ impl NewPurchase<'_> {
 
 /// What a product costs a member.
 #[derive(Clone, Copy, Debug)]
-pub struct Quote {
+pub struct ProductPrice {
     /// The price.
     pub price: Money,
     /// What the promo code takes off.
@@ -83,7 +83,7 @@ pub struct Quote {
     pub gift_card_amount: Money,
 }
 
-impl Quote {
+impl ProductPrice {
     /// Returns what is paid by card.
     pub fn due(&self) -> Money {
         Money::from_column(self.total.as_column() - self.gift_card_amount.as_column())
@@ -96,12 +96,12 @@ impl Quote {
 ///
 /// 409 `product_not_sold` when the product does not exist or is retired; 409 with the reason why
 /// the promo code or the gift card cannot be used.
-pub async fn quote(client: &Client, new: &NewPurchase<'_>) -> Result<Quote> {
+pub async fn price(client: &Client, new: &NewPurchase<'_>) -> Result<ProductPrice> {
     let product = insertion::find_sold(client, new.product_id).await?;
     let mut discount = Discount::default();
     if let Some(code) = new.promo_code {
         let code = promo_code::find_by_code(client, code).await?;
-        promo_code::check(client, &code, &new.code_user()).await?;
+        promo_code::check(client, &code, &new.promo_code_use()).await?;
         discount = Discount::new(&code, std::slice::from_ref(&product), new.currency)?;
     }
     let total = product.price.as_column() - discount.of(0);
@@ -112,7 +112,7 @@ pub async fn quote(client: &Client, new: &NewPurchase<'_>) -> Result<Quote> {
         let card = wallet::find_available(client, code, new.user_id, product_id).await?;
         covered = card.balance.as_column().min(total);
     }
-    Ok(Quote {
+    Ok(ProductPrice {
         price: product.price,
         discount: Money::from_column(discount.of(0)),
         total: Money::from_column(total),
@@ -173,7 +173,7 @@ pub async fn purchase(
             // The open orders are cancelled, so they do not count.
             insertion::check_limit(client, new.user_id, &product, 0, false).await?;
             if let Some(code) = &code {
-                promo_code::check(client, code, &new.code_user()).await?;
+                promo_code::check(client, code, &new.promo_code_use()).await?;
             }
             for (id, _) in open {
                 cancel(client, id).await?;

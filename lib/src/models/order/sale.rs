@@ -14,7 +14,7 @@ use crate::crypto::gift_card_code::GiftCardCode;
 use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::product::ProductKind;
-use crate::models::promo_code::{self, CodeUser, Discount};
+use crate::models::promo_code::{self, Discount, PromoCodeUse};
 use crate::models::wallet::{self, GiftCard};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -78,16 +78,16 @@ static INSERT_PAYMENT: Statement = Statement::new(
     values ($1, $2, $3, $4, $5, $6, 'paid', $7, $8, clock_timestamp())",
 );
 
-/// Sells products to a member, records the money, and issues the passes or the gift card. `today` is
-/// the studio's date. Returns the order, and the code of the gift card. Must be called in a
+/// Sells products to a member, records the money, and issues the passes or the gift card. `today`
+/// is the studio's date. Returns the order, and the code of the gift card. Must be called in a
 /// transaction.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when the member does not exist or the account is closed; 409
 /// `product_not_sold` when a product does not exist or is retired; 409 `product_limit_reached`; 409
-/// with the reason why the promo code or the gift card cannot be used; [`Error::Invalid`] when a gift
-/// card is sold together with something else, or pays more than the total.
+/// with the reason why the promo code or the gift card cannot be used; [`Error::Invalid`] when a
+/// gift card is sold together with something else, or pays more than the total.
 pub async fn sell(
     client: &Client,
     sale: &NewSale,
@@ -107,7 +107,7 @@ pub async fn sell(
     let code = promo_code::find_and_lock(client, sale.promo_code.as_deref(), sale.user_id).await?;
     let mut discount = Discount::default();
     if let Some(code) = &code {
-        let user = CodeUser {
+        let user = PromoCodeUse {
             user_id: sale.user_id,
             product_id: None,
             today,

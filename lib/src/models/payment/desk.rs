@@ -37,8 +37,8 @@ static INSERT_PAID: Statement = Statement::new(
 );
 
 /// Records that a booking was paid at the desk, and issues the receipt. `today` is the studio's
-/// date. Cancels a pending card payment, whose
-/// checkout must be closed after the transaction. Must be called in a transaction.
+/// date. Cancels a pending card payment, whose checkout must be closed after the transaction. Must
+/// be called in a transaction.
 ///
 /// # Errors
 ///

@@ -93,9 +93,8 @@ async fn is_withdrawn(client: &Client, payment_id: Uuid) -> Result<bool> {
 /// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
 /// fail. The passes that were bought with the payment are revoked, and a gift card is inactive. If
 /// the dispute is won, the refunds become due again, the passes are restored, and the gift card is
-/// active. A new dispute or inquiry is
-/// reported as a mismatch, because staff must respond to it at the provider before a deadline.
-/// A lost dispute is reported as a mismatch too.
+/// active. A new dispute or inquiry is reported as a mismatch, because staff must respond to it at
+/// the provider before a deadline. A lost dispute is reported as a mismatch too.
 pub async fn record_dispute(
     client: &Client,
     payment_id: Uuid,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::row::lock_booking;
 use crate::error::{Error, ErrorCode, Result};
-use crate::models::booking::BookingStatus;
+use crate::models::booking::{BookingStatus, owes_fee};
 use crate::models::user::full_name;
 use crate::store::client::Client;
 use crate::store::page::Page;
@@ -16,16 +16,17 @@ use crate::values::money::Money;
 
 static WAIVE: Statement = Statement::new(
     "payment.waive_fee",
-    "with waived as (
-        update bookings b set fee = 0
-        where id = $1 and fee > 0 and not exists (
-            select from payments p where p.booking_id = b.id and p.status = 'paid')
-        returning id
-    ), cancelled as (
-        update payments p set status = 'cancelled', next_attempt_at = now()
-        from waived where p.booking_id = waived.id and p.status = 'pending'
-    )
-    select 1 from waived",
+    concat!(
+        "with waived as (
+            update bookings b set fee = 0 where id = $1 and ",
+        owes_fee!(),
+        " returning id
+        ), cancelled as (
+            update payments p set status = 'cancelled', next_attempt_at = now()
+            from waived where p.booking_id = waived.id and p.status = 'pending'
+        )
+        select 1 from waived"
+    ),
 );
 
 /// Waives the fee that is owed for a booking, and cancels a payment of it that was started, whose
@@ -103,16 +104,18 @@ impl OwedFee {
 
 static LIST: Statement = Statement::new(
     "payment.list_owed_fees",
-    "select b.id, b.status, b.fee, b.currency, b.scheduled_class_id, b.user_id,
+    concat!(
+        "select b.id, b.status, b.fee, b.currency, b.scheduled_class_id, b.user_id,
         coalesce(c.own_title, t.name) as title, c.start_time, u.first_name, u.last_name
     from bookings b
     join scheduled_classes c on c.id = b.scheduled_class_id
     join class_types t on t.id = c.class_type_id
     join users u on u.id = b.user_id
-    where b.fee > 0 and u.closed_at is null
-      and not exists (select from payments p where p.booking_id = b.id and p.status = 'paid')
-      and ($1::timestamptz is null or (c.start_time, b.id) < ($1, $2))
-    order by c.start_time desc, b.id desc limit $3",
+    where u.closed_at is null and ",
+        owes_fee!(),
+        " and ($1::timestamptz is null or (c.start_time, b.id) < ($1, $2))
+        order by c.start_time desc, b.id desc limit $3"
+    ),
 );
 
 /// Lists a page of the fees that members owe, latest class first. Closed accounts owe nothing.

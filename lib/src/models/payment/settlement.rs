@@ -222,8 +222,9 @@ fn is_other_provider_payment(payment: &Payment, report: &CheckoutReport<'_>) -> 
 /// Applies a report that a checkout was paid.
 ///
 /// A pending payment becomes paid if its booking is to be paid or its order is open. The order is
-/// then paid too, and its passes or its gift card are issued. Any other unpaid payment is refunded. A wrong amount
-/// or method, another checkout and a second payment are an [`Outcome::Mismatch`].
+/// then paid too, and its passes or its gift card are issued. Any other unpaid payment is
+/// refunded. A wrong amount or method, another checkout and a second payment are an
+/// [`Outcome::Mismatch`].
 pub async fn settle_paid(
     client: &Client,
     report: &CheckoutReport<'_>,

@@ -61,7 +61,8 @@ static INSERT: Statement = Statement::new(
 );
 
 /// Starts the payment of a booking, or returns the payment that was started before.
-/// Cancels a pending payment with the other method or of another amount. Must be called in a transaction.
+/// Cancels a pending payment with the other method or of another amount. Must be called in a
+/// transaction.
 ///
 /// # Errors
 ///

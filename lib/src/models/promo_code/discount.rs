@@ -26,7 +26,7 @@ impl Discount {
     ///
     /// # Errors
     ///
-    /// 409 `promo_code_not_applicable` when it takes nothing off.
+    /// 409 `promo_code_not_applicable` when it does not apply to the products.
     pub fn new(code: &PromoCode, products: &[Product], currency: &str) -> Result<Self> {
         let mut left = match code.reduction {
             Reduction::Amount(amount) => amount.as_column(),
@@ -122,7 +122,7 @@ fn normalize(code: &str) -> String {
 
 /// Who wants to use a promo code.
 #[derive(Clone, Copy, Debug)]
-pub struct CodeUser {
+pub struct PromoCodeUse {
     /// The member's id.
     pub user_id: Uuid,
     /// The product that the member orders online. The open orders of it do not count, because the
@@ -150,7 +150,7 @@ static COUNT_USES: Statement = Statement::new(
 pub(in crate::models) async fn check(
     client: &Client,
     code: &PromoCode,
-    user: &CodeUser,
+    user: &PromoCodeUse,
 ) -> Result<()> {
     if !code.is_active || code.last_day.is_some_and(|day| day < user.today) {
         return Err(OVER);
@@ -203,7 +203,7 @@ const NOT_BEGUN: Error = Error::Conflict {
 
 const OVER: Error = Error::Conflict {
     code: ErrorCode::PromoCodeOver,
-    message: "This promo code is over",
+    message: "This promo code has ended",
 };
 
 const USED_UP: Error = Error::Conflict {
