@@ -100,10 +100,10 @@ function ReceiptList({ t, first }: Texts & { first: Loaded }) {
               <span>
                 <strong>{receipt.lines.map((line) => line.description).join(", ")}</strong>
                 <span class="hint">
-                  {day(receipt)} · {t.receipt(receipt.number)}
+                  {day(receipt)} · <span class="receipt-unbroken">{t.receipt(receipt.number)}</span>
                 </span>
               </span>
-              <span>{formatPrice(receipt.total, receipt.currency)}</span>
+              <span class="receipt-unbroken">{formatPrice(receipt.total, receipt.currency)}</span>
             </a>
           </li>
         ))}
