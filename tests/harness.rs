@@ -15,6 +15,7 @@ mod oidc_provider;
 mod outbox;
 mod packages;
 mod stripe;
+mod stripe_billing;
 mod stripe_events;
 mod stripe_sdk;
 
@@ -49,6 +50,7 @@ pub use oidc_provider::{OidcProvider, ProviderFault, TokenRewrite, decode_claims
 pub use packages::python;
 pub use sabor_testing::faulty_proxy::FaultyProxy;
 pub use stripe::{StripeFault, StripeStandIn};
+pub use stripe_billing::Renewal;
 pub use stripe_events::{WEBHOOK_SECRET, sign_event, stripe_event};
 pub use stripe_sdk::StripeSdk;
 

@@ -133,6 +133,12 @@ pub async fn process_refunds(app: &TestApp) -> u64 {
     run_with_background(refunded).await.unwrap().count
 }
 
+/// Compares memberships with Stripe, as the clean-up does; returns how many.
+pub async fn sync_memberships(app: &TestApp) -> u64 {
+    let synced = sabor::payments::memberships::sync_due(&app.app, deadline());
+    run_with_background(synced).await.unwrap().count
+}
+
 /// Runs `work`, and then waits for the background work that it has started, such as sending
 /// a refund.
 async fn run_with_background<T>(work: impl Future<Output = T>) -> T {

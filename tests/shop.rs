@@ -4,6 +4,7 @@ mod bookings;
 mod changes;
 mod days;
 mod gift_cards;
+mod memberships;
 mod migration;
 mod orders;
 mod products;

@@ -13,7 +13,7 @@ use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
 use crate::models::{cross_app_session, expired, mail_outbox, payment, user};
 use crate::notify::mail;
-use crate::payments::reconcile;
+use crate::payments::{memberships, reconcile};
 use crate::reports::daily_sums;
 use crate::store::statement::{Param, Statement};
 use crate::{App, BoxFuture};
@@ -81,6 +81,9 @@ pub struct CleanupDetails {
     archive_months_dropped: u64,
     /// Overdue card payments that were settled, paid or not.
     pub payments_settled: u64,
+    /// Memberships that were compared with Stripe, because an event is missing, the period is
+    /// over, or the account was closed.
+    pub memberships_synced: u64,
     /// Refunds of card payments that were made, or that are not needed any more.
     payments_refunded: u64,
     /// Refunds of card payments that are still due or on their way.
@@ -180,6 +183,10 @@ impl<'a> Run<'a> {
         }
         let settled = reconcile::release_unpaid(self.app, settle_until).await;
         let settled = self.record_step("paymentsSettled", settled);
+        let synced = memberships::sync_due(self.app, settle_until).await;
+        let synced = self.record_step("membershipsSynced", synced);
+        self.report.details.memberships_synced = synced.count;
+        self.report.remaining |= synced.remaining;
         let refunded = reconcile::refund_due(self.app, refund_until).await;
         let refunded = self.record_step("paymentsRefunded", refunded);
         self.report.details.payments_settled = settled.count;

@@ -13,6 +13,7 @@ pub mod instructor;
 pub mod mail_notice;
 pub mod mail_outbox;
 pub mod member_event;
+pub mod membership;
 pub mod oauth_state;
 pub mod occurrence;
 pub mod one_time_token;

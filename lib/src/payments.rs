@@ -4,6 +4,7 @@ pub mod booking_payment;
 pub mod checkout;
 pub mod fees;
 pub mod list;
+pub mod memberships;
 mod provider_state;
 pub mod reconcile;
 pub mod stripe;

@@ -1,10 +1,11 @@
-//! What the studio sells: products, members' passes, gift cards, and orders at the desk and by
+//! What the studio sells: products, passes, memberships, gift cards, and orders at the desk and by
 //! card.
 
 mod code_attempt;
 pub mod cover;
 pub mod gift_cards;
 mod maintenance;
+pub mod memberships;
 mod order_lines;
 pub mod orders;
 pub mod pass_view;

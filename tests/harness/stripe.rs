@@ -1,4 +1,5 @@
-//! A stand-in for Stripe's API for Checkout Sessions, refunds and disputes.
+//! A stand-in for Stripe's API for Checkout Sessions, refunds and disputes. That for subscriptions
+//! is in `stripe_billing.rs`.
 //!
 //! PyPI's `localstripe` does not support Checkout Sessions. The responses have
 //! the shapes of Stripe's API reference
@@ -52,14 +53,17 @@ pub struct RecordedRequest {
 
 /// The running stand-in, which stops when dropped.
 pub struct StripeStandIn {
-    state: Arc<Mutex<Account>>,
+    pub(super) state: Arc<Mutex<Account>>,
     server: LocalServer,
 }
 
 #[derive(Default)]
-struct Account {
-    clock: Clock,
-    sessions: BTreeMap<String, Value>,
+pub(super) struct Account {
+    pub(super) clock: Clock,
+    pub(super) sessions: BTreeMap<String, Value>,
+    pub(super) subscriptions: BTreeMap<String, Value>,
+    pub(super) invoices: BTreeMap<String, Value>,
+    pub(super) invoice_payments: BTreeMap<String, Value>,
     refunds: BTreeMap<String, Value>,
     disputes: BTreeMap<String, Value>,
     /// While this is set, requests wait until it is closed.
@@ -72,7 +76,7 @@ struct Account {
     requests: Vec<RecordedRequest>,
     /// The status of new refunds. `None` means `succeeded`.
     refund_status: Option<&'static str>,
-    last_id: usize,
+    pub(super) last_id: usize,
 }
 
 struct StoredResponse {
@@ -94,6 +98,11 @@ impl StripeStandIn {
     /// Returns the settings of an application that uses this stand-in.
     pub fn settings(&self) -> Settings {
         settings(&self.server.url)
+    }
+
+    /// Takes the time from this clock, as the application does.
+    pub fn follow(&self, clock: &Clock) {
+        self.state.lock().unwrap().clock = clock.clone();
     }
 
     /// Makes the next requests fail, one after another.
@@ -392,11 +401,11 @@ fn json_response(status: u16, body: &Value) -> Response {
 }
 
 /// Returns an error in the shape of <https://docs.stripe.com/api/errors>.
-fn error_body(kind: &str, code: &str, param: &str) -> Value {
+pub(super) fn error_body(kind: &str, code: &str, param: &str) -> Value {
     json!({ "error": { "type": kind, "code": code, "param": param, "message": "The request failed." } })
 }
 
-const INVALID_REQUEST: &str = "invalid_request_error";
+pub(super) const INVALID_REQUEST: &str = "invalid_request_error";
 
 impl Account {
     /// Handles a request once per idempotency key
@@ -455,14 +464,15 @@ impl Account {
             ("GET", ["v1", "disputes"]) => list(&self.disputes, form),
             ("GET", ["v1", "disputes", id]) => found(self.disputes.get(*id)),
             ("GET", ["v1", "payment_intents", id]) => found(self.payment_intent(id).as_ref()),
-            _ => (404, error_body(INVALID_REQUEST, "", "")),
+            (method, segments) => self.handle_billing(method, segments, form),
         }
     }
 
-    /// Returns the payment intent with this id, from the values of its session.
+    /// Returns the payment intent with this id, from the values of its session or its invoice.
     fn payment_intent(&self, id: &str) -> Option<Value> {
         let mut sessions = self.sessions.values();
-        let session = sessions.find(|session| session["payment_intent"] == *id)?;
+        let of_session = sessions.find(|session| session["payment_intent"] == *id);
+        let session = of_session.cloned().or_else(|| self.paid_by_invoice(id))?;
         Some(json!({
             "id": id,
             "object": "payment_intent",
@@ -474,6 +484,9 @@ impl Account {
     }
 
     fn create_session(&mut self, form: &HashMap<String, String>) -> (u16, Value) {
+        if form["mode"] == "subscription" {
+            return self.create_subscription_session(form);
+        }
         let amount: i64 = form["line_items[0][price_data][unit_amount]"]
             .parse()
             .unwrap();
@@ -539,9 +552,7 @@ impl Account {
         amount: Option<i64>,
         metadata: Value,
     ) -> (u16, Value) {
-        let mut sessions = self.sessions.values();
-        let session = sessions.find(|session| session["payment_intent"] == *intent);
-        let Some(session) = session else {
+        let Some(session) = self.payment_intent(intent) else {
             return (
                 404,
                 error_body(INVALID_REQUEST, "resource_missing", "payment_intent"),
@@ -562,7 +573,7 @@ impl Account {
             .filter(|refund| refund["status"] != "failed" && refund["status"] != "canceled")
             .map(|refund| refund["amount"].as_i64().unwrap())
             .sum();
-        let left = session["amount_total"].as_i64().unwrap() - refunded;
+        let left = session["amount"].as_i64().unwrap() - refunded;
         let amount = amount.unwrap_or(left);
         if left == 0 {
             return (
@@ -594,7 +605,7 @@ impl Account {
     }
 }
 
-fn found(object: Option<&Value>) -> (u16, Value) {
+pub(super) fn found(object: Option<&Value>) -> (u16, Value) {
     let missing = || (404, error_body(INVALID_REQUEST, "resource_missing", "id"));
     object.map_or_else(missing, |object| (200, object.clone()))
 }

@@ -7,11 +7,11 @@ use super::{assert_passes_consistent, credits_left, sell_pass};
 use crate::bookings::{book, cancel};
 use crate::harness::{TestApp, connect};
 
-/// Reverts the migration and all later ones.
-async fn revert(app: &TestApp) {
+/// Reverts a migration and all later ones.
+pub async fn revert_to(app: &TestApp, name: &str) {
     let mut client = connect(&app.database).await;
-    let query = "select count(*) from schema_migrations where name >= '0026_passes'";
-    let count: i64 = client.query_one(query, &[]).await.unwrap().get(0);
+    let query = "select count(*) from schema_migrations where name >= $1";
+    let count: i64 = client.query_one(query, &[&name]).await.unwrap().get(0);
     let count = usize::try_from(count).unwrap();
     migrations::down(&mut client, count).await.unwrap();
 }
@@ -25,7 +25,7 @@ async fn what_passes_have_paid_stays_paid_without_them() {
     book(&ana, paid).await.expect(201);
     let stored = "select concat_ws(' ', id, status, price, free_until) from bookings";
     let before: String = app.sql(stored).await[0].get(0);
-    revert(&app).await;
+    revert_to(&app, "0026_passes").await;
     assert_eq!(app.sql(stored).await[0].get::<_, String>(0), before);
     assert_eq!(app.count("select count(*) from payments").await, 0);
     let mut client = connect(&app.database).await;

@@ -18,7 +18,7 @@ use crate::identity::view::UserView;
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::account::{self, Account, AccountFilter, MAX_SEARCH_CHARACTERS, Role};
 use crate::models::user::{self, second_factor};
-use crate::models::{booking, order};
+use crate::models::{booking, membership, order};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::{Renewal, Tx};
@@ -231,6 +231,7 @@ pub fn update<'a>(
             update.apply(&request).await?;
             if update.deactivated {
                 booking::cancel_all_of(tx, request.id, now, studio).await?;
+                membership::end_at_provider(tx, request.id).await?;
                 order::cancel_open_of(tx, request.id).await?;
                 tx.invalidate([app.schedule()]);
             }

@@ -201,6 +201,10 @@ codes! {
     GiftCardNotEnough = "gift_card_not_enough",
     /// 409: a gift card cannot be bought with a gift card.
     GiftCardNotApplicable = "gift_card_not_applicable",
+    /// 409: the member has a membership already.
+    MembershipExists = "membership_exists",
+    /// 409: the membership has not begun, or is over.
+    MembershipNotRunning = "membership_not_running",
     /// 409: the studio does not accept cards.
     CardNotAvailable = "card_not_available",
     /// 409: the amount cannot be paid by card.

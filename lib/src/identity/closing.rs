@@ -3,17 +3,19 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::models::{booking, order, pass, user};
+use crate::models::{booking, membership, order, pass, user};
 use crate::session::Tx;
 use crate::{App, session};
 
 /// Closes an account: ends its sessions, cancels its bookings of classes that have not started
-/// and its open orders, revokes its passes, and erases the personal details. The address can be
-/// registered again. The transaction must have locked the member's row.
+/// and its open orders, revokes its passes, and erases the personal details. Its membership ends
+/// at Stripe after the transaction. The address can be registered again. The transaction must have
+/// locked the member's row.
 pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
     tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
     // This comes before the erasure, because the e-mails about the bookings need the address.
     booking::cancel_all_of(tx, id, app.clock().now(), &app.config().studio).await?;
+    membership::end_at_provider(tx, id).await?;
     // A payment may settle an order at the same time. The cancellation waits for it, so its passes
     // are revoked too. Other transactions lock passes before orders. A deadlock with them is rare,
     // and is retried.

@@ -1,5 +1,6 @@
 //! The outbox: e-mails to send, and the data that they report.
 
+mod membership;
 mod order;
 
 use std::time::Duration;
@@ -10,11 +11,13 @@ use serde::Deserialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+pub use self::membership::{MailMembership, find_membership, insert_for_membership};
 pub use self::order::{MailOrder, find_order, insert_for_order, insert_gift_card};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::booking::amount_due;
 use crate::models::mail_notice::Notice;
+use crate::models::pass::pass_name;
 use crate::models::payment_status::shown_payment_status;
 use crate::models::user::locale_from_column;
 use crate::models::wallet::MailedCode;
@@ -60,6 +63,8 @@ pub struct MailPayload {
     pub order_id: Option<Uuid>,
     /// The encrypted code, for `gift_card_issued`.
     pub gift_card: Option<MailedCode>,
+    /// The membership, for e-mails about memberships.
+    pub membership_id: Option<Uuid>,
     /// The submission, for `contact_received`.
     pub submission_id: Option<Uuid>,
     /// The user, for e-mails about accounts.
@@ -407,7 +412,9 @@ static FIND_BOOKING: Statement = Statement::new(
         b.free_until is null or b.free_until >= $2 as is_free_to_cancel,
         b.price, b.currency, coalesce(b.fee, 0) as fee, ",
         amount_due!(),
-        " as amount_due, l.description as pass_name, b.uses_credit,
+        " as amount_due, ",
+        pass_name!("w"),
+        " as pass_name, b.uses_credit,
         w.credits - w.credits_used as credits_left,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund

@@ -5,6 +5,7 @@
 
 mod gift_payment;
 mod insertion;
+mod invoice;
 mod purchase;
 mod sale;
 mod settlement;
@@ -16,6 +17,8 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub(super) use self::insertion::{NOT_SOLD, lock_member};
+pub(super) use self::invoice::{NewInvoiceOrder, has_invoice, insert_for_invoice};
 pub use self::purchase::{
     LockedOrder, NewPurchase, OpenOrder, ProductPrice, cancel, cancel_open_of, find_own, lock,
     price, purchase,

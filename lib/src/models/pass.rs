@@ -2,6 +2,7 @@
 
 mod change;
 mod dispute;
+mod period;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 pub use self::change::{NewPassChange, PassChange, RecordedPassChange, change, list_changes};
 pub use self::dispute::{lock_of_order, restore_disputed, revoke_disputed};
+pub(super) use self::period::{PaidPeriod, PassPeriod, expect, is_paid, issue_paid, lock_unpaid};
 use super::product::{NamedClassType, PassStart, class_types_of_product};
 use crate::error::{Error, Result};
 use crate::store::client::Client;
@@ -58,11 +60,15 @@ pub struct Pass {
     pub user_id: Uuid,
     /// The product's id.
     pub product_id: Uuid,
-    /// The id of the order in which the pass was sold.
-    pub order_id: Uuid,
+    /// The id of the order in which the pass was sold. `None` if the period of its membership is
+    /// not paid yet.
+    pub order_id: Option<Uuid>,
+    /// The id of the membership. `None` if the pass was sold by itself.
+    pub membership_id: Option<Uuid>,
     /// The product's name as it was sold.
     pub name: String,
-    /// Whether the pass was revoked, by staff or because its payment is disputed.
+    /// Whether the pass was revoked: by staff, because its payment is disputed, or because the
+    /// period of its membership was not paid.
     pub is_revoked: bool,
     /// The number of classes. `None` if it is unlimited.
     pub credits: Option<i32>,
@@ -90,11 +96,27 @@ pub struct Pass {
     pub created_at: DateTime<Utc>,
 }
 
-/// The columns that [`Pass::from_row`] reads from a pass `p` and its order line `l`.
+/// The name of the pass `$pass`, whose order line is `l`. A pass that is not paid yet has no line.
+macro_rules! pass_name {
+    ($pass:literal) => {
+        concat!(
+            "coalesce(l.description, (
+                select name from memberships where id = ",
+            $pass,
+            ".membership_id))"
+        )
+    };
+}
+pub(super) use pass_name;
+
+/// The columns that [`Pass::from_row`] reads from a pass `p` and its order line `l`, and the name
+/// that an unpaid pass has from its membership.
 macro_rules! pass_columns {
     () => {
         concat!(
-            "p.id, p.user_id, p.product_id, l.order_id, l.description as name, p.status, p.credits,
+            "p.id, p.user_id, p.product_id, l.order_id, p.membership_id, ",
+            pass_name!("p"),
+            " as name, p.status, p.credits,
             p.credits_used, p.days + p.extra_days as days, p.extra_days, p.starts, p.first_day,
             p.last_day, p.frozen_from, p.frozen_to, p.created_at, ",
             class_types_of_product!("p.product_id"),
@@ -111,6 +133,7 @@ impl Pass {
             user_id: row.try_get("user_id")?,
             product_id: row.try_get("product_id")?,
             order_id: row.try_get("order_id")?,
+            membership_id: row.try_get("membership_id")?,
             name: row.try_get("name")?,
             is_revoked: status == "revoked",
             credits: row.try_get("credits")?,
@@ -150,7 +173,7 @@ static LIST: Statement = Statement::new(
     concat!(
         "select ",
         pass_columns!(),
-        " from passes p join order_lines l on l.id = p.order_line_id
+        " from passes p left join order_lines l on l.id = p.order_line_id
         where p.user_id = $1 and ($2::timestamptz is null or (p.created_at, p.id) < ($2, $3))
         order by p.created_at desc, p.id desc limit $4"
     ),
@@ -170,7 +193,7 @@ static FIND: Statement = Statement::new(
     concat!(
         "select ",
         pass_columns!(),
-        " from passes p join order_lines l on l.id = p.order_line_id where p.id = $1"
+        " from passes p left join order_lines l on l.id = p.order_line_id where p.id = $1"
     ),
 );
 
@@ -190,7 +213,7 @@ static LIST_FOR_CLASS: Statement = Statement::new(
         "select ",
         pass_columns!(),
         ", r.refusal
-        from passes p join order_lines l on l.id = p.order_line_id
+        from passes p left join order_lines l on l.id = p.order_line_id
         cross join lateral (select pass_refusal(p, $2, $3) as refusal) r
         where p.user_id = $1 and p.status = 'live'
           and (p.last_day is null or p.last_day >= $3::date - 30)
@@ -226,10 +249,13 @@ static ISSUE: Statement = Statement::new(
     select gen_random_uuid(), o.user_id, l.product_id, l.id, l.credits, l.days, l.starts,
         case l.starts when 'purchase' then $2::date end
     from orders o join order_lines l on l.order_id = o.id
-    where o.id = $1 and l.kind = 'pass' order by l.created_at, l.id",
+    where o.id = $1 and l.kind in ('pass', 'membership')
+      and not exists (select from passes w where w.order_line_id = l.id)
+    order by l.created_at, l.id",
 );
 
-/// Issues the passes that an order is for. `today` is the studio's date.
+/// Issues the passes that an order is for, except for those that exist already. `today` is the
+/// studio's date.
 pub(super) async fn issue(client: &Client, order_id: Uuid, today: NaiveDate) -> Result<()> {
     ISSUE.execute(client, &[&order_id, &today]).await
 }

@@ -23,6 +23,8 @@ pub enum ProductKind {
     Pass,
     /// Money to spend later. The price is the value.
     GiftCard,
+    /// A pass that is paid again for each period, until the member ends it.
+    Membership,
 }
 
 impl ProductKind {
@@ -30,6 +32,7 @@ impl ProductKind {
         match text {
             "pass" => Ok(Self::Pass),
             "gift_card" => Ok(Self::GiftCard),
+            "membership" => Ok(Self::Membership),
             _ => Err(Error::internal("unknown kind of product")),
         }
     }
@@ -38,6 +41,48 @@ impl ProductKind {
         match self {
             Self::Pass => "pass",
             Self::GiftCard => "gift_card",
+            Self::Membership => "membership",
+        }
+    }
+}
+
+/// How often a membership is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingPeriod {
+    /// Each week.
+    Week,
+    /// Each month.
+    Month,
+    /// Each year.
+    Year,
+}
+
+impl BillingPeriod {
+    pub(super) fn from_column(text: &str) -> Result<Self> {
+        match text {
+            "week" => Ok(Self::Week),
+            "month" => Ok(Self::Month),
+            "year" => Ok(Self::Year),
+            _ => Err(Error::internal("unknown period of a membership")),
+        }
+    }
+
+    /// Returns the value of the column, which is also Stripe's name of the interval.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
+
+    /// Returns the number of days of the longest period.
+    pub fn most_days(self) -> i32 {
+        match self {
+            Self::Week => 7,
+            Self::Month => 31,
+            Self::Year => 366,
         }
     }
 }
@@ -91,12 +136,16 @@ pub struct Product {
     pub description: String,
     /// The price.
     pub price: Money,
-    /// The number of classes. `None` if it is unlimited, or not a pass.
+    /// The number of classes, for a membership in each period. `None` if it is unlimited, or a gift
+    /// card.
     pub credits: Option<i32>,
-    /// How many days a pass is good. `None` if it is not a pass.
+    /// How many days a pass is good. For a membership, the days of the longest period. `None` for a
+    /// gift card.
     pub days: Option<i32>,
-    /// When a pass begins. `None` if it is not a pass.
+    /// When a pass begins. `None` for a gift card.
     pub starts: Option<PassStart>,
+    /// How often a membership is paid. `None` for other products.
+    pub every: Option<BillingPeriod>,
     /// How often a member can buy the product. A purchase whose pass was revoked does not count.
     /// `None` if there is no limit.
     pub per_member: Option<i32>,
@@ -130,7 +179,7 @@ macro_rules! product_columns {
     () => {
         concat!(
             "p.id, p.kind, p.name, p.description, p.price, p.credits, p.days, p.starts,
-            p.per_member, p.is_active, p.created_at, p.updated_at, ",
+            p.every, p.per_member, p.is_active, p.created_at, p.updated_at, ",
             class_types_of_product!("p.id"),
             " as class_types"
         )
@@ -149,6 +198,10 @@ impl Product {
             credits: row.try_get("credits")?,
             days: row.try_get("days")?,
             starts: starts.map(PassStart::from_column).transpose()?,
+            every: row
+                .try_get::<_, Option<&str>>("every")?
+                .map(BillingPeriod::from_column)
+                .transpose()?,
             per_member: row.try_get("per_member")?,
             class_types: super::from_json(row.try_get("class_types")?)?,
             is_active: row.try_get("is_active")?,
@@ -207,10 +260,13 @@ pub struct NewProduct {
     pub price: Money,
     /// The number of classes. `None` if it is unlimited.
     pub credits: Option<i32>,
-    /// How many days a pass is good. More than 0. `None` if it is not a pass.
+    /// How many days a pass is good. More than 0. For a membership, the days of the longest period.
+    /// `None` for a gift card.
     pub days: Option<i32>,
-    /// When a pass begins. `None` if it is not a pass.
+    /// When a pass begins. `None` for a gift card.
     pub starts: Option<PassStart>,
+    /// How often it is paid. Exactly for memberships.
+    pub every: Option<BillingPeriod>,
     /// How often a member can buy the product. `None` if there is no limit.
     pub per_member: Option<i32>,
     /// The ids of the class types that the product is good for. Empty: all.
@@ -219,8 +275,9 @@ pub struct NewProduct {
 
 static INSERT: Statement = Statement::new(
     "product.insert",
-    "insert into products (id, kind, name, description, price, credits, days, starts, per_member)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    "insert into products (id, kind, name, description, price, credits, days, starts, per_member,
+        every)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
 );
 
 /// Inserts a product. Must be called in a transaction.
@@ -243,6 +300,7 @@ pub async fn insert(client: &Client, new: &NewProduct) -> Result<Product> {
                 &new.days,
                 &new.starts.map(PassStart::as_str),
                 &new.per_member,
+                &new.every.map(BillingPeriod::as_str),
             ],
         )
         .await?;

@@ -98,6 +98,8 @@ kinds! {
     PromoCodeChanged = "promo_code_changed",
     /// Staff sold something, or gave money of a sale back.
     OrderChanged = "order_changed",
+    /// Staff ended a membership, or took that back.
+    MembershipChanged = "membership_changed",
     /// Staff changed a member's pass.
     PassChanged = "pass_changed",
     /// Staff created, changed or retired an instructor.

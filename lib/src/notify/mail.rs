@@ -8,6 +8,7 @@ mod booking;
 mod contact;
 mod delivery;
 mod english;
+mod membership;
 mod message;
 mod notice;
 mod order;

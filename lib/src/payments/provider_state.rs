@@ -9,9 +9,11 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result};
+use crate::models::membership::{self, ApplyRules, MembershipReport};
 use crate::models::payment::{
     self, CheckoutEnd, CheckoutReport, Outcome, Payment, ProviderDispute, ProviderRefund,
 };
+use crate::payments::memberships;
 use crate::payments::stripe::{EventKind, Refusal, Session, SessionStatus, Stripe, StripeError};
 use crate::payments::stripe_report::{
     checkout_report, invalidate_schedule, provider_dispute, provider_refund, record_mismatch,
@@ -19,6 +21,7 @@ use crate::payments::stripe_report::{
 use crate::session::Tx;
 use crate::store::client::Client;
 use crate::values::caller::Caller;
+use crate::values::time_zone::TimeZone;
 
 /// Why a state could not be read from Stripe, or could not be applied.
 pub(super) enum CheckError {
@@ -57,6 +60,8 @@ pub(super) enum ProviderState {
     Refunds(Uuid, Vec<ProviderRefund>),
     /// Disputes of the payment, oldest first.
     Disputes(Uuid, Vec<ProviderDispute>),
+    /// A membership, and the number of the synchronization.
+    Membership(Uuid, i64, MembershipReport),
     /// Nothing that changes a payment.
     Unchanged,
     /// The object does not belong to one of Sabor's payments.
@@ -103,6 +108,16 @@ impl ProviderState {
                 }
                 return Ok(outcome);
             }
+            Self::Membership(id, sync, report) => {
+                let zone = TimeZone::of_studio(studio)?;
+                let rules = ApplyRules {
+                    now,
+                    zone: &zone,
+                    grace_days: studio.membership_grace_days,
+                    keys,
+                };
+                return membership::apply(tx, *id, *sync, report, &rules).await;
+            }
             Self::Unchanged => {}
             Self::Foreign => outcome = Outcome::Foreign,
         }
@@ -122,12 +137,16 @@ pub(super) async fn read_state(
         EventKind::Checkout {
             session,
             has_failed,
-        } => read_checkout(stripe, session, *has_failed).await,
+        } => read_checkout(app, stripe, session, *has_failed).await,
         EventKind::Refunds { payment_intent, .. } => match payment_intent {
             Some(intent) => read_refunds(app, stripe, intent).await,
             None => Ok(ProviderState::Foreign),
         },
         EventKind::Dispute { dispute } => read_dispute(app, stripe, dispute).await,
+        EventKind::Subscription { subscription } => {
+            memberships::read_subscription(app, stripe, subscription).await
+        }
+        EventKind::Invoice { invoice } => memberships::read_invoice(app, stripe, invoice).await,
         EventKind::Ignored => Ok(ProviderState::Unchanged),
     };
     match state {
@@ -140,11 +159,15 @@ pub(super) async fn read_state(
 }
 
 async fn read_checkout(
+    app: &App,
     stripe: &Stripe,
     session: &str,
     has_failed: bool,
 ) -> Result<ProviderState, CheckError> {
     let session = Box::new(stripe.session(session).await?);
+    if let Some(id) = session.membership_id() {
+        return memberships::read_session(app, stripe, id, &session).await;
+    }
     let Some(id) = session.payment_id() else {
         return Ok(ProviderState::Foreign);
     };
@@ -206,8 +229,8 @@ async fn read_dispute(app: &App, stripe: &Stripe, id: &str) -> Result<ProviderSt
     Ok(ProviderState::Disputes(payment.id, disputes))
 }
 
-/// Finds the payment that a payment intent belongs to. If the event about its checkout has
-/// not arrived yet, the checkout is settled first.
+/// Finds the payment that a payment intent belongs to. If the event about its checkout or its
+/// invoice has not arrived yet, that is settled first.
 async fn find_payment(
     app: &App,
     stripe: &Stripe,
@@ -221,7 +244,12 @@ async fn find_payment(
         return Ok(Some(payment));
     }
     let Some(id) = stripe.payment_intent(payment_intent).await?.payment_id() else {
-        return Ok(None);
+        let Some(invoice) = stripe.invoice_of_payment(payment_intent).await? else {
+            return Ok(None);
+        };
+        let state = memberships::read_invoice(app, stripe, &invoice).await?;
+        apply_in_transaction(app, &state).await?;
+        return Ok(find_by_intent().await?);
     };
     let found = {
         let client: Client = app.db().client().await?;

@@ -13,6 +13,7 @@ use crate::models::payment::{
     self, CheckoutEnd, ClaimedRefund, Outcome, Payment, ProviderRefund, RefundState,
 };
 use crate::notify::mail;
+use crate::payments::memberships;
 use crate::payments::provider_state::{
     CheckError, ProviderState, apply_in_transaction, disputes_of, refunds_of,
 };
@@ -34,7 +35,7 @@ const BACKGROUND_BUDGET: Duration = Duration::from_secs(20);
 
 /// The result of checking a payment with Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+pub(super) enum Progress {
     /// The payment is settled.
     Settled,
     /// The payment is not settled yet, and will be checked again.
@@ -50,8 +51,8 @@ pub struct RunReport {
     pub remaining: bool,
 }
 
-/// Closes the checkouts of cancelled and failed payments, and sends due refunds, in the
-/// background after the response. The clean-up settles the remaining payments.
+/// Closes the checkouts of cancelled and failed payments, ends the memberships of closed accounts,
+/// and sends due refunds, in the background after the response. The clean-up settles the remaining payments.
 pub fn settle_in_background(app: &App) {
     if app.stripe().is_none() {
         return;
@@ -61,6 +62,7 @@ pub fn settle_in_background(app: &App) {
         let until = Instant::now() + BACKGROUND_BUDGET;
         let settled = async {
             close_cancelled(&app, until).await?;
+            memberships::sync_due(&app, until).await?;
             refund_due(&app, until).await
         };
         if let Err(error) = settled.await {
@@ -107,26 +109,26 @@ async fn close_cancelled(app: &App, until: Instant) -> Result<RunReport> {
 }
 
 /// An item that is checked with Stripe.
-trait Checked {
-    /// Returns the payment's id, for the log.
-    fn payment_id(&self) -> Uuid;
+pub(super) trait Checked {
+    /// Returns the id of the payment or the membership, for the log.
+    fn id(&self) -> Uuid;
 }
 
 impl Checked for Payment {
-    fn payment_id(&self) -> Uuid {
+    fn id(&self) -> Uuid {
         self.id
     }
 }
 
 impl Checked for ClaimedRefund {
-    fn payment_id(&self) -> Uuid {
+    fn id(&self) -> Uuid {
         self.payment.id
     }
 }
 
 /// Claims items in batches, and checks all items of a batch with Stripe at the same time.
 /// Ends when no item is left, when `until` is reached, or when Stripe does not answer.
-async fn check_all<T: Checked>(
+pub(super) async fn check_all<T: Checked>(
     app: &App,
     until: Instant,
     claim: impl AsyncFn(&Client) -> Result<Vec<T>>,
@@ -144,7 +146,7 @@ async fn check_all<T: Checked>(
         let checks = claimed.iter().map(|item| check(app, stripe, item));
         let mut is_unavailable = false;
         for (item, outcome) in claimed.iter().zip(join_all(checks).await) {
-            match log_failure(item.payment_id(), outcome)? {
+            match log_failure(item.id(), outcome)? {
                 Some(Progress::Settled) => report.count += 1,
                 Some(Progress::Waiting) => {}
                 None => is_unavailable = true,
@@ -160,20 +162,17 @@ async fn check_all<T: Checked>(
 
 /// Logs a failure of Stripe. Returns `None` when Stripe does not answer, so that the
 /// run ends.
-fn log_failure(
-    payment_id: Uuid,
-    outcome: Result<Progress, CheckError>,
-) -> Result<Option<Progress>> {
+fn log_failure(id: Uuid, outcome: Result<Progress, CheckError>) -> Result<Option<Progress>> {
     match outcome {
         Ok(progress) => Ok(Some(progress)),
         Err(CheckError::Stripe(
             error @ (StripeError::Refused { .. } | StripeError::RepeatedFailure),
         )) => {
-            tracing::error!(payment = %payment_id, %error, "failed to settle a payment");
+            tracing::error!(payment = %id, %error, "failed to settle a payment");
             Ok(Some(Progress::Waiting))
         }
         Err(CheckError::Stripe(error @ StripeError::Unavailable(_))) => {
-            tracing::warn!(payment = %payment_id, %error, "postponed a payment");
+            tracing::warn!(payment = %id, %error, "postponed a payment");
             Ok(None)
         }
         Err(CheckError::Other(error)) => Err(error),
@@ -227,7 +226,7 @@ async fn close_checkout(
     Ok(Progress::Settled)
 }
 
-async fn settle(app: &App, state: &ProviderState) -> Result<()> {
+pub(super) async fn settle(app: &App, state: &ProviderState) -> Result<()> {
     after_commit(app, &apply_in_transaction(app, state).await?);
     Ok(())
 }
@@ -324,7 +323,9 @@ async fn find_payment_intent(
 /// Starts the background work that an outcome requires. Must be called after the commit.
 pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
-        Outcome::Released | Outcome::OrderPaid => mail::send_due_in_background(app),
+        Outcome::Released | Outcome::OrderPaid | Outcome::MembershipUpdated => {
+            mail::send_due_in_background(app)
+        }
         Outcome::RefundDue => {
             settle_in_background(app);
             mail::send_due_in_background(app);

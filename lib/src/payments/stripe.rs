@@ -1,10 +1,11 @@
-//! A client of Stripe's REST API for Checkout, refunds and disputes, and the parser of
-//! its webhook events.
+//! A client of Stripe's REST API for Checkout, subscriptions, refunds and disputes, and the parser
+//! of its webhook events.
 //!
 //! See <https://docs.stripe.com/api>. Requests are forms, and responses are JSON.
 //! Requests that create something carry an `Idempotency-Key`, so that they can be
 //! retried when no response arrives.
 
+mod billing;
 mod object;
 mod webhook;
 
@@ -19,6 +20,7 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+pub use self::billing::{Invoice, NewSubscription, Subscription};
 use self::object::List;
 pub use self::object::{Dispute, PaymentIntent, Refund, RefundStatus, Session, SessionStatus};
 pub use self::webhook::{Event, EventKind};

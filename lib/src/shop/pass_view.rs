@@ -16,14 +16,18 @@ pub struct PassView {
     id: Uuid,
     user_id: Uuid,
     product_id: Uuid,
-    /// The id of the order in which the pass was sold.
-    order_id: Uuid,
+    /// The id of the order in which the pass was sold. Null if the period of its membership is not
+    /// paid yet.
+    order_id: Option<Uuid>,
+    /// The id of its membership. Null if it was sold by itself.
+    membership_id: Option<Uuid>,
     /// The name of the product as it was sold.
     #[schema(examples("Ten classes"))]
     name: String,
     /// Whether a class of today or later can be booked with it.
     is_usable: bool,
-    /// Whether it was revoked, by staff or because its payment is disputed.
+    /// Whether it was revoked: by staff, because its payment is disputed, or because the period of
+    /// its membership was not paid.
     is_revoked: bool,
     /// The number of classes. Null if it is unlimited.
     credits: Option<i32>,
@@ -63,6 +67,7 @@ impl PassView {
             user_id: pass.user_id,
             product_id: pass.product_id,
             order_id: pass.order_id,
+            membership_id: pass.membership_id,
             name: pass.name,
             is_revoked: pass.is_revoked,
             credits: pass.credits,

@@ -11,7 +11,8 @@ use crate::error::Result;
 use crate::http::json::nullable;
 use crate::http::{List, Member};
 use crate::models::product::{
-    self, NamedClassType, NewProduct, PassStart, Product, ProductChanges, ProductKind,
+    self, BillingPeriod, NamedClassType, NewProduct, PassStart, Product, ProductChanges,
+    ProductKind,
 };
 use crate::models::security_event::SecurityEventKind;
 use crate::runtime::config::StudioConfig;
@@ -52,13 +53,16 @@ pub struct ProductView {
     price: Amount,
     /// ISO 4217 code.
     currency: String,
-    /// The number of classes. Null if it is unlimited, or not a pass.
+    /// The number of classes, for a membership in each period. Null if it is unlimited, or a gift
+    /// card.
     credits: Option<i32>,
-    /// How many days a pass is good, the first and the last one included. Null if it is not a
-    /// pass.
+    /// How many days a pass is good, the first and the last one included. For a membership, the
+    /// days of the longest period. Null for a gift card.
     days: Option<i32>,
-    /// When a pass begins. Null if it is not a pass.
+    /// When a pass begins. Null for a gift card.
     starts: Option<PassStart>,
+    /// How often a membership is paid, and how long its credits last. Null for other products.
+    every: Option<BillingPeriod>,
     /// How often a member can buy it. A purchase whose pass was revoked does not count. Null if
     /// there is no limit.
     per_member: Option<i32>,
@@ -78,6 +82,7 @@ impl ProductView {
             credits: product.credits,
             days: product.days,
             starts: product.starts,
+            every: product.every,
             per_member: product.per_member,
             class_types: product.class_types,
         }
@@ -120,16 +125,18 @@ pub struct CreateProduct {
     #[schema(max_length = 5_000)]
     description: String,
     price: Money,
-    /// The number of classes. Null: unlimited.
+    /// The number of classes, for a membership in each period. Null: unlimited.
     #[schema(minimum = 1, maximum = 1_000)]
     credits: Option<i32>,
     /// How many days a pass is good, the first and the last one included. Required for a pass.
     #[schema(minimum = 1, maximum = 3_650, examples(90))]
     days: Option<i32>,
-    /// The default of a pass is `purchase`.
+    /// The default of a pass is `purchase`. Only for passes.
     starts: Option<PassStart>,
+    /// How often a membership is paid. Required for memberships, and cannot be changed.
+    every: Option<BillingPeriod>,
     /// How often a member can buy it. A purchase whose pass was revoked does not count. Null: any
-    /// number.
+    /// number. Not for memberships.
     #[schema(minimum = 1, maximum = 1_000)]
     per_member: Option<i32>,
     /// The ids of the class types that it is good for. Empty: all.
@@ -153,11 +160,17 @@ impl CreateProduct {
                 .check("price", self.price.check_currency(&studio.currency))
                 .unwrap_or_default(),
             credits: form.check_given("credits", self.credits, credits),
-            days: form.check_given("days", self.days, days),
+            days: match self.every {
+                Some(every) => Some(every.most_days()),
+                None => form.check_given("days", self.days, days),
+            },
             starts: match kind {
-                ProductKind::Pass => Some(self.starts.unwrap_or(PassStart::Purchase)),
+                ProductKind::Pass | ProductKind::Membership => {
+                    Some(self.starts.unwrap_or(PassStart::Purchase))
+                }
                 ProductKind::GiftCard => None,
             },
+            every: self.every,
             per_member: form.check_given("perMember", self.per_member, per_member),
             class_type_ids: form
                 .check("classTypeIds", class_types(self.class_type_ids))
@@ -169,31 +182,47 @@ impl CreateProduct {
 
     /// Checks that the fields are those of the kind.
     fn check_kind(&self, kind: ProductKind, form: &mut Form) {
+        let mut must_be_absent = Vec::new();
         match kind {
-            ProductKind::Pass if self.days.is_none() => {
-                form.add_problem("days", "is required for a pass");
-            }
-            ProductKind::Pass => {}
-            ProductKind::GiftCard => {
-                if self.price.is_zero() {
-                    form.add_problem("price", "must be more than 0");
+            ProductKind::Pass => {
+                if self.days.is_none() {
+                    form.add_problem("days", "is required for a pass");
                 }
-                let is_given = [
-                    ("credits", self.credits.is_some()),
+            }
+            ProductKind::Membership => {
+                if self.every.is_none() {
+                    form.add_problem("every", "is required for a membership");
+                }
+                must_be_absent.extend([
                     ("days", self.days.is_some()),
                     ("starts", self.starts.is_some()),
-                    ("classTypeIds", !self.class_type_ids.is_empty()),
-                ];
-                for (field, _) in is_given.iter().filter(|(_, is_given)| *is_given) {
-                    form.add_problem(field, "must not be given for a gift card");
-                }
+                    ("perMember", self.per_member.is_some()),
+                ]);
+            }
+            ProductKind::GiftCard => must_be_absent.extend([
+                ("credits", self.credits.is_some()),
+                ("days", self.days.is_some()),
+                ("starts", self.starts.is_some()),
+                ("classTypeIds", !self.class_type_ids.is_empty()),
+            ]),
+        }
+        if kind != ProductKind::Pass && self.price.is_zero() {
+            form.add_problem("price", "must be more than 0");
+        }
+        if kind != ProductKind::Membership {
+            must_be_absent.push(("every", self.every.is_some()));
+        }
+        for (field, is_given) in must_be_absent {
+            if is_given {
+                form.add_problem(field, NOT_OF_KIND);
             }
         }
     }
 }
 
 /// The changes to a product. Fields that are left out keep their values. Passes that were sold
-/// keep their credits and days.
+/// keep their credits and days, and memberships that have begun keep their name, price and
+/// credits.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateProduct {
@@ -207,12 +236,13 @@ pub struct UpdateProduct {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 1_000)]
     credits: Option<Option<i32>>,
-    /// How many days a pass is good, the first and the last one included.
+    /// How many days a pass is good, the first and the last one included. Only for passes.
     #[schema(minimum = 1, maximum = 3_650)]
     days: Option<i32>,
+    /// Only for passes.
     starts: Option<PassStart>,
     /// How often a member can buy it. A purchase whose pass was revoked does not count. Null: any
-    /// number.
+    /// number. Not for memberships.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 1_000)]
     per_member: Option<Option<i32>>,
@@ -246,6 +276,30 @@ impl UpdateProduct {
         form.finish()?;
         Ok(changes)
     }
+}
+
+const NOT_OF_KIND: &str = "does not belong to this kind of product";
+
+/// Rejects changes that a membership does not allow. Those of a gift card are rejected by
+/// [`product::update`].
+fn check_changes(product: &Product, changes: &ProductChanges) -> Result<()> {
+    if product.kind != ProductKind::Membership {
+        return Ok(());
+    }
+    let mut form = Form::default();
+    for (name, is_given) in [
+        ("days", changes.days.is_some()),
+        ("starts", changes.starts.is_some()),
+        ("perMember", changes.per_member.flatten().is_some()),
+    ] {
+        if is_given {
+            form.add_problem(name, NOT_OF_KIND);
+        }
+    }
+    if changes.price.is_some_and(Money::is_zero) {
+        form.add_problem("price", "must be more than 0 for a membership");
+    }
+    form.finish()
 }
 
 fn name(text: &str) -> Result<String, Problem> {
@@ -361,7 +415,10 @@ pub fn update<'a>(
             staff,
             event,
             |row: &Product| row.id,
-            async |tx| product::update(tx, id, &changes).await,
+            async |tx| {
+                check_changes(&product::find(tx, id).await?, &changes)?;
+                product::update(tx, id, &changes).await
+            },
         );
         let currency = &app.config().studio.currency;
         Ok(StaffProductView::new(edited.await?, currency))

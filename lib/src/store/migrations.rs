@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 28] = [
+static MIGRATIONS: [Migration; 29] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -56,6 +56,7 @@ static MIGRATIONS: [Migration; 28] = [
     migration!(26, "0026_passes"),
     migration!(27, "0027_fees_and_receipts"),
     migration!(28, "0028_promo_codes_and_gift_cards"),
+    migration!(29, "0029_memberships"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -12,6 +12,7 @@ use super::row::{
 };
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, ErrorCode, Result};
+use crate::models::pass::pass_name;
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::models::user::{ExperienceLevel, MedicalConditions, full_name};
@@ -148,7 +149,9 @@ static LIST: Statement = Statement::new(
         "select b.id, b.status, b.booked_at, b.cancelled_at, b.checked_in_at,
             case when b.free_until > c.start_time then c.start_time else b.free_until end
                 as free_until,
-            b.price, b.currency, l.description as pass_name,
+            b.price, b.currency, ",
+        pass_name!("w"),
+        " as pass_name,
             case when w.id is not null then w.credits is null end as pass_is_unlimited,
             coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.experience_level,

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
-use crate::models::product::{self, PassStart, Product};
+use crate::models::product::{self, PassStart, Product, ProductKind};
 use crate::models::promo_code::Discount;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -21,7 +21,7 @@ static LOCK_MEMBER: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::NotFound`] when the member does not exist or the account is closed.
-pub(super) async fn lock_member(client: &Client, user_id: Uuid) -> Result<()> {
+pub(in crate::models) async fn lock_member(client: &Client, user_id: Uuid) -> Result<()> {
     let member = LOCK_MEMBER.opt(client, &[&user_id]).await?;
     member.map(|_| ()).ok_or(Error::NotFound)
 }
@@ -83,10 +83,10 @@ pub(super) async fn check_limit(
     }
 }
 
-/// Finds a product that is sold.
+/// Finds a product that is sold. A membership is not sold by an order: the member starts it.
 pub(super) async fn find_sold(client: &Client, id: Uuid) -> Result<Product> {
     match product::find(client, id).await {
-        Ok(product) if product.is_active => Ok(product),
+        Ok(product) if product.is_active && product.kind != ProductKind::Membership => Ok(product),
         Ok(_) | Err(Error::NotFound) => Err(NOT_SOLD),
         Err(error) => Err(error),
     }
@@ -165,7 +165,7 @@ pub(super) async fn insert(client: &Client, new: &NewOrder<'_>) -> Result<Uuid> 
     Ok(id)
 }
 
-const NOT_SOLD: Error = Error::Conflict {
+pub(in crate::models) const NOT_SOLD: Error = Error::Conflict {
     code: ErrorCode::ProductNotSold,
     message: "This product is no longer sold",
 };

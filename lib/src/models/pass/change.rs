@@ -114,6 +114,15 @@ impl LockedPass {
     }
 }
 
+/// Locks the upcoming classes that were booked with passes that are to be changed.
+pub(super) async fn lock_classes(
+    client: &Client,
+    ids: &Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    LOCK_CLASSES.all(client, &[ids, &now]).await.map(|_| ())
+}
+
 /// Locks passes that are to be changed, after the upcoming classes that were booked with them.
 /// Returns those that exist.
 pub(super) async fn lock(
@@ -121,7 +130,7 @@ pub(super) async fn lock(
     ids: Vec<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Vec<LockedPass>> {
-    LOCK_CLASSES.all(client, &[&ids, &now]).await?;
+    lock_classes(client, &ids, now).await?;
     let rows = LOCK.all(client, &[&ids]).await?;
     rows.iter().map(LockedPass::from_row).collect()
 }

@@ -72,7 +72,8 @@ pub async fn restore_disputed(client: &Client, locked_ids: &[Uuid]) -> Result<()
     Ok(())
 }
 
-fn automatic(change: PassChange, reason: &str) -> NewPassChange {
+/// Returns a change that a rule makes, and not staff.
+pub(super) fn automatic(change: PassChange, reason: &str) -> NewPassChange {
     NewPassChange {
         change,
         reason: reason.to_owned(),

@@ -36,6 +36,8 @@ pub enum Outcome {
     Released,
     /// The payment changed and its order is paid, which an e-mail reports.
     OrderPaid,
+    /// A membership was brought up to date, which e-mails may report.
+    MembershipUpdated,
     /// The payment changed and must be refunded.
     RefundDue,
     /// The report is not about one of Sabor's payments.

@@ -57,7 +57,7 @@ macro_rules! erased_columns {
         emergency_contact_name = null, emergency_contact_phone = null,
         experience_level = 'beginner', medical_conditions = null, marketing_consent = false,
         totp_secret = null, totp_confirmed_at = null, totp_last_step = null,
-        calendar_token_hash = null, is_active = false, is_staff = false, is_admin = false"
+        calendar_token_hash = null, provider_customer = null, is_active = false, is_staff = false, is_admin = false"
     };
 }
 
@@ -110,14 +110,15 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
         and not exists (select from bookings b where b.user_id = u.id)
         and not exists (select from refunds r where r.by = u.id)
         and not exists (select from orders o where u.id in (o.user_id, o.sold_by))
+        and not exists (select from memberships m where m.user_id = u.id)
         and not exists (select from payments p where p.taken_by = u.id)
         and not exists (select from pass_changes c where c.by = u.id)
     returning u.id",
 );
 
 /// Deletes an account and everything that belongs to it. Returns `false`, and keeps the
-/// account, if it has a role, has bookings or orders, which may have been paid, has sold
-/// something, or has decided about a refund or a pass. The e-mail addresses in its security
+/// account, if it has a role, has bookings, orders, or a membership, which may have been paid, has
+/// sold something, or has decided about a refund or a pass. The e-mail addresses in its security
 /// events are removed even then, so the caller must close the account or roll back.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())

@@ -18,7 +18,7 @@ use super::notice::NoticeKind;
 use super::spanish::Spanish;
 use super::texts::MailTexts;
 use super::transport::{SendError, Transport};
-use super::{account, booking, contact as contact_message, order, policy};
+use super::{account, booking, contact as contact_message, membership, order, policy};
 use crate::App;
 use crate::error::{Error, Result, chain};
 use crate::models::contact;
@@ -322,6 +322,7 @@ async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
         None if due.kind == "contact_received" => compose_contact(app, due).await,
         None if policy::is_about_booking(&due.kind) => compose_booking(app, due).await,
         None if policy::is_about_order(&due.kind) => compose_order(app, due).await,
+        None if policy::is_about_membership(&due.kind) => compose_membership(app, due).await,
         // A newer version of the program, which runs during a deployment, knows this kind.
         None => Err(Error::internal(
             "this version does not know the kind of mail",
@@ -382,6 +383,21 @@ async fn compose_order(app: &App, due: &DueMail) -> Result<Option<Message>> {
         .and_then(|found| {
             let texts = texts(found.locale);
             order::compose(&due.kind, &found, code.as_deref(), studio, texts)
+        })
+        .transpose()
+}
+
+async fn compose_membership(app: &App, due: &DueMail) -> Result<Option<Message>> {
+    let Some(id) = due.payload.membership_id else {
+        return Ok(None);
+    };
+    let client = app.db().client().await?;
+    let found = mail_outbox::find_membership(&client, id, &due.recipient).await?;
+    let studio = &app.config().studio;
+    let zone = TimeZone::of_studio(studio)?;
+    found
+        .and_then(|found| {
+            membership::compose(&due.kind, &found, studio, &zone, texts(found.locale))
         })
         .transpose()
 }

@@ -24,6 +24,7 @@ impl MailTexts for English {
             open_bookings: "Open my bookings",
             open_passes: "Open my passes",
             open_shop: "Open the shop",
+            open_membership: "See my membership",
             open_account: "Open my account",
             confirm_address: "Confirm my address",
             choose_password: "Choose a new password",
@@ -260,6 +261,44 @@ impl MailTexts for English {
                 ),
                 "You can place the order again at any time.".to_owned(),
             ],
+        }
+    }
+
+    fn membership_payment_failed(
+        &self,
+        name: &str,
+        price: &str,
+        stands_until: Option<&str>,
+    ) -> Opening {
+        let mut paragraphs = vec![format!(
+            "We could not take {price} for “{name}”. Please check your card on our site. We will \
+             try again in the next days."
+        )];
+        paragraphs.extend(stands_until.map(|day| {
+            format!(
+                "Your bookings stand until {day}. If the payment has not arrived by then, you pay \
+                 for your later classes one by one."
+            )
+        }));
+        Opening {
+            subject: format!("Your payment failed: {name}"),
+            headline: "We could not take your payment",
+            paragraphs,
+        }
+    }
+
+    fn membership_ended(&self, name: &str, paid_until: Option<&str>) -> Opening {
+        let mut paragraphs = vec![format!(
+            "Your membership “{name}” has ended. We take no further payments for it."
+        )];
+        paragraphs.extend(
+            paid_until.map(|day| format!("What you have paid is good until the end of {day}.")),
+        );
+        paragraphs.push("You can start a membership again at any time.".to_owned());
+        Opening {
+            subject: format!("Your membership has ended: {name}"),
+            headline: "Your membership has ended",
+            paragraphs,
         }
     }
 

@@ -34,6 +34,14 @@ const OTHER_BOOKING_KINDS: [&str; 5] = [
 /// E-mails about orders.
 const ORDER_KINDS: [&str; 3] = ["order_paid", "gift_card_issued", "order_refunded"];
 
+/// E-mails about memberships.
+const MEMBERSHIP_KINDS: [&str; 2] = ["membership_payment_failed", "membership_ended"];
+
+/// Returns whether this is a kind of e-mail about a membership.
+pub(super) fn is_about_membership(kind: &str) -> bool {
+    MEMBERSHIP_KINDS.contains(&kind)
+}
+
 /// Returns whether this is a kind of e-mail about an order.
 pub(super) fn is_about_order(kind: &str) -> bool {
     ORDER_KINDS.contains(&kind)
@@ -94,6 +102,12 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
         return Some(Cap {
             kinds: ORDER_KINDS.to_vec(),
             mails: 20,
+        });
+    }
+    if is_about_membership(kind) {
+        return Some(Cap {
+            kinds: MEMBERSHIP_KINDS.to_vec(),
+            mails: 10,
         });
     }
     let kind = NoticeKind::parse(kind)?;

@@ -32,6 +32,7 @@ impl MailTexts for Spanish {
             open_bookings: "Abrir mis reservas",
             open_passes: "Abrir mis bonos",
             open_shop: "Abrir la tienda",
+            open_membership: "Ver mi membresía",
             open_account: "Abrir mi cuenta",
             confirm_address: "Confirmar mi dirección",
             choose_password: "Crear una contraseña nueva",
@@ -272,6 +273,44 @@ impl MailTexts for Spanish {
                 ),
                 "Puedes repetir el pedido cuando quieras.".to_owned(),
             ],
+        }
+    }
+
+    fn membership_payment_failed(
+        &self,
+        name: &str,
+        price: &str,
+        stands_until: Option<&str>,
+    ) -> Opening {
+        let mut paragraphs = vec![format!(
+            "No hemos podido cobrar {price} por «{name}». Revisa tu tarjeta en nuestra web, por \
+             favor. Volveremos a intentarlo en los próximos días."
+        )];
+        paragraphs.extend(stands_until.map(|day| {
+            format!(
+                "Tus reservas se mantienen hasta el {day}. Si el pago no ha llegado para entonces, \
+                 pagas tus clases posteriores una a una."
+            )
+        }));
+        Opening {
+            subject: format!("Tu pago ha fallado: {name}"),
+            headline: "No hemos podido cobrar tu pago",
+            paragraphs,
+        }
+    }
+
+    fn membership_ended(&self, name: &str, paid_until: Option<&str>) -> Opening {
+        let mut paragraphs = vec![format!(
+            "Tu membresía «{name}» ha terminado. Ya no haremos más cobros por ella."
+        )];
+        paragraphs.extend(
+            paid_until.map(|day| format!("Lo que has pagado vale hasta el final del {day}.")),
+        );
+        paragraphs.push("Puedes empezar otra membresía cuando quieras.".to_owned());
+        Opening {
+            subject: format!("Tu membresía ha terminado: {name}"),
+            headline: "Tu membresía ha terminado",
+            paragraphs,
         }
     }
 

@@ -21,6 +21,7 @@ pub(super) struct Labels {
     pub(super) open_bookings: &'static str,
     pub(super) open_passes: &'static str,
     pub(super) open_shop: &'static str,
+    pub(super) open_membership: &'static str,
     pub(super) open_account: &'static str,
     pub(super) confirm_address: &'static str,
     pub(super) choose_password: &'static str,
@@ -114,6 +115,18 @@ pub(super) trait MailTexts: Sync {
 
     /// Says that a payment arrived after its order was cancelled, and is refunded.
     fn late_payment_refunded(&self, product_names: &str) -> Opening;
+
+    /// Says that the payment of a membership has failed. `stands_until` is the last day on which
+    /// bookings stand, if there are any in the unpaid period.
+    fn membership_payment_failed(
+        &self,
+        name: &str,
+        price: &str,
+        stands_until: Option<&str>,
+    ) -> Opening;
+
+    /// Says that a membership has ended. `paid_until` is the last day that is paid.
+    fn membership_ended(&self, name: &str, paid_until: Option<&str>) -> Opening;
 
     fn card_payment_pending(&self, amount: &str) -> String;
     fn desk_payment_pending(&self, amount: &str) -> String;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// The metadata of an object, in which we store the id of the payment.
-type Metadata = HashMap<String, String>;
+/// The metadata of an object, in which we store the id of the payment or the membership.
+pub(super) type Metadata = HashMap<String, String>;
 
-fn id_in(metadata: Option<&Metadata>, name: &str) -> Option<Uuid> {
+pub(super) fn id_in(metadata: Option<&Metadata>, name: &str) -> Option<Uuid> {
     metadata?.get(name)?.parse().ok()
 }
 
@@ -39,6 +39,9 @@ pub struct Session {
     pub amount_total: Option<i64>,
     /// ISO 4217 code in lower case.
     pub currency: Option<String>,
+    /// The id of the subscription that was started, such as `sub_…`.
+    #[serde(default)]
+    pub subscription: Option<String>,
     #[serde(default)]
     metadata: Option<Metadata>,
 }
@@ -74,6 +77,11 @@ impl Session {
     /// `client_reference_id` is not used, because anyone with a payment link can set it.
     pub fn payment_id(&self) -> Option<Uuid> {
         id_in(self.metadata.as_ref(), "payment_id")
+    }
+
+    /// Returns our id of the membership, if the session starts one.
+    pub fn membership_id(&self) -> Option<Uuid> {
+        id_in(self.metadata.as_ref(), "membership_id")
     }
 
     /// Returns whether the session was paid.

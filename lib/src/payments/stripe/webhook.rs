@@ -46,6 +46,16 @@ pub enum EventKind {
         /// The id of the dispute.
         dispute: String,
     },
+    /// A subscription was started, changed or ended.
+    Subscription {
+        /// The id of the subscription.
+        subscription: String,
+    },
+    /// An invoice was paid or voided, or its payment failed.
+    Invoice {
+        /// The id of the invoice.
+        invoice: String,
+    },
     /// The event does not concern us.
     Ignored,
 }
@@ -101,6 +111,16 @@ impl Event {
             | "charge.dispute.closed"
             | "charge.dispute.funds_withdrawn"
             | "charge.dispute.funds_reinstated" => EventKind::Dispute { dispute: ids()?.id },
+            "customer.subscription.created"
+            | "customer.subscription.updated"
+            | "customer.subscription.deleted"
+            | "customer.subscription.paused"
+            | "customer.subscription.resumed" => EventKind::Subscription {
+                subscription: ids()?.id,
+            },
+            "invoice.paid" | "invoice.payment_failed" | "invoice.voided" => {
+                EventKind::Invoice { invoice: ids()?.id }
+            }
             _ => EventKind::Ignored,
         };
         Ok(Self { id, name, kind })
@@ -307,7 +327,8 @@ mod properties {
             })),
             kind in select(vec![
                 "checkout.session.completed", "checkout.session.async_payment_succeeded",
-                "checkout.session.expired", "charge.refunded", "refund.updated", "charge.dispute.closed", "other",
+                "checkout.session.expired", "charge.refunded", "refund.updated", "charge.dispute.closed",
+                "invoice.paid", "customer.subscription.updated", "other",
             ]),
         ) {
             parsed_or_client_error(Event::parse(&body));

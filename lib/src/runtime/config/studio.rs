@@ -47,6 +47,9 @@ pub struct StudioConfig {
     /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have. Staff can
     /// make more for the member.
     pub max_unpaid_bookings: i32,
+    /// `MEMBERSHIP_GRACE_DAYS`: how many days bookings stand in a period of a membership that is
+    /// not paid.
+    pub membership_grace_days: i64,
     /// `SITE_URL`, or the URL of the production deployment on Vercel, without a trailing
     /// slash. If neither is set, `http://localhost:3000`. Links in e-mails and redirects after
     /// payments lead to it.
@@ -73,6 +76,7 @@ pub(super) fn studio(
         free_cancellation_grace: minutes(env, "FREE_CANCELLATION_GRACE_MINUTES", 60)?,
         image_origin: image_origin(env)?,
         max_unpaid_bookings: max_unpaid_bookings(env)?,
+        membership_grace_days: membership_grace_days(env)?,
         site_url: site_url(env, development)?,
     })
 }
@@ -168,6 +172,16 @@ fn max_unpaid_bookings(env: &Environment<'_>) -> Result<i32, ConfigError> {
         return Err(invalid(name, "must be from 1 to 1000"));
     }
     Ok(count)
+}
+
+fn membership_grace_days(env: &Environment<'_>) -> Result<i64, ConfigError> {
+    let name = "MEMBERSHIP_GRACE_DAYS";
+    let days = env.parse(name, 3, "a whole number of days")?;
+    // A bank needs hours to take the money, and a period can be as short as a week.
+    if !(1..=7).contains(&days) {
+        return Err(invalid(name, "must be from 1 to 7"));
+    }
+    Ok(days)
 }
 
 fn weeks(env: &Environment<'_>, name: &str, default: i64) -> Result<i64, ConfigError> {
