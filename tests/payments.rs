@@ -135,7 +135,7 @@ pub async fn process_refunds(app: &TestApp) -> u64 {
 
 /// Compares memberships with Stripe, as the clean-up does; returns how many.
 pub async fn sync_memberships(app: &TestApp) -> u64 {
-    let synced = sabor::payments::memberships::sync_due(&app.app, deadline());
+    let synced = sabor::payments::reconcile::sync_memberships(&app.app, deadline());
     run_with_background(synced).await.unwrap().count
 }
 

@@ -13,7 +13,7 @@ use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
 use crate::models::{cross_app_session, expired, mail_outbox, payment, user};
 use crate::notify::mail;
-use crate::payments::{memberships, reconcile};
+use crate::payments::reconcile;
 use crate::reports::daily_sums;
 use crate::store::statement::{Param, Statement};
 use crate::{App, BoxFuture};
@@ -183,7 +183,7 @@ impl<'a> Run<'a> {
         }
         let settled = reconcile::release_unpaid(self.app, settle_until).await;
         let settled = self.record_step("paymentsSettled", settled);
-        let synced = memberships::sync_due(self.app, settle_until).await;
+        let synced = reconcile::sync_memberships(self.app, settle_until).await;
         let synced = self.record_step("membershipsSynced", synced);
         self.report.details.memberships_synced = synced.count;
         self.report.remaining |= synced.remaining;

@@ -1,10 +1,12 @@
 //! Payments: Stripe Checkout, the webhook, and reconciliation.
 
 pub mod booking_payment;
+mod check_error;
 pub mod checkout;
 pub mod fees;
 pub mod list;
-pub mod memberships;
+pub(crate) mod membership_checkout;
+mod membership_state;
 mod provider_state;
 pub mod reconcile;
 pub mod stripe;

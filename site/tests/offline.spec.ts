@@ -117,7 +117,7 @@ test.describe("with an expected rejection", () => {
     await newMember(page);
     await bookFor(page, id);
     await openWithWorker(page, "/bookings");
-    await expect.poll(() => answersAboutMembers(page)).toEqual(["/api/auth/session", "/api/bookings/list", "/api/bookings/list", "/api/shop/passes"]);
+    await expect.poll(() => answersAboutMembers(page)).toEqual(["/api/auth/session", "/api/bookings/list", "/api/bookings/list", "/api/shop/membership", "/api/shop/passes"]);
 
     await newMember(page);
     await openWithWorker(page, "/bookings");

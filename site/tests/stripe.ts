@@ -1,5 +1,5 @@
-// A stand-in for Stripe: Checkout Sessions, the page on which a member pays, and the event
-// that reports the payment. Its responses have the shapes of Stripe's API reference.
+// A stand-in for Stripe: Checkout Sessions, subscriptions, the page on which a member pays, and the
+// event that reports the payment. Its responses have the shapes of Stripe's API reference.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -20,6 +20,9 @@ interface CheckoutSession {
   payment_intent: string | null;
   payment_status: "paid" | "unpaid";
   status: "open" | "complete" | "expired";
+  subscription: string | null;
+  /** The period of a subscription, such as "month". Null for one payment. */
+  interval: string | null;
   url: string | null;
   expires_at: number;
 }
@@ -37,13 +40,64 @@ function refundOf(form: URLSearchParams): Record<string, unknown> {
   };
 }
 
+const DAY_SECONDS = 86_400;
+
+/** The subscription that a session has started, whose first period is paid. */
+function subscriptionOf({ amount_total, currency, interval, metadata }: CheckoutSession, id: string): Record<string, unknown> {
+  const now = Math.floor(Date.now() / 1000);
+  const period = { current_period_start: now, current_period_end: now + (interval === "week" ? 7 : interval === "month" ? 30 : 365) * DAY_SECONDS };
+  return {
+    id,
+    object: "subscription",
+    billing_cycle_anchor: now,
+    cancel_at: null,
+    cancel_at_period_end: false,
+    currency,
+    customer: id.replace("sub_", "cus_"),
+    items: { object: "list", data: [{ object: "subscription_item", ...period, price: { unit_amount: amount_total } }], has_more: false },
+    metadata,
+    pause_collection: null,
+    status: "active",
+  };
+}
+
+/** The invoice for the first period of a subscription. */
+function invoiceOf(subscription: Record<string, unknown>): Record<string, unknown> {
+  const [item] = (subscription["items"] as { data: Array<Record<string, any>> }).data;
+  const id = String(subscription["id"]).replace("sub_", "in_");
+  const payment = { payment_intent: id.replace("in_", "pi_"), type: "payment_intent" };
+  return {
+    id,
+    object: "invoice",
+    amount_paid: item?.["price"].unit_amount,
+    attempt_count: 1,
+    currency: subscription["currency"],
+    lines: {
+      object: "list",
+      data: [{ object: "line_item", parent: { subscription_item_details: { proration: false } }, period: { start: item?.["current_period_start"], end: item?.["current_period_end"] } }],
+      has_more: false,
+    },
+    parent: { subscription_details: { subscription: subscription["id"] } },
+    payments: { object: "list", data: [{ object: "invoice_payment", invoice: id, payment, status: "paid" }], has_more: false },
+    status: "paid",
+  };
+}
+
 /** The page on which a member pays, or goes back. */
 const CHECKOUT_PAGE = `<!doctype html>
 <html lang="en"><title>Checkout</title><link rel="icon" href="data:,"><h1>Checkout</h1>
 <form method="post"><button name="answer" value="pay">Pay</button> <button name="answer" value="back">Back</button></form>`;
 
+/** Changes a subscription as a request asks. */
+function change(subscription: Record<string, unknown>, method: string, form: URLSearchParams): Record<string, unknown> {
+  if (method === "DELETE") subscription["status"] = "canceled";
+  if (method === "POST") subscription["cancel_at_period_end"] = form.get("cancel_at_period_end") === "true";
+  return subscription;
+}
+
 export class StripeStandIn {
   readonly #sessions = new Map<string, CheckoutSession>();
+  readonly #subscriptions = new Map<string, Record<string, unknown>>();
   readonly #server: Server;
   /** The site, which receives the events. Known after it has started. */
   site = "";
@@ -77,7 +131,7 @@ export class StripeStandIn {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pathname } = new URL(request.url ?? "/", this.#url);
+    const { pathname, searchParams } = new URL(request.url ?? "/", this.#url);
     const form = new URLSearchParams(await text(request));
     const [, id] = /^\/pay\/(.+)$/.exec(pathname) ?? [];
     if (id) return this.#checkout(request.method ?? "GET", this.#sessions.get(id), form, response);
@@ -93,6 +147,13 @@ export class StripeStandIn {
       return json(200, session);
     }
     if (session && request.method === "GET") return json(200, session);
+    if (request.method === "GET" && pathname === "/v1/invoices") {
+      const billed = this.#subscriptions.get(searchParams.get("subscription") ?? "");
+      return json(200, { object: "list", data: billed ? [invoiceOf(billed)] : [], has_more: false });
+    }
+    if (request.method === "POST" && pathname === "/v1/billing_portal/sessions") return json(200, { object: "billing_portal.session", url: form.get("return_url") + "?portal=1" });
+    const subscription = this.#subscriptions.get(/^\/v1\/subscriptions\/([^/]+)$/.exec(pathname)?.[1] ?? "");
+    if (subscription) return json(200, change(subscription, request.method ?? "GET", form));
     if (request.method === "POST" && pathname === "/v1/refunds") return json(200, refundOf(form));
     if (request.method === "GET" && ["/v1/refunds", "/v1/disputes"].includes(pathname)) return json(200, { object: "list", data: [], has_more: false });
     json(404, { error: { type: "invalid_request_error", code: "resource_missing" } });
@@ -108,10 +169,12 @@ export class StripeStandIn {
       currency: field("line_items[0][price_data][currency]"),
       cancel_url: field("cancel_url"),
       success_url: field("success_url"),
-      metadata: { payment_id: field("metadata[payment_id]") },
+      metadata: form.has("metadata[payment_id]") ? { payment_id: field("metadata[payment_id]") } : { membership_id: field("metadata[membership_id]") },
       payment_intent: null,
       payment_status: "unpaid",
       status: "open",
+      subscription: null,
+      interval: form.get("line_items[0][price_data][recurring][interval]"),
       url: `${this.#url}/pay/${id}`,
       expires_at: Number(field("expires_at")),
     };
@@ -132,7 +195,13 @@ export class StripeStandIn {
     const isPaid = form.get("answer") === "pay";
     response.writeHead(303, { location: isPaid ? session.success_url : session.cancel_url }).end();
     if (!isPaid) return;
-    Object.assign(session, { payment_intent: session.id.replace("cs_", "pi_"), payment_status: "paid", status: "complete", url: null });
+    Object.assign(session, { payment_status: "paid", status: "complete", url: null });
+    if (session.interval) {
+      session.subscription = session.id.replace("cs_test_", "sub_");
+      this.#subscriptions.set(session.subscription, subscriptionOf(session, session.subscription));
+    } else {
+      session.payment_intent = session.id.replace("cs_", "pi_");
+    }
     await this.#report("checkout.session.completed", session);
   }
 

@@ -251,7 +251,14 @@ export class Staff {
     return { id: String(id), name };
   }
 
-  /** No longer sells a pass. */
+  /** Creates a membership of 8 classes a month that no other test sells. */
+  async newMembership(): Promise<Product> {
+    const name = `Membership ${randomUUID().slice(0, 8)}`;
+    const { id } = await this.#send("POST", "/api/admin/products", { kind: "membership", name, price: "80.00", every: "month", credits: 8 });
+    return { id: String(id), name };
+  }
+
+  /** No longer sells a product. */
   async retire({ id }: Product): Promise<void> {
     await this.#send("PATCH", "/api/admin/products", { id, isActive: false });
   }

@@ -274,6 +274,7 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         free_cancellation_grace: Duration::from_secs(3_600),
         image_origin: None,
         max_unpaid_bookings: i32::MAX,
+        membership_grace_days: 3,
         site_url: String::new(),
     };
     let new_booking = NewBooking {

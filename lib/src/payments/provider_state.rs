@@ -8,13 +8,14 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::App;
-use crate::error::{Error, Result};
-use crate::models::membership::{self, ApplyRules, MembershipReport};
+use crate::error::Result;
+use crate::models::membership::{self, ApplyRules};
 use crate::models::payment::{
     self, CheckoutEnd, CheckoutReport, Outcome, Payment, ProviderDispute, ProviderRefund,
 };
-use crate::payments::memberships;
-use crate::payments::stripe::{EventKind, Refusal, Session, SessionStatus, Stripe, StripeError};
+use crate::payments::check_error::CheckError;
+use crate::payments::membership_state::{self, MembershipState};
+use crate::payments::stripe::{EventKind, Refusal, Session, SessionStatus, Stripe};
 use crate::payments::stripe_report::{
     checkout_report, invalidate_schedule, provider_dispute, provider_refund, record_mismatch,
 };
@@ -22,33 +23,6 @@ use crate::session::Tx;
 use crate::store::client::Client;
 use crate::values::caller::Caller;
 use crate::values::time_zone::TimeZone;
-
-/// Why a state could not be read from Stripe, or could not be applied.
-pub(super) enum CheckError {
-    Stripe(StripeError),
-    Other(Error),
-}
-
-impl From<StripeError> for CheckError {
-    fn from(error: StripeError) -> Self {
-        Self::Stripe(error)
-    }
-}
-
-impl From<Error> for CheckError {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<CheckError> for Error {
-    fn from(error: CheckError) -> Self {
-        match error {
-            CheckError::Stripe(error) => error.into(),
-            CheckError::Other(error) => error,
-        }
-    }
-}
 
 /// What Stripe knows about a payment.
 pub(super) enum ProviderState {
@@ -60,8 +34,8 @@ pub(super) enum ProviderState {
     Refunds(Uuid, Vec<ProviderRefund>),
     /// Disputes of the payment, oldest first.
     Disputes(Uuid, Vec<ProviderDispute>),
-    /// A membership, and the number of the synchronization.
-    Membership(Uuid, i64, MembershipReport),
+    /// A membership.
+    Membership(MembershipState),
     /// Nothing that changes a payment.
     Unchanged,
     /// The object does not belong to one of Sabor's payments.
@@ -108,7 +82,7 @@ impl ProviderState {
                 }
                 return Ok(outcome);
             }
-            Self::Membership(id, sync, report) => {
+            Self::Membership(MembershipState { id, sync, report }) => {
                 let zone = TimeZone::of_studio(studio)?;
                 let rules = ApplyRules {
                     now,
@@ -144,9 +118,13 @@ pub(super) async fn read_state(
         },
         EventKind::Dispute { dispute } => read_dispute(app, stripe, dispute).await,
         EventKind::Subscription { subscription } => {
-            memberships::read_subscription(app, stripe, subscription).await
+            let read = membership_state::read_subscription(app, stripe, subscription);
+            read.await.map(of_membership)
         }
-        EventKind::Invoice { invoice } => memberships::read_invoice(app, stripe, invoice).await,
+        EventKind::Invoice { invoice } => {
+            let read = membership_state::read_invoice(app, stripe, invoice);
+            read.await.map(of_membership)
+        }
         EventKind::Ignored => Ok(ProviderState::Unchanged),
     };
     match state {
@@ -158,6 +136,10 @@ pub(super) async fn read_state(
     }
 }
 
+fn of_membership(state: Option<MembershipState>) -> ProviderState {
+    state.map_or(ProviderState::Foreign, ProviderState::Membership)
+}
+
 async fn read_checkout(
     app: &App,
     stripe: &Stripe,
@@ -166,7 +148,8 @@ async fn read_checkout(
 ) -> Result<ProviderState, CheckError> {
     let session = Box::new(stripe.session(session).await?);
     if let Some(id) = session.membership_id() {
-        return memberships::read_session(app, stripe, id, &session).await;
+        let read = membership_state::read_session(app, stripe, id, &session);
+        return read.await.map(of_membership);
     }
     let Some(id) = session.payment_id() else {
         return Ok(ProviderState::Foreign);
@@ -247,7 +230,8 @@ async fn find_payment(
         let Some(invoice) = stripe.invoice_of_payment(payment_intent).await? else {
             return Ok(None);
         };
-        let state = memberships::read_invoice(app, stripe, &invoice).await?;
+        let read = membership_state::read_invoice(app, stripe, &invoice);
+        let state = of_membership(read.await?);
         apply_in_transaction(app, &state).await?;
         return Ok(find_by_intent().await?);
     };

@@ -1,5 +1,5 @@
-//! Reconciliation with Stripe: refunds, overdue payments, and the checkouts of
-//! cancelled and failed payments.
+//! Reconciliation with Stripe: refunds, overdue payments, the checkouts of cancelled and failed
+//! payments, and memberships.
 
 use std::time::{Duration, Instant};
 
@@ -9,19 +9,22 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result, chain};
+use crate::models::membership::{self, Membership};
 use crate::models::payment::{
     self, CheckoutEnd, ClaimedRefund, Outcome, Payment, ProviderRefund, RefundState,
 };
 use crate::notify::mail;
-use crate::payments::memberships;
+use crate::payments::check_error::CheckError;
+use crate::payments::membership_state;
 use crate::payments::provider_state::{
-    CheckError, ProviderState, apply_in_transaction, disputes_of, refunds_of,
+    ProviderState, apply_in_transaction, disputes_of, refunds_of,
 };
 use crate::payments::stripe::{NewRefund, Refusal, SessionStatus, Stripe, StripeError};
 use crate::payments::stripe_report::provider_refund;
 use crate::runtime::background;
 use crate::store::client::Client;
 use crate::values::minor_units::minor_units;
+use crate::values::time_zone::TimeZone;
 
 /// How many payments are checked with Stripe at a time.
 const BATCH_SIZE: i64 = 8;
@@ -35,7 +38,7 @@ const BACKGROUND_BUDGET: Duration = Duration::from_secs(20);
 
 /// The result of checking a payment with Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
+enum Progress {
     /// The payment is settled.
     Settled,
     /// The payment is not settled yet, and will be checked again.
@@ -62,7 +65,7 @@ pub fn settle_in_background(app: &App) {
         let until = Instant::now() + BACKGROUND_BUDGET;
         let settled = async {
             close_cancelled(&app, until).await?;
-            memberships::sync_due(&app, until).await?;
+            sync_memberships(&app, until).await?;
             refund_due(&app, until).await
         };
         if let Err(error) = settled.await {
@@ -108,13 +111,60 @@ async fn close_cancelled(app: &App, until: Instant) -> Result<RunReport> {
     check_all(app, until, claim, close_checkout).await
 }
 
+/// Compares memberships with Stripe about which an event may be missing: those whose checkout has
+/// expired, whose period is over or was not paid in time, or whose last comparison has failed.
+/// Ends those of closed accounts. Failures of Stripe are logged, and retried with growing pauses.
+///
+/// # Errors
+///
+/// Fails with [`Error::Unavailable`] when Postgres does not answer.
+pub async fn sync_memberships(app: &App, until: Instant) -> Result<RunReport> {
+    let (now, studio) = (app.clock().now(), &app.config().studio);
+    let today = TimeZone::of_studio(studio)?.date(now);
+    let unpaid_until = today - TimeDelta::days(studio.membership_grace_days);
+    let claim = async move |client: &Client| {
+        membership::claim_due(client, BATCH_SIZE, now, unpaid_until).await
+    };
+    check_all(app, until, claim, check_membership).await
+}
+
+/// Compares a membership with Stripe.
+///
+/// # Errors
+///
+/// Fails with [`Error::Unavailable`] when Stripe or Postgres does not answer.
+pub(crate) async fn sync_membership(
+    app: &App,
+    stripe: &Stripe,
+    membership: &Membership,
+) -> Result<()> {
+    check_membership(app, stripe, membership).await?;
+    Ok(())
+}
+
+async fn check_membership(
+    app: &App,
+    stripe: &Stripe,
+    membership: &Membership,
+) -> Result<Progress, CheckError> {
+    let state = membership_state::read(app, stripe, membership, None).await?;
+    settle(app, &ProviderState::Membership(state)).await?;
+    Ok(Progress::Settled)
+}
+
 /// An item that is checked with Stripe.
-pub(super) trait Checked {
+trait Checked {
     /// Returns the id of the payment or the membership, for the log.
     fn id(&self) -> Uuid;
 }
 
 impl Checked for Payment {
+    fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Checked for Membership {
     fn id(&self) -> Uuid {
         self.id
     }
@@ -128,7 +178,7 @@ impl Checked for ClaimedRefund {
 
 /// Claims items in batches, and checks all items of a batch with Stripe at the same time.
 /// Ends when no item is left, when `until` is reached, or when Stripe does not answer.
-pub(super) async fn check_all<T: Checked>(
+async fn check_all<T: Checked>(
     app: &App,
     until: Instant,
     claim: impl AsyncFn(&Client) -> Result<Vec<T>>,
@@ -226,7 +276,7 @@ async fn close_checkout(
     Ok(Progress::Settled)
 }
 
-pub(super) async fn settle(app: &App, state: &ProviderState) -> Result<()> {
+async fn settle(app: &App, state: &ProviderState) -> Result<()> {
     after_commit(app, &apply_in_transaction(app, state).await?);
     Ok(())
 }

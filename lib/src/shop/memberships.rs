@@ -14,7 +14,8 @@ use crate::models::membership::{self, Begun, Membership, MembershipStatus};
 use crate::models::product::{BillingPeriod, NamedClassType};
 use crate::models::security_event::SecurityEventKind;
 use crate::notify::mail;
-use crate::payments::memberships as provider;
+use crate::payments::membership_checkout;
+use crate::payments::reconcile::sync_membership;
 use crate::payments::stripe::Stripe;
 use crate::runtime::config::StudioConfig;
 use crate::store::page::Page;
@@ -173,7 +174,7 @@ pub fn start<'a>(
         let Begun::Payable(membership) = begun else {
             return Err(UNDER_WAY);
         };
-        let membership = provider::check_out(app, member, membership).await?;
+        let membership = membership_checkout::check_out(app, member, membership).await?;
         MembershipView::of(app, membership)
     })
 }
@@ -195,7 +196,7 @@ async fn close_stale(app: &App, membership: &Membership) -> Result<()> {
     let stripe = require_stripe(app)?;
     let mut expired = membership.clone();
     expired.expires_at = expired.expires_at.min(app.clock().now());
-    provider::sync(app, stripe, &expired).await
+    sync_membership(app, stripe, &expired).await
 }
 
 fn require_stripe(app: &App) -> Result<&Stripe> {
@@ -271,7 +272,7 @@ async fn set_renewal(
     let subscription = subscription.ok_or(NOT_RUNNING)?;
     let ends = action == MembershipAction::End;
     stripe.set_cancel_at_period_end(subscription, ends).await?;
-    provider::sync(app, stripe, membership).await?;
+    sync_membership(app, stripe, membership).await?;
     mail::send_due_in_background(app);
     let client = app.db().client().await?;
     let changed = membership::find(&client, membership.id).await?;

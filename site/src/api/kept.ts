@@ -27,7 +27,7 @@ const PUBLIC = [STUDIO, "/api/instructors", "/api/instructors/details", "/api/cl
 
 /** The answers about members that staff and instructors can see without a connection. */
 const STAFF = ["/api/admin/bookings", "/api/admin/dashboard", "/api/teaching/classes", "/api/teaching/roster"];
-const PRIVATE = ["/api/bookings/list", "/api/shop/passes", ...STAFF];
+const PRIVATE = ["/api/bookings/list", "/api/shop/membership", "/api/shop/passes", ...STAFF];
 
 /** The member who is signed in, null for a visitor, undefined while that is not known. */
 let member: string | null | undefined;

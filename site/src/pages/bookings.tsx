@@ -132,6 +132,7 @@ function Bookings({ t }: Texts) {
           ))}
         </div>
       )}
+      {passes && <passes.MyMembership t={passes.t} />}
       {passes && <passes.MyPasses t={passes.t} />}
       <Card class="calendar">
         <h2>{t.calendar.title}</h2>

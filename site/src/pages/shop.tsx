@@ -1,10 +1,12 @@
-// What the studio sells: passes and gift cards. They are bought by card here, or at the studio.
+// What the studio sells: memberships, passes and gift cards. Memberships are started here, by card.
+// The others are bought by card here, or at the studio.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { loadMembership, membership } from "../passes/membership.ts";
 import { isMemberExpected, loadSession, session, signInAddress } from "../session.ts";
 import type { ShopTexts } from "../texts/shop.en.ts";
 import { report } from "../tools/action.ts";
@@ -15,7 +17,7 @@ import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
 import { type EnteredCard, GiftCard, split } from "./shop/gift-card.tsx";
 import { type AppliedCode, type ProductPrice, PromoCode } from "./shop/promo-code.tsx";
-import { buy, followOrder, wantedProductId } from "./shop/purchase.ts";
+import { buy, followMembership, followOrder, startMembership, wantedProductId } from "./shop/purchase.ts";
 import "./shop.css";
 
 type Product = Schema<"Product">;
@@ -30,7 +32,7 @@ async function loadShop(): Promise<Product[]> {
 
 async function loadOwnPasses(): Promise<void> {
   const member = await loadSession().catch(() => null);
-  if (member) await loadPassPart();
+  if (member) await Promise.all([loadPassPart(), loadMembership()]);
 }
 
 function Shop({ t }: Texts) {
@@ -45,9 +47,13 @@ function Shop({ t }: Texts) {
     if (member && loaded) void loadPassPart();
   }, [member?.user.id, loaded === null]);
   useEffect(() => {
-    if (loaded) followOrder(t).catch(report);
+    if (!loaded) return;
+    followOrder(t).catch(report);
+    followMembership(t).catch(report);
   }, [loaded]);
 
+  // Memberships are paid by card only.
+  const memberships = takesCards ? (loaded?.filter(({ kind }) => kind === "membership") ?? []) : [];
   const forSale = loaded?.filter(({ kind }) => kind === "pass") ?? [];
   const giftCards = loaded?.filter(({ kind }) => kind === "gift_card") ?? [];
   // What was entered may be used up.
@@ -68,6 +74,7 @@ function Shop({ t }: Texts) {
         </div>
       ) : (
         <>
+          {member && passes && <passes.MyMembership t={passes.t} />}
           {member && passes && <passes.UsablePasses t={passes.t} />}
           {loaded.length === 0 ? (
             <Empty text={t.none}>
@@ -77,9 +84,10 @@ function Shop({ t }: Texts) {
             </Empty>
           ) : (
             <>
+              {memberships.length > 0 && <Memberships t={t} products={memberships} />}
               {forSale.length > 0 && (
                 <>
-                  <h2>{t.forSale}</h2>
+                  <h2>{memberships.length > 0 ? t.passesForSale : t.forSale}</h2>
                   <details class="shop-codes">
                     <summary>{t.promo.have}</summary>
                     <div>
@@ -129,6 +137,27 @@ function Shop({ t }: Texts) {
   );
 }
 
+function Memberships({ t, products }: Texts & { products: Product[] }) {
+  const current = useStore(membership);
+  const member = useStore(session);
+  // A member has one membership at a time. One that is not paid can be replaced.
+  const hasMembership = Boolean(member && current && current.status !== "starting");
+  return (
+    <>
+      <h2>{t.memberships}</h2>
+      <p class="hint">{t.membershipsHint}</p>
+      <ul class="plain-list products">
+        {products.map((product) => (
+          <li key={product.id} class="card product">
+            <ProductFacts t={t} product={product} />
+            {!hasMembership && <BuyButton t={t} product={product} total={product.price} />}
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
 function PromoCodeSignIn({ t }: Texts) {
   return (
     <p class="shop-code">
@@ -144,17 +173,16 @@ function isFree({ price }: Pick<Product, "price">): boolean {
 interface FactsProps extends Texts {
   product: Product;
   /** The price with a promo code. */
-  reduced: ProductPrice | null;
-  code: string | undefined;
+  reduced?: ProductPrice | null;
+  code?: string | undefined;
   /** The gift card that pays. */
-  card: EnteredCard | null;
+  card?: EnteredCard | null;
 }
 
-function ProductFacts({ t, product, reduced, code, card }: FactsProps) {
-  const { name, description, price, currency, credits, days, starts, perMember, classTypes } = product;
+function ProductFacts({ t, product, reduced = null, code, card = null }: FactsProps) {
+  const { name, description, price, currency, credits, every, perMember, classTypes } = product;
   const total = reduced?.total ?? price;
   const { covered, rest } = split(card, total);
-  const classes = credits === null ? t.unlimited : t.classes(credits);
   return (
     <>
       <h3>{name}</h3>
@@ -165,10 +193,11 @@ function ProductFacts({ t, product, reduced, code, card }: FactsProps) {
             {t.promo.before(formatPrice(price, currency))}, {t.promo.with(code)}
           </span>
         )}
-        {credits !== null && credits > 1 && Number(total) > 0 && <span>{t.perClass(formatPrice((Number(total) / credits).toFixed(2), currency))}</span>}
+        {every && <span>{t.per[every]}</span>}
+        {!every && credits !== null && credits > 1 && Number(total) > 0 && <span>{t.perClass(formatPrice((Number(total) / credits).toFixed(2), currency))}</span>}
       </p>
       {card && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(formatPrice(covered, currency), formatPrice(rest, currency))}</p>}
-      <p class="product-right">{starts === "purchase" ? t.fromPurchase(classes, days ?? 0) : t.fromFirstClass(classes, days ?? 0)}</p>
+      <p class="product-right">{describeRight(t, product)}</p>
       {description && <p>{description}</p>}
       <ul class="plain-list product-limits">
         <li>{classTypes.length === 0 ? t.passes.forAll : t.passes.forSome(namesOf(classTypes))}</li>
@@ -176,6 +205,13 @@ function ProductFacts({ t, product, reduced, code, card }: FactsProps) {
       </ul>
     </>
   );
+}
+
+/** The classes of a product, and when they can be taken. */
+function describeRight(t: ShopTexts, { credits, days, starts, every }: Product): string {
+  const classes = credits === null ? t.unlimited : t.classes(credits);
+  if (every) return credits === null ? classes : t.each(classes, every);
+  return starts === "purchase" ? t.fromPurchase(classes, days ?? 0) : t.fromFirstClass(classes, days ?? 0);
 }
 
 function GiftCardFacts({ product: { name, description, price, currency } }: { product: Product }) {
@@ -201,7 +237,7 @@ interface BuyProps extends Texts {
   onBought?: () => void;
 }
 
-/** The button that buys a product. It has the focus if the visitor has just signed in to buy that product. */
+/** The button that buys a product, or starts a membership. It has the focus if the visitor has just signed in to buy that product. */
 function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
   const isGiven = isFree({ price: total });
   const isWanted = wantedProductId() === product.id;
@@ -211,9 +247,15 @@ function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
   }, []);
   return (
     <span ref={button} class="product-buy">
-      <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product, { promoCode: code, giftCard }, onBought)}>
-        {isGiven ? t.get : t.buy}
-      </Button>
+      {product.kind === "membership" ? (
+        <Button aria-label={t.startNamed(product.name)} onClick={() => startMembership(t, product)}>
+          {t.start}
+        </Button>
+      ) : (
+        <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product, { promoCode: code, giftCard }, onBought)}>
+          {isGiven ? t.get : t.buy}
+        </Button>
+      )}
     </span>
   );
 }

@@ -146,8 +146,9 @@ function Marks({ left, all }: { left: number; all: number }) {
   );
 }
 
-function validity(t: PassesTexts, { days, firstDay, lastDay }: Pass): string {
+function validity(t: PassesTexts, { days, firstDay, lastDay, orderId }: Pass): string {
   if (firstDay === null || lastDay === null) return t.goodFor(days);
+  if (orderId === null) return t.goodIfRenewed(dayText(firstDay), dayText(lastDay));
   return firstDay > today() ? t.goodFrom(dayText(firstDay), dayText(lastDay)) : t.goodUntil(dayText(lastDay));
 }
 

@@ -6,6 +6,7 @@ import type { PassesTexts } from "../texts/passes.en.ts";
 import { type Catalog, language, loadTexts } from "../tools/language.ts";
 import { formatMomentIn } from "../tools/time.ts";
 import { MyPasses, UsablePasses } from "./cards.tsx";
+import { MyMembership } from "./membership-card.tsx";
 import { dayText, followPasses, loadPasses } from "./passes.ts";
 import { Payer, Ways } from "./ways.tsx";
 
@@ -35,6 +36,7 @@ export interface Passes {
   t: PassesTexts;
   MyPasses: typeof MyPasses;
   UsablePasses: typeof UsablePasses;
+  MyMembership: typeof MyMembership;
   Ways: typeof Ways;
   Payer: typeof Payer;
   /** What a pass has paid, and what is left of it. */
@@ -55,6 +57,7 @@ function sentences(t: PassesTexts): Passes {
     t,
     MyPasses,
     UsablePasses,
+    MyMembership,
     Ways,
     Payer,
     paid: (pass) => [t.paidWith(pass.name), ...left(pass), ...(pass.lastDay && pass.creditsLeft !== 0 ? [t.until(dayText(pass.lastDay))] : [])].join(", "),

@@ -109,11 +109,12 @@ function PassName({ name, hint }: { name: string; hint: string }) {
 }
 
 function State({ t, pass, today }: Texts & { pass: Pass; today: string }) {
-  const { isRevoked, creditsLeft, lastDay, frozenFrom, frozenTo } = pass;
+  const { isRevoked, creditsLeft, lastDay, frozenFrom, frozenTo, orderId } = pass;
   if (isRevoked) return <span class="tag bad">{t.states.revoked}</span>;
   if (creditsLeft === 0) return <span class="tag">{t.states.usedUp}</span>;
   if (lastDay && lastDay < today) return <span class="tag">{t.states.ended}</span>;
   if (frozenFrom && frozenTo && isFrozen(pass, today)) return <span class="tag warn">{t.frozen(short(frozenFrom), short(frozenTo))}</span>;
+  if (orderId === null) return <span class="tag warn">{t.states.unpaid}</span>;
   return <span class="tag good">{t.states.active}</span>;
 }
 

@@ -39,7 +39,9 @@ export async function loadOffer(memberId: string, today: string): Promise<Offer>
     readAllPages((page) => call(api.GET("/api/admin/promo-codes", { params: { query: { active: true, ...page } } }))),
   ]);
   const isUsable = ({ firstDay, lastDay, uses, maxUses }: PromoCode) => (firstDay ?? today) <= today && today <= (lastDay ?? today) && uses < (maxUses ?? Infinity);
-  return { products: products.sort((one, other) => Number(one.price) - Number(other.price)), passes, promoCodes: codes.filter(isUsable) };
+  // Members start memberships themselves, because they enter their card.
+  const offered = products.filter(({ kind }) => kind !== "membership");
+  return { products: offered.sort((one, other) => Number(one.price) - Number(other.price)), passes, promoCodes: codes.filter(isUsable) };
 }
 
 /** What a promo code takes off the price of a product, as the API computes it. */

@@ -43,6 +43,7 @@ const texts: AdminSecurityTexts = {
     product_changed: "Producto cambiado",
     promo_code_changed: "Código promocional cambiado",
     order_changed: "Venta o reembolso en recepción",
+    membership_changed: "Membresía de un miembro cambiada",
     pass_changed: "Bono de un miembro cambiado",
     instructor_changed: "Profesor cambiado",
     calendar_token_made: "Enlace de calendario creado",

@@ -86,6 +86,8 @@ const texts: ErrorCodesTexts = {
     nothing_to_refund: ["There is no payment to refund, or the amount is more than what is left of it.", "Load the booking or the order again to see its payment."],
     pass_not_usable: ["The pass cannot pay for this class, or no pass of the member can.", "Ask `GET /api/shop/cover` why, and choose another way to pay."],
     pay_with_on_waitlist: ["The choice of what pays was sent with `joinWaitlist`, and the class is full.", "Join the waitlist without `payWith`. What pays is decided when a spot becomes free."],
+    membership_exists: ["The member has a membership already. There is one at a time.", "Load `GET /api/shop/membership`. End it before you start another."],
+    membership_not_running: ["The membership has not begun, or is over.", "Load the membership again."],
     pass_not_changeable: ["The pass does not allow this change. The message says why.", "Load the pass again, and choose a change that fits."],
     product_not_sold: ["The product does not exist, or the studio no longer sells it.", "Load the products again, and choose another."],
     product_limit_reached: ["The member has bought the product as often as a member can.", "Choose another product."],

@@ -86,6 +86,8 @@ const texts: ErrorCodesTexts = {
     nothing_to_refund: ["No hay ningún pago que devolver, o el importe es mayor que lo que queda de él.", "Carga de nuevo la reserva o la compra para ver su pago."],
     pass_not_usable: ["El bono no puede pagar esta clase, o ningún bono del miembro puede.", "Pregunta el motivo a `GET /api/shop/cover`, y elige otra forma de pago."],
     pay_with_on_waitlist: ["Se envió lo que paga junto con `joinWaitlist`, y la clase está llena.", "Apúntate a la lista de espera sin `payWith`. Lo que paga se decide cuando queda una plaza."],
+    membership_exists: ["El miembro ya tiene una membresía. Solo hay una a la vez.", "Carga `GET /api/shop/membership`. Termínala antes de empezar otra."],
+    membership_not_running: ["La membresía no ha empezado, o ha terminado.", "Vuelve a cargar la membresía."],
     pass_not_changeable: ["El bono no permite este cambio. El mensaje dice por qué.", "Vuelve a cargar el bono y elige un cambio que encaje."],
     product_not_sold: ["El producto no existe, o el estudio ya no lo vende.", "Carga los productos otra vez, y elige otro."],
     product_limit_reached: ["El miembro ya ha comprado el producto todas las veces que se puede.", "Elige otro producto."],

@@ -51,6 +51,7 @@ const texts = {
       profile: "Your details",
       upcomingBookings: "Upcoming bookings",
       pastBookings: "Past bookings",
+      membership: "Membership",
       passes: "Passes",
       events: "Events of your bookings",
       sessions: "Sessions",
@@ -63,6 +64,7 @@ const texts = {
     lead: "This cannot be undone.",
     losses: [
       "Your upcoming bookings are cancelled, and you lose your places on waitlists. You get money back only for classes that can still be cancelled free of charge.",
+      "Your passes and your membership end at once. No further payments are taken for the membership.",
       "Your name, telephone number, and all other personal details are erased.",
       "You are signed out on all devices, and your calendar links stop working.",
       "You can register again with the same address, but you start from the beginning.",

@@ -307,7 +307,7 @@ impl Update<'_> {
 
     /// Reports an invoice that pays for no period, or for one that is paid already.
     fn leave_to_staff(&self, invoice: &InvoiceReport) -> Option<Payment> {
-        tracing::error!(membership = %self.membership.id, invoice = invoice.id, "a paid invoice needs manual review: it is not for a period, or the period is paid already");
+        tracing::error!(membership = %self.membership.id, invoice = invoice.id, "a paid invoice needs manual review");
         None
     }
 

@@ -23,6 +23,7 @@ const COLLECT: Record<Step, () => Promise<unknown>> = {
   profile: () => call(api.GET("/api/auth/me")),
   upcomingBookings: () => bookingsOf("upcoming"),
   pastBookings: () => bookingsOf("past"),
+  membership: async () => (await call(api.GET("/api/shop/membership"))).membership,
   passes: () => readAllPages((query) => call(api.GET("/api/shop/passes", { params: { query } }))),
   // Without `Accept: text/event-stream`, the response is a list.
   events: () => readAllPages((query) => call(api.GET("/api/events", { params: { query } })) as Promise<Schema<"MemberEventList">>),

@@ -2,6 +2,7 @@
 
 import { api, call, type Schema } from "../../api/client.ts";
 import { loadPassPart } from "../../classes/pass-part.ts";
+import { loadMembership, membership } from "../../passes/membership.ts";
 import { loadPasses } from "../../passes/passes.ts";
 import { loadSession, signInAddress } from "../../session.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
@@ -37,6 +38,33 @@ export function buy(t: ShopTexts, product: Schema<"Product">, { promoCode, giftC
       onBought?.();
       await showBought(t, order);
     } else say(t.returned.slow);
+  });
+}
+
+/** Starts a membership, and opens its payment page. */
+export function startMembership(t: ShopTexts, { id }: Schema<"Product">): Promise<boolean> {
+  return attempt(async () => {
+    if (!(await loadSession())) {
+      location.assign(signInAddress(`/shop?product=${id}`));
+      return;
+    }
+    const { checkoutUrl } = await call(api.POST("/api/shop/membership", { body: { productId: id } }));
+    if (checkoutUrl) location.assign(checkoutUrl);
+    else say(t.returned.slow);
+  });
+}
+
+/** Says what has become of the membership with which Stripe has redirected here. */
+export function followMembership(t: ShopTexts): Promise<void> {
+  return followCheckout("membership", { ...t.returned, open: t.returned.notStarted }, async () => {
+    await loadMembership();
+    const current = membership.value;
+    const hasBegun = Boolean(current && current.status !== "starting");
+    if (current && hasBegun) {
+      await Promise.all([loadPassPart(), loadPasses(true)]);
+      say(t.returned.paid(current.name), false, [{ href: "/timetable", text: t.timetable }]);
+    }
+    return hasBegun;
   });
 }
 

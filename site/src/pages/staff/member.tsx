@@ -14,6 +14,7 @@ import { WaiveDialog } from "../../staff/fees.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
+import { type Membership, MembershipTable } from "../../staff/memberships.tsx";
 import { OrderTable } from "../../staff/orders.tsx";
 import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
 import { MemberPasses } from "../../staff/passes.tsx";
@@ -87,9 +88,10 @@ function MemberDetails({ t, member, back }: Texts & { member: Member; back: prea
     call(api.GET("/api/admin/payments", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })),
   );
   const passes = useList<Pass>("", (cursor) => call(api.GET("/api/admin/passes", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
+  const memberships = useList<Membership>("", (cursor) => call(api.GET("/api/admin/memberships", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
   const orders = useList<Order>("", (cursor) => call(api.GET("/api/admin/orders", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
   const reload = () => {
-    for (const list of [bookings, payments, passes, orders]) void list.reload().catch(report);
+    for (const list of [bookings, payments, memberships, passes, orders]) void list.reload().catch(report);
   };
   // A link to the passes scrolls to them when their place is known.
   const isPlaced = passes.items !== null && bookings.items !== null;
@@ -123,6 +125,14 @@ function MemberDetails({ t, member, back }: Texts & { member: Member; back: prea
         </header>
         <Bookings t={t} member={member} list={bookings} empty={when === "upcoming" ? t.noUpcoming : t.noPast} onChange={reload} />
       </section>
+      {memberships.items !== null && memberships.items.length > 0 && (
+        <section class="member-part">
+          <header>
+            <h2>{t.till.memberships.title}</h2>
+          </header>
+          <MembershipTable t={t.till} list={memberships} onChange={reload} />
+        </section>
+      )}
       <section class="member-part" id="passes">
         <header>
           <h2>{t.till.passes}</h2>

@@ -5,6 +5,7 @@ import { api, call, readAllPages, type Schema } from "../../api/client.ts";
 import { Empty, Skeleton } from "../../components/ui.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { useList } from "../../staff/lists.ts";
+import { type Membership, MembershipTable } from "../../staff/memberships.tsx";
 import { mountStaff } from "../../staff/mount.tsx";
 import { OrderTable } from "../../staff/orders.tsx";
 import { Money, PageHead, Segments } from "../../staff/parts.tsx";
@@ -18,7 +19,7 @@ import { ProductFields, readNewProduct, readProduct } from "./sales/fields.tsx";
 import { PromoCodes } from "./sales/promo-codes.tsx";
 
 type Texts = { t: StaffSalesTexts };
-const VIEWS = ["orders", "products", "promo-codes"] as const;
+const VIEWS = ["orders", "memberships", "products", "promo-codes"] as const;
 type View = (typeof VIEWS)[number];
 
 function readView(): View {
@@ -38,12 +39,14 @@ function Sales({ t }: Texts) {
       value={view}
       options={[
         ["orders", t.orders],
+        ["memberships", t.till.memberships.title],
         ["products", t.products],
         ["promo-codes", t.promoCodes],
       ]}
       onChange={show}
     />
   );
+  if (view === "memberships") return <Memberships t={t} views={views} />;
   if (view === "products") return <Products t={t} views={views} />;
   if (view === "promo-codes") return <PromoCodes t={t} views={views} />;
   return <Orders t={t} views={views} />;
@@ -72,6 +75,17 @@ function Orders({ t, views }: ViewProps) {
           </Empty>
         }
       />
+    </div>
+  );
+}
+
+function Memberships({ t, views }: ViewProps) {
+  const list = useList<Membership>("", (cursor) => call(api.GET("/api/admin/memberships", { params: { query: cursor ? { cursor } : {} } })));
+  return (
+    <div class="staff-page">
+      <PageHead title={t.title} hint={t.membershipsHint} />
+      <div class="toolbar">{views}</div>
+      <MembershipTable t={t.till} list={list} hasMembers />
     </div>
   );
 }
@@ -118,11 +132,24 @@ function columnsOf(t: StaffSalesTexts): Array<Column<Product>> {
         </>
       ),
     },
-    { key: "price", label: t.columns.price, isNumber: true, cell: ({ price, currency }) => <Money amount={price} currency={currency} /> },
+    { key: "price", label: t.columns.price, isNumber: true, cell: (product) => <Price t={t} product={product} /> },
     { key: "credits", label: t.columns.credits, isNumber: true, cell: ({ kind, credits }) => (kind === "gift_card" ? "" : (credits ?? t.unlimited)) },
-    { key: "days", label: t.columns.days, cell: ({ days, starts }) => (days === null ? "" : starts === "purchase" ? t.days(days) : t.daysFromFirst(days)) },
+    {
+      key: "days",
+      label: t.columns.days,
+      cell: ({ days, starts, every }) => (every ? t.renewed : days === null ? "" : starts === "purchase" ? t.days(days) : t.daysFromFirst(days)),
+    },
     { key: "classTypes", label: t.columns.classTypes, cell: ({ kind, classTypes }) => (kind === "gift_card" ? t.giftCard : classTypes.length === 0 ? t.allTypes : classTypes.map(({ name }) => name).join(", ")) },
   ];
+}
+
+function Price({ t, product: { price, currency, every } }: Texts & { product: Product }) {
+  return (
+    <span class="amounts">
+      <Money amount={price} currency={currency} />
+      {every && <small class="hint">{t.till.memberships.every[every]}</small>}
+    </span>
+  );
 }
 
 const catalog: Catalog<StaffSalesTexts> = { en: () => import("../../texts/staff-sales.en.ts"), es: () => import("../../texts/staff-sales.es.ts") };

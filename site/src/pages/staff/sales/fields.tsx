@@ -11,7 +11,11 @@ import "../sales.css";
 
 type ClassTypes = ReadonlyArray<Schema<"NamedClassType">>;
 
+const KINDS = ["pass", "membership", "gift_card"] as const;
 const STARTS = ["purchase", "first_class"] as const;
+const PERIODS = ["week", "month", "year"] as const;
+
+type Kind = Schema<"ProductKind">;
 
 interface Props {
   t: StaffSalesTexts;
@@ -20,31 +24,34 @@ interface Props {
   classTypes: ClassTypes;
 }
 
-const KINDS = ["pass", "gift_card"] as const;
-
 export function ProductFields({ t, product, classTypes }: Props) {
-  const [kind, setKind] = useState<Schema<"ProductKind">>(product?.kind ?? "pass");
-  const { name = "", description = "", price = "", perMember } = product ?? {};
+  const [kind, setKind] = useState<Kind>(product?.kind ?? "pass");
+  const { name = "", description = "", price = "", credits, perMember } = product ?? {};
+  const isMembership = kind === "membership";
+  const isGiftCard = kind === "gift_card";
   return (
     <>
-      {product && kind === "pass" && <p class="hint">{t.soldKeep}</p>}
-      {!product && <Select name="kind" label={t.kind} onChange={(chosen) => setKind(chosen as Schema<"ProductKind">)} options={KINDS.map((one) => [one, t.kinds[one]])} />}
+      {product && !isGiftCard && <p class="hint">{isMembership ? t.begunKeep : t.soldKeep}</p>}
+      {!product && <Select name="kind" label={t.kind} onChange={(chosen) => setKind(chosen as Kind)} options={KINDS.map((one) => [one, t.kinds[one]])} />}
       <Field name="name" label={t.name} required autoComplete="off" maxLength={100} defaultValue={name} />
       <TextArea name="description" label={t.description} hint={t.descriptionHint} defaultValue={description} />
-      <MoneyField name="price" label={t.price} {...(kind === "gift_card" ? { hint: t.giftCardHint } : {})} required defaultValue={price} />
+      <MoneyField name="price" label={t.price} {...(isGiftCard ? { hint: t.giftCardHint } : {})} required defaultValue={price} />
+      {isMembership && !product && <Select name="every" label={t.every} defaultValue="month" options={PERIODS.map((one) => [one, t.periods[one]])} />}
+      {!isGiftCard && (
+        <Field name="credits" type="number" label={isMembership ? t.creditsOfPeriod : t.credits} hint={t.creditsHint} min="1" step="1" defaultValue={credits ? String(credits) : ""} />
+      )}
       {kind === "pass" && <PassFields t={t} product={product} />}
-      <Field name="perMember" type="number" label={t.perMember} hint={t.perMemberHint} min="1" step="1" defaultValue={perMember ? String(perMember) : ""} />
-      {kind === "pass" && <GoodFor t={t} chosen={product?.classTypes ?? []} classTypes={classTypes} />}
+      {!isMembership && <Field name="perMember" type="number" label={t.perMember} hint={t.perMemberHint} min="1" step="1" defaultValue={perMember ? String(perMember) : ""} />}
+      {!isGiftCard && <GoodFor t={t} chosen={product?.classTypes ?? []} classTypes={classTypes} />}
     </>
   );
 }
 
-/** The fields that only a pass has. */
+/** How long a pass is good. */
 function PassFields({ t, product }: Omit<Props, "classTypes">) {
-  const { credits, days, starts } = product ?? {};
+  const { days, starts } = product ?? {};
   return (
     <>
-      <Field name="credits" type="number" label={t.credits} hint={t.creditsHint} min="1" step="1" defaultValue={credits ? String(credits) : ""} />
       <Field name="days" type="number" label={t.validDays} hint={t.validHint} required min="1" step="1" defaultValue={days ? String(days) : ""} />
       <Select name="starts" label={t.starts} defaultValue={starts ?? undefined} options={STARTS.map((one) => [one, t.startsOn[one]])} />
     </>
@@ -70,36 +77,38 @@ function GoodFor({ t, chosen, classTypes }: { t: StaffSalesTexts; chosen: ClassT
   );
 }
 
-/** The values of the fields that every product has. */
-function readCommon(values: FormValues) {
-  return {
-    name: values.text("name"),
-    description: values.text("description"),
-    price: values.text("price").replace(",", "."),
-    perMember: values.optional("perMember") ? Number(values.text("perMember")) : null,
-  };
-}
-
 /** A new product, as the API takes it. */
 export function readNewProduct(t: StaffSalesTexts, values: FormValues): Schema<"CreateProduct"> {
-  return values.text("kind") === "gift_card" ? { kind: "gift_card", ...readCommon(values) } : { ...readCommon(values), ...readPass(t, values) };
+  const kind = values.text("kind") as Kind;
+  const every = kind === "membership" ? { every: values.text("every") as Schema<"BillingPeriod"> } : {};
+  return { kind, ...readProduct(t, { kind }, values), ...every };
 }
 
 /** The changed values of a product, as the API takes them. */
-export function readProduct(t: StaffSalesTexts, { kind }: Product, values: FormValues) {
-  return kind === "gift_card" ? readCommon(values) : { ...readCommon(values), ...readPass(t, values) };
+export function readProduct(t: StaffSalesTexts, { kind }: Pick<Product, "kind">, values: FormValues) {
+  const common = { name: values.text("name"), description: values.text("description"), price: values.text("price").replace(",", ".") };
+  const perMember = readNumber(values, "perMember");
+  switch (kind) {
+    case "pass":
+      return { ...common, ...readClasses(t, values), days: Number(values.text("days")), starts: values.text("starts") as Schema<"PassStart">, perMember };
+    case "membership":
+      return { ...common, ...readClasses(t, values) };
+    case "gift_card":
+      return { ...common, perMember };
+  }
 }
 
-/** The values of the fields that only a pass has. */
-function readPass(t: StaffSalesTexts, values: FormValues) {
-  const number = (name: string) => (values.optional(name) ? Number(values.text(name)) : null);
+function readNumber(values: FormValues, name: string): number | null {
+  return values.optional(name) ? Number(values.text(name)) : null;
+}
+
+/** The number of classes, and what they can be. */
+function readClasses(t: StaffSalesTexts, values: FormValues) {
   const names = [...new FormData(values.form).keys()];
   const classTypeIds = names.filter((name) => name.startsWith("type ")).map((name) => name.slice("type ".length));
   if (values.text("goodFor") === "some" && classTypeIds.length === 0) throw new Failure(t.chooseType);
   return {
-    credits: number("credits"),
-    days: Number(values.text("days")),
-    starts: values.text("starts") as Schema<"PassStart">,
+    credits: readNumber(values, "credits"),
     classTypeIds,
   };
 }
