@@ -167,6 +167,14 @@ impl Account {
         match (method, segments) {
             ("GET", ["v1", "subscriptions", id]) => found(self.subscriptions.get(*id)),
             ("POST", ["v1", "subscriptions", id]) => {
+                // Stripe accepts only one of the two parameters.
+                assert_eq!(form.len(), 1, "{form:?}");
+                if form.contains_key("cancel_at") {
+                    return self.change_subscription(id, |subscription| {
+                        assert_eq!(subscription["cancel_at_period_end"], false);
+                        subscription["cancel_at"] = Value::Null;
+                    });
+                }
                 let ends = form["cancel_at_period_end"] == "true";
                 self.change_subscription(id, |subscription| {
                     let end = &subscription["items"]["data"][0]["current_period_end"];

@@ -270,8 +270,10 @@ async fn set_renewal(
         )
     });
     let subscription = subscription.ok_or(NOT_RUNNING)?;
-    let ends = action == MembershipAction::End;
-    stripe.set_cancel_at_period_end(subscription, ends).await?;
+    match action {
+        MembershipAction::End => stripe.end_subscription(subscription).await?,
+        MembershipAction::Renew => stripe.renew_subscription(subscription).await?,
+    };
     sync_membership(app, stripe, membership).await?;
     mail::send_due_in_background(app);
     let client = app.db().client().await?;

@@ -254,21 +254,39 @@ impl Stripe {
         self.call(Method::GET, &path, String::new(), None).await
     }
 
-    /// Sets whether a subscription ends with the current period.
+    /// Ends a subscription with the current period.
     ///
     /// # Errors
     ///
     /// Fails with [`StripeError`].
-    pub async fn set_cancel_at_period_end(
+    pub async fn end_subscription(&self, id: &str) -> Result<Subscription, StripeError> {
+        self.update_subscription(id, ("cancel_at_period_end", "true"))
+            .await
+    }
+
+    /// Renews a subscription that would end, whether it was ended by us or in the customer portal,
+    /// which may set a time instead.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`StripeError`].
+    pub async fn renew_subscription(&self, id: &str) -> Result<Subscription, StripeError> {
+        // Stripe accepts only one of the two parameters.
+        let field = match self.subscription(id).await?.cancel_at_period_end {
+            true => ("cancel_at_period_end", "false"),
+            false => ("cancel_at", ""),
+        };
+        self.update_subscription(id, field).await
+    }
+
+    async fn update_subscription(
         &self,
         id: &str,
-        ends: bool,
+        field: (&str, &str),
     ) -> Result<Subscription, StripeError> {
         // Repeating the request changes nothing, so it needs no idempotency key.
         let path = format!("/v1/subscriptions/{}", path_segment(id));
-        let value = if ends { "true" } else { "false" };
-        let form = encode_form(&[("cancel_at_period_end", value)]);
-        self.post(&path, form, None).await
+        self.post(&path, encode_form(&[field]), None).await
     }
 
     /// Ends a subscription at once, without an invoice or a refund. Stripe refuses this if it has
