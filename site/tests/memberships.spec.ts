@@ -53,7 +53,7 @@ test("a member starts a membership, books across the turn, ends it, and keeps it
   await row.getByLabel(/^Actions: /).click();
   await row.getByRole("button", { name: "End the membership" }).click();
   await dialog.getByRole("button", { name: "End the membership" }).click();
-  await expect(page.getByText("Ends on")).toBeVisible();
+  await expect(page.getByText(/^The membership of Marta ends on/)).toBeVisible();
   await open(page, "/staff/sales?show=memberships");
   await expect(page.getByRole("row").filter({ hasText: product.name })).toContainText("Active");
   await expectAccessible(page);

@@ -145,7 +145,7 @@ function Memberships({ t, products }: Texts & { products: Product[] }) {
   return (
     <>
       <h2>{t.memberships}</h2>
-      <p class="hint">{t.membershipsHint}</p>
+      <p class="hint">{hasMembership ? t.oneMembership : t.membershipsHint}</p>
       <ul class="plain-list products">
         {products.map((product) => (
           <li key={product.id} class="card product">

@@ -30,9 +30,11 @@ function usePasses() {
 
 /** All passes of the member. Members without passes see only where to find them. */
 export function MyPasses({ t }: Texts) {
-  const all = usePasses();
-  if (all === null) return null;
-  if (all === "failed") return <Failed t={t} />;
+  const known = usePasses();
+  if (known === null) return null;
+  if (known === "failed") return <Failed t={t} />;
+  // A period that was never paid is no pass of the member.
+  const all = known.filter(({ isRevoked, orderId }) => !isRevoked || orderId !== null);
   const now = usable(all);
   const earlier = all.filter(({ isUsable }) => !isUsable);
   const more = (

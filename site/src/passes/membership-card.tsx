@@ -49,7 +49,7 @@ function MembershipCard({ t, current }: Texts & { current: Membership }) {
       <p class="pass-left">
         {texts.price(formatPrice(price, currency), every)} · {credits === null ? t.unlimited : texts.classes(credits, every)}
       </p>
-      <p class={status === "past_due" ? "membership-problem" : "hint"}>
+      <p class={status === "past_due" ? "" : "hint"}>
         {explain(t, current)}
         <br />
         <span class="hint">{classTypes.length === 0 ? t.forAll : t.forSome(namesOf(classTypes))}</span>

@@ -14,6 +14,7 @@ const texts = {
   passesForSale: "Passes",
   memberships: "Memberships",
   membershipsHint: "You pay by card for each period. End it here at any time: it then stays good until the end of the period.",
+  oneMembership: "You have a membership. You can start another one when yours has ended.",
   per: { week: "per week", month: "per month", year: "per year" },
   each: (classes: string, every: "week" | "month" | "year") => `${classes} ${{ week: "each week", month: "each month", year: "each year" }[every]}`,
   start: "Start",

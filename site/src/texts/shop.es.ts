@@ -15,6 +15,7 @@ const texts: ShopTexts = {
   passesForSale: "Bonos",
   memberships: "Membresías",
   membershipsHint: "Pagas cada periodo con tarjeta. Termínala aquí cuando quieras: vale hasta el final del periodo.",
+  oneMembership: "Ya tienes una membresía. Puedes empezar otra cuando la tuya termine.",
   per: { week: "por semana", month: "al mes", year: "al año" },
   each: (classes, every) => `${classes} ${{ week: "cada semana", month: "cada mes", year: "cada año" }[every]}`,
   start: "Empezar",
