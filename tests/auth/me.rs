@@ -166,6 +166,9 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "order_lines (id, order_id, product_id, description, amount, days, starts)
             values (md5('line')::uuid, md5('order')::uuid, md5('product')::uuid, 'Ten classes', 150,
                 120, 'first_class')",
+        "memberships (id, user_id, product_id, name, price, currency, every, days, expires_at)
+            select gen_random_uuid(), id, md5('product')::uuid, 'Unlimited', 80, 'USD', 'month',
+                31, now() from users",
         "receipts (year, number, order_id, user_id, buyer, currency, issued_at)
             select 2026, 1, md5('order')::uuid, id, 'Ana Reyes', 'USD', now() from users",
         "passes (id, user_id, product_id, order_line_id, days, starts)
@@ -174,7 +177,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
     ] {
         app.sql(&format!("insert into {row}")).await;
     }
-    app.sql("update users set totp_secret = 'x', is_staff = true, is_admin = true")
+    app.sql("update users set totp_secret = 'x', provider_customer = 'cus_1', is_staff = true, is_admin = true")
         .await;
     let tables = tables_about_members(&app).await;
     assert_eq!(tables_with_rows(&app, &tables, &id).await, tables);
@@ -210,6 +213,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "cross_app_sessions",
         "member_events",
         "member_visits",
+        "memberships",
         "orders",
         "passes",
         "payments",
@@ -219,7 +223,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
     assert_eq!(tables_with_rows(&app, &tables, &id).await, kept);
     let remaining_values =
         "select count(password_hash) + count(medical_conditions) + count(totp_secret)
-            + count(calendar_token_hash) + count(*) filter (where marketing_consent or is_active
+            + count(calendar_token_hash) + count(provider_customer) + count(*) filter (where marketing_consent or is_active
                 or is_staff or is_admin or experience_level <> 'beginner')
         from users";
     assert_eq!(app.count(remaining_values).await, 0);
