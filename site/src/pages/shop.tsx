@@ -17,7 +17,7 @@ import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
 import { type EnteredCard, GiftCard, split } from "./shop/gift-card.tsx";
 import { type AppliedCode, type ProductPrice, PromoCode } from "./shop/promo-code.tsx";
-import { buy, followMembership, followOrder, startMembership, wantedProductId } from "./shop/purchase.ts";
+import { buy, followReturn, startMembership, wantedProductId } from "./shop/purchase.ts";
 import "./shop.css";
 
 type Product = Schema<"Product">;
@@ -47,9 +47,7 @@ function Shop({ t }: Texts) {
     if (member && loaded) void loadPassPart();
   }, [member?.user.id, loaded === null]);
   useEffect(() => {
-    if (!loaded) return;
-    followOrder(t).catch(report);
-    followMembership(t).catch(report);
+    if (loaded) followReturn(t).catch(report);
   }, [loaded]);
 
   // Memberships are paid by card only.

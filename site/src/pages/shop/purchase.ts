@@ -54,30 +54,30 @@ export function startMembership(t: ShopTexts, { id }: Schema<"Product">): Promis
   });
 }
 
-/** Says what has become of the membership with which Stripe has redirected here. */
-export function followMembership(t: ShopTexts): Promise<void> {
-  return followCheckout("membership", { ...t.returned, open: t.returned.notStarted }, async () => {
-    await loadMembership();
-    const current = membership.value;
-    const hasBegun = Boolean(current && current.status !== "starting");
-    if (current && hasBegun) {
-      await Promise.all([loadPassPart(), loadPasses(true)]);
-      say(t.returned.paid(current.name), false, [{ href: "/timetable", text: t.timetable }]);
-    }
-    return hasBegun;
-  });
-}
-
-/** Says what has become of the order with which Stripe has redirected here. */
-export async function followOrder(t: ShopTexts): Promise<void> {
+/** Says what has become of the order or the membership with which Stripe has redirected here. */
+export async function followReturn(t: ShopTexts): Promise<void> {
   if (!new URLSearchParams(location.search).has("payment")) return;
   const { followCheckout } = await import("../../checkout-return.ts");
-  return followCheckout("order", t.returned, async (orderId) => {
-    const order = await call(api.GET("/api/shop/order", { params: { query: { orderId } } }));
-    if (order.state === "paid") await showBought(t, order);
-    if (order.state === "cancelled") say(t.returned.late, true);
-    return order.state !== "open";
-  });
+  await followCheckout("order", t.returned, (orderId) => showOrder(t, orderId));
+  await followCheckout("membership", { ...t.returned, open: t.returned.notStarted }, () => showMembership(t));
+}
+
+/** Says how the order has ended. Returns false while it is open. */
+async function showOrder(t: ShopTexts, orderId: string): Promise<boolean> {
+  const order = await call(api.GET("/api/shop/order", { params: { query: { orderId } } }));
+  if (order.state === "paid") await showBought(t, order);
+  if (order.state === "cancelled") say(t.returned.late, true);
+  return order.state !== "open";
+}
+
+/** Says that the membership has begun. Returns false while it has not. */
+async function showMembership(t: ShopTexts): Promise<boolean> {
+  await loadMembership();
+  const current = membership.value;
+  if (!current || current.status === "starting") return false;
+  await Promise.all([loadPassPart(), loadPasses(true)]);
+  say(t.returned.paid(current.name), false, [{ href: "/timetable", text: t.timetable }]);
+  return true;
 }
 
 async function showBought(t: ShopTexts, { lines }: Order): Promise<void> {
