@@ -1,11 +1,12 @@
 -- Memberships: passes that are paid again each week, month, or year, by a subscription at Stripe.
 --
 -- A paid period gives a pass. The pass of the next period is there before it is paid, so that
--- members can book across the turn. It has no order line until then, and its status is `live`,
+-- members can book beyond the current period. It has no order line until then, and its status is `live`,
 -- because it pays for bookings like any other.
 --
--- The previous version of the program shows no membership and no pass that is not paid. Its lists of
--- products fail if there is a product of this kind, so create the first one after the deployment.
+-- The previous version of the program cannot read products of this kind, nor bookings with a pass
+-- that is not paid. So create the first membership after the deployment, and revert this migration
+-- before you go back to the previous version.
 
 -- Waits for all locks together and lets go of them between the attempts, so that no transaction
 -- waits behind this one for long.
@@ -76,8 +77,8 @@ create table memberships (
     -- When the membership will end. Null: it is renewed.
     cancel_at timestamptz,
     ended_at timestamptz,
-    -- It must end at Stripe now, because the account was closed.
-    ends_now boolean not null default false,
+    -- It must be ended at Stripe, because the account was closed or deactivated.
+    must_end boolean not null default false,
     -- Each synchronization takes the next number before it asks Stripe. It writes only if its
     -- number is greater than that of the last one that has written.
     sync_wanted bigint not null default 0,
@@ -85,6 +86,8 @@ create table memberships (
     -- The invoice and the attempt about whose failure an e-mail was sent last.
     failed_invoice text,
     failed_attempt integer,
+    -- The invoices and subscriptions at Stripe that staff must review. Each is reported once.
+    ids_to_review text[] not null default '{}',
     attempts integer not null default 0,
     next_attempt_at timestamptz not null default now(),
     created_at timestamptz not null default clock_timestamp(),
@@ -98,7 +101,7 @@ create index memberships_user_idx on memberships (user_id, created_at, id);
 create index memberships_created_idx on memberships (created_at, id);
 create index memberships_product_idx on memberships (product_id);
 create index memberships_due_idx on memberships (next_attempt_at)
-    where status <> 'ended' or ends_now or sync_wanted > sync_done;
+    where status <> 'ended' or must_end or sync_wanted > sync_done;
 
 create trigger memberships_updated_at before update on memberships
     for each row execute function set_updated_at();

@@ -6,7 +6,7 @@ pub mod checkout;
 pub mod fees;
 pub mod list;
 pub(crate) mod membership_checkout;
-mod membership_state;
+pub(crate) mod membership_state;
 mod provider_state;
 pub mod reconcile;
 pub mod stripe;

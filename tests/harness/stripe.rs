@@ -33,6 +33,8 @@ pub enum StripeFault {
     Status(u16),
     /// The request is processed, but its response is replaced by one with status 502.
     ResponseLost,
+    /// The request is not processed, because there is no such object.
+    Missing,
     /// The request is not processed and gets no response.
     Unresponsive,
     /// The request is not processed, and Stripe stores an error under the
@@ -73,6 +75,8 @@ pub(super) struct Account {
     most_in_flight: usize,
     responses_by_key: HashMap<String, StoredResponse>,
     faults: VecDeque<StripeFault>,
+    /// The path that the key may not read.
+    forbidden_path: Option<&'static str>,
     requests: Vec<RecordedRequest>,
     /// The status of new refunds. `None` means `succeeded`.
     refund_status: Option<&'static str>,
@@ -108,6 +112,11 @@ impl StripeStandIn {
     /// Makes the next requests fail, one after another.
     pub fn fail_next(&self, faults: &[StripeFault]) {
         self.state.lock().unwrap().faults.extend(faults);
+    }
+
+    /// Makes requests with this path fail, because the key has no permission for them.
+    pub fn forbid(&self, path: &'static str) {
+        self.state.lock().unwrap().forbidden_path = Some(path);
     }
 
     /// Sets the status of new refunds, which is `succeeded` by default.
@@ -363,6 +372,10 @@ async fn serve(
         Some(StripeFault::Status(status)) => {
             return json_response(status, &error_body("api_error", "", ""));
         }
+        Some(StripeFault::Missing) => {
+            let body = error_body(INVALID_REQUEST, "resource_missing", "id");
+            return json_response(404, &body);
+        }
         Some(StripeFault::Unresponsive) => std::future::pending().await,
         Some(StripeFault::StoredError) => {
             let stored = StoredResponse {
@@ -381,6 +394,9 @@ async fn serve(
     }
     let response = {
         let mut state = state.lock().unwrap();
+        if state.forbidden_path == Some(uri.path()) {
+            return json_response(403, &error_body(INVALID_REQUEST, "", ""));
+        }
         state.handle_once(&method, uri.path(), form, key)
     };
     match fault {

@@ -112,6 +112,15 @@ impl StripeStandIn {
         subscription.clone()
     }
 
+    /// Changes an invoice; returns it.
+    pub fn update_invoice(&self, invoice: &Value, update: impl FnOnce(&mut Value)) -> Value {
+        let mut state = self.state.lock().unwrap();
+        let invoice = state.invoices.get_mut(invoice["id"].as_str().unwrap());
+        let invoice = invoice.unwrap();
+        update(invoice);
+        invoice.clone()
+    }
+
     /// Returns the current state of a subscription.
     pub fn subscription(&self, subscription: &Value) -> Value {
         let state = self.state.lock().unwrap();

@@ -231,7 +231,7 @@ pub fn update<'a>(
             update.apply(&request).await?;
             if update.deactivated {
                 booking::cancel_all_of(tx, request.id, now, studio).await?;
-                membership::end_at_provider(tx, request.id).await?;
+                membership::request_end(tx, request.id).await?;
                 order::cancel_open_of(tx, request.id).await?;
                 tx.invalidate([app.schedule()]);
             }

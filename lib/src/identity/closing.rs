@@ -15,7 +15,7 @@ pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
     tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
     // This comes before the erasure, because the e-mails about the bookings need the address.
     booking::cancel_all_of(tx, id, app.clock().now(), &app.config().studio).await?;
-    membership::end_at_provider(tx, id).await?;
+    membership::request_end(tx, id).await?;
     // A payment may settle an order at the same time. The cancellation waits for it, so its passes
     // are revoked too. Other transactions lock passes before orders. A deadlock with them is rare,
     // and is retried.

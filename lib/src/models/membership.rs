@@ -14,10 +14,10 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::claim::{claim_due, end_at_provider, want_sync};
-pub use self::start::{Begun, abandon, begin, extend, store_checkout};
+pub use self::claim::{MembershipSync, begin_sync, claim_due, request_end};
+pub use self::start::{MembershipStart, abandon, extend, start, store_checkout};
 pub use self::sync::{
-    ApplyRules, InvoiceReport, MembershipReport, SubscriptionReport, TimeRange, apply,
+    ApplyContext, InvoiceReport, MembershipReport, SubscriptionReport, TimeRange, apply,
 };
 use super::product::{BillingPeriod, NamedClassType};
 use super::user::full_name;
@@ -64,6 +64,16 @@ impl MembershipStatus {
             Self::Ended => "ended",
         }
     }
+
+    /// Returns whether it has begun and has not ended.
+    pub fn is_running(self) -> bool {
+        !matches!(self, Self::Starting | Self::Ended)
+    }
+
+    /// Returns whether the provider takes payments for it.
+    pub fn is_billed(self) -> bool {
+        matches!(self, Self::Active | Self::PastDue)
+    }
 }
 
 /// A row of `memberships`, with what is shown about it.
@@ -93,7 +103,7 @@ pub struct Membership {
     pub status: MembershipStatus,
     /// The provider's id of the subscription. `None` until the first payment.
     pub provider_subscription: Option<String>,
-    /// The provider's id of the member. `None` until the first payment.
+    /// The provider's id of the member. `None` until the member has paid for a membership once.
     pub provider_customer: Option<String>,
     /// The provider's id of the checkout. `None` if there is none.
     pub checkout: Option<String>,
@@ -107,8 +117,8 @@ pub struct Membership {
     pub cancel_at: Option<DateTime<Utc>>,
     /// When it has ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Whether it must end at the provider at once.
-    pub ends_now: bool,
+    /// Whether it must be ended at the provider, because the account was closed or deactivated.
+    pub must_end: bool,
     /// The first day of the period that waits for its payment. `None` if none does.
     pub unpaid_from: Option<NaiveDate>,
     /// The last day that is paid. `None` if nothing was paid.
@@ -127,19 +137,29 @@ macro_rules! membership_columns {
         concat!(
             "m.id, m.user_id, u.first_name, u.last_name, m.product_id, m.name, m.price, m.currency,
             m.every, m.credits, m.status, m.provider_subscription, u.provider_customer, m.checkout,
-            m.checkout_url, m.expires_at, m.period_end, m.cancel_at, m.ended_at, m.ends_now,
+            m.checkout_url, m.expires_at, m.period_end, m.cancel_at, m.ended_at, m.must_end,
             m.sync_done, m.failed_invoice, m.failed_attempt, m.created_at,
-            (select min(p.first_day) from passes p
-                where p.membership_id = m.id and p.order_line_id is null and p.status = 'live')
-                as unpaid_from,
-            (select max(p.last_day) from passes p
-                where p.membership_id = m.id and p.order_line_id is not null) as paid_until, ",
+            ",
+            $crate::models::membership::paid_periods!(),
+            ", ",
             $crate::models::product::class_types_of_product!("m.product_id"),
             " as class_types"
         )
     };
 }
 use membership_columns;
+
+/// The first day of the unpaid period and the last paid day of a membership `m`.
+macro_rules! paid_periods {
+    () => {
+        "(select min(p.first_day) from passes p
+            where p.membership_id = m.id and p.order_line_id is null and p.status = 'live')
+            as unpaid_from,
+        (select max(p.last_day) from passes p
+            where p.membership_id = m.id and p.order_line_id is not null) as paid_until"
+    };
+}
+pub(in crate::models) use paid_periods;
 
 impl Membership {
     fn from_row(row: &Row) -> Result<Self> {
@@ -163,7 +183,7 @@ impl Membership {
             period_end: row.try_get("period_end")?,
             cancel_at: row.try_get("cancel_at")?,
             ended_at: row.try_get("ended_at")?,
-            ends_now: row.try_get("ends_now")?,
+            must_end: row.try_get("must_end")?,
             unpaid_from: row.try_get("unpaid_from")?,
             paid_until: row.try_get("paid_until")?,
             sync_done: row.try_get("sync_done")?,
@@ -171,6 +191,11 @@ impl Membership {
             failed_attempt: row.try_get("failed_attempt")?,
             created_at: row.try_get("created_at")?,
         })
+    }
+
+    /// Returns whether its subscription must be ended at the provider if it goes on there.
+    pub fn must_end_at_provider(&self) -> bool {
+        self.must_end || self.status == MembershipStatus::Ended
     }
 
     /// Returns the membership's position in the list.

@@ -12,7 +12,9 @@ use uuid::Uuid;
 
 pub use self::change::{NewPassChange, PassChange, RecordedPassChange, change, list_changes};
 pub use self::dispute::{lock_of_order, restore_disputed, revoke_disputed};
-pub(super) use self::period::{PaidPeriod, PassPeriod, expect, is_paid, issue_paid, lock_unpaid};
+pub(super) use self::period::{
+    PaidPeriod, PassPeriod, is_paid, is_paid_before, issue_paid, lock_unpaid, set_unpaid_period,
+};
 use super::product::{NamedClassType, PassStart, class_types_of_product};
 use crate::error::{Error, Result};
 use crate::store::client::Client;
@@ -249,13 +251,11 @@ static ISSUE: Statement = Statement::new(
     select gen_random_uuid(), o.user_id, l.product_id, l.id, l.credits, l.days, l.starts,
         case l.starts when 'purchase' then $2::date end
     from orders o join order_lines l on l.order_id = o.id
-    where o.id = $1 and l.kind in ('pass', 'membership')
-      and not exists (select from passes w where w.order_line_id = l.id)
-    order by l.created_at, l.id",
+    where o.id = $1 and l.kind = 'pass' order by l.created_at, l.id",
 );
 
-/// Issues the passes that an order is for, except for those that exist already. `today` is the
-/// studio's date.
+/// Issues the passes that an order is for, but not those of a membership, which [`issue_paid`]
+/// issues. `today` is the studio's date.
 pub(super) async fn issue(client: &Client, order_id: Uuid, today: NaiveDate) -> Result<()> {
     ISSUE.execute(client, &[&order_id, &today]).await
 }

@@ -78,7 +78,7 @@ impl BillingPeriod {
     }
 
     /// Returns the number of days of the longest period.
-    pub fn most_days(self) -> i32 {
+    pub fn max_days(self) -> i32 {
         match self {
             Self::Week => 7,
             Self::Month => 31,

@@ -20,7 +20,7 @@ use crate::store::client::Client;
 use crate::values::minor_units::minor_units;
 
 /// The maximum number of Stripe idempotency keys that a request uses for a checkout.
-const MAX_STRIPE_KEYS: u32 = 3;
+pub(super) const MAX_STRIPE_KEYS: u32 = 3;
 
 /// A member's request to pay, which may need a checkout.
 pub struct CheckoutRequest<'a> {
@@ -265,7 +265,7 @@ impl<'a> CheckoutRequest<'a> {
     }
 }
 
-const CARD_NOT_POSSIBLE: Error = Error::Conflict {
+pub(super) const CARD_NOT_POSSIBLE: Error = Error::Conflict {
     code: ErrorCode::CardNotPossible,
     message: "This amount cannot be paid by card; please pay at the desk",
 };

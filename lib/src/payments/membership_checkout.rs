@@ -4,14 +4,12 @@
 //! completed step, as for payments.
 
 use crate::App;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::http::Member;
 use crate::models::membership::{self, Membership};
-use crate::payments::stripe::{NewSubscription, Refusal, StripeError};
+use crate::payments::checkout::{CARD_NOT_POSSIBLE, MAX_STRIPE_KEYS};
+use crate::payments::stripe::{NewSubscriptionSession, Refusal, Stripe, StripeError};
 use crate::values::minor_units::minor_units;
-
-/// The maximum number of Stripe idempotency keys that a request uses for a checkout.
-const MAX_STRIPE_KEYS: u32 = 3;
 
 /// Creates the checkout of a membership at Stripe, unless it has one, and stores it.
 ///
@@ -21,17 +19,17 @@ const MAX_STRIPE_KEYS: u32 = 3;
 /// Stripe does not answer. A repeated request continues where this one stopped.
 pub(crate) async fn check_out(
     app: &App,
+    stripe: &Stripe,
     member: &Member,
     mut membership: Membership,
 ) -> Result<Membership> {
-    let stripe = app.stripe().ok_or(Error::NotFound)?;
     let mut customer = membership.provider_customer.clone();
     let mut keys_used = 1;
     while membership.checkout.is_none() {
         let Some(amount) = minor_units(membership.price, &membership.currency) else {
             return abandon(app, &membership, CARD_NOT_POSSIBLE).await;
         };
-        let new = new_subscription(app, member, &membership, customer.as_deref(), amount);
+        let new = new_session(app, member, &membership, customer.as_deref(), amount);
         let client = match stripe.create_subscription_session(&new).await {
             Ok(session) => {
                 let client = app.db().client().await?;
@@ -69,19 +67,19 @@ async fn abandon(app: &App, membership: &Membership, error: Error) -> Result<Mem
     Err(error)
 }
 
-fn new_subscription<'a>(
+fn new_session<'a>(
     app: &App,
     member: &'a Member,
     membership: &'a Membership,
     customer: Option<&'a str>,
     amount: i64,
-) -> NewSubscription<'a> {
+) -> NewSubscriptionSession<'a> {
     let page = format!(
         "{}/shop?membership={}",
         app.config().studio.site_url,
         membership.id
     );
-    NewSubscription {
+    NewSubscriptionSession {
         membership_id: membership.id,
         amount,
         currency: &membership.currency,
@@ -94,8 +92,3 @@ fn new_subscription<'a>(
         cancel_url: format!("{page}&payment=open"),
     }
 }
-
-const CARD_NOT_POSSIBLE: Error = Error::Conflict {
-    code: ErrorCode::CardNotPossible,
-    message: "This amount cannot be paid by card; please ask the studio",
-};

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use crate::App;
 use crate::error::Result;
 use crate::models::membership::{
-    self, InvoiceReport, Membership, MembershipReport, MembershipStatus, SubscriptionReport,
-    TimeRange,
+    self, InvoiceReport, Membership, MembershipReport, MembershipStatus, MembershipSync,
+    SubscriptionReport, TimeRange,
 };
 use crate::payments::check_error::CheckError;
 use crate::payments::stripe::{
@@ -16,12 +16,19 @@ use crate::payments::stripe::{
 
 /// What Stripe knows about a membership.
 pub(super) struct MembershipState {
-    /// The membership's id.
-    pub(super) id: Uuid,
-    /// The number of the synchronization, which was taken before Stripe was asked.
-    pub(super) sync: i64,
+    /// The synchronization, which began before Stripe was asked.
+    pub(super) sync: MembershipSync,
     /// What Stripe has answered.
     pub(super) report: MembershipReport,
+}
+
+/// What happens to a checkout that can still be paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OpenCheckout {
+    /// It stays open until it expires.
+    Keep,
+    /// It is closed.
+    Close,
 }
 
 /// Reads the membership of a subscription from Stripe. Returns `None` if it is not one of Sabor's.
@@ -34,10 +41,11 @@ pub(super) async fn read_subscription(
         let client = app.db().client().await?;
         membership::find_by_subscription(&client, id).await?
     };
-    if let Some(membership) = known {
-        return read(app, stripe, &membership, Some(id)).await.map(Some);
-    }
-    match stripe.subscription(id).await?.membership_id() {
+    let membership_id = match known {
+        Some(membership) => Some(membership.id),
+        None => stripe.subscription(id).await?.membership_id(),
+    };
+    match membership_id {
         Some(membership_id) => read_by_id(app, stripe, membership_id, Some(id)).await,
         None => Ok(None),
     }
@@ -55,58 +63,56 @@ pub(super) async fn read_invoice(
     }
 }
 
-/// Reads the membership that a checkout starts from Stripe. Returns `None` if it is unknown.
-pub(super) async fn read_session(
-    app: &App,
-    stripe: &Stripe,
-    membership_id: Uuid,
-    session: &Session,
-) -> Result<Option<MembershipState>, CheckError> {
-    read_by_id(app, stripe, membership_id, session.subscription.as_deref()).await
-}
-
-async fn read_by_id(
+/// Reads a membership from Stripe. `subscription` is the one that is known to belong to it, which
+/// may not be stored yet. Returns `None` if the membership does not exist.
+pub(super) async fn read_by_id(
     app: &App,
     stripe: &Stripe,
     membership_id: Uuid,
     subscription: Option<&str>,
 ) -> Result<Option<MembershipState>, CheckError> {
-    let found = {
+    let begun = {
         let client = app.db().client().await?;
-        membership::find(&client, membership_id).await?
+        membership::begin_sync(&client, membership_id).await?
     };
-    match found {
-        Some(membership) => read(app, stripe, &membership, subscription).await.map(Some),
+    match begun {
+        Some(sync) => {
+            let read = end_or_read(app, stripe, sync, subscription, OpenCheckout::Keep);
+            read.await.map(Some)
+        }
         None => Ok(None),
     }
 }
 
-/// Reads a membership from Stripe. If it must end at once, it is ended there first. Stripe may
-/// know a subscription that is not stored yet.
-pub(super) async fn read(
+/// Reads a membership from Stripe. If its subscription must end, it is ended there first.
+pub(super) async fn end_or_read(
     app: &App,
     stripe: &Stripe,
-    membership: &Membership,
+    sync: MembershipSync,
     subscription: Option<&str>,
+    open_checkout: OpenCheckout,
 ) -> Result<MembershipState, CheckError> {
-    let sync = {
-        let client = app.db().client().await?;
-        membership::want_sync(&client, membership.id).await?
+    let membership = &sync.membership;
+    let stored = membership.provider_subscription.as_deref();
+    let report = match (stored, subscription) {
+        (Some(stored), Some(other)) if stored != other => {
+            MembershipReport::Second(other.to_owned())
+        }
+        (Some(id), _) | (None, Some(id)) => {
+            end_or_read_subscription(stripe, membership, id).await?
+        }
+        (None, None) => {
+            let must_close = open_checkout == OpenCheckout::Close
+                || membership.must_end_at_provider()
+                || membership.expires_at <= app.clock().now();
+            match read_checkout(stripe, membership, must_close).await? {
+                Checkout::Paid(id) => end_or_read_subscription(stripe, membership, &id).await?,
+                Checkout::Open => MembershipReport::Waiting,
+                Checkout::Over => MembershipReport::Gone,
+            }
+        }
     };
-    let known = membership.provider_subscription.as_deref().or(subscription);
-    let report = match known {
-        Some(id) => read_report(stripe, membership, id).await?,
-        None => match read_checkout(app, stripe, membership).await? {
-            Checkout::Paid(id) => read_report(stripe, membership, &id).await?,
-            Checkout::Open => MembershipReport::Waiting,
-            Checkout::Over => MembershipReport::Gone,
-        },
-    };
-    Ok(MembershipState {
-        id: membership.id,
-        sync,
-        report,
-    })
+    Ok(MembershipState { sync, report })
 }
 
 /// How far the checkout of a membership is.
@@ -119,16 +125,12 @@ enum Checkout {
     Over,
 }
 
-/// Reads the checkout of a membership. If it has expired, or the membership must end, the checkout
-/// is closed first.
+/// Reads the checkout of a membership. It is closed first if it must be.
 async fn read_checkout(
-    app: &App,
     stripe: &Stripe,
     membership: &Membership,
+    must_close: bool,
 ) -> Result<Checkout, StripeError> {
-    let must_close = membership.ends_now
-        || membership.status == MembershipStatus::Ended
-        || membership.expires_at <= app.clock().now();
     let Some(checkout) = &membership.checkout else {
         return Ok(if must_close {
             Checkout::Over
@@ -155,19 +157,21 @@ async fn close(stripe: &Stripe, checkout: &str) -> Result<Session, StripeError> 
     }
 }
 
-async fn read_report(
+/// Reads a subscription and its latest invoices. If it must end, it is ended first.
+async fn end_or_read_subscription(
     stripe: &Stripe,
     membership: &Membership,
     id: &str,
 ) -> Result<MembershipReport, StripeError> {
+    let must_end = membership.must_end_at_provider();
     let subscription = match stripe.subscription(id).await {
-        // It was deleted with its customer, or belongs to the other mode (test or live).
-        Err(error) if error.refusal() == Some(Refusal::Missing) => {
+        // It was deleted. Otherwise, the key may be one of another account, or of the other mode
+        // (test or live), so a membership that goes on is not ended for this.
+        Err(error) if must_end && error.refusal() == Some(Refusal::Missing) => {
             return Ok(MembershipReport::Gone);
         }
         subscription => subscription?,
     };
-    let must_end = membership.ends_now || membership.status == MembershipStatus::Ended;
     let subscription = match must_end && !subscription.has_ended() {
         true => stripe.cancel_subscription(id).await?,
         false => subscription,

@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::error::Result;
-use crate::models::membership::{self, ApplyRules};
+use crate::models::membership::{self, ApplyContext};
 use crate::models::payment::{
     self, CheckoutEnd, CheckoutReport, Outcome, Payment, ProviderDispute, ProviderRefund,
 };
 use crate::payments::check_error::CheckError;
 use crate::payments::membership_state::{self, MembershipState};
-use crate::payments::stripe::{EventKind, Refusal, Session, SessionStatus, Stripe};
+use crate::payments::stripe::{EventKind, Refusal, Session, SessionStatus, Stripe, StripeError};
 use crate::payments::stripe_report::{
     checkout_report, invalidate_schedule, provider_dispute, provider_refund, record_mismatch,
 };
@@ -82,15 +82,16 @@ impl ProviderState {
                 }
                 return Ok(outcome);
             }
-            Self::Membership(MembershipState { id, sync, report }) => {
+            Self::Membership(MembershipState { sync, report }) => {
                 let zone = TimeZone::of_studio(studio)?;
-                let rules = ApplyRules {
+                let context = ApplyContext {
                     now,
                     zone: &zone,
                     grace_days: studio.membership_grace_days,
                     keys,
+                    caller,
                 };
-                return membership::apply(tx, *id, *sync, report, &rules).await;
+                return membership::apply(tx, sync, report, &context).await;
             }
             Self::Unchanged => {}
             Self::Foreign => outcome = Outcome::Foreign,
@@ -119,11 +120,11 @@ pub(super) async fn read_state(
         EventKind::Dispute { dispute } => read_dispute(app, stripe, dispute).await,
         EventKind::Subscription { subscription } => {
             let read = membership_state::read_subscription(app, stripe, subscription);
-            read.await.map(of_membership)
+            read.await.map(membership_or_foreign)
         }
         EventKind::Invoice { invoice } => {
             let read = membership_state::read_invoice(app, stripe, invoice);
-            read.await.map(of_membership)
+            read.await.map(membership_or_foreign)
         }
         EventKind::Ignored => Ok(ProviderState::Unchanged),
     };
@@ -136,7 +137,7 @@ pub(super) async fn read_state(
     }
 }
 
-fn of_membership(state: Option<MembershipState>) -> ProviderState {
+fn membership_or_foreign(state: Option<MembershipState>) -> ProviderState {
     state.map_or(ProviderState::Foreign, ProviderState::Membership)
 }
 
@@ -148,8 +149,9 @@ async fn read_checkout(
 ) -> Result<ProviderState, CheckError> {
     let session = Box::new(stripe.session(session).await?);
     if let Some(id) = session.membership_id() {
-        let read = membership_state::read_session(app, stripe, id, &session);
-        return read.await.map(of_membership);
+        let subscription = session.subscription.as_deref();
+        let read = membership_state::read_by_id(app, stripe, id, subscription);
+        return read.await.map(membership_or_foreign);
     }
     let Some(id) = session.payment_id() else {
         return Ok(ProviderState::Foreign);
@@ -227,11 +229,11 @@ async fn find_payment(
         return Ok(Some(payment));
     }
     let Some(id) = stripe.payment_intent(payment_intent).await?.payment_id() else {
-        let Some(invoice) = stripe.invoice_of_payment(payment_intent).await? else {
+        let Some(invoice) = find_invoice(stripe, payment_intent).await? else {
             return Ok(None);
         };
         let read = membership_state::read_invoice(app, stripe, &invoice);
-        let state = of_membership(read.await?);
+        let state = membership_or_foreign(read.await?);
         apply_in_transaction(app, &state).await?;
         return Ok(find_by_intent().await?);
     };
@@ -249,6 +251,18 @@ async fn find_payment(
     let paid = ProviderState::Paid(id, Box::new(session));
     apply_in_transaction(app, &paid).await?;
     Ok(find_by_intent().await?)
+}
+
+/// Finds the invoice that a payment intent has paid. A key that may not read invoices is that of a
+/// studio without memberships.
+async fn find_invoice(
+    stripe: &Stripe,
+    payment_intent: &str,
+) -> Result<Option<String>, StripeError> {
+    match stripe.invoice_of_payment(payment_intent).await {
+        Err(StripeError::Refused { status: 403, .. }) => Ok(None),
+        invoice => invoice,
+    }
 }
 
 /// Applies a state in a separate transaction, with an internal caller.

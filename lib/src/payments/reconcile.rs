@@ -9,13 +9,13 @@ use uuid::Uuid;
 
 use crate::App;
 use crate::error::{Error, Result, chain};
-use crate::models::membership::{self, Membership};
+use crate::models::membership::{self, Membership, MembershipSync};
 use crate::models::payment::{
     self, CheckoutEnd, ClaimedRefund, Outcome, Payment, ProviderRefund, RefundState,
 };
 use crate::notify::mail;
 use crate::payments::check_error::CheckError;
-use crate::payments::membership_state;
+use crate::payments::membership_state::{self, OpenCheckout};
 use crate::payments::provider_state::{
     ProviderState, apply_in_transaction, disputes_of, refunds_of,
 };
@@ -55,7 +55,8 @@ pub struct RunReport {
 }
 
 /// Closes the checkouts of cancelled and failed payments, ends the memberships of closed accounts,
-/// and sends due refunds, in the background after the response. The clean-up settles the remaining payments.
+/// and sends due refunds, in the background after the response. The clean-up settles the remaining
+/// payments.
 pub fn settle_in_background(app: &App) {
     if app.stripe().is_none() {
         return;
@@ -128,49 +129,64 @@ pub async fn sync_memberships(app: &App, until: Instant) -> Result<RunReport> {
     check_all(app, until, claim, check_membership).await
 }
 
-/// Compares a membership with Stripe.
+/// Compares a membership with Stripe. Returns it as it is then.
 ///
 /// # Errors
 ///
-/// Fails with [`Error::Unavailable`] when Stripe or Postgres does not answer.
+/// [`Error::NotFound`]; [`Error::Unavailable`] when Stripe or Postgres does not answer.
 pub(crate) async fn sync_membership(
     app: &App,
     stripe: &Stripe,
-    membership: &Membership,
-) -> Result<()> {
-    check_membership(app, stripe, membership).await?;
-    Ok(())
+    id: Uuid,
+    open_checkout: OpenCheckout,
+) -> Result<Membership> {
+    let begun = membership::begin_sync(&app.db().client().await?, id).await?;
+    let sync = begun.ok_or(Error::NotFound)?;
+    let state = membership_state::end_or_read(app, stripe, sync, None, open_checkout).await?;
+    settle(app, &ProviderState::Membership(state)).await?;
+    let found = membership::find(&app.db().client().await?, id).await?;
+    found.ok_or(Error::NotFound)
 }
 
 async fn check_membership(
     app: &App,
     stripe: &Stripe,
-    membership: &Membership,
+    sync: &MembershipSync,
 ) -> Result<Progress, CheckError> {
-    let state = membership_state::read(app, stripe, membership, None).await?;
+    let (sync, keep) = (sync.clone(), OpenCheckout::Keep);
+    let state = membership_state::end_or_read(app, stripe, sync, None, keep).await?;
     settle(app, &ProviderState::Membership(state)).await?;
     Ok(Progress::Settled)
 }
 
 /// An item that is checked with Stripe.
 trait Checked {
+    /// What the item is, for the log.
+    const SUBJECT: &'static str;
+
     /// Returns the id of the payment or the membership, for the log.
     fn id(&self) -> Uuid;
 }
 
 impl Checked for Payment {
+    const SUBJECT: &'static str = "payment";
+
     fn id(&self) -> Uuid {
         self.id
     }
 }
 
-impl Checked for Membership {
+impl Checked for MembershipSync {
+    const SUBJECT: &'static str = "membership";
+
     fn id(&self) -> Uuid {
-        self.id
+        self.membership.id
     }
 }
 
 impl Checked for ClaimedRefund {
+    const SUBJECT: &'static str = "payment";
+
     fn id(&self) -> Uuid {
         self.payment.id
     }
@@ -196,7 +212,7 @@ async fn check_all<T: Checked>(
         let checks = claimed.iter().map(|item| check(app, stripe, item));
         let mut is_unavailable = false;
         for (item, outcome) in claimed.iter().zip(join_all(checks).await) {
-            match log_failure(item.id(), outcome)? {
+            match log_failure(item, outcome)? {
                 Some(Progress::Settled) => report.count += 1,
                 Some(Progress::Waiting) => {}
                 None => is_unavailable = true,
@@ -212,17 +228,21 @@ async fn check_all<T: Checked>(
 
 /// Logs a failure of Stripe. Returns `None` when Stripe does not answer, so that the
 /// run ends.
-fn log_failure(id: Uuid, outcome: Result<Progress, CheckError>) -> Result<Option<Progress>> {
+fn log_failure<T: Checked>(
+    item: &T,
+    outcome: Result<Progress, CheckError>,
+) -> Result<Option<Progress>> {
+    let (subject, id) = (T::SUBJECT, item.id());
     match outcome {
         Ok(progress) => Ok(Some(progress)),
         Err(CheckError::Stripe(
             error @ (StripeError::Refused { .. } | StripeError::RepeatedFailure),
         )) => {
-            tracing::error!(payment = %id, %error, "failed to settle a payment");
+            tracing::error!(subject, %id, %error, "failed to compare with Stripe");
             Ok(Some(Progress::Waiting))
         }
         Err(CheckError::Stripe(error @ StripeError::Unavailable(_))) => {
-            tracing::warn!(payment = %id, %error, "postponed a payment");
+            tracing::warn!(subject, %id, %error, "postponed a comparison with Stripe");
             Ok(None)
         }
         Err(CheckError::Other(error)) => Err(error),
@@ -376,7 +396,7 @@ pub(super) fn after_commit(app: &App, outcome: &Outcome) {
         Outcome::Released | Outcome::OrderPaid | Outcome::MembershipUpdated => {
             mail::send_due_in_background(app)
         }
-        Outcome::RefundDue => {
+        Outcome::RefundDue | Outcome::MembershipMustEnd => {
             settle_in_background(app);
             mail::send_due_in_background(app);
         }

@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-pub use self::billing::{Invoice, NewSubscription, Subscription};
+pub use self::billing::{Invoice, NewSubscriptionSession, Subscription};
 use self::object::List;
 pub use self::object::{Dispute, PaymentIntent, Refund, RefundStatus, Session, SessionStatus};
 pub use self::webhook::{Event, EventKind};

@@ -1,4 +1,4 @@
-//! Memberships: what a member has, starting one, ending one, and the page for the card.
+//! Memberships: finding, starting, and ending them, and Stripe's customer portal.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,13 +10,14 @@ use super::OWN_PURCHASE;
 use crate::admin::staff_action::StaffAction;
 use crate::error::{Error, ErrorCode, Result};
 use crate::http::{List, Member, query};
-use crate::models::membership::{self, Begun, Membership, MembershipStatus};
+use crate::models::membership::{self, Membership, MembershipStart, MembershipStatus};
 use crate::models::product::{BillingPeriod, NamedClassType};
 use crate::models::security_event::SecurityEventKind;
 use crate::notify::mail;
 use crate::payments::membership_checkout;
-use crate::payments::reconcile::sync_membership;
-use crate::payments::stripe::Stripe;
+use crate::payments::membership_state::OpenCheckout;
+use crate::payments::reconcile::{settle_in_background, sync_membership};
+use crate::payments::stripe::{Refusal, Stripe};
 use crate::runtime::config::StudioConfig;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -54,8 +55,8 @@ pub struct MembershipView {
     /// The last day of a membership that ends or has ended, in the studio's time zone. Null if it
     /// is renewed, or nothing was paid.
     last_day: Option<NaiveDate>,
-    /// The last day on which bookings stand although the period is not paid. Null unless the
-    /// payment has failed.
+    /// The last day of the grace period, in which bookings are kept although the period is not paid.
+    /// Null unless a payment has failed.
     grace_ends_on: Option<NaiveDate>,
     /// The URL of the page on which the membership is paid for the first time. Null if it has begun
     /// or the page has expired.
@@ -73,14 +74,11 @@ impl MembershipView {
         studio: &StudioConfig,
         now: DateTime<Utc>,
     ) -> Self {
-        let is_running = matches!(
-            membership.status,
-            MembershipStatus::Active | MembershipStatus::PastDue
-        );
+        let is_billed = membership.status.is_billed();
         let ends = membership.cancel_at;
         let renewal = membership
             .period_end
-            .filter(|_| is_running && ends.is_none());
+            .filter(|_| is_billed && ends.is_none());
         let last_day = match membership.status {
             MembershipStatus::Ended => membership.paid_until,
             _ => ends.map(|end| zone.date(end) - TimeDelta::days(1)),
@@ -101,8 +99,7 @@ impl MembershipView {
             status: membership.status,
             renews_on: renewal.map(|end| zone.date(end)),
             last_day,
-            grace_ends_on: late
-                .map(|first_day| first_day + TimeDelta::days(studio.membership_grace_days - 1)),
+            grace_ends_on: late.map(|first_day| studio.membership_grace_end(first_day)),
             checkout_url: membership.checkout_url.filter(|_| is_payable),
             ended_at: membership.ended_at,
             created_at: membership.created_at,
@@ -156,7 +153,7 @@ pub struct StartMembership {
 ///
 /// # Errors
 ///
-/// Those of [`membership::begin`] and `check_out`; 409 `payment_under_way` when another membership
+/// Those of [`membership::start`] and `check_out`; 409 `payment_under_way` when another membership
 /// was paid meanwhile, or its checkout cannot be closed yet.
 pub fn start<'a>(
     app: &'a App,
@@ -166,37 +163,40 @@ pub fn start<'a>(
     Box::pin(async move {
         // The demo account is rejected, because it is not stored.
         member.key()?;
-        let mut begun = begin(app, member, form.product_id).await?;
-        if let Begun::Stale(membership) = &begun {
-            close_stale(app, membership).await?;
-            begun = begin(app, member, form.product_id).await?;
+        let mut started = find_or_start(app, member, form.product_id).await?;
+        let stripe = require_stripe(app)?;
+        // Stripe knows more about a checkout that was created before: it may have been paid, or
+        // must be closed before another one is created.
+        let known = match &started {
+            MembershipStart::Payable(membership) if membership.checkout.is_none() => None,
+            MembershipStart::Payable(membership) => Some((membership.id, OpenCheckout::Keep)),
+            MembershipStart::Stale(membership) => Some((membership.id, OpenCheckout::Close)),
+        };
+        if let Some((id, open_checkout)) = known {
+            sync_membership(app, stripe, id, open_checkout).await?;
+            started = find_or_start(app, member, form.product_id).await?;
         }
-        let Begun::Payable(membership) = begun else {
+        let MembershipStart::Payable(membership) = started else {
             return Err(UNDER_WAY);
         };
-        let membership = membership_checkout::check_out(app, member, membership).await?;
+        let membership = membership_checkout::check_out(app, stripe, member, membership).await?;
+        if membership.status != MembershipStatus::Starting {
+            settle_in_background(app);
+            return Err(UNDER_WAY);
+        }
         MembershipView::of(app, membership)
     })
 }
 
-async fn begin(app: &App, member: &Member, product_id: Uuid) -> Result<Begun> {
+async fn find_or_start(app: &App, member: &Member, product_id: Uuid) -> Result<MembershipStart> {
     let (user_id, accepts_cards) = (member.user.id, app.stripe().is_some());
     let (now, currency) = (app.clock().now(), &app.config().studio.currency);
     let transaction = app.transaction();
     transaction
         .run(async |tx| {
-            membership::begin(tx, user_id, product_id, currency, accepts_cards, now).await
+            membership::start(tx, user_id, product_id, currency, accepts_cards, now).await
         })
         .await
-}
-
-/// Closes the checkout of a membership that the member does not pay, so that another one can
-/// be started.
-async fn close_stale(app: &App, membership: &Membership) -> Result<()> {
-    let stripe = require_stripe(app)?;
-    let mut expired = membership.clone();
-    expired.expires_at = expired.expires_at.min(app.clock().now());
-    sync_membership(app, stripe, &expired).await
 }
 
 fn require_stripe(app: &App) -> Result<&Stripe> {
@@ -204,33 +204,33 @@ fn require_stripe(app: &App) -> Result<&Stripe> {
         .ok_or_else(|| Error::unavailable("there are memberships, but Stripe is not configured"))
 }
 
-/// What is to happen to a membership at the end of the period.
+/// What happens to a membership at the end of its period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MembershipAction {
-    /// It ends.
+    /// It ends. If the period is not paid, it ends at once.
     End,
-    /// It is renewed after all.
-    Renew,
+    /// It is renewed. This undoes `end`.
+    Keep,
 }
 
 impl MembershipAction {
     fn as_str(self) -> &'static str {
         match self {
             Self::End => "end",
-            Self::Renew => "renew",
+            Self::Keep => "keep",
         }
     }
 }
 
-/// A change of the own membership.
+/// A change of the member's own membership.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateMembership {
     action: MembershipAction,
 }
 
-/// Ends the membership of a member at the end of the period, or takes that back.
+/// Ends the membership of a member at the end of its paid period, or undoes that.
 ///
 /// # Errors
 ///
@@ -263,22 +263,38 @@ async fn set_renewal(
 ) -> Result<Membership> {
     let stripe = require_stripe(app)?;
     let subscription = membership.provider_subscription.as_deref();
-    let subscription = subscription.filter(|_| {
-        !matches!(
-            membership.status,
-            MembershipStatus::Starting | MembershipStatus::Ended
-        )
-    });
+    let subscription = subscription.filter(|_| membership.status.is_running());
     let subscription = subscription.ok_or(NOT_RUNNING)?;
-    match action {
-        MembershipAction::End => stripe.end_subscription(subscription).await?,
-        MembershipAction::Renew => stripe.renew_subscription(subscription).await?,
+    let is_end = action == MembershipAction::End;
+    let sent = match membership.status {
+        MembershipStatus::PastDue if is_end => stripe.cancel_subscription(subscription).await,
+        _ if is_end => stripe.end_subscription(subscription).await,
+        _ => stripe.keep_subscription(subscription).await,
     };
-    sync_membership(app, stripe, membership).await?;
+    match sent {
+        Ok(_) => {}
+        // There is nothing left to end.
+        Err(error) if is_end && error.refusal() == Some(Refusal::Missing) => {
+            let client = app.db().client().await?;
+            membership::request_end(&client, membership.user_id).await?;
+        }
+        Err(error) if error.refusal().is_some() => {
+            // It may have ended at Stripe.
+            let changed = sync(app, stripe, membership.id).await?;
+            return Err(match changed.status {
+                MembershipStatus::Ended => NOT_RUNNING,
+                _ => error.into(),
+            });
+        }
+        Err(error) => return Err(error.into()),
+    }
+    sync(app, stripe, membership.id).await
+}
+
+async fn sync(app: &App, stripe: &Stripe, id: Uuid) -> Result<Membership> {
+    let membership = sync_membership(app, stripe, id, OpenCheckout::Keep).await?;
     mail::send_due_in_background(app);
-    let client = app.db().client().await?;
-    let changed = membership::find(&client, membership.id).await?;
-    changed.ok_or(Error::NotFound)
+    Ok(membership)
 }
 
 /// The page on which a member changes the card and sees the invoices.
@@ -294,8 +310,8 @@ pub struct PortalView {
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] before the first payment; [`Error::Unavailable`] when Stripe does not
-/// answer.
+/// [`Error::NotFound`] when the member has no current membership, or has never paid for one;
+/// [`Error::Unavailable`] when Stripe does not answer.
 pub fn open_portal<'a>(app: &'a App, member: &'a Member) -> BoxFuture<'a, Result<PortalView>> {
     Box::pin(async move {
         member.key()?;
@@ -318,8 +334,8 @@ pub struct MembershipsQuery {
     member_id: Option<String>,
 }
 
-/// Lists a page of memberships, newest first, for staff. Those that were never paid are left out,
-/// unless they still can be.
+/// Lists a page of memberships, newest first, for staff. Memberships that never began are listed
+/// only while they can still be paid.
 ///
 /// # Errors
 ///
@@ -353,7 +369,7 @@ pub struct UpdateMemberMembership {
     action: MembershipAction,
 }
 
-/// Ends the membership of another member at the end of the period, or takes that back.
+/// Ends the membership of another member at the end of its paid period, or undoes that.
 ///
 /// # Errors
 ///
@@ -367,26 +383,21 @@ pub fn update_of_member<'a>(
     Box::pin(async move {
         let staff_action = StaffAction::by_staff(staff, caller)?;
         let (id, action) = (form.membership_id, form.action);
-        // The role is checked before Stripe is told. No transaction is open while it is.
+        // What staff do is recorded before Stripe is told, because no transaction is open then.
         let transaction = app.transaction().authorize(&staff_action);
         let found = transaction.run(async |tx| {
             let found = membership::find(tx, id).await?.ok_or(Error::NotFound)?;
             if found.user_id == staff_action.actor_id() {
                 return Err(OWN_PURCHASE);
             }
+            let detail = json!({ "membershipId": id, "action": action.as_str() });
+            let kind = SecurityEventKind::MembershipChanged;
+            staff_action
+                .record(tx, kind, Some(found.user_id), detail)
+                .await?;
             Ok(found)
         });
         let changed = set_renewal(app, &found.await?, action).await?;
-        let transaction = app.transaction();
-        transaction
-            .run(async |tx| {
-                let detail = json!({ "membershipId": id, "action": action.as_str() });
-                let kind = SecurityEventKind::MembershipChanged;
-                staff_action
-                    .record(tx, kind, Some(changed.user_id), detail)
-                    .await
-            })
-            .await?;
         MembershipView::of(app, changed)
     })
 }

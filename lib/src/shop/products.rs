@@ -161,7 +161,7 @@ impl CreateProduct {
                 .unwrap_or_default(),
             credits: form.check_given("credits", self.credits, credits),
             days: match self.every {
-                Some(every) => Some(every.most_days()),
+                Some(every) => Some(every.max_days()),
                 None => form.check_given("days", self.days, days),
             },
             starts: match kind {

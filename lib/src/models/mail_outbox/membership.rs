@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::models::membership::paid_periods;
 use crate::models::user::locale_from_column;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -38,17 +39,15 @@ pub struct MailMembership {
 
 static FIND_MEMBERSHIP: Statement = Statement::new(
     "mail_outbox.find_membership",
-    "select case when u.closed_at is null then u.first_name else '' end as first_name,
+    concat!(
+        "select case when u.closed_at is null then u.first_name else '' end as first_name,
         u.email = $2 and u.email_verified_at is not null as is_confirmed, u.locale,
         m.name, m.price, m.currency, m.status = 'past_due' as is_past_due,
         m.status = 'ended' as has_ended,
-        (select min(p.first_day) from passes p
-            where p.membership_id = m.id and p.order_line_id is null and p.status = 'live')
-            as unpaid_from,
-        (select max(p.last_day) from passes p
-            where p.membership_id = m.id and p.order_line_id is not null) as paid_until
-    from memberships m join users u on u.id = m.user_id
-    where m.id = $1",
+        ",
+        paid_periods!(),
+        " from memberships m join users u on u.id = m.user_id where m.id = $1"
+    ),
 );
 
 /// Finds the membership of an e-mail. Returns `None` if there is none.

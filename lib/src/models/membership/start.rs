@@ -15,9 +15,9 @@ use crate::store::statement::Statement;
 /// How long the checkout can be paid. Stripe rejects one that expires in less than thirty minutes.
 const CHECKOUT_TIME: TimeDelta = TimeDelta::minutes(31);
 
-/// A membership that is being started.
+/// The first step of starting a membership.
 #[derive(Clone, Debug)]
-pub enum Begun {
+pub enum MembershipStart {
     /// It can be paid at a checkout.
     Payable(Membership),
     /// Its checkout has expired, or is for another product. It must be closed at the provider
@@ -38,16 +38,16 @@ static INSERT: Statement = Statement::new(
 /// # Errors
 ///
 /// [`Error::NotFound`] when the account is closed; 409 `product_not_sold` when the product does
-/// not exist, is retired, or is no membership; 409 `card_not_available`; 409 `membership_exists`
+/// not exist, is retired, or is not a membership; 409 `card_not_available`; 409 `membership_exists`
 /// when the member has one.
-pub async fn begin(
+pub async fn start(
     client: &Client,
     user_id: Uuid,
     product_id: Uuid,
     currency: &str,
     accepts_cards: bool,
     now: DateTime<Utc>,
-) -> Result<Begun> {
+) -> Result<MembershipStart> {
     lock_member(client, user_id).await?;
     let (product, every) = find_sold(client, product_id).await?;
     if !accepts_cards {
@@ -61,8 +61,8 @@ pub async fn begin(
         }
         let is_payable = is_same(&membership, &product, currency) && membership.expires_at > now;
         return Ok(match is_payable {
-            true => Begun::Payable(membership),
-            false => Begun::Stale(membership),
+            true => MembershipStart::Payable(membership),
+            false => MembershipStart::Stale(membership),
         });
     }
     let id = random::id();
@@ -83,8 +83,8 @@ pub async fn begin(
             ],
         )
         .await?;
-    let begun = find(client, id).await?;
-    begun.map(Begun::Payable).ok_or(Error::NotFound)
+    let started = find(client, id).await?;
+    started.map(MembershipStart::Payable).ok_or(Error::NotFound)
 }
 
 async fn find_sold(client: &Client, id: Uuid) -> Result<(Product, BillingPeriod)> {
@@ -135,11 +135,13 @@ pub async fn extend(
     find(client, membership.id).await?.ok_or(Error::NotFound)
 }
 
-// The first checkout is kept. It is stored even if the membership has ended in the meantime, so
-// that it can be closed.
+// The first checkout is kept. If the membership has ended in the meantime, its checkout must be
+// closed.
 static STORE_CHECKOUT: Statement = Statement::new(
     "membership.store_checkout",
-    "update memberships set checkout = $2, checkout_url = case status when 'starting' then $3 end
+    "update memberships set checkout = $2, checkout_url = case status when 'starting' then $3 end,
+        must_end = must_end or status = 'ended',
+        next_attempt_at = case status when 'ended' then now() else next_attempt_at end
     where id = $1 and checkout is null",
 );
 

@@ -1,22 +1,26 @@
 //! Applying what the provider reports about a membership.
 
 use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Membership, MembershipStatus, find};
+use super::{Membership, MembershipStatus, MembershipSync, find};
 use crate::crypto::encryption::Keyring;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::models::mail_outbox;
 use crate::models::order::{self, NewInvoiceOrder};
 use crate::models::pass::{self, PaidPeriod, PassPeriod};
 use crate::models::payment::{self, InvoicePayment, Outcome, Payment};
 use crate::models::product::BillingPeriod;
+use crate::models::security_event::{self, SecurityEventKind};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::caller::Caller;
 use crate::values::minor_units::from_minor_units;
+use crate::values::money::Money;
 use crate::values::time_zone::TimeZone;
 
-/// A time with its end.
+/// A period of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeRange {
     /// When it begins.
@@ -32,6 +36,8 @@ pub enum MembershipReport {
     Waiting,
     /// There is no subscription, and there will be none.
     Gone,
+    /// There is a second subscription, with this id at the provider. The first one was not read.
+    Second(String),
     /// There is a subscription.
     Subscription(Box<SubscriptionReport>),
 }
@@ -77,19 +83,21 @@ pub struct InvoiceReport {
     pub period: Option<TimeRange>,
 }
 
-/// When a report is applied, and by which rules.
-pub struct ApplyRules<'a> {
+/// What is needed to apply a report.
+pub struct ApplyContext<'a> {
     /// The current time.
     pub now: DateTime<Utc>,
     /// The studio's time zone.
     pub zone: &'a TimeZone,
-    /// How many days bookings stand in a period that is not paid.
+    /// How many days members keep their bookings in a period that is not paid.
     pub grace_days: i64,
-    /// The keys of the e-mails.
+    /// The keys that encrypt queued e-mails.
     pub keys: &'a Keyring,
+    /// Who reports, for the security log.
+    pub caller: &'a Caller,
 }
 
-impl ApplyRules<'_> {
+impl ApplyContext<'_> {
     fn today(&self) -> NaiveDate {
         self.zone.date(self.now)
     }
@@ -106,59 +114,62 @@ impl ApplyRules<'_> {
     }
 }
 
-/// Applies what the provider reports about a membership, unless a later synchronization has
-/// written before. `sync` is the number from [`want_sync`](super::want_sync).
+/// Applies what the provider reports about a membership, unless a later synchronization was
+/// applied already.
 ///
 /// Each paid invoice becomes a paid order with a pass for its period. If the membership is renewed,
 /// there is a pass for the next period too, which waits for its payment. Must be called in a
 /// transaction.
 pub async fn apply(
     client: &Client,
-    id: Uuid,
-    sync: i64,
+    sync: &MembershipSync,
     report: &MembershipReport,
-    rules: &ApplyRules<'_>,
+    context: &ApplyContext<'_>,
 ) -> Result<Outcome> {
-    let Some(membership) = find(client, id).await? else {
-        return Ok(Outcome::Foreign);
-    };
-    let is_open = lock_member(client, membership.user_id).await?;
-    pass::lock_unpaid(client, id, rules.now).await?;
+    let id = sync.membership.id;
+    let is_open = lock_account(client, sync.membership.user_id).await?;
+    pass::lock_unpaid(client, id, context.now).await?;
     LOCK.one(client, &[&id]).await?;
+    LOCK_PASSES.all(client, &[&id]).await?;
     // A separate statement sees what was committed while the lock was awaited.
-    let Some(membership) = find(client, id).await? else {
-        return Ok(Outcome::Foreign);
-    };
-    if sync <= membership.sync_done {
+    let membership = find(client, id).await?.ok_or(Error::NotFound)?;
+    if sync.number <= membership.sync_done {
         return Ok(Outcome::Unchanged);
     }
-    let update = Update {
+    let update = MembershipUpdate {
         client,
+        sync,
         membership: &membership,
         is_open,
-        rules,
+        context,
     };
     match report {
-        MembershipReport::Waiting => update.store(sync, MembershipStatus::Starting, None).await?,
+        MembershipReport::Waiting => update.store(MembershipStatus::Starting, None).await,
+        // The checkout was created after Stripe was asked. The next synchronization reads it.
+        MembershipReport::Gone if membership.checkout != sync.membership.checkout => {
+            Ok(Outcome::Unchanged)
+        }
         MembershipReport::Gone => {
-            pass::expect(client, id, None, rules.now, rules.today()).await?;
-            update.store(sync, MembershipStatus::Ended, None).await?;
+            pass::set_unpaid_period(client, id, None, context.now, context.today()).await?;
+            update.store(MembershipStatus::Ended, None).await
         }
-        MembershipReport::Subscription(subscription) => {
-            return update.apply(sync, subscription).await;
+        MembershipReport::Second(subscription) => {
+            let problem = "a membership has a second subscription at Stripe";
+            update.leave_to_staff(subscription, problem).await?;
+            Ok(Outcome::Changed)
         }
+        MembershipReport::Subscription(subscription) => update.apply(subscription).await,
     }
-    Ok(Outcome::MembershipUpdated)
 }
 
-static LOCK_MEMBER: Statement = Statement::new(
-    "membership.lock_member",
+static LOCK_ACCOUNT: Statement = Statement::new(
+    "membership.lock_account",
     "select is_active from users where id = $1 for no key update",
 );
 
-/// Locks the member. Returns whether the account is open.
-async fn lock_member(client: &Client, user_id: Uuid) -> Result<bool> {
-    let row = LOCK_MEMBER.one(client, &[&user_id]).await?;
+/// Locks the member's row. Returns whether the account is active.
+async fn lock_account(client: &Client, user_id: Uuid) -> Result<bool> {
+    let row = LOCK_ACCOUNT.one(client, &[&user_id]).await?;
     Ok(row.try_get("is_active")?)
 }
 
@@ -167,14 +178,19 @@ static LOCK: Statement = Statement::new(
     "select id from memberships where id = $1 for no key update",
 );
 
+static LOCK_PASSES: Statement = Statement::new(
+    "membership.lock_passes",
+    "select id from passes where membership_id = $1 order by id for no key update",
+);
+
 static STORE: Statement = Statement::new(
     "membership.store",
     "update memberships set sync_done = $2, attempts = 0,
-        next_attempt_at = now() + interval '1 hour', status = $3,
-        ended_at = case when $3 = 'ended' then coalesce(ended_at, $4) end,
+        next_attempt_at = now() + case when $9 then interval '0' else interval '1 hour' end,
+        status = $3, ended_at = case when $3 = 'ended' then coalesce(ended_at, $4) end,
         checkout_url = case when $3 = 'starting' and $5::text is null then checkout_url end,
         provider_subscription = coalesce(provider_subscription, $5),
-        period_end = coalesce($6, period_end), cancel_at = $7, ends_now = $8
+        period_end = coalesce($6, period_end), cancel_at = $7, must_end = $8
     where id = $1",
 );
 
@@ -189,87 +205,119 @@ static STORE_FAILURE: Statement = Statement::new(
     "update memberships set failed_invoice = $2, failed_attempt = $3 where id = $1",
 );
 
+static STORE_FOR_REVIEW: Statement = Statement::new(
+    "membership.store_for_review",
+    "update memberships set ids_to_review = ids_to_review || $2
+    where id = $1 and not ids_to_review @> array[$2] returning id",
+);
+
 /// The update of a locked membership.
-struct Update<'a> {
+struct MembershipUpdate<'a> {
     client: &'a Client,
+    sync: &'a MembershipSync,
+    /// The membership as it is now.
     membership: &'a Membership,
-    /// Whether the account of the member is open.
+    /// Whether the account of the member is active.
     is_open: bool,
-    rules: &'a ApplyRules<'a>,
+    context: &'a ApplyContext<'a>,
 }
 
-impl Update<'_> {
-    async fn apply(&self, sync: i64, report: &SubscriptionReport) -> Result<Outcome> {
+/// A paid invoice that was recorded as an order.
+struct RecordedInvoice {
+    order_id: Uuid,
+    /// The payment. `None` if nothing had to be paid.
+    payment: Option<Payment>,
+}
+
+impl MembershipUpdate<'_> {
+    async fn apply(&self, report: &SubscriptionReport) -> Result<Outcome> {
         let (client, membership) = (self.client, self.membership);
-        let known = membership.provider_subscription.as_ref();
-        if known.is_some_and(|known| *known != report.id) {
-            tracing::error!(membership = %membership.id, subscription = report.id, "a membership has a second subscription at Stripe");
-            return Ok(Outcome::Foreign);
-        }
-        let mut payments = Vec::new();
+        let (now, today) = (self.context.now, self.context.today());
+        let mut recorded = Vec::new();
         for invoice in report.invoices.iter().filter(|invoice| invoice.is_paid) {
-            payments.extend(self.record_paid(invoice).await?);
+            recorded.extend(self.record_paid(invoice).await?);
         }
-        let expected = self.expected_period(report).await?;
-        let (now, today) = (self.rules.now, self.rules.today());
-        pass::expect(client, membership.id, expected, now, today).await?;
-        self.store(sync, report.status, Some(report)).await?;
+        let unpaid = self.unpaid_period(report).await?;
+        pass::set_unpaid_period(client, membership.id, unpaid, now, today).await?;
+        let mut outcome = self.store(report.status, Some(report)).await?;
         STORE_CUSTOMER
             .execute(client, &[&membership.user_id, &report.customer])
             .await?;
         self.notify(report).await?;
-        self.record_events(&payments).await
+        // The numbers of the receipts are locked after everything but the events.
+        for RecordedInvoice { order_id, .. } in &recorded {
+            order::settle(client, *order_id, now, today, self.context.keys).await?;
+        }
+        let payments = recorded.into_iter().filter_map(|invoice| invoice.payment);
+        let payments: Vec<Payment> = payments.collect();
+        if self.refund_if_closed(&payments).await? {
+            outcome = Outcome::RefundDue;
+        }
+        for payment in &payments {
+            payment::record_invoice_event(client, payment, !self.is_open).await?;
+        }
+        Ok(outcome)
     }
 
-    /// Stores the status. A membership that has ended stays ended, and if its subscription goes
-    /// on, the subscription must end.
+    /// Stores the status. A membership that has ended stays ended. If its subscription goes on
+    /// then, or if the account is closed, the subscription must be ended.
     async fn store(
         &self,
-        sync: i64,
         status: MembershipStatus,
         report: Option<&SubscriptionReport>,
-    ) -> Result<()> {
+    ) -> Result<Outcome> {
         let was_ended = self.membership.status == MembershipStatus::Ended;
         let is_over = status == MembershipStatus::Ended;
-        let ends_now = !is_over && (self.membership.ends_now || was_ended);
+        let must_end = !is_over && (self.membership.must_end || was_ended || !self.is_open);
+        // This synchronization has not tried to end it.
+        let is_end_due = must_end && !self.sync.membership.must_end_at_provider();
         let status = match was_ended {
             true => MembershipStatus::Ended,
             false => status,
         };
+        let period = report.and_then(|report| report.period);
         STORE
             .execute(
                 self.client,
                 &[
                     &self.membership.id,
-                    &sync,
+                    &self.sync.number,
                     &status.as_str(),
-                    &self.rules.now,
+                    &self.context.now,
                     &report.map(|report| report.id.clone()),
-                    &report
-                        .and_then(|report| report.period)
-                        .map(|period| period.end),
+                    &period.map(|period| period.end),
                     &report.and_then(|report| report.cancel_at),
-                    &ends_now,
+                    &must_end,
+                    &is_end_due,
                 ],
             )
-            .await
+            .await?;
+        Ok(match is_end_due {
+            true => Outcome::MembershipMustEnd,
+            false => Outcome::MembershipUpdated,
+        })
     }
 
-    /// Records a paid invoice as an order, and gives the pass of its period. Returns the payment
-    /// if the invoice was not recorded before.
-    async fn record_paid(&self, invoice: &InvoiceReport) -> Result<Option<Payment>> {
+    /// Records a paid invoice as an order, and gives the pass of its period. The order must be
+    /// settled afterwards. Returns `None` if the invoice was recorded before, or if staff must
+    /// review it.
+    async fn record_paid(&self, invoice: &InvoiceReport) -> Result<Option<RecordedInvoice>> {
         let (client, membership) = (self.client, self.membership);
         if order::has_invoice(client, &invoice.id).await? {
             return Ok(None);
         }
         let currency = invoice.currency.to_uppercase();
         let amount = from_minor_units(invoice.amount_paid, &currency);
-        let period = invoice.period.map(|period| self.rules.days_of(period));
+        let period = invoice.period.map(|period| self.context.days_of(period));
         let (Some(amount), Some(period)) = (amount, period) else {
-            return Ok(self.leave_to_staff(invoice));
+            let problem = "a paid invoice has no period";
+            self.leave_to_staff(&invoice.id, problem).await?;
+            return Ok(None);
         };
         if pass::is_paid(client, membership.id, period.first_day).await? {
-            return Ok(self.leave_to_staff(invoice));
+            let problem = "a period was paid twice";
+            self.leave_to_staff(&invoice.id, problem).await?;
+            return Ok(None);
         }
         let new_order = NewInvoiceOrder {
             membership_id: membership.id,
@@ -286,62 +334,82 @@ impl Update<'_> {
             is_live: self.is_open,
         };
         pass::issue_paid(client, &paid).await?;
-        let payment = match amount.is_zero() {
-            true => None,
-            false => {
-                let new_payment = InvoicePayment {
-                    order_id,
-                    user_id: membership.user_id,
-                    amount,
-                    currency: &currency,
-                    provider_payment: invoice.provider_payment.as_deref(),
-                };
-                let now = self.rules.now;
-                Some(payment::insert_for_invoice(client, &new_payment, now).await?)
-            }
+        let payment = self.insert_payment(invoice, order_id, amount, &currency);
+        Ok(Some(RecordedInvoice {
+            order_id,
+            payment: payment.await?,
+        }))
+    }
+
+    async fn insert_payment(
+        &self,
+        invoice: &InvoiceReport,
+        order_id: Uuid,
+        amount: Money,
+        currency: &str,
+    ) -> Result<Option<Payment>> {
+        if amount.is_zero() {
+            return Ok(None);
+        }
+        let new_payment = InvoicePayment {
+            order_id,
+            user_id: self.membership.user_id,
+            amount,
+            currency,
+            provider_payment: invoice.provider_payment.as_deref(),
         };
-        let (now, today) = (self.rules.now, self.rules.today());
-        order::settle(client, order_id, now, today, self.rules.keys).await?;
-        Ok(payment)
+        let inserted = payment::insert_for_invoice(self.client, &new_payment, self.context.now);
+        inserted.await.map(Some)
     }
 
-    /// Reports an invoice that pays for no period, or for one that is paid already.
-    fn leave_to_staff(&self, invoice: &InvoiceReport) -> Option<Payment> {
-        tracing::error!(membership = %self.membership.id, invoice = invoice.id, "a paid invoice needs manual review");
-        None
+    /// Records once that staff must review an invoice or a subscription at the provider.
+    async fn leave_to_staff(&self, provider_id: &str, problem: &str) -> Result<()> {
+        let (id, provider_id) = (self.membership.id, provider_id.to_owned());
+        let stored = STORE_FOR_REVIEW
+            .opt(self.client, &[&id, &provider_id])
+            .await?;
+        if stored.is_none() {
+            return Ok(());
+        }
+        tracing::error!(membership = %id, provider_id, problem, "a membership needs manual review");
+        security_event::insert_with_detail(
+            self.client,
+            SecurityEventKind::PaymentMismatch,
+            Some(self.membership.user_id),
+            self.context.caller,
+            json!({ "membershipId": id, "providerId": provider_id, "problem": problem }),
+        )
+        .await
     }
 
-    /// Returns the period that waits for its payment: the current one until it is paid, but not
-    /// longer than some days, and then the next one.
-    async fn expected_period(&self, report: &SubscriptionReport) -> Result<Option<PassPeriod>> {
-        let is_renewed = matches!(
-            report.status,
-            MembershipStatus::Active | MembershipStatus::PastDue
-        );
-        let Some(period) = report.period.filter(|_| is_renewed && self.is_open) else {
+    /// Returns the unpaid period that has a pass: the current one during its grace period, or the
+    /// next one when the current one is paid. After a period that was not paid, there is none.
+    async fn unpaid_period(&self, report: &SubscriptionReport) -> Result<Option<PassPeriod>> {
+        let (client, id) = (self.client, self.membership.id);
+        let is_renewed =
+            report.status.is_billed() && self.is_open && !self.membership.must_end_at_provider();
+        let Some(period) = report.period.filter(|_| is_renewed) else {
             return Ok(None);
         };
-        let current = self.rules.days_of(period);
-        if pass::is_paid(self.client, self.membership.id, current.first_day).await? {
+        let current = self.context.days_of(period);
+        if pass::is_paid(client, id, current.first_day).await? {
             let goes_on = report.cancel_at.is_none_or(|end| end > period.end);
             let next = TimeRange {
                 start: period.end,
                 end: next_end(report.anchor, period.end, self.membership.every),
             };
-            return Ok(goes_on.then(|| self.rules.days_of(next)));
+            return Ok(goes_on.then(|| self.context.days_of(next)));
         }
-        let days_over = (self.rules.today() - current.first_day).num_days();
-        Ok((days_over < self.rules.grace_days).then_some(current))
+        let days_over = (self.context.today() - current.first_day).num_days();
+        let is_in_grace = days_over < self.context.grace_days
+            && pass::is_paid_before(client, id, current.first_day).await?;
+        Ok(is_in_grace.then_some(current))
     }
 
     /// Queues the e-mail about a failed payment, once for each attempt, or about the end.
     async fn notify(&self, report: &SubscriptionReport) -> Result<()> {
         let (client, membership) = (self.client, self.membership);
-        let was_running = !matches!(
-            membership.status,
-            MembershipStatus::Starting | MembershipStatus::Ended
-        );
-        if !self.is_open || !was_running {
+        if !self.is_open || !membership.status.is_running() {
             return Ok(());
         }
         let id = membership.id;
@@ -364,20 +432,14 @@ impl Update<'_> {
         mail_outbox::insert_for_membership(client, id, "membership_payment_failed").await
     }
 
-    /// Refunds the payments if the account is closed, and records the member's events, which come
-    /// last.
-    async fn record_events(&self, payments: &[Payment]) -> Result<Outcome> {
+    /// Refunds the payments if the account is closed. Returns whether a refund is due.
+    async fn refund_if_closed(&self, payments: &[Payment]) -> Result<bool> {
         let mut is_refund_due = false;
         for payment in payments.iter().filter(|_| !self.is_open) {
-            is_refund_due |= payment::refund_invoice(self.client, payment, self.rules.now).await?;
+            is_refund_due |=
+                payment::refund_invoice(self.client, payment, self.context.now).await?;
         }
-        for payment in payments {
-            payment::record_invoice_event(self.client, payment, !self.is_open).await?;
-        }
-        Ok(match is_refund_due {
-            true => Outcome::RefundDue,
-            false => Outcome::MembershipUpdated,
-        })
+        Ok(is_refund_due)
     }
 }
 
@@ -393,7 +455,7 @@ fn next_end(anchor: DateTime<Utc>, end: DateTime<Utc>, every: BillingPeriod) -> 
     let months = u32::try_from(months + step).ok().map(Months::new);
     let next = months.and_then(|months| anchor.checked_add_months(months));
     next.filter(|next| *next > end)
-        .unwrap_or(end + TimeDelta::days(i64::from(every.most_days())))
+        .unwrap_or(end + TimeDelta::days(i64::from(every.max_days())))
 }
 
 #[cfg(test)]

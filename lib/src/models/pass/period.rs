@@ -6,7 +6,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::change::{LockedPass, PassChange, insert_change, lock, lock_classes, restore, revoke};
+use super::change::{PassChange, insert_change, lock, lock_classes, restore, revoke};
 use super::dispute::automatic;
 use crate::crypto::random;
 use crate::error::Result;
@@ -24,14 +24,16 @@ pub(in crate::models) struct PassPeriod {
 
 static LIST_UNPAID: Statement = Statement::new(
     "pass.list_unpaid",
-    "select id from passes
+    "select id, first_day from passes
     where membership_id = $1 and order_line_id is null and status = 'live' order by id",
 );
 
-async fn list_unpaid(client: &Client, membership_id: Uuid) -> Result<Vec<Uuid>> {
+/// Lists the unpaid passes of a membership that are not revoked, and their first days.
+async fn list_unpaid(client: &Client, membership_id: Uuid) -> Result<Vec<(Uuid, NaiveDate)>> {
     let rows = LIST_UNPAID.all(client, &[&membership_id]).await?;
-    let ids = rows.iter().map(|row| row.try_get("id"));
-    Ok(ids.collect::<Result<_, _>>()?)
+    rows.iter()
+        .map(|row| Ok((row.try_get("id")?, row.try_get("first_day")?)))
+        .collect()
 }
 
 /// Locks the upcoming classes that were booked with the unpaid passes of a membership. The
@@ -41,7 +43,8 @@ pub(in crate::models) async fn lock_unpaid(
     membership_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let ids = list_unpaid(client, membership_id).await?;
+    let unpaid = list_unpaid(client, membership_id).await?;
+    let ids = unpaid.into_iter().map(|(id, _)| id).collect();
     lock_classes(client, &ids, now).await
 }
 
@@ -94,6 +97,25 @@ pub(in crate::models) async fn is_paid(
     Ok(found.is_some_and(|pass| pass.is_paid))
 }
 
+static IS_PAID_BEFORE: Statement = Statement::new(
+    "pass.is_paid_before",
+    "select exists (
+        select from passes
+        where membership_id = $1 and order_line_id is not null and first_day + days = $2) as is_paid",
+);
+
+/// Returns whether the period of a membership that ends on the day before this one is paid.
+pub(in crate::models) async fn is_paid_before(
+    client: &Client,
+    membership_id: Uuid,
+    first_day: NaiveDate,
+) -> Result<bool> {
+    let row = IS_PAID_BEFORE
+        .one(client, &[&membership_id, &first_day])
+        .await?;
+    Ok(row.try_get("is_paid")?)
+}
+
 static INSERT: Statement = Statement::new(
     "pass.insert_of_period",
     "insert into passes (id, user_id, product_id, membership_id, order_line_id, status, credits,
@@ -124,8 +146,8 @@ pub(in crate::models) struct PaidPeriod {
     pub(in crate::models) is_live: bool,
 }
 
-/// Gives the pass of a period that was paid. If its pass was revoked because the payment was
-/// late, it pays again. The period must not be paid yet.
+/// Gives the pass of a period that was paid. If its pass was revoked, it is restored. The period
+/// must not be paid yet.
 pub(in crate::models) async fn issue_paid(client: &Client, paid: &PaidPeriod) -> Result<()> {
     let PassPeriod { first_day, days } = paid.period;
     let status = if paid.is_live { "live" } else { "revoked" };
@@ -155,32 +177,32 @@ pub(in crate::models) async fn issue_paid(client: &Client, paid: &PaidPeriod) ->
     Ok(())
 }
 
-/// Makes `expected` the only period of a membership that waits for its payment. The unpaid passes
-/// of other periods are revoked, so their upcoming bookings are unpaid. `today` is the studio's
-/// date.
-pub(in crate::models) async fn expect(
+/// Makes `period` the only unpaid period of a membership that has a pass. The unpaid passes of
+/// other periods are revoked, so their upcoming bookings are unpaid. `today` is the studio's date.
+pub(in crate::models) async fn set_unpaid_period(
     client: &Client,
     membership_id: Uuid,
-    expected: Option<PassPeriod>,
+    period: Option<PassPeriod>,
     now: DateTime<Utc>,
     today: NaiveDate,
 ) -> Result<()> {
-    let found = match expected {
+    let found = match period {
         Some(period) => find_of_period(client, membership_id, period.first_day).await?,
         None => None,
     };
     let kept_id = found.as_ref().map(|pass| pass.id);
-    let unpaid_ids = list_unpaid(client, membership_id).await?;
-    let other_ids = unpaid_ids.into_iter().filter(|id| Some(*id) != kept_id);
-    for LockedPass { id, .. } in lock(client, other_ids.collect(), now).await? {
-        let reason = match begins_later(client, id, today).await? {
+    let mut unpaid = list_unpaid(client, membership_id).await?;
+    unpaid.retain(|(id, _)| Some(*id) != kept_id);
+    lock(client, unpaid.iter().map(|(id, _)| *id).collect(), now).await?;
+    for (id, first_day) in unpaid {
+        let reason = match first_day > today {
             true => "The membership is not renewed",
             false => "The period was not paid",
         };
         revoke(client, id, now).await?;
         insert_change(client, id, &automatic(PassChange::Revoke, reason)).await?;
     }
-    match (expected, found) {
+    match (period, found) {
         (None, _) => Ok(()),
         (Some(PassPeriod { first_day, days }), None) => {
             let (id, line_id) = (random::id(), None::<Uuid>);
@@ -204,14 +226,4 @@ pub(in crate::models) async fn expect(
             Ok(())
         }
     }
-}
-
-static BEGINS_LATER: Statement = Statement::new(
-    "pass.begins_later",
-    "select first_day > $2 as begins_later from passes where id = $1",
-);
-
-async fn begins_later(client: &Client, id: Uuid, today: NaiveDate) -> Result<bool> {
-    let row = BEGINS_LATER.one(client, &[&id, &today]).await?;
-    Ok(row.try_get("begins_later")?)
 }

@@ -38,6 +38,8 @@ pub enum Outcome {
     OrderPaid,
     /// A membership was brought up to date, which e-mails may report.
     MembershipUpdated,
+    /// A membership was brought up to date, and its subscription must be ended at the provider.
+    MembershipMustEnd,
     /// The payment changed and must be refunded.
     RefundDue,
     /// The report is not about one of Sabor's payments.

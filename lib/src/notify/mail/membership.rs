@@ -1,6 +1,6 @@
 //! E-mails about memberships.
 
-use chrono::{NaiveDate, TimeDelta};
+use chrono::NaiveDate;
 
 use super::account::greeting;
 use super::message::{Content, Message};
@@ -26,7 +26,7 @@ pub(super) fn compose(
         "membership_payment_failed" if membership.is_past_due => {
             let stands_until = membership
                 .unpaid_from
-                .map(|first_day| first_day + TimeDelta::days(studio.membership_grace_days - 1));
+                .map(|first_day| studio.membership_grace_end(first_day));
             texts.membership_payment_failed(name, &price, stands_until.map(day_text).as_deref())
         }
         "membership_ended" if membership.has_ended => {

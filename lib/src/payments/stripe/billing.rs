@@ -13,11 +13,11 @@ use super::{Session, Stripe, StripeError, encode_form, path_segment};
 
 /// How many of the latest invoices are read. The clean-up reads them after each period, so only
 /// the last ones can be unknown.
-const INVOICES: usize = 12;
+const MAX_INVOICES: usize = 12;
 
 /// A Checkout Session that starts a subscription.
 #[derive(Clone, Debug)]
-pub struct NewSubscription<'a> {
+pub struct NewSubscriptionSession<'a> {
     /// The id of the membership, which Stripe includes in the subscription.
     pub membership_id: Uuid,
     /// The price of a period in the smallest unit of the currency.
@@ -120,11 +120,11 @@ pub struct Invoice {
 #[derive(Clone, Debug, Deserialize)]
 struct InvoiceParent {
     #[serde(default)]
-    subscription_details: Option<OfSubscription>,
+    subscription_details: Option<SubscriptionDetails>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct OfSubscription {
+struct SubscriptionDetails {
     #[serde(default)]
     subscription: Option<String>,
 }
@@ -145,11 +145,11 @@ struct InvoicePeriod {
 #[derive(Clone, Debug, Deserialize)]
 struct LineParent {
     #[serde(default)]
-    subscription_item_details: Option<OfSubscriptionItem>,
+    subscription_item_details: Option<SubscriptionItemDetails>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct OfSubscriptionItem {
+struct SubscriptionItemDetails {
     #[serde(default)]
     proration: bool,
 }
@@ -159,11 +159,11 @@ struct OfSubscriptionItem {
 struct InvoicePayment {
     invoice: String,
     status: String,
-    payment: PaymentOfInvoice,
+    payment: InvoicePaymentSource,
 }
 
 #[derive(Clone, Debug, Deserialize)]
-struct PaymentOfInvoice {
+struct InvoicePaymentSource {
     #[serde(default)]
     payment_intent: Option<String>,
 }
@@ -176,8 +176,8 @@ impl Invoice {
     }
 
     /// Returns the start and the end of the period that is paid, in seconds since 1970. The
-    /// invoice's own period is the one before, so the line's is taken. `None` if the invoice is for
-    /// changes only.
+    /// invoice's own period is the one before, so the line's is taken. `None` if the invoice has
+    /// only prorations.
     pub fn period(&self) -> Option<(i64, i64)> {
         let is_of_period = |line: &&InvoiceLine| {
             let parent = line.parent.as_ref();
@@ -213,7 +213,7 @@ impl Stripe {
     /// Fails with [`StripeError`].
     pub async fn create_subscription_session(
         &self,
-        new: &NewSubscription<'_>,
+        new: &NewSubscriptionSession<'_>,
     ) -> Result<Session, StripeError> {
         let id = new.membership_id.to_string();
         let expires_at = new.expires_at.timestamp();
@@ -264,13 +264,13 @@ impl Stripe {
             .await
     }
 
-    /// Renews a subscription that would end, whether it was ended by us or in the customer portal,
-    /// which may set a time instead.
+    /// Undoes the end of a subscription, whether it was set by us or in the customer portal, which
+    /// may set a time instead.
     ///
     /// # Errors
     ///
     /// Fails with [`StripeError`].
-    pub async fn renew_subscription(&self, id: &str) -> Result<Subscription, StripeError> {
+    pub async fn keep_subscription(&self, id: &str) -> Result<Subscription, StripeError> {
         // Stripe accepts only one of the two parameters.
         let field = match self.subscription(id).await?.cancel_at_period_end {
             true => ("cancel_at_period_end", "false"),
@@ -307,7 +307,7 @@ impl Stripe {
     /// Fails with [`StripeError`].
     pub async fn invoices(&self, subscription: &str) -> Result<Vec<Invoice>, StripeError> {
         let path = format!(
-            "/v1/invoices?subscription={}&limit={INVOICES}&expand%5B%5D=data.payments",
+            "/v1/invoices?subscription={}&limit={MAX_INVOICES}&expand%5B%5D=data.payments",
             path_segment(subscription)
         );
         let List { mut data, .. }: List<Invoice> =

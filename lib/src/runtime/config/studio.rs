@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use chrono::{NaiveDate, TimeDelta};
+
 use super::address::{self, StudioAddress};
 use super::environment::{ConfigError, Environment, exact_origin, invalid};
 use super::mail;
@@ -54,6 +56,13 @@ pub struct StudioConfig {
     /// slash. If neither is set, `http://localhost:3000`. Links in e-mails and redirects after
     /// payments lead to it.
     pub site_url: String,
+}
+
+impl StudioConfig {
+    /// Returns the last day of the grace period of an unpaid period of a membership.
+    pub fn membership_grace_end(&self, first_day: NaiveDate) -> NaiveDate {
+        first_day + TimeDelta::days(self.membership_grace_days - 1)
+    }
 }
 
 pub(super) fn studio(
