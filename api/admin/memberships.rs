@@ -12,8 +12,8 @@ pub fn route() -> Routes {
     routes![list_memberships, update_member_membership]
 }
 
-/// Lists memberships, newest first. Those that were never paid are left out, unless they still can
-/// be.
+/// Lists memberships, newest first. Memberships that never began are listed only while they can
+/// still be paid.
 #[utoipa::path(get, path = "/api/admin/memberships", tag = "administration", security(("session" = [])), params(MembershipsQuery, PageParams), responses(
     (status = 200, body = List<MembershipView>, description = "One page of the list"),
 ))]
@@ -26,7 +26,8 @@ async fn list_memberships(
     memberships::list(&app, query, page).await.map(Json)
 }
 
-/// Ends a member's membership at the end of the period that is paid, or takes that back.
+/// Ends a member's membership at the end of its paid period, or undoes that. If the current period
+/// is not paid, the membership ends at once.
 #[utoipa::path(patch, path = "/api/admin/memberships", tag = "administration", security(("session" = [])), request_body = UpdateMemberMembership, responses(
     (status = 200, body = MembershipView, description = "The membership"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own membership"),

@@ -14,7 +14,7 @@ pub fn route() -> Routes {
 /// invoices. The URL is valid for a few minutes.
 #[utoipa::path(post, path = "/api/shop/membership-portal", tag = "shop", security(("session" = [])), responses(
     (status = 200, body = PortalView, description = "The URL of the page"),
-    (status = 404, description = "`not_found`: the member has no membership that was paid"),
+    (status = 404, description = "`not_found`: the member has no current membership, or has never paid for one"),
     (status = 503, description = "`unavailable`: Stripe does not answer"),
 ))]
 async fn open_membership_portal(app: App, member: Member) -> Result<Json<PortalView>> {

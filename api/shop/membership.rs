@@ -20,14 +20,14 @@ async fn get_my_membership(app: App, member: Member) -> Result<Json<CurrentMembe
     memberships::find(&app, member.user.id).await.map(Json)
 }
 
-/// Starts a membership. The response has the URL of the payment page. The membership begins when
-/// the payment has arrived, and each paid period gives a pass. A membership that is not paid within
-/// half an hour is given up. A repeated request returns the same membership and page, unless the
-/// product was changed meanwhile, or is another one.
+/// Starts a membership, and returns the URL of its payment page. The membership begins when the
+/// payment arrives. Each paid period gives a pass. An unpaid membership ends after half an hour.
+/// Repeating the request returns the same membership and page. If the product has changed, or
+/// another product is named, a new membership replaces the unpaid one.
 #[utoipa::path(post, path = "/api/shop/membership", tag = "shop", security(("session" = [])), request_body = StartMembership, responses(
     (status = 201, body = MembershipView, description = "The membership, with `checkoutUrl`"),
     (status = 404, description = "`not_found`: the account is closed"),
-    (status = 409, description = "`membership_exists`: the member has a membership already. `product_not_sold`: the product does not exist, is retired, or is no membership. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: another membership is being paid"),
+    (status = 409, description = "`membership_exists`: the member has a membership already. `product_not_sold`: the product does not exist, is retired, or is not a membership. `card_not_available`: card payments are not configured. `card_not_possible`: the amount cannot be paid by card. `payment_under_way`: a membership is being paid already"),
     (status = 503, description = "`unavailable`: Stripe does not answer; repeat the request to continue"),
 ))]
 async fn start_membership(
@@ -38,7 +38,8 @@ async fn start_membership(
     memberships::start(&app, &member, &form).await.map(Created)
 }
 
-/// Ends the membership at the end of the period that is paid, or takes that back.
+/// Ends the membership at the end of its paid period, or undoes that. If the current period is not
+/// paid, the membership ends at once.
 #[utoipa::path(patch, path = "/api/shop/membership", tag = "shop", security(("session" = [])), request_body = UpdateMembership, responses(
     (status = 200, body = MembershipView, description = "The membership"),
     (status = 404, description = "`not_found`: the member has no membership"),

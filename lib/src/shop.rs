@@ -20,5 +20,5 @@ use crate::error::{Error, ErrorCode};
 /// The error for staff who would sell to themselves, or change what they have bought.
 const OWN_PURCHASE: Error = Error::Forbidden {
     code: ErrorCode::OwnPurchase,
-    message: "You cannot act as staff on your own passes and orders; please ask a colleague",
+    message: "You cannot act as staff on your own passes, memberships, and orders; please ask a colleague",
 };

@@ -89,7 +89,8 @@ codes! {
     OwnSecondFactor = "own_second_factor",
     /// 403: staff need a colleague for this action on their own booking.
     OwnBooking = "own_booking",
-    /// 403: staff need a colleague to sell to themselves, or to change their own pass or order.
+    /// 403: staff need a colleague to sell to themselves, or to change their own pass,
+    /// membership, or order.
     OwnPurchase = "own_purchase",
     /// 403: the member does not belong to the organization.
     NotAMember = "not_a_member",

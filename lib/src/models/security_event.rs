@@ -98,7 +98,7 @@ kinds! {
     PromoCodeChanged = "promo_code_changed",
     /// Staff sold something, or gave money of a sale back.
     OrderChanged = "order_changed",
-    /// Staff ended a membership, or took that back.
+    /// Staff ended a membership, or undid that.
     MembershipChanged = "membership_changed",
     /// Staff changed a member's pass.
     PassChanged = "pass_changed",

@@ -24,7 +24,7 @@ impl MailTexts for English {
             open_bookings: "Open my bookings",
             open_passes: "Open my passes",
             open_shop: "Open the shop",
-            open_membership: "See my membership",
+            open_membership: "Open my membership",
             open_account: "Open my account",
             confirm_address: "Confirm my address",
             choose_password: "Choose a new password",
@@ -268,16 +268,16 @@ impl MailTexts for English {
         &self,
         name: &str,
         price: &str,
-        stands_until: Option<&str>,
+        grace_ends_on: Option<&str>,
     ) -> Opening {
         let mut paragraphs = vec![format!(
             "We could not take {price} for “{name}”. Please check your card on our site. We will \
-             try again in the next days."
+             try again in the next few days."
         )];
-        paragraphs.extend(stands_until.map(|day| {
+        paragraphs.extend(grace_ends_on.map(|day| {
             format!(
-                "Your bookings stand until {day}. If the payment has not arrived by then, you pay \
-                 for your later classes one by one."
+                "We keep your bookings until {day}. If the payment has not arrived by then, you \
+                 pay for each class after that day separately."
             )
         }));
         Opening {
@@ -291,9 +291,8 @@ impl MailTexts for English {
         let mut paragraphs = vec![format!(
             "Your membership “{name}” has ended. We take no further payments for it."
         )];
-        paragraphs.extend(
-            paid_until.map(|day| format!("What you have paid is good until the end of {day}.")),
-        );
+        paragraphs
+            .extend(paid_until.map(|day| format!("The last day that you have paid for is {day}.")));
         paragraphs.push("You can start a membership again at any time.".to_owned());
         Opening {
             subject: format!("Your membership has ended: {name}"),

@@ -22,19 +22,22 @@ pub(super) fn compose(
     let day_text = |day: NaiveDate| zone.format_date(zone.day_start(day), membership.locale);
     let name = &membership.name;
     let price = amount_text(membership.price, &membership.currency);
-    let opening = match kind {
+    let labels = texts.labels();
+    let (opening, button) = match kind {
         "membership_payment_failed" if membership.is_past_due => {
-            let stands_until = membership
-                .unpaid_from
-                .map(|first_day| studio.membership_grace_end(first_day));
-            texts.membership_payment_failed(name, &price, stands_until.map(day_text).as_deref())
+            let unpaid_from = membership.unpaid_from;
+            let grace_ends_on = unpaid_from.map(|first_day| studio.membership_grace_end(first_day));
+            let grace_ends_on = grace_ends_on.map(day_text);
+            let opening = texts.membership_payment_failed(name, &price, grace_ends_on.as_deref());
+            (opening, labels.open_membership)
         }
         "membership_ended" if membership.has_ended => {
-            texts.membership_ended(name, membership.paid_until.map(day_text).as_deref())
+            let paid_until = membership.paid_until.map(day_text);
+            let opening = texts.membership_ended(name, paid_until.as_deref());
+            (opening, labels.open_shop)
         }
         _ => return None,
     };
-    let labels = texts.labels();
     let content = Content {
         language: membership.locale,
         studio: &studio.name,
@@ -43,7 +46,7 @@ pub(super) fn compose(
         greeting: greeting(texts, &membership.first_name, membership.is_confirmed),
         paragraphs: opening.paragraphs,
         facts: vec![(labels.product, name.clone()), (labels.price, price)],
-        link: Some((labels.open_membership, format!("{}/shop", studio.site_url))),
+        link: Some((button, format!("{}/shop", studio.site_url))),
         footer: texts.order_footer(&studio.name),
     };
     Some(content.render(None))

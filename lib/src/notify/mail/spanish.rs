@@ -32,7 +32,7 @@ impl MailTexts for Spanish {
             open_bookings: "Abrir mis reservas",
             open_passes: "Abrir mis bonos",
             open_shop: "Abrir la tienda",
-            open_membership: "Ver mi membresía",
+            open_membership: "Abrir mi membresía",
             open_account: "Abrir mi cuenta",
             confirm_address: "Confirmar mi dirección",
             choose_password: "Crear una contraseña nueva",
@@ -280,32 +280,30 @@ impl MailTexts for Spanish {
         &self,
         name: &str,
         price: &str,
-        stands_until: Option<&str>,
+        grace_ends_on: Option<&str>,
     ) -> Opening {
         let mut paragraphs = vec![format!(
             "No hemos podido cobrar {price} por «{name}». Revisa tu tarjeta en nuestra web, por \
              favor. Volveremos a intentarlo en los próximos días."
         )];
-        paragraphs.extend(stands_until.map(|day| {
+        paragraphs.extend(grace_ends_on.map(|day| {
             format!(
-                "Tus reservas se mantienen hasta el {day}. Si el pago no ha llegado para entonces, \
-                 pagas tus clases posteriores una a una."
+                "Mantenemos tus reservas hasta el {day}. Si para entonces no hemos recibido el \
+                 pago, pagarás por separado cada clase posterior."
             )
         }));
         Opening {
-            subject: format!("Tu pago ha fallado: {name}"),
-            headline: "No hemos podido cobrar tu pago",
+            subject: format!("No hemos podido cobrar «{name}»"),
+            headline: "No hemos podido cobrar tu membresía",
             paragraphs,
         }
     }
 
     fn membership_ended(&self, name: &str, paid_until: Option<&str>) -> Opening {
         let mut paragraphs = vec![format!(
-            "Tu membresía «{name}» ha terminado. Ya no haremos más cobros por ella."
+            "Tu membresía «{name}» ha terminado. No te haremos más cobros por ella."
         )];
-        paragraphs.extend(
-            paid_until.map(|day| format!("Lo que has pagado vale hasta el final del {day}.")),
-        );
+        paragraphs.extend(paid_until.map(|day| format!("El último día pagado es el {day}.")));
         paragraphs.push("Puedes empezar otra membresía cuando quieras.".to_owned());
         Opening {
             subject: format!("Tu membresía ha terminado: {name}"),
@@ -486,7 +484,7 @@ impl MailTexts for Spanish {
                 "La verificación en dos pasos está activada",
                 "La verificación en dos pasos está activada",
                 "A partir de ahora necesitas un código para entrar. Guarda tus códigos de \
-                 recuperación en un lugar al que llegues sin el móvil."
+                 recuperación en un lugar al que llegues sin el teléfono."
                     .to_owned(),
             ),
             NoticeKind::TwoFactorDisabled => (

@@ -116,13 +116,13 @@ pub(super) trait MailTexts: Sync {
     /// Says that a payment arrived after its order was cancelled, and is refunded.
     fn late_payment_refunded(&self, product_names: &str) -> Opening;
 
-    /// Says that the payment of a membership has failed. `stands_until` is the last day on which
-    /// bookings stand, if there are any in the unpaid period.
+    /// Says that the payment of a membership has failed. `grace_ends_on` is the last day of the
+    /// grace period. `None` if it is over.
     fn membership_payment_failed(
         &self,
         name: &str,
         price: &str,
-        stands_until: Option<&str>,
+        grace_ends_on: Option<&str>,
     ) -> Opening;
 
     /// Says that a membership has ended. `paid_until` is the last day that is paid.

@@ -49,8 +49,8 @@ pub struct StudioConfig {
     /// `MAX_UNPAID_BOOKINGS`: how many unpaid upcoming bookings a member can have. Staff can
     /// make more for the member.
     pub max_unpaid_bookings: i32,
-    /// `MEMBERSHIP_GRACE_DAYS`: how many days bookings stand in a period of a membership that is
-    /// not paid.
+    /// `MEMBERSHIP_GRACE_DAYS`: how many days members keep their bookings when a membership
+    /// payment fails. From 1 to 7.
     pub membership_grace_days: i64,
     /// `SITE_URL`, or the URL of the production deployment on Vercel, without a trailing
     /// slash. If neither is set, `http://localhost:3000`. Links in e-mails and redirects after
