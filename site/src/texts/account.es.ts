@@ -22,7 +22,7 @@ const texts: AccountTexts = {
   code: {
     title: "Un paso más",
     label: "Código",
-    hint: "Seis cifras de tu aplicación de autenticación. Si no tienes el móvil, escribe un código de recuperación.",
+    hint: "Seis cifras de tu aplicación de autenticación. Si no tienes el teléfono, escribe un código de recuperación.",
     recovery: "Usar un código de recuperación",
     rememberDevice: "No volver a preguntar en este dispositivo durante 30 días",
     button: "Entrar",
@@ -100,7 +100,7 @@ const texts: AccountTexts = {
   },
   factor: {
     title: (isOn) => `Verificación en dos pasos: ${isOn ? "activada" : "desactivada"}`,
-    explained: "Con la verificación en dos pasos, para entrar hacen falta tu contraseña y un código de una aplicación del móvil.",
+    explained: "Con la verificación en dos pasos, para entrar hacen falta tu contraseña y un código de una aplicación del teléfono.",
     begin: "Configurarla",
     addTitle: "Añade la cuenta a tu aplicación de autenticación",
     scan: "Escanea el código QR con la aplicación,",

@@ -18,7 +18,7 @@ const texts: CalendarTexts = {
     { name: "Calendario de Apple", text: "En un iPhone, iPad o Mac, elige «Abrir en mi calendario» y confirma la suscripción." },
     {
       name: "Google Calendar",
-      text: "Copia el enlace. En un ordenador, abre Google Calendar, elige + junto a «Otros calendarios», después «Desde URL», y pega el enlace.",
+      text: "Copia el enlace. En una computadora, abre Google Calendar, elige + junto a «Otros calendarios», después «Desde URL», y pega el enlace.",
     },
     { name: "Outlook", text: "Copia el enlace. En Outlook, elige «Agregar calendario», después «Suscribirse desde la web», y pega el enlace." },
   ],

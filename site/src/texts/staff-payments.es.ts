@@ -17,7 +17,7 @@ const texts: StaffPaymentsTexts = {
   actionsOf: (member, title) => `Más para el pago de ${member}, ${title}`,
   markPaid: "Anotar pago en recepción",
   markPaidTitle: "¿Ha pagado?",
-  markPaidText: (member, amount, title) => `${member} paga ${amount} por ${title} en recepción, en efectivo o con vuestro datáfono.`,
+  markPaidText: (member, amount, title) => `${member} paga ${amount} por ${title} en recepción, en efectivo o con el datáfono.`,
   isPaid: (member) => `El pago de ${member} está anotado.`,
   refund: "Reembolsar",
   refundOf: (member, title) => `Reembolsar a ${member}, ${title}`,
