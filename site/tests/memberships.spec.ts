@@ -7,7 +7,7 @@ import { signInAs, test } from "./studio.ts";
 
 const productCard = (page: Page, name: string) => page.locator(".product").filter({ has: page.getByRole("heading", { name }) });
 
-test("a member starts a membership, books across the turn, ends it, and keeps it after all", async ({ page, staff }) => {
+test("a member starts a membership, books beyond the period, ends it, and keeps it after all", async ({ page, staff }) => {
   const product = await staff.newMembership();
   await newMember(page);
   const { id } = (await (await page.request.get("/api/auth/me")).json()) as { id: string };
@@ -29,17 +29,17 @@ test("a member starts a membership, books across the turn, ends it, and keeps it
   await expect(mine.getByText("It is renewed on")).toBeVisible();
   await expect(start).toHaveCount(0);
   await expect(page.locator(".card.pass")).toHaveCount(2);
-  await expect(page.getByText("once your membership is paid")).toBeVisible();
+  await expect(page.getByText("if your membership payment arrives")).toBeVisible();
   await expectAccessible(page);
 
   await open(page, "/bookings");
   await mine.getByRole("button", { name: "End the membership" }).click();
   const dialog = page.getByRole("dialog");
-  await expect(dialog.getByText("It ends with the period that you have paid.")).toBeVisible();
+  await expect(dialog.getByText("It ends at the end of the period that you have paid for.")).toBeVisible();
   await dialog.getByRole("button", { name: "End the membership" }).click();
   await expect(page.getByText(/^Your membership ends on/)).toBeVisible();
-  await expect(mine.getByText("Until then it pays for your classes.")).toBeVisible();
-  await expect(page.getByText("once your membership is paid")).toHaveCount(0);
+  await expect(mine.getByText("Until then it covers your classes.")).toBeVisible();
+  await expect(page.getByText("if your membership payment arrives")).toHaveCount(0);
   await mine.getByRole("button", { name: "Keep the membership" }).click();
   await expect(mine.getByText("It is renewed on")).toBeVisible();
   await mine.getByRole("button", { name: "Card and invoices" }).click();
@@ -50,7 +50,7 @@ test("a member starts a membership, books across the turn, ends it, and keeps it
   await open(page, `/staff/members/${id}`);
   const row = page.getByRole("row").filter({ hasText: product.name }).filter({ hasText: "Renewed on" });
   await expect(row).toContainText("$80");
-  await row.getByLabel(/^Actions: /).click();
+  await row.getByLabel(/^More for Marta/).click();
   await row.getByRole("button", { name: "End the membership" }).click();
   await dialog.getByRole("button", { name: "End the membership" }).click();
   await expect(page.getByText(/^The membership of Marta ends on/)).toBeVisible();

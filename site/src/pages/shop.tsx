@@ -44,7 +44,7 @@ function Shop({ t }: Texts) {
   const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   // Somebody may sign in, in another window.
   useEffect(() => {
-    if (member && loaded) void loadPassPart();
+    if (member && loaded) void Promise.all([loadPassPart(), loadMembership()]);
   }, [member?.user.id, loaded === null]);
   useEffect(() => {
     if (loaded) followReturn(t).catch(report);
@@ -138,8 +138,10 @@ function Shop({ t }: Texts) {
 function Memberships({ t, products }: Texts & { products: Product[] }) {
   const current = useStore(membership);
   const member = useStore(session);
+  const isKnown = current !== undefined && current !== "failed";
   // A member has one membership at a time. One that is not paid can be replaced.
-  const hasMembership = Boolean(member && current && current.status !== "starting");
+  const hasMembership = Boolean(member && isKnown && current && current.status !== "starting");
+  const canStart = !member || (isKnown && !hasMembership);
   return (
     <>
       <h2>{t.memberships}</h2>
@@ -148,7 +150,7 @@ function Memberships({ t, products }: Texts & { products: Product[] }) {
         {products.map((product) => (
           <li key={product.id} class="card product">
             <ProductFacts t={t} product={product} />
-            {!hasMembership && <BuyButton t={t} product={product} total={product.price} />}
+            {canStart && <BuyButton t={t} product={product} total={product.price} />}
           </li>
         ))}
       </ul>
@@ -191,7 +193,7 @@ function ProductFacts({ t, product, reduced = null, code, card = null }: FactsPr
             {t.promo.before(formatPrice(price, currency))}, {t.promo.with(code)}
           </span>
         )}
-        {every && <span>{t.per[every]}</span>}
+        {every && <span>{t.passes.membership.perPeriod[every]}</span>}
         {!every && credits !== null && credits > 1 && Number(total) > 0 && <span>{t.perClass(formatPrice((Number(total) / credits).toFixed(2), currency))}</span>}
       </p>
       {card && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(formatPrice(covered, currency), formatPrice(rest, currency))}</p>}
@@ -208,7 +210,7 @@ function ProductFacts({ t, product, reduced = null, code, card = null }: FactsPr
 /** The classes of a product, and when they can be taken. */
 function describeRight(t: ShopTexts, { credits, days, starts, every }: Product): string {
   const classes = credits === null ? t.unlimited : t.classes(credits);
-  if (every) return credits === null ? classes : t.each(classes, every);
+  if (every) return credits === null ? classes : t.passes.membership.classes(credits, every);
   return starts === "purchase" ? t.fromPurchase(classes, days ?? 0) : t.fromFirstClass(classes, days ?? 0);
 }
 
@@ -246,7 +248,7 @@ function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
   return (
     <span ref={button} class="product-buy">
       {product.kind === "membership" ? (
-        <Button aria-label={t.startNamed(product.name)} onClick={() => startMembership(t, product)}>
+        <Button aria-label={t.startNamed(product.name)} onClick={() => startMembership(product)}>
           {t.start}
         </Button>
       ) : (

@@ -33,7 +33,7 @@ export function MyPasses({ t }: Texts) {
   const known = usePasses();
   if (known === null) return null;
   if (known === "failed") return <Failed t={t} />;
-  // A period that was never paid is no pass of the member.
+  // The pass of a period that was never paid is not shown.
   const all = known.filter(({ isRevoked, orderId }) => !isRevoked || orderId !== null);
   const now = usable(all);
   const earlier = all.filter(({ isUsable }) => !isUsable);
@@ -150,7 +150,7 @@ function Marks({ left, all }: { left: number; all: number }) {
 
 function validity(t: PassesTexts, { days, firstDay, lastDay, orderId }: Pass): string {
   if (firstDay === null || lastDay === null) return t.goodFor(days);
-  if (orderId === null) return t.goodIfRenewed(dayText(firstDay), dayText(lastDay));
+  if (orderId === null) return t.goodIfPaid(dayText(firstDay), dayText(lastDay));
   return firstDay > today() ? t.goodFrom(dayText(firstDay), dayText(lastDay)) : t.goodUntil(dayText(lastDay));
 }
 

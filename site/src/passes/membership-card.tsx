@@ -18,15 +18,26 @@ type Texts = { t: PassesTexts };
 /** The member's membership, or nothing. */
 export function MyMembership({ t }: Texts) {
   const member = useStore(session)?.user.id;
-  useReload(loadMembership);
+  useReload(() => loadMembership(true));
   useEffect(() => void loadMembership(), [member]);
   const current = useStore(membership);
-  if (!current || current.userId !== member) return null;
+  if (!current) return null;
   return (
     <section class="my-membership">
       <h2>{t.membership.title}</h2>
-      <MembershipCard t={t} current={current} />
+      {current === "failed" ? <Failed t={t} /> : <MembershipCard t={t} current={current} />}
     </section>
+  );
+}
+
+function Failed({ t }: Texts) {
+  return (
+    <p class="hint">
+      {t.membership.loadFailed}{" "}
+      <Button kind="quiet" size="small" onClick={() => loadMembership(true)}>
+        {t.again}
+      </Button>
+    </p>
   );
 }
 
@@ -34,11 +45,11 @@ function MembershipCard({ t, current }: Texts & { current: Membership }) {
   const [isEnding, setEnding] = useState(false);
   const { name, price, currency, every, credits, classTypes, status, lastDay, checkoutUrl } = current;
   const texts = t.membership;
-  const change = (action: "end" | "renew") =>
+  const change = (action: "end" | "keep") =>
     attempt(async () => {
       const changed = await setRenewal(action);
       await loadPasses(true);
-      say(action === "end" && changed.lastDay ? texts.isEnding(dayText(changed.lastDay)) : texts.isRenewed);
+      say(describeChange(t, changed));
     });
   return (
     <Card class="membership">
@@ -47,10 +58,10 @@ function MembershipCard({ t, current }: Texts & { current: Membership }) {
         <StatusTag t={t} current={current} />
       </div>
       <p class="pass-left">
-        {texts.price(formatPrice(price, currency), every)} · {credits === null ? t.unlimited : texts.classes(credits, every)}
+        {formatPrice(price, currency)} {texts.perPeriod[every]} · {credits === null ? t.unlimited : texts.classes(credits, every)}
       </p>
       <p class={status === "past_due" ? "" : "hint"}>
-        {explain(t, current)}
+        {describeNext(t, current)}
         <br />
         <span class="hint">{classTypes.length === 0 ? t.forAll : t.forSome(namesOf(classTypes))}</span>
       </p>
@@ -67,8 +78,8 @@ function MembershipCard({ t, current }: Texts & { current: Membership }) {
               {texts.portal}
             </Button>
             {lastDay ? (
-              <Button kind="quiet" size="small" onClick={() => change("renew")}>
-                {texts.renew}
+              <Button kind="quiet" size="small" onClick={() => change("keep")}>
+                {texts.keep}
               </Button>
             ) : (
               <Button kind="quiet" size="small" onClick={() => setEnding(true)}>
@@ -79,7 +90,7 @@ function MembershipCard({ t, current }: Texts & { current: Membership }) {
         )}
       </div>
       <Dialog title={texts.endTitle(name)} isOpen={isEnding} onClose={() => setEnding(false)}>
-        <p>{texts.endText}</p>
+        <p>{status === "past_due" ? texts.endTextPastDue : texts.endText}</p>
         <p class="actions">
           <Button
             onClick={() => {
@@ -90,7 +101,7 @@ function MembershipCard({ t, current }: Texts & { current: Membership }) {
             {texts.end}
           </Button>
           <Button kind="plain" autofocus onClick={() => setEnding(false)}>
-            {texts.keep}
+            {texts.keepIt}
           </Button>
         </p>
       </Dialog>
@@ -106,12 +117,19 @@ function StatusTag({ t, current: { status, lastDay } }: Texts & { current: Membe
   return status === "paused" ? <span class="tag warn">{states.paused}</span> : <span class="tag good">{states.active}</span>;
 }
 
+/** Says what has become of it after an action of the member. */
+function describeChange(t: PassesTexts, { status, lastDay }: Membership): string {
+  const texts = t.membership;
+  if (status === "ended") return texts.hasEnded;
+  return lastDay ? texts.isEnding(dayText(lastDay)) : texts.isKept;
+}
+
 /** Says what happens next. */
-function explain(t: PassesTexts, { status, price, currency, renewsOn, lastDay, graceEndsOn }: Membership): string {
+function describeNext(t: PassesTexts, { status, price, currency, renewsOn, lastDay, graceEndsOn }: Membership): string {
   const texts = t.membership;
   const amount = formatPrice(price, currency);
   if (status === "starting") return texts.notPaid;
-  if (status === "past_due") return graceEndsOn ? texts.failed(amount, dayText(graceEndsOn)) : texts.failedLong(amount);
+  if (status === "past_due") return graceEndsOn ? texts.failed(amount, dayText(graceEndsOn)) : texts.failedAfterGrace(amount);
   if (lastDay) return texts.ends(dayText(lastDay));
   return status === "paused" || !renewsOn ? texts.paused : texts.renews(dayText(renewsOn), amount);
 }

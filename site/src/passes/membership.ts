@@ -6,26 +6,57 @@ import { Store } from "../tools/store.ts";
 
 export type Membership = Schema<"Membership">;
 
-/** The membership that has not ended, or null. Undefined while that is not known. */
-export const membership = new Store<Membership | null | undefined>(undefined);
+/** The membership that has not ended, or null. Undefined while it is not known, and "failed" if it cannot be loaded. */
+export const membership = new Store<Membership | "failed" | null | undefined>(undefined);
 
-/** Loads the membership of the member who is signed in. Without a connection, what is known stays. */
-export async function loadMembership(): Promise<void> {
+/** The id of the member whose membership is stored. */
+let owner: string | undefined;
+
+let loading: Promise<void> | null = null;
+
+session.follow(forgetOther);
+
+/** Forgets the membership of a member who is no longer signed in. */
+function forgetOther(): void {
   const member = session.value?.user.id;
-  if (!member) return membership.set(undefined);
+  if (member === owner) return;
+  owner = member;
+  loading = null;
+  membership.set(undefined);
+}
+
+/** Loads the membership of the member who is signed in, unless it is known. */
+export async function loadMembership(isForced = false): Promise<void> {
+  forgetOther();
+  if (!owner) return;
+  const isKnown = membership.value !== undefined && membership.value !== "failed";
+  if (!isForced && (isKnown || loading)) return loading ?? undefined;
+  const load: Promise<void> = request().then((found) => {
+    // It was asked for again, or another member has signed in.
+    if (loading !== load) return;
+    loading = null;
+    membership.set(found);
+  });
+  loading = load;
+  return load;
+}
+
+async function request(): Promise<Membership | "failed" | null> {
   try {
     const found = await call(api.GET("/api/shop/membership"));
-    // The member may have signed out, or another has signed in.
-    if (session.value?.user.id === member) membership.set(found.membership ?? null);
+    return found.membership ?? null;
   } catch {
-    if (membership.value && membership.value.userId !== member) membership.set(undefined);
+    // What is known stays.
+    return membership.value === undefined ? "failed" : membership.value;
   }
 }
 
-/** Ends the membership with its period, or takes that back. */
+/** Ends the membership at the end of its paid period, or undoes that. */
 export async function setRenewal(action: Schema<"MembershipAction">): Promise<Membership> {
   const changed = await call(api.PATCH("/api/shop/membership", { body: { action } }));
-  membership.set(changed);
+  // An answer that is still on its way is older.
+  loading = null;
+  membership.set(changed.status === "ended" ? null : changed);
   return changed;
 }
 

@@ -15,7 +15,7 @@ import { type Column, DataTable } from "./table.tsx";
 export type Membership = Schema<"Membership">;
 type Texts = { t: TillTexts };
 
-const format = (day: string) => formatDay(day, { year: "numeric", month: "short", day: "numeric" });
+const formatDate = (day: string) => formatDay(day, { year: "numeric", month: "short", day: "numeric" });
 
 interface Props extends Texts {
   list: List<Membership>;
@@ -31,7 +31,7 @@ export function MembershipTable({ t, list, hasMembers = false, onChange }: Props
     const changed = await call(api.PATCH("/api/admin/memberships", { body: { membershipId: id, action } }));
     list.change((known) => known.map((one) => (one.id === id ? changed : one)));
     onChange?.();
-    say(action === "end" && changed.lastDay ? t.memberships.isEnding(memberName, format(changed.lastDay)) : t.memberships.isRenewed(memberName));
+    say(describeChange(t, memberName, changed));
   };
   return (
     <>
@@ -46,7 +46,7 @@ export function MembershipTable({ t, list, hasMembers = false, onChange }: Props
           const isRunning = membership.status !== "starting" && membership.status !== "ended";
           const items = [
             ...(hasMembers ? [{ text: t.openMember, icon: UserRound, onClick: () => location.assign(`/staff/members/${membership.userId}#passes`) }] : []),
-            ...(isRunning && membership.lastDay ? [{ text: t.memberships.renew, icon: Undo2, onClick: () => void attempt(() => change(membership, "renew")) }] : []),
+            ...(isRunning && membership.lastDay ? [{ text: t.memberships.keep, icon: Undo2, onClick: () => void attempt(() => change(membership, "keep")) }] : []),
             ...(isRunning && !membership.lastDay ? [{ text: t.memberships.end, icon: CircleX, isDangerous: true, onClick: () => setEnding(membership) }] : []),
           ];
           return items.length > 0 ? <ActionMenu label={t.memberships.actionsOf(membership.memberName, membership.name)} items={items} /> : null;
@@ -54,7 +54,7 @@ export function MembershipTable({ t, list, hasMembers = false, onChange }: Props
       />
       {ending && (
         <ConfirmDialog title={t.memberships.endTitle(ending.memberName)} action={t.memberships.end} isDangerous isOpen onClose={() => setEnding(null)} onConfirm={() => change(ending, "end")}>
-          <p>{t.memberships.endText}</p>
+          <p>{ending.status === "past_due" ? t.memberships.endTextPastDue : t.memberships.endText}</p>
         </ConfirmDialog>
       )}
     </>
@@ -62,7 +62,7 @@ export function MembershipTable({ t, list, hasMembers = false, onChange }: Props
 }
 
 function columnsOf(t: TillTexts, hasMembers: boolean): Array<Column<Membership>> {
-  const { columns, every } = t.memberships;
+  const { columns, perPeriod } = t.memberships;
   return [
     ...(hasMembers
       ? [{ key: "member", label: columns.member, isTitle: true, cell: ({ userId, memberName }: Membership) => <a href={`/staff/members/${userId}`}>{memberName}</a> }]
@@ -75,7 +75,7 @@ function columnsOf(t: TillTexts, hasMembers: boolean): Array<Column<Membership>>
       cell: (membership) => (
         <span class="amounts">
           <Money amount={membership.price} currency={membership.currency} />
-          <small class="hint">{every[membership.every]}</small>
+          <small class="hint">{perPeriod[membership.every]}</small>
         </span>
       ),
     },
@@ -84,12 +84,19 @@ function columnsOf(t: TillTexts, hasMembers: boolean): Array<Column<Membership>>
   ];
 }
 
+/** Says what has become of it after an action of staff. */
+function describeChange(t: TillTexts, member: string, { status, lastDay }: Membership): string {
+  const { memberships } = t;
+  if (status === "ended") return memberships.hasEnded(member);
+  return lastDay ? memberships.isEnding(member, formatDate(lastDay)) : memberships.isKept(member);
+}
+
 /** When it is renewed, or its last day. */
 function describeNext(t: TillTexts, { status, renewsOn, lastDay, graceEndsOn }: Membership): string {
   const { memberships } = t;
-  if (graceEndsOn) return memberships.standsUntil(format(graceEndsOn));
-  if (lastDay) return status === "ended" ? memberships.endedOn(format(lastDay)) : memberships.endsOn(format(lastDay));
-  return renewsOn && status === "active" ? memberships.renewsOn(format(renewsOn)) : "–";
+  if (graceEndsOn) return memberships.bookingsKeptUntil(formatDate(graceEndsOn));
+  if (lastDay) return status === "ended" ? memberships.paidUntil(formatDate(lastDay)) : memberships.endsOn(formatDate(lastDay));
+  return renewsOn && status === "active" ? memberships.renewsOn(formatDate(renewsOn)) : "–";
 }
 
 function Status({ t, membership: { status } }: Texts & { membership: Membership }) {

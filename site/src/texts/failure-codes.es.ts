@@ -37,7 +37,7 @@ const texts: Readonly<Record<string, string>> = {
   not_signed_in: "Inicia sesión.",
   nothing_to_pay: "Esta clase es gratuita.",
   overlapping_booking: "Ya tienes otra clase a esa hora.",
-  own_purchase: "No puedes venderte nada a ti, ni cambiar tu propia venta o tu propio bono. Pídeselo a otra persona del equipo.",
+  own_purchase: "No puedes venderte nada a ti, ni cambiar tu propia venta, tu propio bono o tu propia membresía. Pídeselo a otra persona del equipo.",
   membership_exists: "Ya tienes una membresía.",
   membership_not_running: "Solo se puede cambiar una membresía que ha empezado y no ha terminado.",
   pass_not_changeable: "Este cambio no encaja con el bono tal como está ahora.",

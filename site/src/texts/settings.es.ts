@@ -65,7 +65,7 @@ const texts: SettingsTexts = {
     lead: "Esto no se puede deshacer.",
     losses: [
       "Se cancelan tus próximas reservas y pierdes tu turno en las listas de espera. Solo te devolvemos el dinero de las clases que aún se puedan cancelar gratis.",
-      "Tus bonos y tu membresía terminan enseguida. Ya no se hacen más cobros por la membresía.",
+      "Tus bonos y tu membresía terminan de inmediato. No se harán más cobros por la membresía.",
       "Se borran tu nombre, tu teléfono y todos tus demás datos personales.",
       "Se cierra tu sesión en todos los dispositivos, y tus enlaces de calendario dejan de funcionar.",
       "Puedes volver a registrarte con la misma dirección, pero empiezas desde cero.",

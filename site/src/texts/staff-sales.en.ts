@@ -25,7 +25,7 @@ const texts = {
   periods: { week: "Each week", month: "Each month", year: "Each year" },
   creditsOfPeriod: "Number of classes in each period",
   renewed: "Until the member ends it",
-  begunKeep: "Memberships that have begun keep their name, price and classes. If you change which classes it is good for, this changes for them too.",
+  begunMembershipsKeep: "Memberships that have begun keep their name, price, and number of classes. A change of the class types applies to them too.",
   columns: { name: "Name", price: "Price", credits: "Classes", days: "Valid", classTypes: "Good for" },
   unlimited: "Unlimited",
   days: (count: number) => (count === 1 ? "1 day" : `${count} days`),

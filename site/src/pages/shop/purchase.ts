@@ -42,7 +42,7 @@ export function buy(t: ShopTexts, product: Schema<"Product">, { promoCode, giftC
 }
 
 /** Starts a membership, and opens its payment page. */
-export function startMembership(t: ShopTexts, { id }: Schema<"Product">): Promise<boolean> {
+export function startMembership({ id }: Schema<"Product">): Promise<boolean> {
   return attempt(async () => {
     if (!(await loadSession())) {
       location.assign(signInAddress(`/shop?product=${id}`));
@@ -50,7 +50,8 @@ export function startMembership(t: ShopTexts, { id }: Schema<"Product">): Promis
     }
     const { checkoutUrl } = await call(api.POST("/api/shop/membership", { body: { productId: id } }));
     if (checkoutUrl) location.assign(checkoutUrl);
-    else say(t.returned.slow);
+    // The page then shows what has become of the membership.
+    else await loadMembership(true);
   });
 }
 
@@ -72,9 +73,9 @@ async function showOrder(t: ShopTexts, orderId: string): Promise<boolean> {
 
 /** Says that the membership has begun. Returns false while it has not. */
 async function showMembership(t: ShopTexts): Promise<boolean> {
-  await loadMembership();
+  await loadMembership(true);
   const current = membership.value;
-  if (!current || current.status === "starting") return false;
+  if (!current || current === "failed" || current.status === "starting") return false;
   await Promise.all([loadPassPart(), loadPasses(true)]);
   say(t.returned.paid(current.name), false, [{ href: "/timetable", text: t.timetable }]);
   return true;

@@ -147,7 +147,7 @@ function Price({ t, product: { price, currency, every } }: Texts & { product: Pr
   return (
     <span class="amounts">
       <Money amount={price} currency={currency} />
-      {every && <small class="hint">{t.till.memberships.every[every]}</small>}
+      {every && <small class="hint">{t.till.memberships.perPeriod[every]}</small>}
     </span>
   );
 }

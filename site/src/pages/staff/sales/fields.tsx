@@ -31,7 +31,7 @@ export function ProductFields({ t, product, classTypes }: Props) {
   const isGiftCard = kind === "gift_card";
   return (
     <>
-      {product && !isGiftCard && <p class="hint">{isMembership ? t.begunKeep : t.soldKeep}</p>}
+      {product && !isGiftCard && <p class="hint">{isMembership ? t.begunMembershipsKeep : t.soldKeep}</p>}
       {!product && <Select name="kind" label={t.kind} onChange={(chosen) => setKind(chosen as Kind)} options={KINDS.map((one) => [one, t.kinds[one]])} />}
       <Field name="name" label={t.name} required autoComplete="off" maxLength={100} defaultValue={name} />
       <TextArea name="description" label={t.description} hint={t.descriptionHint} defaultValue={description} />
