@@ -929,7 +929,7 @@ async fn members_get_e_mails_about_failed_payments_and_the_end_in_their_language
     let mails = server.wait_for_mails(2).await;
     assert_eq!(
         mails[1]["headers"]["subject"],
-        "Tu pago ha fallado: Unlimited"
+        "No hemos podido cobrar «Unlimited»"
     );
     let text = mails[1]["text"].as_str().unwrap();
     assert!(text.contains("80.00 USD"), "{text}");
