@@ -381,37 +381,6 @@ fn every_reference_in_the_api_description_exists() {
     }
 }
 
-#[test]
-fn the_documented_events_of_stripe_are_the_ones_that_are_handled() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let read = |file: &str| fs::read_to_string(root.join(file)).unwrap();
-    let guide = read("docs/operations.md");
-    let (_, list) = guide.split_once("/api/payments/webhook` for ").unwrap();
-    let (list, _) = list.split_once(". The endpoint's API version").unwrap();
-    let mut documented = BTreeSet::new();
-    let mut object = "";
-    // A name that begins with a dot is about the same object as the one before.
-    for name in list.split('`').skip(1).step_by(2) {
-        if let Some((before, _)) = name
-            .rsplit_once('.')
-            .filter(|(before, _)| !before.is_empty())
-        {
-            object = before;
-        }
-        let (_, action) = name.rsplit_once('.').unwrap();
-        documented.insert(format!("{object}.{action}"));
-    }
-    // The guide does not list this event. Endpoints of older API versions send it instead of
-    // `refund.updated`.
-    documented.insert("charge.refund.updated".to_owned());
-    let source = read("lib/src/payments/stripe/webhook.rs");
-    let (_, kinds) = source.split_once("match name.as_str() {").unwrap();
-    let (kinds, _) = kinds.split_once("EventKind::Ignored").unwrap();
-    let strings = kinds.split('"').skip(1).step_by(2);
-    let handled = strings.filter(|text| text.contains('.')).map(str::to_owned);
-    assert_eq!(documented, handled.collect());
-}
-
 /// The Spanish pages find the translation of a problem by its text.
 #[test]
 fn every_problem_that_the_site_translates_is_reported_by_the_library() {
