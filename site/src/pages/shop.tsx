@@ -193,14 +193,14 @@ function ProductFacts({ t, product, reduced = null, code, card = null }: FactsPr
             {t.promo.before(formatPrice(price, currency))}, {t.promo.with(code)}
           </span>
         )}
-        {every && <span>{t.passes.membership.perPeriod[every]}</span>}
+        {every && <span>{t.perPeriod[every]}</span>}
         {!every && credits !== null && credits > 1 && Number(total) > 0 && <span>{t.perClass(formatPrice((Number(total) / credits).toFixed(2), currency))}</span>}
       </p>
       {card && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(formatPrice(covered, currency), formatPrice(rest, currency))}</p>}
       <p class="product-right">{describeRight(t, product)}</p>
       {description && <p>{description}</p>}
       <ul class="plain-list product-limits">
-        <li>{classTypes.length === 0 ? t.passes.forAll : t.passes.forSome(namesOf(classTypes))}</li>
+        <li>{classTypes.length === 0 ? t.forAll : t.forSome(namesOf(classTypes))}</li>
         {perMember !== null && <li>{t.limit(perMember)}</li>}
       </ul>
     </>
@@ -210,7 +210,7 @@ function ProductFacts({ t, product, reduced = null, code, card = null }: FactsPr
 /** The classes of a product, and when they can be taken. */
 function describeRight(t: ShopTexts, { credits, days, starts, every }: Product): string {
   const classes = credits === null ? t.unlimited : t.classes(credits);
-  if (every) return credits === null ? classes : t.passes.membership.classes(credits, every);
+  if (every) return credits === null ? classes : t.classesEachPeriod(credits, every);
   return starts === "purchase" ? t.fromPurchase(classes, days ?? 0) : t.fromFirstClass(classes, days ?? 0);
 }
 

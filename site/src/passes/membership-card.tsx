@@ -58,7 +58,7 @@ function MembershipCard({ t, current }: Texts & { current: Membership }) {
         <StatusTag t={t} current={current} />
       </div>
       <p class="pass-left">
-        {formatPrice(price, currency)} {texts.perPeriod[every]} · {credits === null ? t.unlimited : texts.classes(credits, every)}
+        {formatPrice(price, currency)} {t.perPeriod[every]} · {credits === null ? t.unlimited : t.classesEachPeriod(credits, every)}
       </p>
       <p class={status === "past_due" ? "" : "hint"}>
         {describeNext(t, current)}

@@ -2,6 +2,7 @@
 
 import type { Schema } from "../api/client.ts";
 import { plural } from "../tools/language.ts";
+import products from "./products.en.ts";
 
 /** What the reasons name of a pass: the names of its classes, and days. */
 export interface PassFacts {
@@ -13,6 +14,7 @@ export interface PassFacts {
 }
 
 const texts = {
+  ...products,
   title: "My passes",
   failed: "Your passes could not be loaded.",
   again: "Try again",
@@ -26,8 +28,6 @@ const texts = {
   goodFor: (days: number) => plural("en", days, "Good on the day of your first class", "Good for # days from your first class on"),
   frozen: (from: string, to: string) => `Frozen from ${from} to ${to}`,
   isFrozen: "Frozen",
-  forAll: "For all classes",
-  forSome: (names: string) => `Only for ${names}`,
   usedUp: "Used up",
   ended: (day: string) => `Ended on ${day}`,
   revoked: "Revoked",
@@ -35,8 +35,6 @@ const texts = {
   membership: {
     title: "My membership",
     loadFailed: "Your membership could not be loaded.",
-    perPeriod: { week: "per week", month: "per month", year: "per year" },
-    classes: (count: number, every: Schema<"BillingPeriod">) => `${plural("en", count, "# class", "# classes")} ${{ week: "each week", month: "each month", year: "each year" }[every]}`,
     states: { active: "Active", starting: "Not paid yet", pastDue: "Payment failed", paused: "Paused", ending: "Ends soon" },
     renews: (day: string, price: string) => `It is renewed on ${day}, for ${price}.`,
     ends: (day: string) => `It ends on ${day}. Until then it covers your classes.`,

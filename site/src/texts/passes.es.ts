@@ -1,9 +1,11 @@
 // Members' passes in Spanish: what they are good for, and what they pay.
 
 import { plural } from "../tools/language.ts";
+import products from "./products.es.ts";
 import type { PassesTexts } from "./passes.en.ts";
 
 const texts: PassesTexts = {
+  ...products,
   title: "Mis bonos",
   failed: "No se han podido cargar tus bonos.",
   again: "Intentar de nuevo",
@@ -17,8 +19,6 @@ const texts: PassesTexts = {
   goodFor: (days) => plural("es", days, "Válido el día de tu primera clase", "Válido # días desde tu primera clase"),
   frozen: (from, to) => `Congelado del ${from} al ${to}`,
   isFrozen: "Congelado",
-  forAll: "Para todas las clases",
-  forSome: (names) => `Solo para ${names}`,
   usedUp: "Gastado",
   ended: (day) => `Terminó el ${day}`,
   revoked: "Anulado",
@@ -26,8 +26,6 @@ const texts: PassesTexts = {
   membership: {
     title: "Mi membresía",
     loadFailed: "No se ha podido cargar tu membresía.",
-    perPeriod: { week: "a la semana", month: "al mes", year: "al año" },
-    classes: (count, every) => `${plural("es", count, "# clase", "# clases")} ${{ week: "cada semana", month: "cada mes", year: "cada año" }[every]}`,
     states: { active: "Activa", starting: "Sin pagar", pastDue: "Pago fallido", paused: "En pausa", ending: "Termina pronto" },
     renews: (day, price) => `Se renueva el ${day} por ${price}.`,
     ends: (day) => `Termina el ${day}. Hasta entonces cubre tus clases.`,

@@ -1,9 +1,10 @@
 // The page about passes in English.
 
 import { plural } from "../tools/language.ts";
-import passes from "./passes.en.ts";
+import products from "./products.en.ts";
 
 const texts = {
+  ...products,
   title: "Passes",
   lead: "Pay for several classes at once. When you book, your pass pays for the class.",
   leadAtStudio: "Pay for several classes at once, at the studio. When you book, your pass pays for the class.",
@@ -73,7 +74,6 @@ const texts = {
   ],
   questions: "Which pass is right for you?",
   contact: "Ask us",
-  passes,
 };
 
 export type ShopTexts = typeof texts;

@@ -1,10 +1,11 @@
 // The page about passes in Spanish.
 
 import { plural } from "../tools/language.ts";
-import passes from "./passes.es.ts";
+import products from "./products.es.ts";
 import type { ShopTexts } from "./shop.en.ts";
 
 const texts: ShopTexts = {
+  ...products,
   title: "Bonos",
   lead: "Paga varias clases de una vez. Cuando reservas, tu bono paga la clase.",
   leadAtStudio: "Paga varias clases de una vez, en el estudio. Cuando reservas, tu bono paga la clase.",
@@ -74,7 +75,6 @@ const texts: ShopTexts = {
   ],
   questions: "¿Qué bono te conviene?",
   contact: "Pregúntanos",
-  passes,
 };
 
 export default texts;

@@ -1,6 +1,7 @@
 // Selling passes at the desk, what is done with them, and refunds, in English.
 
 import { plural } from "../tools/language.ts";
+import products from "./products.en.ts";
 
 const texts = {
   // Selling.
@@ -88,7 +89,7 @@ const texts = {
     failed: "The memberships could not be loaded.",
     none: "Nobody has a membership yet. Add a membership to sell under “Products”.",
     columns: { member: "Member", name: "Membership", price: "Price", next: "Next date", status: "Status" },
-    perPeriod: { week: "per week", month: "per month", year: "per year" },
+    perPeriod: products.perPeriod,
     states: { starting: "Not paid yet", active: "Active", past_due: "Payment failed", paused: "Paused", ended: "Ended" },
     renewsOn: (day: string) => `Renewed on ${day}`,
     endsOn: (day: string) => `Ends on ${day}`,

@@ -1,6 +1,7 @@
 // Selling passes at the desk, what is done with them, and refunds, in Spanish.
 
 import { plural } from "../tools/language.ts";
+import products from "./products.es.ts";
 import type { TillTexts } from "./till.en.ts";
 
 const texts: TillTexts = {
@@ -85,7 +86,7 @@ const texts: TillTexts = {
     failed: "No hemos podido cargar las membresías.",
     none: "Nadie tiene una membresía todavía. Añade en «Productos» una membresía para venderla.",
     columns: { member: "Miembro", name: "Membresía", price: "Precio", next: "Próxima fecha", status: "Estado" },
-    perPeriod: { week: "a la semana", month: "al mes", year: "al año" },
+    perPeriod: products.perPeriod,
     states: { starting: "Sin pagar", active: "Activa", past_due: "Pago fallido", paused: "En pausa", ended: "Terminada" },
     renewsOn: (day) => `Se renueva el ${day}`,
     endsOn: (day) => `Termina el ${day}`,
