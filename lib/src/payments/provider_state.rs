@@ -35,7 +35,7 @@ pub(super) enum ProviderState {
     /// Disputes of the payment, oldest first.
     Disputes(Uuid, Vec<ProviderDispute>),
     /// A membership.
-    Membership(MembershipState),
+    Membership(Box<MembershipState>),
     /// Nothing that changes a payment.
     Unchanged,
     /// The object does not belong to one of Sabor's payments.
@@ -82,7 +82,8 @@ impl ProviderState {
                 }
                 return Ok(outcome);
             }
-            Self::Membership(MembershipState { sync, report }) => {
+            Self::Membership(state) => {
+                let MembershipState { sync, report } = state.as_ref();
                 let zone = TimeZone::of_studio(studio)?;
                 let context = ApplyContext {
                     now,
@@ -138,7 +139,9 @@ pub(super) async fn read_state(
 }
 
 fn membership_or_foreign(state: Option<MembershipState>) -> ProviderState {
-    state.map_or(ProviderState::Foreign, ProviderState::Membership)
+    state.map_or(ProviderState::Foreign, |state| {
+        ProviderState::Membership(Box::new(state))
+    })
 }
 
 async fn read_checkout(

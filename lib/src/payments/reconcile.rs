@@ -143,7 +143,7 @@ pub(crate) async fn sync_membership(
     let begun = membership::begin_sync(&app.db().client().await?, id).await?;
     let sync = begun.ok_or(Error::NotFound)?;
     let state = membership_state::end_or_read(app, stripe, sync, None, open_checkout).await?;
-    settle(app, &ProviderState::Membership(state)).await?;
+    settle(app, &ProviderState::Membership(Box::new(state))).await?;
     let found = membership::find(&app.db().client().await?, id).await?;
     found.ok_or(Error::NotFound)
 }
@@ -155,7 +155,7 @@ async fn check_membership(
 ) -> Result<Progress, CheckError> {
     let (sync, keep) = (sync.clone(), OpenCheckout::Keep);
     let state = membership_state::end_or_read(app, stripe, sync, None, keep).await?;
-    settle(app, &ProviderState::Membership(state)).await?;
+    settle(app, &ProviderState::Membership(Box::new(state))).await?;
     Ok(Progress::Settled)
 }
 
