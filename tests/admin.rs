@@ -21,6 +21,7 @@ mod members;
 mod moved_bookings;
 mod previews;
 mod report_sums;
+mod reports;
 mod rooms;
 mod schedule;
 mod security_events;

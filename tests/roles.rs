@@ -43,6 +43,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/payments", Access::Staff),
     ("GET", "/api/admin/products", Access::Staff),
     ("GET", "/api/admin/promo-codes", Access::Staff),
+    ("GET", "/api/admin/reports", Access::Staff),
     ("GET", "/api/admin/rooms", Access::Staff),
     ("GET", "/api/admin/schedule", Access::Staff),
     ("GET", "/api/admin/security-events", Access::Admin),

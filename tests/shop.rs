@@ -13,6 +13,7 @@ mod purchases;
 mod races;
 mod random_operations;
 mod receipts;
+mod reports;
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
-//! The dashboard and the analytics that staff read.
+//! The dashboard, the analytics, and the report about sales that staff read.
 
 pub mod analytics;
 pub(crate) mod daily_sums;
 pub mod dashboard;
 mod local_days;
+pub mod sales;

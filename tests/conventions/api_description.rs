@@ -12,7 +12,7 @@ use crate::harness::python;
 
 /// Fields whose names end with one of [`ENUM_FIELD_ENDINGS`], but whose values the API does not
 /// define.
-const NON_ENUM_FIELDS: [&str; 8] = [
+const NON_ENUM_FIELDS: [&str; 9] = [
     // Promo codes, which staff choose, and the code of a gift card.
     "MemberOrder.promoCode",
     "Order.giftCardCode",
@@ -20,6 +20,8 @@ const NON_ENUM_FIELDS: [&str; 8] = [
     "PromoCode.code",
     // An error code of Redis.
     "RefusedWrite.kind",
+    // A promo code, as above.
+    "SalesWithPromoCode.code",
     // The name of a provider, which the configuration defines, or `password`.
     "Session.loginMethod",
     // A part of an address.

@@ -19,9 +19,13 @@ use crate::payments::{
 
 /// A sequence of numbers that a seed determines: SplitMix64
 /// (<https://doi.org/10.1145/2714064.2660195>).
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -30,7 +34,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap()
     }
 
@@ -108,7 +112,7 @@ impl Studio {
             gift_cards: Vec::new(),
             open_dispute: None,
             disputed: BTreeSet::new(),
-            random: Random(seed),
+            random: Random::new(seed),
             events: 0,
             log: Vec::new(),
         }

@@ -7,6 +7,7 @@
 pub mod counters;
 pub mod daily_sums;
 pub mod figures;
+pub mod sales;
 pub mod visits;
 
 use std::ops::Range;

@@ -110,14 +110,14 @@ pub struct AnalyticsQuery {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "lowercase")]
-enum Format {
+pub(super) enum Format {
     #[default]
     Json,
     Csv,
 }
 
 impl Format {
-    fn parse(text: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
         match text {
             "json" => Ok(Self::Json),
             "csv" => Ok(Self::Csv),

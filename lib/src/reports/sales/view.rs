@@ -1,0 +1,520 @@
+//! The report about sales, as the API returns it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::range::{PeriodLength, Range};
+use crate::models::report::sales::Scope;
+use crate::models::report::sales::memberships::MembershipSum;
+use crate::models::report::sales::money::{MoneySum, MoneyTender};
+use crate::models::report::sales::open::{GiftCardSums, OpenKind, OpenSum, PassSum};
+use crate::models::report::sales::products::{PromoCodeSum, SoldKind, SoldSum};
+use crate::models::report::sales::taxes::TaxSum;
+use crate::values::currency::format_amount;
+
+/// What came in, what was sold, and what is open. All amounts are in one currency. Payments count on
+/// the day on which they arrived, and refunds on the day on which they were made.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SalesReport {
+    /// The first day.
+    pub(super) from: NaiveDate,
+    /// The last day.
+    pub(super) to: NaiveDate,
+    /// The length of the periods.
+    period: PeriodLength,
+    /// The studio's IANA time zone.
+    time_zone: String,
+    /// ISO 4217 code.
+    pub(super) currency: String,
+    /// The currencies of all payments and refunds in the range, sorted. A report covers one.
+    currencies: Vec<String>,
+    totals: Totals,
+    /// All days or months in order, including those in which nothing happened. The range may cut off
+    /// the first and the last month.
+    pub(super) periods: Vec<Period>,
+    /// What was sold, in the order of `kind`, and with the largest amount first.
+    pub(super) products: Vec<Sold>,
+    /// How money moved.
+    pub(super) tenders: Vec<TenderSums>,
+    /// The tax in the receipts of the range, highest rate first.
+    pub(super) taxes: Vec<Tax>,
+    /// The promo codes of orders that were paid in the range, sorted by code.
+    pub(super) promo_codes: Vec<PromoCodeSales>,
+    pub(super) gift_cards: GiftCards,
+    /// The day on which `open` and `passes`, and the balance of gift cards, were read: today.
+    as_of: NaiveDate,
+    /// What members owe, now.
+    owed: String,
+    /// What is still to be paid or refunded, now.
+    pub(super) open: Vec<Open>,
+    /// The value of all passes that can still be used, now.
+    pass_value: String,
+    /// These passes, by product.
+    pub(super) passes: Vec<Passes>,
+    /// Memberships, by product. Those that were never paid do not count.
+    pub(super) memberships: Vec<Memberships>,
+}
+
+/// The sums of the whole range.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesTotals)]
+struct Totals {
+    /// The money that came in. What gift cards pay is not counted again.
+    #[schema(examples("250.00"))]
+    received: String,
+    /// The money that was given back. What is given back to gift cards is not counted.
+    refunded: String,
+    /// Received minus refunded. May be negative.
+    net: String,
+    /// What was paid for everything that was sold, by gift cards too.
+    sold: String,
+    /// What promo codes have taken off.
+    discounts: String,
+    /// What was paid for late cancellations, and because members did not come.
+    fees: String,
+    /// The tax in the receipts minus the tax in the refunds. May be negative.
+    tax: String,
+}
+
+/// The sums of a day or a month.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesPeriod)]
+pub(super) struct Period {
+    /// The first day.
+    pub(super) start: NaiveDate,
+    /// The number of payments.
+    pub(super) payments: i64,
+    /// The money that came in.
+    pub(super) received: String,
+    /// The number of refunds.
+    pub(super) refunds: i64,
+    /// The money that was given back.
+    pub(super) refunded: String,
+    /// Received minus refunded. May be negative.
+    pub(super) net: String,
+    /// The tax in the receipts minus the tax in the refunds. May be negative.
+    pub(super) tax: String,
+}
+
+/// What was sold of a product, of the classes of one type, or as one kind of fee.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesOfProduct)]
+pub(super) struct Sold {
+    pub(super) kind: SoldKind,
+    /// The id of the product or the class type. Null for other kinds.
+    id: Option<Uuid>,
+    /// The name of the product or the class type. Null for other kinds.
+    pub(super) name: Option<String>,
+    /// How many were sold.
+    pub(super) count: i64,
+    /// What promo codes have taken off.
+    pub(super) discount: String,
+    /// What was paid, by gift cards too.
+    pub(super) amount: String,
+    /// How much of the amount gift cards have paid.
+    pub(super) paid_by_gift_card: String,
+    /// What was given back, to gift cards too.
+    pub(super) refunded: String,
+    /// How much of it was given back to gift cards.
+    pub(super) refunded_to_gift_card: String,
+    /// The money that came in minus the money that was given back. May be negative.
+    pub(super) net: String,
+}
+
+/// The money that moved in one way.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesByTender)]
+pub(super) struct TenderSums {
+    pub(super) tender: MoneyTender,
+    /// The number of payments.
+    pub(super) payments: i64,
+    /// The money that came in.
+    pub(super) received: String,
+    /// The number of refunds.
+    pub(super) refunds: i64,
+    /// The money that was given back in this way.
+    pub(super) refunded: String,
+    /// Received minus refunded. May be negative.
+    pub(super) net: String,
+}
+
+/// The tax with one rate.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesTax)]
+pub(super) struct Tax {
+    /// The rate in percent.
+    #[schema(examples("19"))]
+    pub(super) rate: String,
+    /// The sum of the lines of the receipts, with the tax.
+    pub(super) amount: String,
+    /// The tax in it.
+    pub(super) tax: String,
+    /// What was given back of such lines.
+    pub(super) refunded: String,
+    /// The tax in it.
+    pub(super) refunded_tax: String,
+    /// The tax minus the tax that was given back. May be negative.
+    pub(super) net_tax: String,
+}
+
+/// The orders with a promo code.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesWithPromoCode)]
+pub(super) struct PromoCodeSales {
+    /// The code, as it is written now.
+    pub(super) code: String,
+    /// The number of orders.
+    pub(super) orders: i64,
+    /// What the code has taken off.
+    pub(super) discount: String,
+    /// What was paid for the orders.
+    pub(super) amount: String,
+}
+
+/// Gift cards: what was sold and used in the range, and what is left now.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesOfGiftCards)]
+pub(super) struct GiftCards {
+    /// How many were sold.
+    pub(super) sold: i64,
+    /// What was paid for them.
+    pub(super) amount: String,
+    /// What gift cards have paid.
+    pub(super) redeemed: String,
+    /// What was given back to gift cards.
+    pub(super) refunded: String,
+    /// How many have money on them, now.
+    pub(super) count: i64,
+    /// The money on them, now.
+    pub(super) balance: String,
+    /// What gift cards pay in orders that are not paid yet. It is not part of the balance.
+    pub(super) held: String,
+}
+
+/// Money that is still to be paid or refunded.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OpenSum)]
+pub(super) struct Open {
+    pub(super) kind: OpenKind,
+    /// The number of bookings, refunds, or disputes.
+    pub(super) count: i64,
+    pub(super) amount: String,
+}
+
+/// Passes of one product that can still be used.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OpenPasses)]
+pub(super) struct Passes {
+    product_id: Uuid,
+    /// The product's name.
+    pub(super) name: String,
+    /// The number of passes.
+    pub(super) count: i64,
+    /// The classes that are left on passes with a number of classes.
+    pub(super) credits_left: i64,
+    /// How many of the passes are unlimited.
+    pub(super) unlimited: i64,
+    /// What is left of what was paid for the passes: the share of the classes that are left, or of
+    /// the days if a pass is unlimited. It is rounded down for each pass.
+    pub(super) value: String,
+}
+
+/// What the statements have read.
+pub(super) struct Figures {
+    /// In all currencies.
+    pub(super) money: Vec<MoneySum>,
+    pub(super) orders: Vec<SoldSum>,
+    pub(super) bookings: Vec<SoldSum>,
+    pub(super) promo_codes: Vec<PromoCodeSum>,
+    pub(super) taxes: Vec<TaxSum>,
+    pub(super) gift_cards: GiftCardSums,
+    pub(super) open: Vec<OpenSum>,
+    pub(super) passes: Vec<PassSum>,
+    pub(super) memberships: Vec<MembershipSum>,
+}
+
+/// The memberships of one product: those that have begun and ended in the range, and those that
+/// there are now.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesOfMemberships)]
+pub(super) struct Memberships {
+    product_id: Uuid,
+    /// The product's name.
+    pub(super) name: String,
+    /// How many were paid for the first time.
+    pub(super) new: i64,
+    /// How many have ended.
+    pub(super) lost: i64,
+    /// How many run now, with those whose last payment has failed.
+    pub(super) active: i64,
+    /// How many of the active ones will end.
+    pub(super) ending: i64,
+    /// How many are paused now.
+    pub(super) paused: i64,
+    /// The price of the active ones for a month, rounded. A year has 52 weeks and twelve months.
+    pub(super) monthly_revenue: String,
+}
+
+/// Money in and out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Money {
+    payments: i64,
+    received: Decimal,
+    refunds: i64,
+    refunded: Decimal,
+}
+
+impl Money {
+    fn add(&mut self, sum: &MoneySum) {
+        if sum.is_refund {
+            self.refunds += sum.count;
+            self.refunded += sum.amount;
+        } else {
+            self.payments += sum.count;
+            self.received += sum.amount;
+        }
+    }
+
+    fn net(&self) -> Decimal {
+        self.received - self.refunded
+    }
+}
+
+impl SalesReport {
+    pub(super) fn new(
+        range: &Range,
+        scope: &Scope,
+        time_zone: &str,
+        today: NaiveDate,
+        figures: Figures,
+    ) -> Self {
+        let format = |amount: Decimal| format_amount(amount, &scope.currency);
+        let Figures {
+            mut money,
+            orders,
+            bookings,
+            promo_codes,
+            taxes,
+            gift_cards,
+            open,
+            passes,
+            memberships,
+        } = figures;
+        let currencies: BTreeSet<_> = money.iter().map(|sum| sum.currency.clone()).collect();
+        money.retain(|sum| sum.currency == scope.currency);
+        let sold: Vec<SoldSum> = orders.into_iter().chain(bookings).collect();
+        let owed = open.iter().filter(|sum| sum.kind.is_owed_by_members());
+        let owed = format(owed.map(|sum| sum.amount).sum());
+        let pass_value = format(passes.iter().map(|sum| sum.value).sum());
+        Self {
+            from: range.from,
+            to: range.to,
+            period: range.length,
+            time_zone: time_zone.to_owned(),
+            currencies: currencies.into_iter().collect(),
+            totals: totals(&money, &sold, &taxes, format),
+            periods: periods(range, &money, &taxes, format),
+            gift_cards: GiftCards::new(&gift_cards, &sold, format),
+            products: products(sold, format),
+            tenders: tenders(&money, format),
+            taxes: tax_rates(&taxes, format),
+            promo_codes: promo_codes
+                .into_iter()
+                .map(|sum| PromoCodeSales::new(sum, format))
+                .collect(),
+            as_of: today,
+            owed,
+            open: open_sums(&open, format),
+            pass_value,
+            passes: passes
+                .into_iter()
+                .map(|sum| Passes::new(sum, format))
+                .collect(),
+            memberships: memberships
+                .into_iter()
+                .map(|sum| Memberships::new(sum, format))
+                .collect(),
+            currency: scope.currency.clone(),
+        }
+    }
+}
+
+fn totals(
+    money: &[MoneySum],
+    sold: &[SoldSum],
+    taxes: &[TaxSum],
+    format: impl Fn(Decimal) -> String,
+) -> Totals {
+    let mut sums = Money::default();
+    money.iter().for_each(|sum| sums.add(sum));
+    let fees = sold.iter().filter(|sum| sum.kind.is_fee());
+    Totals {
+        received: format(sums.received),
+        refunded: format(sums.refunded),
+        net: format(sums.net()),
+        sold: format(sold.iter().map(|sum| sum.amount).sum()),
+        discounts: format(sold.iter().map(|sum| sum.discount).sum()),
+        fees: format(fees.map(|sum| sum.amount).sum()),
+        tax: format(taxes.iter().map(|sum| sum.tax - sum.refunded_tax).sum()),
+    }
+}
+
+fn periods(
+    range: &Range,
+    money: &[MoneySum],
+    taxes: &[TaxSum],
+    format: impl Fn(Decimal) -> String,
+) -> Vec<Period> {
+    let starts = range.starts();
+    let mut sums = vec![(Money::default(), Decimal::ZERO); starts.len()];
+    for sum in money {
+        sums[sum.bucket].0.add(sum);
+    }
+    for sum in taxes {
+        sums[sum.bucket].1 += sum.tax - sum.refunded_tax;
+    }
+    let period = |(start, (money, tax)): (NaiveDate, (Money, Decimal))| Period {
+        start,
+        payments: money.payments,
+        received: format(money.received),
+        refunds: money.refunds,
+        refunded: format(money.refunded),
+        net: format(money.net()),
+        tax: format(tax),
+    };
+    starts.into_iter().zip(sums).map(period).collect()
+}
+
+fn tenders(money: &[MoneySum], format: impl Fn(Decimal) -> String) -> Vec<TenderSums> {
+    let mut by_tender: BTreeMap<MoneyTender, Money> = BTreeMap::new();
+    for sum in money {
+        by_tender.entry(sum.tender).or_default().add(sum);
+    }
+    let sums = |(tender, money): (MoneyTender, Money)| TenderSums {
+        tender,
+        payments: money.payments,
+        received: format(money.received),
+        refunds: money.refunds,
+        refunded: format(money.refunded),
+        net: format(money.net()),
+    };
+    by_tender.into_iter().map(sums).collect()
+}
+
+fn products(mut sold: Vec<SoldSum>, format: impl Fn(Decimal) -> String) -> Vec<Sold> {
+    sold.sort_by(|a, b| {
+        let key = |sum: &SoldSum| (sum.kind, -sum.amount, sum.name.clone(), sum.id);
+        key(a).cmp(&key(b))
+    });
+    let view = |sum: SoldSum| Sold {
+        kind: sum.kind,
+        id: sum.id,
+        name: sum.name,
+        count: sum.count,
+        discount: format(sum.discount),
+        amount: format(sum.amount),
+        paid_by_gift_card: format(sum.gift_amount),
+        refunded: format(sum.refunded),
+        refunded_to_gift_card: format(sum.gift_refunded),
+        net: format(sum.amount - sum.gift_amount - sum.refunded + sum.gift_refunded),
+    };
+    sold.into_iter().map(view).collect()
+}
+
+/// Adds up the buckets of each rate. The sums are sorted by rate.
+fn tax_rates(taxes: &[TaxSum], format: impl Fn(Decimal) -> String) -> Vec<Tax> {
+    let sum =
+        |sums: &[TaxSum], part: fn(&TaxSum) -> Decimal| -> Decimal { sums.iter().map(part).sum() };
+    let rates = taxes.chunk_by(|a, b| a.rate == b.rate);
+    let view = |sums: &[TaxSum]| Tax {
+        rate: sums[0].rate.clone(),
+        amount: format(sum(sums, |sum| sum.amount)),
+        tax: format(sum(sums, |sum| sum.tax)),
+        refunded: format(sum(sums, |sum| sum.refunded)),
+        refunded_tax: format(sum(sums, |sum| sum.refunded_tax)),
+        net_tax: format(sum(sums, |sum| sum.tax - sum.refunded_tax)),
+    };
+    rates.map(view).collect()
+}
+
+/// Leaves out what is not open, and sorts the rest.
+fn open_sums(open: &[OpenSum], format: impl Fn(Decimal) -> String) -> Vec<Open> {
+    let view = |sum: &OpenSum| Open {
+        kind: sum.kind,
+        count: sum.count,
+        amount: format(sum.amount),
+    };
+    let mut views: Vec<Open> = open.iter().filter(|sum| sum.count > 0).map(view).collect();
+    views.sort_by_key(|view| view.kind);
+    views
+}
+
+impl PromoCodeSales {
+    fn new(sum: PromoCodeSum, format: impl Fn(Decimal) -> String) -> Self {
+        Self {
+            code: sum.code,
+            orders: sum.count,
+            discount: format(sum.discount),
+            amount: format(sum.amount),
+        }
+    }
+}
+
+impl GiftCards {
+    fn new(sums: &GiftCardSums, sold: &[SoldSum], format: impl Fn(Decimal) -> String) -> Self {
+        let cards = || sold.iter().filter(|sum| sum.kind == SoldKind::GiftCard);
+        Self {
+            sold: cards().map(|sum| sum.count).sum(),
+            amount: format(cards().map(|sum| sum.amount).sum()),
+            redeemed: format(sums.redeemed),
+            refunded: format(sums.refunded),
+            count: sums.count,
+            balance: format(sums.balance),
+            held: format(sums.held),
+        }
+    }
+}
+
+impl Passes {
+    fn new(sum: PassSum, format: impl Fn(Decimal) -> String) -> Self {
+        Self {
+            product_id: sum.product_id,
+            name: sum.name,
+            count: sum.count,
+            credits_left: sum.credits,
+            unlimited: sum.unlimited,
+            value: format(sum.value),
+        }
+    }
+}
+
+impl Memberships {
+    fn new(sum: MembershipSum, format: impl Fn(Decimal) -> String) -> Self {
+        Self {
+            product_id: sum.product_id,
+            name: sum.name,
+            new: sum.new,
+            lost: sum.lost,
+            active: sum.active,
+            ending: sum.ending,
+            paused: sum.paused,
+            monthly_revenue: format(sum.monthly),
+        }
+    }
+}

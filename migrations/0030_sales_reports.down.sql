@@ -1,0 +1,2 @@
+drop index receipt_lines_fee_idx;
+drop index orders_settled_idx;
