@@ -42,6 +42,7 @@ const PAGES_OF_STAFF = {
   payments: "/staff/payments",
   sales: "/staff/sales",
   products: "/staff/sales?show=products",
+  reports: "/staff/reports",
   analytics: "/staff/analytics",
   "class-types": "/staff/classes",
   teachers: "/staff/instructors",

@@ -5,7 +5,7 @@ import { expect, expectAccessible, newMember, open } from "./site.ts";
 import { signInAs, test } from "./studio.ts";
 
 /** The pages that staff may open. */
-const STAFF_PAGES = ["/staff", "/staff/members", "/staff/messages", "/staff/payments", "/staff/sales", "/staff/classes", "/staff/instructors", "/staff/rooms", "/staff/closures", "/staff/schedule", "/staff/setup", "/staff/analytics"];
+const STAFF_PAGES = ["/staff", "/staff/members", "/staff/messages", "/staff/payments", "/staff/sales", "/staff/classes", "/staff/instructors", "/staff/rooms", "/staff/closures", "/staff/schedule", "/staff/setup", "/staff/reports", "/staff/analytics"];
 
 /** The pages that only administrators may open. */
 const ADMIN_PAGES = ["/admin/users", "/admin/apps", "/admin/organizations", "/admin/security", "/admin/sessions"];

@@ -6,6 +6,7 @@ import {
   CalendarOff,
   ChartColumn,
   DoorOpen,
+  FileSpreadsheet,
   GraduationCap,
   type IconNode,
   KeyRound,
@@ -49,6 +50,7 @@ export const MAIN_SECTIONS: readonly Section[] = [
   { name: "messages", href: "/staff/messages", icon: Mail, access: "staff" },
   { name: "payments", href: "/staff/payments", icon: Wallet, access: "staff" },
   { name: "sales", href: "/staff/sales", icon: Ticket, access: "staff" },
+  { name: "reports", href: "/staff/reports", icon: FileSpreadsheet, access: "staff" },
   { name: "analytics", href: "/staff/analytics", icon: ChartColumn, access: "staff" },
 ];
 

@@ -11,6 +11,7 @@ const texts = {
     messages: "Messages",
     payments: "Payments",
     sales: "Sales",
+    reports: "Reports",
     analytics: "Analytics",
     classes: "Classes",
     instructors: "Teachers",

@@ -13,6 +13,7 @@ const texts: StaffTexts = {
     messages: "Mensajes",
     payments: "Pagos",
     sales: "Ventas",
+    reports: "Contabilidad",
     analytics: "Informes",
     classes: "Clases",
     instructors: "Profesores",

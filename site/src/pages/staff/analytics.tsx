@@ -3,17 +3,17 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Failure } from "../../api/failure.ts";
-import { Field } from "../../components/form.tsx";
 import { Empty, Skeleton } from "../../components/ui.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { mountStaff } from "../../staff/mount.tsx";
 import { CsvLink, PageHead, Segments, useToday } from "../../staff/parts.tsx";
+import { daysIn, longDay, type Range, RangeFields, readRange } from "../../staff/range.tsx";
 import { type Column, Table } from "../../staff/table.tsx";
 import type { StaffAnalyticsTexts } from "../../texts/staff-analytics.en.ts";
 import { report } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLatest } from "../../tools/latest.ts";
-import { addDays, formatDay, formatPrice, parseDay } from "../../tools/time.ts";
+import { addDays, formatDay, formatPrice } from "../../tools/time.ts";
 import { Chart, type Line } from "./analytics/chart.tsx";
 import { formatCount, formatRate, formatRevenue } from "./analytics/figures.ts";
 import { HeatMap } from "./analytics/heat-map.tsx";
@@ -25,30 +25,14 @@ type Bucket = Schema<"AnalyticsBucket">;
 type ClassType = Schema<"AnalyticsClassType">;
 type Texts = { t: StaffAnalyticsTexts };
 
-interface Range {
-  from: string;
-  to: string;
-}
-
 type RangeName = "7" | "30" | "90" | "year" | "own";
 
 /** The longest ranges that are shown by day and by week, in days. */
 const MOST_DAYS = 92;
 const MOST_WEEKS = 366;
 
-function daysIn({ from, to }: Range): number {
-  return Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1;
-}
-
 function rangeOf(name: RangeName, today: string): Range {
   return name === "year" ? { from: `${today.slice(0, 4)}-01-01`, to: today } : { from: addDays(today, 1 - Number(name)), to: today };
-}
-
-/** The range in the address, or the last 30 days. */
-function readRange(today: string): Range {
-  const query = new URLSearchParams(location.search);
-  const [from, to] = [parseDay(query.get("from")), parseDay(query.get("to"))];
-  return from && to && from <= to ? { from, to } : rangeOf("30", today);
 }
 
 function nameOf(range: Range, today: string): RangeName {
@@ -58,7 +42,7 @@ function nameOf(range: Range, today: string): RangeName {
 
 function AnalyticsPage({ t }: Texts) {
   const today = useToday();
-  const [range, setRange] = useState(readRange(today));
+  const [range, setRange] = useState(readRange() ?? rangeOf("30", today));
   const [isOwn, setOwn] = useState(false);
   const [shown, setShown] = useState<Analytics | null>(null);
   const [failure, setFailure] = useState<Failure | null>(null);
@@ -96,7 +80,7 @@ function AnalyticsPage({ t }: Texts) {
             if (next !== "own") choose(rangeOf(next, today));
           }}
         />
-        {name === "own" && <OwnRange t={t} range={range} onChange={choose} />}
+        {name === "own" && <RangeFields t={t} range={range} onChange={choose} />}
       </div>
       {failure && <FailurePanel text={t.failed} failure={failure} onRetry={() => void load().catch(report)} />}
       {!failure && !shown && <Skeleton count={4} height="14rem" />}
@@ -105,42 +89,8 @@ function AnalyticsPage({ t }: Texts) {
   );
 }
 
-function longDay(day: string): string {
-  return formatDay(day, { year: "numeric", month: "short", day: "numeric" });
-}
-
 function csvAddress(range: Range, bucket: string, table: string): string {
   return `/api/admin/analytics?${new URLSearchParams({ ...range, bucket, format: "csv", table })}`;
-}
-
-function OwnRange({ t, range, onChange }: Texts & { range: Range; onChange: (range: Range) => void }) {
-  const valueOf = (event: Event) => parseDay((event.currentTarget as HTMLInputElement).value);
-  return (
-    <>
-      <Field
-        name="from"
-        type="date"
-        label={t.from}
-        max={range.to}
-        defaultValue={range.from}
-        onChange={(event) => {
-          const from = valueOf(event);
-          if (from && from <= range.to) onChange({ ...range, from });
-        }}
-      />
-      <Field
-        name="to"
-        type="date"
-        label={t.to}
-        min={range.from}
-        defaultValue={range.to}
-        onChange={(event) => {
-          const to = valueOf(event);
-          if (to && to >= range.from) onChange({ ...range, to });
-        }}
-      />
-    </>
-  );
 }
 
 function Figures({ t, shown, csv }: Texts & { shown: Analytics; csv: (table: string) => string }) {

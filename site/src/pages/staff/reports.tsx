@@ -1,0 +1,359 @@
+// What the studio has sold: sums of a period, each table with a CSV file, and what is open now.
+
+import { useState } from "preact/hooks";
+import { Printer } from "lucide";
+import { api, call, type Schema } from "../../api/client.ts";
+import { Select } from "../../components/form.tsx";
+import { Button, Empty, Skeleton } from "../../components/ui.tsx";
+import { FailurePanel } from "../../staff/failure-panel.tsx";
+import { Icon } from "../../staff/icon.tsx";
+import { mountStaff } from "../../staff/mount.tsx";
+import { CsvLink, PageHead, Segments, useToday } from "../../staff/parts.tsx";
+import { longDay, type Range, RangeFields, readRange } from "../../staff/range.tsx";
+import { type Column, Table } from "../../staff/table.tsx";
+import type { StaffReportsTexts } from "../../texts/staff-reports.en.ts";
+import { type Catalog, language } from "../../tools/language.ts";
+import { useLoad } from "../../tools/load.ts";
+import { addDays, formatDay } from "../../tools/time.ts";
+import { formatCount } from "./analytics/figures.ts";
+import "../../staff/facts.css";
+import "./reports.css";
+
+type Report = Schema<"SalesReport">;
+type Sold = Schema<"SalesOfProduct">;
+type Period = Schema<"SalesPeriod">;
+type TableName = "periods" | "products" | "tenders" | "taxes" | "promo_codes" | "gift_cards" | "open" | "passes" | "memberships";
+type Texts = { t: StaffReportsTexts };
+
+const RANGES = ["month", "last-month", "year", "own"] as const;
+type RangeName = (typeof RANGES)[number];
+
+function rangeOf(name: RangeName, today: string): Range {
+  if (name === "year") return { from: `${today.slice(0, 4)}-01-01`, to: today };
+  const first = `${today.slice(0, 7)}-01`;
+  if (name === "month") return { from: first, to: today };
+  const to = addDays(first, -1);
+  return { from: `${to.slice(0, 7)}-01`, to };
+}
+
+function nameOf(range: Range, today: string): RangeName {
+  const isRange = (name: RangeName) => {
+    const { from, to } = rangeOf(name, today);
+    return from === range.from && to === range.to;
+  };
+  return (["month", "last-month", "year"] as const).find(isRange) ?? "own";
+}
+
+function Reports({ t }: Texts) {
+  const today = useToday();
+  const [range, setRange] = useState(readRange() ?? rangeOf("month", today));
+  const [isOwn, setOwn] = useState(false);
+  const [currency, setCurrency] = useState<string | undefined>();
+  const { from, to } = range;
+  const query = { from, to, ...(currency ? { currency } : {}) };
+  const { loaded, failure, reload } = useLoad(async () => ({ report: await call(api.GET("/api/admin/reports", { params: { query } })), query }), JSON.stringify(query));
+  const choose = (next: Range) => {
+    history.replaceState(null, "", `/staff/reports?from=${next.from}&to=${next.to}`);
+    setRange(next);
+  };
+  const name = isOwn ? "own" : nameOf(range, today);
+  const currencies = loaded ? [...new Set([...loaded.report.currencies, loaded.report.currency])] : [];
+  // A report of another range is not shown as if it were of this one.
+  const shown = loaded && loaded.query.from === from && loaded.query.to === to ? loaded.report : null;
+  return (
+    <div class="staff-page reports">
+      <PageHead title={t.title} hint={t.period(longDay(from), longDay(to))}>
+        <Button kind="quiet" size="small" onClick={() => print()}>
+          <Icon of={Printer} />
+          {t.print}
+        </Button>
+      </PageHead>
+      <div class="toolbar">
+        <Segments<RangeName>
+          label={t.range}
+          value={name}
+          options={RANGES.map((one) => [one, t.ranges[one] ?? one])}
+          onChange={(next) => {
+            setOwn(next === "own");
+            if (next !== "own") choose(rangeOf(next, today));
+          }}
+        />
+        {name === "own" && <RangeFields t={t} range={range} onChange={choose} />}
+        {currencies.length > 1 && (
+          <Select name="currency" label={t.currency} defaultValue={loaded?.report.currency ?? ""} onChange={setCurrency} options={currencies.map((one) => [one, one] as const)} />
+        )}
+      </div>
+      {failure && <FailurePanel text={t.failed} failure={failure} onRetry={reload} />}
+      {!failure && !shown && <Skeleton count={4} height="14rem" />}
+      {!failure && shown && <Figures t={t} report={shown} />}
+    </div>
+  );
+}
+
+interface PartProps extends Texts {
+  report: Report;
+}
+
+function Figures({ t, report }: PartProps) {
+  const { products, tenders, taxes, promoCodes } = report;
+  return (
+    <>
+      <Totals t={t} report={report} />
+      {products.length === 0 && <Empty text={t.nothing} />}
+      {products.length > 0 && (
+        <Part report={report} title={t.products} hint={t.productsHint} table="products">
+          <Table caption={t.products} columns={productColumns(t, report.currency)} items={products} rowKey={({ kind, id }) => `${kind} ${id}`} />
+        </Part>
+      )}
+      {tenders.length > 0 && (
+        <Part report={report} title={t.tenders} table="tenders">
+          <Table caption={t.tenders} columns={tenderColumns(t, report.currency)} items={tenders} rowKey={({ tender }) => tender} />
+        </Part>
+      )}
+      {tenders.length > 0 && <Periods t={t} report={report} />}
+      {taxes.some(({ rate }) => rate !== "0") && (
+        <Part report={report} title={t.taxes} hint={t.taxesHint} table="taxes">
+          <Table caption={t.taxes} columns={taxColumns(t, report.currency)} items={taxes} rowKey={({ rate }) => rate} />
+        </Part>
+      )}
+      {promoCodes.length > 0 && (
+        <Part report={report} title={t.promoCodes} table="promo_codes">
+          <Table caption={t.promoCodes} columns={promoCodeColumns(t, report.currency)} items={promoCodes} rowKey={({ code }) => code} />
+        </Part>
+      )}
+      {report.memberships.length > 0 && (
+        <Part report={report} title={t.memberships} hint={t.membershipsHint} table="memberships">
+          <Table caption={t.memberships} columns={membershipColumns(t, report.currency)} items={report.memberships} rowKey={({ productId }) => productId} />
+        </Part>
+      )}
+      <Open t={t} report={report} />
+    </>
+  );
+}
+
+/** A table with its heading and its CSV file. */
+function Part({ report, title, hint, table, children }: Omit<PartProps, "t"> & { title: string; hint?: string; table: TableName; children: preact.ComponentChildren }) {
+  const { from, to, period, currency } = report;
+  const query = new URLSearchParams({ from, to, period, currency, format: "csv", table });
+  return (
+    <section class="figures-part" aria-label={title}>
+      <header>
+        <h2>{title}</h2>
+        <CsvLink href={`/api/admin/reports?${query}`} name={`sabor-sales-${table.replace("_", "-")}`} />
+      </header>
+      {hint && <p class="hint">{hint}</p>}
+      {children}
+    </section>
+  );
+}
+
+type Fact = readonly [name: string, amount: string, hint?: string];
+
+function Facts({ label, facts, currency }: { label: string; facts: readonly Fact[]; currency: string }) {
+  return (
+    <ul class="plain-list facts period-facts" aria-label={label}>
+      {facts.map(([name, amount, hint]) => (
+        <li key={name}>
+          <div>
+            <span>{name}</span>
+            <strong>{formatAmount(amount, currency)}</strong>
+            {hint && <small>{hint}</small>}
+          </div>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Totals({ t, report: { totals, giftCards, currency } }: PartProps) {
+  const { received, refunded, net, tax, sold, discounts, fees } = totals;
+  const facts: Fact[] = [
+    [t.facts.received, received],
+    [t.facts.refunded, refunded],
+    [t.facts.net, net],
+    [t.facts.tax, tax],
+    [t.facts.sold, sold],
+    [t.facts.redeemed, giftCards.redeemed],
+    [t.facts.discounts, discounts],
+    [t.facts.fees, fees],
+  ];
+  return <Facts label={t.summary} facts={facts} currency={currency} />;
+}
+
+/** Each row is a card on a phone, so the table is closed there. */
+const isPhone = matchMedia("(max-width: 44rem)").matches;
+
+function Periods({ t, report }: PartProps) {
+  const [title, hint] = report.period === "month" ? [t.months, t.monthsHint] : [t.days, t.daysHint];
+  const moved = report.periods.filter(({ payments, refunds, tax }) => payments + refunds > 0 || Number(tax) !== 0);
+  return (
+    <Part report={report} title={title} hint={hint} table="periods">
+      <details open={!isPhone}>
+        <summary>{t.showTable}</summary>
+        <Table caption={title} columns={periodColumns(t, report)} items={moved} rowKey={({ start }) => start} />
+      </details>
+    </Part>
+  );
+}
+
+/** What is open today, whatever the period is. */
+function Open({ t, report }: PartProps) {
+  const { currency, open, passes, giftCards, owed, passValue } = report;
+  const refunds = open.find(({ kind }) => kind === "refund");
+  const facts: Fact[] = [
+    [t.openFacts.owed, owed],
+    [t.openFacts.refunds, refunds?.amount ?? (0).toFixed(owed.split(".")[1]?.length ?? 0)],
+    [t.openFacts.giftCards, giftCards.balance, t.giftCardCount(giftCards.count)],
+    [t.openFacts.passes, passValue, t.passCount(passes.reduce((sum, { count }) => sum + count, 0))],
+  ];
+  const title = t.open(longDay(report.asOf));
+  return (
+    <>
+      <section class="figures-part" aria-label={title}>
+        <header>
+          <h2>{title}</h2>
+        </header>
+        <p class="hint">{t.openHint}</p>
+        <Facts label={title} facts={facts} currency={currency} />
+      </section>
+      <Part report={report} title={t.openTable} table="open">
+        {open.length === 0 ? <Empty text={t.openNone} /> : <Table caption={t.openTable} columns={openColumns(t, currency)} items={open} rowKey={({ kind }) => kind} />}
+      </Part>
+      {passes.length > 0 && (
+        <Part report={report} title={t.passes} hint={t.passesHint} table="passes">
+          <Table caption={t.passes} columns={passColumns(t, currency)} items={passes} rowKey={({ productId }) => productId} />
+        </Part>
+      )}
+    </>
+  );
+}
+
+function count<Item>(key: string, label: string, value: (item: Item) => number): Column<Item> {
+  return { key, label, isNumber: true, cell: (item) => formatCount(value(item)) };
+}
+
+/** Formats an amount with all decimals, so that the amounts of a column stand below each other. */
+function formatAmount(amount: string, currency: string): string {
+  const decimals = amount.split(".")[1]?.length ?? 0;
+  return new Intl.NumberFormat(language.value, { style: "currency", currency, minimumFractionDigits: decimals, maximumFractionDigits: decimals }).format(Number(amount));
+}
+
+function money<Item>(key: string, label: string, currency: string, value: (item: Item) => string): Column<Item> {
+  return { key, label, isNumber: true, cell: (item) => <span class="money">{formatAmount(value(item), currency)}</span> };
+}
+
+/** A column of amounts that are mostly 0, which is not shown. */
+function rareMoney<Item>(key: string, label: string, currency: string, value: (item: Item) => string): Column<Item> {
+  const column = money(key, label, currency, value);
+  return { ...column, cell: (item) => (Number(value(item)) === 0 ? null : column.cell(item)) };
+}
+
+function productName(t: StaffReportsTexts, { kind, name }: Sold): string {
+  return name ?? t.kinds[kind] ?? kind;
+}
+
+function productColumns(t: StaffReportsTexts, currency: string): Array<Column<Sold>> {
+  return [
+    {
+      key: "product",
+      label: t.columns.product,
+      isTitle: true,
+      cell: (sold) => (
+        <>
+          {productName(t, sold)}
+          {sold.name && <small class="hint">{t.kinds[sold.kind] ?? sold.kind}</small>}
+        </>
+      ),
+    },
+    count("count", t.columns.count, ({ count }) => count),
+    rareMoney("discount", t.columns.discount, currency, ({ discount }) => discount),
+    money("amount", t.columns.amount, currency, ({ amount }) => amount),
+    rareMoney("byGiftCard", t.columns.byGiftCard, currency, ({ paidByGiftCard }) => paidByGiftCard),
+    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    money("net", t.columns.net, currency, ({ net }) => net),
+  ];
+}
+
+function tenderColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"SalesByTender">>> {
+  return [
+    { key: "tender", label: t.columns.tender, isTitle: true, cell: ({ tender }) => t.tenderNames[tender] ?? tender },
+    count("payments", t.columns.payments, ({ payments }) => payments),
+    money("received", t.columns.received, currency, ({ received }) => received),
+    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    money("net", t.columns.net, currency, ({ net }) => net),
+  ];
+}
+
+function periodColumns(t: StaffReportsTexts, { period, periods, currency }: Report): Array<Column<Period>> {
+  const options: Intl.DateTimeFormatOptions = period === "month" ? { month: "long", year: "numeric" } : { weekday: "short", month: "short", day: "numeric", year: "numeric" };
+  return [
+    { key: "start", label: period === "month" ? t.columns.month : t.columns.day, isTitle: true, cell: ({ start }) => formatDay(start, options) },
+    count("payments", t.columns.payments, ({ payments }) => payments),
+    money("received", t.columns.received, currency, ({ received }) => received),
+    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    money("net", t.columns.net, currency, ({ net }) => net),
+    ...(periods.some(({ tax }) => Number(tax) !== 0) ? [money<Period>("tax", t.columns.tax, currency, ({ tax }) => tax)] : []),
+  ];
+}
+
+function taxColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"SalesTax">>> {
+  const percent = (rate: string) => new Intl.NumberFormat(language.value, { style: "percent", maximumFractionDigits: 2 }).format(Number(rate) / 100);
+  return [
+    { key: "rate", label: t.columns.rate, isTitle: true, cell: ({ rate }) => percent(rate) },
+    money("amount", t.columns.amount, currency, ({ amount }) => amount),
+    money("tax", t.columns.tax, currency, ({ tax }) => tax),
+    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    rareMoney("refundedTax", t.columns.refundedTax, currency, ({ refundedTax }) => refundedTax),
+    money("netTax", t.columns.netTax, currency, ({ netTax }) => netTax),
+  ];
+}
+
+function promoCodeColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"SalesWithPromoCode">>> {
+  return [
+    { key: "code", label: t.columns.code, isTitle: true, cell: ({ code }) => code },
+    count("orders", t.columns.orders, ({ orders }) => orders),
+    rareMoney("discount", t.columns.discount, currency, ({ discount }) => discount),
+    money("amount", t.columns.amount, currency, ({ amount }) => amount),
+  ];
+}
+
+function openColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"OpenSum">>> {
+  return [
+    { key: "kind", label: t.columns.kind, isTitle: true, cell: ({ kind }) => t.openKinds[kind] ?? kind },
+    count("number", t.columns.number, ({ count }) => count),
+    money("amount", t.columns.amount, currency, ({ amount }) => amount),
+  ];
+}
+
+function passColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"OpenPasses">>> {
+  return [
+    { key: "product", label: t.columns.product, isTitle: true, cell: ({ name }) => name },
+    count("passes", t.columns.passes, ({ count }) => count),
+    { key: "creditsLeft", label: t.columns.creditsLeft, isNumber: true, cell: ({ count, unlimited, creditsLeft }) => (unlimited === count ? t.unlimited : formatCount(creditsLeft)) },
+    money("value", t.columns.value, currency, ({ value }) => value),
+  ];
+}
+
+function membershipColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"SalesOfMemberships">>> {
+  return [
+    { key: "product", label: t.columns.product, isTitle: true, cell: ({ name }) => name },
+    count("new", t.columns.isNew, (sums) => sums.new),
+    count("ended", t.columns.ended, ({ lost }) => lost),
+    {
+      key: "active",
+      label: t.columns.active,
+      isNumber: true,
+      cell: ({ active, ending }) => (
+        <>
+          {formatCount(active)}
+          {ending > 0 && <small class="hint">{t.ending(ending)}</small>}
+        </>
+      ),
+    },
+    count("paused", t.columns.paused, ({ paused }) => paused),
+    money("monthly", t.columns.monthly, currency, ({ monthlyRevenue }) => monthlyRevenue),
+  ];
+}
+
+const catalog: Catalog<StaffReportsTexts> = { en: () => import("../../texts/staff-reports.en.ts"), es: () => import("../../texts/staff-reports.es.ts") };
+await mountStaff({ catalog, section: "reports", Page: Reports });
