@@ -15,7 +15,7 @@ use crate::testbed::{DATABASE, Testbed, function};
 const SESSION_CHECK_PATH: &str = "/api/auth/session";
 
 /// The peers to compare with.
-const COMPARED_PEERS: [Peer; 2] = [Peer::DesignA, Peer::BetterAuth];
+const COMPARED_PEERS: [Peer; 3] = [Peer::TowerSessions, Peer::DesignA, Peer::BetterAuth];
 
 /// Measures the time from the start of a process to its first session check.
 pub(super) async fn measure_cold_start(testbed: &Testbed, peers: &Peers) -> Result<Vec<Row>> {
@@ -158,7 +158,7 @@ async fn compare_cold_start(
         Peer::DesignA => Row::at_most(label, own_time / peer_time, Unit::Times, 1.0 / 15.0),
         _ => Row::info(label, own_time / peer_time, Unit::Times),
     };
-    row.detail(format!("{own_time:.1} ms against {peer_time:.0} ms"))
+    row.detail(format!("{own_time:.1} ms against {peer_time:.1} ms"))
 }
 
 /// Measures the idle memory of every function after one response, and the size of its
@@ -225,7 +225,7 @@ async fn compare_memory(testbed: &Testbed, peers: &Peers, own_memory: f64, peer:
     };
     match peer_memory.await {
         Ok(peer_memory) => Row::info(label, own_memory / peer_memory, Unit::Times)
-            .detail(format!("{own_memory:.1} MB against {peer_memory:.0} MB")),
+            .detail(format!("{own_memory:.1} MB against {peer_memory:.1} MB")),
         Err(error) => Row::not_measured(label, &format!("{error:#}")),
     }
 }

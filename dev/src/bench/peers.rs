@@ -1,14 +1,15 @@
 //! The session stores that Sabor is compared with.
 //!
 //! Each peer is a short program in `peers/` that is written to be fast. Its dependencies
-//! come from the npm registry. The peer runs in production mode, with the same pool size,
-//! Postgres and Redis as a function of Sabor.
+//! come from the npm registry or, for the one in Rust, from crates.io. The peer runs in
+//! production mode, with the same pool size, Postgres and Redis as a function of Sabor. The
+//! peer in Rust talks to the Redis server itself over TCP, without the REST endpoint.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use http_body_util::Full;
 use hyper::Request;
 use sabor_testing::progress::{self, status};
@@ -25,7 +26,7 @@ use crate::testbed::server::{START_TIMEOUT, Server, Variables};
 /// The number of sessions that a peer creates before it is measured.
 const SESSIONS: usize = 16;
 
-/// The files of the peers, by name. The first is the npm manifest.
+/// The files of the peers for Node.js, by name. The first is the npm manifest.
 const FILES: [(&str, &str); 5] = [
     ("package.json", include_str!("peers/package.json")),
     ("peer.mjs", include_str!("peers/peer.mjs")),
@@ -37,19 +38,38 @@ const FILES: [(&str, &str); 5] = [
     ("better-auth.mjs", include_str!("peers/better-auth.mjs")),
 ];
 
+/// The files of the peer in Rust, by name.
+const RUST_FILES: [(&str, &str); 2] = [
+    (
+        "Cargo.toml",
+        include_str!("peers/tower-sessions/Cargo.toml"),
+    ),
+    ("main.rs", include_str!("peers/tower-sessions/main.rs")),
+];
+
+/// The executable of the peer in Rust, in its folder.
+const RUST_EXECUTABLE: &str = "target/release/tower-sessions-peer";
+
 /// A session store that Sabor is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Peer {
+    TowerSessions,
     DesignA,
     ExpressSession,
     BetterAuth,
 }
 
 impl Peer {
-    pub(super) const ALL: [Self; 3] = [Self::DesignA, Self::ExpressSession, Self::BetterAuth];
+    pub(super) const ALL: [Self; 4] = [
+        Self::TowerSessions,
+        Self::DesignA,
+        Self::ExpressSession,
+        Self::BetterAuth,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
+            Self::TowerSessions => "tower-sessions",
             Self::DesignA => "design A",
             Self::ExpressSession => "express-session",
             Self::BetterAuth => "better-auth",
@@ -61,11 +81,13 @@ impl Peer {
         self.name().replace([' ', '-'], "_").to_lowercase()
     }
 
-    fn file(self) -> &'static str {
+    /// Returns the script of the peer, or `None` for the peer in Rust.
+    fn script(self) -> Option<&'static str> {
         match self {
-            Self::DesignA => "design-a.mjs",
-            Self::ExpressSession => "express-session.mjs",
-            Self::BetterAuth => "better-auth.mjs",
+            Self::TowerSessions => None,
+            Self::DesignA => Some("design-a.mjs"),
+            Self::ExpressSession => Some("express-session.mjs"),
+            Self::BetterAuth => Some("better-auth.mjs"),
         }
     }
 
@@ -88,6 +110,7 @@ pub(super) struct Peers {
 /// An installed peer with a schema and the cookies of its sessions.
 struct SetUp {
     installed: Installed,
+    variables: Variables,
     cookies: Vec<String>,
 }
 
@@ -105,10 +128,7 @@ impl Peers {
         };
         let ready = self.set_up[peer as usize].get_or_init(set_up_peer).await;
         let ready = ready.as_ref().map_err(|reason| anyhow!(reason.clone()))?;
-        let server = ready
-            .installed
-            .start(peer, &variables(testbed, peer))
-            .await?;
+        let server = ready.installed.start(peer, &ready.variables).await?;
         let calls = ready.cookies.iter().map(|cookie| {
             let call = Request::get(peer.session_check_path()).header("host", "127.0.0.1");
             call.header("cookie", cookie).body(Full::default())
@@ -118,57 +138,90 @@ impl Peers {
 }
 
 async fn set_up(testbed: &Testbed, peer: Peer) -> Result<SetUp> {
-    let installed = install().await?;
+    let installed = match peer.script() {
+        Some(_) => install_scripts().await?,
+        None => build_rust_peer().await?,
+    };
     status(&format!("Setting up {} …", peer.name()));
     testbed.cluster.create_database(&peer.database()).await?;
-    let cookies = installed
-        .create_sessions(peer, &variables(testbed, peer))
-        .await?;
-    Ok(SetUp { installed, cookies })
+    let variables = variables(testbed, peer).await?;
+    let cookies = installed.create_sessions(peer, &variables).await?;
+    Ok(SetUp {
+        installed,
+        variables,
+        cookies,
+    })
 }
 
-fn variables(testbed: &Testbed, peer: Peer) -> Variables {
+async fn variables(testbed: &Testbed, peer: Peer) -> Result<Variables> {
     let mut variables = testbed.store_variables(&peer.database());
     variables.push(("NODE_ENV", "production".to_owned()));
     // `PATH` is needed to find Node.js.
     variables.extend(environment::variable("PATH").map(|path| ("PATH", path)));
-    variables
+    if peer == Peer::TowerSessions {
+        variables.push(("REDIS_URL", testbed.redis.tcp_url().await?));
+    }
+    Ok(variables)
 }
 
-/// The folder in which the peers are installed.
+/// The folder in which peers are installed.
 struct Installed(PathBuf);
 
-/// Installs the peers, unless they are already installed.
-async fn install() -> Result<Installed> {
-    let folder = environment::home().join("bench/peers");
-    fs::create_dir_all(&folder)?;
+/// Installs the peers for Node.js, unless they are already installed.
+async fn install_scripts() -> Result<Installed> {
+    let folder = write_files("bench/peers", &FILES)?;
     let installed_manifest = folder.join("node_modules/package.json");
     let (_, manifest_text) = FILES[0];
-    for (name, text) in FILES {
-        fs::write(folder.join(name), text)?;
-    }
     if fs::read_to_string(&installed_manifest).is_ok_and(|installed| installed == manifest_text) {
         return Ok(Installed(folder));
     }
     let what = "Installing the peers from the npm registry (only if they are new or have changed)";
-    progress::show_while(what, run_npm(&folder)).await?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    progress::show_while(what, run_in(&folder, npm)).await?;
     // A copy of the manifest is written last, so that an incomplete installation is not used.
     fs::write(&installed_manifest, manifest_text)?;
     Ok(Installed(folder))
 }
 
-async fn run_npm(folder: &Path) -> Result<()> {
-    let output = Command::new("npm")
-        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
-        .current_dir(folder)
-        .kill_on_drop(true)
-        .output()
-        .await
-        .context("cannot run npm. Install Node.js")?;
-    if !output.status.success() {
-        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        bail!("npm failed to install the peers: {}", errors.trim());
+/// Builds the peer in Rust, unless it is already built.
+async fn build_rust_peer() -> Result<Installed> {
+    let folder = write_files("bench/peers/tower-sessions", &RUST_FILES)?;
+    let what = "Building tower-sessions from crates.io (only if it is new or has changed)";
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--release", "--quiet"]);
+    // The executable must be in this folder.
+    cargo.env_remove("CARGO_TARGET_DIR");
+    progress::show_while(what, run_in(&folder, cargo)).await?;
+    Ok(Installed(folder))
+}
+
+/// Writes the files of peers to a folder of the project's home. A file that has not changed
+/// is not written, so that it is not built again.
+fn write_files(folder: &str, files: &[(&str, &str)]) -> Result<PathBuf> {
+    let folder = environment::home().join(folder);
+    fs::create_dir_all(&folder)?;
+    for (name, text) in files {
+        let path = folder.join(name);
+        if fs::read_to_string(&path).is_ok_and(|written| written == *text) {
+            continue;
+        }
+        fs::write(path, text)?;
     }
+    Ok(folder)
+}
+
+async fn run_in(folder: &Path, mut command: Command) -> Result<()> {
+    command.current_dir(folder).kill_on_drop(true);
+    let name = command.as_std().get_program().display().to_string();
+    let output = command.output().await;
+    let output = output.with_context(|| format!("cannot run {name}. Install it"))?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{name} failed to install the peers: {}",
+        errors.trim()
+    );
     Ok(())
 }
 
@@ -176,13 +229,13 @@ impl Installed {
     /// Creates the peer's schema and sessions. Returns the sessions' cookies.
     async fn create_sessions(&self, peer: Peer, variables: &Variables) -> Result<Vec<String>> {
         let output = self
-            .node(peer)
+            .program(peer)
             .args(["setup", &SESSIONS.to_string()])
             .env_clear()
             .envs(variables.iter().map(|(name, value)| (*name, value)))
             .output()
             .await
-            .context("cannot run node")?;
+            .with_context(|| format!("cannot run {}", peer.name()))?;
         let cookies = String::from_utf8(output.stdout)?;
         let cookies: Vec<String> = cookies.lines().map(str::to_owned).collect();
         if !output.status.success() || cookies.len() != SESSIONS {
@@ -197,7 +250,7 @@ impl Installed {
         let port = port::find_free(None)?;
         let mut variables = variables.clone();
         variables.push(("PORT", port.to_string()));
-        let mut command = self.node(peer);
+        let mut command = self.program(peer);
         command.stdout(Stdio::piped());
         let mut server = Server::spawn(command, port, &variables)?;
         let output = server
@@ -212,12 +265,16 @@ impl Installed {
         }
     }
 
-    fn node(&self, peer: Peer) -> Command {
-        let mut command = Command::new("node");
-        command
-            .arg(self.0.join(peer.file()))
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+    fn program(&self, peer: Peer) -> Command {
+        let mut command = match peer.script() {
+            Some(script) => {
+                let mut node = Command::new("node");
+                node.arg(self.0.join(script));
+                node
+            }
+            None => Command::new(self.0.join(RUST_EXECUTABLE)),
+        };
+        command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 }

@@ -3,8 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, ensure};
 use redis_endpoint::{Backend, Endpoint, FaultMode, Options, RedisServer};
+use sabor_testing::port;
 use tokio::runtime::{Builder, Runtime};
 
 /// An endpoint in front of a private `redis-server` if one is installed, otherwise with
@@ -51,6 +52,17 @@ impl Redis {
     /// Returns the name of the store behind the endpoint.
     pub(crate) fn storage(&self) -> &'static str {
         self.server.as_ref().map_or("memory", |_| "redis-server")
+    }
+
+    /// Opens a TCP port of the `redis-server`, for programs that do not use the REST
+    /// protocol. Returns its URL.
+    pub(crate) async fn tcp_url(&self) -> Result<String> {
+        ensure!(self.server.is_some(), "redis-server is not installed");
+        let port = port::find_free(None)?.to_string();
+        let command = ["CONFIG", "SET", "bind", "127.0.0.1", "port", &port];
+        let outcome = self.endpoint.command(&command).await;
+        outcome.map_err(|error| anyhow!("redis-server does not listen: {error}"))?;
+        Ok(format!("redis://127.0.0.1:{port}"))
     }
 
     /// Changes how the endpoint responds.
