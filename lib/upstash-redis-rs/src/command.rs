@@ -6,15 +6,13 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
-use serde_json::Value;
-
-use crate::transport::RequestKind;
-use crate::{Error, FromReply, Redis, reply};
+use crate::{Error, FromReply, Redis};
 
 /// A future that sends a request and resolves to its reply.
 ///
-/// Nothing is sent before the future is polled. Dropping the future cancels the request and
-/// closes its connection, but the command may have been applied.
+/// Nothing is sent before the future is polled. Dropping the future gives its commands up:
+/// they are not sent any more, but if they were sent already, they may have been applied.
+/// The connection is closed unless another caller waits for the same request.
 pub type ReplyFuture<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 
 /// A command that can be sent, alone or in a [`Pipeline`](crate::Pipeline).
@@ -33,7 +31,8 @@ pub trait Command: Sized {
         request
     }
 
-    /// Sends the command and reads its reply.
+    /// Sends the command and reads its reply. Commands that are sent in the same turn of the
+    /// runtime leave in [one request](crate#commands-that-leave-together).
     ///
     /// # Errors
     ///
@@ -41,11 +40,8 @@ pub trait Command: Sized {
     /// [`Error::InvalidCommand`].
     fn send(self) -> ReplyFuture<Self::Output> {
         let request = self.into_request();
-        let body = Value::from(request.arguments).to_string();
-        let response = request
-            .redis
-            .execute(RequestKind::Single, body, request.timeout);
-        Box::pin(async move { reply::parse(&response.await?)?.read() })
+        let reply = request.redis.send(request.arguments, request.timeout);
+        Box::pin(async move { reply.await?.read() })
     }
 }
 

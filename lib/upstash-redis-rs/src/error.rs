@@ -1,5 +1,6 @@
 //! The errors of this crate.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why a client or a command could not be created, or why a request failed.
@@ -7,7 +8,7 @@ use std::time::Duration;
 /// No variant contains the token, a key or a value of the request. The exception is
 /// [`Error::Command`], whose text comes from the server and may quote the command. The
 /// `Display` of that variant leaves the quotation out.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The URL given to [`Redis::new`](crate::Redis::new) is invalid.
     #[error("the Redis URL {0}")]
@@ -38,8 +39,9 @@ pub enum Error {
     Protocol(String),
 }
 
-/// The cause of a failed connection, as the HTTP client reports it.
-type Source = Box<dyn std::error::Error + Send + Sync>;
+/// The cause of a failed connection, as the HTTP client reports it. Commands that left in one
+/// request share it.
+type Source = Arc<dyn std::error::Error + Send + Sync>;
 
 impl Error {
     /// Returns whether the timeout expired.

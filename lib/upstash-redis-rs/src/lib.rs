@@ -1,7 +1,7 @@
 //! A client for Upstash Redis over its REST protocol.
 //!
 //! Upstash accepts Redis commands as JSON over HTTPS: a single command at `/`,
-//! several at `/pipeline`, a transaction at `/multi-exec`. Every request of this
+//! several at `/pipeline`, a transaction at `/multi-exec`. Every command of this
 //! client has a timeout.
 //!
 //! ```no_run
@@ -28,12 +28,28 @@
 //! # }
 //! ```
 //!
+//! # Commands that leave together
+//!
+//! Commands whose futures are polled in the same turn of the runtime, which means before it
+//! waits for new events, leave in one request: a single command by `/`, several by
+//! `/pipeline`. A request takes up to 64 commands and 256 KB; the rest leaves in further
+//! requests at the same time, and a longer command leaves alone. No command waits for others
+//! to join it, and none waits for a response under way. [`Redis::pipeline`] and
+//! [`Redis::multi`] still are one request each.
+//!
+//! Each caller gets what its own command leads to.
+//!
+//! - A command that Redis rejects fails alone. A failure of the request, such as a broken
+//!   connection or a response larger than 16 MiB, fails each command in it.
+//! - A timeout, or a dropped future, ends only its own command.
+//! - Other clients' commands may run between those of a request, as in any pipeline.
+//!
 //! # Connections
 //!
 //! Connections are reused according to three rules.
 //!
-//! - When a request times out or its future is dropped, its connection is closed.
-//!   A late response can therefore never reach another request.
+//! - When nobody waits for a request any more, because of timeouts or dropped futures, its
+//!   connection is closed. A late response can therefore never reach another request.
 //! - A connection that was idle for longer than [`Redis::with_idle_timeout`] is
 //!   closed instead of reused. Idle time is measured by the system clock, because
 //!   timers stop while a serverless instance is frozen.
@@ -51,6 +67,7 @@
 //!
 //! Futures must be polled on a tokio runtime with its I/O and time drivers enabled.
 
+mod batch;
 mod command;
 mod error;
 mod pipeline;

@@ -182,6 +182,10 @@ impl Redis {
         self.timeout
     }
 
+    pub(crate) fn send(&self, arguments: Vec<String>, timeout: Duration) -> ReplyFuture<Reply> {
+        Arc::clone(&self.transport).send(arguments, timeout)
+    }
+
     pub(crate) fn execute(
         &self,
         kind: RequestKind,

@@ -15,6 +15,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::batch::Turn;
 use crate::{Error, ReplyFuture, reply};
 
 /// How long a connection may be idle and still be reused. Upstash keeps connections
@@ -43,6 +44,7 @@ pub(crate) struct Transport {
     authorization: HeaderValue,
     connector: Connector,
     pool: Mutex<Pool>,
+    turn: Turn,
 }
 
 /// The connections, and when one was last used.
@@ -87,6 +89,7 @@ impl Transport {
             url,
             authorization,
             connector,
+            turn: Turn::default(),
         })
     }
 
@@ -96,6 +99,11 @@ impl Transport {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns the commands that wait to be sent.
+    pub(crate) fn turn(&self) -> &Turn {
+        &self.turn
     }
 
     /// Sends one request and returns the body of a successful response.
@@ -115,7 +123,9 @@ impl Transport {
         })
     }
 
-    async fn exchange(&self, kind: RequestKind, body: String) -> Result<Bytes, Error> {
+    /// Sends one request, without a timeout. When the future is dropped, hyper closes the
+    /// connection.
+    pub(crate) async fn exchange(&self, kind: RequestKind, body: String) -> Result<Bytes, Error> {
         let response = self.client().request(self.request(kind, body)).await;
         let (head, body) = response.map_err(connection_error)?.into_parts();
         let body = read_body(body).await?;
@@ -189,7 +199,7 @@ fn build_connector() -> Result<Connector, Error> {
     tcp.set_nodelay(true);
     Ok(HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
-        .map_err(|error| Error::Connect(error.into()))?
+        .map_err(|error| Error::Connect(Arc::new(error)))?
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp))
@@ -201,14 +211,14 @@ async fn read_body(body: Incoming) -> Result<Bytes, Error> {
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Error::protocol("the response is larger than 16 MiB"))
         }
-        Err(error) => Err(Error::Transport(error)),
+        Err(error) => Err(Error::Transport(error.into())),
     }
 }
 
 fn connection_error(error: hyper_util::client::legacy::Error) -> Error {
     if error.is_connect() {
-        Error::Connect(error.into())
+        Error::Connect(Arc::new(error))
     } else {
-        Error::Transport(error.into())
+        Error::Transport(Arc::new(error))
     }
 }

@@ -52,7 +52,7 @@ async fn a_late_response_never_reaches_another_request() {
 }
 
 /// Starts a listener whose responses the test writes itself.
-async fn raw_server() -> (TcpListener, Redis) {
+pub(crate) async fn raw_server() -> (TcpListener, Redis) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/prefix/", listener.local_addr().unwrap());
     let redis = Redis::new(&url, "token").unwrap();
@@ -60,7 +60,7 @@ async fn raw_server() -> (TcpListener, Redis) {
 }
 
 /// Accepts a connection and reads a request from it.
-async fn accept_request(listener: &TcpListener) -> (TcpStream, String) {
+pub(crate) async fn accept_request(listener: &TcpListener) -> (TcpStream, String) {
     let accepted = tokio::time::timeout(Duration::from_secs(10), listener.accept()).await;
     let (mut stream, _) = accepted.expect("the client did not connect").unwrap();
     let text = read_request(&mut stream).await;
@@ -76,7 +76,7 @@ async fn read_request(stream: &mut TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn response(body: &str) -> String {
+pub(crate) fn response(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
@@ -84,7 +84,7 @@ fn response(body: &str) -> String {
 }
 
 /// Waits until the client closes the connection.
-async fn assert_closed(mut stream: TcpStream) {
+pub(crate) async fn assert_closed(mut stream: TcpStream) {
     let mut byte = [0];
     let end = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut byte)).await;
     let end = end.expect("the client did not close the connection");
