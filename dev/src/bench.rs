@@ -4,9 +4,11 @@
 //! The functions run in the [`testbed`](crate::testbed), [`peers`] are the other stores,
 //! and each module measures some rows of the table.
 
+mod allocations;
 mod booking;
 mod cross_app;
 mod footprint;
+mod install;
 mod large_studio;
 mod many_sessions;
 mod peers;
@@ -57,6 +59,7 @@ enum Measurement {
     SessionCheck,
     WithoutRedis,
     RoundTrips,
+    Allocations,
     ColdStart,
     Memory,
     SignIn,
@@ -88,6 +91,7 @@ impl Measurement {
             Self::SessionCheck => session_check::measure_throughput(testbed, peers).await,
             Self::WithoutRedis => session_check::compare_with_pgbench(testbed).await,
             Self::RoundTrips => session_check::count_round_trips(testbed).await,
+            Self::Allocations => allocations::measure(testbed).await,
             Self::ColdStart => footprint::measure_cold_start(testbed, peers).await,
             Self::Memory => footprint::measure_memory_and_size(testbed, peers).await,
             Self::SignIn => sign_in::compare_with_hashing(testbed).await,

@@ -6,10 +6,10 @@
 //! peer in Rust talks to the Redis server itself over TCP, without the REST endpoint.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail};
 use http_body_util::Full;
 use hyper::Request;
 use sabor_testing::progress::{self, status};
@@ -19,6 +19,7 @@ use tokio::process::Command;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use super::install;
 use crate::testbed::Testbed;
 use crate::testbed::load::Call;
 use crate::testbed::server::{START_TIMEOUT, Server, Variables};
@@ -140,7 +141,7 @@ impl Peers {
 async fn set_up(testbed: &Testbed, peer: Peer) -> Result<SetUp> {
     let installed = match peer.script() {
         Some(_) => install_scripts().await?,
-        None => build_rust_peer().await?,
+        None => Installed(install::build_crate("tower-sessions", &RUST_FILES).await?),
     };
     status(&format!("Setting up {} …", peer.name()));
     testbed.cluster.create_database(&peer.database()).await?;
@@ -169,7 +170,7 @@ struct Installed(PathBuf);
 
 /// Installs the peers for Node.js, unless they are already installed.
 async fn install_scripts() -> Result<Installed> {
-    let folder = write_files("bench/peers", &FILES)?;
+    let folder = install::write_files("peers", &FILES)?;
     let installed_manifest = folder.join("node_modules/package.json");
     let (_, manifest_text) = FILES[0];
     if fs::read_to_string(&installed_manifest).is_ok_and(|installed| installed == manifest_text) {
@@ -178,51 +179,10 @@ async fn install_scripts() -> Result<Installed> {
     let what = "Installing the peers from the npm registry (only if they are new or have changed)";
     let mut npm = Command::new("npm");
     npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund"]);
-    progress::show_while(what, run_in(&folder, npm)).await?;
+    progress::show_while(what, install::run_in(&folder, npm)).await?;
     // A copy of the manifest is written last, so that an incomplete installation is not used.
     fs::write(&installed_manifest, manifest_text)?;
     Ok(Installed(folder))
-}
-
-/// Builds the peer in Rust, unless it is already built.
-async fn build_rust_peer() -> Result<Installed> {
-    let folder = write_files("bench/peers/tower-sessions", &RUST_FILES)?;
-    let what = "Building tower-sessions from crates.io (only if it is new or has changed)";
-    let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "--quiet"]);
-    // The executable must be in this folder.
-    cargo.env_remove("CARGO_TARGET_DIR");
-    progress::show_while(what, run_in(&folder, cargo)).await?;
-    Ok(Installed(folder))
-}
-
-/// Writes the files of peers to a folder of the project's home. A file that has not changed
-/// is not written, so that it is not built again.
-fn write_files(folder: &str, files: &[(&str, &str)]) -> Result<PathBuf> {
-    let folder = environment::home().join(folder);
-    fs::create_dir_all(&folder)?;
-    for (name, text) in files {
-        let path = folder.join(name);
-        if fs::read_to_string(&path).is_ok_and(|written| written == *text) {
-            continue;
-        }
-        fs::write(path, text)?;
-    }
-    Ok(folder)
-}
-
-async fn run_in(folder: &Path, mut command: Command) -> Result<()> {
-    command.current_dir(folder).kill_on_drop(true);
-    let name = command.as_std().get_program().display().to_string();
-    let output = command.output().await;
-    let output = output.with_context(|| format!("cannot run {name}. Install it"))?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{name} failed to install the peers: {}",
-        errors.trim()
-    );
-    Ok(())
 }
 
 impl Installed {
