@@ -50,18 +50,13 @@ struct Batch {
 }
 
 impl Transport {
-    /// Sends a command together with the others of this turn, and returns its reply.
+    /// Sends a command, a JSON array, together with the others of this turn. Returns its
+    /// reply.
     ///
     /// If the timeout expires or the caller drops the future, this concerns only this
     /// command. The request ends when no caller waits for it any more.
-    pub(crate) fn send(
-        self: Arc<Self>,
-        arguments: Vec<String>,
-        timeout: Duration,
-    ) -> ReplyFuture<Reply> {
+    pub(crate) fn send(self: Arc<Self>, command: String, timeout: Duration) -> ReplyFuture<Reply> {
         Box::pin(async move {
-            let command = serde_json::to_string(&arguments)
-                .map_err(|_| Error::InvalidCommand("it cannot be written as JSON"))?;
             let reply = tokio::time::timeout(timeout, self.join_turn(command)).await;
             let reply = reply.map_err(|_| Error::Timeout(timeout))?;
             reply.map_err(|error| Error::Transport(Arc::new(error)))?

@@ -40,7 +40,8 @@ pub trait Command: Sized {
     /// [`Error::InvalidCommand`].
     fn send(self) -> ReplyFuture<Self::Output> {
         let request = self.into_request();
-        let reply = request.redis.send(request.arguments, request.timeout);
+        let (redis, timeout) = (request.redis.clone(), request.timeout);
+        let reply = redis.send(request.into_json(), timeout);
         Box::pin(async move { reply.await?.read() })
     }
 }
@@ -49,20 +50,40 @@ pub trait Command: Sized {
 #[must_use = "a command does nothing until it is sent"]
 pub struct Request<T> {
     redis: Redis,
-    pub(crate) arguments: Vec<String>,
+    /// The command and its arguments as a JSON array without its last bracket, so that
+    /// arguments can be added.
+    json: String,
     timeout: Duration,
     reply: PhantomData<fn() -> T>,
 }
 
 impl<T> Request<T> {
     pub(crate) fn new(redis: &Redis, name: &str, arguments: &[&str]) -> Self {
-        let words = std::iter::once(&name).chain(arguments);
-        Self {
+        let lengths = arguments.iter().map(|argument| argument.len() + 3);
+        let mut json = String::with_capacity(name.len() + 4 + lengths.sum::<usize>());
+        json.push('[');
+        push_json(&mut json, name);
+        let mut request = Self {
             redis: redis.clone(),
-            arguments: words.map(|&word| word.to_owned()).collect(),
+            json,
             timeout: redis.timeout(),
             reply: PhantomData,
+        };
+        for argument in arguments {
+            request.push(argument);
         }
+        request
+    }
+
+    fn push(&mut self, argument: &str) {
+        self.json.push(',');
+        push_json(&mut self.json, argument);
+    }
+
+    /// Returns the command as a JSON array.
+    pub(crate) fn into_json(mut self) -> String {
+        self.json.push(']');
+        self.json
     }
 }
 
@@ -79,7 +100,7 @@ impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Request")
-            .field("command", &self.arguments.first())
+            .field("command", &self.json.split('"').nth(1))
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
@@ -114,7 +135,7 @@ impl Set {
     }
 
     fn option(mut self, word: &str) -> Self {
-        self.0.arguments.push(word.to_owned());
+        self.0.push(word);
         self
     }
 }
@@ -124,5 +145,43 @@ impl Command for Set {
 
     fn into_request(self) -> Request<bool> {
         self.0
+    }
+}
+
+/// Appends a JSON string.
+fn push_json(json: &mut String, text: &str) {
+    json.push('"');
+    let mut rest = text;
+    while let Some(position) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+        let (plain, special) = rest.split_at(position);
+        json.push_str(plain);
+        let code = special.as_bytes()[0];
+        json.push_str(&format!("\\u{code:04x}"));
+        rest = &special[1..];
+    }
+    json.push_str(rest);
+    json.push('"');
+}
+
+#[cfg(test)]
+mod properties {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_words_are_read_back_from_the_json_of_a_command(
+            words in vec(prop_oneof![any::<String>(), "[\\x00-\\x22\\\\a]{0,9}"], 1..5),
+            option in any::<String>(),
+        ) {
+            let redis = Redis::new("http://localhost", "token").unwrap();
+            let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+            let mut request: Request<()> = Request::new(&redis, &words[0], &arguments);
+            request.push(&option);
+            let read: Vec<String> = serde_json::from_str(&request.into_json()).unwrap();
+            assert_eq!(read, [words, vec![option]].concat());
+        }
     }
 }

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::transport::RequestKind;
 use crate::{Command, Error, Redis, Reply, ReplyFuture, reply};
 
@@ -13,7 +11,8 @@ use crate::{Command, Error, Redis, Reply, ReplyFuture, reply};
 pub struct Pipeline {
     redis: Redis,
     kind: RequestKind,
-    commands: Vec<Vec<String>>,
+    /// Each command as a JSON array.
+    commands: Vec<String>,
     timeout: Duration,
 }
 
@@ -29,7 +28,7 @@ impl Pipeline {
 
     /// Appends a command. A timeout of the command itself has no effect.
     pub fn push(mut self, command: impl Command) -> Self {
-        self.commands.push(command.into_request().arguments);
+        self.commands.push(command.into_request().into_json());
         self
     }
 
@@ -48,7 +47,7 @@ impl Pipeline {
     /// Redis refused all commands. The errors of [`Command::send`].
     pub fn exec(self) -> ReplyFuture<Vec<Result<Reply, Error>>> {
         let expected = self.commands.len();
-        let body = Value::from(self.commands).to_string();
+        let body = format!("[{}]", self.commands.join(","));
         let response = self.redis.execute(self.kind, body, self.timeout);
         Box::pin(async move {
             if expected == 0 {

@@ -182,8 +182,8 @@ impl Redis {
         self.timeout
     }
 
-    pub(crate) fn send(&self, arguments: Vec<String>, timeout: Duration) -> ReplyFuture<Reply> {
-        Arc::clone(&self.transport).send(arguments, timeout)
+    pub(crate) fn send(&self, command: String, timeout: Duration) -> ReplyFuture<Reply> {
+        Arc::clone(&self.transport).send(command, timeout)
     }
 
     pub(crate) fn execute(
