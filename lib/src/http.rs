@@ -18,15 +18,12 @@ pub mod page;
 mod partner;
 mod path;
 pub mod query;
+mod request_layer;
 mod response;
 mod routes;
 pub(crate) mod sign_in_context;
 
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use tower_http::catch_panic::CatchPanicLayer;
 
 pub use self::accept::{PageLocale, Representation, accepts};
 pub use self::auth::{
@@ -48,11 +45,11 @@ pub use self::routes::Routes;
 pub(crate) use self::sign_in_context::registration_cookie;
 pub use self::sign_in_context::{ClearedCookies, SignInContext, SignOutContext};
 
+use self::request_layer::RequestLayer;
 use crate::App;
 use crate::error::Error;
-use crate::runtime::background;
 
-/// Builds the router of `routes`, with the layers that handle every request.
+/// Builds the router of `routes`, with the layer that handles every request.
 pub fn router(app: App, routes: Vec<Routes>) -> Router {
     let mut router: Router<App> = Router::new();
     for routes in routes {
@@ -61,20 +58,6 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
     router
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
-        .layer(from_fn_with_state(app.clone(), origin::check))
-        .layer(CatchPanicLayer::custom(error_response::panic_response))
-        .layer(origin::cors(app.config()))
-        .layer(from_fn_with_state(app.clone(), response::complete))
-        .layer(from_fn(finish_changes))
+        .layer(RequestLayer::new(app.clone()))
         .with_state(app)
-}
-
-/// Completes every request that may change data, even if the caller disconnects. A
-/// password change or a revocation must not stop halfway.
-async fn finish_changes(request: Request, next: Next) -> Response {
-    if request.method().is_safe() {
-        return next.run(request).await;
-    }
-    let response = background::run_to_end(next.run(request)).await;
-    response.unwrap_or_else(|| Error::internal("a request panicked").into_response())
 }

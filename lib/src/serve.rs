@@ -126,6 +126,9 @@ impl Service<(AppState, Request)> for Function {
 /// brackets, the segment is read from the query, where the platform repeats it. A missing
 /// segment becomes `-`.
 fn own_uri(requested: &Uri, own_path: &str) -> Uri {
+    if requested.path() == own_path && requested.authority().is_none() {
+        return requested.clone();
+    }
     let query = requested.query().unwrap_or_default();
     let path = match own_path.split_once('{') {
         None => own_path.to_owned(),

@@ -1,11 +1,9 @@
 //! The origin check (CSRF protection) and CORS.
 
-use axum::extract::{MatchedPath, Request, State};
-use axum::middleware::Next;
+use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Uri};
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::cookie::{self, CookiePurpose};
 use super::partner;
@@ -33,11 +31,7 @@ const PROVIDER_CALLBACK_PATH: &str = "/api/auth/oauth/callback/{provider}";
 /// neither `Origin` nor `Sec-Fetch-Site`, a request with `Sec-Fetch-Site: none`, and a
 /// request whose `Origin` has the host of the request, even over plain HTTP. It can exempt
 /// requests only by method and path, but exemptions here depend on `Authorization`.
-pub(super) async fn check(
-    State(app): State<App>,
-    request: Request,
-    next: Next,
-) -> Result<Response> {
+pub(super) fn check(app: &App, request: &Request) -> Result<()> {
     let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
@@ -48,7 +42,7 @@ pub(super) async fn check(
     let has_bearer = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
     let has_cookie = [CookiePurpose::Session, CookiePurpose::Visitor]
         .iter()
-        .any(|purpose| cookie::is_sent(&app, headers, *purpose));
+        .any(|purpose| cookie::is_sent(app, headers, *purpose));
     let uses_cookie = has_cookie && !has_bearer;
     // Other sites are rejected even without a cookie, because they could sign a member
     // in as someone else.
@@ -60,7 +54,7 @@ pub(super) async fn check(
     {
         return Err(FOREIGN_ORIGIN);
     }
-    Ok(next.run(request).await)
+    Ok(())
 }
 
 fn is_own_origin(config: &Config, headers: &HeaderMap) -> bool {
@@ -97,30 +91,141 @@ fn is_local(origin: &str, headers: &HeaderMap) -> bool {
     is_local_host && origin.authority().map(|authority| authority.as_str()) == host
 }
 
-/// Allows exactly the configured origins.
-pub(super) fn cors(config: &Config) -> CorsLayer {
-    let origins = config
-        .origins
-        .iter()
-        .filter_map(|origin| HeaderValue::from_str(origin).ok());
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_credentials(true)
-        .allow_methods([
+/// The values of the CORS headers.
+const TRUE: HeaderValue = HeaderValue::from_static("true");
+const VARY: HeaderValue = HeaderValue::from_static("origin");
+const METHODS: HeaderValue = HeaderValue::from_static("GET,POST,PUT,PATCH,DELETE");
+const REQUEST_HEADERS: HeaderValue =
+    HeaderValue::from_static("content-type,authorization,idempotency-key,last-event-id");
+const RESPONSE_HEADERS: HeaderValue = HeaderValue::from_static("x-request-id,retry-after");
+const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
+
+/// Lets pages of exactly the configured origins read responses, with the session cookie.
+pub(super) struct Cors {
+    origins: Vec<HeaderValue>,
+}
+
+impl Cors {
+    pub(super) fn new(config: &Config) -> Self {
+        let origins = config.origins.iter();
+        let origins = origins.filter_map(|origin| HeaderValue::from_str(origin).ok());
+        Self {
+            origins: origins.collect(),
+        }
+    }
+
+    /// Returns the response to `OPTIONS`, by which a browser asks whether it may send a
+    /// request of `origin`.
+    pub(super) fn preflight(&self, origin: Option<HeaderValue>) -> Response {
+        let mut response = Response::default();
+        let headers = response.headers_mut();
+        self.allow(origin, headers);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS);
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        response
+    }
+
+    /// Adds the headers of the response to any other request of `origin`.
+    pub(super) fn add_headers(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+        self.allow(origin, headers);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, RESPONSE_HEADERS);
+    }
+
+    fn allow(&self, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+        // A response may vary by other headers, too.
+        headers.append(header::VARY, VARY);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, TRUE);
+        if let Some(origin) = origin.filter(|origin| self.origins.contains(origin)) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::time::Duration;
+
+    use axum::body::Body;
+    use http::HeaderName;
+    use tower::{Layer, ServiceExt, service_fn};
+    use tower_http::cors::{AllowOrigin, CorsLayer};
+
+    use super::super::response::REQUEST_ID;
+    use super::*;
+    use crate::testing::arbitrary::config;
+
+    /// The rules of [`Cors`] in the words of another implementation.
+    fn reference(origins: &[HeaderValue]) -> CorsLayer {
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins.to_vec()))
+            .allow_credentials(true)
+            .allow_methods([
+                Method::GET,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
+            ])
+            .allow_headers([
+                header::CONTENT_TYPE,
+                header::AUTHORIZATION,
+                HeaderName::from_static("idempotency-key"),
+                HeaderName::from_static("last-event-id"),
+            ])
+            .expose_headers([REQUEST_ID, header::RETRY_AFTER])
+            .max_age(Duration::from_secs(60 * 60))
+    }
+
+    async fn route(_: Request) -> Result<Response, Infallible> {
+        let mut response = Response::new(Body::from("body"));
+        let vary = HeaderValue::from_static("accept");
+        response.headers_mut().insert(header::VARY, vary);
+        Ok(response)
+    }
+
+    #[tokio::test]
+    async fn the_headers_are_those_of_another_implementation() {
+        let cors = Cors::new(&config(&[]));
+        let origins = [
+            None,
+            Some("https://sabor.example"),
+            Some("https://evil.example"),
+            Some("null"),
+        ];
+        for method in [
             Method::GET,
+            Method::HEAD,
             Method::POST,
-            Method::PUT,
-            Method::PATCH,
             Method::DELETE,
-        ])
-        .allow_headers([
-            header::CONTENT_TYPE,
-            header::AUTHORIZATION,
-            HeaderName::from_static("idempotency-key"),
-            HeaderName::from_static("last-event-id"),
-        ])
-        .expose_headers([super::response::REQUEST_ID, header::RETRY_AFTER])
-        .max_age(std::time::Duration::from_secs(60 * 60))
+            Method::OPTIONS,
+        ] {
+            for origin in origins.map(|origin| origin.map(HeaderValue::from_static)) {
+                let mut request = Request::new(Body::empty());
+                *request.method_mut() = method.clone();
+                request
+                    .headers_mut()
+                    .extend(origin.clone().map(|origin| (header::ORIGIN, origin)));
+                let expected = reference(&cors.origins).layer(service_fn(route));
+                let expected = expected.oneshot(request).await.unwrap();
+
+                let response = if method == Method::OPTIONS {
+                    cors.preflight(origin.clone())
+                } else {
+                    let mut response = route(Request::default()).await.unwrap();
+                    cors.add_headers(origin.clone(), response.headers_mut());
+                    response
+                };
+                assert_eq!(response.status(), expected.status());
+                assert_eq!(
+                    response.headers(),
+                    expected.headers(),
+                    "{method} {origin:?}"
+                );
+            }
+        }
+    }
 }
 
 #[cfg(test)]

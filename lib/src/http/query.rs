@@ -1,14 +1,17 @@
 //! Query parameters.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use axum::extract::{FromRequestParts, Request, State};
-use axum::middleware::Next;
+use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use chrono::{Datelike, NaiveDate};
+use futures_util::future::Either;
 use http::request::Parts;
 use http::{Method, Uri};
 use serde::de::DeserializeOwned;
+use tower::{Layer, Service};
 use utoipa::openapi::path::{Operation, ParameterIn};
 use utoipa::openapi::{HttpMethod, RefOr};
 use uuid::Uuid;
@@ -39,6 +42,10 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Query<T> {
 /// [`Error::Malformed`] if the query string is not valid.
 pub(crate) fn read<T: DeserializeOwned>(uri: &Uri) -> Result<T> {
     let invalid = || Error::malformed("The query string is not valid");
+    if uri.query().is_none() {
+        let params = axum::extract::Query::try_from_uri(uri);
+        return params.map(|params| params.0).map_err(|_| invalid());
+    }
     let pairs = uri.query().unwrap_or_default().split('&');
     let non_empty = pairs.filter(|pair| {
         pair.split_once('=')
@@ -117,16 +124,49 @@ impl KnownParams {
     }
 }
 
-/// Rejects a request with an unknown query parameter. The check comes before the handler
-/// runs, so a misspelled filter does not select everything.
-pub(super) async fn reject_unknown_params(
-    State(known): State<Arc<KnownParams>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match known.check(request.method(), request.uri()) {
-        Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+/// The layer that rejects a request with an unknown query parameter. The check comes before
+/// the handler runs, so a misspelled filter does not select everything.
+#[derive(Clone)]
+pub(super) struct KnownParamsLayer(Arc<KnownParams>);
+
+impl KnownParamsLayer {
+    pub(super) fn new(known: KnownParams) -> Self {
+        Self(Arc::new(known))
+    }
+}
+
+impl<S> Layer<S> for KnownParamsLayer {
+    type Service = KnownParamsService<S>;
+
+    fn layer(&self, handler: S) -> KnownParamsService<S> {
+        KnownParamsService {
+            known: Arc::clone(&self.0),
+            handler,
+        }
+    }
+}
+
+/// A handler behind [`KnownParamsLayer`].
+#[derive(Clone)]
+pub(super) struct KnownParamsService<S> {
+    known: Arc<KnownParams>,
+    handler: S,
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for KnownParamsService<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response, S::Error>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.handler.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.known.check(request.method(), request.uri()) {
+            Ok(()) => Either::Left(self.handler.call(request)),
+            Err(error) => Either::Right(ready(Ok(error.into_response()))),
+        }
     }
 }
 

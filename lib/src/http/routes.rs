@@ -3,7 +3,6 @@
 
 use axum::Router;
 use axum::handler::Handler;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter};
 #[cfg(feature = "openapi")]
 use utoipa::__dev::{SchemaReferences, Tags};
@@ -16,7 +15,7 @@ use utoipa::openapi::path::Operation;
 #[cfg(feature = "openapi")]
 use utoipa::openapi::schema::Schema;
 
-use super::query::{KnownParams, reject_unknown_params};
+use super::query::{KnownParams, KnownParamsLayer};
 use crate::App;
 
 /// The path of a function and its methods. Built by [`routes!`](crate::routes).
@@ -80,8 +79,8 @@ impl Routes {
     }
 
     pub(super) fn add_to(self, router: Router<App>) -> Router<App> {
-        let check = from_fn_with_state(self.params.into(), reject_unknown_params);
-        router.route(&self.path, self.methods.route_layer(check))
+        let known_params = KnownParamsLayer::new(self.params);
+        router.route(&self.path, self.methods.route_layer(known_params))
     }
 }
 

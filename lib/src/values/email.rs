@@ -114,6 +114,9 @@ pub fn readable(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else {
         return address.to_owned();
     };
+    if !domain.contains("xn--") {
+        return address.to_owned();
+    }
     match idna::domain_to_unicode(domain) {
         (domain, Ok(())) => format!("{local}@{domain}"),
         (_, Err(_)) => address.to_owned(),
