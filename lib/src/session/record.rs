@@ -1,5 +1,6 @@
 //! A session as a request sees it, and its record in Redis.
 
+use chrono::serde::ts_microseconds;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,18 +22,22 @@ pub struct Session {
     /// Whether the member chose to stay signed in (`remember`).
     pub remembered: bool,
     /// When the session was created.
+    #[serde(with = "ts_microseconds")]
     pub created_at: DateTime<Utc>,
     /// The last use that Postgres had recorded when the session was read. Not every
     /// use is recorded.
+    #[serde(with = "ts_microseconds")]
     pub last_activity: DateTime<Utc>,
     /// When the session expires, unless it is used before then.
+    #[serde(with = "ts_microseconds")]
     pub expires_at: DateTime<Utc>,
     /// When the session expires, even if it is in use.
+    #[serde(with = "ts_microseconds")]
     pub absolute_expires_at: DateTime<Utc>,
 }
 
 /// The version of [`Record`]'s format. Records of other versions are ignored.
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// A session in Redis (`session:<key>`).
 ///
@@ -126,7 +131,7 @@ mod tests {
         assert!(read(&json).is_valid(&key, 999));
         assert!(!read(&json).is_valid(&key, 1_000));
         assert!(!read(&json).is_valid(&other, 999));
-        let older = json.replacen("\"format\":2", "\"format\":1", 1);
+        let older = json.replacen("\"format\":3", "\"format\":2", 1);
         assert!(!read(&older).is_valid(&key, 999));
     }
 }
@@ -196,7 +201,7 @@ mod properties {
             let key = Token::generate().key();
             let text = String::from_utf8_lossy(&bytes);
             let record = json!({
-                "format": 2, "key": key.as_str(), "mark": generation, "until_ms": 1, "session": value,
+                "format": 3, "key": key.as_str(), "mark": generation, "until_ms": 1, "session": value,
             });
             for text in [&*text, &value.to_string(), &record.to_string()] {
                 assert!(read(text, &key, generation.as_deref(), 0).is_none());

@@ -1,5 +1,6 @@
 //! The data of a member that every request needs.
 
+use chrono::serde::ts_microseconds;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
@@ -69,6 +70,7 @@ pub struct User {
     /// Whether sign-in requires a code.
     pub has_second_factor: bool,
     /// When the account was created.
+    #[serde(with = "ts_microseconds")]
     pub created_at: DateTime<Utc>,
 }
 
