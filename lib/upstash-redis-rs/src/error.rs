@@ -67,6 +67,16 @@ impl Error {
         Some(if is_kind { word } else { "ERR" })
     }
 
+    /// Returns whether both errors are the same broken connection. The commands that leave in
+    /// one request fail with it together.
+    pub fn is_same_failure(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Connect(cause), Self::Connect(other))
+            | (Self::Transport(cause), Self::Transport(other)) => Arc::ptr_eq(cause, other),
+            _ => false,
+        }
+    }
+
     pub(crate) fn protocol(what: &str) -> Self {
         Self::Protocol(what.to_owned())
     }

@@ -185,10 +185,13 @@ async fn a_failed_request_fails_each_of_its_commands() {
     for (mode, is_expected) in cases {
         let (endpoint, redis) = start().await;
         endpoint.set_mode(mode).await.unwrap();
-        for reply in echo_numbers(&redis, 3).await {
-            let error = reply.unwrap_err();
-            assert!(is_expected(&error), "{mode:?}: {error:?}");
+        let replies = echo_numbers(&redis, 3).await;
+        let errors: Vec<Error> = replies.into_iter().map(Result::unwrap_err).collect();
+        for error in &errors {
+            assert!(is_expected(error), "{mode:?}: {error:?}");
         }
+        let is_broken = matches!(errors[0], Error::Connect(_) | Error::Transport(_));
+        assert_eq!(errors[0].is_same_failure(&errors[2]), is_broken, "{mode:?}");
     }
 }
 

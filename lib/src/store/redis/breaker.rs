@@ -45,6 +45,8 @@ pub(super) struct Breaker {
 #[derive(Default)]
 struct State {
     last_failure: Option<Instant>,
+    /// The last error without an answer. The commands of one request share it, and count once.
+    last_error: Option<upstash_redis_rs::Error>,
     /// The last refused write, for any reason, unless a write was accepted since.
     last_refused_write: Option<RefusedWrite>,
 }
@@ -80,9 +82,16 @@ impl Breaker {
         }
     }
 
-    /// Records that Redis did not answer.
+    /// Records that Redis did not answer. Several commands that left in one request count as one
+    /// failure.
     pub(super) fn record_failure(&self, error: &upstash_redis_rs::Error) {
-        self.state().last_failure = Some(Instant::now());
+        let mut state = self.state();
+        state.last_failure = Some(Instant::now());
+        let last_error = state.last_error.replace(error.clone());
+        drop(state);
+        if last_error.is_some_and(|last| last.is_same_failure(error)) {
+            return;
+        }
         let previous_failures = self.failures.fetch_add(1, Ordering::Relaxed);
         if previous_failures + 1 == FAILURE_LIMIT {
             let error = chain(error);
@@ -145,5 +154,33 @@ impl Breaker {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use upstash_redis_rs::Error;
+
+    use super::*;
+
+    fn broken_connection() -> Error {
+        Error::Transport(Arc::new(io::Error::from(io::ErrorKind::ConnectionReset)))
+    }
+
+    #[test]
+    fn the_commands_of_one_request_count_as_one_failure() {
+        let breaker = Breaker::new(Clock::default());
+        let error = broken_connection();
+        for _ in 0..64 {
+            breaker.record_failure(&error.clone());
+        }
+        assert!(breaker.is_closed());
+        breaker.record_failure(&broken_connection());
+        assert!(breaker.is_closed());
+        breaker.record_failure(&broken_connection());
+        assert!(!breaker.is_closed());
     }
 }
