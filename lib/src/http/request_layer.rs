@@ -68,7 +68,9 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let service = self.clone();
+        // The routes of this service are ready, and those of its clone may not be.
+        let clone = self.clone();
+        let service = std::mem::replace(self, clone);
         Box::pin(async move {
             if request.method().is_safe() {
                 return Ok(service.handle(request).await);
@@ -110,10 +112,12 @@ impl RequestLayer {
     where
         S: Service<Request, Response = Response, Error = Infallible>,
     {
-        if let Err(error) = origin::check(&self.app, &request) {
-            return error.into_response();
-        }
-        let response = AssertUnwindSafe(async move { routes.call(request).await });
+        let response = AssertUnwindSafe(async move {
+            match origin::check(&self.app, &request) {
+                Ok(()) => routes.call(request).await,
+                Err(error) => Ok(error.into_response()),
+            }
+        });
         match response.catch_unwind().await {
             Ok(Ok(response)) => response,
             Ok(Err(never)) => match never {},

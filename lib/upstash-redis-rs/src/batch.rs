@@ -18,15 +18,15 @@ use crate::{Error, Reply, ReplyFuture, reply};
 const MAX_COMMANDS: usize = 64;
 
 /// The maximum size of the body of a batch, in bytes. A longer command leaves alone.
-const MAX_BODY_BYTES: usize = 256 * 1024;
+const MAX_BATCH_BYTES: usize = 256 * 1024;
 
-/// The commands of the current turn. Its receiver is closed when the turn is over, and when
-/// its runtime has shut down.
+/// The way into the current turn. Sending fails if the turn is over or its runtime has ended. The
+/// command then starts a new turn.
 pub(crate) struct Turn(Mutex<UnboundedSender<Waiting>>);
 
-impl Default for Turn {
+impl Turn {
     /// Returns a turn that is over.
-    fn default() -> Self {
+    pub(crate) fn ended() -> Self {
         let (sender, _) = mpsc::unbounded_channel();
         Self(Mutex::new(sender))
     }
@@ -36,16 +36,16 @@ impl Default for Turn {
 struct Waiting {
     /// The command as a JSON array.
     command: String,
-    caller: Caller,
+    caller: ReplySender,
 }
 
-/// The caller of a command. It is closed when the caller has given up.
-type Caller = oneshot::Sender<Result<Reply, Error>>;
+/// Passes the reply to the caller of a command. Closed when the caller has given up.
+type ReplySender = oneshot::Sender<Result<Reply, Error>>;
 
 #[derive(Default)]
 struct Batch {
     commands: Vec<String>,
-    callers: Vec<Caller>,
+    callers: Vec<ReplySender>,
     body_bytes: usize,
 }
 
@@ -53,8 +53,8 @@ impl Transport {
     /// Sends a command, a JSON array, together with the others of this turn. Returns its
     /// reply.
     ///
-    /// If the timeout expires or the caller drops the future, this concerns only this
-    /// command. The request ends when no caller waits for it any more.
+    /// If the timeout expires or the future is dropped, only this command ends. The request ends
+    /// when no caller waits for it any more.
     pub(crate) fn send(self: Arc<Self>, command: String, timeout: Duration) -> ReplyFuture<Reply> {
         Box::pin(async move {
             let reply = tokio::time::timeout(timeout, self.join_turn(command)).await;
@@ -73,13 +73,13 @@ impl Transport {
             // This cannot fail, because the receiver is open.
             _ = sender.send(first);
             *turn = sender;
-            tokio::spawn(Arc::clone(self).end_turn(commands));
+            tokio::spawn(Arc::clone(self).send_turn(commands));
         }
         reply
     }
 
-    /// Ends a turn: sends its commands, in batches if there are many.
-    async fn end_turn(self: Arc<Self>, mut commands: UnboundedReceiver<Waiting>) {
+    /// Closes a turn and sends its commands, in batches if there are many.
+    async fn send_turn(self: Arc<Self>, mut commands: UnboundedReceiver<Waiting>) {
         // The next command starts another turn.
         commands.close();
         let mut batch = Batch::default();
@@ -93,6 +93,7 @@ impl Transport {
             }
             batch.push(waiting);
         }
+        drop(commands);
         self.exchange_batch(batch).await;
     }
 
@@ -108,14 +109,15 @@ impl Transport {
             [command] => (RequestKind::Single, std::mem::take(command)),
             _ => (RequestKind::Pipeline, format!("[{}]", commands.join(","))),
         };
+        let count = callers.len();
         let response = tokio::select! {
-            response = self.exchange(kind, body) => response,
+            response = self.exchange(kind, body, count) => response,
             // Dropping the exchange closes its connection.
             () = all_have_given_up(&mut callers) => return,
         };
         let results = response.and_then(|body| match kind {
             RequestKind::Single => Ok(vec![reply::parse(&body)]),
-            _ => reply::parse_many(&body, callers.len()),
+            _ => reply::parse_many(&body, count),
         });
         match results {
             Ok(results) => {
@@ -139,7 +141,7 @@ impl Batch {
         // The brackets, and a comma for each command before this one.
         let body_bytes = self.body_bytes + self.commands.len() + command.len() + 2;
         self.commands.is_empty()
-            || (self.commands.len() < MAX_COMMANDS && body_bytes <= MAX_BODY_BYTES)
+            || (self.commands.len() < MAX_COMMANDS && body_bytes <= MAX_BATCH_BYTES)
     }
 
     fn push(&mut self, waiting: Waiting) {
@@ -150,7 +152,7 @@ impl Batch {
 }
 
 /// Waits until no caller waits for its reply any more.
-async fn all_have_given_up(callers: &mut [Caller]) {
+async fn all_have_given_up(callers: &mut [ReplySender]) {
     for caller in callers {
         caller.closed().await;
     }

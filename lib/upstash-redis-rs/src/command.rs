@@ -10,8 +10,8 @@ use crate::{Error, FromReply, Redis};
 
 /// A future that sends a request and resolves to its reply.
 ///
-/// Nothing is sent before the future is polled. Dropping the future gives its commands up:
-/// they are not sent any more, but if they were sent already, they may have been applied.
+/// Nothing is sent before the future is polled. After the future is dropped, a command that was not
+/// sent yet is not sent. One that was sent may have been applied.
 /// The connection is closed unless another caller waits for the same request.
 pub type ReplyFuture<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
 

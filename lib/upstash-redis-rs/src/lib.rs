@@ -35,12 +35,16 @@
 //! `/pipeline`. A request takes up to 64 commands and 256 KB; the rest leaves in further
 //! requests at the same time, and a longer command leaves alone. No command waits for others
 //! to join it, and none waits for a response under way. [`Redis::pipeline`] and
-//! [`Redis::multi`] still are one request each.
+//! [`Redis::multi`] still are one request each. On a multi-threaded runtime, few commands
+//! leave together.
 //!
-//! Each caller gets what its own command leads to.
+//! The order of commands that are sent in one turn is not defined. Await the first one, or use a
+//! pipeline.
+//!
+//! Each caller gets the reply to its own command, when the whole response has arrived.
 //!
 //! - A command that Redis rejects fails alone. A failure of the request, such as a broken
-//!   connection or a response larger than 16 MiB, fails each command in it.
+//!   connection or a response larger than 16 MiB for each command, fails each command in it.
 //! - A timeout, or a dropped future, ends only its own command.
 //! - Other clients' commands may run between those of a request, as in any pipeline.
 //!

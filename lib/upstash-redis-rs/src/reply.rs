@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::Error;
 
@@ -105,7 +106,8 @@ pub(crate) fn parse(body: &[u8]) -> Result<Reply, Error> {
 
 /// Parses the response to `expected` commands, each with its own result.
 pub(crate) fn parse_many(body: &[u8], expected: usize) -> Result<Vec<Result<Reply, Error>>, Error> {
-    let Ok(results) = serde_json::from_slice::<Vec<CommandResult>>(body) else {
+    // A result that cannot be parsed is the error of its own command only.
+    let Ok(results) = serde_json::from_slice::<Vec<&RawValue>>(body) else {
         // Redis refused all commands, or the body does not follow the protocol.
         parse(body)?;
         return Err(Error::protocol("one result for several commands"));
@@ -113,10 +115,10 @@ pub(crate) fn parse_many(body: &[u8], expected: usize) -> Result<Vec<Result<Repl
     if results.len() != expected {
         return Err(Error::protocol("not as many results as commands"));
     }
-    Ok(results
+    let results = results
         .into_iter()
-        .map(CommandResult::into_result)
-        .collect())
+        .map(|result| parse(result.get().as_bytes()));
+    Ok(results.collect())
 }
 
 /// `{"result": …}` or `{"error": "…"}`.

@@ -22,8 +22,8 @@ use crate::{Error, ReplyFuture, reply};
 /// longer, but a proxy in between may not, and a new connection costs little.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The maximum size of a response body, in bytes.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+/// The maximum size of the response to a command, in bytes.
+const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
 type Connector = HttpsConnector<HttpConnector>;
 type HttpClient = Client<Connector, Full<Bytes>>;
@@ -89,7 +89,7 @@ impl Transport {
             url,
             authorization,
             connector,
-            turn: Turn::default(),
+            turn: Turn::ended(),
         })
     }
 
@@ -101,7 +101,7 @@ impl Transport {
         &self.url
     }
 
-    /// Returns the commands that wait to be sent.
+    /// Returns the turn that a command joins.
     pub(crate) fn turn(&self) -> &Turn {
         &self.turn
     }
@@ -117,7 +117,7 @@ impl Transport {
         timeout: Duration,
     ) -> ReplyFuture<Bytes> {
         Box::pin(async move {
-            tokio::time::timeout(timeout, self.exchange(kind, body))
+            tokio::time::timeout(timeout, self.exchange(kind, body, 1))
                 .await
                 .map_err(|_| Error::Timeout(timeout))?
         })
@@ -125,10 +125,15 @@ impl Transport {
 
     /// Sends one request, without a timeout. When the future is dropped, hyper closes the
     /// connection.
-    pub(crate) async fn exchange(&self, kind: RequestKind, body: String) -> Result<Bytes, Error> {
+    pub(crate) async fn exchange(
+        &self,
+        kind: RequestKind,
+        body: String,
+        commands: usize,
+    ) -> Result<Bytes, Error> {
         let response = self.client().request(self.request(kind, body)).await;
         let (head, body) = response.map_err(connection_error)?.into_parts();
-        let body = read_body(body).await?;
+        let body = read_body(body, MAX_RESPONSE_BYTES * commands).await?;
         match head.status {
             StatusCode::OK => Ok(body),
             StatusCode::UNAUTHORIZED => Err(Error::Unauthorized),
@@ -205,11 +210,11 @@ fn build_connector() -> Result<Connector, Error> {
         .wrap_connector(tcp))
 }
 
-async fn read_body(body: Incoming) -> Result<Bytes, Error> {
-    match Limited::new(body, MAX_BODY_BYTES).collect().await {
+async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Error> {
+    match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            Err(Error::protocol("the response is larger than 16 MiB"))
+            Err(Error::protocol("the response is too large"))
         }
         Err(error) => Err(Error::Transport(error.into())),
     }

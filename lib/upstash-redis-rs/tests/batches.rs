@@ -43,6 +43,18 @@ async fn echo_numbers(redis: &Redis, count: usize) -> Vec<Result<Reply, Error>> 
     replies.into_iter().map(|(_, reply)| reply).collect()
 }
 
+/// Sends `count` commands in one request to a server that responds with this body, and returns
+/// the replies.
+async fn replies_to(count: usize, body: &str) -> Vec<Result<Reply, Error>> {
+    let (listener, redis) = raw_server().await;
+    let (replies, _stream) = tokio::join!(echo_numbers(&redis, count), async {
+        let (mut stream, _) = accept_request(&listener).await;
+        stream.write_all(response(body).as_bytes()).await.unwrap();
+        stream
+    });
+    replies
+}
+
 /// Polls a future once, which must not be ready.
 async fn start_sending<T>(mut future: impl Future<Output = T> + Unpin) {
     std::future::poll_fn(|context| {
@@ -201,15 +213,35 @@ async fn a_response_with_too_few_or_too_many_results_reaches_no_command() {
         r#"[{"result":"0"}]"#,
         r#"[{"result":"0"},{"result":"1"},{"result":"2"}]"#,
     ] {
-        let (listener, redis) = raw_server().await;
-        let (replies, _stream) = tokio::join!(echo_numbers(&redis, 2), async {
-            let (mut stream, _) = accept_request(&listener).await;
-            stream.write_all(response(body).as_bytes()).await.unwrap();
-            stream
-        });
-        for reply in replies {
+        for reply in replies_to(2, body).await {
             assert!(matches!(reply, Err(Error::Protocol(_))), "{reply:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_result_that_cannot_be_read_fails_alone() {
+    let body = r#"[{"result":"0"},{"result":1.5},{"result":"2"}]"#;
+    let replies = replies_to(3, body).await;
+    assert!(matches!(&replies[0], Ok(Reply::String(text)) if text == "0"));
+    assert!(matches!(&replies[1], Err(Error::Protocol(_))));
+    assert!(matches!(&replies[2], Ok(Reply::String(text)) if text == "2"));
+}
+
+#[tokio::test]
+async fn each_command_of_a_request_has_room_for_its_reply() {
+    let (_endpoint, redis) = start().await;
+    let megabyte = "x".repeat(1024 * 1024);
+    for _ in 0..9 {
+        let append = redis.command(&["APPEND", "large", &megabyte]).unwrap();
+        append.send().await.unwrap();
+    }
+    let (one, other) = tokio::join!(
+        redis.get("large").unwrap().send(),
+        redis.get("large").unwrap().send()
+    );
+    for text in [one, other] {
+        assert_eq!(text.unwrap().unwrap().len(), 9 * megabyte.len());
     }
 }
 
