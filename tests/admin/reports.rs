@@ -7,7 +7,7 @@ use crate::harness::{Settings, TestApp, TestClient, stripe_event};
 use crate::payments::{
     charge_refunded, checkout_completed, make_payments_due, process_refunds, start_with_stripe,
 };
-use crate::shop::{create_product, sell};
+use crate::shop::{change_pass, create_product, sell, sell_pass};
 
 const PATH: &str = "/api/admin/reports";
 
@@ -120,6 +120,28 @@ async fn what_a_gift_card_pays_is_sold_and_no_money() {
     // 90.00 were paid for ten classes, of which ten are left. A refund does not change it.
     assert_eq!(report["passValue"], "90.00");
     assert_eq!(report["passes"][0]["creditsLeft"], 10);
+}
+
+#[tokio::test]
+async fn the_value_of_a_pass_does_not_fall_while_it_is_frozen() {
+    let app = TestApp::start().await;
+    app.set_clock("2027-03-01T19:00:00Z".parse().unwrap());
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let id = sell_pass(&staff, &ana, json!({ "price": "300.00", "days": 30 })).await;
+    let freeze = json!({ "action": "freeze", "from": "2027-03-11", "to": "2027-03-20" });
+    change_pass(&staff, &id, freeze).await.expect(200);
+    for (day, value) in [
+        ("01", "300.00"),
+        ("11", "200.00"),
+        ("15", "200.00"),
+        ("21", "200.00"),
+        ("22", "190.00"),
+    ] {
+        app.set_clock(format!("2027-03-{day}T19:00:00Z").parse().unwrap());
+        let colleague = app.staff(&format!("colleague{day}")).await;
+        let passes = report(&colleague, "").await["passes"].clone();
+        assert_eq!(passes[0]["value"], value, "{day}");
+    }
 }
 
 #[tokio::test]

@@ -141,20 +141,24 @@ static LIST_PASSES: Statement = Statement::new(
         sum(trunc(case
             when p.credits is not null then l.amount * (p.credits - p.credits_used) / p.credits
             when p.first_day is null then l.amount
-            else l.amount * least(p.last_day - $1::date + 1, p.days + p.extra_days)
-                / (p.days + p.extra_days) end, $3)) as value
+            else l.amount * least(p.days, f.days_left - greatest(0, coalesce(
+                p.frozen_to - greatest(p.frozen_from, f.today) + 1, 0))) / p.days end, $3)) as value
     from passes p
     join products t on t.id = p.product_id
     join order_lines l on l.id = p.order_line_id
     join orders o on o.id = l.order_id
+    cross join lateral (
+        select greatest($1::date, p.first_day) as today,
+            p.last_day - greatest($1::date, p.first_day) + 1 as days_left) f
     where p.status = 'live' and (p.credits is null or p.credits_used < p.credits)
       and (p.last_day is null or p.last_day >= $1) and o.currency = $2
     group by p.product_id, t.name order by t.name, p.product_id",
 );
 
 /// Sums up the passes that can still be used on `today` or later, by product. The value of a pass is
-/// the share of what was paid that its classes have that are left, or its days if it is unlimited.
-/// It is rounded down.
+/// what was paid for it, times the share of its classes that are left. For an unlimited pass, it is
+/// the share of its days. Days of freezes and days that were added were not paid, so they do not
+/// count. The value is rounded down.
 pub async fn list_passes(client: &Client, scope: &Scope, today: NaiveDate) -> Result<Vec<PassSum>> {
     let rows = LIST_PASSES
         .all(client, &[&today, &scope.currency, &scope.decimals])
