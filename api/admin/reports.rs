@@ -10,10 +10,9 @@ pub fn route() -> Routes {
     routes![get_sales_report]
 }
 
-/// Returns what came in and was given back by day or month, what was sold, the tax, and what is
-/// open. Days are in the studio's time zone. Payments count on the day on which they arrived, and
-/// refunds on the day on which they were made. With `format=csv`, the response is one of the tables
-/// as a CSV file.
+/// Returns payments and refunds by day or month, what was sold, the tax, and what is open. Days are
+/// in the studio's time zone. Payments count on the day on which they arrived, and refunds on the
+/// day on which they were made. With `format=csv`, the response is one of the tables as a CSV file.
 #[utoipa::path(get, path = "/api/admin/reports", tag = "administration", security(("session" = [])), params(SalesQuery), responses(
     (status = 200, description = "The report", content(
         (SalesReport = "application/json"),

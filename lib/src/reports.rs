@@ -1,4 +1,4 @@
-//! The dashboard, the analytics, and the report about sales that staff read.
+//! The dashboard, the analytics, and the sales report that staff read.
 
 pub mod analytics;
 pub(crate) mod daily_sums;

@@ -1,4 +1,4 @@
-//! The report about sales: what came in, what was sold, and what is open.
+//! The sales report: what came in, what was sold, and what is open.
 
 mod csv;
 mod range;
@@ -30,7 +30,7 @@ const DAYS_MAX: i64 = 3 * 366;
 /// The longest range that has days as periods by default.
 const DAYS_BY_DAY: i64 = 92;
 
-/// The query of the report about sales.
+/// The query of the sales report.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct SalesQuery {

@@ -13,7 +13,7 @@ const texts: StaffTexts = {
     messages: "Mensajes",
     payments: "Pagos",
     sales: "Ventas",
-    reports: "Contabilidad",
+    reports: "Informe de ventas",
     analytics: "Informes",
     classes: "Clases",
     instructors: "Profesores",

@@ -1,4 +1,4 @@
-//! The sums of the report about sales: what came in, what was sold, the tax, and what is open.
+//! The sums of the sales report: what came in, what was sold, the tax, and what is open.
 //!
 //! A payment counts when it arrived (`paid_at`), and a refund when it was done (`done_at`). What a
 //! gift card pays was counted as money when the gift card was sold.

@@ -1,4 +1,4 @@
-//! The report about sales as CSV files.
+//! The sales report as CSV files.
 
 use super::table::Table;
 use super::view::SalesReport;

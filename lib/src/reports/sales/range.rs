@@ -1,4 +1,4 @@
-//! The days of a report about sales.
+//! The days of a sales report.
 
 use chrono::{Datelike, Months, NaiveDate};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The tables of the report about sales, which are CSV files.
+//! The tables of the sales report, which are CSV files.
 
 use utoipa::ToSchema;
 

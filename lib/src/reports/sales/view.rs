@@ -1,4 +1,4 @@
-//! The report about sales, as the API returns it.
+//! The sales report, as the API returns it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,7 +47,8 @@ pub struct SalesReport {
     /// The promo codes of orders that were paid in the range, sorted by code.
     pub(super) promo_codes: Vec<PromoCodeSales>,
     pub(super) gift_cards: GiftCards,
-    /// The day on which `open` and `passes`, and the balance of gift cards, were read: today.
+    /// The studio's day on which the figures of now were read: `owed`, `open`, `passes`, the balance
+    /// of gift cards, and active memberships.
     as_of: NaiveDate,
     /// What members owe, now.
     owed: String,
@@ -162,7 +163,7 @@ pub(super) struct Tax {
     pub(super) tax: String,
     /// What was given back of such lines.
     pub(super) refunded: String,
-    /// The tax in it.
+    /// The tax in the refunded amount.
     pub(super) refunded_tax: String,
     /// The tax minus the tax that was given back. May be negative.
     pub(super) net_tax: String,
@@ -261,7 +262,7 @@ pub(super) struct Memberships {
     pub(super) new: i64,
     /// How many have ended.
     pub(super) lost: i64,
-    /// How many run now, with those whose last payment has failed.
+    /// How many are active now, including those whose last payment has failed.
     pub(super) active: i64,
     /// How many of the active ones will end.
     pub(super) ending: i64,

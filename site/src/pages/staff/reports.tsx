@@ -47,19 +47,23 @@ function nameOf(range: Range, today: string): RangeName {
 function Reports({ t }: Texts) {
   const today = useToday();
   const [range, setRange] = useState(readRange() ?? rangeOf("month", today));
-  const [isOwn, setOwn] = useState(false);
+  // Null for a range from the address, which is named after its days.
+  const [preset, setPreset] = useState<RangeName | null>(() => (readRange() ? null : "month"));
   const [currency, setCurrency] = useState<string | undefined>();
   const { from, to } = range;
   const query = { from, to, ...(currency ? { currency } : {}) };
   const { loaded, failure, reload } = useLoad(async () => ({ report: await call(api.GET("/api/admin/reports", { params: { query } })), query }), JSON.stringify(query));
-  const choose = (next: Range) => {
+  const choose = (chosen: RangeName, next: Range) => {
     history.replaceState(null, "", `/staff/reports?from=${next.from}&to=${next.to}`);
+    setPreset(chosen);
     setRange(next);
+    // The next range may have other currencies.
+    setCurrency(undefined);
   };
-  const name = isOwn ? "own" : nameOf(range, today);
+  const name = preset ?? nameOf(range, today);
   const currencies = loaded ? [...new Set([...loaded.report.currencies, loaded.report.currency])] : [];
-  // A report of another range is not shown as if it were of this one.
-  const shown = loaded && loaded.query.from === from && loaded.query.to === to ? loaded.report : null;
+  // A report of another range or currency is not shown as if it were of this one.
+  const shown = loaded && loaded.query.from === from && loaded.query.to === to && loaded.query.currency === currency ? loaded.report : null;
   return (
     <div class="staff-page reports">
       <PageHead title={t.title} hint={t.period(longDay(from), longDay(to))}>
@@ -74,13 +78,13 @@ function Reports({ t }: Texts) {
           value={name}
           options={RANGES.map((one) => [one, t.ranges[one] ?? one])}
           onChange={(next) => {
-            setOwn(next === "own");
-            if (next !== "own") choose(rangeOf(next, today));
+            if (next === "own") setPreset(next);
+            else choose(next, rangeOf(next, today));
           }}
         />
-        {name === "own" && <RangeFields t={t} range={range} onChange={choose} />}
+        {name === "own" && <RangeFields t={t} range={range} onChange={(next) => choose("own", next)} />}
         {currencies.length > 1 && (
-          <Select name="currency" label={t.currency} defaultValue={loaded?.report.currency ?? ""} onChange={setCurrency} options={currencies.map((one) => [one, one] as const)} />
+          <Select name="currency" label={t.currency} defaultValue={currency ?? loaded?.report.currency ?? ""} onChange={setCurrency} options={currencies.map((one) => [one, one] as const)} />
         )}
       </div>
       {failure && <FailurePanel text={t.failed} failure={failure} onRetry={reload} />}
@@ -110,7 +114,7 @@ function Figures({ t, report }: PartProps) {
           <Table caption={t.tenders} columns={tenderColumns(t, report.currency)} items={tenders} rowKey={({ tender }) => tender} />
         </Part>
       )}
-      {tenders.length > 0 && <Periods t={t} report={report} />}
+      <Periods t={t} report={report} />
       {taxes.some(({ rate }) => rate !== "0") && (
         <Part report={report} title={t.taxes} hint={t.taxesHint} table="taxes">
           <Table caption={t.taxes} columns={taxColumns(t, report.currency)} items={taxes} rowKey={({ rate }) => rate} />
@@ -121,6 +125,7 @@ function Figures({ t, report }: PartProps) {
           <Table caption={t.promoCodes} columns={promoCodeColumns(t, report.currency)} items={promoCodes} rowKey={({ code }) => code} />
         </Part>
       )}
+      <GiftCards t={t} report={report} />
       {report.memberships.length > 0 && (
         <Part report={report} title={t.memberships} hint={t.membershipsHint} table="memberships">
           <Table caption={t.memberships} columns={membershipColumns(t, report.currency)} items={report.memberships} rowKey={({ productId }) => productId} />
@@ -172,7 +177,7 @@ function Totals({ t, report: { totals, giftCards, currency } }: PartProps) {
     [t.facts.refunded, refunded],
     [t.facts.net, net],
     [t.facts.tax, tax],
-    [t.facts.sold, sold],
+    [t.facts.sold, sold, t.soldHint],
     [t.facts.redeemed, giftCards.redeemed],
     [t.facts.discounts, discounts],
     [t.facts.fees, fees],
@@ -186,12 +191,31 @@ const isPhone = matchMedia("(max-width: 44rem)").matches;
 function Periods({ t, report }: PartProps) {
   const [title, hint] = report.period === "month" ? [t.months, t.monthsHint] : [t.days, t.daysHint];
   const moved = report.periods.filter(({ payments, refunds, tax }) => payments + refunds > 0 || Number(tax) !== 0);
+  if (moved.length === 0) return null;
   return (
     <Part report={report} title={title} hint={hint} table="periods">
       <details open={!isPhone}>
         <summary>{t.showTable}</summary>
         <Table caption={title} columns={periodColumns(t, report)} items={moved} rowKey={({ start }) => start} />
       </details>
+    </Part>
+  );
+}
+
+/** What gift cards have brought in and paid in the period, and what is on them today. */
+function GiftCards({ t, report }: PartProps) {
+  const { sold, amount, redeemed, refunded, count, balance, held } = report.giftCards;
+  const facts: Fact[] = [
+    [t.giftCardFacts.sold, amount, t.giftCardCount(sold)],
+    [t.giftCardFacts.redeemed, redeemed],
+    [t.giftCardFacts.refunded, refunded],
+    [t.giftCardFacts.balance, balance, t.giftCardCount(count)],
+    [t.giftCardFacts.held, held],
+  ];
+  if (facts.every(([, sum]) => Number(sum) === 0)) return null;
+  return (
+    <Part report={report} title={t.giftCards} hint={t.giftCardsHint} table="gift_cards">
+      <Facts label={t.giftCards} facts={facts} currency={report.currency} />
     </Part>
   );
 }
@@ -270,6 +294,7 @@ function productColumns(t: StaffReportsTexts, currency: string): Array<Column<So
     money("amount", t.columns.amount, currency, ({ amount }) => amount),
     rareMoney("byGiftCard", t.columns.byGiftCard, currency, ({ paidByGiftCard }) => paidByGiftCard),
     rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    rareMoney("toGiftCard", t.columns.toGiftCard, currency, ({ refundedToGiftCard }) => refundedToGiftCard),
     money("net", t.columns.net, currency, ({ net }) => net),
   ];
 }

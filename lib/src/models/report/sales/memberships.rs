@@ -16,7 +16,7 @@ pub struct MembershipSum {
     pub product_id: Uuid,
     /// The product's name.
     pub name: String,
-    /// How many run now, with those whose last payment has failed.
+    /// How many are active now, including those whose last payment has failed.
     pub active: i64,
     /// How many of them will end.
     pub ending: i64,
@@ -26,7 +26,7 @@ pub struct MembershipSum {
     pub new: i64,
     /// How many have ended in the range.
     pub lost: i64,
-    /// The price of the active ones for a month.
+    /// The monthly price of the active memberships.
     pub monthly: Decimal,
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How money came in or went out. Gift cards are no money.
+/// How money came in or went out. Gift card payments are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyTender {
@@ -85,7 +85,8 @@ static LIST: Statement = Statement::new(
     group by 1, 2, 3, 4",
 );
 
-/// Sums up payments and refunds in all currencies by bucket and tender. Gift cards are no money.
+/// Sums up payments and refunds in all currencies by bucket and tender. Gift card payments are not
+/// counted.
 pub async fn list(client: &Client, scope: &Scope) -> Result<Vec<MoneySum>> {
     let rows = LIST
         .all(client, &[&scope.since, &scope.till, &scope.starts])

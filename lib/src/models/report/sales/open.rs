@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// What money is still to move for.
+/// What an open amount is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = OpenSumKind)]
@@ -62,7 +62,7 @@ impl OpenKind {
     }
 }
 
-/// Money that is still to move.
+/// An open amount.
 #[derive(Clone, Debug)]
 pub struct OpenSum {
     /// What it is for.
@@ -103,7 +103,7 @@ static LIST_OPEN: Statement = Statement::new(
     where d.withdrawn and d.status <> 'lost' and p.currency = $2",
 );
 
-/// Sums up what is still to move, as of now.
+/// Sums up the amounts that are open now.
 pub async fn list(client: &Client, scope: &Scope, now: DateTime<Utc>) -> Result<Vec<OpenSum>> {
     let rows = LIST_OPEN.all(client, &[&now, &scope.currency]).await?;
     let from_row = |row: &Row| {

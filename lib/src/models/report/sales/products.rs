@@ -87,10 +87,10 @@ pub struct SoldSum {
     pub gift_refunded: Decimal,
 }
 
-// What a gift card has paid, and a refund, belong to all lines of their order. They are divided in
-// proportion to the amounts of the lines, cumulatively: of the first `t` of an order's money, the
-// lines up to the amount `a` have round(t × a ÷ total). So nothing is lost by rounding. The gift
-// card pays first. All payments of an order arrive when it is settled.
+// Gift card payments and refunds are divided among the lines of an order in proportion to their
+// amounts. To lose nothing by rounding, the division is cumulative: if `t` of the order's total has
+// moved, the lines up to and including this one, with the sum `a`, have round(t × a ÷ total). The
+// gift card pays first. All payments of an order arrive when it is settled.
 static LIST_OF_ORDERS: Statement = Statement::new(
     "report.products_of_orders",
     "with gifts as materialized (

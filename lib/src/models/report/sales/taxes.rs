@@ -21,7 +21,7 @@ pub struct TaxSum {
     pub tax: Decimal,
     /// What was given back of such lines.
     pub refunded: Decimal,
-    /// The tax in it.
+    /// The tax in the refunded amount.
     pub refunded_tax: Decimal,
 }
 
