@@ -213,9 +213,9 @@ fn build_connector() -> Result<Connector, Error> {
 async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Error> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Error::protocol("the response is too large"))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(Error::protocol(
+            "the response is larger than 16 MiB for each command",
+        )),
         Err(error) => Err(Error::Transport(error.into())),
     }
 }
