@@ -79,7 +79,7 @@ test.describe("on a phone", () => {
     await expect(navigation.getByRole("link")).toHaveText(["Today", "Schedule", "Members", "Messages"]);
     await navigation.getByRole("button", { name: "More" }).click();
     const sheet = page.getByRole("dialog", { name: "More" });
-    await expect(sheet.getByRole("link")).toHaveText(["Payments", "Sales", "Analytics", "Classes", "Teachers", "Rooms", "Closures", "Setup", "Website"]);
+    await expect(sheet.getByRole("link")).toHaveText(["Payments", "Sales", "Reports", "Analytics", "Classes", "Teachers", "Rooms", "Closures", "Setup", "Website"]);
     await expect(sheet.getByRole("button", { name: "Español" })).toBeVisible();
     await page.keyboard.press("Escape");
     await expect(sheet).toBeHidden();
