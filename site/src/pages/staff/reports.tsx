@@ -106,23 +106,23 @@ function Figures({ t, report }: PartProps) {
       {products.length === 0 && <Empty text={t.nothing} />}
       {products.length > 0 && (
         <Part report={report} title={t.products} hint={t.productsHint} table="products">
-          <Table caption={t.products} columns={productColumns(t, report.currency)} items={products} rowKey={({ kind, id }) => `${kind} ${id}`} />
+          <Table caption={t.products} columns={productColumns(t, report)} items={products} rowKey={({ kind, id }) => `${kind} ${id}`} />
         </Part>
       )}
       {tenders.length > 0 && (
         <Part report={report} title={t.tenders} table="tenders">
-          <Table caption={t.tenders} columns={tenderColumns(t, report.currency)} items={tenders} rowKey={({ tender }) => tender} />
+          <Table caption={t.tenders} columns={tenderColumns(t, report)} items={tenders} rowKey={({ tender }) => tender} />
         </Part>
       )}
       <Periods t={t} report={report} />
       {taxes.some(({ rate }) => rate !== "0") && (
         <Part report={report} title={t.taxes} hint={t.taxesHint} table="taxes">
-          <Table caption={t.taxes} columns={taxColumns(t, report.currency)} items={taxes} rowKey={({ rate }) => rate} />
+          <Table caption={t.taxes} columns={taxColumns(t, report)} items={taxes} rowKey={({ rate }) => rate} />
         </Part>
       )}
       {promoCodes.length > 0 && (
         <Part report={report} title={t.promoCodes} table="promo_codes">
-          <Table caption={t.promoCodes} columns={promoCodeColumns(t, report.currency)} items={promoCodes} rowKey={({ code }) => code} />
+          <Table caption={t.promoCodes} columns={promoCodeColumns(t, report)} items={promoCodes} rowKey={({ code }) => code} />
         </Part>
       )}
       <GiftCards t={t} report={report} />
@@ -266,17 +266,19 @@ function money<Item>(key: string, label: string, currency: string, value: (item:
   return { key, label, isNumber: true, cell: (item) => <span class="money">{formatAmount(value(item), currency)}</span> };
 }
 
-/** A column of amounts that are mostly 0, which is not shown. */
-function rareMoney<Item>(key: string, label: string, currency: string, value: (item: Item) => string): Column<Item> {
+/** A column of amounts that are mostly 0, which is not shown. Without any other amount, there is no column. */
+function rareMoney<Item>(items: Item[], key: string, label: string, currency: string, value: (item: Item) => string): Array<Column<Item>> {
+  const isZero = (item: Item) => Number(value(item)) === 0;
+  if (items.every(isZero)) return [];
   const column = money(key, label, currency, value);
-  return { ...column, cell: (item) => (Number(value(item)) === 0 ? null : column.cell(item)) };
+  return [{ ...column, cell: (item) => (isZero(item) ? null : column.cell(item)) }];
 }
 
 function productName(t: StaffReportsTexts, { kind, name }: Sold): string {
   return name ?? t.kinds[kind] ?? kind;
 }
 
-function productColumns(t: StaffReportsTexts, currency: string): Array<Column<Sold>> {
+function productColumns(t: StaffReportsTexts, { currency, products }: Report): Array<Column<Sold>> {
   return [
     {
       key: "product",
@@ -290,21 +292,21 @@ function productColumns(t: StaffReportsTexts, currency: string): Array<Column<So
       ),
     },
     count("count", t.columns.count, ({ count }) => count),
-    rareMoney("discount", t.columns.discount, currency, ({ discount }) => discount),
+    ...rareMoney(products, "discount", t.columns.discount, currency, ({ discount }) => discount),
     money("amount", t.columns.amount, currency, ({ amount }) => amount),
-    rareMoney("byGiftCard", t.columns.byGiftCard, currency, ({ paidByGiftCard }) => paidByGiftCard),
-    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
-    rareMoney("toGiftCard", t.columns.toGiftCard, currency, ({ refundedToGiftCard }) => refundedToGiftCard),
+    ...rareMoney(products, "byGiftCard", t.columns.byGiftCard, currency, ({ paidByGiftCard }) => paidByGiftCard),
+    ...rareMoney(products, "refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    ...rareMoney(products, "toGiftCard", t.columns.toGiftCard, currency, ({ refundedToGiftCard }) => refundedToGiftCard),
     money("net", t.columns.net, currency, ({ net }) => net),
   ];
 }
 
-function tenderColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"SalesByTender">>> {
+function tenderColumns(t: StaffReportsTexts, { currency, tenders }: Report): Array<Column<Schema<"SalesByTender">>> {
   return [
     { key: "tender", label: t.columns.tender, isTitle: true, cell: ({ tender }) => t.tenderNames[tender] ?? tender },
     count("payments", t.columns.payments, ({ payments }) => payments),
     money("received", t.columns.received, currency, ({ received }) => received),
-    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    ...rareMoney(tenders, "refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
     money("net", t.columns.net, currency, ({ net }) => net),
   ];
 }
@@ -315,29 +317,29 @@ function periodColumns(t: StaffReportsTexts, { period, periods, currency }: Repo
     { key: "start", label: period === "month" ? t.columns.month : t.columns.day, isTitle: true, cell: ({ start }) => formatDay(start, options) },
     count("payments", t.columns.payments, ({ payments }) => payments),
     money("received", t.columns.received, currency, ({ received }) => received),
-    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    ...rareMoney(periods, "refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
     money("net", t.columns.net, currency, ({ net }) => net),
     ...(periods.some(({ tax }) => Number(tax) !== 0) ? [money<Period>("tax", t.columns.tax, currency, ({ tax }) => tax)] : []),
   ];
 }
 
-function taxColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"SalesTax">>> {
+function taxColumns(t: StaffReportsTexts, { currency, taxes }: Report): Array<Column<Schema<"SalesTax">>> {
   const percent = (rate: string) => new Intl.NumberFormat(language.value, { style: "percent", maximumFractionDigits: 2 }).format(Number(rate) / 100);
   return [
     { key: "rate", label: t.columns.rate, isTitle: true, cell: ({ rate }) => percent(rate) },
     money("amount", t.columns.amount, currency, ({ amount }) => amount),
     money("tax", t.columns.tax, currency, ({ tax }) => tax),
-    rareMoney("refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
-    rareMoney("refundedTax", t.columns.refundedTax, currency, ({ refundedTax }) => refundedTax),
+    ...rareMoney(taxes, "refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
+    ...rareMoney(taxes, "refundedTax", t.columns.refundedTax, currency, ({ refundedTax }) => refundedTax),
     money("netTax", t.columns.netTax, currency, ({ netTax }) => netTax),
   ];
 }
 
-function promoCodeColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"SalesWithPromoCode">>> {
+function promoCodeColumns(t: StaffReportsTexts, { currency, promoCodes }: Report): Array<Column<Schema<"SalesWithPromoCode">>> {
   return [
     { key: "code", label: t.columns.code, isTitle: true, cell: ({ code }) => code },
     count("orders", t.columns.orders, ({ orders }) => orders),
-    rareMoney("discount", t.columns.discount, currency, ({ discount }) => discount),
+    ...rareMoney(promoCodes, "discount", t.columns.discount, currency, ({ discount }) => discount),
     money("amount", t.columns.amount, currency, ({ amount }) => amount),
   ];
 }
