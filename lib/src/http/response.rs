@@ -96,7 +96,7 @@ impl RequestInfo {
     }
 
     fn id(&self) -> &str {
-        // An id consists of visible ASCII characters.
+        // `request_id` accepts only ids that are text.
         self.id.to_str().unwrap_or_default()
     }
 }
