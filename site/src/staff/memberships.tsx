@@ -6,7 +6,7 @@ import { api, call, type Schema } from "../api/client.ts";
 import { Empty } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
 import { attempt, say } from "../tools/action.ts";
-import { formatDay } from "../tools/time.ts";
+import { longDay } from "./dates.ts";
 import { ConfirmDialog } from "./dialogs.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, Money } from "./parts.tsx";
@@ -14,8 +14,6 @@ import { type Column, DataTable } from "./table.tsx";
 
 export type Membership = Schema<"Membership">;
 type Texts = { t: TillTexts };
-
-const formatDate = (day: string) => formatDay(day, { year: "numeric", month: "short", day: "numeric" });
 
 interface Props extends Texts {
   list: List<Membership>;
@@ -88,15 +86,15 @@ function columnsOf(t: TillTexts, hasMembers: boolean): Array<Column<Membership>>
 function describeChange(t: TillTexts, member: string, { status, lastDay }: Membership): string {
   const { memberships } = t;
   if (status === "ended") return memberships.hasEnded(member);
-  return lastDay ? memberships.isEnding(member, formatDate(lastDay)) : memberships.isKept(member);
+  return lastDay ? memberships.isEnding(member, longDay(lastDay)) : memberships.isKept(member);
 }
 
 /** When it is renewed, or its last day. */
 function describeNext(t: TillTexts, { status, renewsOn, lastDay, graceEndsOn }: Membership): string {
   const { memberships } = t;
-  if (graceEndsOn) return memberships.bookingsKeptUntil(formatDate(graceEndsOn));
-  if (lastDay) return status === "ended" ? memberships.paidUntil(formatDate(lastDay)) : memberships.endsOn(formatDate(lastDay));
-  return renewsOn && status === "active" ? memberships.renewsOn(formatDate(renewsOn)) : "–";
+  if (graceEndsOn) return memberships.bookingsKeptUntil(longDay(graceEndsOn));
+  if (lastDay) return status === "ended" ? memberships.paidUntil(longDay(lastDay)) : memberships.endsOn(longDay(lastDay));
+  return renewsOn && status === "active" ? memberships.renewsOn(longDay(renewsOn)) : "–";
 }
 
 function Status({ t, membership: { status } }: Texts & { membership: Membership }) {

@@ -13,6 +13,7 @@ import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { dayOf, formatDay } from "../tools/time.ts";
+import { longDay } from "./dates.ts";
 import { useStaffTexts } from "./context.ts";
 import { FormDialog, useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
@@ -28,7 +29,6 @@ type Texts = { t: TillTexts };
 
 const ICONS = { addCredits: Plus, addDays: CalendarPlus, freeze: Snowflake, unfreeze: Undo2, revoke: CircleX, restore: Undo2 };
 
-const format = (day: string) => formatDay(day, { year: "numeric", month: "short", day: "numeric" });
 
 interface Props extends Texts {
   list: List<Pass>;
@@ -85,7 +85,7 @@ function columnsOf(t: TillTexts, today: string): Array<Column<Pass>> {
   return [
     { key: "name", label: t.passColumns.name, isTitle: true, cell: ({ name, classTypes }) => <PassName name={name} hint={classTypes.map((one) => one.name).join(", ")} /> },
     { key: "left", label: t.passColumns.left, cell: ({ isRevoked, creditsLeft, credits }) => (isRevoked ? "–" : creditsLeft === null || credits === null ? t.withoutEnd : t.leftOf(creditsLeft, credits)) },
-    { key: "lastDay", label: t.passColumns.lastDay, cell: ({ lastDay, days }) => (lastDay ? format(lastDay) : t.fromFirstClass(days)) },
+    { key: "lastDay", label: t.passColumns.lastDay, cell: ({ lastDay, days }) => (lastDay ? longDay(lastDay) : t.fromFirstClass(days)) },
     {
       key: "state",
       label: t.passColumns.state,
@@ -152,9 +152,9 @@ function ChangeDialog({ t, pass, action, onClose, onChange }: ChangeProps) {
     });
     onChange(changed);
     const movedTo = action !== "revoke" && changed.lastDay !== pass.lastDay ? changed.lastDay : null;
-    if (action === "addDays" && movedTo) return say(t.nowEndsOn(name, format(movedTo)));
+    if (action === "addDays" && movedTo) return say(t.nowEndsOn(name, longDay(movedTo)));
     const paysAgain = action === "restore" && changed.isUsable && t.paysAgain;
-    say([t.changed[action](name), movedTo && t.endsOn(format(movedTo)), paysAgain].filter(Boolean).join(" "));
+    say([t.changed[action](name), movedTo && t.endsOn(longDay(movedTo)), paysAgain].filter(Boolean).join(" "));
   };
   return (
     <FormDialog title={t.changeTitle[action](name)} isOpen onClose={onClose} action={t.changes[action]} isDangerous={action === "revoke"} onSend={send}>
@@ -201,7 +201,7 @@ function HistoryDialog({ t, pass: { id, name, createdAt }, onClose }: Texts & { 
   const staff = useStaffTexts();
   const zone = useStore(studio)?.timeZone;
   const { loaded, failure, reload } = useLoad(() => readAllPages<Change>((page) => call(api.GET("/api/admin/pass-changes", { params: { query: { passId: id, ...page } } }))), id);
-  const dayIn = (moment: string) => format(dayOf(new Date(moment), zone));
+  const dayIn = (moment: string) => longDay(dayOf(new Date(moment), zone));
   return (
     <Dialog title={t.historyTitle(name)} isOpen onClose={onClose}>
       {failure ? (
@@ -235,6 +235,6 @@ function HistoryDialog({ t, pass: { id, name, createdAt }, onClose }: Texts & { 
 /** Says what was changed, and by how much. */
 function describeChange({ made }: TillTexts, { action, number, from, to }: Change): string {
   if (action === "addCredits" || action === "addDays") return made[action](number ?? 0);
-  if (action === "freeze") return made.freeze(from ? format(from) : "", to ? format(to) : "");
+  if (action === "freeze") return made.freeze(from ? longDay(from) : "", to ? longDay(to) : "");
   return made[action];
 }

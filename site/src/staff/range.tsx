@@ -1,7 +1,7 @@
 // A range of days: in the address of a page, and as two fields.
 
 import { Field } from "../components/form.tsx";
-import { formatDay, parseDay } from "../tools/time.ts";
+import { parseDay } from "../tools/time.ts";
 
 export interface Range {
   from: string;
@@ -17,10 +17,6 @@ export function readRange(): Range | null {
 
 export function daysIn({ from, to }: Range): number {
   return Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1;
-}
-
-export function longDay(day: string): string {
-  return formatDay(day, { year: "numeric", month: "short", day: "numeric" });
 }
 
 interface Props {

@@ -6,6 +6,7 @@ import { type ClassToPay, refusalOf as findRefusal } from "../passes/refusal.ts"
 import type { TillTexts } from "../texts/till.en.ts";
 import { type Sentences, sendUntilAnswered } from "../tools/repeat.ts";
 import { addDays, formatDay } from "../tools/time.ts";
+import { longDay } from "./dates.ts";
 
 export type Product = Schema<"StaffProduct">;
 export type Pass = Schema<"Pass">;
@@ -133,7 +134,7 @@ export function canPayFor(product: Product, { classTypeId, localDate }: ClassToP
 /** A day, with its year if that is not the current one. */
 function format(day: string): string {
   const isThisYear = day.startsWith(String(new Date().getFullYear()));
-  return formatDay(day, isThisYear ? { weekday: "short", month: "short", day: "numeric" } : { year: "numeric", month: "short", day: "numeric" });
+  return isThisYear ? formatDay(day, { weekday: "short", month: "short", day: "numeric" }) : longDay(day);
 }
 
 /** After how many days staff are not told any more that a pass has ended. */

@@ -5,6 +5,7 @@ import { Check, KeyRound, Pencil, Plus, Power, PowerOff } from "lucide";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Check as CheckBox, Field, type FormValues, TextArea } from "../../components/form.tsx";
 import { Button, Dialog, Empty } from "../../components/ui.tsx";
+import { longDay } from "../../staff/dates.ts";
 import { FormDialog, TypeNameDialog } from "../../staff/dialogs.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
@@ -14,7 +15,7 @@ import { type Column, DataTable } from "../../staff/table.tsx";
 import type { AdminAppsTexts } from "../../texts/admin-apps.en.ts";
 import { attempt, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
-import { dayOf, formatDay } from "../../tools/time.ts";
+import { dayOf } from "../../tools/time.ts";
 import "./apps.css";
 
 type App = Schema<"PartnerApp">;
@@ -113,7 +114,7 @@ function columnsOf(t: AdminAppsTexts): Array<Column<App>> {
         </span>
       ),
     },
-    { key: "since", label: t.columns.since, cell: ({ createdAt }) => formatDay(dayOf(new Date(createdAt)), { year: "numeric", month: "short", day: "numeric" }) },
+    { key: "since", label: t.columns.since, cell: ({ createdAt }) => longDay(dayOf(new Date(createdAt))) },
   ];
 }
 

@@ -5,6 +5,7 @@ import { Pencil, Plus, Trash2, Users } from "lucide";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Field, type FormValues } from "../../components/form.tsx";
 import { Button, Dialog, Empty } from "../../components/ui.tsx";
+import { longDay } from "../../staff/dates.ts";
 import { FormDialog } from "../../staff/dialogs.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
@@ -15,7 +16,7 @@ import { type Column, DataTable } from "../../staff/table.tsx";
 import type { AdminOrganizationsTexts } from "../../texts/admin-organizations.en.ts";
 import { attempt, say } from "../../tools/action.ts";
 import type { Catalog } from "../../tools/language.ts";
-import { dayOf, formatDay } from "../../tools/time.ts";
+import { dayOf } from "../../tools/time.ts";
 import "./organizations.css";
 
 type Organization = Schema<"Organization">;
@@ -102,7 +103,7 @@ function columnsOf(t: AdminOrganizationsTexts): Array<Column<Organization>> {
     { key: "name", label: t.columns.name, isTitle: true, cell: ({ name }) => name },
     { key: "slug", label: t.columns.slug, cell: ({ slug }) => slug },
     { key: "members", label: t.columns.members, isNumber: true, cell: ({ members }) => members.length },
-    { key: "since", label: t.columns.since, cell: ({ createdAt }) => formatDay(dayOf(new Date(createdAt)), { year: "numeric", month: "short", day: "numeric" }) },
+    { key: "since", label: t.columns.since, cell: ({ createdAt }) => longDay(dayOf(new Date(createdAt))) },
   ];
 }
 

@@ -5,6 +5,7 @@ import { UserRoundPlus } from "lucide";
 import { api, call, type Schema } from "../../api/client.ts";
 import { Field, type FormValues, Select } from "../../components/form.tsx";
 import { Button, Empty } from "../../components/ui.tsx";
+import { longDay } from "../../staff/dates.ts";
 import { FormDialog } from "../../staff/dialogs.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
@@ -103,7 +104,7 @@ function columnsOf(t: StaffMembersTexts): Array<Column<Member>> {
 }
 
 function shortDay(moment: string): string {
-  return formatDay(dayOf(new Date(moment)), { year: "numeric", month: "short", day: "numeric" });
+  return longDay(dayOf(new Date(moment)));
 }
 
 interface AddProps extends Texts {

@@ -3,12 +3,12 @@
 import { useState } from "preact/hooks";
 import { api, call } from "../../../api/client.ts";
 import { Field, type FormValues, Select } from "../../../components/form.tsx";
+import { longDay } from "../../../staff/dates.ts";
 import { Money, MoneyField } from "../../../staff/parts.tsx";
 import type { PromoCode } from "../../../staff/shop.ts";
 import { StudioList } from "../../../staff/studio-list.tsx";
 import type { Column } from "../../../staff/table.tsx";
 import type { StaffSalesTexts } from "../../../texts/staff-sales.en.ts";
-import { formatDay } from "../../../tools/time.ts";
 
 type Texts = { t: StaffSalesTexts };
 /** A promo code as an entry of the list, whose name is the code. */
@@ -54,10 +54,9 @@ function columnsOf({ promo }: StaffSalesTexts): Array<Column<Entry>> {
 }
 
 function describeDays(t: StaffSalesTexts["promo"], { firstDay, lastDay }: PromoCode): string {
-  const format = (day: string) => formatDay(day, { year: "numeric", month: "short", day: "numeric" });
-  if (firstDay && lastDay) return t.fromTo(format(firstDay), format(lastDay));
-  if (firstDay) return t.from(format(firstDay));
-  return lastDay ? t.until(format(lastDay)) : t.always;
+  if (firstDay && lastDay) return t.fromTo(longDay(firstDay), longDay(lastDay));
+  if (firstDay) return t.from(longDay(firstDay));
+  return lastDay ? t.until(longDay(lastDay)) : t.always;
 }
 
 function PromoCodeFields({ t: { promo: t }, code }: Texts & { code: PromoCode | null }) {

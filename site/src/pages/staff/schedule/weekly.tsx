@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { CalendarX2 } from "lucide";
 import { api, call, type Schema } from "../../../api/client.ts";
 import { Empty } from "../../../components/ui.tsx";
+import { longDay } from "../../../staff/dates.ts";
 import { useList } from "../../../staff/lists.ts";
 import { ActionMenu } from "../../../staff/parts.tsx";
 import { type Column, DataTable } from "../../../staff/table.tsx";
@@ -55,7 +56,7 @@ function columnsOf(t: StaffScheduleTexts): Array<Column<WeeklyClass>> {
       key: "until",
       label: t.weeklyColumns.until,
       cell: ({ isActive, effectiveUntil }) =>
-        isActive ? effectiveUntil ? formatDay(effectiveUntil, { year: "numeric", month: "short", day: "numeric" }) : <span class="hint">{t.noEnd}</span> : <span class="tag">{t.retired}</span>,
+        isActive ? effectiveUntil ? longDay(effectiveUntil) : <span class="hint">{t.noEnd}</span> : <span class="tag">{t.retired}</span>,
     },
   ];
 }
