@@ -77,7 +77,8 @@ create table memberships (
     -- When the membership will end. Null: it is renewed.
     cancel_at timestamptz,
     ended_at timestamptz,
-    -- It must be ended at Stripe, because the account was closed or deactivated.
+    -- Its subscription or its checkout must be ended at Stripe, for example because the account was
+    -- closed.
     must_end boolean not null default false,
     -- Each synchronization takes the next number before it asks Stripe. It writes only if its
     -- number is greater than that of the last one that has written.

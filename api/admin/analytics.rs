@@ -1,8 +1,9 @@
 //! GET /api/admin/analytics — the studio's figures over time.
 
 use sabor::http::{Query, Staff};
+use sabor::reports::ReportResponse;
 use sabor::reports::analytics;
-use sabor::reports::analytics::{Analytics, AnalyticsQuery, AnalyticsResponse};
+use sabor::reports::analytics::{Analytics, AnalyticsQuery};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -25,7 +26,7 @@ async fn get_analytics(
     app: App,
     _staff: Staff,
     Query(params): Query<AnalyticsQuery>,
-) -> Result<AnalyticsResponse> {
+) -> Result<ReportResponse<Analytics>> {
     analytics::show(&app, params).await
 }
 

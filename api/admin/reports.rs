@@ -1,8 +1,8 @@
 //! GET /api/admin/reports — what the studio has sold.
 
 use sabor::http::{Query, Staff};
-use sabor::reports::sales;
-use sabor::reports::sales::{SalesQuery, SalesReport, SalesResponse};
+use sabor::reports::ReportResponse;
+use sabor::reports::sales::{self, SalesQuery, SalesReport};
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
@@ -24,7 +24,7 @@ async fn get_sales_report(
     app: App,
     _staff: Staff,
     Query(params): Query<SalesQuery>,
-) -> Result<SalesResponse> {
+) -> Result<ReportResponse<SalesReport>> {
     sales::show(&app, params).await
 }
 

@@ -4,4 +4,7 @@ pub mod analytics;
 pub(crate) mod daily_sums;
 pub mod dashboard;
 mod local_days;
+mod response;
 pub mod sales;
+
+pub use self::response::ReportResponse;

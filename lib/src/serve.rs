@@ -126,6 +126,7 @@ impl Service<(AppState, Request)> for Function {
 /// brackets, the segment is read from the query, where the platform repeats it. A missing
 /// segment becomes `-`.
 fn own_uri(requested: &Uri, own_path: &str) -> Uri {
+    // Most requests have this path already.
     if requested.path() == own_path && requested.authority().is_none() {
         return requested.clone();
     }

@@ -80,6 +80,13 @@ impl Studio {
         self.app.deliver_event(&event).await.expect(200);
     }
 
+    /// Changes a subscription at Stripe, and delivers the event about it.
+    async fn change_at_stripe(&self, subscription: &Value, change: impl FnOnce(&mut Value)) {
+        let changed = self.stripe.update_subscription(subscription, change);
+        self.deliver("customer.subscription.updated", &changed)
+            .await;
+    }
+
     async fn membership(&self) -> Value {
         let found = self.ana.get("/api/shop/membership").await.expect(200);
         found["membership"].clone()
@@ -530,13 +537,10 @@ async fn an_end_that_was_set_in_the_portal_is_shown_and_undone() {
     let studio = Studio::start().await;
     let subscription = studio.subscribe(json!({})).await;
     let end = subscription["items"]["data"][0]["current_period_end"].clone();
-    let ending = studio
-        .stripe
-        .update_subscription(&subscription, |subscription| {
-            subscription["cancel_at"] = end;
-        });
     studio
-        .deliver("customer.subscription.updated", &ending)
+        .change_at_stripe(&subscription, |subscription| {
+            subscription["cancel_at"] = end;
+        })
         .await;
     assert_eq!(studio.membership().await["lastDay"], "2027-03-31");
     assert_eq!(studio.count("passes where status = 'live'").await, 1);
@@ -622,13 +626,10 @@ async fn a_renewal_whose_events_are_lost_is_found_by_the_clean_up() {
 async fn a_paused_membership_gives_no_further_pass() {
     let studio = Studio::start().await;
     let subscription = studio.subscribe(json!({})).await;
-    let paused = studio
-        .stripe
-        .update_subscription(&subscription, |subscription| {
-            subscription["pause_collection"] = json!({ "behavior": "void", "resumes_at": null });
-        });
     studio
-        .deliver("customer.subscription.updated", &paused)
+        .change_at_stripe(&subscription, |subscription| {
+            subscription["pause_collection"] = json!({ "behavior": "void", "resumes_at": null });
+        })
         .await;
     assert_eq!(studio.membership().await["status"], "paused");
     assert_eq!(
@@ -638,13 +639,10 @@ async fn a_paused_membership_gives_no_further_pass() {
             "2027-04-01 2027-04-30 revoked unpaid"
         ]
     );
-    let resumed = studio
-        .stripe
-        .update_subscription(&subscription, |subscription| {
-            subscription["pause_collection"] = Value::Null;
-        });
     studio
-        .deliver("customer.subscription.updated", &resumed)
+        .change_at_stripe(&subscription, |subscription| {
+            subscription["pause_collection"] = Value::Null;
+        })
         .await;
     assert_eq!(
         studio.passes().await[1],

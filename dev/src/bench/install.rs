@@ -27,9 +27,9 @@ pub(super) fn write_files(folder: &str, files: &[(&str, &str)]) -> Result<PathBu
 pub(super) async fn build_crate(folder: &str, files: &[(&str, &str)]) -> Result<PathBuf> {
     let folder_path = write_files(folder, files)?;
     let mut cargo = Command::new("cargo");
-    cargo.args(["build", "--release", "--quiet"]);
-    // The result must be in this folder.
-    cargo.env_remove("CARGO_TARGET_DIR");
+    cargo.args(["build", "--release", "--quiet", "--target-dir", "target"]);
+    // Another target would be built in another folder.
+    cargo.env_remove("CARGO_BUILD_TARGET");
     let what = format!("Building {folder} (only if it is new or has changed)");
     progress::show_while(&what, run_in(&folder_path, cargo)).await?;
     Ok(folder_path)

@@ -117,7 +117,7 @@ pub struct Membership {
     pub cancel_at: Option<DateTime<Utc>>,
     /// When it has ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Whether it must be ended at the provider, because the account was closed or deactivated.
+    /// Whether its subscription or its checkout must be ended at the provider.
     pub must_end: bool,
     /// The first day of the period that waits for its payment. `None` if none does.
     pub unpaid_from: Option<NaiveDate>,
@@ -260,16 +260,13 @@ pub async fn find_current(client: &Client, user_id: Uuid) -> Result<Option<Membe
     row.as_ref().map(Membership::from_row).transpose()
 }
 
-static FIND_BY_SUBSCRIPTION: Statement = memberships_where!(
-    "membership.find_by_subscription",
-    "m.provider_subscription = $1"
+static ID_OF_SUBSCRIPTION: Statement = Statement::new(
+    "membership.id_of_subscription",
+    "select id from memberships where provider_subscription = $1",
 );
 
-/// Finds the membership that has this subscription at the provider.
-pub async fn find_by_subscription(
-    client: &Client,
-    subscription: &str,
-) -> Result<Option<Membership>> {
-    let row = FIND_BY_SUBSCRIPTION.opt(client, &[&subscription]).await?;
-    row.as_ref().map(Membership::from_row).transpose()
+/// Returns the id of the membership that has this subscription at the provider.
+pub async fn id_of_subscription(client: &Client, subscription: &str) -> Result<Option<Uuid>> {
+    let row = ID_OF_SUBSCRIPTION.opt(client, &[&subscription]).await?;
+    Ok(row.map(|row| row.try_get("id")).transpose()?)
 }

@@ -39,10 +39,10 @@ pub(super) async fn read_subscription(
 ) -> Result<Option<MembershipState>, CheckError> {
     let known = {
         let client = app.db().client().await?;
-        membership::find_by_subscription(&client, id).await?
+        membership::id_of_subscription(&client, id).await?
     };
     let membership_id = match known {
-        Some(membership) => Some(membership.id),
+        Some(membership_id) => Some(membership_id),
         None => stripe.subscription(id).await?.membership_id(),
     };
     match membership_id {
@@ -96,7 +96,7 @@ pub(super) async fn end_or_read(
     let stored = membership.provider_subscription.as_deref();
     let report = match (stored, subscription) {
         (Some(stored), Some(other)) if stored != other => {
-            MembershipReport::Second(other.to_owned())
+            MembershipReport::SecondSubscription(other.to_owned())
         }
         (Some(id), _) | (None, Some(id)) => {
             end_or_read_subscription(stripe, membership, id).await?

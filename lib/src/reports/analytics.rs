@@ -7,7 +7,6 @@ mod table;
 
 use std::collections::BTreeMap;
 
-use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +15,7 @@ use self::period::{ClassTypeFigures, ClassTypeOccupancy, HeatMapCell, Retention,
 use self::sums::{PeriodSums, Sums};
 use self::table::Table;
 use crate::error::{Error, Result};
-use crate::http::{Json, query};
+use crate::http::query;
 use crate::models::report::counters::{self, CounterTotal};
 use crate::models::report::daily_sums::{self, SummedDays};
 use crate::models::report::figures::{self, Ranges, SignUps};
@@ -24,8 +23,8 @@ use crate::models::report::visits;
 use crate::reports::dashboard;
 use crate::reports::dashboard::share;
 use crate::reports::local_days::{local_days, offsets};
+use crate::reports::response::{ReportFormat, ReportResponse, read_table};
 use crate::store::client::Client;
-use crate::values::csv::CsvFile;
 use crate::values::form::{Form, Problem};
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
@@ -101,29 +100,11 @@ pub struct AnalyticsQuery {
     #[param(value_type = Option<bool>)]
     compare: Option<String>,
     /// The format of the response; `json` by default.
-    #[param(inline, value_type = Option<Format>)]
+    #[param(inline, value_type = Option<ReportFormat>)]
     format: Option<String>,
     /// The table of a CSV file; `buckets` by default. Requires `format=csv`.
     #[param(inline, value_type = Option<Table>)]
     table: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub(super) enum Format {
-    #[default]
-    Json,
-    Csv,
-}
-
-impl Format {
-    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
-        match text {
-            "json" => Ok(Self::Json),
-            "csv" => Ok(Self::Csv),
-            _ => Err("must be json or csv".to_owned()),
-        }
-    }
 }
 
 /// A parsed [`AnalyticsQuery`].
@@ -140,11 +121,7 @@ struct ParsedQuery {
 impl ParsedQuery {
     fn parse(query: &AnalyticsQuery) -> Result<Self> {
         let mut form = Form::default();
-        let table = form.check_filled("table", query.table.as_deref(), Table::parse);
-        let format = form
-            .check_filled("format", query.format.as_deref(), Format::parse)
-            .unwrap_or_default();
-        let parsed = Self {
+        Ok(Self {
             from: form.check_filled("from", query.from.as_deref(), query::date),
             to: form.check_filled("to", query.to.as_deref(), query::date),
             bucket: form
@@ -153,13 +130,13 @@ impl ParsedQuery {
             compare: form
                 .check_filled("compare", query.compare.as_deref(), query::boolean)
                 .unwrap_or_default(),
-            table: (format == Format::Csv).then(|| table.unwrap_or_default()),
-        };
-        form.finish()?;
-        if format == Format::Json && table.is_some() {
-            return Err(Error::field("table", "requires format=csv"));
-        }
-        Ok(parsed)
+            table: read_table(
+                form,
+                query.format.as_deref(),
+                query.table.as_deref(),
+                Table::parse,
+            )?,
+        })
     }
 
     /// Returns the first and the last day, with the defaults filled in.
@@ -314,37 +291,19 @@ struct SessionFigures {
     expired: i64,
 }
 
-/// The analytics in the requested format.
-#[derive(Debug)]
-pub enum AnalyticsResponse {
-    /// As JSON.
-    Json(Box<Analytics>),
-    /// As a CSV file.
-    Csv(CsvFile),
-}
-
-impl IntoResponse for AnalyticsResponse {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Json(analytics) => Json(*analytics).into_response(),
-            Self::Csv(file) => file.into_response(),
-        }
-    }
-}
-
 /// Computes the analytics. All statements see the database as of the same time.
 ///
 /// # Errors
 ///
 /// Fails with [`Error::Invalid`] when a parameter is malformed, or when the range is too
 /// long or ends before it starts.
-pub fn show(app: &App, query: AnalyticsQuery) -> BoxFuture<'_, Result<AnalyticsResponse>> {
+pub fn show(app: &App, query: AnalyticsQuery) -> BoxFuture<'_, Result<ReportResponse<Analytics>>> {
     Box::pin(async move {
         let query = ParsedQuery::parse(&query)?;
         let analytics = load(app, query).await?;
         match query.table {
-            None => Ok(AnalyticsResponse::Json(Box::new(analytics))),
-            Some(table) => analytics.to_csv_file(table).map(AnalyticsResponse::Csv),
+            None => Ok(ReportResponse::Json(Box::new(analytics))),
+            Some(table) => analytics.to_csv_file(table).map(ReportResponse::Csv),
         }
     })
 }

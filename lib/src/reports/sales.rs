@@ -5,7 +5,6 @@ mod range;
 mod table;
 mod view;
 
-use axum::response::{IntoResponse, Response};
 use chrono::{Datelike, Days, NaiveDate};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -15,11 +14,10 @@ use self::table::Table;
 use self::view::Figures;
 pub use self::view::SalesReport;
 use crate::error::{Error, Result};
-use crate::http::{Json, query};
+use crate::http::query;
 use crate::models::report::daily_sums::begin_snapshot;
 use crate::models::report::sales::{memberships, money, open, products, taxes};
-use crate::reports::analytics::Format;
-use crate::values::csv::CsvFile;
+use crate::reports::response::{ReportFormat, ReportResponse, read_table};
 use crate::values::form::{Form, Problem};
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
@@ -48,7 +46,7 @@ pub struct SalesQuery {
     #[param(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<String>,
     /// The format of the response; `json` by default.
-    #[param(inline, value_type = Option<Format>)]
+    #[param(inline, value_type = Option<ReportFormat>)]
     format: Option<String>,
     /// The table of a CSV file; `periods` by default. Requires `format=csv`.
     #[param(inline, value_type = Option<Table>)]
@@ -69,22 +67,18 @@ struct ParsedQuery {
 impl ParsedQuery {
     fn parse(query: &SalesQuery) -> Result<Self> {
         let mut form = Form::default();
-        let table = form.check_filled("table", query.table.as_deref(), Table::parse);
-        let format = form
-            .check_filled("format", query.format.as_deref(), Format::parse)
-            .unwrap_or_default();
-        let parsed = Self {
+        Ok(Self {
             from: form.check_filled("from", query.from.as_deref(), query::date),
             to: form.check_filled("to", query.to.as_deref(), query::date),
             period: form.check_filled("period", query.period.as_deref(), PeriodLength::parse),
             currency: form.check_filled("currency", query.currency.as_deref(), currency),
-            table: (format == Format::Csv).then(|| table.unwrap_or_default()),
-        };
-        form.finish()?;
-        if format == Format::Json && table.is_some() {
-            return Err(Error::field("table", "requires format=csv"));
-        }
-        Ok(parsed)
+            table: read_table(
+                form,
+                query.format.as_deref(),
+                query.table.as_deref(),
+                Table::parse,
+            )?,
+        })
     }
 
     /// Returns the days and the length of the periods, with the defaults filled in.
@@ -118,37 +112,19 @@ fn currency(text: &str) -> Result<String, Problem> {
     }
 }
 
-/// The report in the requested format.
-#[derive(Debug)]
-pub enum SalesResponse {
-    /// As JSON.
-    Json(Box<SalesReport>),
-    /// As a CSV file.
-    Csv(CsvFile),
-}
-
-impl IntoResponse for SalesResponse {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Json(report) => Json(*report).into_response(),
-            Self::Csv(file) => file.into_response(),
-        }
-    }
-}
-
 /// Computes the report. All statements see the database as of the same time.
 ///
 /// # Errors
 ///
 /// Fails with [`Error::Invalid`] when a parameter is malformed, or when the range is too long or
 /// ends before it starts.
-pub fn show(app: &App, query: SalesQuery) -> BoxFuture<'_, Result<SalesResponse>> {
+pub fn show(app: &App, query: SalesQuery) -> BoxFuture<'_, Result<ReportResponse<SalesReport>>> {
     Box::pin(async move {
         let query = ParsedQuery::parse(&query)?;
         let report = load(app, &query).await?;
         match query.table {
-            None => Ok(SalesResponse::Json(Box::new(report))),
-            Some(table) => report.to_csv_file(table).map(SalesResponse::Csv),
+            None => Ok(ReportResponse::Json(Box::new(report))),
+            Some(table) => report.to_csv_file(table).map(ReportResponse::Csv),
         }
     })
 }

@@ -114,6 +114,7 @@ pub fn readable(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else {
         return address.to_owned();
     };
+    // Most domains are readable already.
     if !domain.contains("xn--") {
         return address.to_owned();
     }

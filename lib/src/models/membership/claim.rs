@@ -52,8 +52,8 @@ static REQUEST_END: Statement = Statement::new(
         select id from memberships where user_id = $1 and status <> 'ended' for no key update)",
 );
 
-/// Requests the end of the membership of an account that is being closed or deactivated. The
-/// provider is told after the transaction, or by the clean-up.
+/// Requests the end of a member's membership at once, for example because the account is being
+/// closed. The provider is told after the transaction, or by the clean-up.
 pub async fn request_end(client: &Client, user_id: Uuid) -> Result<()> {
     REQUEST_END.execute(client, &[&user_id]).await
 }

@@ -37,7 +37,7 @@ pub enum MembershipReport {
     /// There is no subscription, and there will be none.
     Gone,
     /// There is a second subscription, with this id at the provider. The first one was not read.
-    Second(String),
+    SecondSubscription(String),
     /// There is a subscription.
     Subscription(Box<SubscriptionReport>),
 }
@@ -153,7 +153,7 @@ pub async fn apply(
             pass::set_unpaid_period(client, id, None, context.now, context.today()).await?;
             update.store(MembershipStatus::Ended, None).await
         }
-        MembershipReport::Second(subscription) => {
+        MembershipReport::SecondSubscription(subscription) => {
             let problem = "a membership has a second subscription at Stripe";
             update.leave_to_staff(subscription, problem).await?;
             Ok(Outcome::Changed)

@@ -174,7 +174,7 @@ impl SalesReport {
             cells.extend(amounts([&open.amount]));
             cells
         });
-        self.with_header(&["Kind", "Number", "Amount"], 1, rows)
+        self.with_header(&["Kind", "Count", "Amount"], 1, rows)
     }
 
     fn pass_rows(&self) -> Vec<Vec<Cell>> {
