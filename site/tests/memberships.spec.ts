@@ -25,7 +25,7 @@ test("a member starts a membership, books beyond the period, ends it, and keeps 
   await mine.getByRole("link", { name: "Continue to the payment" }).click();
   await page.getByRole("button", { name: "Pay", exact: true }).click();
 
-  await expect(page.getByText(`“${product.name}” is yours`)).toBeVisible();
+  await expect(page.getByText(`“${product.name}” has begun`)).toBeVisible();
   await expect(mine.getByText("It is renewed on")).toBeVisible();
   await expect(start).toHaveCount(0);
   await expect(page.locator(".card.pass")).toHaveCount(2);
@@ -48,7 +48,7 @@ test("a member starts a membership, books beyond the period, ends it, and keeps 
   // Staff see it, and end it.
   await signInAs(page, "staff");
   await open(page, `/staff/members/${id}`);
-  const row = page.getByRole("row").filter({ hasText: product.name }).filter({ hasText: "Renewed on" });
+  const row = page.getByRole("row").filter({ hasText: product.name }).filter({ hasText: "Renews on" });
   await expect(row).toContainText("$80");
   await row.getByLabel(/^More for Marta/).click();
   await row.getByRole("button", { name: "End the membership" }).click();

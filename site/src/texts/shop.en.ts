@@ -59,6 +59,7 @@ const texts = {
   },
   returned: {
     done: "Thank you. We are waiting for the confirmation of your payment …",
+    begun: (name: string) => `Thank you. “${name}” has begun, and pays for the classes that you book.`,
     paid: (name: string) => `Thank you. “${name}” is yours, and pays for the classes that you book.`,
     slow: "Your payment is not confirmed yet. We will e-mail you as soon as it is.",
     late: "Your payment arrived after the order was cancelled, so you have not bought anything. We refund it to your card.",

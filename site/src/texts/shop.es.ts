@@ -60,6 +60,7 @@ const texts: ShopTexts = {
   },
   returned: {
     done: "Gracias. Estamos esperando la confirmación de tu pago …",
+    begun: (name) => `Gracias. «${name}» ha empezado y paga las clases que reserves.`,
     paid: (name) => `Gracias. «${name}» ya es tuyo y paga las clases que reserves.`,
     slow: "Tu pago aún no está confirmado. Te escribiremos en cuanto lo esté.",
     late: "Tu pago llegó cuando la compra ya estaba cancelada, así que no has comprado nada. Te lo reembolsamos en la tarjeta.",

@@ -4,7 +4,7 @@ import type { StaffAnalyticsTexts } from "./staff-analytics.en.ts";
 import staff from "./staff.es.ts";
 
 const texts: StaffAnalyticsTexts = {
-  title: "Informes",
+  title: "Estadísticas",
   failed: "No hemos podido cargar los informes.",
   range: "Periodo",
   ranges: { "7": "7 días", "30": "30 días", "90": "90 días", year: "Este año", own: "Otros días" },

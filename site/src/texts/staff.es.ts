@@ -14,7 +14,7 @@ const texts: StaffTexts = {
     payments: "Pagos",
     sales: "Ventas",
     reports: "Informe de ventas",
-    analytics: "Informes",
+    analytics: "Estadísticas",
     classes: "Clases",
     instructors: "Profesores",
     rooms: "Salas",

@@ -91,7 +91,7 @@ const texts = {
     columns: { member: "Member", name: "Membership", price: "Price", next: "Next date", status: "Status" },
     perPeriod: products.perPeriod,
     states: { starting: "Not paid yet", active: "Active", past_due: "Payment failed", paused: "Paused", ended: "Ended" },
-    renewsOn: (day: string) => `Renewed on ${day}`,
+    renewsOn: (day: string) => `Renews on ${day}`,
     endsOn: (day: string) => `Ends on ${day}`,
     paidUntil: (day: string) => `Paid until ${day}`,
     bookingsKeptUntil: (day: string) => `Bookings kept until ${day}`,

@@ -77,7 +77,7 @@ async function showMembership(t: ShopTexts): Promise<boolean> {
   const current = membership.value;
   if (!current || current === "failed" || current.status === "starting") return false;
   await Promise.all([loadPassPart(), loadPasses(true)]);
-  say(t.returned.paid(current.name), false, [{ href: "/timetable", text: t.timetable }]);
+  say(t.returned.begun(current.name), false, [{ href: "/timetable", text: t.timetable }]);
   return true;
 }
 
