@@ -51,6 +51,7 @@ use crate::error::Error;
 
 /// Builds the router of `routes`, with the layer that handles every request.
 pub fn router(app: App, routes: Vec<Routes>) -> Router {
+    let layer = RequestLayer::new(app.clone(), &routes);
     let mut router: Router<App> = Router::new();
     for routes in routes {
         router = routes.add_to(router);
@@ -58,6 +59,6 @@ pub fn router(app: App, routes: Vec<Routes>) -> Router {
     router
         .fallback(|| async { Error::NotFound })
         .method_not_allowed_fallback(|| async { Error::MethodNotAllowed })
-        .layer(RequestLayer::new(app.clone()))
+        .layer(layer)
         .with_state(app)
 }

@@ -1,5 +1,7 @@
 //! The origin check (CSRF protection) and CORS.
 
+use std::sync::Arc;
+
 use axum::extract::{MatchedPath, Request};
 use axum::response::Response;
 use http::header::{self, HeaderMap, HeaderValue};
@@ -7,6 +9,7 @@ use http::{Method, Uri};
 
 use super::cookie::{self, CookiePurpose};
 use super::partner;
+use super::routes::Routes;
 use crate::error::{Error, ErrorCode, Result};
 use crate::{App, Config};
 
@@ -15,12 +18,13 @@ const FOREIGN_ORIGIN: Error = Error::Forbidden {
     message: "Requests from this origin are not allowed",
 };
 
-/// The path of the callback to which a provider's page submits a form from the provider's
-/// origin. The POST changes nothing: it redirects to GET, which checks the state and the
-/// cookie.
-const PROVIDER_CALLBACK_PATH: &str = "/api/auth/oauth/callback/{provider}";
+/// Returns the paths that accept requests from every origin.
+pub(super) fn open_paths(routes: &[Routes]) -> Arc<[String]> {
+    let open = routes.iter().filter(|routes| routes.accepts_any_origin());
+    open.map(|routes| routes.path().to_owned()).collect()
+}
 
-/// Rejects unsafe requests from other sites.
+/// Rejects unsafe requests from other sites, except to `open_paths`.
 ///
 /// `SameSite=Lax` alone does not protect against sites on the same registrable domain, and
 /// old browsers ignore it. Requests with a bearer token are exempt, because a browser never
@@ -31,13 +35,13 @@ const PROVIDER_CALLBACK_PATH: &str = "/api/auth/oauth/callback/{provider}";
 /// neither `Origin` nor `Sec-Fetch-Site`, a request with `Sec-Fetch-Site: none`, and a
 /// request whose `Origin` has the host of the request, even over plain HTTP. It can exempt
 /// requests only by method and path, but exemptions here depend on `Authorization`.
-pub(super) fn check(app: &App, request: &Request) -> Result<()> {
+pub(super) fn check(app: &App, open_paths: &[String], request: &Request) -> Result<()> {
     let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     let path = request.extensions().get::<MatchedPath>();
-    let is_exempt = path.is_some_and(|path| path.as_str() == PROVIDER_CALLBACK_PATH);
+    let is_exempt = path.is_some_and(|path| open_paths.iter().any(|open| open == path.as_str()));
     let headers = request.headers();
     let has_bearer = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
     let has_cookie = [CookiePurpose::Session, CookiePurpose::Visitor]

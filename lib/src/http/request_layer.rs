@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 use super::error_response::panic_response;
 use super::origin::{self, Cors};
 use super::response::RequestInfo;
+use super::routes::Routes;
 use crate::App;
 use crate::error::Error;
 use crate::runtime::background::{self, BoxFuture};
@@ -27,12 +28,19 @@ use crate::runtime::background::{self, BoxFuture};
 pub(super) struct RequestLayer {
     app: App,
     cors: Arc<Cors>,
+    /// The paths that accept requests from every origin.
+    open_paths: Arc<[String]>,
 }
 
 impl RequestLayer {
-    pub(super) fn new(app: App) -> Self {
+    pub(super) fn new(app: App, routes: &[Routes]) -> Self {
         let cors = Arc::new(Cors::new(app.config()));
-        Self { app, cors }
+        let open_paths = origin::open_paths(routes);
+        Self {
+            app,
+            cors,
+            open_paths,
+        }
     }
 }
 
@@ -113,7 +121,7 @@ impl RequestLayer {
         S: Service<Request, Response = Response, Error = Infallible>,
     {
         let response = AssertUnwindSafe(async move {
-            match origin::check(&self.app, &request) {
+            match origin::check(&self.app, &self.open_paths, &request) {
                 Ok(()) => routes.call(request).await,
                 Err(error) => Ok(error.into_response()),
             }

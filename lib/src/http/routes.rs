@@ -25,6 +25,7 @@ pub struct Routes {
     methods: MethodRouter<App>,
     /// The query parameters of each method.
     params: KnownParams,
+    accepts_any_origin: bool,
     /// The operations for the API description.
     #[cfg(feature = "openapi")]
     pub operations: Vec<DescribedOperation>,
@@ -76,6 +77,18 @@ impl Routes {
     pub fn with_other_query_params(mut self) -> Self {
         self.params.accept_others();
         self
+    }
+
+    /// Accepts requests from pages of every origin. For functions that do nothing in the name of
+    /// the member whose cookie a request has.
+    #[must_use]
+    pub fn with_any_origin(mut self) -> Self {
+        self.accepts_any_origin = true;
+        self
+    }
+
+    pub(super) fn accepts_any_origin(&self) -> bool {
+        self.accepts_any_origin
     }
 
     pub(super) fn add_to(self, router: Router<App>) -> Router<App> {

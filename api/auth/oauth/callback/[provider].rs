@@ -9,8 +9,11 @@ use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    // Providers add parameters of their own.
-    routes![finish_provider_sign_in, receive_provider_form].with_other_query_params()
+    // Providers add parameters of their own. A provider's page submits the form from the provider's
+    // origin. The POST changes nothing: it redirects to GET, which checks the state and the cookie.
+    routes![finish_provider_sign_in, receive_provider_form]
+        .with_other_query_params()
+        .with_any_origin()
 }
 
 /// Completes a sign-in when the provider redirects the browser back. Signs in
