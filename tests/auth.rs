@@ -6,6 +6,7 @@ mod change_password;
 mod email_links;
 mod login;
 mod logout;
+mod mail_preferences;
 mod me;
 mod oauth;
 mod rate_limit;

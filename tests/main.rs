@@ -18,6 +18,7 @@ mod mail;
 mod malformed_requests;
 mod names;
 mod redis;
+mod reminders;
 mod roles;
 mod staff_events;
 mod studio;

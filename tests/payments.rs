@@ -3,6 +3,7 @@
 mod desk_payments;
 mod disputes;
 mod list;
+mod mails;
 mod partial_refunds;
 mod previous_version;
 mod refunds;

@@ -46,6 +46,7 @@ struct Inner {
     visitor_signer: Signer,
     registration_signer: Signer,
     first_visit_signer: Signer,
+    unsubscribe_signer: Signer,
     access_tokens: AccessTokens,
     catalog: ResponseCache,
     schedule: ResponseCache,
@@ -89,6 +90,7 @@ impl App {
             visitor_signer: Signer::derive(&config.session_secrets, "visitor cookie"),
             registration_signer: Signer::derive(&config.session_secrets, "registration cookie"),
             first_visit_signer: Signer::derive(&config.session_secrets, "first visit"),
+            unsubscribe_signer: Signer::derive(&config.session_secrets, "unsubscribe link"),
             access_tokens: AccessTokens::new(&config.session_secrets, &config.studio.site_url),
             catalog: ResponseCache::new(cache.clone(), "catalogue"),
             schedule: ResponseCache::new(cache.clone(), "schedule").with_ttl(SCHEDULE_TTL),
@@ -171,6 +173,11 @@ impl App {
     /// session.
     pub(crate) fn first_visit_signer(&self) -> &Signer {
         &self.0.first_visit_signer
+    }
+
+    /// Returns the signer of the links in e-mails that switch e-mails of their category off.
+    pub(crate) fn unsubscribe_signer(&self) -> &Signer {
+        &self.0.unsubscribe_signer
     }
 
     /// Returns the issuer and verifier of access tokens.

@@ -6,16 +6,18 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
-use crate::models::{cross_app_session, expired, mail_outbox, payment, user};
+use crate::models::{cross_app_session, expired, mail_outbox, payment, reminder, user};
 use crate::notify::mail;
 use crate::payments::reconcile;
 use crate::reports::daily_sums;
 use crate::store::statement::{Param, Statement};
+use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
 
 /// How long a run may take, so that it ends before the platform stops the function.
@@ -23,6 +25,9 @@ const BUDGET: Duration = Duration::from_secs(50);
 
 /// The maximum number of rows in a batch. It is small, so that no lock is held for long.
 const BATCH_SIZE: i64 = 5_000;
+
+/// How long after midnight e-mails about passes that end soon are queued.
+const DAY_BEGINS_AFTER: TimeDelta = TimeDelta::hours(9);
 
 /// The result of a clean-up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -57,6 +62,8 @@ pub struct CleanupDetails {
     member_events: u64,
     /// Deleted events for staff.
     staff_events: u64,
+    /// Deleted records of reminders that are more than 30 days old.
+    reminders: u64,
     /// Deleted webhook events.
     webhook_events: u64,
     /// Deleted security events, after `SECURITY_LOG_RETENTION_DAYS`.
@@ -88,6 +95,10 @@ pub struct CleanupDetails {
     payments_refunded: u64,
     /// Refunds of card payments that are still due or on their way.
     refunds_due: u64,
+    /// Reminders of classes that were queued.
+    class_reminders: u64,
+    /// E-mails about passes that end soon that were queued.
+    pass_reminders: u64,
     /// E-mails that were sent.
     mail_sent: u64,
     /// E-mails that are still due. At most 5 000 are counted.
@@ -104,8 +115,8 @@ pub struct CleanupDetails {
     failed: Vec<&'static str>,
 }
 
-/// Settles payments, sends due e-mails, generates the classes of the next weeks, deletes
-/// expired rows, erases closed accounts, archives old tokens, and sums up the days of the
+/// Settles payments, queues reminders, sends due e-mails, generates the classes of the next weeks,
+/// deletes expired rows, erases closed accounts, archives old tokens, and sums up the days of the
 /// analytics, until nothing is left or time runs out. Rows are processed in batches, each in its
 /// own transaction. Concurrent runs are safe.
 ///
@@ -126,11 +137,12 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         let started = Instant::now();
         let until = started + budget;
         let mut run = Run::new(app);
-        // Members wait for payments and e-mails, so these come first. Payments come before
-        // e-mails, because they add e-mails to the queue. A quarter of the time is left for
+        // Members wait for payments and e-mails, so these come first. Payments and reminders come
+        // before e-mails, because they add e-mails to the queue. A quarter of the time is left for
         // the rest.
         run.settle_payments(started + budget / 4, started + budget / 2)
             .await;
+        run.queue_reminders(started + budget / 4 * 3).await;
         run.send_mail(started + budget / 4 * 3).await;
         run.generate_classes().await;
         run.delete_expired(until).await;
@@ -208,6 +220,21 @@ impl<'a> Run<'a> {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
+    async fn queue_reminders(&mut self, until: Instant) {
+        let now = self.app.clock().now();
+        self.report.details.class_reminders = self
+            .sweep_with("classReminders", &reminder::CLASSES, &[&now], until)
+            .await;
+        // In the time zone of the studio, so that nobody gets an e-mail about a pass at night.
+        let day = match TimeZone::of_studio(&self.app.config().studio) {
+            Ok(zone) => zone.date(now - DAY_BEGINS_AFTER),
+            Err(error) => return self.record_step("passReminders", Err(error)),
+        };
+        self.report.details.pass_reminders = self
+            .sweep_with("passReminders", &reminder::PASSES, &[&day], until)
+            .await;
+    }
+
     async fn send_mail(&mut self, until: Instant) {
         let sent = mail::send_due(self.app, until).await;
         let sent = self.record_step("mail", sent);
@@ -241,6 +268,9 @@ impl<'a> Run<'a> {
         self.report.details.staff_events = self
             .sweep("staffEvents", &expired::STAFF_EVENTS, until)
             .await;
+        for statement in [&expired::CLASS_REMINDERS, &expired::PASS_REMINDERS] {
+            self.report.details.reminders += self.sweep("reminders", statement, until).await;
+        }
         self.report.details.webhook_events = self
             .sweep("webhookEvents", &expired::WEBHOOK_EVENTS, until)
             .await;

@@ -5,6 +5,7 @@ pub mod demo;
 pub mod email_change;
 pub(crate) mod first_proof;
 pub mod linked_providers;
+pub mod mail_preferences;
 pub mod oauth;
 pub mod password_reset;
 pub mod profile;

@@ -124,6 +124,9 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "marketingConsent": true,
     });
     ana.patch("/api/auth/me", details).await.expect(200);
+    ana.patch("/api/auth/mail-preferences", json!({ "passes": false }))
+        .await
+        .expect(200);
     let booking = book(&ana, class).await.expect(201);
     let desk_payment = json!({ "bookingId": booking["id"], "method": "desk" });
     ana.post("/api/bookings/payment", desk_payment)
@@ -223,8 +226,9 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
     assert_eq!(tables_with_rows(&app, &tables, &id).await, kept);
     let remaining_values =
         "select count(password_hash) + count(medical_conditions) + count(totp_secret)
-            + count(calendar_token_hash) + count(provider_customer) + count(*) filter (where marketing_consent or is_active
-                or is_staff or is_admin or experience_level <> 'beginner')
+            + count(calendar_token_hash) + count(provider_customer)
+            + count(*) filter (where marketing_consent or is_active
+                or is_staff or is_admin or experience_level <> 'beginner' or muted_mails <> '{}')
         from users";
     assert_eq!(app.count(remaining_values).await, 0);
     assert_eq!(

@@ -24,6 +24,7 @@ def to_json(envelope, session):
         "from": envelope.mail_from,
         "headers": {name.lower(): str(value) for name, value in mail.items()},
         "names": [name for name, _ in mail.items()],
+        "head": envelope.content.split(b"\r\n\r\n")[0].decode(),
         "type": mail.get_content_type(),
         "text": body("plain"),
         "html": body("html"),

@@ -278,6 +278,8 @@ async fn events_in_any_order_and_repeated_give_one_membership_pass_and_order() {
         1
     );
     assert_eq!(studio.mails("order_paid").await, 1);
+    // The receipt is in the e-mail about the order.
+    assert_eq!(studio.mails("class_paid").await, 0);
     // All at once, the events of the next period give one more.
     studio.set_clock("2027-04-01T20:00:00Z");
     let invoice = studio.stripe.renew(&subscription, Renewal::Paid);
@@ -919,6 +921,16 @@ async fn members_get_e_mails_about_failed_payments_and_the_end_in_their_language
         .patch("/api/auth/me", json!({ "locale": "es" }))
         .await
         .expect(200);
+    // Members cannot switch off what concerns money.
+    let off = json!({
+        "reminders": false, "bookings": false, "waitlist": false, "schedule": false,
+        "passes": false,
+    });
+    studio
+        .ana
+        .patch("/api/auth/mail-preferences", off)
+        .await
+        .expect(200);
     let subscription = studio.subscribe(json!({})).await;
     server.wait_for_mails(1).await;
     studio.set_clock("2027-04-01T20:00:00Z");
@@ -946,6 +958,23 @@ async fn members_get_e_mails_about_failed_payments_and_the_end_in_their_language
         "Tu membresía ha terminado: Unlimited"
     );
     assert!(mails[2]["text"].as_str().unwrap().contains("31 de marzo"));
+}
+
+#[tokio::test]
+async fn the_end_of_a_period_is_not_announced_like_the_end_of_a_pass() {
+    let studio = Studio::start().await;
+    studio.subscribe(json!({})).await;
+    studio.set_clock("2027-03-26T20:00:00Z");
+    let report = studio.app.run_clean_up().await.expect(200);
+    assert_eq!(report["details"]["passReminders"], 0, "{report}");
+    assert_eq!(studio.mails("pass_ending").await, 0);
+    // The pass would be announced if it had been sold by itself.
+    studio
+        .app
+        .sql("update passes set membership_id = null where order_line_id is not null")
+        .await;
+    let report = studio.app.run_clean_up().await.expect(200);
+    assert_eq!(report["details"]["passReminders"], 1, "{report}");
 }
 
 #[tokio::test]

@@ -112,6 +112,20 @@ pub static STAFF_EVENTS: Statement = delete_statement!(
     "id",
     "created_at <= now() - interval '2 days'"
 );
+/// Deletes the records of reminders of classes after 30 days. The class has started by then.
+pub static CLASS_REMINDERS: Statement = delete_statement!(
+    "cleanup.class_reminders",
+    "class_reminders",
+    "ctid",
+    "created_at <= now() - interval '30 days'"
+);
+/// Deletes the records of e-mails about passes that end after 30 days. The last day is over by then.
+pub static PASS_REMINDERS: Statement = delete_statement!(
+    "cleanup.pass_reminders",
+    "pass_reminders",
+    "ctid",
+    "created_at <= now() - interval '30 days'"
+);
 /// Deletes webhook events after 30 days. Stripe retries an event for three days.
 pub static WEBHOOK_EVENTS: Statement = delete_statement!(
     "cleanup.webhook_events",

@@ -2,10 +2,12 @@
 
 mod membership;
 mod order;
+mod pass;
+mod refund;
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use tokio_postgres::Row;
@@ -13,10 +15,13 @@ use uuid::Uuid;
 
 pub use self::membership::{MailMembership, find_membership, insert_for_membership};
 pub use self::order::{MailOrder, find_order, insert_for_order, insert_gift_card};
+pub use self::pass::{MailEndingPass, find_ending_pass};
+pub use self::refund::{MailRefund, RefundWay, RefundedItem, find_refund};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::booking::amount_due;
 use crate::models::mail_notice::Notice;
+use crate::models::mail_preference::MutedMails;
 use crate::models::pass::pass_name;
 use crate::models::payment_status::shown_payment_status;
 use crate::models::user::locale_from_column;
@@ -59,15 +64,27 @@ pub struct MailPayload {
     /// moved to another class.
     #[serde(rename = "before")]
     pub previous: Option<PreviousTime>,
+    /// The start of the class, for `class_reminder`. If the class has moved since, the reminder is
+    /// outdated and is not sent.
+    pub start_time: Option<DateTime<Utc>>,
     /// The order, for e-mails about orders.
     pub order_id: Option<Uuid>,
+    /// The payment, for `class_paid`.
+    pub payment_id: Option<Uuid>,
+    /// The refund, for e-mails about refunds.
+    pub refund_id: Option<Uuid>,
+    /// The pass, for `pass_ending`.
+    pub pass_id: Option<Uuid>,
+    /// The last day of the pass, for `pass_ending`. If it has changed since, the e-mail is outdated
+    /// and is not sent.
+    pub last_day: Option<NaiveDate>,
     /// The encrypted code, for `gift_card_issued`.
     pub gift_card: Option<MailedCode>,
     /// The membership, for e-mails about memberships.
     pub membership_id: Option<Uuid>,
     /// The submission, for `contact_received`.
     pub submission_id: Option<Uuid>,
-    /// The user, for e-mails about accounts.
+    /// The user, for e-mails about accounts, receipts, refunds, and passes that end.
     pub user_id: Option<Uuid>,
     /// The event, for e-mails about accounts.
     pub notice: Option<Notice>,
@@ -194,6 +211,8 @@ pub enum DropReason {
     Outdated,
     /// The recipient has received too many e-mails of its kind.
     Capped,
+    /// The recipient has switched e-mails of its category off.
+    Muted,
 }
 
 impl DropReason {
@@ -201,6 +220,7 @@ impl DropReason {
         match self {
             Self::Outdated => "outdated",
             Self::Capped => "capped",
+            Self::Muted => "muted",
         }
     }
 }
@@ -289,7 +309,7 @@ pub async fn count_due(client: &Client, limit: i64) -> Result<i64> {
     Ok(COUNT_DUE.one(client, &[&limit]).await?.try_get(0)?)
 }
 
-/// The recipient of an e-mail about an account.
+/// The recipient of an e-mail that is not about a booking or an order.
 #[derive(Clone, Debug)]
 pub struct MailRecipient {
     /// The member's first name. Empty if the account is closed.
@@ -298,17 +318,19 @@ pub struct MailRecipient {
     pub is_confirmed: bool,
     /// The language of the e-mail.
     pub locale: Locale,
+    /// The categories that the member has switched off.
+    pub muted: MutedMails,
 }
 
 static FIND_RECIPIENT: Statement = Statement::new(
     "mail_outbox.find_recipient",
     "select case when closed_at is null then first_name else '' end as first_name,
-        email = $2 and email_verified_at is not null as is_confirmed, locale
+        email = $2 and email_verified_at is not null as is_confirmed, locale, muted_mails
     from users where id = $1",
 );
 
-/// Finds the recipient of an e-mail about an account, which goes to `address`. Returns
-/// `None` if the account was deleted.
+/// Finds the recipient of an e-mail that goes to `address`. Returns `None` if the account was
+/// deleted.
 pub async fn find_recipient(
     client: &Client,
     id: Uuid,
@@ -320,14 +342,24 @@ pub async fn find_recipient(
             first_name: row.try_get("first_name")?,
             is_confirmed: row.try_get("is_confirmed")?,
             locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
+            muted: muted_from_row(&row)?,
         })
     })
     .transpose()
 }
 
+fn muted_from_row(row: &Row) -> Result<MutedMails> {
+    let texts: Vec<String> = row.try_get("muted_mails")?;
+    Ok(MutedMails::from_column(&texts))
+}
+
 /// The booking that an e-mail is about.
 #[derive(Clone, Debug)]
 pub struct MailBooking {
+    /// The member's id.
+    pub user_id: Uuid,
+    /// The categories that the member has switched off.
+    pub muted: MutedMails,
     /// The occurrence's id.
     pub scheduled_class_id: Uuid,
     /// The booking's status.
@@ -403,7 +435,7 @@ pub struct MailPayment {
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     concat!(
-        "select b.scheduled_class_id, b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
+        "select b.user_id, u.muted_mails, b.scheduled_class_id, b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
         u.email = $3 and u.email_verified_at is not null as is_confirmed, u.locale,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         c.start_time, c.end_time, c.start_time <= $2 as has_started, c.is_cancelled as class_is_cancelled,
@@ -455,6 +487,8 @@ pub async fn find_booking(
 fn booking_from_row(row: &Row) -> Result<MailBooking> {
     let price: Decimal = row.try_get("price")?;
     Ok(MailBooking {
+        user_id: row.try_get("user_id")?,
+        muted: muted_from_row(row)?,
         scheduled_class_id: row.try_get("scheduled_class_id")?,
         status: row.try_get("status")?,
         first_name: row.try_get("first_name")?,

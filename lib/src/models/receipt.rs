@@ -86,9 +86,10 @@ pub(super) enum ReceiptSubject {
     Payment(Uuid),
 }
 
-/// Issues the receipt for a payment at `now`. Issues none for an order that costs nothing. The
-/// number is the next one of the year of `today`, the studio's date. Call this near the end of the
-/// transaction, because other payments wait for the number.
+/// Issues the receipt for a payment at `now`, and queues an e-mail with the receipt of a class.
+/// Issues none for an order that costs nothing. The number is the next one of the year of `today`,
+/// the studio's date. Call this near the end of the transaction, because other payments wait for
+/// the number.
 pub(super) async fn issue(
     client: &Client,
     subject: ReceiptSubject,
@@ -102,8 +103,23 @@ pub(super) async fn issue(
     let whole_currencies = CURRENCIES_WITHOUT_DECIMALS.to_vec();
     statement
         .execute(client, &[&id, &today.year(), &now, &whole_currencies])
-        .await
+        .await?;
+    match subject {
+        // The e-mail about a paid order contains its receipt.
+        ReceiptSubject::Order(_) => Ok(()),
+        ReceiptSubject::Payment(id) => QUEUE_MAIL.execute(client, &[&id]).await,
+    }
 }
+
+// The e-mail goes to the member's current address.
+static QUEUE_MAIL: Statement = Statement::new(
+    "receipt.queue_mail",
+    "insert into mail_outbox (id, recipient, kind, payload)
+    select gen_random_uuid(), u.email, 'class_paid',
+        jsonb_build_object('userId', u.id, 'paymentId', r.payment_id)
+    from receipts r join users u on u.id = r.user_id
+    where r.payment_id = $1 and u.closed_at is null",
+);
 
 /// What a line of a receipt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -211,6 +227,11 @@ impl Receipt {
         Money::from_column(share.round_dp_with_strategy(decimals, half_up))
     }
 
+    /// Returns the year and the number, such as `2026-17`.
+    pub fn reference(&self) -> String {
+        format!("{}-{}", self.year, self.number)
+    }
+
     /// Returns the receipt's position in the list.
     pub fn position(&self) -> (DateTime<Utc>, Uuid) {
         (self.issued_at, self.id)
@@ -282,4 +303,20 @@ static FIND: Statement = receipts_where!(
 pub async fn find(client: &Client, user_id: Uuid, year: i32, number: i32) -> Result<Receipt> {
     let row = FIND.opt(client, &[&user_id, &year, &number]).await?;
     Receipt::from_row(&row.ok_or(Error::NotFound)?)
+}
+
+static FIND_OF_ORDER: Statement = receipts_where!("receipt.find_of_order", "r.order_id = $1");
+
+/// Finds the receipt of an order. Returns `None` if nothing was paid.
+pub async fn find_of_order(client: &Client, order_id: Uuid) -> Result<Option<Receipt>> {
+    let row = FIND_OF_ORDER.opt(client, &[&order_id]).await?;
+    row.as_ref().map(Receipt::from_row).transpose()
+}
+
+static FIND_OF_PAYMENT: Statement = receipts_where!("receipt.find_of_payment", "r.payment_id = $1");
+
+/// Finds the receipt of the payment of a class.
+pub async fn find_of_payment(client: &Client, payment_id: Uuid) -> Result<Option<Receipt>> {
+    let row = FIND_OF_PAYMENT.opt(client, &[&payment_id]).await?;
+    row.as_ref().map(Receipt::from_row).transpose()
 }

@@ -12,11 +12,15 @@ mod membership;
 mod message;
 mod notice;
 mod order;
+mod pass;
 mod policy;
+mod receipt;
+mod refund;
 mod send_queue;
 mod spanish;
 mod texts;
 mod transport;
+mod unsubscribe;
 
 pub use self::delivery::{SendSummary, send_due, send_due_in_background};
 pub use self::notice::{
@@ -24,3 +28,4 @@ pub use self::notice::{
     send_link,
 };
 pub(crate) use self::send_queue::SendQueue;
+pub use self::unsubscribe::{confirmation_page, unsubscribe};

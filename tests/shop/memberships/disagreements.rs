@@ -69,6 +69,7 @@ async fn a_subscription_of_a_deactivated_account_is_ended() {
     studio.deliver("invoice.paid", &invoice).await;
     wait_until(async || studio.stripe.subscription(&subscription)["status"] == "canceled").await;
     wait_until(async || studio.stripe.refunds().len() == 1).await;
+    wait_until(async || studio.mails("order_refunded").await == 1).await;
 }
 
 #[tokio::test]

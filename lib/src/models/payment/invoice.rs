@@ -4,10 +4,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
-use super::row::{Payment, PaymentChange, PaymentSubject, payment_columns, record_event};
+use super::row::{Payment, PaymentChange, payment_columns, record_event};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::mail_outbox;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -73,9 +72,6 @@ pub async fn refund_invoice(
         is_done: false,
     };
     let state = insert_rest(client, payment.id, &refund, now).await?;
-    if let PaymentSubject::Order(id) = payment.subject {
-        mail_outbox::insert_for_order(client, id, "order_refunded").await?;
-    }
     Ok(state == Some(RefundState::Due))
 }
 

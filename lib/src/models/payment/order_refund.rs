@@ -13,7 +13,7 @@ use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
-use crate::models::{mail_outbox, order, wallet};
+use crate::models::{order, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -105,7 +105,6 @@ pub async fn refund_order(
     for (payment, amount) in &parts {
         insert_part(client, refund, payment, *amount, now).await?;
     }
-    mail_outbox::insert_for_order(client, refund.order_id, "order_refunded").await?;
     for (payment, _) in parts {
         let change = match is_to_card(refund, payment) {
             true => PaymentChange::RefundDue,

@@ -14,7 +14,6 @@ use super::row::{
 use crate::crypto::encryption::Keyring;
 use crate::error::Result;
 use crate::models::booking::{self, Booking, BookingStatus, Cancellation, CancelledBy};
-use crate::models::mail_outbox;
 use crate::models::order::{self, LockedOrder};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
@@ -30,7 +29,7 @@ use crate::values::time_zone::TimeZone;
 pub enum Outcome {
     /// Nothing changed.
     Unchanged,
-    /// The payment changed. No further action is required.
+    /// The payment changed, which an e-mail may report: a receipt, or a refund.
     Changed,
     /// The payment changed and the booking was cancelled, so its spot is free.
     Released,
@@ -288,7 +287,6 @@ pub async fn settle_paid(
     if let LockedSubject::Order(order) = subject {
         // The order of an account that was deactivated is still open.
         order::cancel(client, order.id).await?;
-        mail_outbox::insert_for_order(client, order.id, "order_refunded").await?;
     }
     record_event(client, &payment, PaymentChange::RefundDue).await?;
     Ok(Outcome::RefundDue)

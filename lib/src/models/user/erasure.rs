@@ -57,7 +57,8 @@ macro_rules! erased_columns {
         emergency_contact_name = null, emergency_contact_phone = null,
         experience_level = 'beginner', medical_conditions = null, marketing_consent = false,
         totp_secret = null, totp_confirmed_at = null, totp_last_step = null,
-        calendar_token_hash = null, provider_customer = null, is_active = false, is_staff = false, is_admin = false"
+         calendar_token_hash = null, provider_customer = null, muted_mails = '{}',
+         is_active = false, is_staff = false, is_admin = false"
     };
 }
 
@@ -180,7 +181,8 @@ static FORGET_REGISTRANT: Statement = Statement::new(
         update users set password_hash = null, phone = null, date_of_birth = null,
             emergency_contact_name = null, emergency_contact_phone = null,
             medical_conditions = null, marketing_consent = false, totp_secret = null,
-            totp_confirmed_at = null, totp_last_step = null, calendar_token_hash = null
+            totp_confirmed_at = null, totp_last_step = null, calendar_token_hash = null,
+            muted_mails = '{}'
         where id = $1"
     ),
 );

@@ -36,8 +36,11 @@ pub(super) fn compose(
         greeting: greeting(texts, &recipient.first_name, recipient.is_confirmed),
         paragraphs: opening.paragraphs,
         facts: facts(notice, zone, texts, recipient.locale),
-        link: link(kind, token, studio, &texts.labels()),
+        links: link(kind, token, studio, &texts.labels())
+            .into_iter()
+            .collect(),
         footer: texts.account_footer(&studio.name),
+        unsubscribe: None,
     };
     content.render(None)
 }

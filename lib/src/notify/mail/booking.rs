@@ -1,14 +1,20 @@
 //! E-mails about bookings.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::account::greeting;
 use super::message::{Content, Message};
 use super::texts::{ClassText, MailTexts, Opening, amount_text};
+use super::unsubscribe::UnsubscribeLinks;
 use crate::error::Result;
 use crate::models::booking::late_cancellation_fee;
 use crate::models::mail_outbox::{MailBooking, MailPayload, MailPayment, PreviousTime};
-use crate::runtime::config::StudioConfig;
+use crate::runtime::config::{StudioAddress, StudioConfig};
 use crate::values::money::Money;
 use crate::values::time_zone::TimeZone;
+
+/// How long before the start of a class a reminder is sent at the latest.
+const LATEST_REMINDER: TimeDelta = TimeDelta::hours(2);
 
 /// The times of a booking as text, in the studio's time zone and the member's language.
 pub(super) struct LocalTimes {
@@ -82,17 +88,32 @@ impl LocalTimes {
     }
 }
 
+/// What an e-mail about a booking is composed from.
+pub(super) struct Context<'a> {
+    pub(super) payload: &'a MailPayload,
+    pub(super) booking: &'a MailBooking,
+    pub(super) times: &'a LocalTimes,
+    pub(super) studio: &'a StudioConfig,
+    /// The texts in the member's language.
+    pub(super) texts: &'a dyn MailTexts,
+    pub(super) now: DateTime<Utc>,
+}
+
 /// Composes the e-mail about a booking. Returns `None` if the e-mail is outdated, because
-/// the booking has changed or moved to another class, or the class has started. `texts` are
-/// those in the member's language.
+/// the booking has changed or moved to another class, or the class has started.
 pub(super) fn compose(
     kind: &str,
-    payload: &MailPayload,
-    booking: &MailBooking,
-    times: &LocalTimes,
-    studio: &StudioConfig,
-    texts: &dyn MailTexts,
+    context: &Context<'_>,
+    unsubscribe: Option<UnsubscribeLinks>,
 ) -> Option<Result<Message>> {
+    let Context {
+        payload,
+        booking,
+        times,
+        studio,
+        texts,
+        now,
+    } = *context;
     let described_class = payload.scheduled_class_id;
     if described_class.is_some_and(|id| id != booking.scheduled_class_id) {
         return None;
@@ -112,6 +133,14 @@ pub(super) fn compose(
             texts.booking_waitlisted(&mail.class)
         }
         "booking_promoted" if is_upcoming && status == "booked" => mail.promoted(),
+        "class_reminder"
+            if !booking.class_is_cancelled
+                && status == "booked"
+                && payload.start_time == Some(booking.start_time)
+                && booking.start_time - now >= LATEST_REMINDER =>
+        {
+            mail.reminder()
+        }
         "booking_cancelled" if status == "cancelled" => mail.cancelled(payload.reason.as_deref()),
         "class_cancelled" if booking.class_is_cancelled => mail.class_cancelled(),
         "class_moved" if is_upcoming && status != "cancelled" => {
@@ -126,6 +155,13 @@ pub(super) fn compose(
         _ => return None,
     };
     let bookings_url = format!("{}/bookings", studio.site_url);
+    let mut facts = mail.facts();
+    if kind == "class_reminder"
+        && let Some(address) = &studio.address
+    {
+        let after_room = (texts.labels().address, address_line(address));
+        facts.insert(3, after_room);
+    }
     let content = Content {
         language: booking.locale,
         studio: &studio.name,
@@ -133,11 +169,27 @@ pub(super) fn compose(
         headline: opening.headline.to_owned(),
         greeting: greeting(texts, &booking.first_name, booking.is_confirmed),
         paragraphs: opening.paragraphs,
-        facts: mail.facts(),
-        link: Some((texts.labels().open_bookings, bookings_url)),
+        facts,
+        links: vec![(texts.labels().open_bookings, bookings_url)],
         footer: texts.booking_footer(&studio.name),
+        unsubscribe: unsubscribe.map(|links| (texts.unsubscribe(links.category), links)),
     };
     Some(content.render(None))
+}
+
+/// Returns the address in one line, in the order of its country, such as `12 Pearl Street, Boulder,
+/// CO 80302`.
+fn address_line(address: &StudioAddress) -> String {
+    let (city, code) = (address.city.as_str(), address.postal_code.as_deref());
+    let town = match address.country.as_str() {
+        "US" | "CA" => {
+            let region = address.region.iter().map(String::as_str).chain(code);
+            let region = region.collect::<Vec<_>>().join(" ");
+            [city, &region].join(", ").trim_end_matches(", ").to_owned()
+        }
+        _ => code.into_iter().chain([city]).collect::<Vec<_>>().join(" "),
+    };
+    format!("{}, {town}", address.street)
 }
 
 /// An e-mail about a booking, in the member's language.
@@ -164,6 +216,15 @@ impl BookingMail<'_> {
         opening.paragraphs.extend(self.cancellation_terms());
         let request = self.texts.cancel_for_the_next();
         opening.paragraphs.push(request.to_owned());
+        opening
+    }
+
+    fn reminder(&self) -> Opening {
+        let mut opening = self.texts.class_reminder(&self.class);
+        opening.paragraphs.extend(self.payment_reminder());
+        let request = self.texts.cancel_if_you_cannot_come();
+        opening.paragraphs.push(request.to_owned());
+        opening.paragraphs.extend(self.cancellation_terms());
         opening
     }
 
@@ -263,6 +324,17 @@ impl BookingMail<'_> {
             ("paid", _) => Some(self.texts.payment_received(&amount)),
             _ => None,
         }
+    }
+
+    /// Describes what pays for a class that starts soon, or what is to be paid for it. Returns `None`
+    /// for a class that is paid or costs nothing.
+    fn payment_reminder(&self) -> Option<String> {
+        if self.booking.amount_due.is_zero() {
+            let pass = self.booking.pass.as_ref()?;
+            return Some(self.texts.paid_with_pass(&pass.name, pass.credits_left));
+        }
+        let amount = self.amount(self.booking.amount_due);
+        Some(self.texts.desk_payment_pending(&amount))
     }
 
     /// Describes whether the class of a cancelled booking is back on the pass. Returns `None`

@@ -23,11 +23,12 @@ pub(super) fn compose(submission: &ContactSubmission, studio: &StudioConfig) -> 
         greeting: "A message from the contact form:".to_owned(),
         paragraphs: vec![submission.message.clone()],
         facts,
-        link: None,
+        links: Vec::new(),
         footer: format!(
             "Reply to this e-mail to answer {}. It was sent from the contact form at {}.",
             submission.name, studio.site_url
         ),
+        unsubscribe: None,
     };
     content.render(Some((submission.name.clone(), submission.email.clone())))
 }

@@ -18,12 +18,20 @@ use super::notice::NoticeKind;
 use super::spanish::Spanish;
 use super::texts::MailTexts;
 use super::transport::{SendError, Transport};
-use super::{account, booking, contact as contact_message, membership, order, policy};
+use super::unsubscribe::UnsubscribeLinks;
+use super::{
+    account, booking, contact as contact_message, membership, order, pass, policy,
+    receipt as receipt_message, refund,
+};
 use crate::App;
 use crate::error::{Error, Result, chain};
 use crate::models::contact;
-use crate::models::mail_outbox::{self, DropReason, DueMail, MAX_ATTEMPTS, MailRecipient};
+use crate::models::mail_outbox::{
+    self, DropReason, DueMail, MAX_ATTEMPTS, MailRecipient, MailRefund,
+};
+use crate::models::mail_preference::MailCategory;
 use crate::models::one_time_token;
+use crate::models::receipt::{self, Receipt};
 use crate::runtime::background;
 use crate::runtime::background::BoxFuture;
 use crate::runtime::config::MailTransport;
@@ -51,7 +59,8 @@ const MAILS_PER_SENDER: i64 = 5;
 pub struct SendSummary {
     /// E-mails that were sent.
     pub sent: u64,
-    /// E-mails that were dropped because they were outdated.
+    /// E-mails that were dropped because they were outdated, or because their recipient does not
+    /// want them.
     pub dropped: u64,
     /// E-mails that were dropped because they were too old.
     pub expired: u64,
@@ -231,9 +240,9 @@ async fn send_until(
         };
         let sent = match composed {
             Err(error) => Err(error),
-            Ok(Some(message)) => transport.send(&due, message).await,
-            Ok(None) => {
-                drop_mail(app, &due, DropReason::Outdated).await?;
+            Ok(Ok(message)) => transport.send(&due, message).await,
+            Ok(Err(reason)) => {
+                drop_mail(app, &due, reason).await?;
                 summary.dropped += 1;
                 continue;
             }
@@ -315,16 +324,33 @@ fn texts(locale: Locale) -> &'static dyn MailTexts {
     }
 }
 
-/// Composes an e-mail. Returns `None` if the e-mail is outdated.
-async fn compose(app: &App, due: &DueMail) -> Result<Option<Message>> {
-    match NoticeKind::parse(&due.kind) {
-        Some(kind) => compose_notice(app, kind, due).await,
-        None if due.kind == "contact_received" => compose_contact(app, due).await,
-        None if policy::is_about_booking(&due.kind) => compose_booking(app, due).await,
-        None if policy::is_about_order(&due.kind) => compose_order(app, due).await,
-        None if policy::is_about_membership(&due.kind) => compose_membership(app, due).await,
+/// A composed e-mail, or why it is not sent.
+type Composed = Result<Message, DropReason>;
+
+/// Returns the reason for an e-mail that is outdated.
+fn or_outdated(message: Option<Message>) -> Composed {
+    message.ok_or(DropReason::Outdated)
+}
+
+/// Composes an e-mail.
+async fn compose(app: &App, due: &DueMail) -> Result<Composed> {
+    if let Some(kind) = NoticeKind::parse(&due.kind) {
+        return compose_notice(app, kind, due).await.map(or_outdated);
+    }
+    match due.kind.as_str() {
+        "contact_received" => compose_contact(app, due).await.map(or_outdated),
+        "class_paid" => compose_receipt(app, due).await.map(or_outdated),
+        "pass_ending" => compose_pass(app, due).await,
+        "class_refunded" | "order_refunded" if due.payload.refund_id.is_some() => {
+            compose_refund(app, due).await.map(or_outdated)
+        }
+        kind if policy::is_about_booking(kind) => compose_booking(app, due).await,
+        kind if policy::is_about_order(kind) => compose_order(app, due).await.map(or_outdated),
+        kind if policy::is_about_membership(kind) => {
+            compose_membership(app, due).await.map(or_outdated)
+        }
         // A newer version of the program, which runs during a deployment, knows this kind.
-        None => Err(Error::internal(
+        _ => Err(Error::internal(
             "this version does not know the kind of mail",
         )),
     }
@@ -376,13 +402,15 @@ async fn compose_order(app: &App, due: &DueMail) -> Result<Option<Message>> {
     };
     let client = app.db().client().await?;
     let found = mail_outbox::find_order(&client, id, &due.recipient).await?;
+    let receipt = receipt::find_of_order(&client, id).await?;
     let (studio, keys) = (&app.config().studio, &app.config().encryption_keys);
     let code = due.payload.gift_card.as_ref();
     let code = code.map(|code| code.open(keys)).transpose()?;
     found
         .and_then(|found| {
             let texts = texts(found.locale);
-            order::compose(&due.kind, &found, code.as_deref(), studio, texts)
+            let (receipt, code) = (receipt.as_ref(), code.as_deref());
+            order::compose(&due.kind, &found, receipt, code, studio, texts)
         })
         .transpose()
 }
@@ -402,19 +430,89 @@ async fn compose_membership(app: &App, due: &DueMail) -> Result<Option<Message>>
         .transpose()
 }
 
-async fn compose_booking(app: &App, due: &DueMail) -> Result<Option<Message>> {
-    let (now, studio) = (app.clock().now(), &app.config().studio);
-    let Some(id) = due.payload.booking_id else {
+/// Composes the e-mail with the receipt of a class.
+async fn compose_receipt(app: &App, due: &DueMail) -> Result<Option<Message>> {
+    let (Some(user_id), Some(payment_id)) = (due.payload.user_id, due.payload.payment_id) else {
         return Ok(None);
     };
     let client = app.db().client().await?;
-    let found = mail_outbox::find_booking(&client, id, &due.recipient, now).await?;
+    let recipient = mail_outbox::find_recipient(&client, user_id, &due.recipient).await?;
+    let receipt = receipt::find_of_payment(&client, payment_id).await?;
+    let studio = &app.config().studio;
     let zone = TimeZone::of_studio(studio)?;
-    found
-        .and_then(|found| {
-            let times = LocalTimes::new(&found, due.payload.previous.as_ref(), &zone);
-            let texts = texts(found.locale);
-            booking::compose(&due.kind, &due.payload, &found, &times, studio, texts)
-        })
-        .transpose()
+    let compose_for = |(recipient, receipt): (MailRecipient, Receipt)| {
+        let texts = texts(recipient.locale);
+        receipt_message::compose(&recipient, &receipt, studio, &zone, texts)
+    };
+    recipient.zip(receipt).map(compose_for).transpose()
+}
+
+/// Composes an e-mail about a refund.
+async fn compose_refund(app: &App, due: &DueMail) -> Result<Option<Message>> {
+    let (Some(user_id), Some(refund_id)) = (due.payload.user_id, due.payload.refund_id) else {
+        return Ok(None);
+    };
+    let client = app.db().client().await?;
+    let recipient = mail_outbox::find_recipient(&client, user_id, &due.recipient).await?;
+    let refund = mail_outbox::find_refund(&client, refund_id).await?;
+    let studio = &app.config().studio;
+    let zone = TimeZone::of_studio(studio)?;
+    let compose_for = |(recipient, refund): (MailRecipient, MailRefund)| {
+        let texts = texts(recipient.locale);
+        refund::compose(&recipient, &refund, studio, &zone, texts)
+    };
+    recipient.zip(refund).map(compose_for).transpose()
+}
+
+/// Composes the e-mail about a pass that ends soon.
+async fn compose_pass(app: &App, due: &DueMail) -> Result<Composed> {
+    let payload = &due.payload;
+    let (Some(user_id), Some(pass_id), Some(last_day)) =
+        (payload.user_id, payload.pass_id, payload.last_day)
+    else {
+        return Ok(Err(DropReason::Outdated));
+    };
+    let studio = &app.config().studio;
+    let zone = TimeZone::of_studio(studio)?;
+    let client = app.db().client().await?;
+    let recipient = mail_outbox::find_recipient(&client, user_id, &due.recipient).await?;
+    let pass = mail_outbox::find_ending_pass(&client, pass_id, last_day).await?;
+    let today = zone.date(app.clock().now());
+    let Some((recipient, pass)) = recipient.zip(pass).filter(|_| today <= last_day) else {
+        return Ok(Err(DropReason::Outdated));
+    };
+    if recipient.muted.contains(MailCategory::Passes) {
+        return Ok(Err(DropReason::Muted));
+    }
+    let links = UnsubscribeLinks::new(app, user_id, MailCategory::Passes);
+    let texts = texts(recipient.locale);
+    pass::compose(&recipient, &pass, studio, &zone, texts, links).map(Ok)
+}
+
+async fn compose_booking(app: &App, due: &DueMail) -> Result<Composed> {
+    let (now, studio) = (app.clock().now(), &app.config().studio);
+    let Some(id) = due.payload.booking_id else {
+        return Ok(Err(DropReason::Outdated));
+    };
+    let client = app.db().client().await?;
+    let Some(found) = mail_outbox::find_booking(&client, id, &due.recipient, now).await? else {
+        return Ok(Err(DropReason::Outdated));
+    };
+    let category = policy::category(&due.kind);
+    if category.is_some_and(|category| found.muted.contains(category)) {
+        return Ok(Err(DropReason::Muted));
+    }
+    let links = category.map(|category| UnsubscribeLinks::new(app, found.user_id, category));
+    let zone = TimeZone::of_studio(studio)?;
+    let times = LocalTimes::new(&found, due.payload.previous.as_ref(), &zone);
+    let mail = booking::Context {
+        payload: &due.payload,
+        booking: &found,
+        times: &times,
+        studio,
+        texts: texts(found.locale),
+        now,
+    };
+    let message = booking::compose(&due.kind, &mail, links).transpose()?;
+    Ok(or_outdated(message))
 }

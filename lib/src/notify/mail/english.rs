@@ -2,6 +2,8 @@
 
 use super::notice::{Access, AccessWay, NoticeKind};
 use super::texts::{ClassText, Labels, MailTexts, Opening, join_ways};
+use crate::models::mail_outbox::RefundWay;
+use crate::models::mail_preference::MailCategory;
 
 /// English.
 pub(super) struct English;
@@ -12,6 +14,7 @@ impl MailTexts for English {
             class: "Class",
             when: "When",
             room: "Room",
+            address: "Address",
             instructor: "Teacher",
             price: "Price",
             product: "Pass",
@@ -19,12 +22,21 @@ impl MailTexts for English {
             gift_card_code: "Code",
             promo_code: "Promo code",
             refund: "Refunded in total",
+            order: "Order",
+            amount: "Amount",
+            receipt: "Receipt",
+            late_cancellation: "Late cancellation",
+            missed_class: "Missed class",
+            included_tax: "Tax included",
+            total: "Total",
+            last_day: "Last day",
             device: "Device",
             ip_address: "IP address",
             open_bookings: "Open my bookings",
             open_passes: "Open my passes",
             open_shop: "Open the shop",
             open_membership: "Open my membership",
+            open_receipts: "Open my receipts",
             open_account: "Open my account",
             confirm_address: "Confirm my address",
             choose_password: "Choose a new password",
@@ -74,6 +86,27 @@ impl MailTexts for English {
         )
     }
 
+    fn payment_footer(&self, studio: &str) -> String {
+        format!(
+            "You receive this e-mail because it concerns your payment to {studio}. \
+             If something is wrong, just reply."
+        )
+    }
+
+    fn pass_footer(&self, studio: &str) -> String {
+        format!("You receive this e-mail because you have a pass of {studio}.")
+    }
+
+    fn unsubscribe(&self, category: MailCategory) -> &'static str {
+        match category {
+            MailCategory::Reminders => "Do not remind me of classes by e-mail",
+            MailCategory::Bookings => "Do not confirm my bookings by e-mail",
+            MailCategory::Waitlist => "Do not e-mail me about waitlists",
+            MailCategory::Schedule => "Do not e-mail me about changed classes",
+            MailCategory::Passes => "Do not e-mail me when a pass ends",
+        }
+    }
+
     fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening {
         let ClassText { title, day, .. } = class;
         Opening {
@@ -113,6 +146,28 @@ impl MailTexts for English {
 
     fn cancel_for_the_next(&self) -> &'static str {
         "If you cannot come, please cancel, so that the next person on the waitlist can dance."
+    }
+
+    fn class_reminder(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText {
+            title,
+            day,
+            starts,
+            ends,
+            room,
+        } = class;
+        Opening {
+            subject: format!("Reminder: {title}, {day} at {starts}"),
+            headline: "See you soon",
+            paragraphs: vec![format!(
+                "{title} is on {day}, {starts} to {ends}, in {room}. We look forward to dancing with \
+                 you."
+            )],
+        }
+    }
+
+    fn cancel_if_you_cannot_come(&self) -> &'static str {
+        "If you cannot come, please cancel under “My bookings”, so that somebody else can dance."
     }
 
     fn booking_cancelled(&self, class: &ClassText<'_>) -> Opening {
@@ -234,6 +289,51 @@ impl MailTexts for English {
                  shop when they buy a pass, or show it at the studio."
                     .to_owned(),
                 "Keep it like cash: anybody who has the code can spend the money.".to_owned(),
+            ],
+        }
+    }
+
+    fn class_paid(&self, amount: &str, number: &str) -> Opening {
+        Opening {
+            subject: format!("Your receipt {number}"),
+            headline: "Thank you for your payment",
+            paragraphs: vec![format!(
+                "We have received your payment of {amount}. You can print the receipt under \
+                 “Receipts”."
+            )],
+        }
+    }
+
+    fn refund_made(&self, item: &str, amount: &str, way: RefundWay) -> Opening {
+        let paragraph = match way {
+            RefundWay::Card => format!(
+                "We have refunded {amount} to your card. Your bank can take up to ten days to show it."
+            ),
+            RefundWay::GiftCard => format!("We have put {amount} back on your gift card."),
+            RefundWay::Transfer => format!("We have transferred {amount} back to you."),
+            RefundWay::Desk => format!("We have given {amount} back to you at the desk."),
+        };
+        Opening {
+            subject: format!("Refund: {item}"),
+            headline: "Your refund",
+            paragraphs: vec![paragraph],
+        }
+    }
+
+    fn pass_ending(&self, name: &str, last_day: &str, credits_left: Option<i32>) -> Opening {
+        let left = match credits_left {
+            None => "Until then, you can come as often as you like.".to_owned(),
+            Some(1) => "One class is left on it.".to_owned(),
+            Some(left) => format!("{left} classes are left on it."),
+        };
+        Opening {
+            subject: format!("Your pass ends soon: {name}"),
+            headline: "Your pass ends soon",
+            paragraphs: vec![
+                format!(
+                    "Your pass “{name}” pays for classes up to and including {last_day}. {left}"
+                ),
+                "If you want to dance on after that, you find another pass in the shop.".to_owned(),
             ],
         }
     }

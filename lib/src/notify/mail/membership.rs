@@ -46,8 +46,9 @@ pub(super) fn compose(
         greeting: greeting(texts, &membership.first_name, membership.is_confirmed),
         paragraphs: opening.paragraphs,
         facts: vec![(labels.product, name.clone()), (labels.price, price)],
-        link: Some((button, format!("{}/shop", studio.site_url))),
+        links: vec![(button, format!("{}/shop", studio.site_url))],
         footer: texts.order_footer(&studio.name),
+        unsubscribe: None,
     };
     Some(content.render(None))
 }

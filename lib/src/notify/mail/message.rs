@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::unsubscribe::UnsubscribeLinks;
 use crate::error::Result;
 use crate::values::locale::Locale;
 
@@ -13,6 +14,9 @@ pub(super) struct Message {
     pub(super) html: String,
     /// The name and address for replies. `None` when replies go to the sender.
     pub(super) reply_to: Option<(String, String)>,
+    /// The URL that switches e-mails of the same category off. `None` if they cannot be switched
+    /// off.
+    pub(super) unsubscribe_url: Option<String>,
 }
 
 /// The content of an e-mail. It has no markup: the HTML template escapes everything.
@@ -24,8 +28,11 @@ pub(super) struct Content<'a> {
     pub(super) greeting: String,
     pub(super) paragraphs: Vec<String>,
     pub(super) facts: Vec<(&'static str, String)>,
-    pub(super) link: Option<(&'static str, String)>,
+    /// The label and the address of each link. The first one is a button.
+    pub(super) links: Vec<(&'static str, String)>,
     pub(super) footer: String,
+    /// The label and the addresses of the link that switches e-mails of the same category off.
+    pub(super) unsubscribe: Option<(&'static str, UnsubscribeLinks)>,
 }
 
 #[derive(Template)]
@@ -46,6 +53,7 @@ impl Content<'_> {
             text: Text { content: &self }.render()?,
             html: Html { content: &self }.render()?,
             subject: one_line(&self.subject),
+            unsubscribe_url: self.unsubscribe.map(|(_, links)| links.one_click),
             reply_to: reply_to.map(|(name, address)| (one_line(&name), address)),
         })
     }

@@ -2,16 +2,20 @@
 
 use super::account::greeting;
 use super::message::{Content, Message};
+use super::receipt;
 use super::texts::{MailTexts, amount_text};
 use crate::error::Result;
 use crate::models::mail_outbox::MailOrder;
+use crate::models::receipt::Receipt;
 use crate::runtime::config::StudioConfig;
 
-/// Composes the e-mail about an order. Returns `None` if the e-mail is outdated. `code` is that of
-/// the gift card that was sold. `texts` are those in the member's language.
+/// Composes the e-mail about an order. Returns `None` if the e-mail is outdated. `receipt` is that of
+/// the order, and `None` if nothing was paid. `code` is that of the gift card that was sold. `texts`
+/// are those in the member's language.
 pub(super) fn compose(
     kind: &str,
     order: &MailOrder,
+    receipt: Option<&Receipt>,
     code: Option<&str>,
     studio: &StudioConfig,
     texts: &dyn MailTexts,
@@ -22,18 +26,28 @@ pub(super) fn compose(
         true => labels.gift_card,
         false => labels.product,
     };
-    let mut facts = vec![(product, product_names.clone())];
+    let mut facts = match receipt {
+        None => vec![(product, product_names.clone())],
+        Some(receipt) => receipt::line_facts(receipt, product, texts, |_| None),
+    };
     if let Some(code) = &order.promo_code {
         let discount = amount_text(order.discount, &order.currency);
         facts.push((labels.promo_code, format!("{code} (-{discount})")));
     }
-    facts.push((labels.price, amount_text(order.total, &order.currency)));
+    match receipt {
+        None => facts.push((labels.price, amount_text(order.total, &order.currency))),
+        Some(receipt) => {
+            facts.extend(receipt::sum_facts(receipt, texts));
+            facts.push((labels.receipt, receipt.reference()));
+        }
+    }
     let opening = match kind {
         "order_paid" if order.is_paid => texts.order_paid(&product_names, order.total.is_zero()),
         "gift_card_issued" if order.is_paid => {
             facts.push((labels.gift_card_code, code?.to_owned()));
             texts.gift_card_issued(&product_names)
         }
+        // The previous version of the program queues this without the refund.
         "order_refunded" if !order.refunded.is_zero() => {
             let refunded = amount_text(order.refunded, &order.currency);
             facts.push((labels.refund, refunded));
@@ -48,6 +62,7 @@ pub(super) fn compose(
         true => (labels.open_shop, format!("{}/shop", studio.site_url)),
         false => (labels.open_passes, format!("{}/bookings", studio.site_url)),
     };
+    let receipts = receipt.map(|_| receipt::link(studio, texts));
     let content = Content {
         language: order.locale,
         studio: &studio.name,
@@ -56,8 +71,9 @@ pub(super) fn compose(
         greeting: greeting(texts, &order.first_name, order.is_confirmed),
         paragraphs: opening.paragraphs,
         facts,
-        link: Some(link),
+        links: [link].into_iter().chain(receipts).collect(),
         footer: texts.order_footer(&studio.name),
+        unsubscribe: None,
     };
     Some(content.render(None))
 }

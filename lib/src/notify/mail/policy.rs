@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::notice::NoticeKind;
+use crate::models::mail_preference::MailCategory;
 use crate::models::one_time_token::Purpose;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -22,14 +23,18 @@ const OWN_BOOKING_KINDS: [&str; 3] = [
     "booking_cancelled",
 ];
 
-/// E-mails about bookings that a change by the studio, or by another member, causes.
-const OTHER_BOOKING_KINDS: [&str; 5] = [
+/// E-mails about bookings that a change by the studio, or by another member, causes, and reminders.
+const OTHER_BOOKING_KINDS: [&str; 6] = [
     "booking_promoted",
     "class_cancelled",
     "class_moved",
     "instructor_changed",
     "no_show",
+    "class_reminder",
 ];
+
+/// E-mails about payments of classes, and about refunds of classes and orders.
+const PAYMENT_KINDS: [&str; 2] = ["class_paid", "class_refunded"];
 
 /// E-mails about orders.
 const ORDER_KINDS: [&str; 3] = ["order_paid", "gift_card_issued", "order_refunded"];
@@ -50,6 +55,19 @@ pub(super) fn is_about_order(kind: &str) -> bool {
 /// Returns whether this is a kind of e-mail about a booking.
 pub(super) fn is_about_booking(kind: &str) -> bool {
     OWN_BOOKING_KINDS.contains(&kind) || OTHER_BOOKING_KINDS.contains(&kind)
+}
+
+/// Returns the category of a kind of e-mail that members can switch off. E-mails about money, about
+/// the account, and about cancellations have none.
+pub(super) fn category(kind: &str) -> Option<MailCategory> {
+    match kind {
+        "class_reminder" => Some(MailCategory::Reminders),
+        "booking_confirmed" => Some(MailCategory::Bookings),
+        "booking_waitlisted" | "booking_promoted" => Some(MailCategory::Waitlist),
+        "class_moved" | "instructor_changed" => Some(MailCategory::Schedule),
+        "pass_ending" => Some(MailCategory::Passes),
+        _ => None,
+    }
 }
 
 /// Returns the maximum ages that differ from [`MAX_AGE`]. An e-mail with a link is dropped
@@ -108,6 +126,12 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
         return Some(Cap {
             kinds: MEMBERSHIP_KINDS.to_vec(),
             mails: 10,
+        });
+    }
+    if PAYMENT_KINDS.contains(&kind) {
+        return Some(Cap {
+            kinds: PAYMENT_KINDS.to_vec(),
+            mails: 60,
         });
     }
     let kind = NoticeKind::parse(kind)?;

@@ -2,6 +2,8 @@
 
 use super::notice::{Access, AccessWay, NoticeKind};
 use super::texts::{ClassText, Labels, MailTexts, Opening, join_ways};
+use crate::models::mail_outbox::RefundWay;
+use crate::models::mail_preference::MailCategory;
 
 /// Spanish.
 pub(super) struct Spanish;
@@ -20,6 +22,7 @@ impl MailTexts for Spanish {
             class: "Clase",
             when: "Cuándo",
             room: "Sala",
+            address: "Dirección",
             instructor: "Con",
             price: "Precio",
             product: "Bono",
@@ -27,12 +30,21 @@ impl MailTexts for Spanish {
             gift_card_code: "Código",
             promo_code: "Código promocional",
             refund: "Reembolsado en total",
+            order: "Compra",
+            amount: "Importe",
+            receipt: "Recibo",
+            late_cancellation: "Cancelación tardía",
+            missed_class: "No asistencia",
+            included_tax: "Impuesto incluido",
+            total: "Total",
+            last_day: "Último día",
             device: "Dispositivo",
             ip_address: "Dirección IP",
             open_bookings: "Abrir mis reservas",
             open_passes: "Abrir mis bonos",
             open_shop: "Abrir la tienda",
             open_membership: "Abrir mi membresía",
+            open_receipts: "Abrir mis recibos",
             open_account: "Abrir mi cuenta",
             confirm_address: "Confirmar mi dirección",
             choose_password: "Crear una contraseña nueva",
@@ -82,6 +94,27 @@ impl MailTexts for Spanish {
         )
     }
 
+    fn payment_footer(&self, studio: &str) -> String {
+        format!(
+            "Recibes este correo porque trata de tu pago a {studio}. \
+             Si algo no es correcto, responde a este correo."
+        )
+    }
+
+    fn pass_footer(&self, studio: &str) -> String {
+        format!("Recibes este correo porque tienes un bono de {studio}.")
+    }
+
+    fn unsubscribe(&self, category: MailCategory) -> &'static str {
+        match category {
+            MailCategory::Reminders => "No quiero recordatorios de clases por correo",
+            MailCategory::Bookings => "No quiero confirmaciones de reservas por correo",
+            MailCategory::Waitlist => "No quiero correos sobre listas de espera",
+            MailCategory::Schedule => "No quiero correos sobre cambios de clases",
+            MailCategory::Passes => "No quiero correos cuando termina un bono",
+        }
+    }
+
     fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening {
         let ClassText { title, day, .. } = class;
         Opening {
@@ -122,6 +155,29 @@ impl MailTexts for Spanish {
     fn cancel_for_the_next(&self) -> &'static str {
         "Si no puedes venir, cancela la reserva, para que pueda bailar la siguiente persona de la \
          lista de espera."
+    }
+
+    fn class_reminder(&self, class: &ClassText<'_>) -> Opening {
+        let ClassText {
+            title,
+            day,
+            starts,
+            ends,
+            room,
+        } = class;
+        Opening {
+            subject: format!("Recordatorio: {title}, {}", self.date_and_time(day, starts)),
+            headline: "Nos vemos pronto",
+            paragraphs: vec![format!(
+                "La clase {title} es el {day}, de {starts} a {ends}, en {room}. Tenemos muchas ganas \
+                 de bailar contigo."
+            )],
+        }
+    }
+
+    fn cancel_if_you_cannot_come(&self) -> &'static str {
+        "Si no puedes venir, cancela la reserva en «Mis reservas», para que pueda bailar otra \
+         persona."
     }
 
     fn booking_cancelled(&self, class: &ClassText<'_>) -> Opening {
@@ -246,6 +302,51 @@ impl MailTexts for Spanish {
                  comprar un bono, o lo enseña en el estudio."
                     .to_owned(),
                 "Guárdalo como dinero en efectivo: quien tenga el código puede gastarlo.".to_owned(),
+            ],
+        }
+    }
+
+    fn class_paid(&self, amount: &str, number: &str) -> Opening {
+        Opening {
+            subject: format!("Tu recibo {number}"),
+            headline: "Gracias por tu pago",
+            paragraphs: vec![format!(
+                "Hemos recibido tu pago de {amount}. Puedes imprimir el recibo en «Recibos»."
+            )],
+        }
+    }
+
+    fn refund_made(&self, item: &str, amount: &str, way: RefundWay) -> Opening {
+        let paragraph = match way {
+            RefundWay::Card => format!(
+                "Te hemos devuelto {amount} a la tarjeta. Tu banco puede tardar hasta diez días en \
+                 mostrarlo."
+            ),
+            RefundWay::GiftCard => {
+                format!("Te hemos devuelto {amount} a tu tarjeta regalo.")
+            }
+            RefundWay::Transfer => format!("Te hemos devuelto {amount} por transferencia."),
+            RefundWay::Desk => format!("Te hemos devuelto {amount} en recepción."),
+        };
+        Opening {
+            subject: format!("Reembolso: {item}"),
+            headline: "Tu reembolso",
+            paragraphs: vec![paragraph],
+        }
+    }
+
+    fn pass_ending(&self, name: &str, last_day: &str, credits_left: Option<i32>) -> Opening {
+        let left = match credits_left {
+            None => "Hasta entonces puedes venir cuantas veces quieras.".to_owned(),
+            Some(1) => "Te queda una clase.".to_owned(),
+            Some(left) => format!("Te quedan {left} clases."),
+        };
+        Opening {
+            subject: format!("Tu bono termina pronto: {name}"),
+            headline: "Tu bono termina pronto",
+            paragraphs: vec![
+                format!("Tu bono «{name}» paga clases hasta el {last_day}, incluido. {left}"),
+                "Si quieres seguir bailando después, encuentras otro bono en la tienda.".to_owned(),
             ],
         }
     }

@@ -2,6 +2,8 @@
 //! not compile.
 
 use super::notice::{Access, AccessWay, NoticeKind};
+use crate::models::mail_outbox::RefundWay;
+use crate::models::mail_preference::MailCategory;
 use crate::values::money::Money;
 
 /// The short texts of e-mails.
@@ -9,6 +11,7 @@ pub(super) struct Labels {
     pub(super) class: &'static str,
     pub(super) when: &'static str,
     pub(super) room: &'static str,
+    pub(super) address: &'static str,
     pub(super) instructor: &'static str,
     pub(super) price: &'static str,
     pub(super) product: &'static str,
@@ -16,12 +19,21 @@ pub(super) struct Labels {
     pub(super) gift_card_code: &'static str,
     pub(super) promo_code: &'static str,
     pub(super) refund: &'static str,
+    pub(super) order: &'static str,
+    pub(super) amount: &'static str,
+    pub(super) receipt: &'static str,
+    pub(super) late_cancellation: &'static str,
+    pub(super) missed_class: &'static str,
+    pub(super) included_tax: &'static str,
+    pub(super) total: &'static str,
+    pub(super) last_day: &'static str,
     pub(super) device: &'static str,
     pub(super) ip_address: &'static str,
     pub(super) open_bookings: &'static str,
     pub(super) open_passes: &'static str,
     pub(super) open_shop: &'static str,
     pub(super) open_membership: &'static str,
+    pub(super) open_receipts: &'static str,
     pub(super) open_account: &'static str,
     pub(super) confirm_address: &'static str,
     pub(super) choose_password: &'static str,
@@ -77,6 +89,11 @@ pub(super) trait MailTexts: Sync {
     fn booking_footer(&self, studio: &str) -> String;
     fn order_footer(&self, studio: &str) -> String;
     fn account_footer(&self, studio: &str) -> String;
+    fn payment_footer(&self, studio: &str) -> String;
+    fn pass_footer(&self, studio: &str) -> String;
+
+    /// Returns the label of the link that switches the e-mails of a category off.
+    fn unsubscribe(&self, category: MailCategory) -> &'static str;
 
     fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening;
     fn booking_waitlisted(&self, class: &ClassText<'_>) -> Opening;
@@ -84,6 +101,11 @@ pub(super) trait MailTexts: Sync {
 
     /// Asks a member who was promoted to cancel if they cannot come.
     fn cancel_for_the_next(&self) -> &'static str;
+
+    fn class_reminder(&self, class: &ClassText<'_>) -> Opening;
+
+    /// Asks a member who is reminded to cancel if they cannot come.
+    fn cancel_if_you_cannot_come(&self) -> &'static str;
 
     fn booking_cancelled(&self, class: &ClassText<'_>) -> Opening;
     fn class_cancelled(&self, class: &ClassText<'_>) -> Opening;
@@ -109,6 +131,15 @@ pub(super) trait MailTexts: Sync {
 
     /// Thanks for the purchase of a gift card. The code is among the facts.
     fn gift_card_issued(&self, product_names: &str) -> Opening;
+
+    /// Says that a class is paid, with the number of the receipt.
+    fn class_paid(&self, amount: &str, number: &str) -> Opening;
+
+    /// Says that money was given back, and where it went. `item` is what had been paid for.
+    fn refund_made(&self, item: &str, amount: &str, way: RefundWay) -> Opening;
+
+    /// Says that a pass ends, and how many classes are left on it. `None` if it is unlimited.
+    fn pass_ending(&self, name: &str, last_day: &str, credits_left: Option<i32>) -> Opening;
 
     /// Says that an order is refunded, in whole or in part.
     fn order_refunded(&self, product_names: &str) -> Opening;

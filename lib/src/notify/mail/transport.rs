@@ -136,6 +136,9 @@ fn mime_message(
     due: &DueMail,
     message: Message,
 ) -> Result<MimeMessage, lettre::error::Error> {
+    let header = |name: &'static str, value: &str| {
+        HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+    };
     let mut builder = MimeMessage::builder()
         .from(from.clone())
         .to(Mailbox::new(None, to.clone()))
@@ -143,10 +146,19 @@ fn mime_message(
         // The id is the same for every attempt, so that duplicates can be recognized.
         .message_id(Some(format!("<{}@{}>", due.id, from.email.domain())))
         // Prevents automatic replies (RFC 3834).
-        .raw_header(HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        ));
+        .raw_header(header("Auto-Submitted", "auto-generated"));
+    // One click in the mail program switches such e-mails off (RFC 8058). Programs accept only
+    // https.
+    if let Some(url) = message.unsubscribe_url
+        && url.starts_with("https://")
+    {
+        builder = builder
+            .raw_header(header("List-Unsubscribe", &format!("<{url}>")))
+            .raw_header(header(
+                "List-Unsubscribe-Post",
+                "List-Unsubscribe=One-Click",
+            ));
+    }
     if let Some((name, address)) = message.reply_to
         && let Ok(address) = parse_address(&address)
     {
@@ -347,7 +359,7 @@ mod properties {
             let address = parse_address(email.as_str()).unwrap();
             assert_eq!(address.to_string(), email.as_str());
             let message = Message {
-                subject: "Hola".to_owned(), text: String::new(), html: String::new(), reply_to: None,
+                subject: "Hola".to_owned(), text: String::new(), html: String::new(), reply_to: None, unsubscribe_url: None,
             };
             let headers = headers(&formatted(message, email.as_str()));
             let to: Vec<_> = headers.iter().filter(|(name, _)| name == "To").collect();
