@@ -25,6 +25,7 @@ const PAGES_OF_VISITORS = {
   receipts: "/receipts",
   "verify-email": `/verify-email#token=${"0".repeat(64)}`,
   "reset-password": `/reset-password#token=${"0".repeat(64)}`,
+  unsubscribe: `/unsubscribe#token=reminders.${"0".repeat(36)}.${"0".repeat(64)}`,
   continue: "/continue",
   offline: "/offline",
   "not-found": "/no-such-page",

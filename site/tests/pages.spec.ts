@@ -9,7 +9,7 @@ import { expectStill, watchShifts } from "./shifts.ts";
 import { expect, expectAccessible, open, test } from "./site.ts";
 
 const DIST = join(import.meta.dirname, "../dist");
-const PAGES = ["/", "/timetable", "/classes", "/instructors", "/shop", "/contact", "/bookings", "/receipts", "/account", "/account#register", "/account#forgot", "/verify-email", "/reset-password", "/continue", "/offline", "/docs", "/docs/sign-in", "/docs/book-a-class", "/docs/payments", "/docs/partner-applications", "/docs/errors"];
+const PAGES = ["/", "/timetable", "/classes", "/instructors", "/shop", "/contact", "/bookings", "/receipts", "/account", "/account#register", "/account#forgot", "/verify-email", "/reset-password", "/unsubscribe", "/continue", "/offline", "/docs", "/docs/sign-in", "/docs/book-a-class", "/docs/payments", "/docs/partner-applications", "/docs/errors"];
 
 /** How much script a page for visitors may load, in bytes after Brotli. */
 const SCRIPT_LIMIT = 30_000;

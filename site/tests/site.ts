@@ -105,7 +105,7 @@ export async function register(page: Page, email: string, path = "/account#regis
 
 /** The path of the link in the latest mail of a kind to an address. */
 export async function mailedPath(email: string, page: string, folder = process.env.MAIL ?? ""): Promise<string> {
-  const pattern = new RegExp(`/${page}#token=[0-9a-f]{64}`);
+  const pattern = new RegExp(`/${page}#token=[0-9a-z.-]{64,}`);
   let found = "";
   await expect
     .poll(() => {

@@ -12,7 +12,7 @@ let token: string | null = null;
 export const linkStep = new Store<LinkStep>("missing");
 
 function take(): void {
-  token = /^#token=([0-9a-f]{64})$/.exec(location.hash)?.[1] ?? token;
+  token = /^#token=([0-9a-z.-]{64,200})$/.exec(location.hash)?.[1] ?? token;
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   linkStep.set(token ? "form" : "missing");
 }

@@ -25,6 +25,7 @@ const COLLECT: Record<Step, () => Promise<unknown>> = {
   pastBookings: () => bookingsOf("past"),
   membership: async () => (await call(api.GET("/api/shop/membership"))).membership,
   passes: () => readAllPages((query) => call(api.GET("/api/shop/passes", { params: { query } }))),
+  mailPreferences: () => call(api.GET("/api/auth/mail-preferences")),
   // Without `Accept: text/event-stream`, the response is a list.
   events: () => readAllPages((query) => call(api.GET("/api/events", { params: { query } })) as Promise<Schema<"MemberEventList">>),
   sessions: () => readAllPages((query) => call(api.GET("/api/sessions", { params: { query } }))),

@@ -1,14 +1,15 @@
-// The member's details, what to know in an emergency, consents, and the language.
+// The member's details, what to know in an emergency, and the language.
 
 import type { JSX } from "preact";
 import { api, call, type Schema } from "../../api/client.ts";
-import { Check, Field, Form, type FormValues, Select, TextArea } from "../../components/form.tsx";
+import { Field, Form, type FormValues, Select, TextArea } from "../../components/form.tsx";
 import { Button, ErrorPanel, Skeleton } from "../../components/ui.tsx";
 import { loadSession, switchLanguage } from "../../session.ts";
 import type { SettingsTexts } from "../../texts/settings.en.ts";
-import { attempt, say } from "../../tools/action.ts";
+import { say } from "../../tools/action.ts";
 import { language, LANGUAGES } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
+import { MailsPart } from "./mails.tsx";
 import { Part } from "./parts.tsx";
 
 export type Profile = Schema<"Profile">;
@@ -45,9 +46,7 @@ export function ProfileParts(props: Props) {
       <Part id="emergency" title={t.emergency.title}>
         {content((known) => <EmergencyForm {...props} profile={known} />, "29rem")}
       </Part>
-      <Part id="consents" title={t.consents.title}>
-        {content((known) => <Consents {...props} profile={known} />, "5rem")}
-      </Part>
+      <MailsPart {...props} />
     </>
   );
 }
@@ -125,25 +124,6 @@ function EmergencyForm({ t, profile, onChange }: FormProps) {
       />
       <Button type="submit">{t.save}</Button>
     </Form>
-  );
-}
-
-/** A change of the choice is shown at once, and undone if it cannot be saved. */
-function Consents({ t, profile, onChange }: FormProps) {
-  const choose = async (event: Event) => {
-    const marketingConsent = (event.currentTarget as HTMLInputElement).checked;
-    onChange({ ...profile, marketingConsent });
-    const isSaved = await attempt(async () => {
-      onChange(await save({ marketingConsent }));
-      say(marketingConsent ? t.consents.isOn : t.consents.isOff);
-    });
-    if (!isSaved) onChange({ ...profile });
-  };
-  return (
-    <>
-      <Check label={t.consents.marketing} checked={profile.marketingConsent} onChange={(event) => void choose(event)} />
-      <p class="hint">{t.consents.always}</p>
-    </>
   );
 }
 
