@@ -227,9 +227,7 @@ async fn a_class_that_moves_after_its_reminder_is_reminded_of_at_its_new_time() 
     book(&ana, class).await.expect(201);
     assert_eq!(remind_before(&app, start, TimeDelta::hours(24)).await, 1);
     let later = start + TimeDelta::hours(3);
-    let change = json!({ "occurrence": {
-        "id": class, "startTime": later, "endTime": later + TimeDelta::hours(1),
-    }});
+    let change = json!({ "occurrence": { "id": class, "time": "13:00" } });
     staff.patch("/api/admin/schedule", change).await.expect(200);
     assert_eq!(remind_before(&app, later, TimeDelta::hours(24)).await, 1);
     assert_eq!(remind_before(&app, later, TimeDelta::hours(20)).await, 0);
@@ -387,7 +385,7 @@ async fn a_pass_that_ends_in_seven_days_is_announced_once_on_that_morning() {
             );
         }
         // The end has changed, so the new one is announced too.
-        let change = json!({ "change": "add_days", "number": 3 });
+        let change = json!({ "action": "addDays", "number": 3 });
         change_pass(&staff, &pass, change).await.expect(200);
         for (days, expected) in [(8, 0), (1, 1), (0, 0)] {
             let at = days_before_end(&app, days, 12).await;
@@ -412,7 +410,7 @@ async fn a_pass_that_is_used_up_revoked_or_short_is_not_announced() {
     let class = class_at(&app, 5, time("2027-03-03T18:00:00Z")).await;
     assert_eq!(book(&ana, class).await.expect(201)["pass"]["id"], used);
     let revoked = sell(json!({ "days": 20 })).await;
-    change_pass(&staff, &revoked, json!({ "change": "revoke" }))
+    change_pass(&staff, &revoked, json!({ "action": "revoke" }))
         .await
         .expect(200);
     sell(json!({ "days": 7 })).await;
