@@ -47,7 +47,7 @@ async fn class_at(app: &TestApp, spots: i32, start: DateTime<Utc>) -> Uuid {
 /// set exactly. Returns how many reminders of classes it has queued.
 async fn remind_before(app: &TestApp, start: DateTime<Utc>, before: TimeDelta) -> u64 {
     app.set_clock(start - before + TimeDelta::seconds(1));
-    clean_up(app).await["details"]["classReminders"]
+    clean_up(app).await["details"]["classRemindersQueued"]
         .as_u64()
         .unwrap()
 }
@@ -144,7 +144,7 @@ async fn a_reminder_says_when_and_where_the_class_is_and_what_to_pay() {
         "When: Sunday, March 14, 2027, 10:00 AM to 11:00 AM (Denver time)",
         "Address: 12 Pearl Street, Boulder, CO 80302",
         "Open my bookings: https://sabor.example/bookings",
-        "Do not remind me of classes by e-mail: https://sabor.example/unsubscribe#token=reminders.",
+        "Unsubscribe from class reminders: https://sabor.example/unsubscribe#token=reminders.",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
@@ -208,10 +208,81 @@ async fn who_got_a_spot_from_the_waitlist_in_the_last_day_is_not_reminded() {
         .await;
     cancel(&ana, &booking).await.expect(200);
     assert_eq!(app.mail_count("booking_promoted").await, 1);
-    assert_eq!(clean_up(&app).await["details"]["classReminders"], 0);
-    app.sql("delete from mail_outbox where kind = 'booking_promoted'")
+    assert_eq!(clean_up(&app).await["details"]["classRemindersQueued"], 0);
+    // Nothing has told a member who wants no e-mails about waitlists.
+    let off = json!({ "waitlist": false });
+    ben.patch("/api/auth/mail-preferences", off)
+        .await
+        .expect(200);
+    assert_eq!(clean_up(&app).await["details"]["classRemindersQueued"], 1);
+}
+
+#[tokio::test]
+async fn an_email_that_was_dropped_does_not_replace_the_reminder() {
+    let app = TestApp::start().await;
+    let class = app.create_class(1).await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let booking = book(&ana, class).await.expect(201);
+    join_waitlist(&ben, class).await.expect(201);
+    app.sql(
+        "update scheduled_classes set start_time = now() + interval '20 hours',
+            end_time = now() + interval '21 hours'",
+    )
+    .await;
+    app.sql("update bookings set booked_at = now() - interval '3 days'")
         .await;
-    assert_eq!(clean_up(&app).await["details"]["classReminders"], 1);
+    cancel(&ana, &booking).await.expect(200);
+    app.sql("update mail_outbox set dropped = 'capped' where kind = 'booking_promoted'")
+        .await;
+    assert_eq!(clean_up(&app).await["details"]["classRemindersQueued"], 1);
+}
+
+#[tokio::test]
+async fn a_reminder_that_was_dropped_is_queued_again_when_it_is_due_again() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let start = time("2027-03-14T16:00:00Z");
+    app.set_clock(start - TimeDelta::days(5));
+    let ana = app.member("ana").await;
+    let class = class_at(&app, 5, start).await;
+    book(&ana, class).await.expect(201);
+    app.sql("delete from mail_outbox").await;
+    assert_eq!(remind_before(&app, start, TimeDelta::hours(23)).await, 1);
+    move_class(&app, class, start + TimeDelta::hours(48)).await;
+    let mailing_app = app.start_another_with(server.settings()).await;
+    mailing_app.set_clock(start - TimeDelta::hours(22));
+    clean_up(&mailing_app).await;
+    move_class(&app, class, start).await;
+    assert_eq!(remind_before(&app, start, TimeDelta::hours(20)).await, 1);
+    clean_up(&mailing_app).await;
+    let mails = server.wait_for_mails(1).await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!(remind_before(&app, start, TimeDelta::hours(19)).await, 0);
+}
+
+#[tokio::test]
+async fn a_reminder_does_not_go_to_an_address_that_was_given_up() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let start = time("2027-03-14T16:00:00Z");
+    app.set_clock(start - TimeDelta::days(5));
+    let ana = app.member("ana").await;
+    book(&ana, class_at(&app, 5, start).await).await.expect(201);
+    app.sql("delete from mail_outbox").await;
+    assert_eq!(remind_before(&app, start, TimeDelta::hours(23)).await, 1);
+    app.sql("update users set email = 'new@example.com' where email = 'ana@example.com'")
+        .await;
+    let mailing_app = app.start_another_with(server.settings()).await;
+    mailing_app.set_clock(start - TimeDelta::hours(22));
+    clean_up(&mailing_app).await;
+    clean_up(&mailing_app).await;
+    let mails = server.wait_for_mails(1).await;
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!(mails[0]["to"], json!(["new@example.com"]));
 }
 
 #[tokio::test]
@@ -295,8 +366,8 @@ async fn sixteen_clean_ups_at_once_queue_each_reminder_once() {
     let runs = (0..16).map(|index| clean_up(apps[index % apps.len()]));
     let reports = join_all(runs).await;
     for (field, kind) in [
-        ("classReminders", "class_reminder"),
-        ("passReminders", "pass_ending"),
+        ("classRemindersQueued", "class_reminder"),
+        ("passRemindersQueued", "pass_ending"),
     ] {
         let queued = reports
             .iter()
@@ -333,7 +404,7 @@ async fn records_of_reminders_are_deleted_after_30_days() {
         .await;
     }
     app.set_clock(start + TimeDelta::days(30));
-    assert_eq!(clean_up(&app).await["details"]["reminders"], 2);
+    assert_eq!(clean_up(&app).await["details"]["reminderRecords"], 2);
     for table in ["class_reminders", "pass_reminders"] {
         assert_eq!(rows(&app, table).await, 1, "{table}");
     }
@@ -357,7 +428,7 @@ async fn days_before_end(app: &TestApp, days: i64, hour: u32) -> DateTime<Utc> {
 /// Runs the clean-up at this time. Returns how many e-mails about passes it has queued.
 async fn pass_reminders_at(app: &TestApp, time: DateTime<Utc>) -> u64 {
     app.set_clock(time);
-    clean_up(app).await["details"]["passReminders"]
+    clean_up(app).await["details"]["passRemindersQueued"]
         .as_u64()
         .unwrap()
 }
@@ -376,7 +447,7 @@ async fn a_pass_that_ends_in_seven_days_is_announced_once_on_that_morning() {
         app.set_clock(time(start) - TimeDelta::days(22));
         let fields = json!({ "days": 30, "credits": 5, "starts": "purchase" });
         let (staff, _, pass) = pass_ending_in(&app, fields).await;
-        for (days, hour, expected) in [(8, 23, 0), (7, 7, 0), (7, 10, 1), (7, 11, 0), (6, 12, 0)] {
+        for (days, hour, expected) in [(8, 20, 0), (7, 8, 0), (7, 9, 1), (7, 11, 0), (6, 12, 0)] {
             let at = days_before_end(&app, days, hour).await;
             assert_eq!(
                 pass_reminders_at(&app, at).await,
@@ -384,12 +455,16 @@ async fn a_pass_that_ends_in_seven_days_is_announced_once_on_that_morning() {
                 "{zone} {days} {hour}"
             );
         }
-        // The end has changed, so the new one is announced too.
+        // The end has changed, so the new one is announced too. Nobody gets e-mails at night.
         let change = json!({ "action": "addDays", "number": 3 });
         change_pass(&staff, &pass, change).await.expect(200);
-        for (days, expected) in [(8, 0), (1, 1), (0, 0)] {
-            let at = days_before_end(&app, days, 12).await;
-            assert_eq!(pass_reminders_at(&app, at).await, expected, "{zone} {days}");
+        for (days, hour, expected) in [(8, 12, 0), (2, 21, 0), (1, 8, 0), (1, 20, 1), (0, 12, 0)] {
+            let at = days_before_end(&app, days, hour).await;
+            assert_eq!(
+                pass_reminders_at(&app, at).await,
+                expected,
+                "{zone} {days} {hour}"
+            );
         }
     }
 }
@@ -422,11 +497,13 @@ async fn a_pass_that_is_used_up_revoked_or_short_is_not_announced() {
         pass_reminders_at(&app, time("2027-03-13T18:00:00Z")).await,
         0
     );
+    // Its end was told on the day on which it began.
     sell(json!({ "days": 8, "credits": 2 })).await;
-    assert_eq!(
-        pass_reminders_at(&app, time("2027-03-13T19:00:00Z")).await,
-        1
-    );
+    sell(json!({ "days": 9, "credits": 2 })).await;
+    for (day, expected) in [(13, 0), (14, 1)] {
+        let day = time(&format!("2027-03-{day}T19:00:00Z"));
+        assert_eq!(pass_reminders_at(&app, day).await, expected);
+    }
 }
 
 #[tokio::test]
@@ -449,21 +526,21 @@ async fn the_message_about_a_pass_says_what_is_left_and_leads_to_the_shop() {
     let mail = &server.wait_for_mails(2).await[1];
     assert_eq!(
         mail["headers"]["subject"],
-        "Tu bono termina pronto: Ten classes"
+        "Tu bono caduca pronto: Ten classes"
     );
     let text = one_line(mail);
     for part in [
-        "Tu bono «Ten classes» paga clases hasta el sábado 20 de marzo de 2027, incluido.",
+        "Puedes usar tu bono «Ten classes» hasta el sábado 20 de marzo de 2027, incluido.",
         "Te quedan 3 clases.",
         "Abrir la tienda: https://sabor.example/shop",
-        "No quiero correos cuando termina un bono: https://sabor.example/unsubscribe#token=passes.",
+        "Dejar de recibir avisos de bonos que caducan: https://sabor.example/unsubscribe#token=passes.",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
 }
 
 #[tokio::test]
-async fn the_migration_can_be_reverted_with_reminders_and_choices() {
+async fn the_migrations_can_be_reverted_with_reminders_and_preferences() {
     let app = TestApp::start().await;
     let start = time("2027-03-14T16:00:00Z");
     app.set_clock(start - TimeDelta::days(5));
@@ -476,7 +553,7 @@ async fn the_migration_can_be_reverted_with_reminders_and_choices() {
         .expect(200);
     let mut client = connect(&app.database).await;
     let query = "select count(*) from schema_migrations
-        where name >= '0031_reminders_and_mail_choices'";
+        where name >= '0031_mail_priorities'";
     let count = usize::try_from(app.count(query).await).unwrap();
     migrations::down(&mut client, count).await.unwrap();
     // The previous version does not know the reminder.

@@ -1,4 +1,4 @@
-//! GET, POST /api/auth/unsubscribe — the link in an e-mail that switches such e-mails off.
+//! GET, POST /api/auth/unsubscribe — the link in an e-mail that unsubscribes from its category.
 
 use axum::response::Redirect;
 use sabor::http::{Json, Query, Success};
@@ -16,10 +16,10 @@ struct UnsubscribeQuery {
     token: Option<String>,
 }
 
-/// The routes of this function. Mail programs send the request, also those that are pages of other
-/// origins. It needs no cookie: the token alone says whose e-mails are switched off.
+/// The routes of this function. Mail programs send the request, and some of them are pages of other
+/// origins. It needs no cookie: the token alone names the member.
 pub fn route() -> Routes {
-    routes![show_unsubscribe_page, unsubscribe].with_any_origin()
+    routes![redirect_to_unsubscribe_page, unsubscribe].with_any_origin()
 }
 
 /// Redirects to the page on which the member confirms. Changes nothing, because mail scanners and
@@ -27,13 +27,13 @@ pub fn route() -> Routes {
 #[utoipa::path(get, path = "/api/auth/unsubscribe", tag = "auth", params(UnsubscribeQuery), responses(
     (status = 303, description = "A redirect to the page"),
 ))]
-async fn show_unsubscribe_page(app: App, Query(query): Query<UnsubscribeQuery>) -> Redirect {
+async fn redirect_to_unsubscribe_page(app: App, Query(query): Query<UnsubscribeQuery>) -> Redirect {
     let token = query.token.unwrap_or_default();
-    Redirect::to(&mail::confirmation_page(&app, &token))
+    Redirect::to(&mail::unsubscribe_page_url(&app, &token))
 }
 
-/// Switches the e-mails of the link's category off, with one click in a mail program (RFC 8058). A
-/// repeated request changes nothing. The body is ignored: mail programs send
+/// Unsubscribes the member from the category of the link, with one click in a mail program (RFC
+/// 8058). A repeated request changes nothing. The body is ignored: mail programs send
 /// `List-Unsubscribe=One-Click` as a form.
 #[utoipa::path(post, path = "/api/auth/unsubscribe", tag = "auth", params(UnsubscribeQuery), responses(
     (status = 200, body = Success, description = "The e-mails are off"),

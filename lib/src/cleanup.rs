@@ -4,9 +4,10 @@
 //! e-mails, the settlement of payments, and new classes. If a step fails, the others still
 //! run.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
+use chrono::Timelike;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,8 +27,8 @@ const BUDGET: Duration = Duration::from_secs(50);
 /// The maximum number of rows in a batch. It is small, so that no lock is held for long.
 const BATCH_SIZE: i64 = 5_000;
 
-/// How long after midnight e-mails about passes that end soon are queued.
-const DAY_BEGINS_AFTER: TimeDelta = TimeDelta::hours(9);
+/// The hours of the day, at the studio, in which e-mails about passes that end soon are queued.
+const PASS_REMINDER_HOURS: Range<u32> = 9..21;
 
 /// The result of a clean-up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -63,7 +64,7 @@ pub struct CleanupDetails {
     /// Deleted events for staff.
     staff_events: u64,
     /// Deleted records of reminders that are more than 30 days old.
-    reminders: u64,
+    reminder_records: u64,
     /// Deleted webhook events.
     webhook_events: u64,
     /// Deleted security events, after `SECURITY_LOG_RETENTION_DAYS`.
@@ -96,9 +97,9 @@ pub struct CleanupDetails {
     /// Refunds of card payments that are still due or on their way.
     refunds_due: u64,
     /// Reminders of classes that were queued.
-    class_reminders: u64,
+    class_reminders_queued: u64,
     /// E-mails about passes that end soon that were queued.
-    pass_reminders: u64,
+    pass_reminders_queued: u64,
     /// E-mails that were sent.
     mail_sent: u64,
     /// E-mails that are still due. At most 5 000 are counted.
@@ -222,17 +223,20 @@ impl<'a> Run<'a> {
 
     async fn queue_reminders(&mut self, until: Instant) {
         let now = self.app.clock().now();
-        self.report.details.class_reminders = self
-            .sweep_with("classReminders", &reminder::CLASSES, &[&now], until)
-            .await;
-        // In the time zone of the studio, so that nobody gets an e-mail about a pass at night.
-        let day = match TimeZone::of_studio(&self.app.config().studio) {
-            Ok(zone) => zone.date(now - DAY_BEGINS_AFTER),
-            Err(error) => return self.record_step("passReminders", Err(error)),
+        let (name, statement) = ("classReminders", &reminder::QUEUE_CLASS_REMINDERS);
+        self.report.details.class_reminders_queued =
+            self.sweep_with(name, statement, &[&now], until).await;
+        let (name, statement) = ("passReminders", &reminder::QUEUE_PASS_REMINDERS);
+        let local = match TimeZone::of_studio(&self.app.config().studio) {
+            Ok(zone) => zone.local(now),
+            Err(error) => return self.record_step(name, Err(error)),
         };
-        self.report.details.pass_reminders = self
-            .sweep_with("passReminders", &reminder::PASSES, &[&day], until)
-            .await;
+        // Nobody gets an e-mail about a pass at night.
+        if PASS_REMINDER_HOURS.contains(&local.hour()) {
+            let today = local.date_naive();
+            self.report.details.pass_reminders_queued =
+                self.sweep_with(name, statement, &[&today], until).await;
+        }
     }
 
     async fn send_mail(&mut self, until: Instant) {
@@ -269,7 +273,8 @@ impl<'a> Run<'a> {
             .sweep("staffEvents", &expired::STAFF_EVENTS, until)
             .await;
         for statement in [&expired::CLASS_REMINDERS, &expired::PASS_REMINDERS] {
-            self.report.details.reminders += self.sweep("reminders", statement, until).await;
+            self.report.details.reminder_records +=
+                self.sweep("reminderRecords", statement, until).await;
         }
         self.report.details.webhook_events = self
             .sweep("webhookEvents", &expired::WEBHOOK_EVENTS, until)

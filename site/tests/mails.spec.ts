@@ -5,16 +5,16 @@ import { bookFor, expect, expectAccessible, mailedPath, newMember, open, test } 
 
 interface Occurrence {
   id: string;
-  spotsLeft: number;
+  placesLeft: number;
   startTime: string;
 }
 
 /** A class in a few days with a free spot. */
 async function freeClass(page: Page): Promise<string> {
-  const response = await page.request.get("/api/classes/schedule");
+  const response = await page.request.get("/api/classes/schedule?limit=100");
   const { items } = (await response.json()) as { items: Occurrence[] };
   const inTwoDays = Date.now() + 48 * 3_600_000;
-  const found = items.find(({ spotsLeft, startTime }) => spotsLeft > 2 && Date.parse(startTime) > inTwoDays);
+  const found = items.find(({ placesLeft, startTime }) => placesLeft > 2 && Date.parse(startTime) > inTwoDays);
   expect(found, "a class with free spots").toBeDefined();
   return found?.id ?? "";
 }
@@ -22,12 +22,12 @@ async function freeClass(page: Page): Promise<string> {
 test("a member chooses e-mails in the account", async ({ page }) => {
   await open(page, "/");
   await newMember(page);
-  await open(page, "/account#consents");
-  const part = page.getByRole("region", { name: "E-mails to you" });
-  const reminders = part.getByRole("checkbox", { name: "Reminders, a day before my classes" });
+  await open(page, "/account#mails");
+  const part = page.getByRole("region", { name: "E-mail preferences" });
+  const reminders = part.getByRole("checkbox", { name: "Class reminders, a day before" });
   await expect(reminders).toBeChecked();
   await reminders.click();
-  await expect(page.getByText("You will not receive these e-mails: Reminders")).toBeVisible();
+  await expect(page.getByText("Turned off: Class reminders")).toBeVisible();
   await expect(reminders).not.toBeChecked();
   await part.getByRole("checkbox", { name: "News, parties, and offers" }).click();
   await expect(page.getByText("You will receive our news.")).toBeVisible();
@@ -50,16 +50,16 @@ test("the link in an e-mail asks before it switches such e-mails off", async ({ 
   const phone = await context.newPage();
   await phone.goto(path);
   await expect(phone).toHaveURL(/\/unsubscribe$/);
-  await expect(phone.getByText("We then no longer send you confirmations of your bookings.")).toBeVisible();
+  await expect(phone.getByText("You will no longer receive confirmations of your bookings.")).toBeVisible();
   const preferences = async () => (await page.request.get("/api/auth/mail-preferences")).json();
   expect(await preferences()).toMatchObject({ bookings: true });
-  await phone.getByRole("button", { name: "Stop these e-mails" }).click();
-  await expect(phone.getByRole("heading", { name: "Done" })).toBeFocused();
+  await phone.getByRole("button", { name: "Unsubscribe" }).click();
+  await expect(phone.getByRole("heading", { name: "You are unsubscribed" })).toBeFocused();
   await expectAccessible(phone);
   expect(await preferences()).toMatchObject({ bookings: false, reminders: true });
   // The address that mail programs know leads to the same page.
   await phone.goto(path.replace("/unsubscribe#", "/api/auth/unsubscribe?"));
-  await expect(phone.getByRole("button", { name: "Stop these e-mails" })).toBeVisible();
+  await expect(phone.getByRole("button", { name: "Unsubscribe" })).toBeVisible();
   await context.close();
 });
 
@@ -68,9 +68,9 @@ test.describe("with an expected rejection", () => {
 
   test("a damaged link leads to the account", async ({ page }) => {
     await page.goto(`/unsubscribe#token=bookings.${"0".repeat(36)}.${"0".repeat(64)}`);
-    await page.getByRole("button", { name: "Stop these e-mails" }).click();
+    await page.getByRole("button", { name: "Unsubscribe" }).click();
     await expect(page.getByRole("heading", { name: "This link does not work" })).toBeFocused();
-    await expect(page.getByRole("link", { name: "Choose in your account" })).toHaveAttribute("href", "/account#consents");
+    await expect(page.getByRole("link", { name: "E-mail preferences" })).toHaveAttribute("href", "/account#mails");
     await page.goto("/unsubscribe");
     await expect(page.getByRole("heading", { name: "The link is missing" })).toBeVisible();
   });

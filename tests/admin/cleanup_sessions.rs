@@ -78,7 +78,7 @@ async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
             "deletedCount": 15,
             "details": {
                 "throttle": 1, "tokens": 4, "idempotencyKeys": 1, "mail": 0, "memberEvents": 0,
-                "staffEvents": 0, "reminders": 0, "classReminders": 0, "passReminders": 0,
+                "staffEvents": 0, "reminderRecords": 0, "classRemindersQueued": 0, "passRemindersQueued": 0,
                 "webhookEvents": 0, "securityEvents": 0, "contactSubmissions": 0,
                 "accountsErased": 0, "classesGenerated": 0, "classConflicts": 0, "daysSummed": 0, "visitsUpdated": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
                 "paymentsSettled": 0, "membershipsSynced": 0, "paymentsRefunded": 0, "refundsDue": 0, "mailSent": 0, "mailDue": 0, "mailFailed": 0, "mailGivenUp": 0,
@@ -344,12 +344,13 @@ async fn due_emails_are_sent_by_the_clean_up() {
     let app = TestApp::start().await;
     let class = app.create_class(3).await;
     let ana = app.member("ana").await;
+    let booking = crate::bookings::book(&ana, class).await.expect(201);
     app.sql("delete from mail_outbox").await;
-    crate::bookings::book(&ana, class).await.expect(201);
+    crate::bookings::cancel(&ana, &booking).await.expect(200);
     // The mail server rejects `later` temporarily and `gone` permanently.
     app.sql(
         "insert into mail_outbox (id, recipient, kind, payload)
-        select gen_random_uuid(), name || '@example.com', 'booking_confirmed', payload
+        select gen_random_uuid(), name || '@example.com', 'booking_cancelled', payload
         from mail_outbox, unnest(array['later', 'gone']) name",
     )
     .await;

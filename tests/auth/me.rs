@@ -228,7 +228,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "select count(password_hash) + count(medical_conditions) + count(totp_secret)
             + count(calendar_token_hash) + count(provider_customer)
             + count(*) filter (where marketing_consent or is_active
-                or is_staff or is_admin or experience_level <> 'beginner' or muted_mails <> '{}')
+                or is_staff or is_admin or experience_level <> 'beginner' or muted_categories <> '{}')
         from users";
     assert_eq!(app.count(remaining_values).await, 0);
     assert_eq!(

@@ -80,7 +80,7 @@ async fn a_sale_is_confirmed_with_its_receipt_in_one_message() {
     assert_contains(
         paid,
         &[
-            "Pass: Ten classes: 100.00 USD Pass: Trial: 20.00 USD",
+            "Pass: Ten classes, 100.00 USD Pass: Trial, 20.00 USD",
             "Total: 120.00 USD Tax included: 15.97 USD Receipt: 2027-1",
             "Open my receipts: https://sabor.example/receipts",
         ],
@@ -106,15 +106,15 @@ async fn classes_and_fees_that_are_paid_give_a_receipt_by_mail_once() {
         let event = event_about(&format!("checkout.session.{kind}"), &session);
         app.deliver_event(&event).await.expect(200);
     }
-    assert_eq!(app.mail_count("class_paid").await, 1);
+    assert_eq!(app.mail_count("receipt_issued").await, 1);
     let missed = book(&ana, app.create_class(5).await).await.expect(201);
     crate::bookings::set_clock_before_start(&app, &missed, chrono::TimeDelta::minutes(-5));
     perform_action(&staff, &missed, "noShow").await.expect(200);
     perform_action(&staff, &missed, "markPaid")
         .await
         .expect(200);
-    assert_eq!(app.mail_count("class_paid").await, 2);
-    app.sql("delete from mail_outbox where kind <> 'class_paid'")
+    assert_eq!(app.mail_count("receipt_issued").await, 2);
+    app.sql("delete from mail_outbox where kind <> 'receipt_issued'")
         .await;
     let mails = send_mails(&app, &server).await;
     let [class, fee] = &mails[..] else {
@@ -130,10 +130,7 @@ async fn classes_and_fees_that_are_paid_give_a_receipt_by_mail_once() {
         ],
     );
     assert!(!one_line(class).contains("Tax"), "{class}");
-    assert_contains(
-        fee,
-        &["Missed class: Salsa on a Friday, ", "Total: 10.00 USD"],
-    );
+    assert_contains(fee, &["No-show: Salsa on a Friday, ", "Total: 10.00 USD"]);
     let numbers = [class, fee].map(|mail| mail["headers"]["subject"].as_str().unwrap());
     assert!(numbers[0].starts_with("Your receipt 20"), "{numbers:?}");
     assert_ne!(numbers[0], numbers[1]);
@@ -155,13 +152,13 @@ async fn refunds_of_a_class_are_reported_once_each_also_those_made_at_stripe() {
     for event in &events {
         app.deliver_event(event).await.expect(200);
     }
-    assert_eq!(app.mail_count("class_refunded").await, 2);
+    assert_eq!(app.mail_count("payment_refunded").await, 2);
     // The rest is refunded when it was sent, and not when the class is cancelled.
     cancel(&ana, &booking).await.expect(200);
-    assert_eq!(app.mail_count("class_refunded").await, 2);
+    assert_eq!(app.mail_count("payment_refunded").await, 2);
     make_payments_due(&app).await;
     process_refunds(&app).await;
-    wait_until(async || app.mail_count("class_refunded").await == 3).await;
+    wait_until(async || app.mail_count("payment_refunded").await == 3).await;
     process_refunds(&app).await;
     // At the desk.
     let at_desk = book(&ana, app.create_class(5).await).await.expect(201);
@@ -169,8 +166,8 @@ async fn refunds_of_a_class_are_reported_once_each_also_those_made_at_stripe() {
         .await
         .expect(200);
     perform_action(&staff, &at_desk, "refund").await.expect(200);
-    assert_eq!(app.mail_count("class_refunded").await, 4);
-    app.sql("delete from mail_outbox where kind <> 'class_refunded'")
+    assert_eq!(app.mail_count("payment_refunded").await, 4);
+    app.sql("delete from mail_outbox where kind <> 'payment_refunded'")
         .await;
     let mails = send_mails(&app, &server).await;
     let mut amounts = Vec::new();
@@ -236,6 +233,42 @@ async fn a_refund_of_an_order_is_reported_once_when_it_was_made() {
             "arrived after the order was cancelled",
             "Amount: 150.00 USD",
         ],
+    );
+}
+
+#[tokio::test]
+async fn a_refund_that_the_bank_returns_is_reported_too() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let (app, stripe) = start_with_stripe().await;
+    let ana = app.member("ana").await;
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
+    cancel(&ana, &booking).await.expect(200);
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
+    wait_until(async || app.mail_count("payment_refunded").await == 1).await;
+    app.sql("delete from mail_outbox").await;
+    let id = stripe.refunds()[0]["id"].as_str().unwrap().to_owned();
+    let failed = event_about("refund.failed", &stripe.update_refund(&id, "failed"));
+    app.deliver_event(&failed).await.expect(200);
+    app.deliver_event(&failed).await.expect(200);
+    assert_eq!(app.mail_count("refund_failed").await, 1);
+    // The next attempt is complete.
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
+    wait_until(async || app.mail_count("payment_refunded").await == 1).await;
+    let mails = send_mails(&app, &server).await;
+    let subjects = mails
+        .iter()
+        .map(|mail| mail["headers"]["subject"].as_str().unwrap());
+    let beginnings: Vec<_> = subjects
+        .map(|text| text.split(':').next().unwrap())
+        .collect();
+    assert_eq!(beginnings, ["Your refund has not arrived", "Refund"]);
+    assert_contains(
+        &mails[0],
+        &["Your bank has returned the 25.00 USD", "Amount: 25.00 USD"],
     );
 }
 

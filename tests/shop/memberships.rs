@@ -279,7 +279,7 @@ async fn events_in_any_order_and_repeated_give_one_membership_pass_and_order() {
     );
     assert_eq!(studio.mails("order_paid").await, 1);
     // The receipt is in the e-mail about the order.
-    assert_eq!(studio.mails("class_paid").await, 0);
+    assert_eq!(studio.mails("receipt_issued").await, 0);
     // All at once, the events of the next period give one more.
     studio.set_clock("2027-04-01T20:00:00Z");
     let invoice = studio.stripe.renew(&subscription, Renewal::Paid);
@@ -966,7 +966,7 @@ async fn the_end_of_a_period_is_not_announced_like_the_end_of_a_pass() {
     studio.subscribe(json!({})).await;
     studio.set_clock("2027-03-26T20:00:00Z");
     let report = studio.app.run_clean_up().await.expect(200);
-    assert_eq!(report["details"]["passReminders"], 0, "{report}");
+    assert_eq!(report["details"]["passRemindersQueued"], 0, "{report}");
     assert_eq!(studio.mails("pass_ending").await, 0);
     // The pass would be announced if it had been sold by itself.
     studio
@@ -974,7 +974,7 @@ async fn the_end_of_a_period_is_not_announced_like_the_end_of_a_pass() {
         .sql("update passes set membership_id = null where order_line_id is not null")
         .await;
     let report = studio.app.run_clean_up().await.expect(200);
-    assert_eq!(report["details"]["passReminders"], 1, "{report}");
+    assert_eq!(report["details"]["passRemindersQueued"], 1, "{report}");
 }
 
 #[tokio::test]

@@ -19,12 +19,12 @@ const FOREIGN_ORIGIN: Error = Error::Forbidden {
 };
 
 /// Returns the paths that accept requests from every origin.
-pub(super) fn open_paths(routes: &[Routes]) -> Arc<[String]> {
+pub(super) fn any_origin_paths(routes: &[Routes]) -> Arc<[String]> {
     let open = routes.iter().filter(|routes| routes.accepts_any_origin());
     open.map(|routes| routes.path().to_owned()).collect()
 }
 
-/// Rejects unsafe requests from other sites, except to `open_paths`.
+/// Rejects unsafe requests from other sites, except to `any_origin_paths`.
 ///
 /// `SameSite=Lax` alone does not protect against sites on the same registrable domain, and
 /// old browsers ignore it. Requests with a bearer token are exempt, because a browser never
@@ -35,13 +35,14 @@ pub(super) fn open_paths(routes: &[Routes]) -> Arc<[String]> {
 /// neither `Origin` nor `Sec-Fetch-Site`, a request with `Sec-Fetch-Site: none`, and a
 /// request whose `Origin` has the host of the request, even over plain HTTP. It can exempt
 /// requests only by method and path, but exemptions here depend on `Authorization`.
-pub(super) fn check(app: &App, open_paths: &[String], request: &Request) -> Result<()> {
+pub(super) fn check(app: &App, any_origin_paths: &[String], request: &Request) -> Result<()> {
     let is_safe = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
     );
     let path = request.extensions().get::<MatchedPath>();
-    let is_exempt = path.is_some_and(|path| open_paths.iter().any(|open| open == path.as_str()));
+    let is_exempt =
+        path.is_some_and(|path| any_origin_paths.iter().any(|open| open == path.as_str()));
     let headers = request.headers();
     let has_bearer = headers.contains_key(header::AUTHORIZATION) && !partner::is_basic(headers);
     let has_cookie = [CookiePurpose::Session, CookiePurpose::Visitor]

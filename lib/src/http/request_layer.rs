@@ -29,17 +29,17 @@ pub(super) struct RequestLayer {
     app: App,
     cors: Arc<Cors>,
     /// The paths that accept requests from every origin.
-    open_paths: Arc<[String]>,
+    any_origin_paths: Arc<[String]>,
 }
 
 impl RequestLayer {
     pub(super) fn new(app: App, routes: &[Routes]) -> Self {
         let cors = Arc::new(Cors::new(app.config()));
-        let open_paths = origin::open_paths(routes);
+        let any_origin_paths = origin::any_origin_paths(routes);
         Self {
             app,
             cors,
-            open_paths,
+            any_origin_paths,
         }
     }
 }
@@ -121,7 +121,7 @@ impl RequestLayer {
         S: Service<Request, Response = Response, Error = Infallible>,
     {
         let response = AssertUnwindSafe(async move {
-            match origin::check(&self.app, &self.open_paths, &request) {
+            match origin::check(&self.app, &self.any_origin_paths, &request) {
                 Ok(()) => routes.call(request).await,
                 Err(error) => Ok(error.into_response()),
             }

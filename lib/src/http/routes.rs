@@ -79,8 +79,8 @@ impl Routes {
         self
     }
 
-    /// Accepts requests from pages of every origin. For functions that do nothing in the name of
-    /// the member whose cookie a request has.
+    /// Accepts requests from pages of every origin. Use this only for functions that do not act for
+    /// the signed-in member.
     #[must_use]
     pub fn with_any_origin(mut self) -> Self {
         self.accepts_any_origin = true;

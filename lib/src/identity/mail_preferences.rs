@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::http::Member;
-use crate::models::mail_preference::{self, MailCategory, MutedMails};
+use crate::models::mail_preference::{self, MailCategory, MutedCategories};
 use crate::session::demo;
 use crate::{App, BoxFuture, session};
 
@@ -26,8 +26,8 @@ pub struct MailPreferences {
     passes: bool,
 }
 
-impl From<MutedMails> for MailPreferences {
-    fn from(muted: MutedMails) -> Self {
+impl From<MutedCategories> for MailPreferences {
+    fn from(muted: MutedCategories) -> Self {
         let is_wanted = |category| !muted.contains(category);
         Self {
             reminders: is_wanted(MailCategory::Reminders),
@@ -75,7 +75,7 @@ impl UpdateMailPreferences {
 pub fn get(app: &App, member: Member) -> BoxFuture<'_, Result<MailPreferences>> {
     Box::pin(async move {
         if demo::is_demo(&member.user) {
-            return Ok(MutedMails::default().into());
+            return Ok(MutedCategories::default().into());
         }
         let id = member.user.id;
         let muted = app
@@ -99,10 +99,10 @@ pub fn update<'a>(
 ) -> BoxFuture<'a, Result<MailPreferences>> {
     Box::pin(async move {
         let (session_key, id) = (member.key()?, member.user.id);
-        let (off, on) = (request.changed_to(false), request.changed_to(true));
+        let (muted, unmuted) = (request.changed_to(false), request.changed_to(true));
         let transaction = app.transaction().run(async |tx| {
             session::lock_member(tx, session_key, id).await?;
-            mail_preference::switch(tx, id, &off, &on).await
+            mail_preference::update(tx, id, &muted, &unmuted).await
         });
         let muted = transaction.await?;
         Ok(muted.ok_or(Error::SessionGone)?.into())

@@ -14,14 +14,16 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 pub use self::membership::{MailMembership, find_membership, insert_for_membership};
-pub use self::order::{MailOrder, find_order, insert_for_order, insert_gift_card};
+pub use self::order::{
+    MailOrder, find_order, insert_for_order, insert_for_payment, insert_gift_card,
+};
 pub use self::pass::{MailEndingPass, find_ending_pass};
-pub use self::refund::{MailRefund, RefundWay, RefundedItem, find_refund};
+pub use self::refund::{MailRefund, RefundDestination, RefundedItem, find_refund};
 use crate::crypto::random;
 use crate::error::Result;
 use crate::models::booking::amount_due;
 use crate::models::mail_notice::Notice;
-use crate::models::mail_preference::MutedMails;
+use crate::models::mail_preference::MutedCategories;
 use crate::models::pass::pass_name;
 use crate::models::payment_status::shown_payment_status;
 use crate::models::user::locale_from_column;
@@ -69,7 +71,7 @@ pub struct MailPayload {
     pub start_time: Option<DateTime<Utc>>,
     /// The order, for e-mails about orders.
     pub order_id: Option<Uuid>,
-    /// The payment, for `class_paid`.
+    /// The payment, for `receipt_issued`.
     pub payment_id: Option<Uuid>,
     /// The refund, for e-mails about refunds.
     pub refund_id: Option<Uuid>,
@@ -227,11 +229,21 @@ impl DropReason {
 
 static DROP: Statement = Statement::new(
     "mail_outbox.drop",
-    "update mail_outbox set next_attempt_at = 'infinity', dropped = $2
-    where id = $1 and sent_at is null",
+    "with dropped as (
+        update mail_outbox set next_attempt_at = 'infinity', dropped = $2
+        where id = $1 and sent_at is null
+        returning kind, payload
+    ), class_reminder as (
+        delete from class_reminders r using dropped d
+        where d.kind = 'class_reminder' and r.booking_id = (d.payload ->> 'bookingId')::uuid
+          and r.start_time = (d.payload ->> 'startTime')::timestamptz
+    )
+    delete from pass_reminders r using dropped d
+    where d.kind = 'pass_ending' and r.pass_id = (d.payload ->> 'passId')::uuid
+      and r.last_day = (d.payload ->> 'lastDay')::date",
 );
 
-/// Drops an e-mail: it is not sent.
+/// Drops an e-mail: it is not sent. A reminder that is dropped is queued again if it is due again.
 ///
 /// # Errors
 ///
@@ -318,14 +330,34 @@ pub struct MailRecipient {
     pub is_confirmed: bool,
     /// The language of the e-mail.
     pub locale: Locale,
+    /// Which e-mails the member wants.
+    pub preferences: RecipientPreferences,
+}
+
+/// Whether a member wants an e-mail that can be switched off.
+#[derive(Clone, Debug)]
+pub struct RecipientPreferences {
     /// The categories that the member has switched off.
-    pub muted: MutedMails,
+    pub muted: MutedCategories,
+    /// Whether the e-mail goes to the member's present address.
+    pub is_current_address: bool,
+}
+
+impl RecipientPreferences {
+    fn from_row(row: &Row) -> Result<Self> {
+        let categories: Vec<String> = row.try_get("muted_categories")?;
+        Ok(Self {
+            muted: MutedCategories::from_column(&categories),
+            is_current_address: row.try_get("is_current_address")?,
+        })
+    }
 }
 
 static FIND_RECIPIENT: Statement = Statement::new(
     "mail_outbox.find_recipient",
     "select case when closed_at is null then first_name else '' end as first_name,
-        email = $2 and email_verified_at is not null as is_confirmed, locale, muted_mails
+        email = $2 and email_verified_at is not null as is_confirmed, locale, muted_categories,
+        email = $2 as is_current_address
     from users where id = $1",
 );
 
@@ -342,15 +374,10 @@ pub async fn find_recipient(
             first_name: row.try_get("first_name")?,
             is_confirmed: row.try_get("is_confirmed")?,
             locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
-            muted: muted_from_row(&row)?,
+            preferences: RecipientPreferences::from_row(&row)?,
         })
     })
     .transpose()
-}
-
-fn muted_from_row(row: &Row) -> Result<MutedMails> {
-    let texts: Vec<String> = row.try_get("muted_mails")?;
-    Ok(MutedMails::from_column(&texts))
 }
 
 /// The booking that an e-mail is about.
@@ -358,8 +385,8 @@ fn muted_from_row(row: &Row) -> Result<MutedMails> {
 pub struct MailBooking {
     /// The member's id.
     pub user_id: Uuid,
-    /// The categories that the member has switched off.
-    pub muted: MutedMails,
+    /// Which e-mails the member wants.
+    pub preferences: RecipientPreferences,
     /// The occurrence's id.
     pub scheduled_class_id: Uuid,
     /// The booking's status.
@@ -435,7 +462,9 @@ pub struct MailPayment {
 static FIND_BOOKING: Statement = Statement::new(
     "mail_outbox.find_booking",
     concat!(
-        "select b.user_id, u.muted_mails, b.scheduled_class_id, b.status, case when u.closed_at is null then u.first_name else '' end as first_name,
+        "select b.user_id, u.muted_categories, u.email = $3 as is_current_address,
+        b.scheduled_class_id, b.status,
+        case when u.closed_at is null then u.first_name else '' end as first_name,
         u.email = $3 and u.email_verified_at is not null as is_confirmed, u.locale,
         coalesce(c.own_title, t.name) as title, r.name as room, i.name as instructor,
         c.start_time, c.end_time, c.start_time <= $2 as has_started, c.is_cancelled as class_is_cancelled,
@@ -488,7 +517,7 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
     let price: Decimal = row.try_get("price")?;
     Ok(MailBooking {
         user_id: row.try_get("user_id")?,
-        muted: muted_from_row(row)?,
+        preferences: RecipientPreferences::from_row(row)?,
         scheduled_class_id: row.try_get("scheduled_class_id")?,
         status: row.try_get("status")?,
         first_name: row.try_get("first_name")?,

@@ -52,18 +52,18 @@ impl MailCategory {
     }
 }
 
-/// The categories that a member has switched off.
+/// The categories that a member has muted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MutedMails(Vec<MailCategory>);
+pub struct MutedCategories(Vec<MailCategory>);
 
-impl MutedMails {
+impl MutedCategories {
     /// Reads the column. A category of a newer version of the program is left out.
     pub(in crate::models) fn from_column(texts: &[String]) -> Self {
         let categories = texts.iter().filter_map(|text| MailCategory::parse(text));
         Self(categories.collect())
     }
 
-    /// Returns whether the member has switched a category off.
+    /// Returns whether the member has muted a category.
     pub fn contains(&self, category: MailCategory) -> bool {
         self.0.contains(&category)
     }
@@ -71,51 +71,62 @@ impl MutedMails {
 
 static FIND: Statement = Statement::new(
     "mail_preference.find",
-    "select muted_mails from users where id = $1",
+    "select muted_categories from users where id = $1",
 );
 
-/// Returns the categories that a member has switched off.
+/// Returns the categories that a member has muted.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] if there is no such member.
-pub async fn find(client: &Client, user_id: Uuid) -> Result<MutedMails> {
+pub async fn find(client: &Client, user_id: Uuid) -> Result<MutedCategories> {
     let row = FIND
         .opt(client, &[&user_id])
         .await?
         .ok_or(Error::NotFound)?;
-    let texts: Vec<String> = row.try_get("muted_mails")?;
-    Ok(MutedMails::from_column(&texts))
+    let texts: Vec<String> = row.try_get("muted_categories")?;
+    Ok(MutedCategories::from_column(&texts))
 }
 
-static SWITCH: Statement = Statement::new(
-    "mail_preference.switch",
-    "update users set muted_mails = array(
-        select distinct category from unnest(muted_mails || $2) category
+static MUTE: Statement = Statement::new(
+    "mail_preference.mute",
+    "update users set muted_categories = muted_categories || $2::text
+    where id = $1 and closed_at is null and not $2 = any (muted_categories)",
+);
+
+/// Mutes a category. Does nothing if it is muted, or if the account is closed.
+pub async fn mute(client: &Client, user_id: Uuid, category: MailCategory) -> Result<()> {
+    MUTE.execute(client, &[&user_id, &category.as_str()]).await
+}
+
+static UPDATE: Statement = Statement::new(
+    "mail_preference.update",
+    "update users set muted_categories = array(
+        select distinct category from unnest(muted_categories || $2) category
         where category <> all ($3) order by category
     )
     where id = $1 and closed_at is null
-    returning muted_mails",
+    returning muted_categories",
 );
 
-/// Switches categories off and others on. Returns those that are off now, or `None` if the account
+/// Mutes categories and unmutes others. Returns those that are muted now, or `None` if the account
 /// is closed or there is no such member.
-pub async fn switch(
+pub async fn update(
     client: &Client,
     user_id: Uuid,
-    off: &[MailCategory],
-    on: &[MailCategory],
-) -> Result<Option<MutedMails>> {
+    muted: &[MailCategory],
+    unmuted: &[MailCategory],
+) -> Result<Option<MutedCategories>> {
     let texts = |categories: &[MailCategory]| -> Vec<String> {
         let texts = categories.iter().map(|category| category.as_str());
         texts.map(str::to_owned).collect()
     };
-    let row = SWITCH
-        .opt(client, &[&user_id, &texts(off), &texts(on)])
+    let row = UPDATE
+        .opt(client, &[&user_id, &texts(muted), &texts(unmuted)])
         .await?;
     row.map(|row| {
-        let texts: Vec<String> = row.try_get("muted_mails")?;
-        Ok(MutedMails::from_column(&texts))
+        let texts: Vec<String> = row.try_get("muted_categories")?;
+        Ok(MutedCategories::from_column(&texts))
     })
     .transpose()
 }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::models::mail_outbox;
 use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
@@ -107,19 +108,14 @@ pub(super) async fn issue(
     match subject {
         // The e-mail about a paid order contains its receipt.
         ReceiptSubject::Order(_) => Ok(()),
-        ReceiptSubject::Payment(id) => QUEUE_MAIL.execute(client, &[&id]).await,
+        ReceiptSubject::Payment(id) => mail_outbox::insert_for_payment(client, id).await,
     }
 }
 
-// The e-mail goes to the member's current address.
-static QUEUE_MAIL: Statement = Statement::new(
-    "receipt.queue_mail",
-    "insert into mail_outbox (id, recipient, kind, payload)
-    select gen_random_uuid(), u.email, 'class_paid',
-        jsonb_build_object('userId', u.id, 'paymentId', r.payment_id)
-    from receipts r join users u on u.id = r.user_id
-    where r.payment_id = $1 and u.closed_at is null",
-);
+/// Returns the number of a receipt as members see it, such as `2026-17`.
+pub fn receipt_number_text(year: i32, number: i32) -> String {
+    format!("{year}-{number}")
+}
 
 /// What a line of a receipt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -227,9 +223,9 @@ impl Receipt {
         Money::from_column(share.round_dp_with_strategy(decimals, half_up))
     }
 
-    /// Returns the year and the number, such as `2026-17`.
-    pub fn reference(&self) -> String {
-        format!("{}-{}", self.year, self.number)
+    /// Returns the number with its year, such as `2026-17`.
+    pub fn number_text(&self) -> String {
+        receipt_number_text(self.year, self.number)
     }
 
     /// Returns the receipt's position in the list.

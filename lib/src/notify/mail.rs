@@ -28,4 +28,4 @@ pub use self::notice::{
     send_link,
 };
 pub(crate) use self::send_queue::SendQueue;
-pub use self::unsubscribe::{confirmation_page, unsubscribe};
+pub use self::unsubscribe::{unsubscribe, unsubscribe_page_url};

@@ -393,13 +393,16 @@ async fn find_payment_intent(
 /// Starts the background work that an outcome requires. Must be called after the commit.
 pub(super) fn after_commit(app: &App, outcome: &Outcome) {
     match outcome {
-        Outcome::Released | Outcome::OrderPaid | Outcome::MembershipUpdated | Outcome::Changed => {
-            mail::send_due_in_background(app);
-        }
+        Outcome::Released
+        | Outcome::OrderPaid
+        | Outcome::MembershipUpdated
+        | Outcome::Changed
+        // One refund of several can have failed while another is complete.
+        | Outcome::Mismatch { .. } => mail::send_due_in_background(app),
         Outcome::RefundDue | Outcome::MembershipMustEnd => {
             settle_in_background(app);
             mail::send_due_in_background(app);
         }
-        Outcome::Unchanged | Outcome::Foreign | Outcome::Mismatch { .. } => {}
+        Outcome::Unchanged | Outcome::Foreign => {}
     }
 }

@@ -88,7 +88,7 @@ impl From<Receipt> for ReceiptView {
         };
         Self {
             id: receipt.id,
-            number: receipt.reference(),
+            number: receipt.number_text(),
             issued_at: receipt.issued_at,
             lines: receipt.lines.iter().map(line).collect(),
             total: receipt.total().in_currency(currency),

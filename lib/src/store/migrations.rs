@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 31] = [
+static MIGRATIONS: [Migration; 32] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -58,7 +58,8 @@ static MIGRATIONS: [Migration; 31] = [
     migration!(28, "0028_promo_codes_and_gift_cards"),
     migration!(29, "0029_memberships"),
     migration!(30, "0030_sales_reports"),
-    migration!(31, "0031_reminders_and_mail_choices"),
+    migration!(31, "0031_mail_priorities"),
+    migration!(32, "0032_reminders_and_mail_preferences"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -1,4 +1,4 @@
-// Switches off e-mails of one category, with a link from such an e-mail. Nobody has to sign in. The
+// Unsubscribes from e-mails of one category, with a link from such an e-mail. Nobody has to sign in. The
 // reader has to click, because mail scanners open every link and run its scripts.
 
 import { useRef } from "preact/hooks";
@@ -26,12 +26,12 @@ const unsubscribe = () =>
 
 function Unsubscribe({ t }: { t: UnsubscribeTexts }) {
   const step = useStore(linkStep);
-  // The token begins with the category, and is forgotten after it was used.
+  // The token starts with the category. `finishLink` clears the token, so the category is kept.
   const category = useRef("");
-  if (step === "form") [category.current = ""] = linkToken().split(".");
+  if (step === "form") category.current = linkToken().split(".")[0] ?? "";
   const name = t.categories[category.current] ?? t.otherCategory;
   const account = (
-    <a class="button plain" href="/account#consents">
+    <a class="button plain" href="/account#mails">
       {t.account}
     </a>
   );
@@ -40,6 +40,7 @@ function Unsubscribe({ t }: { t: UnsubscribeTexts }) {
     return (
       <Result title={t.confirm.title}>
         <p class="lead">{t.confirm.text(name)}</p>
+        {category.current === "waitlist" ? <p>{t.confirm.waitlist}</p> : null}
         <p class="actions">
           <Button onClick={unsubscribe}>{t.confirm.button}</Button>
           {account}

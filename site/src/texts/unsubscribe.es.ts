@@ -3,34 +3,35 @@
 import type { UnsubscribeTexts } from "./unsubscribe.en.ts";
 
 const texts: UnsubscribeTexts = {
-  title: "Tus correos",
+  title: "Preferencias de correo",
   categories: {
     reminders: "recordatorios de tus clases",
     bookings: "confirmaciones de tus reservas",
     waitlist: "correos sobre listas de espera",
-    schedule: "correos sobre cambios de clases",
-    passes: "correos sobre bonos que terminan pronto",
+    schedule: "avisos de cambios en tus clases",
+    passes: "avisos de bonos que caducan pronto",
   },
   otherCategory: "estos correos",
   confirm: {
-    title: "¿Menos correos?",
-    text: (name) => `Dejaremos de enviarte ${name}.`,
+    title: "¿Dejar de recibir estos correos?",
+    text: (name) => `Ya no recibirás ${name}.`,
+    waitlist: "Puede que tengas una plaza sin recibir un correo. Consulta «Mis reservas».",
     hint: "Te seguiremos escribiendo sobre pagos y reembolsos, clases canceladas y la seguridad de tu cuenta.",
-    button: "No recibir más",
+    button: "Dejar de recibirlos",
   },
   done: {
-    title: "Hecho",
-    text: (name) => `Ya no te enviamos ${name}. Puedes cambiarlo en tu cuenta cuando quieras.`,
+    title: "Ya no recibirás estos correos",
+    text: (name) => `Ya no te enviaremos ${name}. Puedes volver a activarlos en tu cuenta.`,
   },
   ended: {
     title: "Este enlace no funciona",
-    text: "No está completo o es muy antiguo. Puedes elegir tus correos en tu cuenta.",
+    text: "El enlace está incompleto o es demasiado antiguo. Puedes cambiar tus preferencias de correo en tu cuenta.",
   },
   missing: {
     title: "Falta el enlace",
-    text: "Abre otra vez el enlace completo de nuestro correo, o elige tus correos en tu cuenta.",
+    text: "Abre otra vez el enlace completo de nuestro correo, o cambia tus preferencias de correo en tu cuenta.",
   },
-  account: "Elegir en tu cuenta",
+  account: "Preferencias de correo",
 };
 
 export default texts;

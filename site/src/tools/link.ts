@@ -26,7 +26,7 @@ export function linkToken(): string {
   return token ?? "";
 }
 
-/** Forgets the token, which cannot be used again, and shows how it went. */
+/** Forgets the token and shows the result. */
 export function finishLink(step: "ended" | "done"): void {
   token = null;
   linkStep.set(step);

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::address::absolute;
 use super::structured_data;
 use super::texts::PageTexts;
-use crate::runtime::config::StudioConfig;
+use crate::runtime::config::{StudioAddress, StudioConfig};
 use crate::values::locale::Locale;
 
 /// The maximum length of a description, in characters. Search engines and link previews cut
@@ -61,16 +61,7 @@ impl<'a> Layout<'a> {
             url: absolute(studio, &head.path),
             image_url: absolute(studio, image_url.as_deref().unwrap_or(DEFAULT_IMAGE)),
             json_ld: structured_data::script(studio, head.data),
-            address: studio.address.as_ref().map(|address| {
-                let parts = [
-                    Some(&address.street),
-                    Some(&address.city),
-                    address.region.as_ref(),
-                    address.postal_code.as_ref(),
-                ];
-                let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).collect();
-                parts.join(", ")
-            }),
+            address: studio.address.as_ref().map(StudioAddress::one_line),
         }
     }
 }

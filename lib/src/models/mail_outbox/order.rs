@@ -93,6 +93,21 @@ pub async fn insert_for_order(client: &Client, order_id: Uuid, kind: &str) -> Re
     INSERT_FOR_ORDER.execute(client, &[&order_id, &kind]).await
 }
 
+static INSERT_FOR_PAYMENT: Statement = Statement::new(
+    "mail_outbox.insert_for_payment",
+    "insert into mail_outbox (id, recipient, kind, payload)
+    select gen_random_uuid(), u.email, 'receipt_issued',
+        jsonb_build_object('userId', u.id, 'paymentId', r.payment_id)
+    from receipts r join users u on u.id = r.user_id
+    where r.payment_id = $1 and u.closed_at is null",
+);
+
+/// Queues the e-mail with the receipt of a payment for a class or a fee. A closed account gets none,
+/// and a payment without a receipt too. Must be called in the transaction that issues the receipt.
+pub async fn insert_for_payment(client: &Client, payment_id: Uuid) -> Result<()> {
+    INSERT_FOR_PAYMENT.execute(client, &[&payment_id]).await
+}
+
 static INSERT_GIFT_CARD: Statement = Statement::new(
     "mail_outbox.insert_gift_card",
     "insert into mail_outbox (id, recipient, kind, payload)

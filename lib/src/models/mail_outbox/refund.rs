@@ -11,15 +11,17 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// A refund that was made.
+/// A refund.
 #[derive(Clone, Debug)]
 pub struct MailRefund {
+    /// Whether the money has been given back. `false` if the bank has returned it.
+    pub is_done: bool,
     /// The amount.
     pub amount: Money,
     /// The ISO 4217 code of the currency.
     pub currency: String,
     /// Where the money went.
-    pub way: RefundWay,
+    pub destination: RefundDestination,
     /// What had been paid for.
     pub item: RefundedItem,
     /// The year and the number of the receipt. `None` if there is none.
@@ -28,7 +30,7 @@ pub struct MailRefund {
 
 /// Where refunded money went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefundWay {
+pub enum RefundDestination {
     /// To the card.
     Card,
     /// To the gift card.
@@ -39,7 +41,7 @@ pub enum RefundWay {
     Desk,
 }
 
-impl RefundWay {
+impl RefundDestination {
     fn of(method: &str, tender: &str) -> Self {
         match (method, tender) {
             ("original", "card" | "terminal") => Self::Card,
@@ -75,7 +77,7 @@ static FIND: Statement = Statement::new(
         coalesce(c.own_title, t.name) as title, c.start_time, o.state = 'cancelled' as is_cancelled,
         (select jsonb_agg(l.description order by l.created_at, l.id)
             from order_lines l where l.order_id = o.id) as product_names,
-        r.year, r.number
+        r.year, r.number, f.state = 'done' as is_done
     from refunds f
     join payments p on p.id = f.payment_id
     left join orders o on o.id = p.order_id
@@ -83,18 +85,19 @@ static FIND: Statement = Statement::new(
     left join scheduled_classes c on c.id = b.scheduled_class_id
     left join class_types t on t.id = c.class_type_id
     left join receipts r on r.order_id = p.order_id or r.payment_id = p.id
-    where f.id = $1 and f.state = 'done'",
+    where f.id = $1",
 );
 
-/// Finds a refund. Returns `None` if it was not made, for example because it has failed after all.
+/// Finds a refund.
 pub async fn find_refund(client: &Client, id: Uuid) -> Result<Option<MailRefund>> {
     let row = FIND.opt(client, &[&id]).await?;
     row.map(|row| {
         let year: Option<i32> = row.try_get("year")?;
         Ok(MailRefund {
+            is_done: row.try_get("is_done")?,
             amount: Money::from_column(row.try_get::<_, Decimal>("amount")?),
             currency: row.try_get("currency")?,
-            way: RefundWay::of(row.try_get("method")?, row.try_get("tender")?),
+            destination: RefundDestination::of(row.try_get("method")?, row.try_get("tender")?),
             item: item_from_row(&row)?,
             receipt: year.zip(row.try_get("number")?),
         })

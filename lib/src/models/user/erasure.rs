@@ -57,7 +57,7 @@ macro_rules! erased_columns {
         emergency_contact_name = null, emergency_contact_phone = null,
         experience_level = 'beginner', medical_conditions = null, marketing_consent = false,
         totp_secret = null, totp_confirmed_at = null, totp_last_step = null,
-         calendar_token_hash = null, provider_customer = null, muted_mails = '{}',
+         calendar_token_hash = null, provider_customer = null, muted_categories = '{}',
          is_active = false, is_staff = false, is_admin = false"
     };
 }
@@ -182,7 +182,7 @@ static FORGET_REGISTRANT: Statement = Statement::new(
             emergency_contact_name = null, emergency_contact_phone = null,
             medical_conditions = null, marketing_consent = false, totp_secret = null,
             totp_confirmed_at = null, totp_last_step = null, calendar_token_hash = null,
-            muted_mails = '{}'
+            muted_categories = '{}'
         where id = $1"
     ),
 );

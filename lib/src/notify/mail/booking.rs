@@ -89,7 +89,7 @@ impl LocalTimes {
 }
 
 /// What an e-mail about a booking is composed from.
-pub(super) struct Context<'a> {
+pub(super) struct BookingMailInput<'a> {
     pub(super) payload: &'a MailPayload,
     pub(super) booking: &'a MailBooking,
     pub(super) times: &'a LocalTimes,
@@ -103,65 +103,20 @@ pub(super) struct Context<'a> {
 /// the booking has changed or moved to another class, or the class has started.
 pub(super) fn compose(
     kind: &str,
-    context: &Context<'_>,
+    input: &BookingMailInput<'_>,
     unsubscribe: Option<UnsubscribeLinks>,
 ) -> Option<Result<Message>> {
-    let Context {
-        payload,
-        booking,
-        times,
-        studio,
-        texts,
-        now,
-    } = *context;
-    let described_class = payload.scheduled_class_id;
-    if described_class.is_some_and(|id| id != booking.scheduled_class_id) {
-        return None;
-    }
-    let is_upcoming = !booking.has_started && !booking.class_is_cancelled;
-    let status = booking.status.as_str();
+    let (booking, studio, texts) = (input.booking, input.studio, input.texts);
     let mail = BookingMail {
         booking,
-        times,
-        class: times.class.class(&booking.title, &booking.room),
+        times: input.times,
+        class: input.times.class.class(&booking.title, &booking.room),
         late_fee: studio.late_cancel_fee,
         texts,
     };
-    let opening = match kind {
-        "booking_confirmed" if is_upcoming && status == "booked" => mail.confirmed(),
-        "booking_waitlisted" if is_upcoming && status == "waitlisted" => {
-            texts.booking_waitlisted(&mail.class)
-        }
-        "booking_promoted" if is_upcoming && status == "booked" => mail.promoted(),
-        "class_reminder"
-            if !booking.class_is_cancelled
-                && status == "booked"
-                && payload.start_time == Some(booking.start_time)
-                && booking.start_time - now >= LATEST_REMINDER =>
-        {
-            mail.reminder()
-        }
-        "booking_cancelled" if status == "cancelled" => mail.cancelled(payload.reason.as_deref()),
-        "class_cancelled" if booking.class_is_cancelled => mail.class_cancelled(),
-        "class_moved" if is_upcoming && status != "cancelled" => {
-            let previous = payload.previous.as_ref();
-            match previous.and_then(|previous| previous.title.as_deref()) {
-                Some(title) => mail.booking_moved(title)?,
-                None => mail.class_moved()?,
-            }
-        }
-        "no_show" if status == "no_show" && !booking.fee.is_zero() => mail.no_show(),
-        "instructor_changed" if is_upcoming && status != "cancelled" => mail.instructor_changed(),
-        _ => return None,
-    };
+    let opening = mail.opening(kind, input.payload, input.now)?;
+    let address = studio.address.as_ref().filter(|_| kind == "class_reminder");
     let bookings_url = format!("{}/bookings", studio.site_url);
-    let mut facts = mail.facts();
-    if kind == "class_reminder"
-        && let Some(address) = &studio.address
-    {
-        let after_room = (texts.labels().address, address_line(address));
-        facts.insert(3, after_room);
-    }
     let content = Content {
         language: booking.locale,
         studio: &studio.name,
@@ -169,27 +124,12 @@ pub(super) fn compose(
         headline: opening.headline.to_owned(),
         greeting: greeting(texts, &booking.first_name, booking.is_confirmed),
         paragraphs: opening.paragraphs,
-        facts,
+        facts: mail.facts(address),
         links: vec![(texts.labels().open_bookings, bookings_url)],
         footer: texts.booking_footer(&studio.name),
         unsubscribe: unsubscribe.map(|links| (texts.unsubscribe(links.category), links)),
     };
     Some(content.render(None))
-}
-
-/// Returns the address in one line, in the order of its country, such as `12 Pearl Street, Boulder,
-/// CO 80302`.
-fn address_line(address: &StudioAddress) -> String {
-    let (city, code) = (address.city.as_str(), address.postal_code.as_deref());
-    let town = match address.country.as_str() {
-        "US" | "CA" => {
-            let region = address.region.iter().map(String::as_str).chain(code);
-            let region = region.collect::<Vec<_>>().join(" ");
-            [city, &region].join(", ").trim_end_matches(", ").to_owned()
-        }
-        _ => code.into_iter().chain([city]).collect::<Vec<_>>().join(" "),
-    };
-    format!("{}, {town}", address.street)
 }
 
 /// An e-mail about a booking, in the member's language.
@@ -203,6 +143,48 @@ struct BookingMail<'a> {
 }
 
 impl BookingMail<'_> {
+    /// Returns `None` if the e-mail is outdated.
+    fn opening(&self, kind: &str, payload: &MailPayload, now: DateTime<Utc>) -> Option<Opening> {
+        let booking = self.booking;
+        let described_class = payload.scheduled_class_id;
+        if described_class.is_some_and(|id| id != booking.scheduled_class_id) {
+            return None;
+        }
+        let is_upcoming = !booking.has_started && !booking.class_is_cancelled;
+        let status = booking.status.as_str();
+        Some(match kind {
+            "booking_confirmed" if is_upcoming && status == "booked" => self.confirmed(),
+            "booking_waitlisted" if is_upcoming && status == "waitlisted" => {
+                self.texts.booking_waitlisted(&self.class)
+            }
+            "booking_promoted" if is_upcoming && status == "booked" => self.promoted(),
+            "class_reminder"
+                if is_upcoming
+                    && status == "booked"
+                    && payload.start_time == Some(booking.start_time)
+                    && booking.start_time - now >= LATEST_REMINDER =>
+            {
+                self.reminder()
+            }
+            "booking_cancelled" if status == "cancelled" => {
+                self.cancelled(payload.reason.as_deref())
+            }
+            "class_cancelled" if booking.class_is_cancelled => self.class_cancelled(),
+            "class_moved" if is_upcoming && status != "cancelled" => {
+                let previous = payload.previous.as_ref();
+                match previous.and_then(|previous| previous.title.as_deref()) {
+                    Some(title) => self.booking_moved(title)?,
+                    None => self.class_moved()?,
+                }
+            }
+            "no_show" if status == "no_show" && !booking.fee.is_zero() => self.no_show(),
+            "instructor_changed" if is_upcoming && status != "cancelled" => {
+                self.instructor_changed()
+            }
+            _ => return None,
+        })
+    }
+
     fn confirmed(&self) -> Opening {
         let mut opening = self.texts.booking_confirmed(&self.class);
         opening.paragraphs.extend(self.payment_status());
@@ -221,7 +203,7 @@ impl BookingMail<'_> {
 
     fn reminder(&self) -> Opening {
         let mut opening = self.texts.class_reminder(&self.class);
-        opening.paragraphs.extend(self.payment_reminder());
+        opening.paragraphs.extend(self.payment_before_class());
         let request = self.texts.cancel_if_you_cannot_come();
         opening.paragraphs.push(request.to_owned());
         opening.paragraphs.extend(self.cancellation_terms());
@@ -326,15 +308,24 @@ impl BookingMail<'_> {
         }
     }
 
-    /// Describes what pays for a class that starts soon, or what is to be paid for it. Returns `None`
-    /// for a class that is paid or costs nothing.
-    fn payment_reminder(&self) -> Option<String> {
-        if self.booking.amount_due.is_zero() {
-            let pass = self.booking.pass.as_ref()?;
-            return Some(self.texts.paid_with_pass(&pass.name, pass.credits_left));
+    /// Describes which pass pays for a class that starts soon, or what the member still has to pay.
+    /// Returns `None` for a class that is paid, was refunded, or costs nothing.
+    fn payment_before_class(&self) -> Option<String> {
+        let booking = self.booking;
+        if booking.pass.is_some() {
+            return self.payment_status();
         }
-        let amount = self.amount(self.booking.amount_due);
-        Some(self.texts.desk_payment_pending(&amount))
+        if booking.amount_due.is_zero() {
+            return None;
+        }
+        let amount = self.amount(booking.amount_due);
+        let payment = booking.payment.as_ref();
+        match payment.map(|payment| (payment.status.as_str(), payment.method.as_str())) {
+            Some(("pending", "card")) => Some(self.texts.card_payment_pending(&amount)),
+            // Staff have given the money back, and know what is to be paid.
+            Some(("refund_due" | "refunded" | "partly_refunded", _)) => None,
+            _ => Some(self.texts.desk_payment_pending(&amount)),
+        }
     }
 
     /// Describes whether the class of a cancelled booking is back on the pass. Returns `None`
@@ -403,15 +394,17 @@ impl BookingMail<'_> {
         amount_text(amount, &self.booking.currency)
     }
 
-    fn facts(&self) -> Vec<(&'static str, String)> {
+    /// Returns the facts about the class, with the address of the studio if there is one.
+    fn facts(&self, address: Option<&StudioAddress>) -> Vec<(&'static str, String)> {
         let (booking, labels) = (self.booking, self.texts.labels());
         let when = self.texts.class_time_in(&self.class, &self.times.city);
         let mut facts = vec![
             (labels.class, booking.title.clone()),
             (labels.when, when),
             (labels.room, booking.room.clone()),
-            (labels.instructor, booking.instructor.clone()),
         ];
+        facts.extend(address.map(|address| (labels.address, address.one_line())));
+        facts.push((labels.instructor, booking.instructor.clone()));
         if !booking.price.is_zero() {
             facts.push((labels.price, self.amount(booking.price)));
         }

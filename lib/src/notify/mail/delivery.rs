@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::booking::LocalTimes;
 use super::english::English;
@@ -27,9 +28,8 @@ use crate::App;
 use crate::error::{Error, Result, chain};
 use crate::models::contact;
 use crate::models::mail_outbox::{
-    self, DropReason, DueMail, MAX_ATTEMPTS, MailRecipient, MailRefund,
+    self, DropReason, DueMail, MAX_ATTEMPTS, MailRecipient, MailRefund, RecipientPreferences,
 };
-use crate::models::mail_preference::MailCategory;
 use crate::models::one_time_token;
 use crate::models::receipt::{self, Receipt};
 use crate::runtime::background;
@@ -236,12 +236,12 @@ async fn send_until(
         let _first_turn = (!run.has_sent.load(Ordering::Relaxed)).then_some(turn);
         let composed = match compose(app, &due).await {
             Err(error @ Error::Internal(_)) => Err(SendError::Transient(chain(&error))),
-            message => Ok(message?),
+            composed => Ok(composed?),
         };
         let sent = match composed {
             Err(error) => Err(error),
-            Ok(Ok(message)) => transport.send(&due, message).await,
-            Ok(Err(reason)) => {
+            Ok(Composed::Message(message)) => transport.send(&due, message).await,
+            Ok(Composed::Dropped(reason)) => {
                 drop_mail(app, &due, reason).await?;
                 summary.dropped += 1;
                 continue;
@@ -324,35 +324,68 @@ fn texts(locale: Locale) -> &'static dyn MailTexts {
     }
 }
 
-/// A composed e-mail, or why it is not sent.
-type Composed = Result<Message, DropReason>;
+/// An e-mail that is due.
+enum Composed {
+    Message(Message),
+    /// It is not sent, for this reason.
+    Dropped(DropReason),
+}
 
-/// Returns the reason for an e-mail that is outdated.
-fn or_outdated(message: Option<Message>) -> Composed {
-    message.ok_or(DropReason::Outdated)
+impl From<Option<Message>> for Composed {
+    /// Without a message, the e-mail is outdated.
+    fn from(message: Option<Message>) -> Self {
+        message.map_or(Self::Dropped(DropReason::Outdated), Self::Message)
+    }
 }
 
 /// Composes an e-mail.
 async fn compose(app: &App, due: &DueMail) -> Result<Composed> {
     if let Some(kind) = NoticeKind::parse(&due.kind) {
-        return compose_notice(app, kind, due).await.map(or_outdated);
+        return compose_notice(app, kind, due).await.map(Composed::from);
     }
-    match due.kind.as_str() {
-        "contact_received" => compose_contact(app, due).await.map(or_outdated),
-        "class_paid" => compose_receipt(app, due).await.map(or_outdated),
-        "pass_ending" => compose_pass(app, due).await,
-        "class_refunded" | "order_refunded" if due.payload.refund_id.is_some() => {
-            compose_refund(app, due).await.map(or_outdated)
+    let message = match due.kind.as_str() {
+        "pass_ending" => return compose_pass(app, due).await,
+        kind if policy::is_about_booking(kind) => return compose_booking(app, due).await,
+        "contact_received" => compose_contact(app, due).await?,
+        "receipt_issued" => compose_receipt(app, due).await?,
+        "payment_refunded" | "order_refunded" | "refund_failed"
+            if due.payload.refund_id.is_some() =>
+        {
+            compose_refund(app, due).await?
         }
-        kind if policy::is_about_booking(kind) => compose_booking(app, due).await,
-        kind if policy::is_about_order(kind) => compose_order(app, due).await.map(or_outdated),
-        kind if policy::is_about_membership(kind) => {
-            compose_membership(app, due).await.map(or_outdated)
-        }
+        kind if policy::is_about_order(kind) => compose_order(app, due).await?,
+        kind if policy::is_about_membership(kind) => compose_membership(app, due).await?,
         // A newer version of the program, which runs during a deployment, knows this kind.
-        _ => Err(Error::internal(
-            "this version does not know the kind of mail",
-        )),
+        _ => {
+            return Err(Error::internal(
+                "this version does not know the kind of mail",
+            ));
+        }
+    };
+    Ok(message.into())
+}
+
+/// Returns the links with which a member unsubscribes from e-mails like this one. Returns `None` if
+/// they cannot be switched off.
+///
+/// # Errors
+///
+/// The reason to drop the e-mail: the member has unsubscribed, or has another address by now.
+fn unsubscribe_links(
+    app: &App,
+    due: &DueMail,
+    user_id: Uuid,
+    preferences: &RecipientPreferences,
+) -> Result<Option<UnsubscribeLinks>, DropReason> {
+    let Some(category) = policy::category(&due.kind, &due.payload) else {
+        return Ok(None);
+    };
+    if !preferences.is_current_address {
+        return Err(DropReason::Outdated);
+    }
+    match preferences.muted.contains(category) {
+        true => Err(DropReason::Muted),
+        false => Ok(Some(UnsubscribeLinks::new(app, user_id, category))),
     }
 }
 
@@ -406,11 +439,12 @@ async fn compose_order(app: &App, due: &DueMail) -> Result<Option<Message>> {
     let (studio, keys) = (&app.config().studio, &app.config().encryption_keys);
     let code = due.payload.gift_card.as_ref();
     let code = code.map(|code| code.open(keys)).transpose()?;
+    let zone = TimeZone::of_studio(studio)?;
     found
         .and_then(|found| {
             let texts = texts(found.locale);
             let (receipt, code) = (receipt.as_ref(), code.as_deref());
-            order::compose(&due.kind, &found, receipt, code, studio, texts)
+            order::compose(&due.kind, &found, receipt, code, studio, &zone, texts)
         })
         .transpose()
 }
@@ -459,9 +493,10 @@ async fn compose_refund(app: &App, due: &DueMail) -> Result<Option<Message>> {
     let zone = TimeZone::of_studio(studio)?;
     let compose_for = |(recipient, refund): (MailRecipient, MailRefund)| {
         let texts = texts(recipient.locale);
-        refund::compose(&recipient, &refund, studio, &zone, texts)
+        refund::compose(&due.kind, &recipient, &refund, studio, &zone, texts)
     };
-    recipient.zip(refund).map(compose_for).transpose()
+    let message = recipient.zip(refund).and_then(compose_for);
+    message.transpose()
 }
 
 /// Composes the e-mail about a pass that ends soon.
@@ -470,7 +505,7 @@ async fn compose_pass(app: &App, due: &DueMail) -> Result<Composed> {
     let (Some(user_id), Some(pass_id), Some(last_day)) =
         (payload.user_id, payload.pass_id, payload.last_day)
     else {
-        return Ok(Err(DropReason::Outdated));
+        return Ok(Composed::Dropped(DropReason::Outdated));
     };
     let studio = &app.config().studio;
     let zone = TimeZone::of_studio(studio)?;
@@ -479,40 +514,38 @@ async fn compose_pass(app: &App, due: &DueMail) -> Result<Composed> {
     let pass = mail_outbox::find_ending_pass(&client, pass_id, last_day).await?;
     let today = zone.date(app.clock().now());
     let Some((recipient, pass)) = recipient.zip(pass).filter(|_| today <= last_day) else {
-        return Ok(Err(DropReason::Outdated));
+        return Ok(Composed::Dropped(DropReason::Outdated));
     };
-    if recipient.muted.contains(MailCategory::Passes) {
-        return Ok(Err(DropReason::Muted));
-    }
-    let links = UnsubscribeLinks::new(app, user_id, MailCategory::Passes);
+    let links = match unsubscribe_links(app, due, user_id, &recipient.preferences) {
+        Ok(links) => links,
+        Err(reason) => return Ok(Composed::Dropped(reason)),
+    };
     let texts = texts(recipient.locale);
-    pass::compose(&recipient, &pass, studio, &zone, texts, links).map(Ok)
+    pass::compose(&recipient, &pass, studio, &zone, texts, links).map(Composed::Message)
 }
 
 async fn compose_booking(app: &App, due: &DueMail) -> Result<Composed> {
     let (now, studio) = (app.clock().now(), &app.config().studio);
     let Some(id) = due.payload.booking_id else {
-        return Ok(Err(DropReason::Outdated));
+        return Ok(Composed::Dropped(DropReason::Outdated));
     };
     let client = app.db().client().await?;
     let Some(found) = mail_outbox::find_booking(&client, id, &due.recipient, now).await? else {
-        return Ok(Err(DropReason::Outdated));
+        return Ok(Composed::Dropped(DropReason::Outdated));
     };
-    let category = policy::category(&due.kind);
-    if category.is_some_and(|category| found.muted.contains(category)) {
-        return Ok(Err(DropReason::Muted));
-    }
-    let links = category.map(|category| UnsubscribeLinks::new(app, found.user_id, category));
+    let links = match unsubscribe_links(app, due, found.user_id, &found.preferences) {
+        Ok(links) => links,
+        Err(reason) => return Ok(Composed::Dropped(reason)),
+    };
     let zone = TimeZone::of_studio(studio)?;
-    let times = LocalTimes::new(&found, due.payload.previous.as_ref(), &zone);
-    let mail = booking::Context {
+    let input = booking::BookingMailInput {
         payload: &due.payload,
         booking: &found,
-        times: &times,
+        times: &LocalTimes::new(&found, due.payload.previous.as_ref(), &zone),
         studio,
         texts: texts(found.locale),
         now,
     };
-    let message = booking::compose(&due.kind, &mail, links).transpose()?;
-    Ok(or_outdated(message))
+    let message = booking::compose(&due.kind, &input, links).transpose()?;
+    Ok(message.into())
 }

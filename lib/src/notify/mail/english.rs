@@ -2,7 +2,7 @@
 
 use super::notice::{Access, AccessWay, NoticeKind};
 use super::texts::{ClassText, Labels, MailTexts, Opening, join_ways};
-use crate::models::mail_outbox::RefundWay;
+use crate::models::mail_outbox::RefundDestination;
 use crate::models::mail_preference::MailCategory;
 
 /// English.
@@ -26,7 +26,7 @@ impl MailTexts for English {
             amount: "Amount",
             receipt: "Receipt",
             late_cancellation: "Late cancellation",
-            missed_class: "Missed class",
+            missed_class: "No-show",
             included_tax: "Tax included",
             total: "Total",
             last_day: "Last day",
@@ -88,22 +88,25 @@ impl MailTexts for English {
 
     fn payment_footer(&self, studio: &str) -> String {
         format!(
-            "You receive this e-mail because it concerns your payment to {studio}. \
+            "You receive this e-mail because it is about a payment or refund at {studio}. \
              If something is wrong, just reply."
         )
     }
 
     fn pass_footer(&self, studio: &str) -> String {
-        format!("You receive this e-mail because you have a pass of {studio}.")
+        format!(
+            "You receive this e-mail because you have a pass at {studio}. \
+             If something is wrong, just reply."
+        )
     }
 
     fn unsubscribe(&self, category: MailCategory) -> &'static str {
         match category {
-            MailCategory::Reminders => "Do not remind me of classes by e-mail",
-            MailCategory::Bookings => "Do not confirm my bookings by e-mail",
-            MailCategory::Waitlist => "Do not e-mail me about waitlists",
-            MailCategory::Schedule => "Do not e-mail me about changed classes",
-            MailCategory::Passes => "Do not e-mail me when a pass ends",
+            MailCategory::Reminders => "Unsubscribe from class reminders",
+            MailCategory::Bookings => "Unsubscribe from booking confirmations",
+            MailCategory::Waitlist => "Unsubscribe from waitlist e-mails",
+            MailCategory::Schedule => "Unsubscribe from e-mails about changed classes",
+            MailCategory::Passes => "Unsubscribe from e-mails about passes that end",
         }
     }
 
@@ -293,72 +296,77 @@ impl MailTexts for English {
         }
     }
 
-    fn class_paid(&self, amount: &str, number: &str) -> Opening {
+    fn receipt_issued(&self, amount: &str, number: &str) -> Opening {
         Opening {
             subject: format!("Your receipt {number}"),
             headline: "Thank you for your payment",
             paragraphs: vec![format!(
-                "We have received your payment of {amount}. You can print the receipt under \
-                 “Receipts”."
+                "We have received your payment of {amount}. You can print your receipt on our \
+                 site."
             )],
         }
     }
 
-    fn refund_made(&self, item: &str, amount: &str, way: RefundWay) -> Opening {
-        let paragraph = match way {
-            RefundWay::Card => format!(
+    fn refund_destination(&self, amount: &str, destination: RefundDestination) -> String {
+        match destination {
+            RefundDestination::Card => format!(
                 "We have refunded {amount} to your card. Your bank can take up to ten days to show it."
             ),
-            RefundWay::GiftCard => format!("We have put {amount} back on your gift card."),
-            RefundWay::Transfer => format!("We have transferred {amount} back to you."),
-            RefundWay::Desk => format!("We have given {amount} back to you at the desk."),
-        };
-        Opening {
-            subject: format!("Refund: {item}"),
-            headline: "Your refund",
-            paragraphs: vec![paragraph],
+            RefundDestination::GiftCard => format!("We have put {amount} back on your gift card."),
+            RefundDestination::Transfer => format!("We have transferred {amount} back to you."),
+            RefundDestination::Desk => format!("We have given {amount} back to you at the desk."),
         }
     }
 
     fn pass_ending(&self, name: &str, last_day: &str, credits_left: Option<i32>) -> Opening {
         let left = match credits_left {
             None => "Until then, you can come as often as you like.".to_owned(),
-            Some(1) => "One class is left on it.".to_owned(),
-            Some(left) => format!("{left} classes are left on it."),
+            Some(1) => "You have one class left.".to_owned(),
+            Some(left) => format!("You have {left} classes left."),
         };
         Opening {
             subject: format!("Your pass ends soon: {name}"),
             headline: "Your pass ends soon",
             paragraphs: vec![
-                format!(
-                    "Your pass “{name}” pays for classes up to and including {last_day}. {left}"
-                ),
-                "If you want to dance on after that, you find another pass in the shop.".to_owned(),
+                format!("You can use your pass “{name}” until the end of {last_day}. {left}"),
+                "To keep dancing after that, get a new pass in the shop.".to_owned(),
             ],
         }
     }
 
-    fn order_refunded(&self, product_names: &str) -> Opening {
+    fn refund_made(&self, item: &str, refund: String) -> Opening {
         Opening {
-            subject: format!("Refund: {product_names}"),
+            subject: format!("Refund: {item}"),
             headline: "Your refund",
+            paragraphs: vec![refund],
+        }
+    }
+
+    fn refund_failed(&self, item: &str, amount: &str) -> Opening {
+        Opening {
+            subject: format!("Your refund has not arrived: {item}"),
+            headline: "Your refund has not arrived",
             paragraphs: vec![
-                format!("You get a refund for “{product_names}”."),
-                "A refund to a card usually arrives within ten days.".to_owned(),
+                format!(
+                    "Your bank has returned the {amount} that we refunded to your card. The card \
+                     may have expired."
+                ),
+                "We will take care of it. If you have a new card, please reply to this e-mail."
+                    .to_owned(),
             ],
         }
     }
 
-    fn late_payment_refunded(&self, product_names: &str) -> Opening {
+    fn late_payment_refunded(&self, product_names: &str, refund: String) -> Opening {
         Opening {
             subject: format!("Refund: {product_names}"),
             headline: "Your payment is refunded",
             paragraphs: vec![
                 format!(
                     "Your payment for “{product_names}” arrived after the order was cancelled, so \
-                     you have not bought anything. We refund the whole amount to your card. This \
-                     usually takes up to ten days."
+                     you have not bought anything."
                 ),
+                refund,
                 "You can place the order again at any time.".to_owned(),
             ],
         }
@@ -407,6 +415,10 @@ impl MailTexts for English {
 
     fn desk_payment_pending(&self, amount: &str) -> String {
         format!("Please pay {amount} at the desk before the class.")
+    }
+
+    fn promo_code_saved(&self, code: &str, amount: &str) -> String {
+        format!("{code} (you saved {amount})")
     }
 
     fn payment_received(&self, amount: &str) -> String {

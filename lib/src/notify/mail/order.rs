@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::models::mail_outbox::MailOrder;
 use crate::models::receipt::Receipt;
 use crate::runtime::config::StudioConfig;
+use crate::values::time_zone::TimeZone;
 
 /// Composes the e-mail about an order. Returns `None` if the e-mail is outdated. `receipt` is that of
 /// the order, and `None` if nothing was paid. `code` is that of the gift card that was sold. `texts`
@@ -18,6 +19,7 @@ pub(super) fn compose(
     receipt: Option<&Receipt>,
     code: Option<&str>,
     studio: &StudioConfig,
+    zone: &TimeZone,
     texts: &dyn MailTexts,
 ) -> Option<Result<Message>> {
     let product_names = order.product_names.join(", ");
@@ -28,17 +30,17 @@ pub(super) fn compose(
     };
     let mut facts = match receipt {
         None => vec![(product, product_names.clone())],
-        Some(receipt) => receipt::line_facts(receipt, product, texts, |_| None),
+        Some(receipt) => receipt::line_facts(receipt, product, zone, order.locale, texts),
     };
     if let Some(code) = &order.promo_code {
         let discount = amount_text(order.discount, &order.currency);
-        facts.push((labels.promo_code, format!("{code} (-{discount})")));
+        facts.push((labels.promo_code, texts.promo_code_saved(code, &discount)));
     }
     match receipt {
         None => facts.push((labels.price, amount_text(order.total, &order.currency))),
         Some(receipt) => {
-            facts.extend(receipt::sum_facts(receipt, texts));
-            facts.push((labels.receipt, receipt.reference()));
+            facts.extend(receipt::total_facts(receipt, texts));
+            facts.push((labels.receipt, receipt.number_text()));
         }
     }
     let opening = match kind {
@@ -50,11 +52,14 @@ pub(super) fn compose(
         // The previous version of the program queues this without the refund.
         "order_refunded" if !order.refunded.is_zero() => {
             let refunded = amount_text(order.refunded, &order.currency);
+            let opening = match order.is_cancelled {
+                true => {
+                    texts.late_payment_refunded(&product_names, texts.refund_to_card(&refunded))
+                }
+                false => texts.refund_made(&product_names, texts.refunded(&refunded)),
+            };
             facts.push((labels.refund, refunded));
-            match order.is_cancelled {
-                true => texts.late_payment_refunded(&product_names),
-                false => texts.order_refunded(&product_names),
-            }
+            opening
         }
         _ => return None,
     };

@@ -18,7 +18,7 @@ pub(super) fn compose(
     studio: &StudioConfig,
     zone: &TimeZone,
     texts: &dyn MailTexts,
-    unsubscribe: UnsubscribeLinks,
+    unsubscribe: Option<UnsubscribeLinks>,
 ) -> Result<Message> {
     let labels = texts.labels();
     let noon = NaiveTime::from_hms_opt(12, 0, 0).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) fn compose(
         ],
         links: vec![(labels.open_shop, format!("{}/shop", studio.site_url))],
         footer: texts.pass_footer(&studio.name),
-        unsubscribe: Some((texts.unsubscribe(unsubscribe.category), unsubscribe)),
+        unsubscribe: unsubscribe.map(|links| (texts.unsubscribe(links.category), links)),
     };
     content.render(None)
 }

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::notice::NoticeKind;
+use crate::models::mail_outbox::MailPayload;
 use crate::models::mail_preference::MailCategory;
 use crate::models::one_time_token::Purpose;
 
@@ -33,8 +34,13 @@ const OTHER_BOOKING_KINDS: [&str; 6] = [
     "class_reminder",
 ];
 
-/// E-mails about payments of classes, and about refunds of classes and orders.
-const PAYMENT_KINDS: [&str; 2] = ["class_paid", "class_refunded"];
+/// E-mails about payments of classes and fees, and about refunds.
+const PAYMENT_KINDS: [&str; 4] = [
+    "receipt_issued",
+    "payment_refunded",
+    "order_refunded",
+    "refund_failed",
+];
 
 /// E-mails about orders.
 const ORDER_KINDS: [&str; 3] = ["order_paid", "gift_card_issued", "order_refunded"];
@@ -57,10 +63,14 @@ pub(super) fn is_about_booking(kind: &str) -> bool {
     OWN_BOOKING_KINDS.contains(&kind) || OTHER_BOOKING_KINDS.contains(&kind)
 }
 
-/// Returns the category of a kind of e-mail that members can switch off. E-mails about money, about
-/// the account, and about cancellations have none.
-pub(super) fn category(kind: &str) -> Option<MailCategory> {
+/// Returns the category of an e-mail that members can switch off. E-mails about money, about the
+/// account, and about cancellations have none, and neither has the e-mail about a booking that staff
+/// have moved to another class.
+pub(super) fn category(kind: &str, payload: &MailPayload) -> Option<MailCategory> {
+    let previous = payload.previous.as_ref();
+    let is_moved_booking = previous.is_some_and(|previous| previous.title.is_some());
     match kind {
+        "class_moved" if is_moved_booking => None,
         "class_reminder" => Some(MailCategory::Reminders),
         "booking_confirmed" => Some(MailCategory::Bookings),
         "booking_waitlisted" | "booking_promoted" => Some(MailCategory::Waitlist),
@@ -116,9 +126,9 @@ pub(super) fn cap(kind: &str) -> Option<Cap> {
             mails: 60,
         });
     }
-    if is_about_order(kind) {
+    if kind == "order_paid" || kind == "gift_card_issued" {
         return Some(Cap {
-            kinds: ORDER_KINDS.to_vec(),
+            kinds: vec!["order_paid", "gift_card_issued"],
             mails: 20,
         });
     }

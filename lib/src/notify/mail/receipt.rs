@@ -20,16 +20,17 @@ pub(super) fn compose(
     texts: &dyn MailTexts,
 ) -> Result<Message> {
     let total = amount_text(receipt.total(), &receipt.currency);
-    let opening = texts.class_paid(&total, &receipt.reference());
-    let class_time = |line: &ReceiptLine| class_time(line, recipient.locale, zone, texts);
-    let mut facts = vec![(texts.labels().receipt, receipt.reference())];
+    let (labels, number) = (texts.labels(), receipt.number_text());
+    let opening = texts.receipt_issued(&total, &number);
+    let mut facts = vec![(labels.receipt, number)];
     facts.extend(line_facts(
         receipt,
-        texts.labels().product,
+        labels.product,
+        zone,
+        recipient.locale,
         texts,
-        class_time,
     ));
-    facts.extend(sum_facts(receipt, texts));
+    facts.extend(total_facts(receipt, texts));
     let content = Content {
         language: recipient.locale,
         studio: &studio.name,
@@ -51,12 +52,13 @@ pub(super) fn link(studio: &StudioConfig, texts: &dyn MailTexts) -> (&'static st
     (texts.labels().open_receipts, url)
 }
 
-/// Returns what was paid for, with the amounts. `class_time` returns the time of a line's class.
+/// Returns what was paid for, with the amounts.
 pub(super) fn line_facts(
     receipt: &Receipt,
     product_label: &'static str,
+    zone: &TimeZone,
+    locale: Locale,
     texts: &dyn MailTexts,
-    class_time: impl Fn(&ReceiptLine) -> Option<String>,
 ) -> Vec<(&'static str, String)> {
     let labels = texts.labels();
     let fact = |line: &ReceiptLine| {
@@ -66,16 +68,16 @@ pub(super) fn line_facts(
             ReceiptLineKind::LateCancellation => labels.late_cancellation,
             ReceiptLineKind::NoShow => labels.missed_class,
         };
-        let time = class_time(line).map(|time| format!(", {time}"));
-        let amount = amount_text(line.amount, &receipt.currency);
-        let text = format!("{}{}: {amount}", line.description, time.unwrap_or_default());
-        (label, text)
+        let mut parts = vec![line.description.clone()];
+        parts.extend(class_time(line, locale, zone, texts));
+        parts.push(amount_text(line.amount, &receipt.currency));
+        (label, parts.join(", "))
     };
     receipt.lines.iter().map(fact).collect()
 }
 
 /// Returns the total, and the tax in it if there is any.
-pub(super) fn sum_facts(receipt: &Receipt, texts: &dyn MailTexts) -> Vec<(&'static str, String)> {
+pub(super) fn total_facts(receipt: &Receipt, texts: &dyn MailTexts) -> Vec<(&'static str, String)> {
     let (labels, currency) = (texts.labels(), &receipt.currency);
     let mut facts = vec![(labels.total, amount_text(receipt.total(), currency))];
     if !receipt.tax().is_zero() {

@@ -6,18 +6,26 @@ use super::receipt;
 use super::texts::{MailTexts, amount_text};
 use crate::error::Result;
 use crate::models::mail_outbox::{MailRecipient, MailRefund, RefundedItem};
+use crate::models::receipt::receipt_number_text;
 use crate::runtime::config::StudioConfig;
 use crate::values::time_zone::TimeZone;
 
-/// Composes the e-mail about a refund that was made. `texts` are those in the member's language.
+/// Composes the e-mail about a refund that was made, or that the bank has returned. Returns `None` if
+/// the e-mail is outdated. `texts` are those in the member's language.
 pub(super) fn compose(
+    kind: &str,
     recipient: &MailRecipient,
     refund: &MailRefund,
     studio: &StudioConfig,
     zone: &TimeZone,
     texts: &dyn MailTexts,
-) -> Result<Message> {
+) -> Option<Result<Message>> {
+    let is_failed = kind == "refund_failed";
+    if refund.is_done == is_failed {
+        return None;
+    }
     let (labels, amount) = (texts.labels(), amount_text(refund.amount, &refund.currency));
+    let made = texts.refund_destination(&amount, refund.destination);
     let (opening, mut facts) = match &refund.item {
         RefundedItem::Class { title, start_time } => {
             let day = zone.format_date(*start_time, recipient.locale);
@@ -25,28 +33,30 @@ pub(super) fn compose(
             let item = format!("{title}, {day}");
             let when = texts.date_and_time_in(&day, &time, &zone.city());
             let facts = vec![(labels.class, title.clone()), (labels.when, when)];
-            (texts.refund_made(&item, &amount, refund.way), facts)
+            let opening = match is_failed {
+                true => texts.refund_failed(&item, &amount),
+                false => texts.refund_made(&item, made),
+            };
+            (opening, facts)
         }
         RefundedItem::Order {
             product_names,
             is_cancelled,
         } => {
             let names = product_names.join(", ");
-            let opening = match is_cancelled {
-                true => texts.late_payment_refunded(&names),
-                false => texts.refund_made(&names, &amount, refund.way),
+            let opening = match (is_failed, is_cancelled) {
+                (true, _) => texts.refund_failed(&names, &amount),
+                (false, true) => texts.late_payment_refunded(&names, made),
+                (false, false) => texts.refund_made(&names, made),
             };
             (opening, vec![(labels.order, names)])
         }
     };
     facts.push((labels.amount, amount));
+    let links = refund.receipt.map(|_| receipt::link(studio, texts));
     let number = refund
         .receipt
-        .map(|(year, number)| format!("{year}-{number}"));
-    let links = number
-        .iter()
-        .map(|_| receipt::link(studio, texts))
-        .collect();
+        .map(|(year, number)| receipt_number_text(year, number));
     facts.extend(number.map(|number| (labels.receipt, number)));
     let content = Content {
         language: recipient.locale,
@@ -56,9 +66,9 @@ pub(super) fn compose(
         greeting: greeting(texts, &recipient.first_name, recipient.is_confirmed),
         paragraphs: opening.paragraphs,
         facts,
-        links,
+        links: links.into_iter().collect(),
         footer: texts.payment_footer(&studio.name),
         unsubscribe: None,
     };
-    content.render(None)
+    Some(content.render(None))
 }

@@ -2,7 +2,7 @@
 
 use super::notice::{Access, AccessWay, NoticeKind};
 use super::texts::{ClassText, Labels, MailTexts, Opening, join_ways};
-use crate::models::mail_outbox::RefundWay;
+use crate::models::mail_outbox::RefundDestination;
 use crate::models::mail_preference::MailCategory;
 
 /// Spanish.
@@ -96,22 +96,25 @@ impl MailTexts for Spanish {
 
     fn payment_footer(&self, studio: &str) -> String {
         format!(
-            "Recibes este correo porque trata de tu pago a {studio}. \
+            "Recibes este correo porque trata de un pago o un reembolso en {studio}. \
              Si algo no es correcto, responde a este correo."
         )
     }
 
     fn pass_footer(&self, studio: &str) -> String {
-        format!("Recibes este correo porque tienes un bono de {studio}.")
+        format!(
+            "Recibes este correo porque tienes un bono en {studio}. \
+             Si algo no es correcto, responde a este correo."
+        )
     }
 
     fn unsubscribe(&self, category: MailCategory) -> &'static str {
         match category {
-            MailCategory::Reminders => "No quiero recordatorios de clases por correo",
-            MailCategory::Bookings => "No quiero confirmaciones de reservas por correo",
-            MailCategory::Waitlist => "No quiero correos sobre listas de espera",
-            MailCategory::Schedule => "No quiero correos sobre cambios de clases",
-            MailCategory::Passes => "No quiero correos cuando termina un bono",
+            MailCategory::Reminders => "Dejar de recibir recordatorios de clases",
+            MailCategory::Bookings => "Dejar de recibir confirmaciones de reservas",
+            MailCategory::Waitlist => "Dejar de recibir correos sobre listas de espera",
+            MailCategory::Schedule => "Dejar de recibir avisos de cambios de clases",
+            MailCategory::Passes => "Dejar de recibir avisos de bonos que caducan",
         }
     }
 
@@ -306,32 +309,27 @@ impl MailTexts for Spanish {
         }
     }
 
-    fn class_paid(&self, amount: &str, number: &str) -> Opening {
+    fn receipt_issued(&self, amount: &str, number: &str) -> Opening {
         Opening {
             subject: format!("Tu recibo {number}"),
             headline: "Gracias por tu pago",
             paragraphs: vec![format!(
-                "Hemos recibido tu pago de {amount}. Puedes imprimir el recibo en «Recibos»."
+                "Hemos recibido tu pago de {amount}. Puedes imprimir tu recibo en nuestra web."
             )],
         }
     }
 
-    fn refund_made(&self, item: &str, amount: &str, way: RefundWay) -> Opening {
-        let paragraph = match way {
-            RefundWay::Card => format!(
-                "Te hemos devuelto {amount} a la tarjeta. Tu banco puede tardar hasta diez días en \
+    fn refund_destination(&self, amount: &str, destination: RefundDestination) -> String {
+        match destination {
+            RefundDestination::Card => format!(
+                "Te hemos devuelto {amount} a tu tarjeta. Tu banco puede tardar hasta diez días en \
                  mostrarlo."
             ),
-            RefundWay::GiftCard => {
+            RefundDestination::GiftCard => {
                 format!("Te hemos devuelto {amount} a tu tarjeta regalo.")
             }
-            RefundWay::Transfer => format!("Te hemos devuelto {amount} por transferencia."),
-            RefundWay::Desk => format!("Te hemos devuelto {amount} en recepción."),
-        };
-        Opening {
-            subject: format!("Reembolso: {item}"),
-            headline: "Tu reembolso",
-            paragraphs: vec![paragraph],
+            RefundDestination::Transfer => format!("Te hemos devuelto {amount} por transferencia."),
+            RefundDestination::Desk => format!("Te hemos devuelto {amount} en recepción."),
         }
     }
 
@@ -342,37 +340,49 @@ impl MailTexts for Spanish {
             Some(left) => format!("Te quedan {left} clases."),
         };
         Opening {
-            subject: format!("Tu bono termina pronto: {name}"),
-            headline: "Tu bono termina pronto",
+            subject: format!("Tu bono caduca pronto: {name}"),
+            headline: "Tu bono caduca pronto",
             paragraphs: vec![
-                format!("Tu bono «{name}» paga clases hasta el {last_day}, incluido. {left}"),
-                "Si quieres seguir bailando después, encuentras otro bono en la tienda.".to_owned(),
+                format!("Puedes usar tu bono «{name}» hasta el {last_day}, incluido. {left}"),
+                "Si quieres seguir bailando, encontrarás otro bono en la tienda.".to_owned(),
             ],
         }
     }
 
-    fn order_refunded(&self, product_names: &str) -> Opening {
+    fn refund_made(&self, item: &str, refund: String) -> Opening {
         Opening {
-            subject: format!("Reembolso: {product_names}"),
+            subject: format!("Reembolso: {item}"),
             headline: "Tu reembolso",
+            paragraphs: vec![refund],
+        }
+    }
+
+    fn refund_failed(&self, item: &str, amount: &str) -> Opening {
+        Opening {
+            subject: format!("Tu reembolso no ha llegado: {item}"),
+            headline: "Tu reembolso no ha llegado",
             paragraphs: vec![
-                format!("Recibes un reembolso por «{product_names}»."),
-                "Un reembolso a una tarjeta suele llegar en diez días como máximo.".to_owned(),
+                format!(
+                    "Tu banco nos ha devuelto los {amount} que reembolsamos a tu tarjeta. Es \
+                     posible que la tarjeta haya caducado."
+                ),
+                "Nos ocupamos de ello. Si tienes una tarjeta nueva, responde a este correo."
+                    .to_owned(),
             ],
         }
     }
 
-    fn late_payment_refunded(&self, product_names: &str) -> Opening {
+    fn late_payment_refunded(&self, product_names: &str, refund: String) -> Opening {
         Opening {
             subject: format!("Reembolso: {product_names}"),
             headline: "Te reembolsamos el pago",
             paragraphs: vec![
                 format!(
                     "Tu pago por «{product_names}» llegó cuando la compra ya estaba cancelada, así \
-                     que no has comprado nada. Te reembolsamos el importe completo en la tarjeta. \
-                     Suele tardar diez días como máximo."
+                     que no has comprado nada."
                 ),
-                "Puedes repetir el pedido cuando quieras.".to_owned(),
+                refund,
+                "Puedes repetir la compra cuando quieras.".to_owned(),
             ],
         }
     }
@@ -419,6 +429,10 @@ impl MailTexts for Spanish {
 
     fn desk_payment_pending(&self, amount: &str) -> String {
         format!("Paga {amount} en recepción antes de la clase, por favor.")
+    }
+
+    fn promo_code_saved(&self, code: &str, amount: &str) -> String {
+        format!("{code} (has ahorrado {amount})")
     }
 
     fn payment_received(&self, amount: &str) -> String {
@@ -494,7 +508,7 @@ impl MailTexts for Spanish {
 
     fn refund_to_card(&self, amount: &str) -> String {
         format!(
-            "Te devolvemos {amount} a la tarjeta. Tu banco puede tardar unos días en mostrarlo."
+            "Te devolvemos {amount} a tu tarjeta. Tu banco puede tardar unos días en mostrarlo."
         )
     }
 

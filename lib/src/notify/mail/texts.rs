@@ -2,7 +2,7 @@
 //! not compile.
 
 use super::notice::{Access, AccessWay, NoticeKind};
-use crate::models::mail_outbox::RefundWay;
+use crate::models::mail_outbox::RefundDestination;
 use crate::models::mail_preference::MailCategory;
 use crate::values::money::Money;
 
@@ -92,7 +92,7 @@ pub(super) trait MailTexts: Sync {
     fn payment_footer(&self, studio: &str) -> String;
     fn pass_footer(&self, studio: &str) -> String;
 
-    /// Returns the label of the link that switches the e-mails of a category off.
+    /// Returns the label of the link with which a member unsubscribes from a category.
     fn unsubscribe(&self, category: MailCategory) -> &'static str;
 
     fn booking_confirmed(&self, class: &ClassText<'_>) -> Opening;
@@ -132,20 +132,25 @@ pub(super) trait MailTexts: Sync {
     /// Thanks for the purchase of a gift card. The code is among the facts.
     fn gift_card_issued(&self, product_names: &str) -> Opening;
 
-    /// Says that a class is paid, with the number of the receipt.
-    fn class_paid(&self, amount: &str, number: &str) -> Opening;
+    /// Thanks for the payment of a class or a fee, with the number of the receipt.
+    fn receipt_issued(&self, amount: &str, number: &str) -> Opening;
 
-    /// Says that money was given back, and where it went. `item` is what had been paid for.
-    fn refund_made(&self, item: &str, amount: &str, way: RefundWay) -> Opening;
+    /// Says that money was given back. `item` is what had been paid for, and `refund` a sentence
+    /// about the refund.
+    fn refund_made(&self, item: &str, refund: String) -> Opening;
+
+    /// Says that the bank has returned a refund. `item` is what had been paid for.
+    fn refund_failed(&self, item: &str, amount: &str) -> Opening;
+
+    /// Says how much money was given back, and where it went.
+    fn refund_destination(&self, amount: &str, destination: RefundDestination) -> String;
 
     /// Says that a pass ends, and how many classes are left on it. `None` if it is unlimited.
     fn pass_ending(&self, name: &str, last_day: &str, credits_left: Option<i32>) -> Opening;
 
-    /// Says that an order is refunded, in whole or in part.
-    fn order_refunded(&self, product_names: &str) -> Opening;
-
-    /// Says that a payment arrived after its order was cancelled, and is refunded.
-    fn late_payment_refunded(&self, product_names: &str) -> Opening;
+    /// Says that a payment arrived after its order was cancelled. `refund` is a sentence about its
+    /// refund.
+    fn late_payment_refunded(&self, product_names: &str, refund: String) -> Opening;
 
     /// Says that the payment of a membership has failed. `grace_ends_on` is the last day of the
     /// grace period. `None` if it is over.
@@ -162,6 +167,8 @@ pub(super) trait MailTexts: Sync {
     fn card_payment_pending(&self, amount: &str) -> String;
     fn desk_payment_pending(&self, amount: &str) -> String;
     fn payment_received(&self, amount: &str) -> String;
+    /// Returns the promo code of an order, and how much it has saved.
+    fn promo_code_saved(&self, code: &str, amount: &str) -> String;
     fn free_until(&self, until: &str) -> String;
     /// Says that a cancellation is no longer free of charge, and what it costs.
     fn was_free_until(&self, until: &str, fee: &str) -> String;

@@ -1,9 +1,10 @@
-//! The links in e-mails with which a member switches e-mails of a category off, without signing in
+//! The links in e-mails with which a member unsubscribes from a category, without signing in
 //! (RFC 8058).
 //!
-//! The token of a link names the member and the category, and is signed. It works as often as it is
-//! used, and has no expiry, because e-mails are kept for years. It ends when `SESSION_SECRET` no
-//! longer lists the secret that has signed it. All that it can do is undone on the account page.
+//! The token of a link names the member and the category, and is signed. It can be used many times.
+//! It does not expire, because e-mails are kept for years. It stops working when `SESSION_SECRET` no
+//! longer lists the secret that has signed it. It can only turn one category off, and the member
+//! can undo this on the account page.
 
 use std::fmt;
 
@@ -74,7 +75,7 @@ impl UnsubscribeLinks {
     }
 }
 
-/// Switches the e-mails of a link's category off for its member. Does nothing if they are off, or if
+/// Unsubscribes the member of a link from its category. Does nothing if the category is off, or if
 /// the account is closed.
 ///
 /// # Errors
@@ -86,22 +87,18 @@ pub fn unsubscribe<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<()>
         let (user_id, category) = subject.ok_or(Error::NotFound)?;
         app.db()
             .repeatable_write(async move |client| {
-                mail_preference::switch(client, user_id, &[category], &[]).await
+                mail_preference::mute(client, user_id, category).await
             })
             .await
-            .map(|_| ())
     })
 }
 
-/// Returns the URL of the page on which the member confirms. A forged token is left out.
-pub fn confirmation_page(app: &App, token: &str) -> String {
-    let site_url = &app.config().studio.site_url;
-    match UnsubscribeToken::verify(token, app.unsubscribe_signer()) {
-        Some((user_id, category)) => {
-            UnsubscribeToken::new(app.unsubscribe_signer(), user_id, category).page_url(site_url)
-        }
-        None => format!("{site_url}/unsubscribe"),
-    }
+/// Returns the URL of the page on which the member confirms. The page reports a forged token.
+pub fn unsubscribe_page_url(app: &App, token: &str) -> String {
+    let token = token
+        .chars()
+        .filter(|&c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    UnsubscribeToken(token.collect()).page_url(&app.config().studio.site_url)
 }
 
 #[cfg(test)]

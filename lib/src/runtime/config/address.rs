@@ -32,6 +32,27 @@ pub struct StudioAddress {
     pub coordinates: Option<Coordinates>,
 }
 
+impl StudioAddress {
+    /// Returns the address in one line, in the order of its country, such as `12 Pearl Street,
+    /// Boulder, CO 80302`.
+    pub fn one_line(&self) -> String {
+        let code = self.postal_code.as_deref();
+        let region = self.region.iter().map(String::as_str);
+        let town = match self.country.as_str() {
+            "US" | "CA" => {
+                let region = region.chain(code).collect::<Vec<_>>().join(" ");
+                [self.city.as_str(), &region].join(", ")
+            }
+            _ => code
+                .into_iter()
+                .chain([self.city.as_str()])
+                .collect::<Vec<_>>()
+                .join(" "),
+        };
+        format!("{}, {}", self.street, town.trim_end_matches(", "))
+    }
+}
+
 /// A point on a map, in degrees (WGS 84).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Coordinates {

@@ -72,7 +72,7 @@ export function MemberView({ t, current, providers }: MemberProps) {
         parts={[
           ["profile", settings.profile.title],
           ["emergency", settings.emergency.title],
-          ["consents", settings.consents.title],
+          ["mails", settings.mails.title],
           ["language", settings.language.title],
           ["calendar", settings.calendar.title],
           ["security", t.security.title],

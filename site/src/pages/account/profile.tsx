@@ -9,7 +9,7 @@ import type { SettingsTexts } from "../../texts/settings.en.ts";
 import { say } from "../../tools/action.ts";
 import { language, LANGUAGES } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
-import { MailsPart } from "./mails.tsx";
+import { MailPreferencesPart } from "./mail-preferences.tsx";
 import { Part } from "./parts.tsx";
 
 export type Profile = Schema<"Profile">;
@@ -46,7 +46,7 @@ export function ProfileParts(props: Props) {
       <Part id="emergency" title={t.emergency.title}>
         {content((known) => <EmergencyForm {...props} profile={known} />, "29rem")}
       </Part>
-      <MailsPart {...props} />
+      <MailPreferencesPart {...props} />
     </>
   );
 }

@@ -8,8 +8,8 @@ import { ErrorPanel, Skeleton } from "../../components/ui.tsx";
 import type { SettingsTexts } from "../../texts/settings.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
 import { Part } from "./parts.tsx";
+import type { Profile } from "./profile.tsx";
 
-type Profile = Schema<"Profile">;
 type Preferences = Schema<"MailPreferences">;
 type Category = keyof Preferences;
 
@@ -24,7 +24,7 @@ interface Props {
   onRetry: () => void;
 }
 
-export function MailsPart(props: Props) {
+export function MailPreferencesPart(props: Props) {
   const { t, profile, onRetry } = props;
   const [preferences, setPreferences] = useState<Preferences | null>(null);
   const [isFailed, setFailed] = useState(false);
@@ -43,9 +43,9 @@ export function MailsPart(props: Props) {
     if (isFailed) load();
   };
   return (
-    <Part id="consents" title={t.consents.title}>
+    <Part id="mails" title={t.mails.title}>
       {preferences && profile ? (
-        <Choices
+        <MailPreferencesForm
           {...props}
           profile={profile}
           preferences={preferences}
@@ -60,18 +60,18 @@ export function MailsPart(props: Props) {
   );
 }
 
-interface ChoicesProps extends Props {
+interface MailPreferencesFormProps extends Props {
   profile: Profile;
   preferences: Preferences;
   onChoice: (category: Category, isWanted: boolean) => void;
 }
 
-function Choices({ t, profile, onChange, preferences, onChoice }: ChoicesProps) {
+function MailPreferencesForm({ t, profile, onChange, preferences, onChoice }: MailPreferencesFormProps) {
   const choose = async (category: Category, isWanted: boolean) => {
     onChoice(category, isWanted);
     const isSaved = await attempt(async () => {
       await call(api.PATCH("/api/auth/mail-preferences", { body: { [category]: isWanted } }));
-      say((isWanted ? t.consents.categoryIsOn : t.consents.categoryIsOff)(t.consents.categories[category]));
+      say((isWanted ? t.mails.categoryIsOn : t.mails.categoryIsOff)(t.mails.categories[category]));
     });
     if (!isSaved) onChoice(category, !isWanted);
   };
@@ -80,7 +80,7 @@ function Choices({ t, profile, onChange, preferences, onChoice }: ChoicesProps) 
     onChange({ ...profile, marketingConsent });
     const isSaved = await attempt(async () => {
       onChange(await call(api.PATCH("/api/auth/me", { body: { marketingConsent } })));
-      say(marketingConsent ? t.consents.isOn : t.consents.isOff);
+      say(marketingConsent ? t.mails.isOn : t.mails.isOff);
     });
     if (!isSaved) onChange({ ...profile });
   };
@@ -88,19 +88,19 @@ function Choices({ t, profile, onChange, preferences, onChoice }: ChoicesProps) 
   const isChecked = (event: Event) => (event.currentTarget as HTMLInputElement).checked;
   return (
     <>
-      <div class="mail-choices" role="group" aria-label={t.consents.title}>
+      <div class="mail-preferences" role="group" aria-label={t.mails.title}>
         {CATEGORIES.map((category) => (
           <Check
             key={category}
-            label={t.consents.categories[category]}
+            label={t.mails.categories[category]}
             checked={preferences[category]}
             onChange={(event) => void choose(category, isChecked(event))}
           />
         ))}
-        <Check label={t.consents.marketing} checked={profile.marketingConsent} onChange={(event) => void consent(isChecked(event))} />
+        <Check label={t.mails.marketing} checked={profile.marketingConsent} onChange={(event) => void consent(isChecked(event))} />
       </div>
-      <p class="hint">{t.consents.waitlist}</p>
-      <p class="hint">{t.consents.always}</p>
+      <p class="hint">{t.mails.waitlist}</p>
+      <p class="hint">{t.mails.always}</p>
     </>
   );
 }
