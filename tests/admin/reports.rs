@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::fixtures::{insert_booking, insert_class, insert_payment};
 use crate::harness::{Settings, TestApp, TestClient, stripe_event};
 use crate::payments::{
-    charge_refunded, checkout_completed, make_payments_due, process_refunds, start_with_stripe,
+    charge_refunded, checkout_completed, deliver_dispute, make_payments_due, process_refunds,
+    start_with_stripe,
 };
 use crate::shop::{change_pass, create_product, sell, sell_pass};
 
@@ -92,6 +93,7 @@ async fn what_a_gift_card_pays_is_sold_and_no_money() {
         json!({
             "received": "100.00", "refunded": "40.00", "net": "60.00", "sold": "150.00",
             "discounts": "10.00", "fees": "0.00", "tax": "0.00",
+            "disputesLost": 0, "lostInDisputes": "0.00",
         })
     );
     let pass = row(&report["products"], "kind", "pass");
@@ -176,6 +178,43 @@ async fn money_for_a_cancelled_order_is_listed_until_it_is_refunded() {
         row(&refunded["products"], "kind", "cancelled_order")["net"],
         "0.00"
     );
+}
+
+#[tokio::test]
+async fn a_disputed_payment_is_listed_as_open_and_then_as_lost() {
+    let (app, stripe) = start_with_stripe().await;
+    app.advance_to_noon();
+    stripe.follow(app.app.clock());
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let product = create_product(&staff, json!({ "perMember": 5 })).await;
+    let mut disputes = Vec::new();
+    for _ in 0..2 {
+        let payload = json!({ "productId": product["id"] });
+        let order = ana.post("/api/shop/order", payload).await.expect(201);
+        let session = stripe.complete_checkout(&stripe.session_by_url(&order["checkoutUrl"]));
+        app.deliver_event(&checkout_completed(&session))
+            .await
+            .expect(200);
+        let dispute = stripe.open_dispute(&session, "needs_response");
+        deliver_dispute(&app, "created", &dispute).await;
+        disputes.push(dispute);
+    }
+    let open = report(&staff, "").await;
+    assert_eq!(row(&open["open"], "kind", "dispute")["amount"], "300.00");
+    assert_eq!(open["totals"]["disputesLost"], 0);
+    assert_eq!(open["totals"]["lostInDisputes"], "0.00");
+    for (dispute, end) in disputes.iter().zip(["lost", "won"]) {
+        let decided = stripe.decide_dispute(dispute, end);
+        deliver_dispute(&app, "closed", &decided).await;
+    }
+    let closed = report(&staff, "").await;
+    assert_eq!(closed["open"], json!([]));
+    assert_eq!(closed["totals"]["disputesLost"], 1);
+    assert_eq!(closed["totals"]["lostInDisputes"], "150.00");
+    assert_eq!(closed["totals"]["net"], "300.00");
+    // It counts on the day of the decision.
+    let before = report(&staff, "from=2020-01-01&to=2020-01-31").await;
+    assert_eq!(before["totals"]["disputesLost"], 0);
 }
 
 #[tokio::test]

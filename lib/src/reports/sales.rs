@@ -140,8 +140,9 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
     let scope = &scope;
     let read = app.transaction().run(async |tx| {
         begin_snapshot(tx).await?;
-        let (money, orders, bookings, promo_codes) = tokio::try_join!(
+        let (money, lost_disputes, orders, bookings, promo_codes) = tokio::try_join!(
             money::list(tx, scope),
+            money::sum_lost_disputes(tx, scope),
             products::list_of_orders(tx, scope),
             products::list_of_bookings(tx, scope),
             products::list_promo_codes(tx, scope),
@@ -155,6 +156,7 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
         )?;
         Ok(Figures {
             money,
+            lost_disputes,
             orders,
             bookings,
             promo_codes,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::range::{PeriodLength, Range};
 use crate::models::report::sales::Scope;
 use crate::models::report::sales::memberships::MembershipSum;
-use crate::models::report::sales::money::{MoneySum, MoneyTender};
+use crate::models::report::sales::money::{LostDisputeSum, MoneySum, MoneyTender};
 use crate::models::report::sales::open::{GiftCardSums, OpenKind, OpenSum, PassSum};
 use crate::models::report::sales::products::{PromoCodeSum, SoldKind, SoldSum};
 use crate::models::report::sales::taxes::TaxSum;
@@ -74,6 +74,10 @@ struct Totals {
     refunded: String,
     /// Received minus refunded. May be negative.
     net: String,
+    /// The number of disputes that were lost.
+    disputes_lost: i64,
+    /// The money of these disputes. It is not subtracted from `net`.
+    lost_in_disputes: String,
     /// What was paid for everything that was sold, by gift cards too.
     sold: String,
     /// What promo codes have taken off.
@@ -239,6 +243,7 @@ pub(super) struct Passes {
 pub(super) struct Figures {
     /// In all currencies.
     pub(super) money: Vec<MoneySum>,
+    pub(super) lost_disputes: LostDisputeSum,
     pub(super) orders: Vec<SoldSum>,
     pub(super) bookings: Vec<SoldSum>,
     pub(super) promo_codes: Vec<PromoCodeSum>,
@@ -308,6 +313,7 @@ impl SalesReport {
         let format = |amount: Decimal| format_amount(amount, &scope.currency);
         let Figures {
             mut money,
+            lost_disputes,
             orders,
             bookings,
             promo_codes,
@@ -329,7 +335,7 @@ impl SalesReport {
             period: range.length,
             time_zone: time_zone.to_owned(),
             currencies: currencies.into_iter().collect(),
-            totals: totals(&money, &sold, &taxes, format),
+            totals: totals(&money, lost_disputes, &sold, &taxes, format),
             periods: periods(range, &money, &taxes, format),
             gift_cards: GiftCards::new(&gift_cards, &sold, format),
             products: products(sold, format),
@@ -358,6 +364,7 @@ impl SalesReport {
 
 fn totals(
     money: &[MoneySum],
+    lost_disputes: LostDisputeSum,
     sold: &[SoldSum],
     taxes: &[TaxSum],
     format: impl Fn(Decimal) -> String,
@@ -369,6 +376,8 @@ fn totals(
         received: format(sums.received),
         refunded: format(sums.refunded),
         net: format(sums.net()),
+        disputes_lost: lost_disputes.count,
+        lost_in_disputes: format(lost_disputes.amount),
         sold: format(sold.iter().map(|sum| sum.amount).sum()),
         discounts: format(sold.iter().map(|sum| sum.discount).sum()),
         fees: format(fees.map(|sum| sum.amount).sum()),

@@ -172,11 +172,12 @@ function Facts({ label, facts, currency }: { label: string; facts: readonly Fact
 }
 
 function Totals({ t, report: { totals, giftCards, currency } }: PartProps) {
-  const { received, refunded, net, tax, sold, discounts, fees } = totals;
+  const { received, refunded, net, disputesLost, lostInDisputes, tax, sold, discounts, fees } = totals;
   const facts: Fact[] = [
     [t.facts.received, received],
     [t.facts.refunded, refunded],
     [t.facts.net, net],
+    ...(disputesLost > 0 ? [[t.facts.lostInDisputes, lostInDisputes, t.lostInDisputesHint] as const] : []),
     [t.facts.tax, tax],
     [t.facts.sold, sold, t.soldHint],
     [t.facts.redeemed, giftCards.redeemed],

@@ -85,6 +85,33 @@ static LIST: Statement = Statement::new(
     group by 1, 2, 3, 4",
 );
 
+/// The disputes that were lost.
+#[derive(Clone, Copy, Debug)]
+pub struct LostDisputeSum {
+    /// The number of disputes.
+    pub count: i64,
+    /// The money that the banks have kept.
+    pub amount: Decimal,
+}
+
+static SUM_LOST_DISPUTES: Statement = Statement::new(
+    "report.lost_disputes",
+    "select count(*) as count, coalesce(sum(d.amount), 0) as amount
+    from disputes d join payments p on p.id = d.payment_id
+    where d.status = 'lost' and d.closed_at >= $1 and d.closed_at < $2 and p.currency = $3",
+);
+
+/// Sums up the disputes that were lost in the scope.
+pub async fn sum_lost_disputes(client: &Client, scope: &Scope) -> Result<LostDisputeSum> {
+    let row = SUM_LOST_DISPUTES
+        .one(client, &[&scope.since, &scope.till, &scope.currency])
+        .await?;
+    Ok(LostDisputeSum {
+        count: row.try_get("count")?,
+        amount: amount(&row, "amount")?,
+    })
+}
+
 /// Sums up payments and refunds in all currencies by bucket and tender. Gift card payments are not
 /// counted.
 pub async fn list(client: &Client, scope: &Scope) -> Result<Vec<MoneySum>> {
