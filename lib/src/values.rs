@@ -10,6 +10,7 @@ pub mod locale;
 pub mod minor_units;
 pub mod money;
 pub mod schema;
+pub mod tax_rate;
 pub mod text;
 pub mod time_zone;
 pub mod user_agent;

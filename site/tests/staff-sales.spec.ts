@@ -37,6 +37,8 @@ test("a pass is created, changed, no longer sold, and sold again", async ({ page
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Name").fill(name);
   await dialog.getByLabel("Price (USD)").fill("170,50");
+  await expect(dialog.getByLabel("Tax included (%)")).toHaveValue("0");
+  await dialog.getByLabel("Tax included (%)").fill("5,50");
   // Browsers pass on nothing of it, which would mean any number of classes.
   await dialog.getByLabel("Number of classes").pressSequentially("-");
   await dialog.getByRole("button", { name: "Save" }).click();
@@ -62,6 +64,7 @@ test("a pass is created, changed, no longer sold, and sold again", async ({ page
   await row.getByRole("button", { name: "Change" }).click();
   await expect(dialog.getByText("Passes that are already sold keep their name, price, classes and days.")).toBeVisible();
   await expect(dialog.getByLabel("Bachata Basics")).toBeChecked();
+  await expect(dialog.getByLabel("Tax included (%)")).toHaveValue("5.5");
   await dialog.getByLabel("Number of classes").fill("");
   await dialog.getByLabel("Begins").selectOption("With the first class that is booked");
   await dialog.getByLabel("How often a member can buy it").fill("1");

@@ -85,6 +85,7 @@ test("a new studio comes from its first room to a weekly class, and a conflict i
   await page.getByRole("button", { name: "Add a class type" }).click();
   await dialog.getByLabel("Name", { exact: true }).fill(`Bomba ${id}`);
   await dialog.getByLabel("Price of one class").fill("18");
+  await dialog.getByLabel("Tax included (%)").fill("19");
   await dialog.getByRole("button", { name: "Save" }).click();
   await expect(page.getByText(`Bomba ${id} is added.`)).toBeVisible();
 

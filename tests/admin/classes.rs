@@ -26,6 +26,7 @@ async fn a_new_class_type_is_listed_immediately() {
         "durationMinutes": 75,
         "maxParticipants": 16,
         "price": "22.5",
+        "taxRate": "19.00",
         "imageUrl": "/img/classes/salsa.svg",
     });
     let class_type = staff.post(PATH, form).await.expect(201);
@@ -38,6 +39,7 @@ async fn a_new_class_type_is_listed_immediately() {
         ("maxParticipants", json!(16)),
         ("price", json!("22.50")),
         ("currency", json!("USD")),
+        ("taxRate", json!("19")),
         ("imageUrl", json!("/img/classes/salsa.svg")),
         ("isActive", json!(true)),
     ] {
@@ -51,6 +53,7 @@ async fn a_new_class_type_is_listed_immediately() {
     assert_eq!(minimal_class_type["level"], "all-levels");
     assert_eq!(minimal_class_type["durationMinutes"], 60);
     assert_eq!(minimal_class_type["maxParticipants"], 20);
+    assert_eq!(minimal_class_type["taxRate"], "0");
     assert_eq!(minimal_class_type["imageUrl"], json!(null));
 }
 

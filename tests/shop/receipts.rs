@@ -146,9 +146,9 @@ async fn the_numbers_begin_again_with_the_year_of_the_studio() {
 async fn the_tax_is_rounded_for_each_line_and_its_refunds_sum_up_to_it() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
-    let hundred = create_product(&staff, json!({ "price": "100.00" })).await;
-    let ten = create_product(&staff, json!({ "price": "10.00" })).await;
-    app.sql("update products set tax_rate = 19").await;
+    let taxed = |price: &str| json!({ "price": price, "taxRate": "19" });
+    let hundred = create_product(&staff, taxed("100.00")).await;
+    let ten = create_product(&staff, taxed("10.00")).await;
     let order = sell(&staff, &ana, &[&hundred]).await.expect(201);
     assert_eq!(receipts_of(&ana).await[0]["tax"], "15.97");
     assert_eq!(receipts_of(&ana).await[0]["lines"][0]["taxRate"], "19");
@@ -169,11 +169,65 @@ async fn the_tax_is_rounded_for_each_line_and_its_refunds_sum_up_to_it() {
 }
 
 #[tokio::test]
+async fn a_new_rate_of_tax_applies_to_what_is_paid_from_then_on() {
+    let app = TestApp::start().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let product = create_product(&staff, json!({ "price": "100.00" })).await;
+    let class = app.create_class(5).await;
+    let class_type = app.sql("select id from class_types").await[0].get::<_, uuid::Uuid>(0);
+    for (rate, tax_of_product, tax_of_class) in [
+        ("0", "0.00", "0.00"),
+        ("19", "15.97", "3.99"),
+        ("5.5", "5.21", "1.30"),
+    ] {
+        let change = json!({ "id": product["id"], "taxRate": rate });
+        let changed = staff.patch("/api/admin/products", change).await.expect(200);
+        assert_eq!(changed["taxRate"], rate);
+        let change = json!({ "id": class_type, "taxRate": rate });
+        staff.patch("/api/admin/classes", change).await.expect(200);
+        sell(&staff, &ana, &[&product]).await.expect(201);
+        assert_eq!(receipts_of(&ana).await[0]["tax"], tax_of_product);
+        // A member without a pass pays for the class.
+        let ben = app.member(&format!("payer{}", rate.len())).await;
+        let booking = book(&ben, class).await.expect(201);
+        perform_action(&staff, &booking, "markPaid")
+            .await
+            .expect(200);
+        assert_eq!(receipts_of(&ben).await[0]["tax"], tax_of_class);
+    }
+    let taxes: Vec<_> = receipts_of(&ana)
+        .await
+        .iter()
+        .map(|one| one["tax"].clone())
+        .collect();
+    assert_eq!(taxes, ["5.21", "15.97", "0.00"]);
+    for rate in ["100.01", "-1", "1.005", "ten"] {
+        let change = json!({ "id": product["id"], "taxRate": rate });
+        let rejected = staff.patch("/api/admin/products", change).await;
+        rejected.expect_code(400, "validation_failed");
+    }
+}
+
+#[tokio::test]
+async fn a_gift_card_has_no_tax_because_what_it_pays_is_taxed() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let card = json!({ "kind": "gift_card", "name": "Fifty", "price": "50.00", "taxRate": "19" });
+    let rejected = staff.post("/api/admin/products", card).await;
+    rejected.expect_code(400, "validation_failed");
+    let card = json!({ "kind": "gift_card", "name": "Fifty", "price": "50.00" });
+    let card = staff.post("/api/admin/products", card).await.expect(201);
+    assert_eq!(card["taxRate"], "0");
+    let change = json!({ "id": card["id"], "taxRate": "19" });
+    let rejected = staff.patch("/api/admin/products", change).await;
+    rejected.expect_code(400, "validation_failed");
+}
+
+#[tokio::test]
 async fn a_currency_without_decimals_has_whole_taxes() {
     let app = TestApp::start_with(Settings::default().with("STUDIO_CURRENCY", "JPY")).await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
-    let product = create_product(&staff, json!({ "price": "1000" })).await;
-    app.sql("update products set tax_rate = 10").await;
+    let product = create_product(&staff, json!({ "price": "1000", "taxRate": "10" })).await;
     sell(&staff, &ana, &[&product]).await.expect(201);
     let receipt = &receipts_of(&ana).await[0];
     assert_eq!(receipt["tax"], "91");

@@ -15,6 +15,7 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
+use crate::values::tax_rate::TaxRate;
 
 /// The dancing level that a class is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -78,6 +79,8 @@ pub struct ClassType {
     pub max_participants: i32,
     /// The price of an occurrence that does not set its own.
     pub price: Money,
+    /// The tax that prices include.
+    pub tax_rate: TaxRate,
     /// The URL of the picture. `None` if there is no picture.
     pub image_url: Option<String>,
     /// Whether the class type is active. `false` after retirement.
@@ -92,7 +95,8 @@ pub struct ClassType {
 macro_rules! class_type_columns {
     () => {
         "t.id, t.name, t.description, t.styles, t.difficulty_level, t.duration_minutes,
-        t.max_participants, t.price_per_class, t.image_url, t.is_active, t.created_at, t.updated_at"
+        t.max_participants, t.price_per_class, t.tax_rate, t.image_url, t.is_active, t.created_at,
+        t.updated_at"
     };
 }
 
@@ -203,6 +207,8 @@ pub struct NewClassType {
     pub max_participants: i32,
     /// The price of one occurrence.
     pub price: Money,
+    /// The tax that prices include.
+    pub tax_rate: TaxRate,
     /// The URL of the picture. `None` if there is no picture.
     pub image_url: Option<String>,
 }
@@ -224,6 +230,8 @@ pub struct ClassTypeChanges {
     pub max_participants: Option<i32>,
     /// The price of one occurrence.
     pub price: Option<Money>,
+    /// The tax that prices include. Classes that are paid from now on have it on their receipts.
+    pub tax_rate: Option<TaxRate>,
     /// The URL of the picture. `Some(None)` removes the picture.
     pub image_url: Option<Option<String>>,
     /// `false` retires the class type; `true` offers it again.
@@ -237,8 +245,8 @@ static INSERT: Statement = Statement::new(
     "class_type.insert",
     concat!(
         "insert into class_types as t (id, name, description, styles, difficulty_level,
-            duration_minutes, max_participants, price_per_class, image_url)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            duration_minutes, max_participants, price_per_class, image_url, tax_rate)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         returning ",
         class_type_columns!()
     ),
@@ -256,7 +264,8 @@ static UPDATE: Statement = Statement::new(
             max_participants = coalesce($8, max_participants),
             price_per_class = coalesce($9, price_per_class),
             image_url = case when $10 then $11 else image_url end,
-            is_active = coalesce($12, is_active)
+            is_active = coalesce($12, is_active),
+            tax_rate = coalesce($13, tax_rate)
         where id = $1
         returning ",
         class_type_columns!()
@@ -299,6 +308,7 @@ impl CatalogItem for ClassType {
             duration_minutes: row.try_get("duration_minutes")?,
             max_participants: row.try_get("max_participants")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price_per_class")?),
+            tax_rate: TaxRate::from_column(row.try_get("tax_rate")?),
             image_url: row.try_get("image_url")?,
             is_active: row.try_get("is_active")?,
             created_at: row.try_get("created_at")?,
@@ -329,6 +339,7 @@ impl CatalogItem for ClassType {
                     &new.max_participants,
                     &new.price.as_column(),
                     &new.image_url,
+                    &new.tax_rate.as_column(),
                 ],
             )
             .await
@@ -359,6 +370,7 @@ impl CatalogItem for ClassType {
                     &changes.image_url.is_some(),
                     &changes.image_url.clone().flatten(),
                     &changes.is_active,
+                    &changes.tax_rate.map(TaxRate::as_column),
                 ],
             )
             .await

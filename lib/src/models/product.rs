@@ -14,6 +14,7 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
+use crate::values::tax_rate::TaxRate;
 
 /// What a product is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -136,6 +137,8 @@ pub struct Product {
     pub description: String,
     /// The price.
     pub price: Money,
+    /// The tax that the price includes. Zero for a gift card.
+    pub tax_rate: TaxRate,
     /// The number of classes, for a membership in each period. `None` if it is unlimited, or a gift
     /// card.
     pub credits: Option<i32>,
@@ -178,7 +181,7 @@ pub(super) use class_types_of_product;
 macro_rules! product_columns {
     () => {
         concat!(
-            "p.id, p.kind, p.name, p.description, p.price, p.credits, p.days, p.starts,
+            "p.id, p.kind, p.name, p.description, p.price, p.tax_rate, p.credits, p.days, p.starts,
             p.every, p.per_member, p.is_active, p.created_at, p.updated_at, ",
             class_types_of_product!("p.id"),
             " as class_types"
@@ -195,6 +198,7 @@ impl Product {
             name: row.try_get("name")?,
             description: row.try_get("description")?,
             price: Money::from_column(row.try_get::<_, Decimal>("price")?),
+            tax_rate: TaxRate::from_column(row.try_get("tax_rate")?),
             credits: row.try_get("credits")?,
             days: row.try_get("days")?,
             starts: starts.map(PassStart::from_column).transpose()?,
@@ -258,6 +262,8 @@ pub struct NewProduct {
     pub description: String,
     /// The price.
     pub price: Money,
+    /// The tax that the price includes. Zero for a gift card.
+    pub tax_rate: TaxRate,
     /// The number of classes. `None` if it is unlimited.
     pub credits: Option<i32>,
     /// How many days a pass is good. More than 0. For a membership, the days of the longest period.
@@ -276,8 +282,8 @@ pub struct NewProduct {
 static INSERT: Statement = Statement::new(
     "product.insert",
     "insert into products (id, kind, name, description, price, credits, days, starts, per_member,
-        every)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        every, tax_rate)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
 );
 
 /// Inserts a product. Must be called in a transaction.
@@ -301,6 +307,7 @@ pub async fn insert(client: &Client, new: &NewProduct) -> Result<Product> {
                 &new.starts.map(PassStart::as_str),
                 &new.per_member,
                 &new.every.map(BillingPeriod::as_str),
+                &new.tax_rate.as_column(),
             ],
         )
         .await?;
@@ -318,6 +325,8 @@ pub struct ProductChanges {
     pub description: Option<String>,
     /// The price.
     pub price: Option<Money>,
+    /// The tax that the price includes. Orders from now on have it.
+    pub tax_rate: Option<TaxRate>,
     /// The number of classes. `Some(None)`: unlimited.
     pub credits: Option<Option<i32>>,
     /// How many days a pass is good. More than 0.
@@ -343,7 +352,8 @@ static UPDATE: Statement = Statement::new(
         days = coalesce($7, days),
         starts = coalesce($8, starts),
         per_member = case when $9 then $10 else per_member end,
-        is_active = coalesce($11, is_active)
+        is_active = coalesce($11, is_active),
+        tax_rate = coalesce($12, tax_rate)
     where id = $1 returning id",
 );
 
@@ -369,6 +379,7 @@ pub async fn update(client: &Client, id: Uuid, changes: &ProductChanges) -> Resu
                 &changes.per_member.is_some(),
                 &changes.per_member.flatten(),
                 &changes.is_active,
+                &changes.tax_rate.map(TaxRate::as_column),
             ],
         )
         .await

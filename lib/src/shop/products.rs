@@ -20,6 +20,7 @@ use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::{self, Form, Problem};
 use crate::values::money::{Amount, Money};
+use crate::values::tax_rate::TaxRate;
 use crate::{App, BoxFuture};
 
 /// The maximum length of the name of a product, in characters.
@@ -96,6 +97,8 @@ impl ProductView {
 pub struct StaffProductView {
     #[serde(flatten)]
     product: ProductView,
+    /// The tax that the price includes. Zero for a gift card, because what it pays is taxed.
+    tax_rate: TaxRate,
     /// False if the product is retired.
     is_active: bool,
     created_at: DateTime<Utc>,
@@ -105,6 +108,7 @@ pub struct StaffProductView {
 impl StaffProductView {
     fn new(product: Product, currency: &str) -> Self {
         Self {
+            tax_rate: product.tax_rate,
             is_active: product.is_active,
             created_at: product.created_at,
             updated_at: product.updated_at,
@@ -125,6 +129,9 @@ pub struct CreateProduct {
     #[schema(max_length = 5_000)]
     description: String,
     price: Money,
+    /// The tax that the price includes. The default is 0. Not for gift cards, because what they pay
+    /// is taxed.
+    tax_rate: Option<TaxRate>,
     /// The number of classes, for a membership in each period. Null: unlimited.
     #[schema(minimum = 1, maximum = 1_000)]
     credits: Option<i32>,
@@ -159,6 +166,7 @@ impl CreateProduct {
             price: form
                 .check("price", self.price.check_currency(&studio.currency))
                 .unwrap_or_default(),
+            tax_rate: self.tax_rate.unwrap_or_default(),
             credits: form.check_given("credits", self.credits, credits),
             days: match self.every {
                 Some(every) => Some(every.max_days()),
@@ -204,6 +212,7 @@ impl CreateProduct {
                 ("days", self.days.is_some()),
                 ("starts", self.starts.is_some()),
                 ("classTypeIds", !self.class_type_ids.is_empty()),
+                ("taxRate", self.tax_rate.is_some_and(|rate| !rate.is_zero())),
             ]),
         }
         if kind != ProductKind::Pass && self.price.is_zero() {
@@ -232,6 +241,9 @@ pub struct UpdateProduct {
     #[schema(max_length = 5_000)]
     description: Option<String>,
     price: Option<Money>,
+    /// The tax that the price includes. It applies to orders, and to periods of memberships, from
+    /// now on. Not for gift cards.
+    tax_rate: Option<TaxRate>,
     /// The number of classes. Null: unlimited.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 1_000)]
@@ -262,6 +274,7 @@ impl UpdateProduct {
             price: form.check_given("price", self.price, |price| {
                 price.check_currency(&studio.currency)
             }),
+            tax_rate: self.tax_rate,
             credits: self
                 .credits
                 .map(|number| form.check_given("credits", number, credits)),
@@ -280,23 +293,28 @@ impl UpdateProduct {
 
 const NOT_OF_KIND: &str = "does not belong to this kind of product";
 
-/// Rejects changes that a membership does not allow. Those of a gift card are rejected by
-/// [`product::update`].
+/// Rejects changes that the kind of product does not allow. The other changes of a gift card are
+/// rejected by [`product::update`].
 fn check_changes(product: &Product, changes: &ProductChanges) -> Result<()> {
-    if product.kind != ProductKind::Membership {
-        return Ok(());
-    }
     let mut form = Form::default();
-    for (name, is_given) in [
-        ("days", changes.days.is_some()),
-        ("starts", changes.starts.is_some()),
-        ("perMember", changes.per_member.flatten().is_some()),
-    ] {
+    let must_be_absent = match product.kind {
+        ProductKind::Pass => Vec::new(),
+        ProductKind::Membership => vec![
+            ("days", changes.days.is_some()),
+            ("starts", changes.starts.is_some()),
+            ("perMember", changes.per_member.flatten().is_some()),
+        ],
+        ProductKind::GiftCard => {
+            let is_taxed = changes.tax_rate.is_some_and(|rate| !rate.is_zero());
+            vec![("taxRate", is_taxed)]
+        }
+    };
+    for (name, is_given) in must_be_absent {
         if is_given {
             form.add_problem(name, NOT_OF_KIND);
         }
     }
-    if changes.price.is_some_and(Money::is_zero) {
+    if product.kind == ProductKind::Membership && changes.price.is_some_and(Money::is_zero) {
         form.add_problem("price", "must be more than 0 for a membership");
     }
     form.finish()

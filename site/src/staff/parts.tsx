@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { ChevronLeft, ChevronRight, Download, EllipsisVertical, type IconNode } from "lucide";
-import { Field, type FieldProps } from "../components/form.tsx";
+import { Field, type FieldProps, type FormValues } from "../components/form.tsx";
 import { Button } from "../components/ui.tsx";
 import { useMenu } from "../tools/menu.ts";
 import { useStore } from "../tools/store.ts";
@@ -79,6 +79,17 @@ export function Money({ amount, currency }: { amount: string; currency: string }
 export function MoneyField({ label, ...field }: Omit<FieldProps, "type" | "inputMode">) {
   const currency = useStore(studio)?.currency;
   return <Field {...field} label={currency ? `${label} (${currency})` : label} inputMode="decimal" autoComplete="off" />;
+}
+
+/** The rate of the tax that a price includes, in percent. */
+export function TaxRateField({ rate }: { rate: string | undefined }) {
+  const t = useStaffTexts();
+  return <Field name="taxRate" label={t.taxRate} hint={t.taxRateHint} required inputMode="decimal" autoComplete="off" defaultValue={rate ?? "0"} />;
+}
+
+/** The rate, as the API takes it. */
+export function readTaxRate(values: FormValues): string {
+  return values.text("taxRate").replace(",", ".");
 }
 
 /** The studio's current day, or the browser's until the studio's time zone is known. */

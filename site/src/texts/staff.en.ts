@@ -58,6 +58,8 @@ const texts = {
   confirmName: (name: string) => `To confirm, type: ${name}`,
   wrongNameSentence: "Please type the name exactly as it is shown.",
   wrongName: "is not the same as the name",
+  taxRate: "Tax included (%)",
+  taxRateHint: "For example 19. Enter 0 if you charge no tax. It is shown on receipts from now on.",
   previousDay: "Previous day",
   nextDay: "Next day",
   date: "Date",

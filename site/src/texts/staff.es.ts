@@ -60,6 +60,8 @@ const texts: StaffTexts = {
   confirmName: (name) => `Para confirmar, escribe: ${name}`,
   wrongNameSentence: "Escribe el nombre tal como se muestra.",
   wrongName: "no coincide con el nombre",
+  taxRate: "Impuesto incluido (%)",
+  taxRateHint: "Por ejemplo, 19. Escribe 0 si no cobras impuestos. Se muestra en los recibos a partir de ahora.",
   previousDay: "Día anterior",
   nextDay: "Día siguiente",
   date: "Fecha",

@@ -20,6 +20,7 @@ use crate::values::caller::Caller;
 use crate::values::form::{self, Form, Problem};
 use crate::values::money::Money;
 use crate::values::schema::PictureUrl;
+use crate::values::tax_rate::TaxRate;
 use crate::{App, BoxFuture};
 
 /// The maximum length of the name of a class type, in characters.
@@ -49,6 +50,8 @@ pub struct CreateClassType {
     max_participants: Option<i32>,
     /// The price of one class.
     price: Money,
+    /// The tax that the price includes. The default is 0.
+    tax_rate: Option<TaxRate>,
     /// Null if there is no picture.
     #[schema(value_type = Option<PictureUrl>)]
     image_url: Option<String>,
@@ -81,6 +84,7 @@ impl CreateClassType {
             price: form
                 .check("price", self.price.check_currency(&studio.currency))
                 .unwrap_or_default(),
+            tax_rate: self.tax_rate.unwrap_or_default(),
             image_url: form.check_filled(
                 "imageUrl",
                 self.image_url.as_deref(),
@@ -109,6 +113,8 @@ pub struct UpdateClassType {
     #[schema(minimum = 1, maximum = 1_000)]
     max_participants: Option<i32>,
     price: Option<Money>,
+    /// The tax that the price includes. It applies to classes that are paid from now on.
+    tax_rate: Option<TaxRate>,
     /// Null removes the picture.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<PictureUrl>)]
@@ -137,6 +143,7 @@ impl UpdateClassType {
             price: form.check_given("price", self.price, |price| {
                 price.check_currency(&studio.currency)
             }),
+            tax_rate: self.tax_rate,
             image_url,
             is_active: self.is_active,
         };

@@ -9,6 +9,7 @@ use crate::classes::occurrence_view::OccurrenceView;
 use crate::models::class_type::{ClassType, Level};
 use crate::models::instructor::{Instructor, SocialMediaLinks};
 use crate::values::money::Amount;
+use crate::values::tax_rate::TaxRate;
 
 /// A class type, as visitors see it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -56,6 +57,8 @@ impl ClassTypeView {
 pub struct StaffClassTypeView {
     #[serde(flatten)]
     class_type: ClassTypeView,
+    /// The tax that the price includes.
+    tax_rate: TaxRate,
     /// False if the class type is retired.
     is_active: bool,
     created_at: DateTime<Utc>,
@@ -66,6 +69,7 @@ impl StaffClassTypeView {
     /// Creates the view of a class type, with prices in `currency`.
     pub fn new(class_type: ClassType, currency: &str) -> Self {
         Self {
+            tax_rate: class_type.tax_rate,
             is_active: class_type.is_active,
             created_at: class_type.created_at,
             updated_at: class_type.updated_at,

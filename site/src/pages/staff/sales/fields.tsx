@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import type { Schema } from "../../../api/client.ts";
 import { Failure } from "../../../api/failure.ts";
 import { Check, Field, type FormValues, Select, TextArea } from "../../../components/form.tsx";
-import { MoneyField } from "../../../staff/parts.tsx";
+import { MoneyField, readTaxRate, TaxRateField } from "../../../staff/parts.tsx";
 import type { Product } from "../../../staff/shop.ts";
 import type { StaffSalesTexts } from "../../../texts/staff-sales.en.ts";
 import "../sales.css";
@@ -26,7 +26,7 @@ interface Props {
 
 export function ProductFields({ t, product, classTypes }: Props) {
   const [kind, setKind] = useState<Kind>(product?.kind ?? "pass");
-  const { name = "", description = "", price = "", credits, perMember } = product ?? {};
+  const { name = "", description = "", price = "", taxRate, credits, perMember } = product ?? {};
   const isMembership = kind === "membership";
   const isGiftCard = kind === "gift_card";
   return (
@@ -36,6 +36,7 @@ export function ProductFields({ t, product, classTypes }: Props) {
       <Field name="name" label={t.name} required autoComplete="off" maxLength={100} defaultValue={name} />
       <TextArea name="description" label={t.description} hint={t.descriptionHint} defaultValue={description} />
       <MoneyField name="price" label={t.price} {...(isGiftCard ? { hint: t.giftCardHint } : {})} required defaultValue={price} />
+      {!isGiftCard && <TaxRateField rate={taxRate} />}
       {isMembership && !product && <Select name="every" label={t.every} defaultValue="month" options={PERIODS.map((one) => [one, t.periods[one]])} />}
       {!isGiftCard && (
         <Field name="credits" type="number" label={isMembership ? t.creditsOfPeriod : t.credits} hint={t.creditsHint} min="1" step="1" defaultValue={credits ? String(credits) : ""} />
@@ -90,9 +91,9 @@ export function readProduct(t: StaffSalesTexts, { kind }: Pick<Product, "kind">,
   const perMember = readNumber(values, "perMember");
   switch (kind) {
     case "pass":
-      return { ...common, ...readClasses(t, values), days: Number(values.text("days")), starts: values.text("starts") as Schema<"PassStart">, perMember };
+      return { ...common, taxRate: readTaxRate(values), ...readClasses(t, values), days: Number(values.text("days")), starts: values.text("starts") as Schema<"PassStart">, perMember };
     case "membership":
-      return { ...common, ...readClasses(t, values) };
+      return { ...common, taxRate: readTaxRate(values), ...readClasses(t, values) };
     case "gift_card":
       return { ...common, perMember };
   }
