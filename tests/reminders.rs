@@ -191,9 +191,8 @@ async fn only_places_that_were_booked_a_day_before_are_reminded_of() {
     assert_eq!(remind_before(&app, start, TimeDelta::hours(3)).await, 0);
 }
 
-#[tokio::test]
-async fn who_got_a_spot_from_the_waitlist_in_the_last_day_is_not_reminded() {
-    let app = TestApp::start().await;
+/// Promotes Ben from the waitlist of a class 20 hours before its start. Returns Ben.
+async fn promote_ben(app: &TestApp) -> TestClient {
     let class = app.create_class(1).await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let booking = book(&ana, class).await.expect(201);
@@ -208,6 +207,13 @@ async fn who_got_a_spot_from_the_waitlist_in_the_last_day_is_not_reminded() {
         .await;
     cancel(&ana, &booking).await.expect(200);
     assert_eq!(app.mail_count("booking_promoted").await, 1);
+    ben
+}
+
+#[tokio::test]
+async fn who_got_a_spot_from_the_waitlist_in_the_last_day_is_not_reminded() {
+    let app = TestApp::start().await;
+    let ben = promote_ben(&app).await;
     assert_eq!(clean_up(&app).await["details"]["classRemindersQueued"], 0);
     // Nothing has told a member who wants no e-mails about waitlists.
     let off = json!({ "waitlist": false });
@@ -220,18 +226,7 @@ async fn who_got_a_spot_from_the_waitlist_in_the_last_day_is_not_reminded() {
 #[tokio::test]
 async fn an_email_that_was_dropped_does_not_replace_the_reminder() {
     let app = TestApp::start().await;
-    let class = app.create_class(1).await;
-    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
-    let booking = book(&ana, class).await.expect(201);
-    join_waitlist(&ben, class).await.expect(201);
-    app.sql(
-        "update scheduled_classes set start_time = now() + interval '20 hours',
-            end_time = now() + interval '21 hours'",
-    )
-    .await;
-    app.sql("update bookings set booked_at = now() - interval '3 days'")
-        .await;
-    cancel(&ana, &booking).await.expect(200);
+    promote_ben(&app).await;
     app.sql("update mail_outbox set dropped = 'capped' where kind = 'booking_promoted'")
         .await;
     assert_eq!(clean_up(&app).await["details"]["classRemindersQueued"], 1);
