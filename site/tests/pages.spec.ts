@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { scriptSizes } from "./scripts.ts";
 import { expectStill, watchShifts } from "./shifts.ts";
-import { expect, expectAccessible, open, test } from "./site.ts";
+import { expect, expectAccessible, expectAccessibleInLightAndDark, open, test } from "./site.ts";
 
 const DIST = join(import.meta.dirname, "../dist");
 const PAGES = ["/", "/timetable", "/classes", "/instructors", "/shop", "/contact", "/bookings", "/receipts", "/account", "/account#register", "/account#forgot", "/verify-email", "/reset-password", "/unsubscribe", "/continue", "/offline", "/docs", "/docs/sign-in", "/docs/book-a-class", "/docs/payments", "/docs/partner-applications", "/docs/errors"];
@@ -29,10 +29,7 @@ for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 
     for (const path of PAGES) {
       test(`${path} is accessible in light and dark, and fits the window`, async ({ page }) => {
         await openForCheck(page, path);
-        for (const colorScheme of ["light", "dark"] as const) {
-          await page.emulateMedia({ colorScheme });
-          await expectAccessible(page);
-        }
+        await expectAccessibleInLightAndDark(page);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         expect(overflow).toBeLessThanOrEqual(0);
       });

@@ -43,10 +43,10 @@ test("a member changes details and an emergency contact", async ({ page }) => {
 test.describe("with an expected rejection", () => {
   test.use({ expectedErrors: ["status of 400", "status of 403", "status of 503"] });
 
-  test("a change of a consent is undone on the page if it cannot be saved", async ({ page }) => {
+  test("a choice of e-mails is undone on the page if it cannot be saved", async ({ page }) => {
     await newMember(page);
     await open(page, "/account");
-    const news = page.getByLabel("News, parties, and offers by e-mail");
+    const news = page.getByLabel("News, parties, and offers");
     await news.check();
     await expect(page.getByText("You will receive our news.")).toBeVisible();
     await page.route("**/api/auth/me", (route) =>
@@ -55,6 +55,11 @@ test.describe("with an expected rejection", () => {
     await news.click();
     await expect(page.getByText("Down.", { exact: true })).toBeVisible();
     await expect(news).toBeChecked();
+    await page.route("**/api/auth/mail-preferences", (route) => route.fulfill({ status: 503, json: { error: "Away", code: "unavailable" } }));
+    const reminders = page.getByLabel("Class reminders, a day before");
+    await reminders.click();
+    await expect(page.getByText("Away.", { exact: true })).toBeVisible();
+    await expect(reminders).toBeChecked();
   });
 
   test("a member closes the account with the password and a word", async ({ context, page }) => {

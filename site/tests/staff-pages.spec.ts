@@ -1,7 +1,7 @@
 // What holds for every page of the console: who may open it, accessibility, and size.
 
 import { scriptSizes } from "./scripts.ts";
-import { expect, expectAccessible, newMember, open } from "./site.ts";
+import { expect, expectAccessibleInLightAndDark, newMember, open } from "./site.ts";
 import { signInAs, test } from "./studio.ts";
 
 /** The pages that staff may open. */
@@ -30,10 +30,7 @@ for (const viewport of [{ width: 1280, height: 900 }, { width: 834, height: 1112
       test(`${path} is accessible in light and dark, and fits the window`, async ({ page }) => {
         await signInAs(page, "admin");
         await open(page, FEW_ROWS[path] ?? path);
-        for (const colorScheme of ["light", "dark"] as const) {
-          await page.emulateMedia({ colorScheme });
-          await expectAccessible(page);
-        }
+        await expectAccessibleInLightAndDark(page);
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         expect(overflow).toBeLessThanOrEqual(0);
       });
