@@ -16,6 +16,13 @@ struct UnsubscribeQuery {
     token: Option<String>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct PageQuery {
+    /// The token from the e-mail. Without it, the page says that the link is missing.
+    token: Option<String>,
+}
+
 /// The routes of this function. Mail programs send the request, and some of them are pages of other
 /// origins. It needs no cookie: the token alone names the member.
 pub fn route() -> Routes {
@@ -24,10 +31,10 @@ pub fn route() -> Routes {
 
 /// Redirects to the page on which the member confirms. Changes nothing, because mail scanners and
 /// browsers open links by themselves.
-#[utoipa::path(get, path = "/api/auth/unsubscribe", tag = "auth", params(UnsubscribeQuery), responses(
+#[utoipa::path(get, path = "/api/auth/unsubscribe", tag = "auth", params(PageQuery), responses(
     (status = 303, description = "A redirect to the page"),
 ))]
-async fn redirect_to_unsubscribe_page(app: App, Query(query): Query<UnsubscribeQuery>) -> Redirect {
+async fn redirect_to_unsubscribe_page(app: App, Query(query): Query<PageQuery>) -> Redirect {
     let token = query.token.unwrap_or_default();
     Redirect::to(&mail::unsubscribe_page_url(&app, &token))
 }

@@ -273,6 +273,9 @@ async fn a_forged_token_switches_nothing_off() {
         let expected = format!("https://sabor.example/unsubscribe#token={token}");
         assert_eq!(page.header("location"), Some(expected.as_str()));
     }
+    let page = app.visitor().get("/api/auth/unsubscribe").await;
+    let expected = "https://sabor.example/unsubscribe#token=";
+    assert_eq!(page.header("location"), Some(expected));
     let missing = click(&app, "/api/auth/unsubscribe").await;
     missing.expect_code(400, "validation_failed");
     for member in [&ana, &ben] {
