@@ -106,7 +106,7 @@ pub(super) async fn issue(
         .execute(client, &[&id, &today.year(), &now, &whole_currencies])
         .await?;
     match subject {
-        // The e-mail about a paid order contains its receipt.
+        // The e-mail about a paid order lists the amounts of its receipt.
         ReceiptSubject::Order(_) => Ok(()),
         ReceiptSubject::Payment(id) => mail_outbox::insert_for_payment(client, id).await,
     }

@@ -102,8 +102,8 @@ static INSERT_FOR_PAYMENT: Statement = Statement::new(
     where r.payment_id = $1 and u.closed_at is null",
 );
 
-/// Queues the e-mail with the receipt of a payment for a class or a fee. A closed account gets none,
-/// and a payment without a receipt too. Must be called in the transaction that issues the receipt.
+/// Queues the e-mail about the receipt of a payment for a class or a fee. A closed account gets none.
+/// Must be called in the transaction that issues the receipt.
 pub async fn insert_for_payment(client: &Client, payment_id: Uuid) -> Result<()> {
     INSERT_FOR_PAYMENT.execute(client, &[&payment_id]).await
 }

@@ -94,6 +94,7 @@ pub fn unsubscribe<'a>(app: &'a App, token: &'a str) -> BoxFuture<'a, Result<()>
 }
 
 /// Returns the URL of the page on which the member confirms. The page reports a forged token.
+/// Characters that no token has are left out, so that the token ends with the URL.
 pub fn unsubscribe_page_url(app: &App, token: &str) -> String {
     let token = token
         .chars()
