@@ -1,11 +1,12 @@
 //! `api/shop/` and the sales of staff: products, passes, and orders.
 
 mod bookings;
+mod cancelled_orders;
 mod changes;
 mod days;
 mod gift_cards;
 mod memberships;
-mod migration;
+pub mod migration;
 mod orders;
 mod products;
 mod promo_codes;

@@ -1,17 +1,18 @@
-//! GET, POST, PATCH /api/admin/orders — orders: sales at the desk, and refunds.
+//! DELETE, GET, POST, PATCH /api/admin/orders — orders: sales at the desk, refunds, and open orders
+//! to cancel.
 
 use sabor::http::{
     IdempotencyKeyParams, Idempotent, Json, List, PageParams, Query, Staff, StoredResponse,
 };
 use sabor::shop::orders;
-use sabor::shop::orders::{CreateOrder, OrderView, OrdersQuery, RefundOrder};
+use sabor::shop::orders::{CancelOrderQuery, CreateOrder, OrderView, OrdersQuery, RefundOrder};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list_orders, create_order, refund_order]
+    routes![list_orders, create_order, refund_order, cancel_order]
 }
 
 /// Lists orders, newest first.
@@ -61,6 +62,23 @@ async fn refund_order(
     Idempotent { key, form }: Idempotent<RefundOrder>,
 ) -> Result<StoredResponse> {
     orders::refund(&app, &caller, &staff, key, form).await
+}
+
+/// Cancels an open order that nobody will pay. What a gift card pays for it, and the use of its
+/// promo code, are given back. If the card payment arrives nevertheless, it is refunded.
+#[utoipa::path(delete, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(CancelOrderQuery), responses(
+    (status = 200, body = OrderView, description = "The cancelled order"),
+    (status = 403, description = "`own_purchase`: staff need a colleague to cancel their own order"),
+    (status = 404, description = "`not_found`: no order has this id"),
+    (status = 409, description = "`not_cancellable`: the order is paid or cancelled already"),
+))]
+async fn cancel_order(
+    app: App,
+    caller: Caller,
+    Staff(staff): Staff,
+    Query(query): Query<CancelOrderQuery>,
+) -> Result<Json<OrderView>> {
+    orders::cancel(&app, &caller, &staff, query).await.map(Json)
 }
 
 fn main() -> Exit {

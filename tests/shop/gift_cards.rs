@@ -21,14 +21,18 @@ pub async fn create_gift_card(staff: &TestClient, price: &str) -> Value {
 }
 
 /// Sells a gift card for cash; returns its order and its code.
-async fn sell_gift_card(staff: &TestClient, buyer: &TestClient, price: &str) -> (Value, String) {
+pub async fn sell_gift_card(
+    staff: &TestClient,
+    buyer: &TestClient,
+    price: &str,
+) -> (Value, String) {
     let product = create_gift_card(staff, price).await;
     let order = sell(staff, buyer, &[&product]).await.expect(201);
     let code = order["giftCardCode"].as_str().unwrap().to_owned();
     (order, code)
 }
 
-async fn balance(person: &TestClient, code: &str) -> Value {
+pub async fn balance(person: &TestClient, code: &str) -> Value {
     let payload = json!({ "code": code });
     let card = person.post("/api/shop/gift-card", payload).await;
     card.expect(200)["balance"].clone()

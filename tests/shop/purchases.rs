@@ -385,11 +385,24 @@ async fn a_wrong_amount_pays_nothing_and_is_reported() {
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let ten = create_product(&staff, json!({})).await;
     let (started, session) = start_purchase(&stripe, &ana, &ten).await;
+    let month = create_product(&staff, json!({ "name": "A month" })).await;
+    start_purchase(&stripe, &ana, &month).await;
     stripe.update_session(&session, |session| session["amount_total"] = json!(1));
     pay(&app, &stripe, &session).await;
     assert_eq!(order(&ana, &started).await["state"], "open");
     assert_eq!(review_count(&app).await, 1);
     assert_eq!(passes(&ana).await, Vec::<Value>::new());
+    // Staff see it, and that the other order needs nothing.
+    let listed = staff.get_all("/api/admin/orders").await;
+    let needs_review: Vec<&Value> = listed.iter().map(|order| &order["needsReview"]).collect();
+    assert_eq!(needs_review, [&json!(false), &json!(true)]);
+    let path = format!(
+        "/api/admin/orders?orderId={}",
+        started["id"].as_str().unwrap()
+    );
+    let cancelled = staff.delete(&path).await.expect(200);
+    assert_eq!(cancelled["state"], "cancelled");
+    assert_eq!(cancelled["needsReview"], false);
 }
 
 #[tokio::test]

@@ -133,6 +133,9 @@ pub struct Order {
     /// The payment, which is the one without a gift card if there are two. `None` if the order
     /// costs nothing.
     pub payment: Option<OrderPayment>,
+    /// Whether the order is still open although the provider has reported a payment for it, because
+    /// the amount differs.
+    pub needs_review: bool,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
     pub is_by_member: bool,
     /// The name of the member of staff who sold it.
@@ -184,6 +187,7 @@ impl Order {
             refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
             sold_gift_card_balance: sold_gift_card_balance.map(Money::from_column),
             payment: OrderPayment::from_row(row)?,
+            needs_review: row.try_get("needs_review")?,
             is_by_member: row.try_get("is_by_member")?,
             sold_by: optional_full_name(
                 row.try_get("staff_first_name")?,
@@ -209,6 +213,10 @@ macro_rules! orders_where {
                     p.tender, p.checkout_url, p.expires_at, ",
                 shown_payment_status!(),
                 " as payment_status, o.created_at, o.sold_by is null as is_by_member,
+                    o.state = 'open' and exists (select from security_events e
+                        where e.user_id = o.user_id and e.created_at >= o.created_at
+                          and e.kind = 'payment_mismatch'
+                          and e.detail ->> 'paymentId' = p.id::text) as needs_review,
                     (select code from promo_codes where id = o.promo_code_id) as promo_code,
                     s.first_name as staff_first_name, s.last_name as staff_last_name,
                     (select jsonb_agg(jsonb_build_object('id', l.id, 'productId', l.product_id,

@@ -1,4 +1,4 @@
-//! Orders for staff: the list of all orders, sales at the desk, and refunds.
+//! Orders for staff: the list of all orders, sales at the desk, refunds, and open orders to cancel.
 
 use std::sync::Mutex;
 
@@ -12,7 +12,7 @@ use super::OWN_PURCHASE;
 use super::order_lines::{OrderLineView, order_lines};
 use crate::admin::staff_action::StaffAction;
 use crate::bookings::changes::reason;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::models::order::{self, DeskGiftCard, DeskTender, NewSale, Order, OrderState, Tender};
 use crate::models::pass::{self, NewPassChange, PassChange};
@@ -61,6 +61,9 @@ pub struct OrderView {
     gift_card_code: Option<String>,
     /// The amount that was refunded or will be refunded.
     refunded: Amount,
+    /// Whether the order is still open although Stripe has reported a payment for it, because the
+    /// amount differs. Staff refund it at Stripe and cancel the order.
+    needs_review: bool,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
     is_by_member: bool,
     /// The name of the member of staff who sold it. Null if the member placed the order, or if
@@ -87,6 +90,7 @@ impl OrderView {
                 .map(|balance| balance.in_currency(&order.currency)),
             gift_card_code: None,
             refunded: order.refunded.in_currency(&order.currency),
+            needs_review: order.needs_review,
             is_by_member: order.is_by_member,
             member_name: order.member_name,
             sold_by: order.sold_by,
@@ -328,6 +332,73 @@ impl RefundOrder {
         })
     }
 }
+
+/// The open order to cancel.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct CancelOrderQuery {
+    /// The id of the order.
+    #[param(required, value_type = Uuid)]
+    order_id: Option<String>,
+    /// The reason for the security log, which only administrators see.
+    #[param(max_length = 500, example = "Pays at the desk instead")]
+    internal_reason: Option<String>,
+}
+
+/// Cancels an open order that nobody will pay. What a gift card pays for it, and the use of its
+/// promo code, are given back. If the card payment arrives nevertheless, it is refunded.
+///
+/// # Errors
+///
+/// [`Error::Invalid`]; [`Error::NotFound`]; 403 `own_purchase`; 409 `not_cancellable` if the order
+/// is not open.
+pub fn cancel<'a>(
+    app: &'a App,
+    caller: &'a Caller,
+    staff: &'a Member,
+    query: CancelOrderQuery,
+) -> BoxFuture<'a, Result<OrderView>> {
+    Box::pin(async move {
+        let mut form = Form::default();
+        let id = query.order_id.as_deref().unwrap_or_default();
+        let id = form.check("orderId", query::id(id));
+        let internal = query.internal_reason.as_deref();
+        let internal_reason = form.check_filled("internalReason", internal, reason);
+        form.finish()?;
+        let id = id.unwrap_or_default();
+        let staff_action = StaffAction::by_staff(staff, caller)?;
+        let transaction = app.transaction().authorize(&staff_action);
+        let cancelled = transaction.run(async |tx| {
+            order::lock(tx, id).await?;
+            let order = order::find(tx, id).await?;
+            if order.user_id == staff_action.actor_id() {
+                return Err(OWN_PURCHASE);
+            }
+            if order.state != OrderState::Open {
+                return Err(NOT_OPEN);
+            }
+            order::cancel(tx, id).await?;
+            let detail = json!({
+                "orderId": id, "action": "cancel", "internalReason": internal_reason,
+            });
+            let kind = SecurityEventKind::OrderChanged;
+            staff_action
+                .record(tx, kind, Some(order.user_id), detail)
+                .await?;
+            order::find(tx, id).await
+        });
+        let order = cancelled.await?;
+        // The page on which the member would pay must be closed.
+        settle_in_background(app);
+        Ok(OrderView::new(order))
+    })
+}
+
+const NOT_OPEN: Error = Error::Conflict {
+    code: ErrorCode::NotCancellable,
+    message: "Only an order that is not paid yet can be cancelled",
+};
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
-// The list of sales at the desk and online, and their refunds.
+// The list of sales at the desk and online, their refunds, and open orders to cancel.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Undo2, UserRound } from "lucide";
-import type { Schema } from "../api/client.ts";
+import { CircleX, Undo2, UserRound } from "lucide";
+import { api, call, type Schema } from "../api/client.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
@@ -13,7 +13,7 @@ import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import { useStaffTexts } from "./context.ts";
-import { DialogForm, useCloseThis } from "./dialogs.tsx";
+import { DialogForm, FormDialog, useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, Money, MoneyField, useToday } from "./parts.tsx";
@@ -35,6 +35,7 @@ interface Props extends Texts {
 
 export function OrderTable({ t, caption, list, empty, hasMembers = false, onChange }: Props) {
   const [refunded, setRefunded] = useState<Order | null>(null);
+  const [cancelled, setCancelled] = useState<Order | null>(null);
   const zone = useStore(studio)?.timeZone;
   useEffect(() => noteOrders(list.items ?? []), [list.items]);
   const change = (changed?: Order) => {
@@ -51,9 +52,10 @@ export function OrderTable({ t, caption, list, empty, hasMembers = false, onChan
         rowKey={({ id }) => id}
         failed={t.ordersFailed}
         empty={empty}
-        actions={(order) => <OrderMenu t={t} order={order} hasMembers={hasMembers} onRefund={() => setRefunded(order)} />}
+        actions={(order) => <OrderMenu t={t} order={order} hasMembers={hasMembers} onRefund={() => setRefunded(order)} onCancel={() => setCancelled(order)} />}
       />
       {refunded && <RefundDialog key={refunded.id} t={t} order={refunded} onClose={() => setRefunded(null)} onChange={change} />}
+      {cancelled && <CancelDialog t={t} order={cancelled} onClose={() => setCancelled(null)} onChange={change} />}
     </>
   );
 }
@@ -78,13 +80,19 @@ function discountOfLines(lines: Order["lines"]): string {
   return lines.reduce((sum, { discount }) => sum + Number(discount), 0).toFixed(2);
 }
 
-function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, promoCode, giftCardAmount, tender, lines } }: Texts & { order: Order }) {
+function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, promoCode, giftCardAmount, tender, lines, needsReview } }: Texts & { order: Order }) {
   const staff = useStaffTexts();
   const isUnpaid = state !== "paid";
   return (
     <span class="amounts">
       <Money amount={total} currency={currency} />
       {isUnpaid && <span class={state === "open" ? "tag warn" : "tag"}>{t.orderStates[state]}</span>}
+      {needsReview && (
+        <>
+          <span class="tag bad">{t.needsReview}</span>
+          <small class="hint">{t.needsReviewHint}</small>
+        </>
+      )}
       {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
       {promoCode && <small class="hint">{t.withPromoCode(promoCode, formatPrice(discountOfLines(lines), currency))}</small>}
       {tender !== "gift" && Number(giftCardAmount) > 0 && <small class="hint">{t.giftCardPart(formatPrice(giftCardAmount, currency))}</small>}
@@ -93,13 +101,33 @@ function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, 
   );
 }
 
-function OrderMenu({ t, order, hasMembers, onRefund }: Texts & { order: Order; hasMembers: boolean; onRefund: () => void }) {
+function OrderMenu({ t, order, hasMembers, onRefund, onCancel }: Texts & { order: Order; hasMembers: boolean; onRefund: () => void; onCancel: () => void }) {
   const isRefundable = order.state === "paid" && order.paymentStatus !== "disputed" && Number(order.total) > Number(order.refunded);
   const items = [
     ...(hasMembers ? [{ text: t.openMember, icon: UserRound, onClick: () => location.assign(`/staff/members/${order.userId}`) }] : []),
     ...(isRefundable ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: onRefund }] : []),
+    ...(order.state === "open" ? [{ text: t.cancelOrder, icon: CircleX, isDangerous: true, onClick: onCancel }] : []),
   ];
   return items.length > 0 ? <ActionMenu label={t.actionsOfOrder(order.memberName, whatOf(order))} items={items} /> : null;
+}
+
+/** Asks before an order that nobody will pay is cancelled. */
+function CancelDialog({ t, order, onClose, onChange }: RefundProps) {
+  const { id, memberName, total, currency, giftCardAmount } = order;
+  const send = async (values: FormValues) => {
+    const internalReason = values.optional("reason");
+    const query = { orderId: id, ...(internalReason ? { internalReason } : {}) };
+    onChange(await call(api.DELETE("/api/admin/orders", { params: { query } })));
+    say(t.orderIsCancelled(memberName));
+  };
+  return (
+    <FormDialog title={t.cancelOrderTitle(memberName)} isOpen onClose={onClose} action={t.cancelOrder} isDangerous onSend={send}>
+      <p>
+        {t.cancelOrderText(whatOf(order), formatPrice(total, currency))} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
+      </p>
+      <Field name="reason" label={t.refundReason} hint={t.cancelOrderReasonHint} autoComplete="off" maxLength={500} />
+    </FormDialog>
+  );
 }
 
 interface RefundProps extends Texts {
