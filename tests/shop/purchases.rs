@@ -507,6 +507,34 @@ async fn a_dispute_revokes_the_pass_until_it_is_won() {
 }
 
 #[tokio::test]
+async fn a_member_is_told_once_that_a_dispute_has_revoked_the_pass() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let stripe = StripeStandIn::start().await;
+    let mut settings = server.settings();
+    settings.variables.extend(stripe.settings().variables);
+    let app = TestApp::start_with(settings).await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let ten = create_product(&staff, json!({ "credits": 10 })).await;
+    let (_, session) = purchase(&app, &stripe, &ana, &ten).await;
+    server.wait_for_mails(1).await;
+    let dispute = stripe.open_dispute(&session, "needs_response");
+    for kind in ["created", "funds_withdrawn", "updated"] {
+        deliver_dispute(&app, kind, &dispute).await;
+    }
+    let mails = server.wait_for_mails(2).await;
+    let subject = "Cannot be used: Ten classes";
+    let is_about = |mail: &&Value| mail["headers"]["subject"] == subject;
+    let mail = mails.iter().find(is_about).unwrap();
+    assert_eq!(mail["to"], json!(["ana@example.com"]));
+    let text = mail["text"].as_str().unwrap();
+    assert!(text.contains("because it is disputed"), "{text}");
+    let mails = "select count(*) from mail_outbox where kind = 'order_disputed'";
+    assert_eq!(app.count(mails).await, 1);
+}
+
+#[tokio::test]
 async fn a_pass_that_staff_have_revoked_stays_revoked_after_a_dispute() {
     let (app, stripe) = start_with_stripe().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);

@@ -397,7 +397,8 @@ pub(super) fn after_commit(app: &App, outcome: &Outcome) {
         | Outcome::OrderPaid
         | Outcome::MembershipUpdated
         | Outcome::Changed
-        // One refund of several can have failed while another is complete.
+        // One refund of several can have failed while another is complete, and a dispute can have
+        // revoked passes.
         | Outcome::Mismatch { .. } => mail::send_due_in_background(app),
         Outcome::RefundDue | Outcome::MembershipMustEnd => {
             settle_in_background(app);

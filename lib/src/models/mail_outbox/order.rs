@@ -27,6 +27,8 @@ pub struct MailOrder {
     pub is_gift_card: bool,
     /// Whether the order was cancelled before it was paid.
     pub is_cancelled: bool,
+    /// Whether a bank has taken back a payment because of a dispute.
+    pub is_disputed: bool,
     /// The names of the products at the time of the order.
     pub product_names: Vec<String>,
     /// The promo code. `None` without one.
@@ -48,6 +50,8 @@ static FIND_ORDER: Statement = Statement::new(
         o.state = 'paid' as is_paid, o.state = 'cancelled' as is_cancelled,
         exists (select from order_lines l where l.order_id = o.id and l.kind = 'gift_card')
             as is_gift_card, o.total, o.currency,
+        exists (select from disputes d join payments p on p.id = d.payment_id
+            where p.order_id = o.id and d.withdrawn) as is_disputed,
         (select code from promo_codes where id = o.promo_code_id) as promo_code,
         (select sum(discount) from order_lines where order_id = o.id) as discount,
         (select coalesce(sum(refunded), 0) from payments where order_id = o.id) as refunded,
@@ -69,6 +73,7 @@ pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Opti
         is_paid: row.try_get("is_paid")?,
         is_gift_card: row.try_get("is_gift_card")?,
         is_cancelled: row.try_get("is_cancelled")?,
+        is_disputed: row.try_get("is_disputed")?,
         product_names: from_json(row.try_get("product_names")?)?,
         promo_code: row.try_get("promo_code")?,
         discount: Money::from_column(row.try_get::<_, Decimal>("discount")?),

@@ -34,19 +34,20 @@ static LIST_LIVE: Statement = Statement::new(
     "select id from passes where id = any($1) and status = 'live' order by id",
 );
 
-/// Revokes locked passes, because their payment is disputed.
+/// Revokes locked passes, because their payment is disputed. Returns whether there was one to revoke.
 pub async fn revoke_disputed(
     client: &Client,
     locked_ids: &[Uuid],
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<bool> {
     let new = automatic(PassChange::Revoke, "The payment is disputed");
-    for row in LIST_LIVE.all(client, &[&locked_ids.to_vec()]).await? {
+    let live = LIST_LIVE.all(client, &[&locked_ids.to_vec()]).await?;
+    for row in &live {
         let id = row.try_get("id")?;
         revoke(client, id, now).await?;
         insert_change(client, id, &new).await?;
     }
-    Ok(())
+    Ok(!live.is_empty())
 }
 
 // A pass that staff have revoked stays revoked, and so does one of an account that was closed.

@@ -7,7 +7,7 @@ use super::row::{PaymentChange, PaymentSubject, record_event};
 use super::settlement::{Outcome, find_subject, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::{pass, wallet};
+use crate::models::{mail_outbox, pass, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -91,10 +91,11 @@ async fn is_withdrawn(client: &Client, payment_id: Uuid) -> Result<bool> {
 /// Records what the provider reports about a dispute. Must be called in a transaction.
 ///
 /// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
-/// fail. The passes that were bought with the payment are revoked, and a gift card is inactive. If
-/// the dispute is won, the refunds become due again, the passes are restored, and the gift card is
-/// active. A new dispute or inquiry is reported as a mismatch, because staff must respond to it at
-/// the provider before a deadline. A lost dispute is reported as a mismatch too.
+/// fail. The passes that were bought with the payment are revoked, which an e-mail tells the
+/// member, and a gift card is inactive. If the dispute is won, the refunds become due again, the
+/// passes are restored, and the gift card is active. A new dispute or inquiry is reported as a
+/// mismatch, because staff must respond to it at the provider before a deadline. A lost dispute is
+/// reported as a mismatch too.
 pub async fn record_dispute(
     client: &Client,
     payment_id: Uuid,
@@ -146,9 +147,12 @@ pub async fn record_dispute(
         FAIL_REFUNDS.execute(client, &[&payment.id]).await?;
         // A repeated report changes no pass, because staff may have restored it since.
         if !was_withdrawn {
-            pass::revoke_disputed(client, &pass_ids, now).await?;
+            let has_revoked = pass::revoke_disputed(client, &pass_ids, now).await?;
             if let Some(id) = order_id {
                 wallet::set_active_of_order(client, id, false).await?;
+                if has_revoked {
+                    mail_outbox::insert_for_order(client, id, "order_disputed").await?;
+                }
             }
         }
     } else if was_withdrawn {

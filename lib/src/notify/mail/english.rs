@@ -357,6 +357,22 @@ impl MailTexts for English {
         }
     }
 
+    fn order_disputed(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Cannot be used: {product_names}"),
+            headline: "Your pass cannot be used",
+            paragraphs: vec![
+                format!(
+                    "Your bank has taken back the payment for “{product_names}”, because it is \
+                     disputed. Until that is decided, the pass does not pay for classes."
+                ),
+                "Upcoming classes that you have booked with it stay booked, and are to be paid."
+                    .to_owned(),
+                "If you do not know about a dispute, please talk to us or to your bank.".to_owned(),
+            ],
+        }
+    }
+
     fn late_payment_refunded(&self, product_names: &str, refund: String) -> Opening {
         Opening {
             subject: format!("Refund: {product_names}"),

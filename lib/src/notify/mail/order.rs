@@ -61,6 +61,7 @@ pub(super) fn compose(
             facts.push((labels.refund, refunded));
             opening
         }
+        "order_disputed" if order.is_disputed => texts.order_disputed(&product_names),
         _ => return None,
     };
     let link = match order.is_gift_card {

@@ -43,7 +43,12 @@ const PAYMENT_KINDS: [&str; 4] = [
 ];
 
 /// E-mails about orders.
-const ORDER_KINDS: [&str; 3] = ["order_paid", "gift_card_issued", "order_refunded"];
+const ORDER_KINDS: [&str; 4] = [
+    "order_paid",
+    "gift_card_issued",
+    "order_refunded",
+    "order_disputed",
+];
 
 /// E-mails about memberships.
 const MEMBERSHIP_KINDS: [&str; 2] = ["membership_payment_failed", "membership_ended"];

@@ -372,6 +372,23 @@ impl MailTexts for Spanish {
         }
     }
 
+    fn order_disputed(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("No se puede usar: {product_names}"),
+            headline: "Tu bono no se puede usar",
+            paragraphs: vec![
+                format!(
+                    "Tu banco ha retirado el pago de «{product_names}» porque está en disputa. \
+                     Hasta que se decida, el bono no paga clases."
+                ),
+                "Las próximas clases que reservaste con él siguen reservadas, pero hay que \
+                 pagarlas."
+                    .to_owned(),
+                "Si no sabes nada de una disputa, habla con nosotros o con tu banco.".to_owned(),
+            ],
+        }
+    }
+
     fn late_payment_refunded(&self, product_names: &str, refund: String) -> Opening {
         Opening {
             subject: format!("Reembolso: {product_names}"),

@@ -148,6 +148,9 @@ pub(super) trait MailTexts: Sync {
     /// Says that a pass ends, and how many classes are left on it. `None` if it is unlimited.
     fn pass_ending(&self, name: &str, last_day: &str, credits_left: Option<i32>) -> Opening;
 
+    /// Says that passes cannot be used, because their payment is disputed.
+    fn order_disputed(&self, product_names: &str) -> Opening;
+
     /// Says that a payment arrived after its order was cancelled. `refund` is a sentence about its
     /// refund.
     fn late_payment_refunded(&self, product_names: &str, refund: String) -> Opening;
