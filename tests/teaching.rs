@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::bookings::{book, cancel, join_waitlist, set_clock_before_start};
 use crate::harness::{NewClass, TestApp, TestClient, wait_until};
+use crate::shop::sell_pass;
 
 const CHECK_INS: &str = "/api/teaching/check-ins";
 
@@ -25,6 +26,35 @@ async fn class_ids(person: &TestClient) -> Vec<Value> {
 
 fn roster_path(class: Uuid) -> String {
     format!("/api/teaching/roster?scheduledClassId={class}")
+}
+
+#[tokio::test]
+async fn an_instructor_sees_which_spots_are_paid_or_covered_and_no_amounts() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let class = app.create_class(5).await;
+    assign(&app, class, instructor).await;
+    let people = app.members(4).await;
+    sell_pass(&staff, &people[0], json!({ "credits": 1 })).await;
+    let mut bookings = Vec::new();
+    for person in &people {
+        bookings.push(book(person, class).await.expect(201));
+    }
+    let given = json!({ "bookingId": bookings[1]["id"], "action": "give", "reason": "Helper" });
+    staff.patch("/api/admin/bookings", given).await.expect(200);
+    let paid = json!({ "bookingId": bookings[2]["id"], "action": "markPaid" });
+    staff.patch("/api/admin/bookings", paid).await.expect(200);
+    let roster = marisol.get_all(&roster_path(class)).await;
+    let coverage: Vec<&Value> = roster.iter().map(|entry| &entry["coverage"]).collect();
+    assert_eq!(
+        json!(coverage),
+        json!(["covered", "covered", "paid", "unpaid"])
+    );
+    let text = json!(roster).to_string();
+    for private in ["25.00", "Helper", "Ten classes"] {
+        assert!(!text.contains(private), "{text}");
+    }
 }
 
 fn check_in_form(class: Uuid, booking: &Value) -> Value {
@@ -162,12 +192,12 @@ async fn a_roster_of_an_instructor_has_names_and_levels_and_nothing_private() {
         {
             "bookingId": booking["id"], "status": "attended", "waitlistPosition": null,
             "name": "ana Reyes", "level": "advanced", "visits": 1,
-            "checkedInAt": result["results"][0]["checkedInAt"], "checkedInBy": author,
+            "checkedInAt": result["results"][0]["checkedInAt"], "checkedInBy": author, "coverage": "unpaid",
         },
         {
             "bookingId": waiting["id"], "status": "waitlisted", "waitlistPosition": 1,
             "name": "ben Reyes", "level": "beginner", "visits": 0,
-            "checkedInAt": null, "checkedInBy": null,
+            "checkedInAt": null, "checkedInBy": null, "coverage": null,
         },
     ]);
     assert_eq!(json!(items), expected);

@@ -31,14 +31,15 @@ async fn list_roster(
     front_desk::roster(&app, query, page).await.map(Json)
 }
 
-/// Books a class for a member. Staff can book until the end of the class, for a member who
-/// comes late or without a booking. If the class costs something, a pass of the member pays if one
-/// can; `payWith` chooses.
+/// Books a class for a member. Staff can book until the end of the day on which the class ends, for a
+/// member who came late or without a booking. If the class costs something, a pass of the member pays
+/// if one can; `payWith` chooses. Staff can also book beyond the capacity of the class, and give the
+/// spot for free. The waitlist moves up when the class has fewer members than spots again.
 #[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBookingForMember, responses(
     (status = 201, body = BookingView, description = "The new booking; `status` shows whether it is on the waitlist"),
     (status = 403, description = "`own_booking`: staff cannot book for themselves here"),
     (status = 404, description = "`not_found`: no member with an active account has this id, or no class"),
-    (status = 409, description = "`class_full`: no spot is free, and `joinWaitlist` is not set. `already_booked`: the member has booked this class or is on its waitlist. `class_over`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `pass_not_usable`: the chosen pass cannot pay for the class. `pay_with_on_waitlist`: what pays for a waitlist entry cannot be chosen. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free, and `joinWaitlist` is not set. `already_booked`: the member has booked this class or is on its waitlist. `class_over`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `pass_not_usable`: the chosen pass cannot pay for the class. `pay_with_on_waitlist`: what pays for a waitlist entry cannot be chosen, and the entry cannot be given for free. `nothing_to_pay`, `already_paid`: the spot costs nothing or was paid before, so it cannot be given for free. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking_for_member(
     app: App,
@@ -46,16 +47,16 @@ async fn create_booking_for_member(
     Staff(staff): Staff,
     Idempotent { key, form }: Idempotent<CreateBookingForMember>,
 ) -> Result<StoredResponse> {
-    front_desk::create(&app, &caller, &staff, key, &form).await
+    front_desk::create(&app, &caller, &staff, key, form).await
 }
 
 /// Updates a booking at the front desk. Staff can check a member in, mark a
-/// no-show, undo either, cancel, move to another class, let a pass pay, record a payment at the
+/// no-show, undo either, cancel, move to another class, let a pass pay, give the spot for free, record a payment at the
 /// desk, and refund. Check-in opens an hour before the start. Staff can cancel after the start: the
 /// cancellation is late, unless `lenient` is set.
 #[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateBooking, responses(
     (status = 200, body = BookingView, description = "The updated booking"),
-    (status = 403, description = "`own_booking`: staff cannot mark their own booking as paid, let a pass pay for it, refund it, move it, or cancel it leniently or after the start"),
+    (status = 403, description = "`own_booking`: staff cannot mark their own booking as paid, let a pass pay for it, give it for free, waive its fee, refund it, move it, or cancel it leniently or after the start"),
     (status = 404, description = "`not_found`: no booking has this id, or, to move it, no class has `scheduledClassId`, or the member's account is closed"),
     (status = 409, description = "`check_in_not_open`: check-in opens an hour before the start of the class. `attendance_changed`: the check-in to undo has been replaced by another record. `class_not_started`: a no-show can be recorded only after the start of the class. `no_place`: the booking has no spot. `not_cancellable`: the booking is already cancelled, or the member did not come. `checked_in`: the check-in must be undone before the booking can be cancelled. `not_movable`: only a booking with a spot and without recorded attendance can be moved. `class_full`, `class_cancelled`, `class_over`, `already_booked`, `overlapping_booking`: the booking cannot move to this class. `already_paid`, `not_payable`, `nothing_to_pay`, `nothing_to_refund`, `payment_disputed`: the payment does not allow this action. `pass_not_usable`: no pass of the member can pay, or the pass in `passId` cannot. `idempotency_key_reused`: the key belongs to another request"),
 ))]

@@ -169,30 +169,23 @@ test("a check-in that fails after the booking is reported, and is repeated on th
   await expect.poll(async () => (await staff.roster(wanted)).get(member.name)?.status).toBe("attended");
 });
 
-test("a class grows by one spot, even if the booking of it is repeated", async ({ page, staff }) => {
+test("a full class gets one more member, even if the booking is repeated", async ({ page, staff }) => {
   const full = await staff.newClass({ inMinutes: 30, spots: 1 });
   await staff.newMembersOf(full, ["Ana"]);
   const member = await staff.newMember("Olga");
-  const connected = page.waitForResponse((response) => response.url().includes("/api/admin/events"));
   await openRoster(page, full);
-  await connected;
   await addMember(page, member);
-  const dialog = page.getByRole("dialog", { name: `Add a spot for ${member.name}?` });
-  await expect(dialog.getByText("It then has 2 spots.")).toBeVisible();
+  const dialog = page.getByRole("dialog", { name: `Add ${member.name} to the full class?` });
+  // The waitlist closes hours before the class.
+  await expect(dialog.getByRole("button", { name: "Add to the waitlist" })).toHaveCount(0);
   await failOnce(page, "POST");
-  const changes: unknown[] = [];
-  page.on("request", (request) => {
-    if (request.method() === "PATCH" && request.url().endsWith("/api/admin/schedule")) changes.push(request.postDataJSON());
-  });
-  // The roster follows the new number of spots.
-  const followed = page.waitForResponse(async (response) => response.url().includes("/api/classes/occurrence") && (await response.text()).includes('"maxParticipants":2'));
-  await dialog.getByRole("button", { name: "Add a spot" }).click();
+  await dialog.getByLabel("Reason").fill("Came by train");
+  await dialog.getByRole("button", { name: "Book beyond capacity" }).click();
   await expect(dialog.getByText("Something has changed meanwhile.")).toBeVisible();
-  await followed;
-  await expect(dialog.getByText("It then has 2 spots.")).toBeVisible();
-  await dialog.getByRole("button", { name: "Add a spot" }).click();
+  await expect(dialog.getByLabel("Reason")).toHaveValue("Came by train");
+  await dialog.getByRole("button", { name: "Book beyond capacity" }).click();
   await expect(page.getByText(`${member.name} is in the class and checked in.`)).toBeVisible();
-  expect(changes).toEqual([{ occurrence: { id: full.id, maxParticipants: 2 } }]);
+  await expect(page.getByText("There are 2 members for 1 spot.")).toBeVisible();
 });
 
 test("a member without a booking is found and added", async ({ page, staff }) => {
@@ -218,7 +211,7 @@ test("a member without a booking is found and added", async ({ page, staff }) =>
   expect(taps()).toBe(4);
 });
 
-test("someone who is not found is added with the name that was searched for, to a class that gets one more spot", async ({ page, staff }) => {
+test("someone who is not found is added with the name that was searched for, to a class that is full", async ({ page, staff }) => {
   const full = await staff.newClass({ inMinutes: 30, spots: 1 });
   await staff.newMembersOf(full, ["Ana"]);
   const lastName = `Q${Date.now()}`;
@@ -237,14 +230,14 @@ test("someone who is not found is added with the name that was searched for, to 
   await expect(dialog.getByLabel("E-mail address")).toBeFocused();
   await page.keyboard.type(`${lastName}@example.com`);
   await page.keyboard.press("Enter");
-  // The waitlist closes hours before the class.
-  const grow = page.getByRole("dialog", { name: `Add a spot for Zoe ${lastName}?` });
-  await expect(grow.getByText("It then has 2 spots.")).toBeVisible();
+  const beyond = page.getByRole("dialog", { name: `Add Zoe ${lastName} to the full class?` });
+  await expect(beyond.getByLabel("Reason")).toBeFocused();
   await expectAccessible(page);
-  await grow.getByRole("button", { name: "Add a spot" }).click();
+  await page.keyboard.type("Came by train");
+  await page.keyboard.press("Enter");
   await expect(page.getByText(`Zoe ${lastName} is in the class and checked in.`)).toBeVisible();
   await expect(page.getByText("1 of 2 here")).toBeVisible();
-  expect(taps()).toBe(3);
+  expect(taps()).toBe(2);
 });
 
 test("a full class gets one more spot for the first on the waitlist", async ({ page, staff }) => {

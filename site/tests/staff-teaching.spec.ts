@@ -4,7 +4,7 @@ import { scriptSizes } from "./scripts.ts";
 import { expect, expectAccessible, newMember, open } from "./site.ts";
 import { test } from "./studio.ts";
 
-test("an instructor sees their own classes and checks members in, without prices or payments", async ({ page, staff }) => {
+test("an instructor sees their own classes and checks members in, without prices", async ({ page, staff }) => {
   const own = await staff.newClass({ inMinutes: 30 });
   const other = await staff.newClass({ inMinutes: 30 });
   const [ana] = await staff.newMembersOf(own, ["Ana"]);

@@ -93,7 +93,7 @@ async fn what_a_gift_card_pays_is_sold_and_no_money() {
         json!({
             "received": "100.00", "refunded": "40.00", "net": "60.00", "sold": "150.00",
             "discounts": "10.00", "fees": "0.00", "tax": "0.00",
-            "disputesLost": 0, "lostInDisputes": "0.00",
+            "disputesLost": 0, "lostInDisputes": "0.00", "givenSpots": 0, "givenValue": "0.00",
         })
     );
     let pass = row(&report["products"], "kind", "pass");

@@ -282,6 +282,7 @@ async fn book_by_statement(pool: &Db, occurrence: Uuid, member: Uuid) -> Result<
         scheduled_class_id: occurrence,
         join_waitlist: false,
         by_staff: false,
+        beyond_capacity: false,
         pay_with: PayWith::Any,
     };
     let connection = pool.client().await?;

@@ -51,6 +51,55 @@ pub struct CreateBookingForMember {
     #[serde(default)]
     #[schema(value_type = Option<String>, examples("money"))]
     pay_with: PayWith,
+    /// Whether to book beyond the capacity if the class is full. Requires a `reason`. Cannot be set
+    /// to join the waitlist.
+    #[serde(default)]
+    beyond_capacity: bool,
+    /// Whether the studio gives the spot for free. Requires a `reason`, and nothing else can pay.
+    #[serde(default)]
+    give: bool,
+    /// Why, for `beyondCapacity` and `give`. The security log contains it. Staff see on the roster
+    /// why a spot was given; the member does not.
+    #[schema(max_length = 500, examples("Helped at the door"))]
+    reason: Option<String>,
+}
+
+impl CreateBookingForMember {
+    /// Parses the fields. Returns the reason beside the booking.
+    fn parse(self) -> Result<(NewBooking, Option<String>)> {
+        let mut form = Form::default();
+        let reason = form.check_filled("reason", self.reason.as_deref(), reason);
+        if (self.beyond_capacity || self.give) && is_blank(self.reason.as_deref()) {
+            form.add_problem("reason", REASON_REQUIRED);
+        }
+        if self.beyond_capacity && self.join_waitlist {
+            form.add_problem("beyondCapacity", "cannot be set to join the waitlist");
+        }
+        if self.give && self.pay_with != PayWith::Any {
+            form.add_problem("payWith", "cannot be set for a spot that is given for free");
+        }
+        form.finish()?;
+        let new_booking = NewBooking {
+            user_id: self.user_id,
+            scheduled_class_id: self.scheduled_class_id,
+            join_waitlist: self.join_waitlist,
+            by_staff: true,
+            beyond_capacity: self.beyond_capacity,
+            // No pass pays for a spot that is given.
+            pay_with: match self.give {
+                true => PayWith::Money,
+                false => self.pay_with,
+            },
+        };
+        Ok((new_booking, reason))
+    }
+}
+
+const REASON_REQUIRED: &str = "is required, so that others know why";
+
+/// Returns whether there is no text.
+fn is_blank(text: Option<&str>) -> bool {
+    text.is_none_or(|text| text.trim().is_empty())
 }
 
 /// A change to a booking.
@@ -61,7 +110,7 @@ pub struct UpdateBooking {
     action: BookingAction,
     /// For `move`: the id of the class to move to.
     scheduled_class_id: Option<Uuid>,
-    /// For `cancel`: a message to the member.
+    /// For `cancel`: a message to the member. For `give`: why, which only staff see.
     #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
     /// The reason for the security log, which only administrators see.
@@ -97,6 +146,8 @@ pub enum BookingAction {
     Move,
     /// Lets a pass of the member pay for an unpaid booking.
     UsePass,
+    /// Gives the spot of an unpaid booking for free. Requires a `reason`.
+    Give,
     /// Records that the member paid at the desk: the price, or the fee that is owed.
     MarkPaid,
     /// Waives the fee that is owed for a late cancellation or a no-show.
@@ -115,6 +166,7 @@ impl BookingAction {
             Self::Cancel => "cancel",
             Self::Move => "move",
             Self::UsePass => "use_pass",
+            Self::Give => "give",
             Self::MarkPaid => "mark_paid",
             Self::WaiveFee => "waive_fee",
             Self::Refund => "refund",
@@ -198,23 +250,19 @@ pub fn roster(
 ///
 /// # Errors
 ///
-/// 403 `own_booking`; [`Error::NotFound`] if the member's account does not exist or is
-/// closed; those of [`booking::create`] and [`IdempotentTransaction::run`].
+/// [`Error::Invalid`] without a reason that is required; 403 `own_booking`; [`Error::NotFound`] if
+/// the member's account does not exist or is closed; those of [`booking::create`],
+/// [`payment::give_spot`], and [`IdempotentTransaction::run`].
 pub fn create<'a>(
     app: &'a App,
     caller: &'a Caller,
     staff: &'a Member,
     key: Option<IdempotencyKey>,
-    form: &CreateBookingForMember,
+    form: CreateBookingForMember,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
-    let new_booking = NewBooking {
-        user_id: form.user_id,
-        scheduled_class_id: form.scheduled_class_id,
-        join_waitlist: form.join_waitlist,
-        by_staff: true,
-        pay_with: form.pay_with,
-    };
     Box::pin(async move {
+        let give = form.give;
+        let (new_booking, reason) = form.parse()?;
         let desk = FrontDesk::new(app, caller, staff)?;
         if new_booking.user_id == staff.user.id {
             return Err(OWN_BOOKING);
@@ -223,8 +271,21 @@ pub fn create<'a>(
             .transaction(key)
             .run(async |tx| {
                 tx.invalidate([app.schedule()]);
-                let booking = booking::create(tx, new_booking, desk.now, desk.studio).await?;
-                let detail = json!({ "bookingId": booking.id, "action": "book" });
+                let created = booking::create(tx, new_booking, desk.now, desk.studio).await?;
+                let mut booking = created.booking;
+                let mut detail = json!({ "bookingId": booking.id, "action": "book" });
+                if created.is_extra {
+                    detail["beyondCapacity"] = json!(true);
+                }
+                if let Some(reason) = &reason {
+                    detail["reason"] = json!(reason);
+                }
+                if give {
+                    detail["given"] = json!(true);
+                    let reason = reason.as_deref().unwrap_or_default();
+                    payment::give_spot(tx, booking.id, reason, desk.now).await?;
+                    booking = booking::find(tx, booking.id).await?;
+                }
                 desk.record(tx, booking.user_id, detail).await?;
                 StoredResponse::created(&desk.view(booking))
             })
@@ -238,10 +299,11 @@ pub fn create<'a>(
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for an invalid reason, or without the class to move to; 403
-/// `own_booking`; those of [`booking::cancel`], [`booking::move_to`],
+/// [`Error::Invalid`] for an invalid reason, without one to give a spot, or without the class to
+/// move to; 403 `own_booking`; those of [`booking::cancel`], [`booking::move_to`],
 /// [`booking::record_attendance`], [`payment::pay_with_pass`], [`payment::mark_paid_at_desk`],
-/// [`payment::waive_fee`], [`payment::refund`], and [`IdempotentTransaction::run`].
+/// [`payment::give_spot`], [`payment::waive_fee`], [`payment::refund`], and
+/// [`IdempotentTransaction::run`].
 pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -278,6 +340,8 @@ enum BookingChange {
     Cancel(Cancellation),
     MoveTo(Uuid),
     UsePass(Option<Uuid>),
+    /// Gives the spot for free, for this reason.
+    Give(String),
     MarkPaid,
     WaiveFee,
     Refund,
@@ -292,6 +356,9 @@ impl UpdateBooking {
         let reason = form.check_filled("reason", self.reason.as_deref(), reason);
         if self.action == BookingAction::Move && self.scheduled_class_id.is_none() {
             form.add_problem("scheduledClassId", "is required to move a booking");
+        }
+        if self.action == BookingAction::Give && is_blank(self.reason.as_deref()) {
+            form.add_problem("reason", REASON_REQUIRED);
         }
         if self.action != BookingAction::UsePass && self.pass_id.is_some() {
             form.add_problem("passId", "can only be set to pay with a pass");
@@ -317,6 +384,7 @@ impl UpdateBooking {
                 BookingChange::MoveTo(self.scheduled_class_id.unwrap_or_default())
             }
             BookingAction::UsePass => BookingChange::UsePass(self.pass_id),
+            BookingAction::Give => BookingChange::Give(reason.unwrap_or_default()),
             BookingAction::MarkPaid => BookingChange::MarkPaid,
             BookingAction::WaiveFee => BookingChange::WaiveFee,
             BookingAction::Refund => BookingChange::Refund,
@@ -372,6 +440,7 @@ impl<'a> FrontDesk<'a> {
         let needs_colleague = match change {
             BookingChange::MoveTo(_)
             | BookingChange::UsePass(_)
+            | BookingChange::Give(_)
             | BookingChange::MarkPaid
             | BookingChange::WaiveFee
             | BookingChange::Refund => true,
@@ -403,6 +472,10 @@ impl<'a> FrontDesk<'a> {
             }
             BookingChange::UsePass(pass_id) => {
                 payment::pay_with_pass(tx, id, *pass_id, studio).await?;
+            }
+            BookingChange::Give(reason) => {
+                payment::give_spot(tx, id, reason, now).await?;
+                detail["reason"] = json!(reason);
             }
             BookingChange::MarkPaid => {
                 payment::mark_paid_at_desk(tx, id, now, self.zone.date(now)).await?;
@@ -442,5 +515,7 @@ mod tests {
             let max_length = bound::<UpdateBooking>(field, "maxLength");
             assert_eq!(max_length, REASON_MAX as i64);
         }
+        let max_length = bound::<CreateBookingForMember>("reason", "maxLength");
+        assert_eq!(max_length, REASON_MAX as i64);
     }
 }

@@ -192,6 +192,7 @@ pub fn create<'a>(
         scheduled_class_id: form.scheduled_class_id,
         join_waitlist: form.join_waitlist,
         by_staff: false,
+        beyond_capacity: false,
         pay_with: form.pay_with,
     };
     Box::pin(async move {
@@ -205,8 +206,8 @@ pub fn create<'a>(
             .idempotent(new_booking.user_id, key)
             .run_statement(async |client| {
                 change.set_attempted();
-                let booking = booking::create(client, new_booking, now, studio).await?;
-                StoredResponse::created(&BookingView::new(booking, studio, &zone, now))
+                let created = booking::create(client, new_booking, now, studio).await?;
+                StoredResponse::created(&BookingView::new(created.booking, studio, &zone, now))
             })
             .await;
         change.settle(&response);

@@ -1,4 +1,5 @@
-//! What instructors see of their own classes: no amounts, payments, or contact details.
+//! What instructors see of their own classes: whether a spot is paid for, but no amounts and no
+//! contact details.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,7 @@ use super::medical_notes;
 use super::view::CheckInAuthorView;
 use crate::error::Result;
 use crate::http::{Instructor, List, query};
-use crate::models::booking::{self, BookingStatus, RosterEntry};
+use crate::models::booking::{self, BookingStatus, RosterEntry, SpotCoverage};
 use crate::models::teaching::{self, TaughtClass};
 use crate::models::user::ExperienceLevel;
 use crate::store::page::Page;
@@ -150,11 +151,14 @@ pub struct OwnRosterEntryView {
     checked_in_at: Option<DateTime<Utc>>,
     /// Who checked the member in. Null if they are not, or if it is unknown.
     checked_in_by: Option<CheckInAuthorView>,
+    /// Whether the spot is paid for. Null on the waitlist.
+    coverage: Option<SpotCoverage>,
 }
 
 impl From<RosterEntry> for OwnRosterEntryView {
     fn from(entry: RosterEntry) -> Self {
         Self {
+            coverage: entry.coverage(),
             booking_id: entry.booking_id,
             status: entry.status,
             waitlist_position: entry.waitlist_position,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::booking::{
-    Booking, BookingPass, BookingStatus, CheckInAuthor, LastPayment, RosterEntry,
+    Booking, BookingPass, BookingStatus, CheckInAuthor, LastPayment, RosterEntry, SpotCoverage,
 };
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
@@ -57,6 +57,8 @@ pub struct BookingView {
     payment: Option<LastPaymentView>,
     /// The pass that pays. Null if no pass does.
     pass: Option<BookingPassView>,
+    /// Whether the studio has given the spot for free.
+    is_given: bool,
     class: BookedClassView,
 }
 
@@ -174,6 +176,7 @@ impl BookingView {
             payment: payment.map(|payment| LastPaymentView::new(payment, &booking.currency, now)),
             currency: booking.currency,
             pass: booking.pass.map(BookingPassView::from),
+            is_given: booking.is_given,
             class: BookedClassView {
                 class_type_id: booking.class_type_id,
                 title: booking.title,
@@ -247,6 +250,11 @@ pub struct RosterEntryView {
     payment_method: Option<PaymentMethod>,
     /// The name of the pass that pays. Null if no pass does.
     pass_name: Option<String>,
+    /// How the spot is paid for. Null without a spot.
+    coverage: Option<SpotCoverage>,
+    /// Why the studio has given the spot for free. Null if it has not.
+    #[schema(examples("Helped at the door"))]
+    given_reason: Option<String>,
     user_id: Uuid,
     /// The member's first and last name.
     name: String,
@@ -270,6 +278,7 @@ impl RosterEntryView {
     pub fn new(entry: RosterEntry, studio: &StudioConfig) -> Self {
         let late_cancellation_fee = entry.late_cancellation_fee(studio.late_cancel_fee);
         Self {
+            coverage: entry.coverage(),
             booking_id: entry.booking_id,
             status: entry.status,
             waitlist_position: entry.waitlist_position,
@@ -287,6 +296,7 @@ impl RosterEntryView {
             payment_status: entry.payment_status,
             payment_method: entry.payment_method,
             pass_name: entry.pass_name,
+            given_reason: entry.given_reason,
             user_id: entry.user_id,
             name: entry.name,
             email: email::readable(&entry.email),

@@ -38,6 +38,9 @@ pub struct OccurrenceView {
     pub(in crate::classes) currency: String,
     /// The number of spots.
     pub(in crate::classes) max_participants: i32,
+    /// The number of spots that are taken. It is greater than `maxParticipants` if staff have booked
+    /// beyond the capacity.
+    taken: i32,
     /// The number of free spots. 0 if the class is cancelled.
     pub(in crate::classes) places_left: i32,
     /// The number of members on the waitlist.
@@ -83,13 +86,18 @@ impl OccurrenceView {
             price: occurrence.price.in_currency(currency),
             currency: currency.to_owned(),
             max_participants: occurrence.max_participants,
+            taken: occurrence.current_participants,
             waitlist_length: occurrence.waitlist_length,
             is_cancelled: occurrence.is_cancelled,
         }
     }
 }
 
-/// Returns the number of free spots of a class.
+/// Returns the number of free spots of a class. A class above its capacity has none.
 pub(super) fn free_spots(is_cancelled: bool, spots: i32, taken: i32) -> i32 {
-    if is_cancelled { 0 } else { spots - taken }
+    if is_cancelled {
+        0
+    } else {
+        (spots - taken).max(0)
+    }
 }

@@ -20,12 +20,14 @@ pub use self::attendance::{
 };
 pub(in crate::models) use self::attendance::{CHECK_IN_OPENS, undo_check_ins};
 pub use self::cancellation::{Cancellation, CancelledBy, cancel, cancel_all_of};
-pub use self::creation::{NewBooking, PayWith, create};
+pub use self::creation::{CreatedBooking, NewBooking, PayWith, create};
 pub(in crate::models) use self::errors::{
     CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, PASS_NOT_USABLE,
 };
 pub use self::moving::move_to;
-pub use self::roster::{MedicalNotes, RosterEntry, Today, find_medical_notes, list_roster};
+pub use self::roster::{
+    MedicalNotes, RosterEntry, SpotCoverage, Today, find_medical_notes, list_roster,
+};
 pub use self::row::{
     Booking, BookingFilter, BookingPass, BookingStatus, LastPayment, find, late_cancellation_fee,
     list_earliest_first, list_past,

@@ -432,6 +432,8 @@ pub struct MailBooking {
     pub payment: Option<MailPayment>,
     /// The pass that pays for the booking.
     pub pass: Option<MailPass>,
+    /// Whether the studio has given the spot for free.
+    pub is_given: bool,
 }
 
 /// The pass that pays for the booking of an e-mail.
@@ -475,7 +477,7 @@ static FIND_BOOKING: Statement = Statement::new(
         amount_due!(),
         " as amount_due, ",
         pass_name!("w"),
-        " as pass_name, b.uses_credit,
+        " as pass_name, b.uses_credit, b.given_at is not null as is_given,
         w.credits - w.credits_used as credits_left,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
@@ -540,6 +542,7 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         currency: row.try_get("currency")?,
         payment: payment_from_row(row)?,
         pass: pass_from_row(row)?,
+        is_given: row.try_get("is_given")?,
     })
 }
 

@@ -249,8 +249,8 @@ struct Bucket {
     places: i64,
     /// The number of these spots that were taken.
     taken: i64,
-    /// The share of the spots that were taken, from 0 to 1. Null when there were no
-    /// spots.
+    /// The share of the spots that were taken. It is above 1 if staff booked beyond the capacity.
+    /// Null when there were no spots.
     occupancy_rate: Option<f64>,
     /// Payments and refunds by currency. Every bucket contains all currencies.
     revenue: Vec<dashboard::Revenue>,

@@ -27,8 +27,8 @@ pub struct Dashboard {
     time_zone: String,
     /// The classes that start on the day, sorted by start.
     classes: Vec<OccurrenceOfDayView>,
-    /// The share of taken spots in these classes, from 0 to 1, without cancelled
-    /// classes. Null when there are no spots.
+    /// The share of taken spots in these classes, without cancelled classes. It is above 1 if staff
+    /// have booked beyond the capacity. Null when there are no spots.
     occupancy_rate: Option<f64>,
     /// Bookings made on the day, including the waitlist.
     bookings: i64,
@@ -71,7 +71,8 @@ struct OccurrenceOfDayView {
     places: i32,
     /// The number of spots that are taken.
     taken: i32,
-    /// The share of the spots that are taken, from 0 to 1.
+    /// The share of the spots that are taken. It is above 1 if staff have booked beyond the
+    /// capacity.
     occupancy_rate: Option<f64>,
     /// The number of members on the waitlist.
     waitlisted: i64,

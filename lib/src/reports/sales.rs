@@ -16,7 +16,7 @@ pub use self::view::SalesReport;
 use crate::error::{Error, Result};
 use crate::http::query;
 use crate::models::report::daily_sums::begin_snapshot;
-use crate::models::report::sales::{memberships, money, open, products, taxes};
+use crate::models::report::sales::{given, memberships, money, open, products, taxes};
 use crate::reports::response::{ReportFormat, ReportResponse, read_table};
 use crate::values::form::{Form, Problem};
 use crate::values::time_zone::TimeZone;
@@ -147,12 +147,13 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
             products::list_of_bookings(tx, scope),
             products::list_promo_codes(tx, scope),
         )?;
-        let (taxes, gift_cards, open, passes, memberships) = tokio::try_join!(
+        let (taxes, gift_cards, open, passes, memberships, given) = tokio::try_join!(
             taxes::list(tx, scope),
             open::sum_gift_cards(tx, scope),
             open::list(tx, scope, now),
             open::list_passes(tx, scope, today),
             memberships::list(tx, scope),
+            given::sum(tx, scope),
         )?;
         Ok(Figures {
             money,
@@ -165,6 +166,7 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
             open,
             passes,
             memberships,
+            given,
         })
     });
     let figures = read.await?;

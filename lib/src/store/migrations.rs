@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 32] = [
+static MIGRATIONS: [Migration; 33] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -60,6 +60,7 @@ static MIGRATIONS: [Migration; 32] = [
     migration!(30, "0030_sales_reports"),
     migration!(31, "0031_mail_priorities"),
     migration!(32, "0032_reminders_and_mail_preferences"),
+    migration!(33, "0033_staff_places"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -245,6 +245,12 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
               {passes?.paid(booking.pass)}
             </>
           )}
+          {booking.isGiven && (
+            <>
+              <br />
+              {t.given}
+            </>
+          )}
           {!isFree && (
             <>
               <br />

@@ -42,6 +42,7 @@ const texts = {
     disputed: "The payment is disputed",
   } as Readonly<Record<string, string>>,
   unpaid: "Not paid yet",
+  given: "Given by the studio",
   paysAtDesk: "You pay at the desk",
   freeUntil: (when: string) => `Free to cancel until ${when}`,
   freeOver: "It is too late to cancel free of charge",

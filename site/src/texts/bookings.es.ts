@@ -43,6 +43,7 @@ const texts: BookingsTexts = {
     disputed: "El pago está en disputa",
   },
   unpaid: "Sin pagar",
+  given: "Regalo del estudio",
   paysAtDesk: "Pagas en recepción",
   freeUntil: (when) => `Cancelación gratis hasta el ${when}`,
   freeOver: "Ya no se puede cancelar gratis",

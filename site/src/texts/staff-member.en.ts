@@ -36,6 +36,7 @@ const texts = {
   takePayment: "Take the payment",
   unpaid: (price: string) => `Unpaid ${price}`,
   /** The credit of a booking that was cancelled in time. */
+  given: "Given by the studio",
   returnedTo: (pass: string) => `Returned to “${pass}”`,
   roster: "Open the roster",
   notes: "Read the medical notes",

@@ -36,6 +36,7 @@ const texts: StaffMemberTexts = {
   owes: (amount) => `Debe ${amount}`,
   takePayment: "Cobrar",
   unpaid: (price) => `Sin pagar: ${price}`,
+  given: "Regalo del estudio",
   returnedTo: (pass) => `Devuelta a «${pass}»`,
   roster: "Abrir la lista",
   notes: "Leer las notas médicas",

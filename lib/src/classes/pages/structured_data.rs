@@ -117,7 +117,7 @@ pub(super) fn event(studio: &StudioConfig, zone: &TimeZone, class: &OccurrenceVi
         ("performer", performer),
         ("organizer", json!({ "@id": school_id(studio) })),
         ("maximumAttendeeCapacity", json!(class.max_participants)),
-        ("remainingAttendeeCapacity", json!(class.places_left.max(0))),
+        ("remainingAttendeeCapacity", json!(class.places_left)),
         (
             "offers",
             json!({

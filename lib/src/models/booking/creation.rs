@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::errors::{CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, NOT_MOVABLE, PASS_NOT_USABLE};
@@ -23,8 +24,10 @@ pub struct NewBooking {
     /// Whether to join the waitlist when the class is full.
     pub join_waitlist: bool,
     /// Whether staff book for the member. They are not bound by `MAX_UNPAID_BOOKINGS`, and
-    /// can book until the end of the class.
+    /// can book until the end of the day on which the class ends.
     pub by_staff: bool,
+    /// Whether to book a full class beyond its capacity.
+    pub beyond_capacity: bool,
     /// What pays for the spot.
     pub pay_with: PayWith,
 }
@@ -64,10 +67,19 @@ impl PayWith {
 
 static CREATE: Statement = Statement::new(
     "booking.create",
-    "select outcome, booking_id
+    "select outcome, booking_id, is_extra
     from book_class($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7),
-        make_interval(secs => $8), $9, $10, $11, $12, $13, $14)",
+        make_interval(secs => $8), $9, $10, $11, $12, $13, $14, $15, $16)",
 );
+
+/// A booking that was created.
+#[derive(Clone, Debug)]
+pub struct CreatedBooking {
+    /// The booking.
+    pub booking: Booking,
+    /// Whether the class has more members than spots because of it.
+    pub is_extra: bool,
+}
 
 /// Books a spot, or joins the waitlist when the class is full and
 /// `join_waitlist` is set.
@@ -88,12 +100,22 @@ pub async fn create(
     booking: NewBooking,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<Booking> {
-    let id = decide(client, &booking, None, now, studio).await?;
-    find(client, id).await
+) -> Result<CreatedBooking> {
+    let decided = decide(client, &booking, None, now, studio).await?;
+    Ok(CreatedBooking {
+        booking: find(client, decided.id).await?,
+        is_extra: decided.is_extra,
+    })
 }
 
-/// Calls the SQL function `book_class`, and returns the id of the booking. With `moved_id`,
+/// What the SQL function has decided.
+pub(super) struct DecidedBooking {
+    /// The booking's id.
+    id: Uuid,
+    is_extra: bool,
+}
+
+/// Calls the SQL function `book_class`, and returns what it has decided. With `moved_id`,
 /// the booking with this id moves to the occurrence.
 ///
 /// # Errors
@@ -105,21 +127,24 @@ pub(super) async fn decide(
     moved_id: Option<Uuid>,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<Uuid> {
+) -> Result<DecidedBooking> {
     let mut tries = 1;
-    let (outcome, booking_id) = loop {
-        match call_book_class(client, booking, moved_id, now, studio).await? {
-            // The class can move between the two statements, so this can happen more than once.
-            (outcome, _) if outcome == "day_unknown" && tries < MAX_TRIES => {
-                write_local_date(client, booking.scheduled_class_id, studio).await?;
-                tries += 1;
-            }
-            result => break result,
+    let row = loop {
+        let row = call_book_class(client, booking, moved_id, now, studio).await?;
+        // The class can move between the two statements, so this can happen more than once.
+        if row.try_get::<_, &str>("outcome")? != "day_unknown" || tries == MAX_TRIES {
+            break row;
         }
+        write_local_date(client, booking.scheduled_class_id, studio).await?;
+        tries += 1;
     };
-    match outcome.as_str() {
+    match row.try_get("outcome")? {
         "booked" | "waitlisted" => {
-            booking_id.ok_or_else(|| Error::internal("book_class returned no booking"))
+            let id: Option<Uuid> = row.try_get("booking_id")?;
+            Ok(DecidedBooking {
+                id: id.ok_or_else(|| Error::internal("book_class returned no booking"))?,
+                is_extra: row.try_get("is_extra")?,
+            })
         }
         "already_booked" => Err(ALREADY_BOOKED),
         "class_full" => Err(CLASS_FULL),
@@ -146,16 +171,17 @@ pub(super) async fn decide(
 /// How often the SQL function is called while the class has no date.
 const MAX_TRIES: u32 = 3;
 
-/// Calls the SQL function once, and returns its outcome and the id of the booking.
+/// Calls the SQL function once, and returns its row.
 async fn call_book_class(
     client: &Client,
     booking: &NewBooking,
     moved_id: Option<Uuid>,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<(String, Option<Uuid>)> {
+) -> Result<Row> {
+    let day_start = day_start(now, studio)?;
     let max_unpaid = (!booking.by_staff).then_some(studio.max_unpaid_bookings);
-    let row = CREATE
+    CREATE
         .one(
             client,
             &[
@@ -173,11 +199,18 @@ async fn call_book_class(
                 &moved_id,
                 &(booking.pay_with == PayWith::Money),
                 &booking.pay_with.pass_id(),
+                &booking.beyond_capacity,
+                &day_start,
             ],
         )
         .await
-        .on_constraint("bookings_active_key", ALREADY_BOOKED)?;
-    Ok((row.try_get("outcome")?, row.try_get("booking_id")?))
+        .on_constraint("bookings_active_key", ALREADY_BOOKED)
+}
+
+/// Returns the start of the studio's current day.
+fn day_start(now: DateTime<Utc>, studio: &StudioConfig) -> Result<DateTime<Utc>> {
+    let zone = TimeZone::of_studio(studio)?;
+    Ok(zone.day_start(zone.date(now)))
 }
 
 static FIND_START: Statement = Statement::new(

@@ -170,6 +170,7 @@ pub async fn move_to(
         scheduled_class_id,
         join_waitlist: false,
         by_staff: true,
+        beyond_capacity: false,
         pay_with: PayWith::Any,
     };
     decide(client, &target, Some(booking_id), now, studio).await?;

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
+use serde::Serialize;
 use tokio_postgres::Row;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::attendance::{CheckInAuthor, check_in_author_columns};
@@ -20,6 +22,18 @@ use crate::store::client::Client;
 use crate::store::page::Page;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
+
+/// How the spot of a booking is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SpotCoverage {
+    /// Nothing is to be paid: a pass pays, the studio has given the spot, or it is free.
+    Covered,
+    /// Money was paid.
+    Paid,
+    /// The price or the fee is still to be paid.
+    Unpaid,
+}
 
 /// A booking on a roster, with the details of the member that staff need.
 #[derive(Clone, Debug)]
@@ -56,6 +70,8 @@ pub struct RosterEntry {
     pub payment_method: Option<PaymentMethod>,
     /// The name of the pass that pays. `None` if no pass does.
     pub pass_name: Option<String>,
+    /// Why the studio has given the spot for free. `None` if it has not.
+    pub given_reason: Option<String>,
     /// Whether the pass that pays is unlimited. `None` if no pass does.
     pass_is_unlimited: Option<bool>,
     /// The member's id.
@@ -92,6 +108,23 @@ impl RosterEntry {
         late_cancellation_fee(self.price, self.pass_is_unlimited, fixed)
     }
 
+    /// Returns how the spot is paid for. `None` without a spot.
+    pub fn coverage(&self) -> Option<SpotCoverage> {
+        if !self.status.has_spot() {
+            return None;
+        }
+        Some(match self.payment_status {
+            _ if !self.amount_due.is_zero() => SpotCoverage::Unpaid,
+            Some(
+                PaymentStatus::Paid
+                | PaymentStatus::PartlyRefunded
+                | PaymentStatus::RefundDue
+                | PaymentStatus::Disputed,
+            ) => SpotCoverage::Paid,
+            _ => SpotCoverage::Covered,
+        })
+    }
+
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             booking_id: row.try_get("id")?,
@@ -111,6 +144,7 @@ impl RosterEntry {
             payment_status: PaymentStatus::from_nullable_column(row.try_get("payment_status")?)?,
             payment_method: PaymentMethod::from_nullable_column(row.try_get("payment_method")?)?,
             pass_name: row.try_get("pass_name")?,
+            given_reason: row.try_get("given_reason")?,
             pass_is_unlimited: row.try_get("pass_is_unlimited")?,
             user_id: row.try_get("user_id")?,
             name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
@@ -149,7 +183,7 @@ static LIST: Statement = Statement::new(
         "select b.id, b.status, b.booked_at, b.cancelled_at, b.checked_in_at,
             case when b.free_until > c.start_time then c.start_time else b.free_until end
                 as free_until,
-            b.price, b.currency, ",
+            b.price, b.currency, b.given_reason, ",
         pass_name!("w"),
         " as pass_name,
             case when w.id is not null then w.credits is null end as pass_is_unlimited,

@@ -120,6 +120,8 @@ pub struct Booking {
     pub payment: Option<LastPayment>,
     /// The pass that pays. `None` if no pass does.
     pub pass: Option<BookingPass>,
+    /// Whether the studio has given the spot for free.
+    pub is_given: bool,
 }
 
 /// The pass that pays for a booking.
@@ -282,7 +284,7 @@ macro_rules! booking_columns {
         c.class_type_id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
         r.name as room, c.is_cancelled as class_cancelled, i.name as instructor,
         p.id as payment_id, p.amount as payment_amount, p.checkout_url, p.expires_at,
-        b.pass_id, b.uses_credit, ", $crate::models::pass::pass_name!("w"), " as pass_name,
+        b.pass_id, b.uses_credit, b.given_at is not null as is_given, ", $crate::models::pass::pass_name!("w"), " as pass_name,
         w.credits - w.credits_used as credits_left, w.last_day as pass_last_day, ",
             computed_columns!()
         )
@@ -318,6 +320,7 @@ impl Booking {
             class_cancelled: row.try_get("class_cancelled")?,
             payment: LastPayment::from_row(row)?,
             pass: BookingPass::from_row(row)?,
+            is_given: row.try_get("is_given")?,
         })
     }
 

@@ -14,11 +14,13 @@ use crate::values::time_zone::TimeZone;
 // Promotion is a separate statement from the cancellation, because a statement does not
 // see waitlist entries that were committed while it waited for the lock.
 //
+// A class above its capacity has no free spot.
+//
 // A booking that was reopened after a late cancellation keeps its `free_until`.
 static PROMOTE: Statement = Statement::new(
     "booking.promote",
     "with class as (
-        select id, max_participants - current_participants as free_spots,
+        select id, greatest(0, max_participants - current_participants) as free_spots,
             least(start_time, greatest(start_time - make_interval(secs => $4),
                 $2 + make_interval(secs => $5))) as free_until
         from scheduled_classes

@@ -3,6 +3,7 @@
 //! A payment counts when it arrived (`paid_at`), and a refund when it was done (`done_at`). What a
 //! gift card pays was counted as money when the gift card was sold.
 
+pub mod given;
 pub mod memberships;
 pub mod money;
 pub mod open;

@@ -40,6 +40,9 @@ macro_rules! delete_belongings {
             $is_owner,
             "), instructor as (update instructors set user_id = null where user_id ",
             $is_owner,
+            "), gifts as (
+                update bookings set given_reason = '' where given_at is not null and user_id ",
+            $is_owner,
             "), addresses as (
                 update security_events set detail = detail - 'from' - 'to'
                 where kind in ('email_changed', 'email_change_asked') and user_id ",

@@ -292,11 +292,14 @@ impl BookingMail<'_> {
         opening
     }
 
-    /// Describes what pays for a booking. Returns `None` when no pass pays and no payment was
-    /// started, or when its status needs no explanation.
+    /// Describes what pays for a booking. Returns `None` when neither a pass nor the studio pays and
+    /// no payment was started, or when its status needs no explanation.
     fn payment_status(&self) -> Option<String> {
         if let Some(pass) = &self.booking.pass {
             return Some(self.texts.paid_with_pass(&pass.name, pass.credits_left));
+        }
+        if self.booking.is_given {
+            return Some(self.texts.given_by_studio().to_owned());
         }
         let payment = self.booking.payment.as_ref()?;
         let amount = self.amount(payment.amount);

@@ -485,6 +485,10 @@ impl MailTexts for English {
         }
     }
 
+    fn given_by_studio(&self) -> &'static str {
+        "The studio gives you this class. You pay nothing."
+    }
+
     fn credit_returned_until(&self, until: &str) -> String {
         format!("You can cancel until {until}, and the class then goes back to your pass.")
     }

@@ -497,6 +497,10 @@ impl MailTexts for Spanish {
         }
     }
 
+    fn given_by_studio(&self) -> &'static str {
+        "El estudio te regala esta clase. No pagas nada."
+    }
+
     fn credit_returned_until(&self, until: &str) -> String {
         format!("Puedes cancelar hasta el {until}, y la clase vuelve entonces a tu bono.")
     }

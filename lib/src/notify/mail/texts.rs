@@ -185,6 +185,8 @@ pub(super) trait MailTexts: Sync {
     fn tell_us_of_mistakes(&self) -> &'static str;
     /// Says that a pass pays, and how many classes are left on it. `None` if it is unlimited.
     fn paid_with_pass(&self, name: &str, credits_left: Option<i32>) -> String;
+    /// Says that the studio gives the spot for free.
+    fn given_by_studio(&self) -> &'static str;
     /// Says until when a cancellation gives the class back to the pass.
     fn credit_returned_until(&self, until: &str) -> String;
     /// Says that a cancellation no longer gives the class back to the pass.

@@ -51,7 +51,8 @@ pub(super) struct ClassFigures {
     pub(super) places: i64,
     /// The number of these spots that were taken.
     pub(super) taken: i64,
-    /// The share of the spots that were taken, from 0 to 1. Null when there were no spots.
+    /// The share of the spots that were taken. It is above 1 if staff booked beyond the capacity.
+    /// Null when there were no spots.
     pub(super) occupancy_rate: Option<f64>,
     /// Payments and refunds by currency. The totals and all class types have the same currencies.
     pub(super) revenue: Vec<dashboard::Revenue>,
@@ -121,7 +122,7 @@ pub(super) struct ClassTypeOccupancy {
     places: i64,
     /// The number of spots that were taken.
     taken: i64,
-    /// The share of the spots that were taken, from 0 to 1.
+    /// The share of the spots that were taken. It is above 1 if staff booked beyond the capacity.
     rate: Option<f64>,
     /// The same share for each bucket. Null where there was no class.
     pub(super) rates: Vec<Option<f64>>,
@@ -162,7 +163,8 @@ pub(super) struct HeatMapCell {
     pub(super) places: i64,
     /// The number of spots that were taken.
     pub(super) taken: i64,
-    /// The share of the spots that were taken, from 0 to 1. Null when there were no spots.
+    /// The share of the spots that were taken. It is above 1 if staff booked beyond the capacity.
+    /// Null when there were no spots.
     pub(super) occupancy_rate: Option<f64>,
     /// The number of spots that were taken, plus the number of members on the waitlist.
     pub(super) bookings: i64,

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::range::{PeriodLength, Range};
 use crate::models::report::sales::Scope;
+use crate::models::report::sales::given::GivenSum;
 use crate::models::report::sales::memberships::MembershipSum;
 use crate::models::report::sales::money::{LostDisputeSum, MoneySum, MoneyTender};
 use crate::models::report::sales::open::{GiftCardSums, OpenKind, OpenSum, PassSum};
@@ -86,6 +87,11 @@ struct Totals {
     fees: String,
     /// The tax in the receipts minus the tax in the refunds. May be negative.
     tax: String,
+    /// The number of spots that the studio gave for free, without those that were cancelled
+    /// afterwards.
+    given_spots: i64,
+    /// What these spots would have cost. Nobody owes it.
+    given_value: String,
 }
 
 /// The sums of a day or a month.
@@ -252,6 +258,7 @@ pub(super) struct Figures {
     pub(super) open: Vec<OpenSum>,
     pub(super) passes: Vec<PassSum>,
     pub(super) memberships: Vec<MembershipSum>,
+    pub(super) given: GivenSum,
 }
 
 /// The memberships of one product: those that have begun and ended in the range, and those that
@@ -322,6 +329,7 @@ impl SalesReport {
             open,
             passes,
             memberships,
+            given,
         } = figures;
         let currencies: BTreeSet<_> = money.iter().map(|sum| sum.currency.clone()).collect();
         money.retain(|sum| sum.currency == scope.currency);
@@ -335,7 +343,7 @@ impl SalesReport {
             period: range.length,
             time_zone: time_zone.to_owned(),
             currencies: currencies.into_iter().collect(),
-            totals: totals(&money, lost_disputes, &sold, &taxes, format),
+            totals: totals(&money, lost_disputes, &sold, &taxes, &given, format),
             periods: periods(range, &money, &taxes, format),
             gift_cards: GiftCards::new(&gift_cards, &sold, format),
             products: products(sold, format),
@@ -367,6 +375,7 @@ fn totals(
     lost_disputes: LostDisputeSum,
     sold: &[SoldSum],
     taxes: &[TaxSum],
+    given: &GivenSum,
     format: impl Fn(Decimal) -> String,
 ) -> Totals {
     let mut sums = Money::default();
@@ -382,6 +391,8 @@ fn totals(
         discounts: format(sold.iter().map(|sum| sum.discount).sum()),
         fees: format(fees.map(|sum| sum.amount).sum()),
         tax: format(taxes.iter().map(|sum| sum.tax - sum.refunded_tax).sum()),
+        given_spots: given.count,
+        given_value: format(given.value),
     }
 }
 

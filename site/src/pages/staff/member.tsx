@@ -271,9 +271,10 @@ function bookingColumns(t: StaffMemberTexts): Array<Column<Booking>> {
 }
 
 /** What pays for a booking, what is still to be paid, or the pass that has its class back. */
-function BookingPayment({ t, booking: { amountDue, currency, fee, paymentStatus, payment, pass } }: Texts & { booking: Booking }) {
+function BookingPayment({ t, booking: { amountDue, currency, fee, paymentStatus, payment, pass, isGiven } }: Texts & { booking: Booking }) {
   if (fee && Number(amountDue) > 0) return <span class="tag warn">{t.owes(formatPrice(amountDue, currency))}</span>;
   if (pass) return <span class="tag">{pass.usesCredit ? pass.name : t.returnedTo(pass.name)}</span>;
+  if (isGiven) return <span class="tag">{t.given}</span>;
   if (paymentStatus) return <PaymentStatus status={paymentStatus} method={payment?.method} />;
   return Number(amountDue) > 0 ? <span class="tag warn">{t.unpaid(formatPrice(amountDue, currency))}</span> : null;
 }
@@ -312,11 +313,11 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
   const load = async () => ({ day, all: await readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { from: day, to: day, ...page } } }))) });
   const { loaded, failure, reload } = useLoad(load, day);
   // Until the classes of another day are loaded, those of the day before are not shown.
-  const classes = loaded?.day === day ? loaded.all.filter(({ isCancelled, endTime }) => !isCancelled && Date.parse(endTime) > Date.now()) : undefined;
+  const classes = loaded?.day === day ? loaded.all.filter(({ isCancelled }) => !isCancelled) : undefined;
 
   const book = ({ id, title, placesLeft }: Occurrence) =>
     attempt(async () => {
-      const booking = await bookFor(member.id, id, placesLeft === 0);
+      const booking = await bookFor(member.id, id, { joinWaitlist: placesLeft === 0 });
       onClose();
       onBook();
       say(booking.status === "waitlisted" ? t.waiting(title) : t.booked(title));

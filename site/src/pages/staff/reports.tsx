@@ -172,7 +172,7 @@ function Facts({ label, facts, currency }: { label: string; facts: readonly Fact
 }
 
 function Totals({ t, report: { totals, giftCards, currency } }: PartProps) {
-  const { received, refunded, net, disputesLost, lostInDisputes, tax, sold, discounts, fees } = totals;
+  const { received, refunded, net, disputesLost, lostInDisputes, tax, sold, discounts, fees, givenSpots, givenValue } = totals;
   const facts: Fact[] = [
     [t.facts.received, received],
     [t.facts.refunded, refunded],
@@ -183,6 +183,7 @@ function Totals({ t, report: { totals, giftCards, currency } }: PartProps) {
     [t.facts.redeemed, giftCards.redeemed],
     [t.facts.discounts, discounts],
     [t.facts.fees, fees],
+    ...(givenSpots > 0 ? [[t.facts.given, givenValue, t.givenSpots(givenSpots)] as const] : []),
   ];
   return <Facts label={t.summary} facts={facts} currency={currency} />;
 }

@@ -161,6 +161,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
       </PageHead>
       {isCancelled && <p class="roster-note bad">{t.cancelled}</p>}
       {!isCancelled && !isOpen && <p class="roster-note">{t.opensAt(formatMomentIn(new Date(opensAt).toISOString(), timeZone))}</p>}
+      {!isCancelled && rows.length > maxParticipants && <p class="roster-note">{t.aboveCapacity(rows.length, maxParticipants)}</p>}
       {roster.failure && <StaleNote failure={roster.failure} />}
       <CheckInNotices t={t.checkIns} zone={timeZone} userId={user.id} />
       {isCancelled ? (
@@ -265,6 +266,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
           t={t}
           row={opened}
           occurrence={occurrence}
+          taken={rows.length}
           canCheckIn={canCheckIn}
           onToggle={() => checkIn(opened)}
           onShow={(view) => setOpen({ bookingId: opened.bookingId, view })}
@@ -272,7 +274,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
           onChange={reload}
         />
       )}
-      {dialog === "add" && <AddDialog t={t} occurrence={occurrence} waiting={waiting.length} canCheckIn={canCheckIn} onClose={() => setDialog(null)} onPay={(bookingId) => setOpen({ bookingId, view: "pay" })} onChange={reload} />}
+      {dialog === "add" && <AddDialog t={t} occurrence={occurrence} taken={rows.length} waiting={waiting.length} canCheckIn={canCheckIn} onClose={() => setDialog(null)} onPay={(bookingId) => setOpen({ bookingId, view: "pay" })} onChange={reload} />}
       {dialog === "cancel" && <CancelClassDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
       {dialog === "substitute" && <SubstituteDialog t={t.classChanges} occurrence={changed} onClose={() => setDialog(null)} onChange={() => void reload().catch(report)} />}
     </div>

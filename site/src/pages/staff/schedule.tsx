@@ -202,8 +202,7 @@ function Week({ t, monday, today, rooms, canAdd, classes, onOpen }: WeekProps) {
 }
 
 function ClassBlock({ t, occurrence, color, onOpen }: Texts & { occurrence: Occurrence; color: number; onOpen: (open: Open) => void }) {
-  const { id, title, localTime, room, instructor, maxParticipants, placesLeft, waitlistLength, isCancelled, startTime, endTime, timeZone } = occurrence;
-  const taken = maxParticipants - placesLeft;
+  const { id, title, localTime, room, instructor, maxParticipants, taken, waitlistLength, isCancelled, startTime, endTime, timeZone } = occurrence;
   const isComing = Date.parse(startTime) > Date.now();
   const isCancellable = Date.parse(endTime) > Date.now() && !isCancelled;
   return (

@@ -6,21 +6,23 @@ import { Failure } from "../../../api/failure.ts";
 import { Check, Field, Form, type FormValues } from "../../../components/form.tsx";
 import { Button, Dialog } from "../../../components/ui.tsx";
 import { bookFor, changeBooking } from "../../../staff/bookings.ts";
-import { ConfirmDialog } from "../../../staff/dialogs.tsx";
 import { useMemberSearch } from "../../../staff/member-search.ts";
 import { Segments } from "../../../staff/parts.tsx";
 import { SearchField } from "../../../staff/search.tsx";
 import { describePayment } from "../../../staff/shop.ts";
 import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import type { Occurrence } from "./data.ts";
+import { FullDialog } from "./exceptions.tsx";
+import { isWaitlistOpen } from "./member.tsx";
 import type { Texts } from "./rows.tsx";
-import { useNewSpot } from "./spots.ts";
 
 /** How many members a search shows. */
 const FOUND = 8;
 
 interface Props extends Texts {
   occurrence: Occurrence;
+  /** How many have a spot. */
+  taken: number;
   /** How many are on the waitlist. */
   waiting: number;
   canCheckIn: boolean;
@@ -39,15 +41,15 @@ interface Person {
   wasMember?: boolean;
 }
 
-/** What the API answers when there is neither a spot nor a waitlist to join. */
-const NO_SPOT = ["class_full", "waitlist_closed"];
-
-export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, onChange }: Props) {
+export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, onPay, onChange }: Props) {
   const [kind, setKind] = useState<"member" | "walkIn">("member");
   const [search, setSearch] = useState("");
   /** Whether to check the member in too. People who are added at the desk are usually there. */
   const [isHere, setHere] = useState(canCheckIn);
-  /** Who could be added if the class had one more spot. */
+  /** Why the studio gives the spot for free. Null if it does not. */
+  const [given, setGiven] = useState<string | null>(null);
+  const options = useRef<HTMLDivElement>(null);
+  /** Who is added although the class is full, or joins its waitlist. */
   const [lacking, setLacking] = useState<Person | null>(null);
 
   const finish = async (booking: Schema<"Booking">, { name, wasMember }: Person) => {
@@ -61,22 +63,42 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
     if (isWaiting) return say(t.waitlisted(name), true);
     const text = isCheckedIn ? (wasMember ? t.wasMemberHere(name) : t.bookedHere(name)) : wasMember ? t.wasMember(name) : t.booked(name);
     const isUnpaid = Number(booking.amountDue) > 0;
-    if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
+    if (booking.isGiven) say(`${text} ${t.givenByStudio}`);
+    else if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
     else say(booking.pass ? `${text} ${describePayment(t.till, booking.pass)}` : text);
   };
   const add = async (person: Person) => {
+    checkReason();
+    if (taken >= occurrence.maxParticipants) return setLacking(person);
     try {
-      await finish(await bookFor(person.id, occurrence.id, true), person);
+      await finish(await bookFor(person.id, occurrence.id, given === null ? {} : { give: true, reason: given }), person);
     } catch (failure) {
-      // The number of spots cannot change after the start.
-      const canGrow = new Date(occurrence.startTime) > new Date();
-      if (!(failure instanceof Failure) || !NO_SPOT.includes(failure.code) || !canGrow) throw failure;
+      // Someone else has taken the last spot.
+      if (!(failure instanceof Failure) || failure.code !== "class_full") throw failure;
       setLacking(person);
     }
   };
+  /** Rejects a spot for free without a reason, before a new member gets an account. */
+  const checkReason = () => {
+    const field = options.current?.querySelector<HTMLInputElement>("[name=reason]");
+    if (!field || field.value.trim()) return;
+    field.focus();
+    throw new Failure(t.sayWhy);
+  };
   if (lacking) {
-    const book = async () => finish(await bookFor(lacking.id, occurrence.id), lacking);
-    return <NewSpotDialog t={t} occurrence={occurrence} waiting={waiting} name={lacking.name} onClose={onClose} onBook={book} />;
+    return (
+      <FullDialog
+        t={t}
+        occurrence={occurrence}
+        userId={lacking.id}
+        name={lacking.name}
+        waiting={waiting}
+        given={given}
+        canWait={given === null && isWaitlistOpen(occurrence)}
+        onClose={onClose}
+        onBook={(booking) => finish(booking, lacking)}
+      />
+    );
   }
 
   return (
@@ -91,11 +113,15 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
           ]}
           onChange={setKind}
         />
-        {canCheckIn && <Check label={t.checkInNow} checked={isHere} onChange={(event) => setHere((event.target as HTMLInputElement).checked)} />}
+        <div class="add-options" ref={options}>
+          {canCheckIn && <Check label={t.checkInNow} checked={isHere} onChange={(event) => setHere((event.target as HTMLInputElement).checked)} />}
+          <Check label={t.give} checked={given !== null} onChange={(event) => setGiven((event.target as HTMLInputElement).checked ? "" : null)} />
+          {given !== null && <Field name="reason" label={t.reason} hint={t.giveReasonHint} required maxLength={500} autoComplete="off" onInput={(event) => setGiven((event.target as HTMLInputElement).value)} />}
+        </div>
         {kind === "member" ? (
           <FindMember t={t} search={search} onSearch={setSearch} onAdd={add} onNew={() => setKind("walkIn")} />
         ) : (
-          <WalkIn t={t} search={search} onAdd={add} />
+          <WalkIn t={t} search={search} onCheck={checkReason} onAdd={add} />
         )}
         <p class="actions">
           <Button kind="quiet" onClick={onClose}>
@@ -104,30 +130,6 @@ export function AddDialog({ t, occurrence, waiting, canCheckIn, onClose, onPay, 
         </p>
       </div>
     </Dialog>
-  );
-}
-
-interface SpotProps extends Texts {
-  occurrence: Occurrence;
-  waiting: number;
-  name: string;
-  onClose: () => void;
-  onBook: () => Promise<void>;
-}
-
-/** Asks before a full class gets one more spot for someone who is added. */
-function NewSpotDialog({ t, occurrence, waiting, name, onClose, onBook }: SpotProps) {
-  const { places, addSpot } = useNewSpot(occurrence);
-  const add = async () => {
-    await addSpot();
-    await onBook();
-  };
-  return (
-    <ConfirmDialog title={t.promoteTitle(name)} isOpen onClose={onClose} action={t.addSpot} onConfirm={add}>
-      <p>
-        {t.promoteText(places)} {waiting > 0 && t.othersWait(waiting)}
-      </p>
-    </ConfirmDialog>
   );
 }
 
@@ -174,7 +176,7 @@ function FindMember({ t, search, onSearch, onAdd, onNew }: FindProps) {
 }
 
 /** Someone who comes for the first time. What was searched for is the name or the address. */
-function WalkIn({ t, search, onAdd }: Texts & Pick<FindProps, "search" | "onAdd">) {
+function WalkIn({ t, search, onCheck, onAdd }: Texts & Pick<FindProps, "search" | "onAdd"> & { onCheck: () => void }) {
   const names = useRef<HTMLDivElement>(null);
   const isAddress = search.includes("@");
   const [known = "", ...more] = isAddress ? [] : search.split(/\s+/);
@@ -184,6 +186,7 @@ function WalkIn({ t, search, onAdd }: Texts & Pick<FindProps, "search" | "onAdd"
   }, []);
 
   const send = async (values: FormValues) => {
+    onCheck();
     const [firstName, lastName] = [values.text("firstName"), values.optional("lastName")];
     const name = [firstName, lastName].filter(Boolean).join(" ");
     let person: Person;

@@ -1,7 +1,7 @@
 // The dialogs about one member of a roster.
 
 import { useState } from "preact/hooks";
-import { Banknote, CalendarSync, Check, CircleOff, CircleX, type IconNode, Mail, Phone, Ticket, Undo2, UserRoundX } from "lucide";
+import { Banknote, CalendarSync, Check, CircleOff, CircleX, Gift, type IconNode, Mail, Phone, Ticket, Undo2, UserRoundPlus, UserRoundX } from "lucide";
 import { api, call, type Schema } from "../../../api/client.ts";
 import { Button, Dialog } from "../../../components/ui.tsx";
 import { bookFor, changeBooking } from "../../../staff/bookings.ts";
@@ -15,11 +15,12 @@ import { useLoad } from "../../../tools/load.ts";
 import { studio } from "../../../tools/studio.ts";
 import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
 import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
+import { FullDialog, GiveDialog } from "./exceptions.tsx";
 import type { Texts } from "./rows.tsx";
 import { useNewSpot } from "./spots.ts";
 
 /** What is shown about a member. */
-export type View = "member" | "pay" | "sell" | "waive" | "move" | "cancel" | "promote";
+export type View = "member" | "pay" | "sell" | "waive" | "give" | "move" | "cancel" | "promote" | "beyond";
 
 /** A row as staff see it. */
 export type DeskRow = RosterRow & DeskEntry;
@@ -27,6 +28,8 @@ export type DeskRow = RosterRow & DeskEntry;
 interface Props extends Texts {
   row: DeskRow;
   occurrence: Occurrence;
+  /** How many have a spot. */
+  taken: number;
   canCheckIn: boolean;
   onToggle: () => void;
   onShow: (view: View) => void;
@@ -61,11 +64,24 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
       />
     );
   }
+  if (view === "give") {
+    const { t, row, onClose, onChange } = props;
+    return <GiveDialog t={t} bookingId={row.bookingId} name={row.name} onClose={onClose} onChange={onChange} />;
+  }
+  if (view === "beyond") {
+    const { t, row, occurrence, onClose, onChange } = props;
+    const book = async () => {
+      await onChange();
+      onClose();
+      say(t.promoted(row.name));
+    };
+    return <FullDialog t={t} occurrence={occurrence} userId={row.userId} name={row.name} waiting={0} onClose={onClose} onBook={book} />;
+  }
   if (view === "promote") return <PromoteDialog {...props} />;
   return <MemberDialog {...props} />;
 }
 
-function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClose, onChange }: Props) {
+function MemberDialog({ t, row, occurrence, taken, canCheckIn, onToggle, onShow, onClose, onChange }: Props) {
   const isWaiting = row.status === "waitlisted";
   const isHere = row.status === "attended";
   const isNoShow = row.status === "no_show";
@@ -89,12 +105,15 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
   return (
     <Dialog title={row.name} isOpen onClose={onClose}>
       <p class="hint">
-        {[t.staff.levels[row.level], t.visits(row.visits), isWaiting ? t.position(row.waitlistPosition ?? 0) : (row.passName ?? t.staff.payment[row.paymentStatus ?? ""] ?? (row.isUnpaid ? t.unpaid : ""))].filter(Boolean).join(" · ")}
+        {[t.staff.levels[row.level], t.visits(row.visits), isWaiting ? t.position(row.waitlistPosition ?? 0) : (row.passName ?? (row.givenReason === null ? undefined : t.givenByStudio) ?? t.staff.payment[row.paymentStatus ?? ""] ?? (row.isUnpaid ? t.unpaid : ""))].filter(Boolean).join(" · ")}
       </p>
       {isHere && since && <p>{row.checkedInBy ? t.hereSinceBy(since, row.checkedInBy.name) : t.hereSince(since)}</p>}
+      {row.givenReason && <p>{t.givenBecause(row.givenReason)}</p>}
       <ul class="plain-list action-list">
         {!isWaiting && !isNoShow && canCheckIn && <Action icon={isHere ? Undo2 : Check} text={isHere ? t.undoCheckIn : t.checkInAction} onClick={toggle} />}
         {row.isUnpaid ? <Action icon={Banknote} text={t.markPaid} onClick={() => onShow("pay")} /> : <Action icon={Ticket} text={t.till.sell} onClick={() => onShow("sell")} />}
+        {row.isUnpaid && (row.status === "booked" || isHere) && <Action icon={Gift} text={t.give} onClick={() => onShow("give")} />}
+        {isWaiting && taken >= occurrence.maxParticipants && <Action icon={UserRoundPlus} text={t.beyond} onClick={() => onShow("beyond")} />}
         {row.isUnpaid && row.fee && <Action icon={CircleOff} text={t.waive.action} onClick={() => onShow("waive")} />}
         {isNoShow && <Action icon={Undo2} text={t.undoNoShow} onClick={() => void mark("undoAttendance")} />}
         {row.status === "booked" && hasStarted && <Action icon={UserRoundX} text={t.markNoShow} onClick={() => void mark("noShow")} />}

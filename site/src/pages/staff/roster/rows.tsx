@@ -37,6 +37,8 @@ export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen
           </span>
         )}
         {desk?.passName && <span class="tag">{desk.passName}</span>}
+        {desk && desk.givenReason !== null && <span class="tag">{t.givenTag}</span>}
+        {!desk && row.coverage && <span class={row.coverage === "unpaid" ? "tag warn" : "tag"}>{t.coverage[row.coverage]}</span>}
         {row.status === "no_show" && <span class="tag bad">{t.noShow}</span>}
         {row.visits === Number(isHere) && <span class="tag first-visit">{t.firstVisit}</span>}
         <span>{t.staff.levels[row.level]}</span>

@@ -1,0 +1,57 @@
+//! Spots that the studio gives for free.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::errors::{ALREADY_PAID, NOTHING_TO_PAY};
+use super::row::{cancel, lock_booking, lock_open};
+use crate::error::{Error, ErrorCode, Result};
+use crate::models::booking::BookingStatus;
+use crate::models::payment_status::PaymentStatus;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+static GIVE: Statement = Statement::new(
+    "payment.give_spot",
+    "update bookings set given_reason = $2, given_at = $3, given_price = price, price = 0
+    where id = $1",
+);
+
+/// Gives the spot of an unpaid booking for free. A pending payment is cancelled, and its checkout
+/// must be closed after the transaction. `reason` is for staff. Must be called in a transaction.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; 409 `already_paid`; 409 `not_payable` when the booking has no spot, or the
+/// member did not come; 409 `nothing_to_pay` when a pass pays, or the class is free.
+pub async fn give_spot(
+    client: &Client,
+    booking_id: Uuid,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let booking = lock_booking(client, booking_id, None).await?;
+    let open = lock_open(client, booking_id).await?;
+    match &open {
+        Some(payment) if payment.status == PaymentStatus::Paid => return Err(ALREADY_PAID),
+        _ if !matches!(
+            booking.status,
+            BookingStatus::Booked | BookingStatus::Attended
+        ) =>
+        {
+            return Err(NOT_GIVABLE);
+        }
+        _ if booking.price.is_zero() => return Err(NOTHING_TO_PAY),
+        _ => {}
+    }
+    if let Some(pending) = open {
+        cancel(client, pending.id).await?;
+    }
+    GIVE.execute(client, &[&booking_id, &reason.to_owned(), &now])
+        .await
+}
+
+const NOT_GIVABLE: Error = Error::Conflict {
+    code: ErrorCode::NotPayable,
+    message: "Only a spot of a member who is expected or checked in can be given for free",
+};
