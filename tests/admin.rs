@@ -34,7 +34,7 @@ use crate::harness::TestResponse;
 
 /// Asserts that a response rejects this field, or a part of it, and no other field.
 #[track_caller]
-fn assert_rejects_only(response: &TestResponse, field: &str) {
+pub fn assert_rejects_only(response: &TestResponse, field: &str) {
     let body = response.expect_code(400, "validation_failed");
     let details = body["details"].as_object().unwrap();
     let rejected_fields: Vec<_> = details.keys().collect();

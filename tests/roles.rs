@@ -13,7 +13,6 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("DELETE", "/api/admin/classes", Access::Staff),
     ("DELETE", "/api/admin/closures", Access::Staff),
     ("DELETE", "/api/admin/instructors", Access::Staff),
-    ("DELETE", "/api/admin/orders", Access::Staff),
     ("DELETE", "/api/admin/rooms", Access::Staff),
     ("DELETE", "/api/admin/schedule", Access::Staff),
     ("DELETE", "/api/auth/identities", Access::Member),

@@ -1,18 +1,17 @@
-//! DELETE, GET, POST, PATCH /api/admin/orders — orders: sales at the desk, refunds, and open orders
-//! to cancel.
+//! GET, POST, PATCH /api/admin/orders — orders: sales at the desk, refunds, and cancellations.
 
 use sabor::http::{
     IdempotencyKeyParams, Idempotent, Json, List, PageParams, Query, Staff, StoredResponse,
 };
 use sabor::shop::orders;
-use sabor::shop::orders::{CancelOrderQuery, CreateOrder, OrderView, OrdersQuery, RefundOrder};
+use sabor::shop::orders::{CreateOrder, OrderView, OrdersQuery, UpdateOrder};
 use sabor::store::page::Page;
 use sabor::values::caller::Caller;
 use sabor::{App, Exit, Result, Routes, routes, serve};
 
 /// The routes of this function.
 pub fn route() -> Routes {
-    routes![list_orders, create_order, refund_order, cancel_order]
+    routes![list_orders, create_order, update_order]
 }
 
 /// Lists orders, newest first.
@@ -46,39 +45,23 @@ async fn create_order(
     orders::create(&app, &caller, &staff, key, form).await
 }
 
-/// Refunds an order, in whole or in part. A refund to the card is sent to Stripe. One to a gift
-/// card raises its balance. Any other refund was made by hand, and is only recorded. The passes
-/// stay, except those that are to be revoked.
-#[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = RefundOrder, responses(
+/// Refunds or cancels an order. A refund to the card is sent to Stripe. One to a gift card raises its
+/// balance. Any other refund was made by hand, and is only recorded. The passes stay, except those
+/// that are to be revoked. An open order that nobody will pay is cancelled: what a gift card pays for
+/// it, and the use of its promo code, are given back. A card payment that still arrives is refunded.
+#[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateOrder, responses(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),
     (status = 404, description = "`not_found`: no order has this id, or a pass is not from this order"),
-    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `not_cancellable`: the order to cancel is paid or cancelled already. `idempotency_key_reused`: the key belongs to another request"),
 ))]
-async fn refund_order(
+async fn update_order(
     app: App,
     caller: Caller,
     Staff(staff): Staff,
-    Idempotent { key, form }: Idempotent<RefundOrder>,
+    Idempotent { key, form }: Idempotent<UpdateOrder>,
 ) -> Result<StoredResponse> {
-    orders::refund(&app, &caller, &staff, key, form).await
-}
-
-/// Cancels an open order that nobody will pay. What a gift card pays for it, and the use of its
-/// promo code, are given back. If the card payment arrives nevertheless, it is refunded.
-#[utoipa::path(delete, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(CancelOrderQuery), responses(
-    (status = 200, body = OrderView, description = "The cancelled order"),
-    (status = 403, description = "`own_purchase`: staff need a colleague to cancel their own order"),
-    (status = 404, description = "`not_found`: no order has this id"),
-    (status = 409, description = "`not_cancellable`: the order is paid or cancelled already"),
-))]
-async fn cancel_order(
-    app: App,
-    caller: Caller,
-    Staff(staff): Staff,
-    Query(query): Query<CancelOrderQuery>,
-) -> Result<Json<OrderView>> {
-    orders::cancel(&app, &caller, &staff, query).await.map(Json)
+    orders::update(&app, &caller, &staff, key, form).await
 }
 
 fn main() -> Exit {

@@ -133,8 +133,7 @@ pub struct Order {
     /// The payment, which is the one without a gift card if there are two. `None` if the order
     /// costs nothing.
     pub payment: Option<OrderPayment>,
-    /// Whether the order is still open although the provider has reported a payment for it, because
-    /// the amount differs.
+    /// Whether the provider has reported a payment that does not match the order, which is not paid.
     pub needs_review: bool,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
     pub is_by_member: bool,
@@ -213,10 +212,12 @@ macro_rules! orders_where {
                     p.tender, p.checkout_url, p.expires_at, ",
                 shown_payment_status!(),
                 " as payment_status, o.created_at, o.sold_by is null as is_by_member,
-                    o.state = 'open' and exists (select from security_events e
+                    o.state <> 'paid' and exists (select from security_events e
                         where e.user_id = o.user_id and e.created_at >= o.created_at
                           and e.kind = 'payment_mismatch'
-                          and e.detail ->> 'paymentId' = p.id::text) as needs_review,
+                          and e.detail ->> 'paymentId' in (
+                              select id::text from payments where order_id = o.id))
+                        as needs_review,
                     (select code from promo_codes where id = o.promo_code_id) as promo_code,
                     s.first_name as staff_first_name, s.last_name as staff_last_name,
                     (select jsonb_agg(jsonb_build_object('id', l.id, 'productId', l.product_id,

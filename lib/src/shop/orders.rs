@@ -1,8 +1,8 @@
-//! Orders for staff: the list of all orders, sales at the desk, refunds, and open orders to cancel.
+//! Orders for staff: the list of all orders, sales at the desk, refunds, and cancellations.
 
 use std::sync::Mutex;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -21,6 +21,7 @@ use crate::models::payment_status::PaymentStatus;
 use crate::models::security_event::SecurityEventKind;
 use crate::notify::mail;
 use crate::payments::reconcile::settle_in_background;
+use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::form::Form;
@@ -61,8 +62,8 @@ pub struct OrderView {
     gift_card_code: Option<String>,
     /// The amount that was refunded or will be refunded.
     refunded: Amount,
-    /// Whether the order is still open although Stripe has reported a payment for it, because the
-    /// amount differs. Staff refund it at Stripe and cancel the order.
+    /// Whether Stripe has reported a payment that does not match the order, which is not paid. Staff
+    /// check the payment at Stripe, refund it there, and cancel the order.
     needs_review: bool,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
     is_by_member: bool,
@@ -235,66 +236,150 @@ pub fn create<'a>(
     })
 }
 
-/// A refund of an order.
+/// A change of an order.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RefundOrder {
+pub struct UpdateOrder {
     order_id: Uuid,
-    /// The amount to give back.
-    amount: Money,
-    /// How the money is given back. The default is `original`.
+    /// The default is `refund`.
+    #[serde(default)]
+    action: OrderAction,
+    /// For `refund`: the amount to give back.
+    amount: Option<Money>,
+    /// For `refund`: how the money is given back. The default is `original`.
     method: Option<RefundMethod>,
-    /// The ids of passes of this order to revoke.
+    /// For `refund`: the ids of passes of this order to revoke.
     #[serde(default)]
     #[schema(max_items = 20)]
     revoke_pass_ids: Vec<Uuid>,
-    /// Why, for the list of refunds.
+    /// For `refund`: why, for the list of refunds.
     #[schema(max_length = 500, examples("Moves to another city"))]
     reason: Option<String>,
+    /// The reason for the security log, which only administrators see.
+    #[schema(max_length = 500, examples("Pays at the desk instead"))]
+    internal_reason: Option<String>,
 }
 
-/// Refunds an order, in whole or in part. A refund to the card is sent to Stripe. Any other refund
-/// was made by hand, and is only recorded. Responds with 200 and the order.
+/// An action of staff on an order.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum OrderAction {
+    /// Gives money back, in whole or in part.
+    #[default]
+    Refund,
+    /// Cancels an open order that nobody will pay.
+    Cancel,
+}
+
+impl OrderAction {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Refund => "refund",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// A parsed change of an order.
+enum OrderChange {
+    /// Gives money back, and revokes the passes with these ids.
+    Refund(NewOrderRefund, Vec<Uuid>),
+    Cancel,
+}
+
+impl UpdateOrder {
+    /// Parses the fields of the action. Returns the internal reason beside the change.
+    fn parse(self, currency: &str, staff_id: Uuid) -> Result<(OrderChange, Option<String>)> {
+        let mut form = Form::default();
+        let internal = self.internal_reason.as_deref();
+        let internal_reason = form.check_filled("internalReason", internal, reason);
+        let change = match self.action {
+            OrderAction::Refund => self.parse_refund(&mut form, currency, staff_id),
+            OrderAction::Cancel => self.parse_cancellation(&mut form),
+        };
+        form.finish()?;
+        Ok((change, internal_reason))
+    }
+
+    fn parse_refund(self, form: &mut Form, currency: &str, staff_id: Uuid) -> OrderChange {
+        match self.amount {
+            None => form.add_problem("amount", "is required"),
+            Some(zero) if zero.is_zero() => form.add_problem("amount", "must be more than 0"),
+            Some(_) => {}
+        }
+        let amount = form.check_given("amount", self.amount, |amount| {
+            amount.check_currency(currency)
+        });
+        if self.revoke_pass_ids.len() > PRODUCTS_MAX {
+            let problem = format!("must not have more than {PRODUCTS_MAX} entries");
+            form.add_problem("revokePassIds", &problem);
+        }
+        let reason = form.check_filled("reason", self.reason.as_deref(), reason);
+        let refund = NewOrderRefund {
+            order_id: self.order_id,
+            amount: amount.unwrap_or_default(),
+            method: self.method.unwrap_or(RefundMethod::Original),
+            reason,
+            staff_id,
+        };
+        OrderChange::Refund(refund, self.revoke_pass_ids)
+    }
+
+    fn parse_cancellation(&self, form: &mut Form) -> OrderChange {
+        for (name, is_set) in [
+            ("amount", self.amount.is_some()),
+            ("method", self.method.is_some()),
+            ("revokePassIds", !self.revoke_pass_ids.is_empty()),
+            ("reason", self.reason.is_some()),
+        ] {
+            if is_set {
+                form.add_problem(name, "can only be set to refund an order");
+            }
+        }
+        OrderChange::Cancel
+    }
+}
+
+/// Changes an order. A refund to the card is sent to Stripe. Any other refund was made by hand, and
+/// is only recorded. Responds with 200 and the order.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`]; 403 `own_purchase`; [`Error::NotFound`], also for a pass of another order;
-/// those of [`payment::refund_order`] and [`pass::change`].
-pub fn refund<'a>(
+/// 409 `not_cancellable` to cancel an order that is not open; those of [`payment::refund_order`]
+/// and [`pass::change`].
+pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
     staff: &'a Member,
     key: Option<IdempotencyKey>,
-    form: RefundOrder,
+    form: UpdateOrder,
 ) -> BoxFuture<'a, Result<StoredResponse>> {
     Box::pin(async move {
         let staff_action = StaffAction::by_staff(staff, caller)?;
-        let refund = form.parse(app, staff_action.actor_id())?;
-        let (now, staff_id) = (app.clock().now(), refund.staff_id);
-        let today = TimeZone::of_studio(&app.config().studio)?.date(now);
-        let reason = refund.reason.clone();
-        let revocation = NewPassChange {
-            change: PassChange::Revoke,
-            reason: reason.unwrap_or_else(|| "Refunded".to_owned()),
-            staff_id: Some(staff_id),
-        };
+        let (id, action, staff_id) = (form.order_id, form.action, staff_action.actor_id());
+        let studio = &app.config().studio;
+        let (change, internal_reason) = form.parse(&studio.currency, staff_id)?;
+        let now = app.clock().now();
+        let today = TimeZone::of_studio(studio)?.date(now);
         let transaction = app.transaction().authorize(&staff_action);
         let transaction = transaction.idempotent(staff_id, key);
         let response = transaction
             .run(async |tx| {
-                let order = order::find(tx, refund.order_id).await?;
+                let order = order::find(tx, id).await?;
                 if order.user_id == staff_id {
                     return Err(OWN_PURCHASE);
                 }
-                let is_of_order =
-                    |id: &Uuid| order.lines.iter().any(|line| line.pass_id == Some(*id));
-                if !form.revoke_pass_ids.iter().all(is_of_order) {
-                    return Err(Error::NotFound);
+                match &change {
+                    OrderChange::Refund(new, pass_ids) => {
+                        refund(tx, &order, new, pass_ids, now, today).await?;
+                    }
+                    OrderChange::Cancel => cancel(tx, id).await?,
                 }
-                pass::change(tx, &form.revoke_pass_ids, &revocation, now, today).await?;
-                payment::refund_order(tx, &refund, now).await?;
-                let order = order::find(tx, refund.order_id).await?;
-                let detail = json!({ "orderId": order.id, "action": "refund" });
+                let order = order::find(tx, id).await?;
+                let detail = json!({
+                    "orderId": id, "action": action.as_str(), "internalReason": internal_reason,
+                });
                 let kind = SecurityEventKind::OrderChanged;
                 staff_action
                     .record(tx, kind, Some(order.user_id), detail)
@@ -302,97 +387,45 @@ pub fn refund<'a>(
                 StoredResponse::ok(&OrderView::new(order))
             })
             .await?;
-        // A refund to the card must be sent.
+        // A refund to the card must be sent. The page on which a member would pay for a cancelled
+        // order must be closed.
         settle_in_background(app);
         mail::send_due_in_background(app);
         Ok(response)
     })
 }
 
-impl RefundOrder {
-    fn parse(&self, app: &App, staff_id: Uuid) -> Result<NewOrderRefund> {
-        let mut form = Form::default();
-        let currency = &app.config().studio.currency;
-        let amount = form.check("amount", self.amount.check_currency(currency));
-        if self.amount.is_zero() {
-            form.add_problem("amount", "must be more than 0");
-        }
-        if self.revoke_pass_ids.len() > PRODUCTS_MAX {
-            let problem = format!("must not have more than {PRODUCTS_MAX} entries");
-            form.add_problem("revokePassIds", &problem);
-        }
-        let reason = form.check_filled("reason", self.reason.as_deref(), reason);
-        form.finish()?;
-        Ok(NewOrderRefund {
-            order_id: self.order_id,
-            amount: amount.unwrap_or_default(),
-            method: self.method.unwrap_or(RefundMethod::Original),
-            reason,
-            staff_id,
-        })
+/// Refunds an order, and revokes some of its passes.
+async fn refund(
+    tx: &Tx,
+    order: &Order,
+    new: &NewOrderRefund,
+    pass_ids: &[Uuid],
+    now: DateTime<Utc>,
+    today: NaiveDate,
+) -> Result<()> {
+    let is_of_order = |id: &Uuid| order.lines.iter().any(|line| line.pass_id == Some(*id));
+    if !pass_ids.iter().all(is_of_order) {
+        return Err(Error::NotFound);
     }
+    let revocation = NewPassChange {
+        change: PassChange::Revoke,
+        reason: new.reason.clone().unwrap_or_else(|| "Refunded".to_owned()),
+        staff_id: Some(new.staff_id),
+    };
+    pass::change(tx, pass_ids, &revocation, now, today).await?;
+    payment::refund_order(tx, new, now).await?;
+    Ok(())
 }
 
-/// The open order to cancel.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(rename_all = "camelCase")]
-#[into_params(parameter_in = Query, rename_all = "camelCase")]
-pub struct CancelOrderQuery {
-    /// The id of the order.
-    #[param(required, value_type = Uuid)]
-    order_id: Option<String>,
-    /// The reason for the security log, which only administrators see.
-    #[param(max_length = 500, example = "Pays at the desk instead")]
-    internal_reason: Option<String>,
-}
-
-/// Cancels an open order that nobody will pay. What a gift card pays for it, and the use of its
-/// promo code, are given back. If the card payment arrives nevertheless, it is refunded.
-///
-/// # Errors
-///
-/// [`Error::Invalid`]; [`Error::NotFound`]; 403 `own_purchase`; 409 `not_cancellable` if the order
-/// is not open.
-pub fn cancel<'a>(
-    app: &'a App,
-    caller: &'a Caller,
-    staff: &'a Member,
-    query: CancelOrderQuery,
-) -> BoxFuture<'a, Result<OrderView>> {
-    Box::pin(async move {
-        let mut form = Form::default();
-        let id = query.order_id.as_deref().unwrap_or_default();
-        let id = form.check("orderId", query::id(id));
-        let internal = query.internal_reason.as_deref();
-        let internal_reason = form.check_filled("internalReason", internal, reason);
-        form.finish()?;
-        let id = id.unwrap_or_default();
-        let staff_action = StaffAction::by_staff(staff, caller)?;
-        let transaction = app.transaction().authorize(&staff_action);
-        let cancelled = transaction.run(async |tx| {
-            order::lock(tx, id).await?;
-            let order = order::find(tx, id).await?;
-            if order.user_id == staff_action.actor_id() {
-                return Err(OWN_PURCHASE);
-            }
-            if order.state != OrderState::Open {
-                return Err(NOT_OPEN);
-            }
-            order::cancel(tx, id).await?;
-            let detail = json!({
-                "orderId": id, "action": "cancel", "internalReason": internal_reason,
-            });
-            let kind = SecurityEventKind::OrderChanged;
-            staff_action
-                .record(tx, kind, Some(order.user_id), detail)
-                .await?;
-            order::find(tx, id).await
-        });
-        let order = cancelled.await?;
-        // The page on which the member would pay must be closed.
-        settle_in_background(app);
-        Ok(OrderView::new(order))
-    })
+/// Cancels an open order. What a gift card pays for it, and the use of its promo code, are given
+/// back.
+async fn cancel(tx: &Tx, id: Uuid) -> Result<()> {
+    order::lock(tx, id).await?;
+    if order::find(tx, id).await?.state != OrderState::Open {
+        return Err(NOT_OPEN);
+    }
+    order::cancel(tx, id).await
 }
 
 const NOT_OPEN: Error = Error::Conflict {
@@ -413,12 +446,12 @@ mod tests {
             PRODUCTS_MAX as i64
         );
         assert_eq!(
-            bound::<RefundOrder>("revokePassIds", "maxItems"),
+            bound::<UpdateOrder>("revokePassIds", "maxItems"),
             PRODUCTS_MAX as i64
         );
-        assert_eq!(
-            bound::<RefundOrder>("reason", "maxLength"),
-            REASON_MAX as i64
-        );
+        for field in ["reason", "internalReason"] {
+            let max_length = bound::<UpdateOrder>(field, "maxLength");
+            assert_eq!(max_length, REASON_MAX as i64);
+        }
     }
 }

@@ -1,9 +1,9 @@
-// The list of sales at the desk and online, their refunds, and open orders to cancel.
+// The list of sales at the desk and online, their refunds, and cancellations.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CircleX, Undo2, UserRound } from "lucide";
-import { api, call, type Schema } from "../api/client.ts";
+import type { Schema } from "../api/client.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
@@ -17,7 +17,7 @@ import { DialogForm, FormDialog, useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, Money, MoneyField, useToday } from "./parts.tsx";
-import { countUpcoming, describePass, isUncertain, loadPasses, noteOrders, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
+import { cancelOrder, countUpcoming, describePass, isUncertain, loadPasses, noteOrders, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
 import { type Column, DataTable } from "./table.tsx";
 import "./payments.css";
 
@@ -113,17 +113,15 @@ function OrderMenu({ t, order, hasMembers, onRefund, onCancel }: Texts & { order
 
 /** Asks before an order that nobody will pay is cancelled. */
 function CancelDialog({ t, order, onClose, onChange }: RefundProps) {
-  const { id, memberName, total, currency, giftCardAmount } = order;
+  const { memberName, total, currency, giftCardAmount, needsReview } = order;
   const send = async (values: FormValues) => {
-    const internalReason = values.optional("reason");
-    const query = { orderId: id, ...(internalReason ? { internalReason } : {}) };
-    onChange(await call(api.DELETE("/api/admin/orders", { params: { query } })));
+    onChange(await cancelOrder(t, order, values.optional("reason")));
     say(t.orderIsCancelled(memberName));
   };
   return (
     <FormDialog title={t.cancelOrderTitle(memberName)} isOpen onClose={onClose} action={t.cancelOrder} isDangerous onSend={send}>
       <p>
-        {t.cancelOrderText(whatOf(order), formatPrice(total, currency))} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
+        {t.cancelOrderText(whatOf(order), formatPrice(total, currency))} {needsReview ? t.refundAtStripeFirst : t.latePaymentIsRefunded} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
       </p>
       <Field name="reason" label={t.refundReason} hint={t.cancelOrderReasonHint} autoComplete="off" maxLength={500} />
     </FormDialog>

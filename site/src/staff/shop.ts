@@ -114,10 +114,16 @@ export function sell(t: TillTexts, userId: string, productId: string, tender: Te
 }
 
 /** Records that money of an order was given back. */
-export function refund(t: TillTexts, { id, refunded }: Order, details: Omit<Schema<"RefundOrder">, "orderId">): Promise<Order> {
+export function refund(t: TillTexts, { id, refunded }: Order, details: Pick<Schema<"UpdateOrder">, "amount" | "method" | "revokePassIds" | "reason">): Promise<Order> {
   const body = { orderId: id, ...details };
   // An order that is shown as it became after a lost response gets a new key.
   return sendOnce(`refund ${id} ${refunded}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
+}
+
+/** Cancels an open order. The reason is for the security log. */
+export function cancelOrder(t: TillTexts, { id }: Order, internalReason?: string): Promise<Order> {
+  const body = { orderId: id, action: "cancel" as const, ...(internalReason ? { internalReason } : {}) };
+  return sendOnce(`cancel ${id}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
 /** Whether a product or a pass is good for a class type. */

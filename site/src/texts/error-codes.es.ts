@@ -76,7 +76,7 @@ const texts: ErrorCodesTexts = {
     checked_in: ["La llegada del miembro está registrada.", "Deshaz antes ese registro."],
     not_movable: ["La reserva no se puede pasar a otra clase.", "Cancélala y reserva la otra clase."],
     no_place: ["La reserva no tiene plaza, porque está cancelada o en la lista de espera.", "Reserva antes una plaza."],
-    not_cancellable: ["La reserva o el pedido ya no se puede cancelar.", "Cárgalos de nuevo para ver su estado."],
+    not_cancellable: ["La reserva o el pedido ya no se puede cancelar.", "Carga la página de nuevo para ver el estado."],
     not_payable: ["La reserva no tiene una plaza que se pueda pagar.", "Espera a que el miembro suba de la lista de espera o reserva de nuevo."],
     nothing_to_pay: ["La clase es gratuita, o la paga un bono o el estudio.", "No hay que hacer nada."],
     already_paid: ["La reserva está pagada.", "No hay que hacer nada."],
