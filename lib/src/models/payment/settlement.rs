@@ -241,6 +241,13 @@ pub async fn settle_paid(
         Err(None) => return Ok(Outcome::Foreign),
     };
     if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
+        // Only stores that the checkout has ended, so that the clean-up does not ask about it again.
+        if matches!(
+            payment.status,
+            PaymentStatus::Failed | PaymentStatus::Cancelled
+        ) {
+            end_checkout(client, report, payment.status, None).await?;
+        }
         return Ok(mismatch(
             &payment,
             "a payment of another amount, or a card payment of something to be paid at the desk",
