@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::bookings::{book, cancel, join_waitlist, set_clock_before_start};
 use crate::harness::{NewClass, TestApp, TestClient, wait_until};
+use crate::payments::{book_and_pay, deliver_dispute, start_with_stripe};
 use crate::shop::sell_pass;
 
 const CHECK_INS: &str = "/api/teaching/check-ins";
@@ -54,6 +55,42 @@ async fn an_instructor_sees_which_spots_are_paid_or_covered_and_no_amounts() {
     let text = json!(roster).to_string();
     for private in ["25.00", "Helper", "Ten classes"] {
         assert!(!text.contains(private), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_instructor_sees_what_counts_after_money_has_gone_back() {
+    let (app, stripe) = start_with_stripe().await;
+    let staff = app.staff("sofia").await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let (given, _) = book_and_pay(&app, &stripe, &ana).await;
+    let (disputed, session) = book_and_pay(&app, &stripe, &ben).await;
+    let dispute = stripe.open_dispute(&session, "needs_response");
+    for kind in ["created", "funds_withdrawn"] {
+        deliver_dispute(&app, kind, &dispute).await;
+    }
+    // The refund is due, and is not sent.
+    stripe.forbid("/v1/refunds");
+    for mut change in [
+        json!({ "action": "refund" }),
+        json!({ "action": "give", "reason": "Helper" }),
+    ] {
+        change["bookingId"] = given["id"].clone();
+        staff.patch("/api/admin/bookings", change).await.expect(200);
+    }
+    for (booking, coverage) in [(&given, "covered"), (&disputed, "unpaid")] {
+        let class: Uuid = booking["scheduledClassId"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assign(&app, class, instructor).await;
+        let roster = marisol.get_all(&roster_path(class)).await;
+        assert_eq!(roster[0]["coverage"], coverage);
+        // Staff see the payment itself.
+        let path = format!("/api/admin/bookings?scheduledClassId={class}");
+        assert!(staff.get_all(&path).await[0].get("coverage").is_none());
     }
 }
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::booking::{
-    Booking, BookingPass, BookingStatus, CheckInAuthor, LastPayment, RosterEntry, SpotCoverage,
+    Booking, BookingPass, BookingStatus, CheckInAuthor, LastPayment, RosterEntry,
 };
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
@@ -250,8 +250,6 @@ pub struct RosterEntryView {
     payment_method: Option<PaymentMethod>,
     /// The name of the pass that pays. Null if no pass does.
     pass_name: Option<String>,
-    /// How the spot is paid for. Null without a spot.
-    coverage: Option<SpotCoverage>,
     /// Why the studio has given the spot for free. Null if it has not.
     #[schema(examples("Helped at the door"))]
     given_reason: Option<String>,
@@ -278,7 +276,6 @@ impl RosterEntryView {
     pub fn new(entry: RosterEntry, studio: &StudioConfig) -> Self {
         let late_cancellation_fee = entry.late_cancellation_fee(studio.late_cancel_fee);
         Self {
-            coverage: entry.coverage(),
             booking_id: entry.booking_id,
             status: entry.status,
             waitlist_position: entry.waitlist_position,

@@ -31,7 +31,7 @@ pub enum SpotCoverage {
     Covered,
     /// Money was paid.
     Paid,
-    /// The price or the fee is still to be paid.
+    /// The price or the fee is still to be paid, or the payment is disputed.
     Unpaid,
 }
 
@@ -113,13 +113,15 @@ impl RosterEntry {
         if !self.status.has_spot() {
             return None;
         }
+        let is_covered = self.pass_name.is_some() || self.given_reason.is_some();
         Some(match self.payment_status {
+            // Even with a pass, a fee can be owed.
             _ if !self.amount_due.is_zero() => SpotCoverage::Unpaid,
+            // The booking may have been paid and refunded before.
+            _ if is_covered => SpotCoverage::Covered,
+            Some(PaymentStatus::Disputed) => SpotCoverage::Unpaid,
             Some(
-                PaymentStatus::Paid
-                | PaymentStatus::PartlyRefunded
-                | PaymentStatus::RefundDue
-                | PaymentStatus::Disputed,
+                PaymentStatus::Paid | PaymentStatus::PartlyRefunded | PaymentStatus::RefundDue,
             ) => SpotCoverage::Paid,
             _ => SpotCoverage::Covered,
         })
