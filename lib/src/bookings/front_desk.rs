@@ -55,11 +55,12 @@ pub struct CreateBookingForMember {
     /// to join the waitlist.
     #[serde(default)]
     beyond_capacity: bool,
-    /// Whether the studio gives the spot for free. Requires a `reason`, and nothing else can pay.
+    /// Whether the studio gives the spot for free. Requires a `reason`. Cannot be combined with
+    /// `payWith`.
     #[serde(default)]
     give: bool,
-    /// Why, for `beyondCapacity` and `give`. The security log contains it. Staff see on the roster
-    /// why a spot was given; the member does not.
+    /// Why, for `beyondCapacity` and `give`. The security log has it until the account is closed.
+    /// Staff see on the roster why a spot was given. The member does not.
     #[schema(max_length = 500, examples("Helped at the door"))]
     reason: Option<String>,
 }
@@ -68,15 +69,16 @@ impl CreateBookingForMember {
     /// Parses the fields. Returns the reason beside the booking.
     fn parse(self) -> Result<(NewBooking, Option<String>)> {
         let mut form = Form::default();
-        let reason = form.check_filled("reason", self.reason.as_deref(), reason);
-        if (self.beyond_capacity || self.give) && is_blank(self.reason.as_deref()) {
-            form.add_problem("reason", REASON_REQUIRED);
-        }
+        let given = self.reason.as_deref();
+        let reason = match self.beyond_capacity || self.give {
+            true => required_reason(&mut form, given),
+            false => form.check_filled("reason", given, reason),
+        };
         if self.beyond_capacity && self.join_waitlist {
             form.add_problem("beyondCapacity", "cannot be set to join the waitlist");
         }
         if self.give && self.pay_with != PayWith::Any {
-            form.add_problem("payWith", "cannot be set for a spot that is given for free");
+            form.add_problem("payWith", "cannot be set for a spot that is free");
         }
         form.finish()?;
         let new_booking = NewBooking {
@@ -95,11 +97,12 @@ impl CreateBookingForMember {
     }
 }
 
-const REASON_REQUIRED: &str = "is required, so that others know why";
-
-/// Returns whether there is no text.
-fn is_blank(text: Option<&str>) -> bool {
-    text.is_none_or(|text| text.trim().is_empty())
+/// Parses the reason for something that staff do only with a reason.
+fn required_reason(form: &mut Form, given: Option<&str>) -> Option<String> {
+    if given.is_none_or(|text| text.trim().is_empty()) {
+        form.add_problem("reason", "is required");
+    }
+    form.check_filled("reason", given, reason)
 }
 
 /// A change to a booking.
@@ -353,12 +356,13 @@ impl UpdateBooking {
         let mut form = Form::default();
         let internal = self.internal_reason.as_deref();
         let internal_reason = form.check_filled("internalReason", internal, reason);
-        let reason = form.check_filled("reason", self.reason.as_deref(), reason);
+        let given = self.reason.as_deref();
+        let reason = match self.action {
+            BookingAction::Give => required_reason(&mut form, given),
+            _ => form.check_filled("reason", given, reason),
+        };
         if self.action == BookingAction::Move && self.scheduled_class_id.is_none() {
             form.add_problem("scheduledClassId", "is required to move a booking");
-        }
-        if self.action == BookingAction::Give && is_blank(self.reason.as_deref()) {
-            form.add_problem("reason", REASON_REQUIRED);
         }
         if self.action != BookingAction::UsePass && self.pass_id.is_some() {
             form.add_problem("passId", "can only be set to pay with a pass");

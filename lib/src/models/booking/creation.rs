@@ -101,22 +101,16 @@ pub async fn create(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<CreatedBooking> {
-    let decided = decide(client, &booking, None, now, studio).await?;
+    let (id, is_extra) = decide(client, &booking, None, now, studio).await?;
     Ok(CreatedBooking {
-        booking: find(client, decided.id).await?,
-        is_extra: decided.is_extra,
+        booking: find(client, id).await?,
+        is_extra,
     })
 }
 
-/// What the SQL function has decided.
-pub(super) struct DecidedBooking {
-    /// The booking's id.
-    id: Uuid,
-    is_extra: bool,
-}
-
-/// Calls the SQL function `book_class`, and returns what it has decided. With `moved_id`,
-/// the booking with this id moves to the occurrence.
+/// Calls the SQL function `book_class`. Returns the id of the booking, and whether the class has
+/// more members than spots because of it. With `moved_id`, the booking with this id moves to the
+/// occurrence.
 ///
 /// # Errors
 ///
@@ -127,7 +121,7 @@ pub(super) async fn decide(
     moved_id: Option<Uuid>,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<DecidedBooking> {
+) -> Result<(Uuid, bool)> {
     let mut tries = 1;
     let row = loop {
         let row = call_book_class(client, booking, moved_id, now, studio).await?;
@@ -141,10 +135,8 @@ pub(super) async fn decide(
     match row.try_get("outcome")? {
         "booked" | "waitlisted" => {
             let id: Option<Uuid> = row.try_get("booking_id")?;
-            Ok(DecidedBooking {
-                id: id.ok_or_else(|| Error::internal("book_class returned no booking"))?,
-                is_extra: row.try_get("is_extra")?,
-            })
+            let id = id.ok_or_else(|| Error::internal("book_class returned no booking"))?;
+            Ok((id, row.try_get("is_extra")?))
         }
         "already_booked" => Err(ALREADY_BOOKED),
         "class_full" => Err(CLASS_FULL),
@@ -179,7 +171,11 @@ async fn call_book_class(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Row> {
-    let day_start = day_start(now, studio)?;
+    // Members cannot book a class that has started.
+    let day_start = match booking.by_staff {
+        true => Some(day_start(now, studio)?),
+        false => None,
+    };
     let max_unpaid = (!booking.by_staff).then_some(studio.max_unpaid_bookings);
     CREATE
         .one(
