@@ -37,7 +37,7 @@ async fn report(staff: &TestClient) -> Value {
 }
 
 #[tokio::test]
-async fn a_given_spot_costs_nothing_and_shows_who_knows_why() {
+async fn a_given_spot_costs_nothing_and_only_staff_see_why() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let pass = sell_pass(&staff, &ana, json!({ "credits": 10 })).await;
@@ -184,6 +184,10 @@ async fn a_spot_is_not_given_when_there_is_nothing_to_give() {
     }
     let without_reason = perform_action(&staff, &covered, "give").await;
     super::assert_rejects_only(&without_reason, "reason");
+    let blank = json!({ "bookingId": covered["id"], "action": "give", "reason": " " });
+    let blank = staff.patch("/api/admin/bookings", blank).await;
+    let rejected = blank.expect_code(400, "validation_failed");
+    assert_eq!(rejected["details"], json!({ "reason": ["is required"] }));
 }
 
 #[tokio::test]
@@ -207,7 +211,7 @@ async fn nobody_gives_to_oneself_or_takes_money_from_oneself() {
 }
 
 #[tokio::test]
-async fn a_place_beyond_the_capacity_can_be_given_too() {
+async fn a_spot_beyond_the_capacity_can_be_given_too() {
     let app = TestApp::start().await;
     let (staff, ana, ben) = (
         app.staff("sofia").await,
@@ -233,10 +237,32 @@ async fn the_reason_is_erased_with_the_account() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let class = app.create_class(5).await;
-    give_to(&staff, &ana.user_id().await, class)
-        .await
-        .expect(201);
+    let ana_id = ana.user_id().await;
+    give_to(&staff, &ana_id, class).await.expect(201);
+    let full = app.create_class(1).await;
+    book(&app.member("ben").await, full).await.expect(201);
+    overbook(&staff, &ana_id, full).await.expect(201);
+    let logged = "select count(*) from security_events
+        where kind = 'booking_changed' and detail ? 'reason'";
+    assert_eq!(app.count(logged).await, 2);
     ana.close_account().await;
     let kept = "select count(*) from bookings where given_reason <> ''";
     assert_eq!(app.count(kept).await, 0);
+    assert_eq!(app.count(logged).await, 0);
+}
+
+#[tokio::test]
+async fn no_spot_of_a_closed_account_is_given() {
+    let app = TestApp::start().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let class = app.create_class(5).await;
+    let booking = book(&ana, class).await.expect(201);
+    set_clock_before_start(&app, &booking, TimeDelta::minutes(-10));
+    perform_action(&staff, &booking, "checkIn")
+        .await
+        .expect(200);
+    ana.close_account().await;
+    give(&staff, &booking).await.expect_code(404, "not_found");
+    let given = "select count(*) from bookings where given_at is not null";
+    assert_eq!(app.count(given).await, 0);
 }

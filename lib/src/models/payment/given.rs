@@ -17,12 +17,19 @@ static GIVE: Statement = Statement::new(
     where id = $1",
 );
 
+// An account that is being closed is erased after this lock, with the reason.
+static LOCK_MEMBER: Statement = Statement::new(
+    "payment.lock_member_of_booking",
+    "select u.id from users u
+    where u.id = (select user_id from bookings where id = $1) and u.closed_at is null for share",
+);
+
 /// Gives the spot of an unpaid booking for free. A pending payment is cancelled, and its checkout
 /// must be closed after the transaction. `reason` is for staff. Must be called in a transaction.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; 409 `already_paid`; 409 `not_payable` when the booking has no spot, or the
+/// [`Error::NotFound`], also if the member's account is closed; 409 `already_paid`; 409 `not_payable` when the booking has no spot, or the
 /// member did not come; 409 `nothing_to_pay` when a pass pays, or the class is free.
 pub async fn give_spot(
     client: &Client,
@@ -30,6 +37,8 @@ pub async fn give_spot(
     reason: &str,
     now: DateTime<Utc>,
 ) -> Result<()> {
+    let member = LOCK_MEMBER.opt(client, &[&booking_id]).await?;
+    member.ok_or(Error::NotFound)?;
     let booking = lock_booking(client, booking_id, None).await?;
     let open = lock_open(client, booking_id).await?;
     match &open {

@@ -31,7 +31,8 @@ macro_rules! delete_credentials {
 }
 
 /// The common table expressions of `delete_credentials!`, and those that remove the same
-/// accounts from organizations and instructors, and their addresses from the security log.
+/// accounts from organizations and instructors, their addresses from the security log, and the
+/// reasons why staff gave them spots for free or beyond the capacity.
 macro_rules! delete_belongings {
     ($is_owner:literal) => {
         concat!(
@@ -40,8 +41,14 @@ macro_rules! delete_belongings {
             $is_owner,
             "), instructor as (update instructors set user_id = null where user_id ",
             $is_owner,
+            // The booking may be past, so its class is not locked. Whoever gives a spot locks the
+            // member first, so no reason is written meanwhile, and there is no deadlock.
             "), gifts as (
                 update bookings set given_reason = '' where given_at is not null and user_id ",
+            $is_owner,
+            "), reasons as (
+                update security_events set detail = detail - 'reason'
+                where kind = 'booking_changed' and user_id ",
             $is_owner,
             "), addresses as (
                 update security_events set detail = detail - 'from' - 'to'
