@@ -37,6 +37,8 @@ $$;
 
 drop function book_class(uuid, uuid, uuid, boolean, timestamptz, interval, interval, interval,
     integer, text, boolean, uuid, boolean, uuid, boolean, timestamptz);
+drop trigger bookings_staff_event_of_cover on bookings;
+drop function record_covered_booking_for_staff();
 alter table bookings
     drop column given_price,
     drop column given_at,

@@ -63,6 +63,27 @@ alter table bookings
 
 create index bookings_given_idx on bookings (given_at) where given_at is not null;
 
+-- A spot that a pass pays for, or that the studio gives, has no payment whose change staff are
+-- shown. Another change of the booking at the same time has an event already.
+create function record_covered_booking_for_staff() returns trigger language plpgsql as $$
+begin
+    perform record_staff_event(
+        'payment_changed',
+        jsonb_build_object('paymentId', null, 'bookingId', new.id,
+            'scheduledClassId', new.scheduled_class_id),
+        c.start_time, null)
+    from scheduled_classes c where c.id = new.scheduled_class_id;
+    return null;
+end
+$$;
+
+create trigger bookings_staff_event_of_cover
+    after update of given_at, pass_id on bookings
+    for each row when (
+        (new.status, new.scheduled_class_id) = (old.status, old.scheduled_class_id)
+        and (new.given_at, new.pass_id) is distinct from (old.given_at, old.pass_id))
+    execute function record_covered_booking_for_staff();
+
 -- The successor of the function with the same name and fewer parameters, which the previous
 -- version of the program calls.
 --

@@ -12,6 +12,7 @@ use crate::bookings::{book, cancel, join_waitlist, set_clock_before_start};
 use crate::conventions::{api_description, described_values};
 use crate::events::{Event, EventStream, settings_with_stream_lifetime};
 use crate::harness::{NewClass, PASSWORD, TestApp, TestClient, TestResponse};
+use crate::shop::{change_pass, sell_pass};
 
 const PATH: &str = "/api/admin/events";
 
@@ -143,6 +144,37 @@ async fn the_page_of_a_day_follows_what_colleagues_and_members_do() {
         event.data["data"]["previousClassId"],
         before["scheduledClassId"]
     );
+}
+
+#[tokio::test]
+async fn the_page_of_a_day_follows_passes_that_pay_and_spots_that_are_given() {
+    let app = TestApp::start().await;
+    let (sofia, luis) = (app.staff("sofia").await, app.staff("luis").await);
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let class = app.create_class(5).await;
+    let covered = book(&ana, class).await.expect(201);
+    let given = book(&ben, class).await.expect(201);
+    let pass = sell_pass(&luis, &ana, json!({ "credits": 1 })).await;
+    let mut stream = EventStream::start(stream_request(&sofia, &path_of_day(&covered))).await;
+    let data = |booking: &Value| json!({ "bookingId": booking["id"], "scheduledClassId": class, "paymentId": null });
+    perform(&luis, &covered, "usePass").await;
+    let event = next_of(&mut stream, "payment_changed").await;
+    assert_eq!(event.data["data"], data(&covered));
+    let gift = json!({ "bookingId": given["id"], "action": "give", "reason": "Helper" });
+    luis.patch("/api/admin/bookings", gift).await.expect(200);
+    let event = stream.expect("payment_changed").await;
+    assert_eq!(event.data["data"], data(&given));
+    change_pass(&luis, &pass, json!({ "action": "revoke" }))
+        .await
+        .expect(200);
+    let event = stream.expect("payment_changed").await;
+    assert_eq!(event.data["data"], data(&covered));
+    // A cancellation has its own event only.
+    cancel(&ben, &given).await.expect(200);
+    stream.expect("booking_cancelled").await;
+    app.sql("update scheduled_classes set max_participants = 6")
+        .await;
+    stream.expect("class_changed").await;
 }
 
 #[tokio::test]

@@ -91,7 +91,8 @@ pub(super) struct StaffPaymentEvent {
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "only the API description uses it")]
 enum StaffPaymentEventKind {
-    /// A payment was begun, or its status or the refunded amount has changed.
+    /// A payment was begun, or its status or the refunded amount has changed. Or a pass pays for a
+    /// booking from now on, a pass no longer does, or the studio has given the spot.
     PaymentChanged,
 }
 
@@ -99,7 +100,8 @@ enum StaffPaymentEventKind {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct StaffPaymentEventData {
-    payment_id: Uuid,
+    /// Null if a pass or the studio pays, or a pass no longer does.
+    payment_id: Option<Uuid>,
     booking_id: Uuid,
     /// The id of the class.
     scheduled_class_id: Uuid,
