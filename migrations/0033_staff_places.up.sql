@@ -176,9 +176,19 @@ begin
     end if;
     select coalesce(class.price_override, t.price_per_class) into price
     from class_types t where t.id = class.class_type_id;
-    -- Staff also book a class that is over. Other classes at its time count then.
-    select * into counts
-    from count_upcoming_bookings(member_id, class, least(at, class.start_time), moved_id);
+    if class.start_time > at then
+        select * into counts from count_upcoming_bookings(member_id, class, at, moved_id);
+    else
+        -- Only staff book a class that has started. Other classes at its time count even if they
+        -- are over. A waitlist entry no longer counts when its class has started.
+        select count(*) as overlapping, 0 as unpaid into counts
+        from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+        where b.user_id = member_id and b.scheduled_class_id <> class.id
+          and b.id is distinct from moved_id and not c.is_cancelled
+          and c.start_time < class.end_time and c.end_time > class.start_time
+          and (b.status in ('booked', 'attended')
+              or (b.status = 'waitlisted' and c.start_time > at));
+    end if;
     if counts.overlapping > 0 then
         outcome = 'overlapping_booking';
         return;

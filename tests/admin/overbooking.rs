@@ -152,14 +152,14 @@ async fn booking_beyond_the_capacity_takes_a_reason_and_is_logged_with_it() {
 }
 
 #[tokio::test]
-async fn a_member_on_the_waitlist_can_get_a_place_beyond_the_capacity() {
+async fn a_member_on_the_waitlist_can_get_a_spot_beyond_the_capacity() {
     let full = FullClass::start(2).await;
     let member = full.waiting.user_id().await;
     let booking = overbook(&full.staff, &member, full.class).await.expect(201);
     assert_eq!(booking["status"], "booked");
     assert!(booking["freeCancellationUntil"].is_string());
     assert_eq!(full.counts().await, (3, 2, 1));
-    // A place that is free is not beyond the capacity.
+    // A spot that is free is not beyond the capacity.
     let free = full.app.create_class(1).await;
     overbook(&full.staff, &member, free).await.expect(201);
     let logged = "select count(*) from security_events where detail ->> 'beyondCapacity' = 'true'";
@@ -348,14 +348,33 @@ async fn staff_add_someone_who_stood_at_the_door_until_the_end_of_the_day() {
 async fn nobody_is_added_to_two_classes_that_were_at_the_same_time() {
     let (app, classes, start) = start_before_evening_classes(2).await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
-    book(&ana, classes[0]).await.expect(201);
+    let booking = book(&ana, classes[0]).await.expect(201);
     app.set_clock(start + TimeDelta::hours(2));
     let member = ana.user_id().await;
     let other = json!({ "userId": member, "scheduledClassId": classes[1] });
-    staff
-        .post("/api/admin/bookings", other)
-        .await
-        .expect_code(409, "overlapping_booking");
+    let add = async || staff.post("/api/admin/bookings", other.clone()).await;
+    add().await.expect_code(409, "overlapping_booking");
+    // The member came to this class, and not to the other one.
+    perform_action(&staff, &booking, "noShow").await.expect(200);
+    add().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_waitlist_entry_of_a_class_that_has_started_hinders_nobody() {
+    let (app, classes, start) = start_before_evening_classes(2).await;
+    // The waitlist is still open.
+    app.set_clock(start - TimeDelta::hours(3));
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    for member in app.members(2).await {
+        book(&member, classes[0]).await.expect(201);
+    }
+    join_waitlist(&ana, classes[0]).await.expect(201);
+    let member = ana.user_id().await;
+    let other = json!({ "userId": member, "scheduledClassId": classes[1] });
+    let add = async || staff.post("/api/admin/bookings", other.clone()).await;
+    add().await.expect_code(409, "overlapping_booking");
+    app.set_clock(start + TimeDelta::minutes(30));
+    add().await.expect(201);
 }
 
 #[tokio::test]

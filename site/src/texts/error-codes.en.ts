@@ -63,7 +63,7 @@ const texts: ErrorCodesTexts = {
     already_booked: ["The member has already booked this class.", "List the bookings to find it."],
     class_full: ["No spot in the class is free.", "Send `joinWaitlist: true`, or choose another class."],
     waitlist_closed: ["The waitlist closes shortly before the class.", "Choose another class."],
-    overlapping_booking: ["The member has a booking or a waitlist entry for another class at this time.", "Cancel the other booking or leave its waitlist first, or choose another class."],
+    overlapping_booking: ["The member has a booking or a waitlist entry for another class at this time.", "Cancel the other booking or leave its waitlist first, choose another class, or record that the member did not come to the other class."],
     too_many_unpaid_bookings: ["The member has the maximum number of unpaid bookings.", "Pay for a booking, or cancel one."],
     member_exists: ["There is already an account with this e-mail address.", "Use the member in `memberId`."],
     member_deactivated: ["The member's account is deactivated.", "Ask an administrator to activate it first."],

@@ -63,7 +63,7 @@ const texts: ErrorCodesTexts = {
     already_booked: ["El miembro ya ha reservado esta clase.", "Consulta las reservas para encontrarla."],
     class_full: ["No quedan plazas libres en la clase.", "Envía `joinWaitlist: true` o elige otra clase."],
     waitlist_closed: ["La lista de espera se cierra poco antes de la clase.", "Elige otra clase."],
-    overlapping_booking: ["El miembro tiene una reserva o está en la lista de espera de otra clase a esa hora.", "Cancela antes la otra reserva, deja la lista de espera o elige otra clase."],
+    overlapping_booking: ["El miembro tiene una reserva o está en la lista de espera de otra clase a esa hora.", "Cancela antes la otra reserva, deja la lista de espera, elige otra clase o anota que el miembro no vino a la otra clase."],
     too_many_unpaid_bookings: ["El miembro tiene el máximo de reservas sin pagar.", "Paga una reserva o cancela una."],
     member_exists: ["Ya hay una cuenta con este correo.", "Usa el miembro de `memberId`."],
     member_deactivated: ["La cuenta del miembro está desactivada.", "Pide antes a un administrador que la active."],

@@ -91,6 +91,7 @@ const texts = {
     promo_code_not_applicable: "This promo code is not for this product.",
     promo_code_exists: "This promo code exists already. It may have ended.",
     product_limit_reached: "This member cannot buy this product again.",
+    overlapping_booking: "The member has another class at that time. Cancel that booking, or record that the member did not come.",
     own_purchase: "You cannot do this with your own purchases. Please ask a colleague.",
   } as Readonly<Record<string, string>>,
 };

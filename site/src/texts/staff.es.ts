@@ -96,7 +96,7 @@ const texts: StaffTexts = {
     no_place: "Esta reserva no tiene plaza.",
     not_movable: "Esta reserva no se puede cambiar de fecha.",
     nothing_to_refund: "No hay nada que reembolsar, o no queda tanto.",
-    overlapping_booking: "Ya tiene otra clase a esa hora.",
+    overlapping_booking: "Ya tiene otra clase a esa hora. Cancela esa reserva o anota que no vino.",
     own_account: "Tu propia cuenta se cambia en la página de la cuenta.",
     own_role: "No puedes cambiar tu propio rol.",
     own_second_factor: "Tu propio segundo paso se cambia en la página de la cuenta.",
