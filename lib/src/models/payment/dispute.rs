@@ -91,11 +91,11 @@ async fn is_withdrawn(client: &Client, payment_id: Uuid) -> Result<bool> {
 /// Records what the provider reports about a dispute. Must be called in a transaction.
 ///
 /// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
-/// fail. The passes that were bought with the payment are revoked, which an e-mail tells the
-/// member, and a gift card is inactive. If the dispute is won, the refunds become due again, the
-/// passes are restored, and the gift card is active. A new dispute or inquiry is reported as a
-/// mismatch, because staff must respond to it at the provider before a deadline. A lost dispute is
-/// reported as a mismatch too.
+/// fail. The passes that were bought with the payment are revoked, and the member gets an e-mail. A
+/// gift card is inactive. If the dispute is won, the refunds become due again, the passes are
+/// restored, and the gift card is active. A new dispute or inquiry is reported as a mismatch,
+/// because staff must respond to it at the provider before a deadline. A lost dispute is reported
+/// as a mismatch too.
 pub async fn record_dispute(
     client: &Client,
     payment_id: Uuid,

@@ -364,9 +364,10 @@ impl MailTexts for English {
             paragraphs: vec![
                 format!(
                     "Your bank has taken back the payment for “{product_names}”, because it is \
-                     disputed. Until that is decided, the pass does not pay for classes."
+                     disputed. Until the dispute is decided, you cannot use the pass."
                 ),
-                "Upcoming classes that you have booked with it stay booked, and are to be paid."
+                "Upcoming classes that you have booked with it stay booked, but you must pay for \
+                 them."
                     .to_owned(),
                 "If you do not know about a dispute, please talk to us or to your bank.".to_owned(),
             ],

@@ -379,7 +379,7 @@ impl MailTexts for Spanish {
             paragraphs: vec![
                 format!(
                     "Tu banco ha retirado el pago de «{product_names}» porque está en disputa. \
-                     Hasta que se decida, el bono no paga clases."
+                     Hasta que se resuelva la disputa, no puedes usar el bono."
                 ),
                 "Las próximas clases que reservaste con él siguen reservadas, pero hay que \
                  pagarlas."
