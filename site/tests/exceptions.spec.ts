@@ -71,16 +71,18 @@ test("a full class gets a member beyond its capacity, and nobody moves up when o
   const roster = await staff.roster(full);
   expect([olga, berta, carla].map(({ name }) => roster.get(name)?.status)).toEqual(["booked", "waitlisted", "waitlisted"]);
 
-  // The first in line gets a place beyond the capacity too.
-  await page.getByRole("button", { name: `More about ${berta.name}` }).click();
-  await page.getByRole("button", { name: "Book beyond capacity" }).click();
-  await page.getByLabel("Reason").fill("Has waited for weeks");
-  await page.getByRole("dialog").getByRole("button", { name: "Book beyond capacity" }).click();
-  await expect(page.getByText(`${berta.name} has a spot.`)).toBeVisible();
-  expect((await staff.roster(full)).get(berta.name)?.status).toBe("booked");
+  // One of them gets a spot beyond the capacity too, with a reason. The class keeps its capacity.
+  await page.getByRole("button", { name: `Give ${carla.name} a spot` }).click();
+  const beyond = page.getByRole("dialog", { name: `Add ${carla.name} to the full class?` });
+  await beyond.getByLabel("Reason").fill("Has waited for weeks");
+  await beyond.getByRole("button", { name: "Add although full" }).click();
+  await expect(page.getByText(`${carla.name} has a spot.`)).toBeVisible();
+  await expect(page.getByText("There are 2 members for 1 spot.")).toBeVisible();
+  const after = await staff.roster(full);
+  expect([olga, berta, carla].map(({ name }) => after.get(name)?.status)).toEqual(["booked", "waitlisted", "booked"]);
 });
 
-test("the studio gives a place for free, and everyone sees what they need to know", async ({ browser, page, staff }) => {
+test("the studio gives a spot for free, and everyone sees what they need to know", async ({ browser, page, staff }) => {
   const wanted = await staff.newClass({ inMinutes: 30 });
   const [member, instructor] = [await memberPage(browser), await memberPage(browser)];
   await staff.linkInstructor(wanted, instructor);
@@ -90,14 +92,17 @@ test("the studio gives a place for free, and everyone sees what they need to kno
 
   // With the booking.
   const { dialog, book } = await findMember(page, olga);
-  await dialog.getByLabel("Give the place for free").check();
+  await dialog.getByLabel("Give the spot for free").check();
   await expectAccessible(page);
   await expectLargeTargets(page);
   await book.click();
-  await expect(dialog.getByText("Please say why the place is free.")).toBeVisible();
-  await expect(dialog.getByLabel("Reason")).toBeFocused();
+  const why = page.getByRole("dialog", { name: `Give ${olga.name} the spot for free?` });
+  await expect(why.getByLabel("Reason")).toBeFocused();
+  await expectLargeTargets(page);
+  await page.keyboard.press("Enter");
+  await expect(why.getByText("Reason: is required.")).toBeVisible();
   await page.keyboard.type("Helped at the door");
-  await book.click();
+  await page.keyboard.press("Enter");
   await expect(page.getByText(`${olga.name} is in the class and checked in. Given by the studio.`)).toBeVisible();
   await expect(page.getByText("Free", { exact: true })).toBeVisible();
   await page.getByRole("button", { name: `More about ${olga.name}` }).click();
@@ -106,17 +111,17 @@ test("the studio gives a place for free, and everyone sees what they need to kno
 
   // Afterwards, for a member who has booked.
   await open(instructor, rosterOf(wanted));
-  await expect(instructor.getByText("Covered")).toHaveCount(1);
+  await expect(instructor.getByText("Nothing to pay")).toHaveCount(1);
   await expect(instructor.getByText("Not paid")).toHaveCount(1);
   const name = [...(await staff.roster(wanted)).keys()].find((one) => one !== olga.name) ?? "";
   await page.getByRole("button", { name: `More about ${name}` }).click();
-  await page.getByRole("button", { name: "Give the place for free" }).click();
-  const ask = page.getByRole("dialog", { name: `Give ${name} the place for free?` });
+  await page.getByRole("button", { name: "Give the spot for free" }).click();
+  const ask = page.getByRole("dialog", { name: `Give ${name} the spot for free?` });
   await expect(ask.getByLabel("Reason")).toBeFocused();
   await expectLargeTargets(page);
   await page.keyboard.type("First class of a friend");
   await page.keyboard.press("Enter");
-  await expect(page.getByText(`${name} has the place for free.`)).toBeVisible();
+  await expect(page.getByText(`${name} has the spot for free.`)).toBeVisible();
   await expect(page.getByRole("button", { name: /pays/ })).toHaveCount(0);
 
   await open(member, "/bookings");
@@ -124,6 +129,53 @@ test("the studio gives a place for free, and everyone sees what they need to kno
   await expect(member.getByText("First class of a friend")).toHaveCount(0);
   await expect(member.getByRole("button", { name: /^Pay/ })).toHaveCount(0);
   await instructor.reload();
-  await expect(instructor.getByText("Covered")).toHaveCount(2);
+  await expect(instructor.getByText("Nothing to pay")).toHaveCount(2);
   await expect(instructor.getByText("$")).toHaveCount(0);
+});
+
+test("a spot in a full class can be free, and one in a free class cannot", async ({ page, staff }) => {
+  const full = await staff.newClass({ inMinutes: 30, spots: 1 });
+  await staff.newMembersOf(full, ["Ana"]);
+  const olga = await staff.newMember("Olga");
+  await openRoster(page, full);
+  const { dialog, book } = await findMember(page, olga);
+  await dialog.getByLabel("Give the spot for free").check();
+  await book.click();
+  const beyond = page.getByRole("dialog", { name: `Add ${olga.name} to the full class?` });
+  await expect(beyond.getByText("The member then pays nothing for this class.")).toBeVisible();
+  await beyond.getByLabel("Reason").fill("Helped at the door");
+  await beyond.getByRole("button", { name: "Add although full" }).click();
+  await expect(page.getByText(`${olga.name} is in the class and checked in. Given by the studio.`)).toBeVisible();
+  expect((await staff.roster(full)).get(olga.name)?.isUnpaid).toBe(false);
+
+  const free = await staff.newClass({ inMinutes: 30, price: "0.00" });
+  await open(page, rosterOf(free));
+  const added = (await findMember(page, olga)).dialog;
+  await expect(added.getByLabel("Check in right away")).toBeVisible();
+  await expect(added.getByLabel("Give the spot for free")).toHaveCount(0);
+});
+
+test("on the page of a member, a full class is booked with a reason or on the waitlist", async ({ page, staff }) => {
+  const full = await staff.newClass({ spots: 1, inDays: 41 });
+  await staff.newMembersOf(full, ["Ana"]);
+  const [olga, berta] = [await staff.newMember("Olga"), await staff.newMember("Berta")];
+  await signInAs(page, "staff");
+  const choose = async ({ id, name }: KnownMember) => {
+    await open(page, `/staff/members/${id}`);
+    await page.getByRole("button", { name: "Book a class" }).click();
+    await page.getByLabel("Day").fill(full.date);
+    await page.getByRole("button", { name: full.title }).click();
+    return page.getByRole("dialog", { name: `Add ${name} to the full class?` });
+  };
+  const waits = await choose(berta);
+  await expectAccessible(page);
+  await waits.getByRole("button", { name: "Add to the waitlist" }).click();
+  await expect(page.getByText(`${full.title}: on the waitlist.`)).toBeVisible();
+  const beyond = await choose(olga);
+  await expect(beyond.getByText("1 member is on the waitlist.")).toBeVisible();
+  await beyond.getByLabel("Reason").fill("Her sister dances too");
+  await beyond.getByRole("button", { name: "Add although full" }).click();
+  await expect(page.getByText(`${full.title} is booked.`)).toBeVisible();
+  const roster = await staff.roster(full);
+  expect([olga, berta].map(({ name }) => roster.get(name)?.status)).toEqual(["booked", "waitlisted"]);
 });

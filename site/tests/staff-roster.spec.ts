@@ -180,10 +180,10 @@ test("a full class gets one more member, even if the booking is repeated", async
   await expect(dialog.getByRole("button", { name: "Add to the waitlist" })).toHaveCount(0);
   await failOnce(page, "POST");
   await dialog.getByLabel("Reason").fill("Came by train");
-  await dialog.getByRole("button", { name: "Book beyond capacity" }).click();
+  await dialog.getByRole("button", { name: "Add although full" }).click();
   await expect(dialog.getByText("Something has changed meanwhile.")).toBeVisible();
   await expect(dialog.getByLabel("Reason")).toHaveValue("Came by train");
-  await dialog.getByRole("button", { name: "Book beyond capacity" }).click();
+  await dialog.getByRole("button", { name: "Add although full" }).click();
   await expect(page.getByText(`${member.name} is in the class and checked in.`)).toBeVisible();
   await expect(page.getByText("There are 2 members for 1 spot.")).toBeVisible();
 });
@@ -240,16 +240,18 @@ test("someone who is not found is added with the name that was searched for, to 
   expect(taps()).toBe(2);
 });
 
-test("a full class gets one more spot for the first on the waitlist", async ({ page, staff }) => {
+test("somebody on the waitlist of a full class gets a spot, with a reason", async ({ page, staff }) => {
   const full = await staff.newClass({ spots: 1 });
   await staff.newMembersOf(full, ["Ana"]);
   const [first, second] = [await staff.newMember("Berta"), await staff.newMember("Carla")];
   for (const member of [first, second]) await staff.book(member, full.id, true);
   await openRoster(page, full);
   const waitlist = page.getByRole("list", { name: "Waitlist" });
-  await expect(waitlist.getByRole("button", { name: /^Give / })).toHaveCount(1);
   await waitlist.getByRole("button", { name: `Give ${first.name} a spot` }).click();
-  await page.getByRole("dialog", { name: `Add a spot for ${first.name}?` }).getByRole("button", { name: "Add a spot" }).click();
+  const dialog = page.getByRole("dialog", { name: `Add ${first.name} to the full class?` });
+  await expect(dialog.getByRole("button", { name: "Add to the waitlist" })).toHaveCount(0);
+  await dialog.getByLabel("Reason").fill("Comes from far away");
+  await dialog.getByRole("button", { name: "Add although full" }).click();
   await expect(page.getByText(`${first.name} has a spot.`)).toBeVisible();
   await expect(checkInOf(page, first.name)).toBeVisible();
   await expect(waitlist.getByRole("listitem")).toHaveCount(1);

@@ -21,14 +21,10 @@ export function payBooking(sentences: Sentences, bookingId: string, action: "mar
   return sendUntilAnswered(JSON.stringify(body), sentences, (key) => call(api.PATCH("/api/admin/bookings", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
-type BookingOptions = Omit<Schema<"CreateBookingForMember">, "userId" | "scheduledClassId">;
+/** How staff book for a member. */
+export type BookingOptions = Omit<Schema<"CreateBookingForMember">, "userId" | "scheduledClassId">;
 
 /** Books the class for a member. A member on the waitlist gets a spot that is free. */
 export function bookFor(userId: string, scheduledClassId: string, options: BookingOptions = {}): Promise<Schema<"Booking">> {
   return call(api.POST("/api/admin/bookings", { params: newKey(), body: { userId, scheduledClassId, ...options } }));
-}
-
-/** Gives the class another number of spots. */
-export async function setSpots(id: string, maxParticipants: number): Promise<void> {
-  await call(api.PATCH("/api/admin/schedule", { body: { occurrence: { id, maxParticipants } } }));
 }

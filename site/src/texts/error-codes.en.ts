@@ -43,7 +43,7 @@ const texts: ErrorCodesTexts = {
     own_role: ["Administrators cannot change their own role.", "Ask another administrator."],
     own_account: ["Administrators cannot deactivate their own account.", "Ask another administrator."],
     own_second_factor: ["Administrators cannot remove their own second factor here.", "Remove it on the account page, or ask another administrator."],
-    own_booking: ["Staff cannot book for themselves at the desk, or move, refund, mark as paid or give away for free their own booking, or cancel it leniently or after the start of the class.", "Ask a colleague."],
+    own_booking: ["Staff cannot book for themselves at the desk, or move, refund, give for free, or mark as paid their own booking, or cancel it leniently or after the start of the class.", "Ask a colleague."],
     own_purchase: ["Staff cannot sell to themselves, or change their own pass, membership, or order.", "Ask a colleague."],
     not_a_member: ["The member does not belong to the organization.", "Request the token without the organization, or add the member to it."],
     wrong_application: ["The cross-app token is for another application.", "Request a token for this application."],

@@ -1,6 +1,7 @@
 // A member for staff, in English.
 
 import cancelBooking from "./cancel-booking.en.ts";
+import full from "./full-class.en.ts";
 import staff from "./staff.en.ts";
 import till from "./till.en.ts";
 import waive from "./waive-fee.en.ts";
@@ -19,7 +20,7 @@ const texts = {
   classesFailed: "The classes could not be loaded.",
   noClasses: "No class can be booked on this day.",
   spots: (count: number) => (count === 1 ? "1 spot" : `${count} spots`),
-  fullClass: "full: joins the waitlist",
+  fullClass: "full",
   booked: (title: string) => `${title} is booked.`,
   waiting: (title: string) => `${title}: on the waitlist.`,
   bookings: "Bookings",
@@ -35,8 +36,8 @@ const texts = {
   owes: (amount: string) => `Owes ${amount}`,
   takePayment: "Take the payment",
   unpaid: (price: string) => `Unpaid ${price}`,
-  /** The credit of a booking that was cancelled in time. */
   given: "Given by the studio",
+  /** The credit of a booking that was cancelled in time. */
   returnedTo: (pass: string) => `Returned to “${pass}”`,
   roster: "Open the roster",
   notes: "Read the medical notes",
@@ -51,6 +52,7 @@ const texts = {
   noPayments: "No payments.",
   paymentColumns: { class: "Class", date: "Created", amount: "Amount", status: "Status" },
   cancelBooking,
+  full,
   staff,
   till,
   waive,

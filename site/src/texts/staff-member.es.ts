@@ -1,5 +1,6 @@
 // A member for staff, in Spanish.
 
+import full from "./full-class.es.ts";
 import type { StaffMemberTexts } from "./staff-member.en.ts";
 import cancelBooking from "./cancel-booking.es.ts";
 import staff from "./staff.es.ts";
@@ -20,7 +21,7 @@ const texts: StaffMemberTexts = {
   classesFailed: "No hemos podido cargar las clases.",
   noClasses: "Este día no se puede reservar ninguna clase.",
   spots: (count) => (count === 1 ? "1 plaza" : `${count} plazas`),
-  fullClass: "completa: entra en la lista de espera",
+  fullClass: "completa",
   booked: (title) => `${title} está reservada.`,
   waiting: (title) => `${title}: en la lista de espera.`,
   bookings: "Reservas",
@@ -51,6 +52,7 @@ const texts: StaffMemberTexts = {
   noPayments: "No hay pagos.",
   paymentColumns: { class: "Clase", date: "Creado", amount: "Importe", status: "Estado" },
   cancelBooking,
+  full,
   staff,
   till,
   waive,

@@ -27,7 +27,7 @@ const texts = {
   },
   lostInDisputesHint: "Not subtracted from net",
   soldHint: "Includes gift cards, and what was paid with them",
-  givenSpots: (count: number) => (count === 1 ? "1 spot, which nobody pays" : `${count} spots, which nobody pays`),
+  givenSpots: (count: number) => (count === 1 ? "1 spot, not charged" : `${count} spots, not charged`),
   nothing: "Nothing was sold in this period.",
   products: "What was sold",
   productsHint: "Amounts include what gift cards have paid. Net is money only.",

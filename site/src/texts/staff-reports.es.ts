@@ -28,7 +28,7 @@ const texts: StaffReportsTexts = {
   },
   lostInDisputesHint: "No está restado del neto",
   soldHint: "Incluye las tarjetas regalo y lo que se pagó con ellas",
-  givenSpots: (count) => (count === 1 ? "1 plaza, que nadie paga" : `${count} plazas, que nadie paga`),
+  givenSpots: (count) => (count === 1 ? "1 plaza, sin cobrar" : `${count} plazas, sin cobrar`),
   nothing: "En este periodo no se vendió nada.",
   products: "Qué se vendió",
   productsHint: "Los importes incluyen lo que se pagó con tarjetas regalo. El neto es solo dinero.",

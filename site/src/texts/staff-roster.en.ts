@@ -3,6 +3,7 @@
 import cancelBooking from "./cancel-booking.en.ts";
 import checkIns from "./check-ins.en.ts";
 import classChanges from "./class-changes.en.ts";
+import full from "./full-class.en.ts";
 import staff from "./staff.en.ts";
 import till from "./till.en.ts";
 import waive from "./waive-fee.en.ts";
@@ -46,27 +47,16 @@ const texts = {
   promote: "Give a spot",
   promoteName: (name: string) => `Give ${name} a spot`,
   promoted: (name: string) => `${name} has a spot.`,
-  promoteTitle: (name: string) => `Add a spot for ${name}?`,
-  promoteText: (places: number) => `The class is full. It then has ${places} spots.`,
-  othersWait: (count: number) => (count === 1 ? "1 member is on the waitlist." : `${count} members are on the waitlist.`),
-  addSpot: "Add a spot",
   aboveCapacity: (taken: number, places: number) => `There are ${taken} members for ${places === 1 ? "1 spot" : `${places} spots`}. Nobody moves up from the waitlist until a spot is free.`,
-  fullTitle: (name: string) => `Add ${name} to the full class?`,
-  fullText: (places: number) => (places === 1 ? "The only spot is taken." : `All ${places} spots are taken.`),
-  toWaitlist: "Add to the waitlist",
-  beyond: "Book beyond capacity",
-  beyondReasonHint: "For the security log. The member does not see it.",
-  give: "Give the place for free",
-  giveTitle: (name: string) => `Give ${name} the place for free?`,
-  giveText: "Nothing is to be paid for this class then.",
-  giveReasonHint: "For your colleagues. The member sees only that the studio gives the place.",
-  reason: "Reason",
-  sayWhy: "Please say why the place is free.",
-  given: (name: string) => `${name} has the place for free.`,
+  give: "Give the spot for free",
+  giveTitle: (name: string) => `Give ${name} the spot for free?`,
+  giveText: "The member then pays nothing for this class.",
+  giveReasonHint: "For your colleagues. The member sees only that the spot is free.",
+  given: (name: string) => `${name} has the spot for free.`,
   givenTag: "Free",
   givenByStudio: "Given by the studio.",
   givenBecause: (reason: string) => `Reason: ${reason}`,
-  coverage: { covered: "Covered", paid: "Paid", unpaid: "Not paid" },
+  coverage: { covered: "Nothing to pay", paid: "Paid", unpaid: "Not paid" },
   add: "Add",
   addTitle: "Add to the class",
   member: "A member",
@@ -121,6 +111,7 @@ const texts = {
   cancelBooking,
   checkIns,
   classChanges,
+  full,
   staff,
   till,
   waive,

@@ -3,6 +3,7 @@
 import cancelBooking from "./cancel-booking.es.ts";
 import checkIns from "./check-ins.es.ts";
 import classChanges from "./class-changes.es.ts";
+import full from "./full-class.es.ts";
 import type { StaffRosterTexts } from "./staff-roster.en.ts";
 import staff from "./staff.es.ts";
 import till from "./till.es.ts";
@@ -47,27 +48,16 @@ const texts: StaffRosterTexts = {
   promote: "Dar plaza",
   promoteName: (name) => `Dar plaza a ${name}`,
   promoted: (name) => `${name} tiene plaza.`,
-  promoteTitle: (name) => `¿Añadir una plaza para ${name}?`,
-  promoteText: (places) => `La clase está llena. Tendrá ${places} plazas.`,
-  othersWait: (count) => (count === 1 ? "Hay 1 miembro en la lista de espera." : `Hay ${count} miembros en la lista de espera.`),
-  addSpot: "Añadir una plaza",
   aboveCapacity: (taken, places) => `Hay ${taken} personas para ${places === 1 ? "1 plaza" : `${places} plazas`}. Nadie sube de la lista de espera hasta que haya una plaza libre.`,
-  fullTitle: (name) => `¿Añadir a ${name} a la clase llena?`,
-  fullText: (places) => (places === 1 ? "La única plaza está ocupada." : `Las ${places} plazas están ocupadas.`),
-  toWaitlist: "Añadir a la lista de espera",
-  beyond: "Reservar por encima del aforo",
-  beyondReasonHint: "Para el registro de seguridad. El miembro no lo ve.",
   give: "Regalar la plaza",
   giveTitle: (name) => `¿Regalar la plaza a ${name}?`,
-  giveText: "Entonces no hay que pagar nada por esta clase.",
-  giveReasonHint: "Para tus compañeros. El miembro solo ve que el estudio le regala la plaza.",
-  reason: "Motivo",
-  sayWhy: "Indica por qué la plaza es gratis.",
+  giveText: "El miembro no pagará nada por esta clase.",
+  giveReasonHint: "Para tus compañeros. El miembro solo ve que la plaza es gratis.",
   given: (name) => `${name} tiene la plaza gratis.`,
   givenTag: "Gratis",
   givenByStudio: "Regalo del estudio.",
   givenBecause: (reason) => `Motivo: ${reason}`,
-  coverage: { covered: "Cubierto", paid: "Pagado", unpaid: "Sin pagar" },
+  coverage: { covered: "Nada que pagar", paid: "Pagado", unpaid: "Sin pagar" },
   add: "Añadir",
   addTitle: "Añadir a la clase",
   member: "Un miembro",
@@ -121,6 +111,7 @@ const texts: StaffRosterTexts = {
   cancelBooking,
   checkIns,
   classChanges,
+  full,
   staff,
   till,
   waive,

@@ -11,6 +11,7 @@ import { CancelBookingDialog } from "../../staff/cancel-booking.tsx";
 import { ChoiceDialog } from "../../staff/dialogs.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { WaiveDialog } from "../../staff/fees.tsx";
+import { FullDialog, isWaitlistOpen } from "../../staff/full-class.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useList } from "../../staff/lists.ts";
 import { mountStaff } from "../../staff/mount.tsx";
@@ -310,18 +311,36 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
   const today = useToday();
   const zone = useStore(studio)?.timeZone;
   const [day, setDay] = useState(today);
+  /** The class that is full, in which the member may get a spot nevertheless. */
+  const [fullClass, setFullClass] = useState<Occurrence | null>(null);
   const load = async () => ({ day, all: await readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { from: day, to: day, ...page } } }))) });
   const { loaded, failure, reload } = useLoad(load, day);
   // Until the classes of another day are loaded, those of the day before are not shown.
-  const classes = loaded?.day === day ? loaded.all.filter(({ isCancelled }) => !isCancelled) : undefined;
+  const classes = loaded?.day === day ? loaded.all.filter(({ isCancelled, endTime }) => !isCancelled && Date.parse(endTime) > Date.now()) : undefined;
 
-  const book = ({ id, title, placesLeft }: Occurrence) =>
-    attempt(async () => {
-      const booking = await bookFor(member.id, id, { joinWaitlist: placesLeft === 0 });
-      onClose();
-      onBook();
-      say(booking.status === "waitlisted" ? t.waiting(title) : t.booked(title));
-    });
+  const finish = ({ status }: Booking, { title }: Occurrence) => {
+    onClose();
+    onBook();
+    say(status === "waitlisted" ? t.waiting(title) : t.booked(title));
+  };
+  const book = async (one: Occurrence) => {
+    if (one.placesLeft === 0) return setFullClass(one);
+    await attempt(async () => finish(await bookFor(member.id, one.id), one));
+  };
+  if (fullClass) {
+    return (
+      <FullDialog
+        t={t.full}
+        occurrence={fullClass}
+        userId={member.id}
+        name={member.name}
+        waiting={fullClass.waitlistLength}
+        canWait={isWaitlistOpen(fullClass)}
+        onClose={onClose}
+        onBook={async (booking) => finish(booking, fullClass)}
+      />
+    );
+  }
   return (
     <ChoiceDialog
       title={t.bookTitle(member.name)}

@@ -22,7 +22,7 @@ import { useStore } from "../../tools/store.ts";
 import { formatMomentIn, formatTimeIn } from "../../tools/time.ts";
 import { AddDialog } from "./roster/add.tsx";
 import { type Occurrence, type Roster, type RosterRow, useRoster } from "./roster/data.ts";
-import { isWaitlistOpen, MemberDialogs, type View } from "./roster/member.tsx";
+import { MemberDialogs, type View } from "./roster/member.tsx";
 import { CancelledRow, LateRow, MemberRow, type Texts, WaitingRow } from "./roster/rows.tsx";
 import "./roster.css";
 
@@ -120,7 +120,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   };
 
   const promote = (row: RosterRow) => {
-    if (rows.length >= maxParticipants) return setOpen({ bookingId: row.bookingId, view: "promote" });
+    if (rows.length >= maxParticipants) return setOpen({ bookingId: row.bookingId, view: "beyond" });
     const { desk } = row;
     if (!desk) return;
     void attempt(async () => {
@@ -128,11 +128,6 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
       await reload();
       say(t.promoted(row.name));
     });
-  };
-  const canPromote = (row: RosterRow) => {
-    if (!isChangeable) return false;
-    if (rows.length < maxParticipants) return true;
-    return new Date(startTime) > new Date() && (row.waitlistPosition === 1 || !isWaitlistOpen(occurrence));
   };
 
   const found = open && [...rows, ...waiting, ...cancelled].find(({ bookingId }) => bookingId === open.bookingId);
@@ -235,7 +230,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
                 key={row.bookingId}
                 t={t}
                 row={row}
-                canPromote={canPromote(row)}
+                canPromote={isChangeable}
                 onPromote={() => promote(row)}
                 onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
               />
@@ -266,7 +261,6 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
           t={t}
           row={opened}
           occurrence={occurrence}
-          taken={rows.length}
           canCheckIn={canCheckIn}
           onToggle={() => checkIn(opened)}
           onShow={(view) => setOpen({ bookingId: opened.bookingId, view })}

@@ -5,15 +5,15 @@ import { api, call, type Schema } from "../../../api/client.ts";
 import { Failure } from "../../../api/failure.ts";
 import { Check, Field, Form, type FormValues } from "../../../components/form.tsx";
 import { Button, Dialog } from "../../../components/ui.tsx";
-import { bookFor, changeBooking } from "../../../staff/bookings.ts";
+import { bookFor, type BookingOptions, changeBooking } from "../../../staff/bookings.ts";
+import { FullDialog, isWaitlistOpen } from "../../../staff/full-class.tsx";
 import { useMemberSearch } from "../../../staff/member-search.ts";
 import { Segments } from "../../../staff/parts.tsx";
 import { SearchField } from "../../../staff/search.tsx";
 import { describePayment } from "../../../staff/shop.ts";
 import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import type { Occurrence } from "./data.ts";
-import { FullDialog } from "./exceptions.tsx";
-import { isWaitlistOpen } from "./member.tsx";
+import { GiveDialog } from "./give.tsx";
 import type { Texts } from "./rows.tsx";
 
 /** How many members a search shows. */
@@ -46,11 +46,11 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
   const [search, setSearch] = useState("");
   /** Whether to check the member in too. People who are added at the desk are usually there. */
   const [isHere, setHere] = useState(canCheckIn);
-  /** Why the studio gives the spot for free. Null if it does not. */
-  const [given, setGiven] = useState<string | null>(null);
-  const options = useRef<HTMLDivElement>(null);
+  const [isGiven, setGiven] = useState(false);
   /** Who is added although the class is full, or joins its waitlist. */
-  const [lacking, setLacking] = useState<Person | null>(null);
+  const [personForFullClass, setPersonForFullClass] = useState<Person | null>(null);
+  /** Who gets the spot for free. */
+  const [personToGive, setPersonToGive] = useState<Person | null>(null);
 
   const finish = async (booking: Schema<"Booking">, { name, wasMember }: Person) => {
     const isWaiting = booking.status === "waitlisted";
@@ -67,39 +67,38 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
     else if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
     else say(booking.pass ? `${text} ${describePayment(t.till, booking.pass)}` : text);
   };
-  const add = async (person: Person) => {
-    checkReason();
-    if (taken >= occurrence.maxParticipants) return setLacking(person);
+  const book = async (person: Person, options: BookingOptions) => {
     try {
-      await finish(await bookFor(person.id, occurrence.id, given === null ? {} : { give: true, reason: given }), person);
+      await finish(await bookFor(person.id, occurrence.id, options), person);
     } catch (failure) {
-      // Someone else has taken the last spot.
       if (!(failure instanceof Failure) || failure.code !== "class_full") throw failure;
-      setLacking(person);
+      // Someone else has taken the last spot.
+      setPersonForFullClass(person);
+      // A form that does not fail closes its dialog.
+      if (options.give) throw failure;
     }
   };
-  /** Rejects a spot for free without a reason, before a new member gets an account. */
-  const checkReason = () => {
-    const field = options.current?.querySelector<HTMLInputElement>("[name=reason]");
-    if (!field || field.value.trim()) return;
-    field.focus();
-    throw new Failure(t.sayWhy);
+  const add = async (person: Person) => {
+    if (taken >= occurrence.maxParticipants) return setPersonForFullClass(person);
+    if (isGiven) return setPersonToGive(person);
+    await book(person, {});
   };
-  if (lacking) {
+  if (personForFullClass) {
     return (
       <FullDialog
-        t={t}
+        t={t.full}
         occurrence={occurrence}
-        userId={lacking.id}
-        name={lacking.name}
+        userId={personForFullClass.id}
+        name={personForFullClass.name}
         waiting={waiting}
-        given={given}
-        canWait={given === null && isWaitlistOpen(occurrence)}
+        canWait={!isGiven && isWaitlistOpen(occurrence)}
+        free={isGiven ? { text: t.giveText, reasonHint: t.giveReasonHint } : undefined}
         onClose={onClose}
-        onBook={(booking) => finish(booking, lacking)}
+        onBook={(booking) => finish(booking, personForFullClass)}
       />
     );
   }
+  if (personToGive) return <GiveDialog t={t} name={personToGive.name} onClose={onClose} onGive={(reason) => book(personToGive, { give: true, reason })} />;
 
   return (
     <Dialog title={t.addTitle} isOpen onClose={onClose}>
@@ -113,15 +112,14 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
           ]}
           onChange={setKind}
         />
-        <div class="add-options" ref={options}>
+        <div class="add-options">
           {canCheckIn && <Check label={t.checkInNow} checked={isHere} onChange={(event) => setHere((event.target as HTMLInputElement).checked)} />}
-          <Check label={t.give} checked={given !== null} onChange={(event) => setGiven((event.target as HTMLInputElement).checked ? "" : null)} />
-          {given !== null && <Field name="reason" label={t.reason} hint={t.giveReasonHint} required maxLength={500} autoComplete="off" onInput={(event) => setGiven((event.target as HTMLInputElement).value)} />}
+          {Number(occurrence.price) > 0 && <Check label={t.give} checked={isGiven} onChange={(event) => setGiven((event.target as HTMLInputElement).checked)} />}
         </div>
         {kind === "member" ? (
           <FindMember t={t} search={search} onSearch={setSearch} onAdd={add} onNew={() => setKind("walkIn")} />
         ) : (
-          <WalkIn t={t} search={search} onCheck={checkReason} onAdd={add} />
+          <WalkIn t={t} search={search} onAdd={add} />
         )}
         <p class="actions">
           <Button kind="quiet" onClick={onClose}>
@@ -176,7 +174,7 @@ function FindMember({ t, search, onSearch, onAdd, onNew }: FindProps) {
 }
 
 /** Someone who comes for the first time. What was searched for is the name or the address. */
-function WalkIn({ t, search, onCheck, onAdd }: Texts & Pick<FindProps, "search" | "onAdd"> & { onCheck: () => void }) {
+function WalkIn({ t, search, onAdd }: Texts & Pick<FindProps, "search" | "onAdd">) {
   const names = useRef<HTMLDivElement>(null);
   const isAddress = search.includes("@");
   const [known = "", ...more] = isAddress ? [] : search.split(/\s+/);
@@ -186,7 +184,6 @@ function WalkIn({ t, search, onCheck, onAdd }: Texts & Pick<FindProps, "search" 
   }, []);
 
   const send = async (values: FormValues) => {
-    onCheck();
     const [firstName, lastName] = [values.text("firstName"), values.optional("lastName")];
     const name = [firstName, lastName].filter(Boolean).join(" ");
     let person: Person;

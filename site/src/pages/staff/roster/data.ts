@@ -55,7 +55,8 @@ async function loadEntries(scheduledClassId: string, isStaff: boolean): Promise<
     return own.map((entry) => ({ ...entry, desk: null }));
   }
   const all = await readAll((query) => call(api.GET("/api/admin/bookings", { params: { query: { ...query, scheduledClassId, cancelled: true } } })));
-  return all.map((desk) => ({ ...desk, desk }));
+  // Staff see what pays instead.
+  return all.map((desk) => ({ ...desk, coverage: null, desk }));
 }
 
 /** Loads the roster as staff see it, or as the instructor of the class. */

@@ -1,26 +1,25 @@
 // The dialogs about one member of a roster.
 
 import { useState } from "preact/hooks";
-import { Banknote, CalendarSync, Check, CircleOff, CircleX, Gift, type IconNode, Mail, Phone, Ticket, Undo2, UserRoundPlus, UserRoundX } from "lucide";
+import { Banknote, CalendarSync, Check, CircleOff, CircleX, Gift, type IconNode, Mail, Phone, Ticket, Undo2, UserRoundX } from "lucide";
 import { api, call, type Schema } from "../../../api/client.ts";
 import { Button, Dialog } from "../../../components/ui.tsx";
-import { bookFor, changeBooking } from "../../../staff/bookings.ts";
+import { changeBooking } from "../../../staff/bookings.ts";
 import { CancelBookingDialog } from "../../../staff/cancel-booking.tsx";
-import { ChoiceDialog, ConfirmDialog } from "../../../staff/dialogs.tsx";
+import { ChoiceDialog } from "../../../staff/dialogs.tsx";
 import { WaiveDialog } from "../../../staff/fees.tsx";
+import { FullDialog } from "../../../staff/full-class.tsx";
 import { Icon } from "../../../staff/icon.tsx";
 import { PayDialog, SellDialog } from "../../../staff/till.tsx";
 import { attempt, say, sayWithNext } from "../../../tools/action.ts";
 import { useLoad } from "../../../tools/load.ts";
-import { studio } from "../../../tools/studio.ts";
 import { formatMomentIn, formatPrice, formatTimeIn } from "../../../tools/time.ts";
 import type { DeskEntry, Occurrence, RosterRow } from "./data.ts";
-import { FullDialog, GiveDialog } from "./exceptions.tsx";
+import { GiveDialog } from "./give.tsx";
 import type { Texts } from "./rows.tsx";
-import { useNewSpot } from "./spots.ts";
 
 /** What is shown about a member. */
-export type View = "member" | "pay" | "sell" | "waive" | "give" | "move" | "cancel" | "promote" | "beyond";
+export type View = "member" | "pay" | "sell" | "waive" | "give" | "move" | "cancel" | "beyond";
 
 /** A row as staff see it. */
 export type DeskRow = RosterRow & DeskEntry;
@@ -28,8 +27,6 @@ export type DeskRow = RosterRow & DeskEntry;
 interface Props extends Texts {
   row: DeskRow;
   occurrence: Occurrence;
-  /** How many have a spot. */
-  taken: number;
   canCheckIn: boolean;
   onToggle: () => void;
   onShow: (view: View) => void;
@@ -66,22 +63,25 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
   }
   if (view === "give") {
     const { t, row, onClose, onChange } = props;
-    return <GiveDialog t={t} bookingId={row.bookingId} name={row.name} onClose={onClose} onChange={onChange} />;
+    const give = async (reason: string) => {
+      await changeBooking(row.bookingId, "give", { reason });
+      await onChange();
+      say(t.given(row.name));
+    };
+    return <GiveDialog t={t} name={row.name} onClose={onClose} onGive={give} />;
   }
   if (view === "beyond") {
     const { t, row, occurrence, onClose, onChange } = props;
     const book = async () => {
       await onChange();
-      onClose();
       say(t.promoted(row.name));
     };
-    return <FullDialog t={t} occurrence={occurrence} userId={row.userId} name={row.name} waiting={0} onClose={onClose} onBook={book} />;
+    return <FullDialog t={t.full} occurrence={occurrence} userId={row.userId} name={row.name} onClose={onClose} onBook={book} />;
   }
-  if (view === "promote") return <PromoteDialog {...props} />;
   return <MemberDialog {...props} />;
 }
 
-function MemberDialog({ t, row, occurrence, taken, canCheckIn, onToggle, onShow, onClose, onChange }: Props) {
+function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClose, onChange }: Props) {
   const isWaiting = row.status === "waitlisted";
   const isHere = row.status === "attended";
   const isNoShow = row.status === "no_show";
@@ -105,7 +105,7 @@ function MemberDialog({ t, row, occurrence, taken, canCheckIn, onToggle, onShow,
   return (
     <Dialog title={row.name} isOpen onClose={onClose}>
       <p class="hint">
-        {[t.staff.levels[row.level], t.visits(row.visits), isWaiting ? t.position(row.waitlistPosition ?? 0) : (row.passName ?? (row.givenReason === null ? undefined : t.givenByStudio) ?? t.staff.payment[row.paymentStatus ?? ""] ?? (row.isUnpaid ? t.unpaid : ""))].filter(Boolean).join(" · ")}
+        {[t.staff.levels[row.level], t.visits(row.visits), isWaiting ? t.position(row.waitlistPosition ?? 0) : describeCoverage(t, row)].filter(Boolean).join(" · ")}
       </p>
       {isHere && since && <p>{row.checkedInBy ? t.hereSinceBy(since, row.checkedInBy.name) : t.hereSince(since)}</p>}
       {row.givenReason && <p>{t.givenBecause(row.givenReason)}</p>}
@@ -113,7 +113,6 @@ function MemberDialog({ t, row, occurrence, taken, canCheckIn, onToggle, onShow,
         {!isWaiting && !isNoShow && canCheckIn && <Action icon={isHere ? Undo2 : Check} text={isHere ? t.undoCheckIn : t.checkInAction} onClick={toggle} />}
         {row.isUnpaid ? <Action icon={Banknote} text={t.markPaid} onClick={() => onShow("pay")} /> : <Action icon={Ticket} text={t.till.sell} onClick={() => onShow("sell")} />}
         {row.isUnpaid && (row.status === "booked" || isHere) && <Action icon={Gift} text={t.give} onClick={() => onShow("give")} />}
-        {isWaiting && taken >= occurrence.maxParticipants && <Action icon={UserRoundPlus} text={t.beyond} onClick={() => onShow("beyond")} />}
         {row.isUnpaid && row.fee && <Action icon={CircleOff} text={t.waive.action} onClick={() => onShow("waive")} />}
         {isNoShow && <Action icon={Undo2} text={t.undoNoShow} onClick={() => void mark("undoAttendance")} />}
         {row.status === "booked" && hasStarted && <Action icon={UserRoundX} text={t.markNoShow} onClick={() => void mark("noShow")} />}
@@ -130,6 +129,15 @@ function MemberDialog({ t, row, occurrence, taken, canCheckIn, onToggle, onShow,
       </p>
     </Dialog>
   );
+}
+
+/** What pays for the spot, or that nothing does. */
+function describeCoverage(t: Texts["t"], { passName, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
+  if (passName) return passName;
+  if (givenReason !== null) return t.givenByStudio;
+  const payment = t.staff.payment[paymentStatus ?? ""];
+  if (payment) return payment;
+  return isUnpaid ? t.unpaid : "";
 }
 
 interface ActionProps {
@@ -224,31 +232,5 @@ function MoveDialog({ t, row, occurrence, onClose, onChange }: Props) {
       failure={list.failure}
       onRetry={list.reload}
     />
-  );
-}
-
-/**
- * Whether new spots go to the first in line by themselves. In the last hours before the class,
- * staff decide.
- */
-export function isWaitlistOpen({ startTime }: Occurrence): boolean {
-  const cutoff = (studio.value?.waitlistCutoffHours ?? 0) * 60 * 60 * 1000;
-  return Date.parse(startTime) - cutoff > Date.now();
-}
-
-/** Asks before a full class gets one more spot. */
-function PromoteDialog({ t, row, occurrence, onClose, onChange }: Props) {
-  const { places, addSpot } = useNewSpot(occurrence);
-  const add = async () => {
-    const isAutomatic = isWaitlistOpen(occurrence);
-    await addSpot();
-    if (!isAutomatic) await bookFor(row.userId, occurrence.id);
-    await onChange();
-    say(t.promoted(row.name));
-  };
-  return (
-    <ConfirmDialog title={t.promoteTitle(row.name)} isOpen onClose={onClose} action={t.addSpot} onConfirm={add}>
-      <p>{t.promoteText(places)}</p>
-    </ConfirmDialog>
   );
 }
