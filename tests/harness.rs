@@ -45,7 +45,7 @@ pub use function_process::FunctionProcess;
 pub use github::GitHubStandIn;
 pub use local_server::LocalServer;
 pub use localstripe::LocalStripe;
-pub use mail_server::MailServer;
+pub use mail_server::{MailServer, text_in_one_line};
 pub use oidc_provider::{OidcProvider, ProviderFault, TokenRewrite, decode_claims};
 pub use packages::python;
 pub use sabor_testing::faulty_proxy::FaultyProxy;

@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use crate::admin::bookings::perform_action;
 use crate::bookings::{book, cancel, join_waitlist};
-use crate::harness::{MailServer, Settings, TestApp, TestClient, connect, wait_until};
+use crate::harness::{
+    MailServer, Settings, TestApp, TestClient, connect, text_in_one_line, wait_until,
+};
 use crate::shop::{change_pass, create_product, sell, sell_pass};
 
 /// The zones, with a start of a class less than a day after a change of the clocks.
@@ -58,12 +60,6 @@ async fn clean_up(app: &TestApp) -> Value {
 
 fn time(text: &str) -> DateTime<Utc> {
     text.parse().unwrap()
-}
-
-/// Returns an e-mail's text in one line.
-fn one_line(mail: &Value) -> String {
-    let words: Vec<_> = mail["text"].as_str().unwrap().split_whitespace().collect();
-    words.join(" ")
 }
 
 #[tokio::test]
@@ -133,7 +129,7 @@ async fn a_reminder_says_when_and_where_the_class_is_and_what_to_pay() {
         subject,
         "Reminder: Salsa on a Friday, Sunday, March 14, 2027 at 10:00 AM"
     );
-    let text = one_line(unpaid);
+    let text = text_in_one_line(unpaid);
     for part in [
         "Hola ana,",
         "Salsa on a Friday is on Sunday, March 14, 2027, 10:00 AM to 11:00 AM",
@@ -148,7 +144,7 @@ async fn a_reminder_says_when_and_where_the_class_is_and_what_to_pay() {
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
-    let text = one_line(reminder_to("ben"));
+    let text = text_in_one_line(reminder_to("ben"));
     for part in [
         "La clase Salsa on a Friday es el domingo 14 de marzo de 2027, de 10:00 a 11:00",
         "Pagas esta clase con tu bono «Ten classes». Te quedan 2 clases en el bono.",
@@ -157,7 +153,7 @@ async fn a_reminder_says_when_and_where_the_class_is_and_what_to_pay() {
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
-    let text = one_line(reminder_to("eva"));
+    let text = text_in_one_line(reminder_to("eva"));
     assert!(!text.contains("pay"), "{text}");
 }
 
@@ -523,7 +519,7 @@ async fn the_message_about_a_pass_says_what_is_left_and_leads_to_the_shop() {
         mail["headers"]["subject"],
         "Tu bono caduca pronto: Ten classes"
     );
-    let text = one_line(mail);
+    let text = text_in_one_line(mail);
     for part in [
         "Puedes usar tu bono «Ten classes» hasta el sábado 20 de marzo de 2027, incluido.",
         "Te quedan 3 clases.",

@@ -93,3 +93,9 @@ impl MailServer {
         self.received()
     }
 }
+
+/// Returns the text of an e-mail in one line.
+pub fn text_in_one_line(mail: &Value) -> String {
+    let words: Vec<_> = mail["text"].as_str().unwrap().split_whitespace().collect();
+    words.join(" ")
+}

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::admin::bookings::perform_action;
 use crate::bookings::{book, cancel};
-use crate::harness::{MailServer, Settings, StripeStandIn, TestApp, TestClient, wait_until};
+use crate::harness::{
+    MailServer, Settings, StripeStandIn, TestApp, TestClient, text_in_one_line, wait_until,
+};
 use crate::shop::{create_product, sell};
 
 /// Sends the queued e-mails to the server, at the time of the application's clock.
@@ -23,14 +25,8 @@ async fn send_mails(app: &TestApp, server: &MailServer) -> Vec<Value> {
     server.received()
 }
 
-/// Returns an e-mail's text in one line.
-fn one_line(mail: &Value) -> String {
-    let words: Vec<_> = mail["text"].as_str().unwrap().split_whitespace().collect();
-    words.join(" ")
-}
-
 fn assert_contains(mail: &Value, parts: &[&str]) {
-    let text = one_line(mail);
+    let text = text_in_one_line(mail);
     for part in parts {
         assert!(text.contains(part), "{part} is not in {text}");
     }
@@ -86,7 +82,7 @@ async fn a_sale_is_confirmed_with_its_receipt_in_one_message() {
         ],
     );
     // What costs nothing has no receipt.
-    let text = one_line(&mails[1]);
+    let text = text_in_one_line(&mails[1]);
     assert!(!text.contains("eceipt"), "{text}");
     assert!(text.contains("Price: 0.00 USD"), "{text}");
 }
@@ -129,7 +125,7 @@ async fn classes_and_fees_that_are_paid_give_a_receipt_by_mail_once() {
             "Open my receipts: https://sabor.example/receipts",
         ],
     );
-    assert!(!one_line(class).contains("Tax"), "{class}");
+    assert!(!text_in_one_line(class).contains("Tax"), "{class}");
     assert_contains(fee, &["No-show: Salsa on a Friday, ", "Total: 10.00 USD"]);
     let numbers = [class, fee].map(|mail| mail["headers"]["subject"].as_str().unwrap());
     assert!(numbers[0].starts_with("Your receipt 20"), "{numbers:?}");
@@ -173,7 +169,7 @@ async fn refunds_of_a_class_are_reported_once_each_also_those_made_at_stripe() {
     let mut amounts = Vec::new();
     for mail in &mails {
         assert_contains(mail, &["Class: Salsa on a Friday", "Receipt: "]);
-        let text = one_line(mail);
+        let text = text_in_one_line(mail);
         let (_, rest) = text.split_once("Amount: ").unwrap();
         let way = match text.contains("to your card") {
             true => "card",

@@ -1,6 +1,5 @@
 //! The categories of e-mails that members can switch off.
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -9,8 +8,7 @@ use crate::store::statement::Statement;
 
 /// A category of e-mails that a member can switch off. E-mails about money, about the account,
 /// and about cancellations are in no category.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MailCategory {
     /// Reminders of booked classes.
     Reminders,

@@ -67,7 +67,7 @@ macro_rules! erased_columns {
         emergency_contact_name = null, emergency_contact_phone = null,
         experience_level = 'beginner', medical_conditions = null, marketing_consent = false,
         totp_secret = null, totp_confirmed_at = null, totp_last_step = null,
-         calendar_token_hash = null, provider_customer = null, muted_categories = '{}',
+        calendar_token_hash = null, provider_customer = null, muted_categories = '{}',
          is_active = false, is_staff = false, is_admin = false"
     };
 }

@@ -26,7 +26,7 @@ impl MailTexts for English {
             amount: "Amount",
             receipt: "Receipt",
             late_cancellation: "Late cancellation",
-            missed_class: "No-show",
+            no_show: "No-show",
             included_tax: "Tax included",
             total: "Total",
             last_day: "Last day",

@@ -66,7 +66,7 @@ pub(super) fn line_facts(
             ReceiptLineKind::Product => product_label,
             ReceiptLineKind::Class => labels.class,
             ReceiptLineKind::LateCancellation => labels.late_cancellation,
-            ReceiptLineKind::NoShow => labels.missed_class,
+            ReceiptLineKind::NoShow => labels.no_show,
         };
         let mut parts = vec![line.description.clone()];
         parts.extend(class_time(line, locale, zone, texts));

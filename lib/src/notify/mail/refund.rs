@@ -26,31 +26,27 @@ pub(super) fn compose(
     }
     let (labels, amount) = (texts.labels(), amount_text(refund.amount, &refund.currency));
     let made = texts.refund_destination(&amount, refund.destination);
-    let (opening, mut facts) = match &refund.item {
+    let (item, is_order_cancelled, mut facts) = match &refund.item {
         RefundedItem::Class { title, start_time } => {
             let day = zone.format_date(*start_time, recipient.locale);
             let time = zone.format_time(*start_time, recipient.locale);
             let item = format!("{title}, {day}");
             let when = texts.date_and_time_in(&day, &time, &zone.city());
             let facts = vec![(labels.class, title.clone()), (labels.when, when)];
-            let opening = match is_failed {
-                true => texts.refund_failed(&item, &amount),
-                false => texts.refund_made(&item, made),
-            };
-            (opening, facts)
+            (item, false, facts)
         }
         RefundedItem::Order {
             product_names,
             is_cancelled,
         } => {
             let names = product_names.join(", ");
-            let opening = match (is_failed, is_cancelled) {
-                (true, _) => texts.refund_failed(&names, &amount),
-                (false, true) => texts.late_payment_refunded(&names, made),
-                (false, false) => texts.refund_made(&names, made),
-            };
-            (opening, vec![(labels.order, names)])
+            (names.clone(), *is_cancelled, vec![(labels.order, names)])
         }
+    };
+    let opening = match (is_failed, is_order_cancelled) {
+        (true, _) => texts.refund_failed(&item, &amount),
+        (false, true) => texts.late_payment_refunded(&item, made),
+        (false, false) => texts.refund_made(&item, made),
     };
     facts.push((labels.amount, amount));
     let links = refund.receipt.map(|_| receipt::link(studio, texts));

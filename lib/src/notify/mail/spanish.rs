@@ -34,7 +34,7 @@ impl MailTexts for Spanish {
             amount: "Importe",
             receipt: "Recibo",
             late_cancellation: "Cancelación tardía",
-            missed_class: "No asistencia",
+            no_show: "No asistencia",
             included_tax: "Impuesto incluido",
             total: "Total",
             last_day: "Último día",

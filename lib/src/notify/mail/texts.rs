@@ -23,7 +23,7 @@ pub(super) struct Labels {
     pub(super) amount: &'static str,
     pub(super) receipt: &'static str,
     pub(super) late_cancellation: &'static str,
-    pub(super) missed_class: &'static str,
+    pub(super) no_show: &'static str,
     pub(super) included_tax: &'static str,
     pub(super) total: &'static str,
     pub(super) last_day: &'static str,
