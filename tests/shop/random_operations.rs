@@ -126,7 +126,7 @@ impl Studio {
             6..=8 => self.buy().await,
             9..=11 => self.end_checkout().await,
             12 => self.sell().await,
-            13..=14 => self.refund_order().await,
+            13..=14 => self.change_order().await,
             15 => self.change_pass().await,
             16..=17 => self.change_booking().await,
             18 => self.dispute().await,
@@ -156,8 +156,17 @@ impl Studio {
             .1
             .clone();
         let mut booking = json!({ "userId": member, "scheduledClassId": class });
-        if self.random.below(2) == 0 {
-            booking["joinWaitlist"] = json!(true);
+        match self.random.below(6) {
+            0..=2 => booking["joinWaitlist"] = json!(true),
+            3 => {
+                booking["beyondCapacity"] = json!(true);
+                booking["reason"] = json!("A sister dances too");
+            }
+            _ => {}
+        }
+        if self.random.below(6) == 0 {
+            booking["give"] = json!(true);
+            booking["reason"] = json!("Helped at the door");
         }
         let response = self.staff.post("/api/admin/bookings", booking).await;
         self.note("book", &response);
@@ -262,9 +271,12 @@ impl Studio {
         }
     }
 
-    async fn refund_order(&mut self) {
-        if self.random.below(3) == 0 {
-            return self.refund_at_stripe().await;
+    /// Refunds an order, or cancels one that is open.
+    async fn change_order(&mut self) {
+        match self.random.below(6) {
+            0 | 1 => return self.refund_at_stripe().await,
+            2 => return self.cancel_order().await,
+            _ => {}
         }
         let query = "select id::text from orders where state = 'paid' order by created_at, id";
         let Some(id) = self.pick(query).await else {
@@ -275,6 +287,16 @@ impl Studio {
         let refund = json!({ "orderId": id, "amount": amount, "method": method });
         let response = self.staff.patch("/api/admin/orders", refund).await;
         self.note("refund", &response);
+    }
+
+    async fn cancel_order(&mut self) {
+        let query = "select id::text from orders where state = 'open' order by created_at, id";
+        let Some(id) = self.pick(query).await else {
+            return;
+        };
+        let cancellation = json!({ "orderId": id, "action": "cancel" });
+        let response = self.staff.patch("/api/admin/orders", cancellation).await;
+        self.note("cancel order", &response);
     }
 
     /// Picks a paid session whose money is not withdrawn.
@@ -354,10 +376,11 @@ impl Studio {
             return;
         };
         let class = self.classes[self.random.below(self.classes.len())];
-        let change = match self.random.below(4) {
+        let change = match self.random.below(5) {
             0 => json!({ "bookingId": id, "action": "usePass" }),
             1 => json!({ "bookingId": id, "action": "markPaid" }),
             2 => json!({ "bookingId": id, "action": "refund" }),
+            3 => json!({ "bookingId": id, "action": "give", "reason": "Teaches here" }),
             _ => json!({ "bookingId": id, "action": "move", "scheduledClassId": class }),
         };
         let response = self.staff.patch("/api/admin/bookings", change).await;
@@ -436,6 +459,18 @@ impl Studio {
                 "select count(*) from bookings b join passes p on p.id = b.pass_id
                 where b.user_id <> p.user_id",
                 "a booking uses the pass of somebody else",
+            ),
+            (
+                "select count(*) from bookings b where b.given_at is not null and exists (
+                    select from payments p where p.booking_id = b.id
+                      and p.status in ('pending', 'paid') and p.refunded < p.amount)",
+                "a spot that is given is paid",
+            ),
+            (
+                "select count(*) from scheduled_classes c
+                where c.current_participants > c.max_participants + c.extra_places
+                  or c.extra_places > greatest(0, c.current_participants - c.max_participants)",
+                "a class has extra places that nobody needs",
             ),
             (
                 "select count(*) from bookings b where b.pass_id is not null and exists (
