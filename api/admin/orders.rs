@@ -47,8 +47,8 @@ async fn create_order(
 
 /// Refunds or cancels an order. A refund to the card is sent to Stripe. One to a gift card raises its
 /// balance. Any other refund was made by hand, and is only recorded. The passes stay, except those
-/// that are to be revoked. An open order that nobody will pay is cancelled: what a gift card pays for
-/// it, and the use of its promo code, are given back. A card payment that still arrives is refunded.
+/// that are to be revoked. Staff can also cancel an open order. Its gift card gets its money back, and
+/// its promo code can be used again. A card payment that still arrives is refunded.
 #[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateOrder, responses(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),

@@ -388,7 +388,7 @@ async fn a_wrong_amount_pays_nothing_and_is_reported() {
     let month = create_product(&staff, json!({ "name": "A month" })).await;
     start_purchase(&stripe, &ana, &month).await;
     stripe.update_session(&session, |session| session["amount_total"] = json!(1));
-    pay(&app, &stripe, &session).await;
+    let session = pay(&app, &stripe, &session).await;
     assert_eq!(order(&ana, &started).await["state"], "open");
     assert_eq!(review_count(&app).await, 1);
     assert_eq!(passes(&ana).await, Vec::<Value>::new());
@@ -409,6 +409,15 @@ async fn a_wrong_amount_pays_nothing_and_is_reported() {
         assert_eq!(release_unpaid(&app).await, 0);
     }
     assert_eq!(review_count(&app).await, 2);
+    // What staff refund at Stripe never counted as money, so its refund does not count either.
+    stripe.refund_in_dashboard(&session, 1);
+    app.deliver_event(&charge_refunded(&session))
+        .await
+        .expect(200);
+    let listed = staff.get_all("/api/admin/orders").await;
+    assert_eq!(listed[1]["refunded"], "0.00");
+    let counted = "select count(*) from payments where paid_at is not null or status = 'paid'";
+    assert_eq!(app.count(counted).await, 0);
 }
 
 #[tokio::test]

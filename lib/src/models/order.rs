@@ -133,7 +133,7 @@ pub struct Order {
     /// The payment, which is the one without a gift card if there are two. `None` if the order
     /// costs nothing.
     pub payment: Option<OrderPayment>,
-    /// Whether the provider has reported a payment that does not match the order, which is not paid.
+    /// Whether the provider has reported a payment of another amount, so that the order is not paid.
     pub needs_review: bool,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
     pub is_by_member: bool,
@@ -216,7 +216,8 @@ macro_rules! orders_where {
                         where e.user_id = o.user_id and e.created_at >= o.created_at
                           and e.kind = 'payment_mismatch'
                           and e.detail ->> 'paymentId' in (
-                              select id::text from payments where order_id = o.id))
+                              select id::text from payments
+                              where order_id = o.id and paid_at is null))
                         as needs_review,
                     (select code from promo_codes where id = o.promo_code_id) as promo_code,
                     s.first_name as staff_first_name, s.last_name as staff_last_name,

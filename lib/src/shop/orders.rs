@@ -62,7 +62,7 @@ pub struct OrderView {
     gift_card_code: Option<String>,
     /// The amount that was refunded or will be refunded.
     refunded: Amount,
-    /// Whether Stripe has reported a payment that does not match the order, which is not paid. Staff
+    /// Whether Stripe has reported a payment of another amount, so that the order is not paid. Staff
     /// check the payment at Stripe, refund it there, and cancel the order.
     needs_review: bool,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
@@ -418,8 +418,7 @@ async fn refund(
     Ok(())
 }
 
-/// Cancels an open order. What a gift card pays for it, and the use of its promo code, are given
-/// back.
+/// Cancels an open order. Its gift card gets its money back, and its promo code can be used again.
 async fn cancel(tx: &Tx, id: Uuid) -> Result<()> {
     order::lock(tx, id).await?;
     if order::find(tx, id).await?.state != OrderState::Open {

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CircleX, Undo2, UserRound } from "lucide";
 import type { Schema } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
@@ -90,7 +91,7 @@ function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, 
       {needsReview && (
         <>
           <span class="tag bad">{t.needsReview}</span>
-          <small class="hint">{t.needsReviewHint}</small>
+          <small class="hint">{state === "open" ? t.needsReviewHint : t.wasCancelledHint}</small>
         </>
       )}
       {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
@@ -114,14 +115,23 @@ function OrderMenu({ t, order, hasMembers, onRefund, onCancel }: Texts & { order
 /** Asks before an order that nobody will pay is cancelled. */
 function CancelDialog({ t, order, onClose, onChange }: RefundProps) {
   const { memberName, total, currency, giftCardAmount, needsReview } = order;
+  const closeThis = useCloseThis(onClose);
   const send = async (values: FormValues) => {
-    onChange(await cancelOrder(t, order, values.optional("reason")));
+    const cancelled = await cancelOrder(t, order, values.optional("reason")).catch((failure: unknown) => {
+      // The list shows what has become of the order.
+      if (isUncertain(failure) || (failure instanceof Failure && failure.code === "not_cancellable")) {
+        closeThis();
+        onChange();
+      }
+      throw failure;
+    });
+    onChange(cancelled);
     say(t.orderIsCancelled(memberName));
   };
   return (
     <FormDialog title={t.cancelOrderTitle(memberName)} isOpen onClose={onClose} action={t.cancelOrder} isDangerous onSend={send}>
       <p>
-        {t.cancelOrderText(whatOf(order), formatPrice(total, currency))} {needsReview ? t.refundAtStripeFirst : t.latePaymentIsRefunded} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
+        {t.saleAndPrice(whatOf(order), formatPrice(total, currency))} {needsReview ? t.refundAtStripeFirst : t.isNotPaid} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
       </p>
       <Field name="reason" label={t.refundReason} hint={t.cancelOrderReasonHint} autoComplete="off" maxLength={500} />
     </FormDialog>

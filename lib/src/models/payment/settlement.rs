@@ -241,12 +241,17 @@ pub async fn settle_paid(
         Err(None) => return Ok(Outcome::Foreign),
     };
     if payment.method != PaymentMethod::Card || !amount_matches(&payment, report) {
-        // Only stores that the checkout has ended, so that the clean-up does not ask about it again.
+        // Stores only that the checkout has ended. The clean-up then does not ask about it again. The
+        // provider's id of the payment is not stored: its refunds would count, although it did not.
         if matches!(
             payment.status,
             PaymentStatus::Failed | PaymentStatus::Cancelled
         ) {
-            end_checkout(client, report, payment.status, None).await?;
+            let ended = CheckoutReport {
+                provider_payment: None,
+                ..*report
+            };
+            end_checkout(client, &ended, payment.status, None).await?;
         }
         return Ok(mismatch(
             &payment,
