@@ -2,7 +2,7 @@
 //! invariants are checked.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::future::join;
@@ -127,7 +127,9 @@ async fn two_thousand_concurrent_members_fill_a_class_and_its_waitlist_in_order_
 }
 
 #[tokio::test]
-async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
+async fn random_bookings_and_cancellations_stay_consistent() {
+    const STEPS_PER_TASK: usize = 40;
+
     let app = TestApp::start_with(Settings::default().with("MAX_UNPAID_BOOKINGS", "5")).await;
     let mut classes = Vec::new();
     for spots in [1, 2, 3, 5, 8] {
@@ -136,7 +138,6 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
     let members = app.members(1_200).await;
     let create_url = start_function(&app, CREATE_EXECUTABLE).await;
     let cancel_url = start_function(&app, CANCEL_EXECUTABLE).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
     let tasks = members.chunks(20).enumerate().map(async |(seed, people)| {
         let mut random = seed as u64 + 1;
         let mut step_count = 0;
@@ -147,7 +148,7 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
                 person.connected_to_url(&create_url),
                 person.connected_to_url(&cancel_url),
             );
-            while Instant::now() < deadline
+            while step_count < STEPS_PER_TASK
                 && random_step(
                     &mut random,
                     &classes,
@@ -163,16 +164,14 @@ async fn a_minute_of_random_bookings_and_cancellations_stays_consistent() {
                 cancel(&cancelling_client, &booking).await.expect(200);
             }
         }
-        step_count
+        assert_eq!(step_count, STEPS_PER_TASK);
     });
-    let step_counts: Vec<usize> =
-        while_checking_invariants(&app, futures_util::future::join_all(tasks)).await;
+    while_checking_invariants(&app, futures_util::future::join_all(tasks)).await;
     let promotions = "select count(*) from mail_outbox where kind = 'booking_promoted'";
     assert!(
         app.count(promotions).await > 100,
         "too few members were promoted"
     );
-    assert!(step_counts.iter().sum::<usize>() > 1_000);
     // Each promoted member was notified once.
     let notifications = "select count(*) from member_events where kind = 'booking_promoted'";
     assert_eq!(app.count(notifications).await, app.count(promotions).await);
