@@ -37,6 +37,25 @@ $$;
 
 drop function book_class(uuid, uuid, uuid, boolean, timestamptz, interval, interval, interval,
     integer, text, boolean, uuid, boolean, uuid, boolean, timestamptz);
+create or replace function count_upcoming_bookings(
+    member_id uuid, class scheduled_classes, at timestamptz, moved_id uuid,
+    out overlapping bigint, out unpaid bigint
+) language plpgsql stable as $$
+begin
+    select count(*) filter (where c.start_time < class.end_time and c.end_time > class.start_time),
+        count(*) filter (where c.start_time > at and b.price > 0 and not exists (
+            select from payments p where p.booking_id = b.id and p.status = 'paid'))
+    into overlapping, unpaid
+    from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+    where b.user_id = member_id and b.status in ('booked', 'waitlisted', 'attended')
+      and b.scheduled_class_id <> class.id and b.id is distinct from moved_id
+      and c.end_time > at and not c.is_cancelled;
+    unpaid = unpaid + (
+        select count(*) from bookings b
+        where b.user_id = member_id and b.fee > 0 and b.scheduled_class_id <> class.id
+          and not exists (select from payments p where p.booking_id = b.id and p.status = 'paid'));
+end
+$$;
 drop trigger bookings_staff_event_of_cover on bookings;
 drop function record_covered_booking_for_staff();
 alter table bookings

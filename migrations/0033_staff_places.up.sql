@@ -30,7 +30,7 @@ $$;
 
 alter table scheduled_classes
     -- How many members more than `max_participants` the class has, because staff booked beyond the
-    -- capacity. Whoever books otherwise needs a spot below `max_participants`.
+    -- capacity. All other bookings need a spot below `max_participants`.
     add column extra_places integer not null default 0
         constraint scheduled_classes_extra_places check (extra_places >= 0),
     drop constraint scheduled_classes_places,
@@ -63,8 +63,8 @@ alter table bookings
 
 create index bookings_given_idx on bookings (given_at) where given_at is not null;
 
--- A spot that a pass pays for, or that the studio gives, has no payment whose change staff are
--- shown. Another change of the booking at the same time has an event already.
+-- If a pass pays, or the studio gives the spot, no payment changes, so staff would get no event. If
+-- the status or the class changes too, that change has its own event.
 create function record_covered_booking_for_staff() returns trigger language plpgsql as $$
 begin
     perform record_staff_event(
@@ -84,13 +84,36 @@ create trigger bookings_staff_event_of_cover
         and (new.given_at, new.pass_id) is distinct from (old.given_at, old.pass_id))
     execute function record_covered_booking_for_staff();
 
+-- Replaces the function of the same name and parameters. A waitlist entry of a class that has started
+-- hinders no other booking, because nobody moves up any more.
+create or replace function count_upcoming_bookings(
+    member_id uuid, class scheduled_classes, at timestamptz, moved_id uuid,
+    out overlapping bigint, out unpaid bigint
+) language plpgsql stable as $$
+begin
+    select count(*) filter (where c.start_time < class.end_time and c.end_time > class.start_time
+            and (b.status <> 'waitlisted' or c.start_time > at)),
+        count(*) filter (where c.start_time > at and b.price > 0 and not exists (
+            select from payments p where p.booking_id = b.id and p.status = 'paid'))
+    into overlapping, unpaid
+    from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+    where b.user_id = member_id and b.status in ('booked', 'waitlisted', 'attended')
+      and b.scheduled_class_id <> class.id and b.id is distinct from moved_id
+      and c.end_time > at and not c.is_cancelled;
+    unpaid = unpaid + (
+        select count(*) from bookings b
+        where b.user_id = member_id and b.fee > 0 and b.scheduled_class_id <> class.id
+          and not exists (select from payments p where p.booking_id = b.id and p.status = 'paid'));
+end
+$$;
+
 -- The successor of the function with the same name and fewer parameters, which the previous
 -- version of the program calls.
 --
 -- With `beyond_capacity`, staff book a full class. `is_extra` then says that the class has more
 -- members than spots. `day_start` is the start of the studio's current day: staff can book a class
--- that has ended since then, for a member who stood at the door. A booking moves only to a class
--- that has not ended.
+-- that has ended since then, for a member who stood at the door. It is null for members. A booking
+-- moves only to a class that has not ended.
 create function book_class(
     new_id uuid, member_id uuid, class_id uuid, waits boolean, at timestamptz,
     cutoff interval, cancellation_window interval, grace interval, max_unpaid integer,

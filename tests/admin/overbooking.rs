@@ -268,7 +268,7 @@ async fn bookings_and_overbookings_at_once_add_up() {
     let logged = "select count(*) from security_events where detail ->> 'beyondCapacity' = 'true'";
     let extra = app.count(logged).await;
     let ordinary = i64::try_from(booked).unwrap() + 8 - extra;
-    // Whoever came first took the spots, and each spot was taken once.
+    // The first members took the spots, and each spot was taken once.
     assert_eq!(ordinary, 20);
     let exact = format!(
         "select count(*) from scheduled_classes
@@ -364,17 +364,30 @@ async fn a_waitlist_entry_of_a_class_that_has_started_hinders_nobody() {
     let (app, classes, start) = start_before_evening_classes(2).await;
     // The waitlist is still open.
     app.set_clock(start - TimeDelta::hours(3));
-    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let staff = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     for member in app.members(2).await {
         book(&member, classes[0]).await.expect(201);
     }
-    join_waitlist(&ana, classes[0]).await.expect(201);
-    let member = ana.user_id().await;
-    let other = json!({ "userId": member, "scheduledClassId": classes[1] });
-    let add = async || staff.post("/api/admin/bookings", other.clone()).await;
-    add().await.expect_code(409, "overlapping_booking");
-    app.set_clock(start + TimeDelta::minutes(30));
-    add().await.expect(201);
+    for member in [&ana, &ben] {
+        join_waitlist(member, classes[0]).await.expect(201);
+    }
+    app.sql(&format!(
+        "update scheduled_classes set start_time = start_time + interval '30 minutes',
+            end_time = end_time + interval '30 minutes' where id = '{}'",
+        classes[1]
+    ))
+    .await;
+    let add = async |member: &TestClient| {
+        let booking = json!({ "userId": member.user_id().await, "scheduledClassId": classes[1] });
+        staff.post("/api/admin/bookings", booking).await
+    };
+    add(&ana).await.expect_code(409, "overlapping_booking");
+    // Neither before nor after the start of the other class.
+    for (minutes, member) in [(15, &ana), (45, &ben)] {
+        app.set_clock(start + TimeDelta::minutes(minutes));
+        add(member).await.expect(201);
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
             "currency": "USD",
             "maxParticipants": 20,
             "placesLeft": 20,
+            "taken": 0,
             "waitlistLength": 0,
             "isCancelled": false,
         }])

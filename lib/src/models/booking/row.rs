@@ -284,7 +284,7 @@ macro_rules! booking_columns {
         c.class_type_id, coalesce(c.own_title, t.name) as title, c.start_time, c.end_time,
         r.name as room, c.is_cancelled as class_cancelled, i.name as instructor,
         p.id as payment_id, p.amount as payment_amount, p.checkout_url, p.expires_at,
-        b.pass_id, b.uses_credit, b.given_at is not null as is_given, ", $crate::models::pass::pass_name!("w"), " as pass_name,
+        b.pass_id, b.uses_credit, b.given_at is not null and b.status <> 'cancelled' as is_given, ", $crate::models::pass::pass_name!("w"), " as pass_name,
         w.credits - w.credits_used as credits_left, w.last_day as pass_last_day, ",
             computed_columns!()
         )

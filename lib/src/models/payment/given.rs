@@ -17,7 +17,8 @@ static GIVE: Statement = Statement::new(
     where id = $1",
 );
 
-// An account that is being closed is erased after this lock, with the reason.
+// If the account is being closed, this waits, and then finds no account. If this lock comes first,
+// closing waits, and erases the reason too.
 static LOCK_MEMBER: Statement = Statement::new(
     "payment.lock_member_of_booking",
     "select u.id from users u
@@ -29,8 +30,9 @@ static LOCK_MEMBER: Statement = Statement::new(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`], also if the member's account is closed; 409 `already_paid`; 409 `not_payable` when the booking has no spot, or the
-/// member did not come; 409 `nothing_to_pay` when a pass pays, or the class is free.
+/// [`Error::NotFound`], also if the member's account is closed; 409 `already_paid`; 409
+/// `not_payable` when the booking has no spot, or the member did not come; 409 `nothing_to_pay` when
+/// a pass pays, or the class is free.
 pub async fn give_spot(
     client: &Client,
     booking_id: Uuid,

@@ -41,8 +41,9 @@ macro_rules! delete_belongings {
             $is_owner,
             "), instructor as (update instructors set user_id = null where user_id ",
             $is_owner,
-            // The booking may be past, so its class is not locked. Whoever gives a spot locks the
-            // member first, so no reason is written meanwhile, and there is no deadlock.
+            // The class of a past booking is not locked. `give_spot` locks the member first, so it
+            // writes no reason meanwhile. A deadlock with another change of the booking is rare, and
+            // is retried.
             "), gifts as (
                 update bookings set given_reason = '' where given_at is not null and user_id ",
             $is_owner,
