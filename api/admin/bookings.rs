@@ -34,12 +34,12 @@ async fn list_roster(
 /// Books a class for a member. Staff can book until the end of the day on which the class ends, for a
 /// member who came late or without a booking. If the class costs something, a pass of the member pays
 /// if one can; `payWith` chooses. Staff can also book beyond the capacity of the class, and give the
-/// spot for free. The waitlist moves up when the class has fewer members than spots again.
+/// spot for free. Nobody moves up from the waitlist until the class has fewer members than spots.
 #[utoipa::path(post, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateBookingForMember, responses(
     (status = 201, body = BookingView, description = "The new booking; `status` shows whether it is on the waitlist"),
     (status = 403, description = "`own_booking`: staff cannot book for themselves here"),
     (status = 404, description = "`not_found`: no member with an active account has this id, or no class"),
-    (status = 409, description = "`class_full`: no spot is free, and `joinWaitlist` is not set. `already_booked`: the member has booked this class or is on its waitlist. `class_over`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `pass_not_usable`: the chosen pass cannot pay for the class. `pay_with_on_waitlist`: what pays for a waitlist entry cannot be chosen, and the entry cannot be given for free. `nothing_to_pay`, `already_paid`: the spot costs nothing or was paid before, so it cannot be given for free. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`class_full`: no spot is free, and neither `joinWaitlist` nor `beyondCapacity` is set. `already_booked`: the member has booked this class or is on its waitlist. `class_over`, `class_cancelled`: the class can no longer be booked. `waitlist_closed`: the waitlist closes shortly before the class. `overlapping_booking`: the member has a booking or a waitlist entry for another class at this time. `pass_not_usable`: the chosen pass cannot pay for the class. `pay_with_on_waitlist`: what pays for a waitlist entry cannot be chosen, and the entry cannot be given for free. `nothing_to_pay`, `already_paid`: the spot costs nothing or was paid before, so it cannot be given for free. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_booking_for_member(
     app: App,
@@ -50,8 +50,8 @@ async fn create_booking_for_member(
     front_desk::create(&app, &caller, &staff, key, form).await
 }
 
-/// Updates a booking at the front desk. Staff can check a member in, mark a
-/// no-show, undo either, cancel, move to another class, let a pass pay, give the spot for free, record a payment at the
+/// Updates a booking at the front desk. Staff can check a member in, mark a no-show, undo either,
+/// cancel, move to another class, let a pass pay, give the spot for free, record a payment at the
 /// desk, and refund. Check-in opens an hour before the start. Staff can cancel after the start: the
 /// cancellation is late, unless `lenient` is set.
 #[utoipa::path(patch, path = "/api/admin/bookings", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateBooking, responses(

@@ -59,8 +59,8 @@ pub struct CreateBookingForMember {
     /// `payWith`.
     #[serde(default)]
     give: bool,
-    /// Why, for `beyondCapacity` and `give`. The security log has it until the account is closed.
-    /// Staff see on the roster why a spot was given. The member does not.
+    /// The reason for `beyondCapacity` and `give`. It is in the security log until the member's
+    /// account is closed. For `give`, staff also see it on the roster. The member does not see it.
     #[schema(max_length = 500, examples("Helped at the door"))]
     reason: Option<String>,
 }
@@ -113,7 +113,7 @@ pub struct UpdateBooking {
     action: BookingAction,
     /// For `move`: the id of the class to move to.
     scheduled_class_id: Option<Uuid>,
-    /// For `cancel`: a message to the member. For `give`: why, which only staff see.
+    /// For `cancel`: a message to the member. For `give`: the reason, which only staff see.
     #[schema(max_length = 500, examples("The studio is closed"))]
     reason: Option<String>,
     /// The reason for the security log, which only administrators see.

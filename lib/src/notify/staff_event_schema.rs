@@ -91,8 +91,7 @@ pub(super) struct StaffPaymentEvent {
 #[serde(rename_all = "snake_case")]
 #[expect(dead_code, reason = "only the API description uses it")]
 enum StaffPaymentEventKind {
-    /// A payment was begun, or its status or the refunded amount has changed. Or a pass pays for a
-    /// booking from now on, a pass no longer does, or the studio has given the spot.
+    /// What pays for a booking has changed: its payment, its pass, or the studio has given the spot.
     PaymentChanged,
 }
 
@@ -100,7 +99,7 @@ enum StaffPaymentEventKind {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct StaffPaymentEventData {
-    /// Null if a pass or the studio pays, or a pass no longer does.
+    /// Null if no payment has changed.
     payment_id: Option<Uuid>,
     booking_id: Uuid,
     /// The id of the class.

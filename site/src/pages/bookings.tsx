@@ -238,7 +238,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
       </div>
       {isActive && !isWaiting && (
         <p class="hint">
-          {until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : t.freeOver)}
+          {until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : !booking.isGiven && t.freeOver)}
           {booking.pass && (
             <>
               <br />

@@ -23,18 +23,23 @@ interface Props {
   occurrence: Schema<"Occurrence">;
   userId: string;
   name: string;
-  /** How many others are on the waitlist. */
-  waiting?: number;
+  /** How many members are on the waitlist. */
+  waiting: number;
+  /** Whether the person is one of them. */
+  isWaiting?: boolean;
   /** Whether the person can join the waitlist instead. */
   canWait?: boolean;
   /** What to say if the studio also gives the spot for free. */
   free?: { text: string; reasonHint: string } | undefined;
+  /** The reason that was typed before the class was full. */
+  reason?: string;
   onClose: () => void;
   onBook: (booking: Schema<"Booking">) => Promise<void>;
 }
 
 /** Asks why a full class gets one more member. The person can join the waitlist instead. */
-export function FullDialog({ t, occurrence, userId, name, waiting = 0, canWait = false, free, onClose, onBook }: Props) {
+export function FullDialog({ t, occurrence, userId, name, waiting, isWaiting = false, canWait = false, free, reason = "", onClose, onBook }: Props) {
+  const others = isWaiting ? waiting - 1 : waiting;
   const book = async (reason: string) => onBook(await bookFor(userId, occurrence.id, { beyondCapacity: true, reason, give: free !== undefined }));
   const wait = () =>
     attempt(async () => {
@@ -43,7 +48,7 @@ export function FullDialog({ t, occurrence, userId, name, waiting = 0, canWait =
   return (
     <Dialog title={t.title(name)} isOpen onClose={onClose}>
       <p>
-        {t.text(occurrence.maxParticipants)} {waiting > 0 && t.othersWait(waiting)} {free?.text}
+        {t.text(occurrence.maxParticipants)} {others > 0 && (isWaiting ? t.alsoWait(others) : t.othersWait(others))} {free?.text}
       </p>
       {canWait && (
         <p>
@@ -53,7 +58,7 @@ export function FullDialog({ t, occurrence, userId, name, waiting = 0, canWait =
         </p>
       )}
       <DialogForm onClose={onClose} action={t.action} onSend={(values) => book(values.text("reason"))}>
-        <Field name="reason" label={t.reason} hint={free?.reasonHint ?? t.reasonHint} required autofocus maxLength={500} autoComplete="off" />
+        <Field name="reason" label={t.reason} hint={free?.reasonHint ?? t.reasonHint} required autofocus maxLength={500} autoComplete="off" defaultValue={reason} />
       </DialogForm>
     </Dialog>
   );

@@ -311,7 +311,7 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
   const today = useToday();
   const zone = useStore(studio)?.timeZone;
   const [day, setDay] = useState(today);
-  /** The class that is full, in which the member may get a spot nevertheless. */
+  /** The full class for which a reason is asked. */
   const [fullClass, setFullClass] = useState<Occurrence | null>(null);
   const load = async () => ({ day, all: await readAllPages((page) => call(api.GET("/api/classes/schedule", { params: { query: { from: day, to: day, ...page } } }))) });
   const { loaded, failure, reload } = useLoad(load, day);
@@ -325,7 +325,15 @@ function BookDialog({ t, member, onClose, onBook }: Texts & { member: Member; on
   };
   const book = async (one: Occurrence) => {
     if (one.placesLeft === 0) return setFullClass(one);
-    await attempt(async () => finish(await bookFor(member.id, one.id), one));
+    await attempt(async () => {
+      try {
+        finish(await bookFor(member.id, one.id), one);
+      } catch (failure) {
+        if (!(failure instanceof Failure) || failure.code !== "class_full") throw failure;
+        // Someone else has taken the last spot.
+        setFullClass(one);
+      }
+    });
   };
   if (fullClass) {
     return (

@@ -8,10 +8,11 @@ import { bookFor } from "../../staff/bookings.ts";
 import { CheckInNotices } from "../../staff/check-in-notices.tsx";
 import { CancelClassDialog, SubstituteDialog } from "../../staff/class-dialogs.tsx";
 import { FailurePanel, StaleNote } from "../../staff/failure-panel.tsx";
+import { isWaitlistOpen } from "../../staff/full-class.tsx";
 import { Icon } from "../../staff/icon.tsx";
 import { useRefresh } from "../../staff/live.ts";
 import { mountStaff } from "../../staff/mount.tsx";
-import { ActionMenu, PageHead, Segments } from "../../staff/parts.tsx";
+import { ActionMenu, PageHead, Segments, useToday } from "../../staff/parts.tsx";
 import { SearchField } from "../../staff/search.tsx";
 import type { StaffRosterTexts } from "../../texts/staff-roster.en.ts";
 import { attempt, report, say, sayWithNext } from "../../tools/action.ts";
@@ -82,6 +83,7 @@ interface LoadedProps extends Texts {
 function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
   const { waiting, cancelled, reload, toggle } = roster;
   const isDisconnected = useStore(isOffline);
+  const today = useToday();
   const [search, setSearch] = useState("");
   const [filter, setFilter] = useState<Filter>("everyone");
   const [open, setOpen] = useState<{ bookingId: string; view: View } | null>(null);
@@ -156,7 +158,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
       </PageHead>
       {isCancelled && <p class="roster-note bad">{t.cancelled}</p>}
       {!isCancelled && !isOpen && <p class="roster-note">{t.opensAt(formatMomentIn(new Date(opensAt).toISOString(), timeZone))}</p>}
-      {!isCancelled && rows.length > maxParticipants && <p class="roster-note">{t.aboveCapacity(rows.length, maxParticipants)}</p>}
+      {!isCancelled && rows.length > maxParticipants && <p class="roster-note">{t.aboveCapacity(rows.length, maxParticipants)} {waiting.length > 0 && isWaitlistOpen(occurrence) && t.nobodyMovesUp}</p>}
       {roster.failure && <StaleNote failure={roster.failure} />}
       <CheckInNotices t={t.checkIns} zone={timeZone} userId={user.id} />
       {isCancelled ? (
@@ -230,7 +232,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
                 key={row.bookingId}
                 t={t}
                 row={row}
-                canPromote={isChangeable}
+                canPromote={isChangeable && occurrence.localDate >= today}
                 onPromote={() => promote(row)}
                 onOpen={() => setOpen({ bookingId: row.bookingId, view: "member" })}
               />
@@ -262,6 +264,7 @@ function Loaded({ t, user, roster, occurrence, rows }: LoadedProps) {
           row={opened}
           occurrence={occurrence}
           canCheckIn={canCheckIn}
+          waiting={waiting.length}
           onToggle={() => checkIn(opened)}
           onShow={(view) => setOpen({ bookingId: opened.bookingId, view })}
           onClose={() => setOpen(null)}

@@ -39,6 +39,8 @@ interface Person {
   name: string;
   /** Whether someone who was added as new has an account already. */
   wasMember?: boolean;
+  /** Whether an account was created for the person now. */
+  isNew?: boolean;
 }
 
 export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, onPay, onChange }: Props) {
@@ -51,6 +53,8 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
   const [personForFullClass, setPersonForFullClass] = useState<Person | null>(null);
   /** Who gets the spot for free. */
   const [personToGive, setPersonToGive] = useState<Person | null>(null);
+  /** Why the spot is given, which was typed before the class was full. */
+  const [reason, setReason] = useState("");
 
   const finish = async (booking: Schema<"Booking">, { name, wasMember }: Person) => {
     const isWaiting = booking.status === "waitlisted";
@@ -63,9 +67,14 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
     if (isWaiting) return say(t.waitlisted(name), true);
     const text = isCheckedIn ? (wasMember ? t.wasMemberHere(name) : t.bookedHere(name)) : wasMember ? t.wasMember(name) : t.booked(name);
     const isUnpaid = Number(booking.amountDue) > 0;
-    if (booking.isGiven) say(`${text} ${t.givenByStudio}`);
+    if (booking.isGiven) say(`${text} ${t.givenByStudio}.`);
     else if (isUnpaid) sayWithNext(text, { text: t.markPaid, run: () => onPay(booking.id) });
     else say(booking.pass ? `${text} ${describePayment(t.till, booking.pass)}` : text);
+  };
+  /** Says that someone new has an account, if the dialog that asks for a reason is closed. */
+  const leave = ({ name, isNew }: Person) => {
+    onClose();
+    if (isNew) say(t.hasOnlyAccount(name), true);
   };
   const book = async (person: Person, options: BookingOptions) => {
     try {
@@ -74,7 +83,8 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
       if (!(failure instanceof Failure) || failure.code !== "class_full") throw failure;
       // Someone else has taken the last spot.
       setPersonForFullClass(person);
-      // A form that does not fail closes its dialog.
+      setReason(options.reason ?? "");
+      // Shows the failure, because the typed reason did not lead to a booking.
       if (options.give) throw failure;
     }
   };
@@ -83,6 +93,7 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
     if (isGiven) return setPersonToGive(person);
     await book(person, {});
   };
+  const canBeGiven = Number(occurrence.price) > 0;
   if (personForFullClass) {
     return (
       <FullDialog
@@ -93,12 +104,13 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
         waiting={waiting}
         canWait={!isGiven && isWaitlistOpen(occurrence)}
         free={isGiven ? { text: t.giveText, reasonHint: t.giveReasonHint } : undefined}
-        onClose={onClose}
+        reason={reason}
+        onClose={() => leave(personForFullClass)}
         onBook={(booking) => finish(booking, personForFullClass)}
       />
     );
   }
-  if (personToGive) return <GiveDialog t={t} name={personToGive.name} onClose={onClose} onGive={(reason) => book(personToGive, { give: true, reason })} />;
+  if (personToGive) return <GiveDialog t={t} name={personToGive.name} onClose={() => leave(personToGive)} onGive={(reason) => book(personToGive, { give: true, reason })} />;
 
   return (
     <Dialog title={t.addTitle} isOpen onClose={onClose}>
@@ -112,10 +124,12 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
           ]}
           onChange={setKind}
         />
-        <div class="add-options">
-          {canCheckIn && <Check label={t.checkInNow} checked={isHere} onChange={(event) => setHere((event.target as HTMLInputElement).checked)} />}
-          {Number(occurrence.price) > 0 && <Check label={t.give} checked={isGiven} onChange={(event) => setGiven((event.target as HTMLInputElement).checked)} />}
-        </div>
+        {(canCheckIn || canBeGiven) && (
+          <div class="add-options">
+            {canCheckIn && <Check label={t.checkInNow} checked={isHere} onChange={(event) => setHere((event.target as HTMLInputElement).checked)} />}
+            {canBeGiven && <Check label={t.give} checked={isGiven} onChange={(event) => setGiven((event.target as HTMLInputElement).checked)} />}
+          </div>
+        )}
         {kind === "member" ? (
           <FindMember t={t} search={search} onSearch={setSearch} onAdd={add} onNew={() => setKind("walkIn")} />
         ) : (
@@ -189,7 +203,7 @@ function WalkIn({ t, search, onAdd }: Texts & Pick<FindProps, "search" | "onAdd"
     let person: Person;
     try {
       const { id } = await call(api.POST("/api/admin/members", { body: { firstName, email: values.text("email"), ...(lastName ? { lastName } : {}) } }));
-      person = { id, name };
+      person = { id, name, isNew: true };
     } catch (failure) {
       // The person has registered before.
       if (!(failure instanceof Failure) || failure.code !== "member_exists" || !failure.memberId) throw failure;

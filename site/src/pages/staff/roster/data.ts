@@ -55,7 +55,7 @@ async function loadEntries(scheduledClassId: string, isStaff: boolean): Promise<
     return own.map((entry) => ({ ...entry, desk: null }));
   }
   const all = await readAll((query) => call(api.GET("/api/admin/bookings", { params: { query: { ...query, scheduledClassId, cancelled: true } } })));
-  // Staff see what pays instead.
+  // Staff see the payment, the pass, or the reason itself.
   return all.map((desk) => ({ ...desk, coverage: null, desk }));
 }
 

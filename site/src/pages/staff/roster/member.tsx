@@ -28,6 +28,8 @@ interface Props extends Texts {
   row: DeskRow;
   occurrence: Occurrence;
   canCheckIn: boolean;
+  /** How many members are on the waitlist. */
+  waiting: number;
   onToggle: () => void;
   onShow: (view: View) => void;
   onClose: () => void;
@@ -71,12 +73,12 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
     return <GiveDialog t={t} name={row.name} onClose={onClose} onGive={give} />;
   }
   if (view === "beyond") {
-    const { t, row, occurrence, onClose, onChange } = props;
+    const { t, row, occurrence, waiting, onClose, onChange } = props;
     const book = async () => {
       await onChange();
       say(t.promoted(row.name));
     };
-    return <FullDialog t={t.full} occurrence={occurrence} userId={row.userId} name={row.name} onClose={onClose} onBook={book} />;
+    return <FullDialog t={t.full} occurrence={occurrence} userId={row.userId} name={row.name} waiting={waiting} isWaiting onClose={onClose} onBook={book} />;
   }
   return <MemberDialog {...props} />;
 }
@@ -131,7 +133,7 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
   );
 }
 
-/** What pays for the spot, or that nothing does. */
+/** What pays for the spot, or that it is unpaid. */
 function describeCoverage(t: Texts["t"], { passName, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
   if (passName) return passName;
   if (givenReason !== null) return t.givenByStudio;
