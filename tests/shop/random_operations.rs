@@ -588,7 +588,8 @@ async fn run(seed: u64, operations: usize) {
     studio.settle().await;
 }
 
-fn number(variable: &str) -> Option<u64> {
+/// Returns the number in an environment variable.
+pub fn number(variable: &str) -> Option<u64> {
     #[expect(
         clippy::disallowed_methods,
         reason = "this configures the test run, not the product"
@@ -600,10 +601,7 @@ fn number(variable: &str) -> Option<u64> {
 #[tokio::test]
 async fn money_passes_and_spots_agree_after_random_operations() {
     let operations = number("RANDOM_OPERATIONS").unwrap_or(150);
-    let seeds = match number("RANDOM_SEED") {
-        Some(seed) => vec![seed],
-        None => vec![1, 2],
-    };
+    let seeds = number("RANDOM_SEED").map_or(vec![1, 2], |seed| vec![seed]);
     for seed in seeds {
         run(seed, usize::try_from(operations).unwrap()).await;
     }

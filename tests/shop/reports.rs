@@ -1,7 +1,7 @@
 //! `api/admin/reports.rs`: random sales, refunds, and fees, and a model that keeps the sums. Each
 //! figure of the report must equal the model's, and the sums of the tables.
 //!
-//! For a long run, raise [`OPERATIONS`].
+//! `RANDOM_SEED` and `RANDOM_OPERATIONS` run another sequence, or a longer one.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,10 @@ use serde_json::{Value, json};
 
 use super::create_product;
 use super::gift_cards::create_gift_card;
-use super::random_operations::Random;
+use super::random_operations::{Random, number};
 use crate::bookings::cancel;
 use crate::harness::{StripeStandIn, TestApp, TestClient, TestResponse};
 use crate::payments::{event_about, make_payments_due, process_refunds, release_unpaid};
-
-/// The number of operations of each run.
-const OPERATIONS: usize = 250;
 
 /// After how many operations everybody signs in again, and the report is compared.
 const OPERATIONS_PER_CHECK: usize = 125;
@@ -1088,10 +1085,10 @@ impl Studio {
     }
 }
 
-async fn run(seed: u64) {
+async fn run(seed: u64, operations: usize) {
     let mut studio = Studio::open(seed).await;
     let first = studio.today();
-    for operation in 1..=OPERATIONS {
+    for operation in 1..=operations {
         studio.operate().await;
         if operation % OPERATIONS_PER_CHECK == 0 {
             studio.sign_in_again().await;
@@ -1102,7 +1099,9 @@ async fn run(seed: u64) {
 
 #[tokio::test]
 async fn the_reports_agree_with_the_ledger_after_random_sales() {
-    for seed in [1, 2] {
-        run(seed).await;
+    let operations = number("RANDOM_OPERATIONS").unwrap_or(250);
+    let seeds = number("RANDOM_SEED").map_or(vec![1, 2], |seed| vec![seed]);
+    for seed in seeds {
+        run(seed, usize::try_from(operations).unwrap()).await;
     }
 }
