@@ -346,18 +346,19 @@ function PassesForClass({ t, passes, occurrence, onUse }: { t: TillTexts; passes
   const today = useToday();
   const all = passes.map((pass) => ({ pass, refusal: refusalOf(t, pass, occurrence, today) }));
   const usable = all.filter(({ refusal }) => refusal === null).sort(({ pass: one }, { pass: other }) => (one.lastDay ?? "9").localeCompare(other.lastDay ?? "9"));
-  const refused = all.filter(({ refusal }) => refusal);
-  if (usable.length + refused.length === 0) return null;
+  // A membership has a pass for each period.
+  const refusals = [...new Set(all.flatMap(({ pass, refusal }) => (refusal ? [t.cannotPay(pass.name, refusal)] : [])))];
+  if (usable.length + refusals.length === 0) return null;
   return (
     <section class="own-passes">
       <h3>{t.usePass}</h3>
       {usable.length > 0 && (
         <Choices label={t.usePass} choices={usable.map(({ pass }) => ({ key: pass.id, text: t.use(pass.name), hint: describePass(t, pass), onChoose: () => onUse(pass.id) }))} />
       )}
-      {refused.length > 0 && (
+      {refusals.length > 0 && (
         <ul class="plain-list refusals">
-          {refused.map(({ pass, refusal }) => (
-            <li key={pass.id}>{t.cannotPay(pass.name, refusal ?? "")}</li>
+          {refusals.map((refusal) => (
+            <li key={refusal}>{refusal}</li>
           ))}
         </ul>
       )}
