@@ -1,8 +1,8 @@
 // Measurements and screenshots of the built site. One at a time, so that they do not disturb
-// each other.
+// each other, and in the whole browser.
 
 import { defineConfig } from "@playwright/test";
-import { base } from "./playwright.config.ts";
+import { base, wholeBrowser } from "./playwright.config.ts";
 
 export default defineConfig({
   ...base,
@@ -10,4 +10,8 @@ export default defineConfig({
   fullyParallel: false,
   workers: 1,
   timeout: 300_000,
+  use: {
+    ...base.use,
+    launchOptions: wholeBrowser,
+  },
 });
