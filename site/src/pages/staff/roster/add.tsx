@@ -53,10 +53,13 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
   const [personForFullClass, setPersonForFullClass] = useState<Person | null>(null);
   /** Who gets the spot for free. */
   const [personToGive, setPersonToGive] = useState<Person | null>(null);
+  /** A dialog that asks for a reason is also closed after the booking. */
+  const isBooked = useRef(false);
   /** Why the spot is given, which was typed before the class was full. */
   const [reason, setReason] = useState("");
 
   const finish = async (booking: Schema<"Booking">, { name, wasMember }: Person) => {
+    isBooked.current = true;
     const isWaiting = booking.status === "waitlisted";
     const isCheckedIn = isHere && canCheckIn && !isWaiting;
     // The booking is made even if the check-in fails, which the roster can then repeat.
@@ -74,7 +77,7 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
   /** Says that someone new has an account, if the dialog that asks for a reason is closed. */
   const leave = ({ name, isNew }: Person) => {
     onClose();
-    if (isNew) say(t.hasOnlyAccount(name), true);
+    if (isNew && !isBooked.current) say(t.hasOnlyAccount(name), true);
   };
   const book = async (person: Person, options: BookingOptions) => {
     try {
