@@ -1,6 +1,6 @@
 import { defineConfig, devices, type PlaywrightTestConfig } from "@playwright/test";
 
-/** What starts the whole browser. */
+/** How to start the whole browser. */
 export const wholeBrowser = { executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] };
 
 export const base: PlaywrightTestConfig = {
@@ -20,9 +20,9 @@ export const base: PlaywrightTestConfig = {
   use: {
     ...devices["Desktop Chrome"],
     launchOptions: {
+      ...wholeBrowser,
       // Chromium without windows, which takes half the processor time of `chromium --headless`.
       executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium-headless-shell",
-      args: ["--no-sandbox"],
     },
     locale: "en-US",
     // The service worker would load the whole site in each test. Tests of the worker allow it.

@@ -1,12 +1,11 @@
 // Open orders that staff cancel.
 
-import { expect, expectAccessible, newMember, open } from "./site.ts";
+import { expect, expectAccessible, newMemberPage, open } from "./site.ts";
 import { signInAs, test } from "./studio.ts";
 
 test("staff cancel an order that the member has left unpaid", async ({ browser, page, staff }) => {
   const pass = await staff.newProduct({ perMember: 1 });
-  const member = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
-  await newMember(member);
+  const member = await newMemberPage(browser);
   await open(member, "/shop");
   const button = member.locator(".product").filter({ has: member.getByRole("heading", { name: pass.name }) }).getByRole("button", { name: `Buy: ${pass.name}` });
   await button.click();

@@ -1,19 +1,12 @@
-// An evening at the studio, from the pages alone: two classes, of which a membership covers one,
-// passes, a gift card, a late cancellation, and the report.
+// An evening at the studio, from the pages alone. A membership covers one of two classes. A pass is
+// sold for a gift card, and a late cancellation is paid. The report then has all of it.
 
-import type { Browser, Locator, Page } from "@playwright/test";
-import { expect, newMember, open } from "./site.ts";
+import type { Locator, Page } from "@playwright/test";
+import { expect, newMemberPage, open } from "./site.ts";
 import { test } from "./strict.ts";
 import { countTaps, type NewClass, type Product, signInAs } from "./studio.ts";
 
 test.use({ viewport: { width: 390, height: 844 }, contextOptions: { reducedMotion: "reduce" } });
-
-/** Opens the page of a new member, Marta, in another browser. */
-async function memberPage(browser: Browser): Promise<Page> {
-  const page = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
-  await newMember(page);
-  return page;
-}
 
 async function startMembership(page: Page, { name }: Product): Promise<void> {
   await open(page, "/shop");
@@ -35,8 +28,8 @@ async function openRoster(page: Page, { title, date }: NewClass): Promise<Locato
   return page.getByRole("list", { name: "Roster" });
 }
 
-/** What was received this month, in dollars, by how it was paid. */
-async function received(page: Page): Promise<Map<string, number>> {
+/** Reads in the report what was received this month, in dollars, by how it was paid. */
+async function readReceived(page: Page): Promise<Map<string, number>> {
   await open(page, "/staff/reports");
   await expect(page.getByRole("list", { name: "Summary" })).toBeVisible();
   const rows = await page.getByRole("table", { name: "How it was paid" }).getByRole("row").allTextContents();
@@ -55,7 +48,7 @@ test("an evening with a membership that covers one class, passes, a gift card, a
   const membership = await staff.newMembership([covered.typeId]);
   const pass = await staff.newProduct();
   const gift = await staff.newGiftCard("50.00");
-  const marta = await memberPage(browser);
+  const marta = await newMemberPage(browser);
   await startMembership(marta, membership);
   await book(marta, covered);
   await book(marta, other);
@@ -66,9 +59,9 @@ test("an evening with a membership that covers one class, passes, a gift card, a
   const [ana, carla] = await staff.newMembersOf(other, ["Ana", "Carla"]);
 
   await signInAs(page, "staff");
-  const before = await received(page);
+  const before = await readReceived(page);
 
-  // The membership covers the first class, so one tap is all.
+  // The membership covers the first class.
   const first = await openRoster(page, covered);
   await expect(first.getByRole("listitem").filter({ hasText: "Marta" })).toContainText(membership.name);
   await page.getByRole("button", { name: "Check in Marta" }).click();
@@ -110,7 +103,7 @@ test("an evening with a membership that covers one class, passes, a gift card, a
   await expect(late.getByText("Paid")).toBeVisible();
 
   // The report grows by what was taken at the door. The gift card counts once, when it is sold.
-  const after = await received(page);
+  const after = await readReceived(page);
   const taken = (tender: string) => (after.get(tender) ?? 0) - (before.get(tender) ?? 0);
   expect({ desk: taken("At the desk"), cash: taken("Cash"), reader: taken("Card reader"), online: taken("Card, online") }).toEqual({ desk: 36, cash: 50, reader: 100, online: 0 });
   await marta.context().close();

@@ -1,7 +1,7 @@
 // What staff do as an exception, with a reason: a member beyond the capacity, and a spot for free.
 
-import type { Browser, Page } from "@playwright/test";
-import { expect, expectAccessible, newMember, open, send } from "./site.ts";
+import type { Page } from "@playwright/test";
+import { expect, expectAccessible, newEmail, newMemberPage, open, send } from "./site.ts";
 import { type KnownMember, type NewClass, signInAs, test } from "./studio.ts";
 
 test.use({ viewport: { width: 390, height: 844 }, contextOptions: { reducedMotion: "reduce" } });
@@ -20,13 +20,6 @@ async function findMember(page: Page, { name }: KnownMember) {
   await dialog.getByRole("searchbox").fill(name);
   await expect(dialog.getByRole("button", { name: `Book for ${name}` })).toBeVisible();
   return { dialog, book: dialog.getByRole("button", { name: `Book for ${name}` }) };
-}
-
-/** Opens a page of a new member in another browser. */
-async function memberPage(browser: Browser): Promise<Page> {
-  const page = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
-  await newMember(page);
-  return page;
 }
 
 /** Expects that a thumb hits every button and field of the open dialog. */
@@ -84,7 +77,7 @@ test("a full class gets a member beyond its capacity, and nobody moves up when o
 
 test("the studio gives a spot for free, and everyone sees what they need to know", async ({ browser, page, staff }) => {
   const wanted = await staff.newClass({ inMinutes: 30 });
-  const [member, instructor] = [await memberPage(browser), await memberPage(browser)];
+  const [member, instructor] = [await newMemberPage(browser), await newMemberPage(browser)];
   await staff.linkInstructor(wanted, instructor);
   await send(member, "/api/bookings/create", { scheduledClassId: wanted.id });
   const olga = await staff.newMember("Olga");
@@ -178,4 +171,19 @@ test("on the page of a member, a full class is booked with a reason or on the wa
   await expect(page.getByText(`${full.title} is booked.`)).toBeVisible();
   const roster = await staff.roster(full);
   expect([olga, berta].map(({ name }) => roster.get(name)?.status)).toEqual(["booked", "waitlisted"]);
+});
+
+test("staff who do not say why someone new gets a spot are told that only the account is there", async ({ page, staff }) => {
+  const full = await staff.newClass({ inMinutes: 30, spots: 1 });
+  await staff.newMembersOf(full, ["Ana"]);
+  await openRoster(page, full);
+  await page.getByRole("button", { name: "Add", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Add to the class" });
+  await dialog.getByRole("button", { name: "Someone new" }).click();
+  await dialog.getByLabel("First name").fill("Zoe");
+  await dialog.getByLabel("E-mail address").fill(newEmail());
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("dialog", { name: "Add Zoe to the full class?" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByText("Zoe has an account, but is not in the class.")).toBeVisible();
 });

@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
-import { expect, type Locator, type Page, test as base } from "@playwright/test";
+import { type Browser, expect, type Locator, type Page, test as base } from "@playwright/test";
 
 export const PASSWORD = "three small blue boats";
 
@@ -85,6 +85,13 @@ export async function newMember(page: Page): Promise<string> {
   const [, token] = (await mailedPath(email, "verify-email")).split("=");
   await send(page, "/api/auth/verify-email", { token });
   return email;
+}
+
+/** Opens a page of a new member in another browser. */
+export async function newMemberPage(browser: Browser): Promise<Page> {
+  const page = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  await newMember(page);
+  return page;
 }
 
 /** Books a class for the member of the page. Returns the id of the booking. */

@@ -1,8 +1,8 @@
 // The roster of a class at the door.
 
-import type { Browser, Page, Route } from "@playwright/test";
+import type { Page, Route } from "@playwright/test";
 import { scriptSizes } from "./scripts.ts";
-import { expect, expectAccessible, newMember, open, send } from "./site.ts";
+import { expect, expectAccessible, newMemberPage, open, send } from "./site.ts";
 import { countTaps, type KnownMember, type NewClass, signInAs, test } from "./studio.ts";
 
 // The address of a member who walks in again is taken.
@@ -16,13 +16,6 @@ async function openRoster(page: Page, wanted: NewClass): Promise<void> {
 }
 
 const checkInOf = (page: Page, name: string) => page.getByRole("button", { name: `Check in ${name}` });
-
-/** Opens a page of a member in another browser. */
-async function memberPage(browser: Browser): Promise<Page> {
-  const page = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
-  await newMember(page);
-  return page;
-}
 
 test.describe("on a phone", () => {
   test.use({ viewport: { width: 390, height: 844 }, contextOptions: { reducedMotion: "reduce" } });
@@ -284,7 +277,7 @@ test("staff move a member to another date, and cancel a booking", async ({ page,
 
 test("a late cancellation can be made without a consequence", async ({ browser, page, staff }) => {
   const wanted = await staff.newClass({ inMinutes: 30 });
-  const member = await memberPage(browser);
+  const member = await newMemberPage(browser);
   const { id } = await send(member, "/api/bookings/create", { scheduledClassId: wanted.id });
   await openRoster(page, wanted);
   // The hour after a booking in which a member can cancel it ends with the start of the class.
@@ -313,7 +306,7 @@ test("a late cancellation can be made without a consequence", async ({ browser, 
 
 test("medical notes are behind a tap that says it is recorded", async ({ browser, page, staff }) => {
   const wanted = await staff.newClass({ inMinutes: 30 });
-  const member = await memberPage(browser);
+  const member = await newMemberPage(browser);
   const saved = await member.request.patch("/api/auth/me", {
     data: { medicalConditions: "Left knee, since 2019", emergencyContactName: "Luis Ríos", emergencyContactPhone: "+13035550123" },
     headers: { Origin: process.env.SITE ?? "" },

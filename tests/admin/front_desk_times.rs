@@ -91,7 +91,7 @@ async fn a_member_who_is_checked_in_can_still_pay() {
 }
 
 #[tokio::test]
-async fn staff_can_book_a_walk_in_until_the_end_of_the_class() {
+async fn staff_can_book_a_walk_in_until_the_end_of_the_day() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let people = app.members(4).await;

@@ -588,6 +588,11 @@ async fn run(seed: u64, operations: usize) {
     studio.settle().await;
 }
 
+/// Returns the seeds of the sequences to run.
+pub fn seeds() -> Vec<u64> {
+    number("RANDOM_SEED").map_or(vec![1, 2], |seed| vec![seed])
+}
+
 /// Returns the number in an environment variable.
 pub fn number(variable: &str) -> Option<u64> {
     #[expect(
@@ -601,8 +606,7 @@ pub fn number(variable: &str) -> Option<u64> {
 #[tokio::test]
 async fn money_passes_and_spots_agree_after_random_operations() {
     let operations = number("RANDOM_OPERATIONS").unwrap_or(150);
-    let seeds = number("RANDOM_SEED").map_or(vec![1, 2], |seed| vec![seed]);
-    for seed in seeds {
+    for seed in seeds() {
         run(seed, usize::try_from(operations).unwrap()).await;
     }
 }

@@ -69,10 +69,10 @@ impl CreateBookingForMember {
     /// Parses the fields. Returns the reason beside the booking.
     fn parse(self) -> Result<(NewBooking, Option<String>)> {
         let mut form = Form::default();
-        let given = self.reason.as_deref();
+        let text = self.reason.as_deref();
         let reason = match self.beyond_capacity || self.give {
-            true => required_reason(&mut form, given),
-            false => form.check_filled("reason", given, reason),
+            true => required_reason(&mut form, text),
+            false => form.check_filled("reason", text, reason),
         };
         if self.beyond_capacity && self.join_waitlist {
             form.add_problem("beyondCapacity", "cannot be set to join the waitlist");
@@ -98,11 +98,11 @@ impl CreateBookingForMember {
 }
 
 /// Parses the reason for something that staff do only with a reason.
-fn required_reason(form: &mut Form, given: Option<&str>) -> Option<String> {
-    if given.is_none_or(|text| text.trim().is_empty()) {
+fn required_reason(form: &mut Form, text: Option<&str>) -> Option<String> {
+    if text.is_none_or(|text| text.trim().is_empty()) {
         form.add_problem("reason", "is required");
     }
-    form.check_filled("reason", given, reason)
+    form.check_filled("reason", text, reason)
 }
 
 /// A change to a booking.
@@ -356,10 +356,10 @@ impl UpdateBooking {
         let mut form = Form::default();
         let internal = self.internal_reason.as_deref();
         let internal_reason = form.check_filled("internalReason", internal, reason);
-        let given = self.reason.as_deref();
+        let text = self.reason.as_deref();
         let reason = match self.action {
-            BookingAction::Give => required_reason(&mut form, given),
-            _ => form.check_filled("reason", given, reason),
+            BookingAction::Give => required_reason(&mut form, text),
+            _ => form.check_filled("reason", text, reason),
         };
         if self.action == BookingAction::Move && self.scheduled_class_id.is_none() {
             form.add_problem("scheduledClassId", "is required to move a booking");

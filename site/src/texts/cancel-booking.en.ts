@@ -16,7 +16,7 @@ const texts = {
   lenientAction: "Cancel free of charge",
   leave: "Remove from the waitlist",
   reason: "Message to the member",
-  reasonHint: "It is part of the e-mail. You can leave it empty.",
+  reasonHint: "It is part of the e-mail.",
   done: (name: string) => `The booking of ${name} is cancelled.`,
   left: (name: string) => `${name} is off the waitlist.`,
 };

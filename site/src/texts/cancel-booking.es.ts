@@ -18,7 +18,7 @@ const texts: CancelBookingTexts = {
   lenientAction: "Cancelar gratis",
   leave: "Quitar de la lista de espera",
   reason: "Mensaje para el miembro",
-  reasonHint: "Va en el correo. Puedes dejarlo vacío.",
+  reasonHint: "Va en el correo.",
   done: (name) => `La reserva de ${name} está cancelada.`,
   left: (name) => `${name} ya no está en la lista de espera.`,
 };

@@ -7,7 +7,7 @@ const texts = {
     members === 0 ? "Nobody has booked it, so nobody gets an e-mail." : members === 1 ? "1 member gets an e-mail." : `${members} members get an e-mail.`,
   refunded: "Payments become due for refund.",
   reason: "Message to the members",
-  reasonHint: "It is part of the e-mail. You can leave it empty.",
+  reasonHint: "It is part of the e-mail.",
   cancelAction: "Cancel the class",
   cancelled: (title: string) => `${title} is cancelled.`,
   substituteTitle: (title: string) => `Who teaches ${title}?`,

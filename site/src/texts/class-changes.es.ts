@@ -9,7 +9,7 @@ const texts: ClassChangesTexts = {
     members === 0 ? "No hay reservas, así que no se envía ningún correo." : members === 1 ? "1 miembro recibe un correo." : `${members} miembros reciben un correo.`,
   refunded: "Los pagos quedan por reembolsar.",
   reason: "Mensaje para los miembros",
-  reasonHint: "Va en el correo. Puedes dejarlo vacío.",
+  reasonHint: "Va en el correo.",
   cancelAction: "Cancelar la clase",
   cancelled: (title) => `${title} está cancelada.`,
   substituteTitle: (title) => `¿Quién da ${title}?`,

@@ -70,7 +70,7 @@ const texts = {
   cancelDone: (title: string) => `${title} is cancelled.`,
   cancelText: "Payments become due for refund. This cannot be undone.",
   reason: "Message to the members",
-  reasonHint: "It is part of the e-mail. You can leave it empty.",
+  reasonHint: "It is part of the e-mail.",
   weeklyColumns: { title: "Class", when: "When", room: "Room", instructor: "Teacher", until: "Until" },
   weeklyNone: "There are no weekly classes yet.",
   weeklyFailed: "The weekly classes could not be loaded.",

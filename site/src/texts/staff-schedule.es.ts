@@ -72,7 +72,7 @@ const texts: StaffScheduleTexts = {
   cancelDone: (title) => `${title} está cancelada.`,
   cancelText: "Los pagos quedan por reembolsar. No se puede deshacer.",
   reason: "Mensaje para los miembros",
-  reasonHint: "Forma parte del correo. Puedes dejarlo vacío.",
+  reasonHint: "Forma parte del correo.",
   weeklyColumns: { title: "Clase", when: "Cuándo", room: "Sala", instructor: "Profesor", until: "Hasta" },
   weeklyNone: "Todavía no hay clases semanales.",
   weeklyFailed: "No hemos podido cargar las clases semanales.",

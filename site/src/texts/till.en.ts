@@ -195,7 +195,7 @@ const texts = {
   isNotPaid: "The order is not paid yet. A card payment that still arrives is refunded.",
   refundAtStripeFirst: "Stripe has received another amount. Refund the payment at Stripe first. Sabor does not refund it.",
   giftCardIsReleased: (amount: string) => `${amount} goes back to the gift card.`,
-  cancelOrderReasonHint: "For the security log. The member does not see it. You can leave it empty.",
+  cancelOrderReasonHint: "For the security log. The member does not see it.",
   orderIsCancelled: (name: string) => `The order of ${name} is cancelled.`,
   refundTitle: (name: string) => `Refund ${name}`,
   refundText: (what: string, price: string) => `${what}, sold for ${price}.`,

@@ -189,7 +189,7 @@ const texts: TillTexts = {
   isNotPaid: "El pedido aún no está pagado. Si todavía llega un pago con tarjeta, se reembolsa.",
   refundAtStripeFirst: "Stripe ha recibido otro importe. Reembolsa antes el pago en Stripe. Sabor no lo reembolsa.",
   giftCardIsReleased: (amount) => `Vuelven ${amount} a la tarjeta regalo.`,
-  cancelOrderReasonHint: "Para el registro de seguridad. El miembro no lo ve. Puedes dejarlo vacío.",
+  cancelOrderReasonHint: "Para el registro de seguridad. El miembro no lo ve.",
   orderIsCancelled: (name) => `El pedido de ${name} está cancelado.`,
   refundTitle: (name) => `Reembolsar a ${name}`,
   refundText: (what, price) => `${what}, por ${price}.`,

@@ -5,7 +5,7 @@ const texts = {
   text: (name: string, amount: string) => `${name} will no longer owe ${amount}.`,
   action: "Waive the fee",
   reason: "Reason",
-  reasonHint: "For the security log. The member does not see it. You can leave it empty.",
+  reasonHint: "For the security log. The member does not see it.",
   done: (name: string) => `The fee of ${name} is waived.`,
 };
 

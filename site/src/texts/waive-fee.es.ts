@@ -7,7 +7,7 @@ const texts: WaiveFeeTexts = {
   text: (name, amount) => `${name} ya no deberá ${amount}.`,
   action: "Perdonar el cargo",
   reason: "Motivo",
-  reasonHint: "Para el registro de seguridad. El miembro no lo ve. Puedes dejarlo vacío.",
+  reasonHint: "Para el registro de seguridad. El miembro no lo ve.",
   done: (name) => `Se ha perdonado el cargo de ${name}.`,
 };
 

@@ -69,7 +69,7 @@ macro_rules! erased_columns {
         experience_level = 'beginner', medical_conditions = null, marketing_consent = false,
         totp_secret = null, totp_confirmed_at = null, totp_last_step = null,
         calendar_token_hash = null, provider_customer = null, muted_categories = '{}',
-         is_active = false, is_staff = false, is_admin = false"
+        is_active = false, is_staff = false, is_admin = false"
     };
 }
 

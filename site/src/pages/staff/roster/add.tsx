@@ -53,7 +53,7 @@ export function AddDialog({ t, occurrence, taken, waiting, canCheckIn, onClose, 
   const [personForFullClass, setPersonForFullClass] = useState<Person | null>(null);
   /** Who gets the spot for free. */
   const [personToGive, setPersonToGive] = useState<Person | null>(null);
-  /** A dialog that asks for a reason is also closed after the booking. */
+  /** Whether the booking was made. A dialog that asks for a reason is also closed after it. */
   const isBooked = useRef(false);
   /** Why the spot is given, which was typed before the class was full. */
   const [reason, setReason] = useState("");
