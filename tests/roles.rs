@@ -30,6 +30,8 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/cleanup-sessions", Access::Cron),
     ("GET", "/api/admin/closures", Access::Staff),
     ("GET", "/api/admin/contacts", Access::Staff),
+    ("GET", "/api/admin/course-members", Access::Staff),
+    ("GET", "/api/admin/courses", Access::Staff),
     ("GET", "/api/admin/dashboard", Access::Staff),
     ("GET", "/api/admin/events", Access::Staff),
     ("GET", "/api/admin/fees", Access::Staff),
@@ -78,6 +80,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/session/sessions", Access::Admin),
     ("GET", "/api/session/test-session", Access::Everyone),
     ("GET", "/api/sessions", Access::Member),
+    ("GET", "/api/shop/courses", Access::Everyone),
     ("GET", "/api/shop/cover", Access::Member),
     ("GET", "/api/shop/membership", Access::Member),
     ("GET", "/api/shop/order", Access::Member),
@@ -152,6 +155,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/shop/order", Access::ConfirmedMember),
     ("POST", "/api/shop/price", Access::ConfirmedMember),
     ("POST", "/api/teaching/check-ins", Access::Instructor),
+    ("PUT", "/api/admin/courses", Access::Staff),
     ("PUT", "/api/auth/two-factor", Access::ConfirmedMember),
 ];
 

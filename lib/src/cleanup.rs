@@ -17,6 +17,7 @@ use crate::models::{cross_app_session, expired, mail_outbox, payment, reminder, 
 use crate::notify::mail;
 use crate::payments::reconcile;
 use crate::reports::daily_sums;
+use crate::shop::courses;
 use crate::store::statement::{Param, Statement};
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
@@ -96,6 +97,9 @@ pub struct CleanupDetails {
     payments_refunded: u64,
     /// Refunds of card payments that are still due or on their way.
     refunds_due: u64,
+    /// Orders of courses whose shares of cancelled classes were given back. The version before
+    /// courses does not give them back.
+    course_orders_refunded: u64,
     /// Reminders of classes that were queued.
     class_reminders_queued: u64,
     /// E-mails about passes that end soon that were queued.
@@ -141,6 +145,7 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         // Members wait for payments and e-mails, so these come first. Payments and reminders come
         // before e-mails, because they add e-mails to the queue. A quarter of the time is left for
         // the rest.
+        run.refund_courses(started + budget / 4).await;
         run.settle_payments(started + budget / 4, started + budget / 2)
             .await;
         run.queue_reminders(started + budget / 4 * 3).await;
@@ -188,6 +193,12 @@ impl<'a> Run<'a> {
             self.first_error.get_or_insert(error);
             T::default()
         })
+    }
+
+    async fn refund_courses(&mut self, until: Instant) {
+        let refunded = courses::refund_forgotten(self.app, until).await;
+        let refunded = self.record_step("courseOrdersRefunded", refunded);
+        self.report.details.course_orders_refunded = refunded;
     }
 
     async fn settle_payments(&mut self, settle_until: Instant, refund_until: Instant) {

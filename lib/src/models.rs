@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod class_type;
 pub mod closure;
 pub mod contact;
+pub mod course;
 pub mod cross_app_session;
 pub mod expired;
 pub mod idempotency_key;

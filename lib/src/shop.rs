@@ -2,6 +2,7 @@
 //! card.
 
 mod code_attempt;
+pub mod courses;
 pub mod cover;
 pub mod gift_cards;
 mod maintenance;

@@ -61,6 +61,7 @@ async fn a_class_type_is_returned_with_its_instructors_and_next_classes() {
             "taken": 0,
             "waitlistLength": 0,
             "isCancelled": false,
+            "course": null,
         }])
     );
 }

@@ -32,7 +32,7 @@ async fn visitors_see_the_products_that_staff_sell() {
     let expected = json!({
         "id": product["id"], "kind": "pass", "name": "Ten classes",
         "description": "For one class a week.", "price": "150.00", "currency": "USD",
-        "credits": 10, "days": 120, "starts": "first_class", "every": null, "perMember": 2,
+        "credits": 10, "days": 120, "starts": "first_class", "every": null, "dropIn": null, "perMember": 2,
         "classTypes": [{ "id": id, "name": name }],
     });
     assert_eq!(*shown, expected);

@@ -53,6 +53,7 @@ KIND_BY_FIELD = {
     "accountId": "account",
     "bookingId": "booking",
     "bookingIds": "booking",
+    "classIds": "occurrence",
     "classType": "class type",
     "classTypeId": "class type",
     "classTypeIds": "class type",
@@ -71,6 +72,7 @@ KIND_BY_FIELD = {
     "scheduledClassId": "occurrence",
     "user": "member",
     "userId": "member",
+    "weeklyClassId": "weekly class",
 }
 ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

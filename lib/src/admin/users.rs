@@ -232,7 +232,7 @@ pub fn update<'a>(
             if update.deactivated {
                 booking::cancel_all_of(tx, request.id, now, studio).await?;
                 membership::request_end(tx, request.id).await?;
-                order::cancel_open_of(tx, request.id).await?;
+                order::cancel_open_of(tx, request.id, now, studio).await?;
                 tx.invalidate([app.schedule()]);
             }
             let updated = update.finish(caller).await?;

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::models::booking::{
-    Booking, BookingPass, BookingStatus, CheckInAuthor, LastPayment, RosterEntry,
+    Booking, BookingCourse, BookingPass, BookingStatus, CheckInAuthor, LastPayment, RosterEntry,
 };
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
@@ -28,7 +28,7 @@ pub struct BookingView {
     /// The rank on the waitlist, where 1 is next. Null if the member is not on
     /// the waitlist.
     waitlist_position: Option<i64>,
-    /// The price at the time of booking. 0 if a pass pays.
+    /// The price at the time of booking. 0 if a pass pays, or if it was booked with a course.
     price: Amount,
     /// ISO 4217 code.
     currency: String,
@@ -59,6 +59,8 @@ pub struct BookingView {
     pass: Option<BookingPassView>,
     /// Whether the studio has given the spot for free.
     is_given: bool,
+    /// The course that it was booked with. Null if it was booked by itself.
+    course: Option<BookingCourseView>,
     class: BookedClassView,
 }
 
@@ -88,6 +90,43 @@ impl From<BookingPass> for BookingPassView {
             uses_credit: pass.uses_credit,
             credits_left: pass.credits_left,
             last_day: pass.last_day,
+        }
+    }
+}
+
+/// The course that a booking is part of.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = BookingCourse)]
+struct BookingCourseView {
+    /// The id of the course, which is the id of its product.
+    product_id: Uuid,
+    /// The name of the course as it was sold.
+    #[schema(examples("Salsa for beginners"))]
+    name: String,
+    order_id: Uuid,
+    /// Whether the order is paid. Otherwise, the spot is lost when it is not paid in time.
+    is_paid: bool,
+    /// The part of what the course has cost.
+    share: Amount,
+    /// Whether the share goes back if the member cancels before the start, because the studio has
+    /// changed the class.
+    is_refundable: bool,
+    /// What was given back of the share, or will be, because the studio has cancelled or changed the
+    /// class. `0.00` if nothing is.
+    refund: Amount,
+}
+
+impl BookingCourseView {
+    fn new(course: BookingCourse, currency: &str) -> Self {
+        Self {
+            product_id: course.product_id,
+            name: course.name,
+            order_id: course.order_id,
+            is_paid: course.is_paid,
+            share: course.share.in_currency(currency),
+            is_refundable: course.is_refundable,
+            refund: course.refund.in_currency(currency),
         }
     }
 }
@@ -174,6 +213,9 @@ impl BookingView {
             cancellation_reason: booking.cancellation_reason,
             payment_status: payment.as_ref().map(|payment| payment.status),
             payment: payment.map(|payment| LastPaymentView::new(payment, &booking.currency, now)),
+            course: booking
+                .course
+                .map(|course| BookingCourseView::new(course, &booking.currency)),
             currency: booking.currency,
             pass: booking.pass.map(BookingPassView::from),
             is_given: booking.is_given,
@@ -253,6 +295,11 @@ pub struct RosterEntryView {
     /// Why the studio has given the spot for free. Null if it has not.
     #[schema(examples("Helped at the door"))]
     given_reason: Option<String>,
+    /// The name of the course that it was booked with. Null if it was booked by itself.
+    course_name: Option<String>,
+    /// Whether the course is paid. Otherwise, the spot is lost when it is not paid in time. Null
+    /// without a course.
+    course_is_paid: Option<bool>,
     user_id: Uuid,
     /// The member's first and last name.
     name: String,
@@ -294,6 +341,8 @@ impl RosterEntryView {
             payment_method: entry.payment_method,
             pass_name: entry.pass_name,
             given_reason: entry.given_reason,
+            course_name: entry.course_name,
+            course_is_paid: entry.course_is_paid,
             user_id: entry.user_id,
             name: entry.name,
             email: email::readable(&entry.email),

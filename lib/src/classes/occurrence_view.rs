@@ -46,6 +46,21 @@ pub struct OccurrenceView {
     /// The number of members on the waitlist.
     pub(in crate::classes) waitlist_length: i64,
     pub(in crate::classes) is_cancelled: bool,
+    /// The course that the class is part of. Null if it is part of none that is sold.
+    pub(in crate::classes) course: Option<OccurrenceCourseView>,
+}
+
+/// The course that a class is part of.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = OccurrenceCourse)]
+pub(super) struct OccurrenceCourseView {
+    /// The id of the course, which is the id of its product.
+    pub(in crate::classes) id: Uuid,
+    #[schema(examples("Salsa for beginners"))]
+    pub(in crate::classes) name: String,
+    /// Whether the class can be booked by itself.
+    pub(in crate::classes) drop_in: bool,
 }
 
 /// The instructor of a class.
@@ -89,7 +104,20 @@ impl OccurrenceView {
             taken: occurrence.current_participants,
             waitlist_length: occurrence.waitlist_length,
             is_cancelled: occurrence.is_cancelled,
+            course: occurrence.course.map(|course| OccurrenceCourseView {
+                id: course.id,
+                name: course.name,
+                drop_in: course.drop_in,
+            }),
         }
+    }
+}
+
+impl OccurrenceView {
+    /// Returns the course of a class that members book with its course only. `None` if they can book
+    /// it by itself.
+    pub(super) fn needed_course(&self) -> Option<&OccurrenceCourseView> {
+        self.course.as_ref().filter(|course| !course.drop_in)
     }
 }
 

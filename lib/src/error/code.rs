@@ -126,6 +126,16 @@ codes! {
     AlreadyBooked = "already_booked",
     /// 409: no spot is free.
     ClassFull = "class_full",
+    /// 409: the member has booked a class of the course.
+    CourseAlreadyBooked = "course_already_booked",
+    /// 409: a class of the course is full.
+    CourseFull = "course_full",
+    /// 409: the class is part of a course, and cannot be booked by itself.
+    CourseOnly = "course_only",
+    /// 409: the course has no upcoming classes.
+    CourseOver = "course_over",
+    /// 409: the course is sold or is being paid for, so its classes cannot be changed.
+    CourseSold = "course_sold",
     /// 409: the waitlist closes shortly before the class.
     WaitlistClosed = "waitlist_closed",
     /// 409: the member has a booking for another class at this time.

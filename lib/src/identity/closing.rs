@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::models::{booking, membership, order, pass, user};
+use crate::models::{booking, course, membership, order, pass, user};
 use crate::session::Tx;
 use crate::{App, session};
 
@@ -19,7 +19,7 @@ pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
     // A payment may settle an order at the same time. The cancellation waits for it, so its passes
     // are revoked too. Other transactions lock passes before orders. A deadlock with them is rare,
     // and is retried.
-    order::cancel_open_of(tx, id).await?;
+    order::cancel_open_of(tx, id, app.clock().now(), &app.config().studio).await?;
     pass::revoke_all(tx, id).await?;
     tx.invalidate([app.schedule()]);
     user::erase(tx, id).await
@@ -32,7 +32,8 @@ pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Error::EmailTaken`] if the account has a pass that is not revoked.
+/// [`Error::EmailTaken`] if the account has a pass that is not revoked, or a course with upcoming
+/// classes.
 pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<()> {
     let Some(id) = lock_unconfirmed(tx, email).await? else {
         return Ok(());
@@ -42,9 +43,10 @@ pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<(
     if user::delete_if_unused(tx, id).await? {
         return Ok(());
     }
-    // Staff sold a pass to this member, who opens the account through its invitation. Closing it
-    // would revoke the pass.
-    if pass::has_live(tx, id).await? {
+    // Staff sold a pass or a course to this member, who opens the account through its invitation.
+    // Closing it would revoke the pass, and free the spots.
+    let has_course = course::has_upcoming(tx, id, app.clock().now()).await?;
+    if has_course || pass::has_live(tx, id).await? {
         return Err(Error::EmailTaken);
     }
     close(app, tx, id).await

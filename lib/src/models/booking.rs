@@ -21,16 +21,18 @@ pub use self::attendance::{
 pub(in crate::models) use self::attendance::{CHECK_IN_OPENS, undo_check_ins};
 pub use self::cancellation::{Cancellation, CancelledBy, cancel, cancel_all_of};
 pub use self::creation::{CreatedBooking, NewBooking, PayWith, create};
+pub(in crate::models) use self::creation::{OVERLAPPING_BOOKING, TOO_MANY_UNPAID_BOOKINGS};
 pub(in crate::models) use self::errors::{
     CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, PASS_NOT_USABLE,
 };
 pub use self::moving::move_to;
+pub(in crate::models) use self::pass_locks::{lock_passes, lock_passes_and};
 pub use self::roster::{
     MedicalNotes, RosterEntry, SpotCoverage, Today, find_medical_notes, list_roster,
 };
 pub use self::row::{
-    Booking, BookingFilter, BookingPass, BookingStatus, LastPayment, find, late_cancellation_fee,
-    list_earliest_first, list_past,
+    Booking, BookingCourse, BookingFilter, BookingPass, BookingStatus, LastPayment, find,
+    late_cancellation_fee, list_earliest_first, list_past,
 };
 pub(in crate::models) use self::row::{amount_due, lock_occurrence, owes_fee};
 pub use self::waitlist::promote;

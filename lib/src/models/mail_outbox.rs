@@ -434,6 +434,9 @@ pub struct MailBooking {
     pub pass: Option<MailPass>,
     /// Whether the studio has given the spot for free.
     pub is_given: bool,
+    /// The name of its course, and the share that is given back because the studio has cancelled
+    /// the class. `None` if it is not part of a course, or nothing is given back.
+    pub course_refund: Option<(String, Money)>,
 }
 
 /// The pass that pays for the booking of an e-mail.
@@ -479,6 +482,8 @@ static FIND_BOOKING: Statement = Statement::new(
         pass_name!("w"),
         " as pass_name, b.uses_credit, b.given_at is not null as is_given,
         w.credits - w.credits_used as credits_left,
+        course.description as course_name,
+        nullif(b.course_refund, 0) as course_refund,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
     from bookings b
@@ -489,6 +494,7 @@ static FIND_BOOKING: Statement = Statement::new(
     join rooms r on r.id = c.room_id
     left join passes w on w.id = b.pass_id
     left join order_lines l on l.id = w.order_line_id
+    left join order_lines course on course.id = b.course_line_id
     left join lateral (
         select p.method, p.amount, coalesce((
                 select sum(amount) from refunds
@@ -543,6 +549,7 @@ fn booking_from_row(row: &Row) -> Result<MailBooking> {
         payment: payment_from_row(row)?,
         pass: pass_from_row(row)?,
         is_given: row.try_get("is_given")?,
+        course_refund: course_refund_from_row(row)?,
     })
 }
 
@@ -556,6 +563,13 @@ fn pass_from_row(row: &Row) -> Result<Option<MailPass>> {
         })
     })
     .transpose()
+}
+
+fn course_refund_from_row(row: &Row) -> Result<Option<(String, Money)>> {
+    let refund: Option<Decimal> = row.try_get("course_refund")?;
+    refund
+        .map(|refund| Ok((row.try_get("course_name")?, Money::from_column(refund))))
+        .transpose()
 }
 
 fn payment_from_row(row: &Row) -> Result<Option<MailPayment>> {

@@ -49,6 +49,8 @@ pub struct Occurrence {
     pub current_participants: i32,
     /// The number of members on the waitlist.
     pub waitlist_length: i64,
+    /// The course that the occurrence is part of. `None` also if the course is retired.
+    pub course: Option<OccurrenceCourse>,
     /// Whether the occurrence is cancelled.
     pub is_cancelled: bool,
     /// The iCalendar sequence number, which increases when staff change or cancel the
@@ -56,6 +58,31 @@ pub struct Occurrence {
     pub sequence: i32,
     /// When the row was last changed. Bookings also change the row.
     pub updated_at: DateTime<Utc>,
+}
+
+/// The course that an occurrence is part of.
+#[derive(Clone, Debug)]
+pub struct OccurrenceCourse {
+    /// The product's id.
+    pub id: Uuid,
+    /// The name of the course.
+    pub name: String,
+    /// Whether the occurrence can be booked by itself.
+    pub drop_in: bool,
+}
+
+impl OccurrenceCourse {
+    fn from_row(row: &Row) -> Result<Option<Self>> {
+        let id: Option<Uuid> = row.try_get("course_id")?;
+        id.map(|id| {
+            Ok(Self {
+                id,
+                name: row.try_get("course_name")?,
+                drop_in: row.try_get("course_drop_in")?,
+            })
+        })
+        .transpose()
+    }
 }
 
 /// The computed number of members on the waitlist of an occurrence `c`.
@@ -67,7 +94,7 @@ macro_rules! waitlist_length {
 }
 
 /// The columns that [`Occurrence::from_row`] reads from an occurrence `c`, its class type
-/// `t`, its instructor `i`, and its room `r`.
+/// `t`, its instructor `i`, its room `r`, and its course.
 macro_rules! occurrence_columns {
     () => {
         concat!(
@@ -76,7 +103,8 @@ macro_rules! occurrence_columns {
             c.start_time, c.end_time, r.name as room, c.instructor_id, i.name as instructor,
             t.difficulty_level, t.styles, t.image_url,
             coalesce(c.price_override, t.price_per_class) as price, c.max_participants,
-            c.current_participants, c.is_cancelled, c.sequence, c.updated_at, ",
+            c.current_participants, c.is_cancelled, c.sequence, c.updated_at,
+            course.id as course_id, course.name as course_name, course.drop_in as course_drop_in, ",
             waitlist_length!()
         )
     };
@@ -88,7 +116,8 @@ macro_rules! occurrence_tables {
         " from scheduled_classes c
         join class_types t on t.id = c.class_type_id
         join instructors i on i.id = c.instructor_id
-        join rooms r on r.id = c.room_id "
+        join rooms r on r.id = c.room_id
+        left join products course on course.id = c.course_id and course.is_active "
     };
 }
 
@@ -112,6 +141,7 @@ impl Occurrence {
             max_participants: row.try_get("max_participants")?,
             current_participants: row.try_get("current_participants")?,
             waitlist_length: row.try_get("waitlist_length")?,
+            course: OccurrenceCourse::from_row(row)?,
             is_cancelled: row.try_get("is_cancelled")?,
             sequence: row.try_get("sequence")?,
             updated_at: row.try_get("updated_at")?,

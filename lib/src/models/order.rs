@@ -20,11 +20,11 @@ use uuid::Uuid;
 pub(super) use self::insertion::{NOT_SOLD, lock_member};
 pub(super) use self::invoice::{NewInvoiceOrder, has_invoice, insert_for_invoice};
 pub use self::purchase::{
-    LockedOrder, NewPurchase, OpenOrder, ProductPrice, cancel, cancel_open_of, find_own, lock,
-    price, purchase,
+    LockedOrder, NewPurchase, OpenOrder, ProductPrice, cancel, cancel_by_staff, cancel_open_of,
+    find_own, lock, lock_with_passes, price, purchase, release,
 };
 pub use self::sale::{DeskGiftCard, DeskTender, NewSale, sell};
-pub use self::settlement::settle;
+pub use self::settlement::{Settled, refund_forgotten_shares, settle};
 use super::payment_status::{PaymentStatus, shown_payment_status};
 use super::user::{full_name, optional_full_name};
 use crate::error::{Error, Result};
@@ -75,7 +75,7 @@ pub enum OrderState {
 }
 
 impl OrderState {
-    fn from_column(text: &str) -> Result<Self> {
+    pub(super) fn from_column(text: &str) -> Result<Self> {
         match text {
             "open" => Ok(Self::Open),
             "paid" => Ok(Self::Paid),
@@ -103,6 +103,39 @@ pub struct OrderLine {
     pub amount: Money,
     /// The id of the pass that was issued. `None` if the order is not paid.
     pub pass_id: Option<Uuid>,
+    /// What the member has of a course. `None` for other products.
+    pub course: Option<OrderedCourse>,
+}
+
+/// What a member has of a course that was ordered.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderedCourse {
+    /// The classes in which the member has a spot, also those that are over.
+    pub classes: Vec<OrderedClass>,
+    /// The sum of the shares that a rule has given back.
+    pub refunded_shares: Money,
+    /// The sum of the shares of spots that staff have released.
+    pub released_shares: Money,
+}
+
+/// A class of a course that was ordered.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderedClass {
+    /// When the class starts.
+    pub start_time: DateTime<Utc>,
+    /// Its share in what the course has cost.
+    pub share: Money,
+}
+
+impl OrderedCourse {
+    /// Returns the number of upcoming classes at `now`, and the sum of their shares.
+    pub fn left(&self, now: DateTime<Utc>) -> (usize, Money) {
+        let left = self.classes.iter().filter(|class| class.start_time > now);
+        let shares = left.clone().map(|class| class.share.as_column());
+        (left.count(), Money::from_column(shares.sum::<Decimal>()))
+    }
 }
 
 /// An order, with its lines and the money for it.
@@ -128,6 +161,8 @@ pub struct Order {
     pub gift_card_amount: Money,
     /// The amount that was refunded or will be refunded.
     pub refunded: Money,
+    /// The part of it that is to be paid out at the desk.
+    pub due_at_desk: Money,
     /// The balance of the gift card that was sold. `None` if none was.
     pub sold_gift_card_balance: Option<Money>,
     /// The payment, which is the one without a gift card if there are two. `None` if the order
@@ -184,6 +219,7 @@ impl Order {
             promo_code: row.try_get("promo_code")?,
             gift_card_amount: Money::from_column(row.try_get::<_, Decimal>("gift_card_amount")?),
             refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
+            due_at_desk: Money::from_column(row.try_get::<_, Decimal>("due_at_desk")?),
             sold_gift_card_balance: sold_gift_card_balance.map(Money::from_column),
             payment: OrderPayment::from_row(row)?,
             needs_review: row.try_get("needs_review")?,
@@ -223,10 +259,27 @@ macro_rules! orders_where {
                     s.first_name as staff_first_name, s.last_name as staff_last_name,
                     (select jsonb_agg(jsonb_build_object('id', l.id, 'productId', l.product_id,
                         'description', l.description, 'unitPrice', l.unit_price::text,
-                        'discount', l.discount::text, 'amount', l.amount::text, 'passId', w.id) order by l.created_at, l.id)
+                        'discount', l.discount::text, 'amount', l.amount::text, 'passId', w.id,
+                        'course', case l.kind when 'course' then (
+                            select jsonb_build_object(
+                                'classes', coalesce(jsonb_agg(jsonb_build_object(
+                                    'startTime', c.start_time, 'share', b.course_share::text)
+                                ) filter (where b.status in ('booked', 'attended')), '[]'),
+                                'refundedShares', coalesce(sum(b.course_refund), 0)::text,
+                                'releasedShares', coalesce(sum(b.course_share) filter (
+                                    where b.course_share_state = 'settled'
+                                      and b.course_refund is null), 0)::text)
+                            from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+                            where b.course_line_id = l.id
+                        ) end) order by l.created_at, l.id)
                         from order_lines l left join passes w on w.order_line_id = l.id
                         where l.order_id = o.id) as lines,
-                    sums.refunded, sums.gift_card_amount,
+                    sums.refunded, sums.gift_card_amount, (
+                        select coalesce(sum(r.amount), 0)
+                        from refunds r join payments paid on paid.id = r.payment_id
+                        where paid.order_id = o.id and r.state = 'due'
+                          and paid.tender in ('cash', 'terminal', 'transfer')
+                    ) as due_at_desk,
                     (select w.balance from order_lines l join wallets w on w.order_line_id = l.id
                         where l.order_id = o.id) as sold_gift_card_balance
                 from orders o

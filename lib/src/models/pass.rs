@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::change::{NewPassChange, PassChange, RecordedPassChange, change, list_changes};
-pub use self::dispute::{lock_of_order, restore_disputed, revoke_disputed};
+pub use self::dispute::{list_of_order, lock_of_order, restore_disputed, revoke_disputed};
 pub(super) use self::period::{
     PaidPeriod, PassPeriod, is_paid, is_paid_before, issue_paid, lock_unpaid, set_unpaid_period,
 };
@@ -37,6 +37,8 @@ pub enum PassRefusal {
     TooEarly,
     /// The pass is frozen on the day of the class.
     Frozen,
+    /// The class is booked with its course only.
+    CourseOnly,
 }
 
 impl PassRefusal {

@@ -29,7 +29,7 @@ pub use self::find::{find, find_by_provider_payment, find_last};
 pub use self::given::give_spot;
 pub use self::invoice::{InvoicePayment, insert_for_invoice, record_invoice_event, refund_invoice};
 pub use self::list::{ListedPayment, list};
-pub use self::order_refund::{NewOrderRefund, RefundMethod, refund_order};
+pub use self::order_refund::{NewOrderRefund, RefundMethod, pay_out_order, refund_order};
 pub use self::pass::pay_with_pass;
 pub use self::provider_refund::{ProviderRefund, record_refunds};
 pub use self::refund::{

@@ -26,6 +26,8 @@ pub enum ProductKind {
     GiftCard,
     /// A pass that is paid again for each period, until the member ends it.
     Membership,
+    /// Several classes that are bought together.
+    Course,
 }
 
 impl ProductKind {
@@ -34,6 +36,7 @@ impl ProductKind {
             "pass" => Ok(Self::Pass),
             "gift_card" => Ok(Self::GiftCard),
             "membership" => Ok(Self::Membership),
+            "course" => Ok(Self::Course),
             _ => Err(Error::internal("unknown kind of product")),
         }
     }
@@ -43,6 +46,7 @@ impl ProductKind {
             Self::Pass => "pass",
             Self::GiftCard => "gift_card",
             Self::Membership => "membership",
+            Self::Course => "course",
         }
     }
 }
@@ -139,18 +143,20 @@ pub struct Product {
     pub price: Money,
     /// The tax that the price includes. Zero for a gift card.
     pub tax_rate: TaxRate,
-    /// The number of classes, for a membership in each period. `None` if it is unlimited, or a gift
-    /// card.
+    /// The number of classes, for a membership in each period. `None` if it is unlimited, a
+    /// gift card, or a course.
     pub credits: Option<i32>,
-    /// How many days a pass is good. For a membership, the days of the longest period. `None` for a
-    /// gift card.
+    /// How many days a pass is good. For a membership, the days of the longest period. `None` for
+    /// other products.
     pub days: Option<i32>,
-    /// When a pass begins. `None` for a gift card.
+    /// When a pass begins. `None` for a gift card or a course.
     pub starts: Option<PassStart>,
     /// How often a membership is paid. `None` for other products.
     pub every: Option<BillingPeriod>,
-    /// How often a member can buy the product. A purchase whose pass was revoked does not count.
-    /// `None` if there is no limit.
+    /// Whether the classes of a course can be booked one by one. `None` for other products.
+    pub drop_in: Option<bool>,
+    /// How often a member can buy the product. A purchase does not count if its pass was revoked, or
+    /// if its course was given back. `None` if there is no limit.
     pub per_member: Option<i32>,
     /// The class types that the product is good for, sorted by name. Empty: all.
     pub class_types: Vec<NamedClassType>,
@@ -182,15 +188,16 @@ macro_rules! product_columns {
     () => {
         concat!(
             "p.id, p.kind, p.name, p.description, p.price, p.tax_rate, p.credits, p.days, p.starts,
-            p.every, p.per_member, p.is_active, p.created_at, p.updated_at, ",
-            class_types_of_product!("p.id"),
+            p.every, p.drop_in, p.per_member, p.is_active, p.created_at, p.updated_at, ",
+            $crate::models::product::class_types_of_product!("p.id"),
             " as class_types"
         )
     };
 }
+pub(super) use product_columns;
 
 impl Product {
-    fn from_row(row: &Row) -> Result<Self> {
+    pub(super) fn from_row(row: &Row) -> Result<Self> {
         let starts: Option<&str> = row.try_get("starts")?;
         Ok(Self {
             id: row.try_get("id")?,
@@ -206,6 +213,7 @@ impl Product {
                 .try_get::<_, Option<&str>>("every")?
                 .map(BillingPeriod::from_column)
                 .transpose()?,
+            drop_in: row.try_get("drop_in")?,
             per_member: row.try_get("per_member")?,
             class_types: super::from_json(row.try_get("class_types")?)?,
             is_active: row.try_get("is_active")?,
@@ -228,6 +236,30 @@ pub async fn list(client: &Client, is_active: Option<bool>, page: &Page) -> Resu
     let (time, id) = page.after();
     let rows = LIST
         .all(client, &[&is_active, &time, &id, &page.row_limit()])
+        .await?;
+    rows.iter().map(Product::from_row).collect()
+}
+
+static LIST_SOLD: Statement = Statement::new(
+    "product.list_sold",
+    concat!(
+        "select ",
+        product_columns!(),
+        " from products p
+        where p.is_active and (p.kind <> 'course' or exists (
+            select from scheduled_classes c
+            where c.course_id = p.id and not c.is_cancelled and c.start_time > $1))
+          and ($2::timestamptz is null or (p.created_at, p.id) < ($2, $3))
+        order by p.created_at desc, p.id desc limit $4"
+    ),
+);
+
+/// Lists a page of the products that can be bought at `now`, newest first. A course without upcoming
+/// classes cannot.
+pub async fn list_sold(client: &Client, now: DateTime<Utc>, page: &Page) -> Result<Vec<Product>> {
+    let (time, id) = page.after();
+    let rows = LIST_SOLD
+        .all(client, &[&now, &time, &id, &page.row_limit()])
         .await?;
     rows.iter().map(Product::from_row).collect()
 }
@@ -267,12 +299,14 @@ pub struct NewProduct {
     /// The number of classes. `None` if it is unlimited.
     pub credits: Option<i32>,
     /// How many days a pass is good. More than 0. For a membership, the days of the longest period.
-    /// `None` for a gift card.
+    /// `None` for other products.
     pub days: Option<i32>,
-    /// When a pass begins. `None` for a gift card.
+    /// When a pass begins. `None` for a gift card or a course.
     pub starts: Option<PassStart>,
     /// How often it is paid. Exactly for memberships.
     pub every: Option<BillingPeriod>,
+    /// Whether the classes can be booked one by one. Exactly for courses.
+    pub drop_in: Option<bool>,
     /// How often a member can buy the product. `None` if there is no limit.
     pub per_member: Option<i32>,
     /// The ids of the class types that the product is good for. Empty: all.
@@ -282,8 +316,8 @@ pub struct NewProduct {
 static INSERT: Statement = Statement::new(
     "product.insert",
     "insert into products (id, kind, name, description, price, credits, days, starts, per_member,
-        every, tax_rate)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        every, tax_rate, drop_in)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
 );
 
 /// Inserts a product. Must be called in a transaction.
@@ -308,6 +342,7 @@ pub async fn insert(client: &Client, new: &NewProduct) -> Result<Product> {
                 &new.per_member,
                 &new.every.map(BillingPeriod::as_str),
                 &new.tax_rate.as_column(),
+                &new.drop_in,
             ],
         )
         .await?;
@@ -333,6 +368,8 @@ pub struct ProductChanges {
     pub days: Option<i32>,
     /// When a pass begins.
     pub starts: Option<PassStart>,
+    /// Whether the classes of a course can be booked one by one.
+    pub drop_in: Option<bool>,
     /// How often a member can buy the product. `Some(None)`: any number.
     pub per_member: Option<Option<i32>>,
     /// The ids of the class types that the product is good for, also of passes that were sold.
@@ -353,7 +390,8 @@ static UPDATE: Statement = Statement::new(
         starts = coalesce($8, starts),
         per_member = case when $9 then $10 else per_member end,
         is_active = coalesce($11, is_active),
-        tax_rate = coalesce($12, tax_rate)
+        tax_rate = coalesce($12, tax_rate),
+        drop_in = coalesce($13, drop_in)
     where id = $1 returning id",
 );
 
@@ -380,6 +418,7 @@ pub async fn update(client: &Client, id: Uuid, changes: &ProductChanges) -> Resu
                 &changes.per_member.flatten(),
                 &changes.is_active,
                 &changes.tax_rate.map(TaxRate::as_column),
+                &changes.drop_in,
             ],
         )
         .await

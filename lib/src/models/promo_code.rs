@@ -129,6 +129,8 @@ async fn find(client: &Client, id: Uuid) -> Result<PromoCode> {
 pub struct NewPromoCode {
     /// The code, in upper case.
     pub code: String,
+    /// The kinds of products for which it is good: passes, courses, or both.
+    pub applies_to: Vec<ProductKind>,
     /// How much it takes off.
     pub reduction: Reduction,
     /// The first day. `None`: it is good at once.
@@ -143,8 +145,9 @@ pub struct NewPromoCode {
 
 static INSERT: Statement = Statement::new(
     "promo_code.insert",
-    "insert into promo_codes (id, code, percent, amount, first_day, last_day, max_uses, per_member)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    "insert into promo_codes (id, code, percent, amount, first_day, last_day, max_uses, per_member,
+        applies_to)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 );
 
 /// Inserts a promo code.
@@ -168,6 +171,7 @@ pub async fn insert(client: &Client, new: &NewPromoCode) -> Result<PromoCode> {
                 &new.last_day,
                 &new.max_uses,
                 &new.per_member,
+                &names(&new.applies_to),
             ],
         )
         .await
@@ -176,12 +180,18 @@ pub async fn insert(client: &Client, new: &NewPromoCode) -> Result<PromoCode> {
     find(client, id).await
 }
 
+fn names(kinds: &[ProductKind]) -> Vec<&'static str> {
+    kinds.iter().map(|kind| kind.as_str()).collect()
+}
+
 /// The changes to a promo code. `None` leaves a field as it is. Orders that were made keep their
 /// prices.
 #[derive(Clone, Debug, Default)]
 pub struct PromoCodeChanges {
     /// The code, in upper case.
     pub code: Option<String>,
+    /// The kinds of products for which it is good: passes, courses, or both.
+    pub applies_to: Option<Vec<ProductKind>>,
     /// How much it takes off.
     pub reduction: Option<Reduction>,
     /// The first day. `Some(None)`: it is good at once.
@@ -206,7 +216,8 @@ static UPDATE: Statement = Statement::new(
         last_day = case when $8 then $9 else last_day end,
         max_uses = case when $10 then $11 else max_uses end,
         per_member = case when $12 then $13 else per_member end,
-        is_active = coalesce($14, is_active)
+        is_active = coalesce($14, is_active),
+        applies_to = case when cardinality($15::text[]) > 0 then $15 else applies_to end
     where id = $1 returning id",
 );
 
@@ -237,6 +248,7 @@ pub async fn update(client: &Client, id: Uuid, changes: &PromoCodeChanges) -> Re
                 &changes.per_member.is_some(),
                 &changes.per_member.flatten(),
                 &changes.is_active,
+                &names(changes.applies_to.as_deref().unwrap_or_default()),
             ],
         )
         .await

@@ -5,6 +5,7 @@
 //! checkout with the payment. A repeated request continues after the last completed
 //! step: it finds the payment, and Stripe returns the same checkout again.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::App;
@@ -183,7 +184,8 @@ impl<'a> CheckoutRequest<'a> {
                 return Ok(Ok(stored));
             }
             let Some((reference, url)) = &created else {
-                payment::abandon(tx, id).await?;
+                tx.invalidate([self.app.schedule()]);
+                payment::abandon(tx, id, self.app.clock().now(), &self.app.config().studio).await?;
                 let refused = Err(CARD_NOT_POSSIBLE);
                 self.store_response(tx, &refused).await?;
                 return Ok(refused);
@@ -203,13 +205,17 @@ impl<'a> CheckoutRequest<'a> {
     /// when Stripe does not accept the amount.
     async fn create_session(&self, checkout: Checkout) -> Result<Option<(String, Option<String>)>> {
         let stripe = self.app.stripe().ok_or(Error::NotFound)?;
-        let Checkout { mut payment, title } = checkout;
+        let Checkout {
+            mut payment,
+            title,
+            mut ends_at,
+        } = checkout;
         let Some(amount) = minor_units(payment.amount, &payment.currency) else {
             return Ok(None);
         };
         let mut keys_used = 1;
         loop {
-            let new_session = self.new_session(&payment, amount, &title);
+            let new_session = self.new_session(&payment, amount, &title, ends_at);
             match stripe.create_session(&new_session).await {
                 Ok(session) => return Ok(Some((session.id, session.url))),
                 Err(error) if error.needs_new_key() && keys_used < MAX_STRIPE_KEYS => {
@@ -219,6 +225,7 @@ impl<'a> CheckoutRequest<'a> {
                     if payment.status != PaymentStatus::Pending {
                         return Err(PAYMENT_REPLACED);
                     }
+                    ends_at = payment.expires_at.unwrap_or_default();
                     keys_used += 1;
                 }
                 Err(error) if error.refusal() == Some(Refusal::AmountNotPossible) => {
@@ -230,9 +237,13 @@ impl<'a> CheckoutRequest<'a> {
                         // pending payment would expire, and the booking with it. An order is
                         // cancelled, so that it does not count for the limit of its product.
                         let id = payment.id;
+                        let (now, studio) = (self.app.clock().now(), &self.app.config().studio);
                         let transaction = self.app.transaction();
                         transaction
-                            .run(async |tx| payment::abandon(tx, id).await)
+                            .run(async |tx| {
+                                tx.invalidate([self.app.schedule()]);
+                                payment::abandon(tx, id, now, studio).await
+                            })
                             .await?;
                     }
                     return Err(error.into());
@@ -246,6 +257,7 @@ impl<'a> CheckoutRequest<'a> {
         payment: &'s Payment,
         amount: i64,
         title: &'s str,
+        expires_at: DateTime<Utc>,
     ) -> NewSession<'s> {
         let site = &self.app.config().studio.site_url;
         let page = match payment.subject {
@@ -258,7 +270,7 @@ impl<'a> CheckoutRequest<'a> {
             currency: &payment.currency,
             title,
             email: self.email,
-            expires_at: payment.expires_at.unwrap_or_default(),
+            expires_at,
             success_url: format!("{page}&payment=done"),
             cancel_url: format!("{page}&payment=open"),
         }

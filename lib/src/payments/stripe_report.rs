@@ -88,9 +88,10 @@ pub(super) async fn record_mismatch(
     .await
 }
 
-/// Invalidates the cached schedule when the outcome has released a spot.
+/// Invalidates the cached schedule when the outcome has released a spot, or may have: money that is
+/// refunded can be that of an order that was cancelled.
 pub(super) fn invalidate_schedule(app: &App, tx: &Tx, outcome: &Outcome) {
-    if matches!(outcome, Outcome::Released) {
+    if matches!(outcome, Outcome::Released | Outcome::RefundDue) {
         tx.invalidate([app.schedule()]);
     }
 }

@@ -34,6 +34,8 @@ pub struct CoverView {
     price: Amount,
     /// ISO 4217 code.
     currency: String,
+    /// The id of the course with which members book the class. Null if they can book it by itself.
+    course_id: Option<Uuid>,
     /// The id of the pass that pays by default. Null if the price is to be paid, or is 0.
     pass_id: Option<Uuid>,
     /// The passes that are not revoked, in the order in which they would pay. Those that cannot
@@ -79,7 +81,14 @@ pub fn find(app: &App, user_id: Uuid, query: CoverQuery) -> BoxFuture<'_, Result
             })
             .await?;
         let today = zone.date(app.clock().now());
-        let first = passes.first().filter(|(_, refusal)| refusal.is_none());
+        let course = class.course.filter(|course| !course.drop_in);
+        let refusal = |refusal: Option<PassRefusal>| match course {
+            Some(_) => Some(PassRefusal::CourseOnly),
+            None => refusal,
+        };
+        let first = passes
+            .first()
+            .filter(|(_, reason)| refusal(*reason).is_none());
         Ok(CoverView {
             scheduled_class_id: id,
             pass_id: first
@@ -89,11 +98,12 @@ pub fn find(app: &App, user_id: Uuid, query: CoverQuery) -> BoxFuture<'_, Result
             currency: studio.currency.clone(),
             passes: passes
                 .into_iter()
-                .map(|(pass, refusal)| CoveringPassView {
+                .map(|(pass, reason)| CoveringPassView {
                     pass: PassView::new(pass, today),
-                    refusal,
+                    refusal: refusal(reason),
                 })
                 .collect(),
+            course_id: course.as_ref().map(|course| course.id),
         })
     })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
@@ -14,6 +14,7 @@ use crate::admin::staff_action::StaffAction;
 use crate::bookings::changes::reason;
 use crate::error::{Error, ErrorCode, Result};
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
+use crate::models::member_event::{self, NewMemberEvent};
 use crate::models::order::{self, DeskGiftCard, DeskTender, NewSale, Order, OrderState, Tender};
 use crate::models::pass::{self, NewPassChange, PassChange};
 use crate::models::payment::{self, NewOrderRefund, RefundMethod};
@@ -21,6 +22,7 @@ use crate::models::payment_status::PaymentStatus;
 use crate::models::security_event::SecurityEventKind;
 use crate::notify::mail;
 use crate::payments::reconcile::settle_in_background;
+use crate::runtime::config::StudioConfig;
 use crate::session::Tx;
 use crate::store::page::Page;
 use crate::values::caller::Caller;
@@ -65,6 +67,9 @@ pub struct OrderView {
     /// Whether Stripe has reported a payment of another amount, so that the order is not paid. Staff
     /// check the payment at Stripe, refund it there, and cancel the order.
     needs_review: bool,
+    /// The part of `refunded` that staff have not yet paid out at the desk. They record it with
+    /// `payOut`.
+    due_at_desk: Amount,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
     is_by_member: bool,
     /// The name of the member of staff who sold it. Null if the member placed the order, or if
@@ -74,12 +79,12 @@ pub struct OrderView {
 }
 
 impl OrderView {
-    fn new(order: Order) -> Self {
+    fn new(order: Order, now: DateTime<Utc>) -> Self {
         let payment = order.payment.as_ref();
         Self {
             id: order.id,
             user_id: order.user_id,
-            lines: order_lines(&order),
+            lines: order_lines(&order, now),
             total: order.total.in_currency(&order.currency),
             state: order.state,
             promo_code: order.promo_code.clone(),
@@ -92,6 +97,7 @@ impl OrderView {
             gift_card_code: None,
             refunded: order.refunded.in_currency(&order.currency),
             needs_review: order.needs_review,
+            due_at_desk: order.due_at_desk.in_currency(&order.currency),
             is_by_member: order.is_by_member,
             member_name: order.member_name,
             sold_by: order.sold_by,
@@ -125,7 +131,10 @@ pub fn list(app: &App, query: OrdersQuery, page: Page) -> BoxFuture<'_, Result<L
             .db()
             .read(async move |client| order::list(client, member_id, &page).await)
             .await?;
-        Ok(List::new(rows, page, Order::position, OrderView::new))
+        let now = app.clock().now();
+        Ok(List::new(rows, page, Order::position, |order| {
+            OrderView::new(order, now)
+        }))
     })
 }
 
@@ -217,7 +226,8 @@ pub fn create<'a>(
             .run(async |tx| {
                 // An earlier attempt of this transaction was rolled back.
                 *issued.lock().expect("no holder panics") = None;
-                let sold = order::sell(tx, &sale, &studio.currency, now, today, keys).await?;
+                tx.invalidate([app.schedule()]);
+                let sold = order::sell(tx, &sale, studio, now, today, keys).await?;
                 let (order, code) = sold;
                 *issued.lock().expect("no holder panics") = code;
                 let detail = json!({ "orderId": order.id, "action": "sell" });
@@ -225,12 +235,14 @@ pub fn create<'a>(
                 staff_action
                     .record(tx, kind, Some(order.user_id), detail)
                     .await?;
-                StoredResponse::created(&OrderView::new(order))
+                StoredResponse::created(&OrderView::new(order, now))
             })
             .await?;
         if let Some(code) = *issued.lock().expect("no holder panics") {
             response.body["giftCardCode"] = json!(code.expose());
         }
+        // The sale may have replaced an order whose checkout is open.
+        settle_in_background(app);
         mail::send_due_in_background(app);
         Ok(response)
     })
@@ -244,7 +256,7 @@ pub struct UpdateOrder {
     /// The default is `refund`.
     #[serde(default)]
     action: OrderAction,
-    /// For `refund`: the amount to give back.
+    /// For `refund`: the amount to give back. Can be left out with `releaseLineIds`.
     amount: Option<Money>,
     /// For `refund`: how the money is given back. The default is `original`.
     method: Option<RefundMethod>,
@@ -252,6 +264,11 @@ pub struct UpdateOrder {
     #[serde(default)]
     #[schema(max_items = 20)]
     revoke_pass_ids: Vec<Uuid>,
+    /// For `refund`: the ids of lines of this order with a course whose upcoming spots the member gives
+    /// up.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    release_line_ids: Vec<Uuid>,
     /// For `refund`: why, for the list of refunds.
     #[schema(max_length = 500, examples("Moves to another city"))]
     reason: Option<String>,
@@ -267,6 +284,9 @@ pub enum OrderAction {
     /// Gives money back, in whole or in part.
     #[default]
     Refund,
+    /// Records that what is due at the desk was paid out. It is due when the studio has cancelled a
+    /// class of a course that was paid at the desk.
+    PayOut,
     /// Cancels an open order that nobody will pay.
     Cancel,
 }
@@ -275,6 +295,7 @@ impl OrderAction {
     fn as_str(self) -> &'static str {
         match self {
             Self::Refund => "refund",
+            Self::PayOut => "payOut",
             Self::Cancel => "cancel",
         }
     }
@@ -282,9 +303,50 @@ impl OrderAction {
 
 /// A parsed change of an order.
 enum OrderChange {
-    /// Gives money back, and revokes the passes with these ids.
-    Refund(NewOrderRefund, Vec<Uuid>),
+    Refund(Box<OrderRefund>),
+    PayOut,
     Cancel,
+}
+
+impl OrderChange {
+    /// Returns whether members may give up spots.
+    fn frees_spots(&self) -> bool {
+        match self {
+            Self::Refund(refund) => !refund.line_ids.is_empty(),
+            Self::PayOut => false,
+            Self::Cancel => true,
+        }
+    }
+}
+
+/// What is given back of an order.
+struct OrderRefund {
+    /// The money. `None` if none is given back.
+    money: Option<NewOrderRefund>,
+    /// The ids of the passes to revoke.
+    pass_ids: Vec<Uuid>,
+    revocation: NewPassChange,
+    /// The ids of the lines with courses whose spots are given up.
+    line_ids: Vec<Uuid>,
+}
+
+impl OrderRefund {
+    /// Checks that the passes and the lines with courses are those of the order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`].
+    fn check_lines(&self, order: &Order) -> Result<()> {
+        let is_pass = |id: &Uuid| order.lines.iter().any(|line| line.pass_id == Some(*id));
+        let is_course = |id: &Uuid| {
+            let mut lines = order.lines.iter();
+            lines.any(|line| line.id == *id && line.course.is_some())
+        };
+        match self.pass_ids.iter().all(is_pass) && self.line_ids.iter().all(is_course) {
+            true => Ok(()),
+            false => Err(Error::NotFound),
+        }
+    }
 }
 
 impl UpdateOrder {
@@ -295,7 +357,14 @@ impl UpdateOrder {
         let internal_reason = form.check_filled("internalReason", internal, reason);
         let change = match self.action {
             OrderAction::Refund => self.parse_refund(&mut form, currency, staff_id),
-            OrderAction::Cancel => self.parse_cancellation(&mut form),
+            OrderAction::PayOut => {
+                self.check_no_refund(&mut form);
+                OrderChange::PayOut
+            }
+            OrderAction::Cancel => {
+                self.check_no_refund(&mut form);
+                OrderChange::Cancel
+            }
         };
         form.finish()?;
         Ok((change, internal_reason))
@@ -303,40 +372,56 @@ impl UpdateOrder {
 
     fn parse_refund(self, form: &mut Form, currency: &str, staff_id: Uuid) -> OrderChange {
         match self.amount {
-            None => form.add_problem("amount", "is required"),
+            None if self.release_line_ids.is_empty() => form.add_problem("amount", "is required"),
             Some(zero) if zero.is_zero() => form.add_problem("amount", "must be more than 0"),
-            Some(_) => {}
+            _ => {}
         }
         let amount = form.check_given("amount", self.amount, |amount| {
             amount.check_currency(currency)
         });
-        if self.revoke_pass_ids.len() > PRODUCTS_MAX {
-            let problem = format!("must not have more than {PRODUCTS_MAX} entries");
-            form.add_problem("revokePassIds", &problem);
+        for (field, ids) in [
+            ("revokePassIds", &self.revoke_pass_ids),
+            ("releaseLineIds", &self.release_line_ids),
+        ] {
+            if ids.len() > PRODUCTS_MAX {
+                let problem = format!("must not have more than {PRODUCTS_MAX} entries");
+                form.add_problem(field, &problem);
+            }
         }
         let reason = form.check_filled("reason", self.reason.as_deref(), reason);
-        let refund = NewOrderRefund {
+        let revocation = NewPassChange {
+            change: PassChange::Revoke,
+            reason: reason.clone().unwrap_or_else(|| "Refunded".to_owned()),
+            staff_id: Some(staff_id),
+        };
+        let money = amount.map(|amount| NewOrderRefund {
             order_id: self.order_id,
-            amount: amount.unwrap_or_default(),
+            amount,
             method: self.method.unwrap_or(RefundMethod::Original),
             reason,
             staff_id,
-        };
-        OrderChange::Refund(refund, self.revoke_pass_ids)
+        });
+        OrderChange::Refund(Box::new(OrderRefund {
+            money,
+            pass_ids: self.revoke_pass_ids,
+            revocation,
+            line_ids: self.release_line_ids,
+        }))
     }
 
-    fn parse_cancellation(&self, form: &mut Form) -> OrderChange {
+    /// Checks that the fields of a refund are left out.
+    fn check_no_refund(&self, form: &mut Form) {
         for (name, is_set) in [
             ("amount", self.amount.is_some()),
             ("method", self.method.is_some()),
             ("revokePassIds", !self.revoke_pass_ids.is_empty()),
+            ("releaseLineIds", !self.release_line_ids.is_empty()),
             ("reason", self.reason.is_some()),
         ] {
             if is_set {
                 form.add_problem(name, "can only be set to refund an order");
             }
         }
-        OrderChange::Cancel
     }
 }
 
@@ -345,9 +430,9 @@ impl UpdateOrder {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`]; 403 `own_purchase`; [`Error::NotFound`], also for a pass of another order;
-/// 409 `not_cancellable` to cancel an order that is not open; those of [`payment::refund_order`]
-/// and [`pass::change`].
+/// [`Error::Invalid`]; 403 `own_purchase`; [`Error::NotFound`], also for a pass or a line of another
+/// order; 409 `not_cancellable` to cancel an order that is not open; those of
+/// [`payment::refund_order`], [`payment::pay_out_order`], [`order::release`], and [`pass::change`].
 pub fn update<'a>(
     app: &'a App,
     caller: &'a Caller,
@@ -361,7 +446,6 @@ pub fn update<'a>(
         let studio = &app.config().studio;
         let (change, internal_reason) = form.parse(&studio.currency, staff_id)?;
         let now = app.clock().now();
-        let today = TimeZone::of_studio(studio)?.date(now);
         let transaction = app.transaction().authorize(&staff_action);
         let transaction = transaction.idempotent(staff_id, key);
         let response = transaction
@@ -370,12 +454,15 @@ pub fn update<'a>(
                 if order.user_id == staff_id {
                     return Err(OWN_PURCHASE);
                 }
-                match &change {
-                    OrderChange::Refund(new, pass_ids) => {
-                        refund(tx, &order, new, pass_ids, now, today).await?;
-                    }
-                    OrderChange::Cancel => cancel(tx, id).await?,
+                let events = match &change {
+                    OrderChange::Refund(new) => refund(tx, &order, new, now, studio).await?,
+                    OrderChange::PayOut => payment::pay_out_order(tx, id, staff_id, now).await?,
+                    OrderChange::Cancel => cancel(tx, id, now, studio).await?,
+                };
+                if change.frees_spots() {
+                    tx.invalidate([app.schedule()]);
                 }
+                member_event::record(tx, &events).await?;
                 let order = order::find(tx, id).await?;
                 let detail = json!({
                     "orderId": id, "action": action.as_str(), "internalReason": internal_reason,
@@ -384,7 +471,7 @@ pub fn update<'a>(
                 staff_action
                     .record(tx, kind, Some(order.user_id), detail)
                     .await?;
-                StoredResponse::ok(&OrderView::new(order))
+                StoredResponse::ok(&OrderView::new(order, now))
             })
             .await?;
         // A refund to the card must be sent. The page on which a member would pay for a cancelled
@@ -395,36 +482,39 @@ pub fn update<'a>(
     })
 }
 
-/// Refunds an order, and revokes some of its passes.
+/// Refunds an order, revokes passes, and gives up the spots of courses. Returns the members' events.
 async fn refund(
     tx: &Tx,
     order: &Order,
-    new: &NewOrderRefund,
-    pass_ids: &[Uuid],
+    new: &OrderRefund,
     now: DateTime<Utc>,
-    today: NaiveDate,
-) -> Result<()> {
-    let is_of_order = |id: &Uuid| order.lines.iter().any(|line| line.pass_id == Some(*id));
-    if !pass_ids.iter().all(is_of_order) {
-        return Err(Error::NotFound);
+    studio: &StudioConfig,
+) -> Result<Vec<NewMemberEvent>> {
+    new.check_lines(order)?;
+    let today = TimeZone::of_studio(studio)?.date(now);
+    // The classes and the passes are locked before the order, all at once.
+    order::lock_with_passes(tx, order.id, &new.pass_ids).await?;
+    pass::change(tx, &new.pass_ids, &new.revocation, now, today).await?;
+    let mut events = order::release(tx, order.id, &new.line_ids, now, studio).await?;
+    if let Some(money) = &new.money {
+        events.extend(payment::refund_order(tx, money, now).await?);
     }
-    let revocation = NewPassChange {
-        change: PassChange::Revoke,
-        reason: new.reason.clone().unwrap_or_else(|| "Refunded".to_owned()),
-        staff_id: Some(new.staff_id),
-    };
-    pass::change(tx, pass_ids, &revocation, now, today).await?;
-    payment::refund_order(tx, new, now).await?;
-    Ok(())
+    Ok(events)
 }
 
-/// Cancels an open order. Its gift card gets its money back, and its promo code can be used again.
-async fn cancel(tx: &Tx, id: Uuid) -> Result<()> {
+/// Cancels an open order. Its gift card gets its money back, its promo code can be used again, and the
+/// spots of a course are free. Returns the members' events.
+async fn cancel(
+    tx: &Tx,
+    id: Uuid,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Vec<NewMemberEvent>> {
     order::lock(tx, id).await?;
     if order::find(tx, id).await?.state != OrderState::Open {
         return Err(NOT_OPEN);
     }
-    order::cancel(tx, id).await
+    order::cancel_by_staff(tx, id, now, studio).await
 }
 
 const NOT_OPEN: Error = Error::Conflict {
@@ -444,10 +534,10 @@ mod tests {
             bound::<CreateOrder>("productIds", "maxItems"),
             PRODUCTS_MAX as i64
         );
-        assert_eq!(
-            bound::<UpdateOrder>("revokePassIds", "maxItems"),
-            PRODUCTS_MAX as i64
-        );
+        for field in ["revokePassIds", "releaseLineIds"] {
+            let max_items = bound::<UpdateOrder>(field, "maxItems");
+            assert_eq!(max_items, PRODUCTS_MAX as i64);
+        }
         for field in ["reason", "internalReason"] {
             let max_length = bound::<UpdateOrder>(field, "maxLength");
             assert_eq!(max_length, REASON_MAX as i64);

@@ -54,25 +54,27 @@ pub struct ProductView {
     price: Amount,
     /// ISO 4217 code.
     currency: String,
-    /// The number of classes, for a membership in each period. Null if it is unlimited, or a gift
-    /// card.
+    /// The number of classes, for a membership in each period. Null if it is unlimited, a gift
+    /// card, or a course.
     credits: Option<i32>,
     /// How many days a pass is good, the first and the last one included. For a membership, the
-    /// days of the longest period. Null for a gift card.
+    /// days of the longest period. Null for other products.
     days: Option<i32>,
-    /// When a pass begins. Null for a gift card.
+    /// When a pass begins. Null for a gift card or a course.
     starts: Option<PassStart>,
     /// How often a membership is paid, and how long its credits last. Null for other products.
     every: Option<BillingPeriod>,
-    /// How often a member can buy it. A purchase whose pass was revoked does not count. Null if
-    /// there is no limit.
+    /// Whether the classes of a course can be booked one by one. Null for other products.
+    drop_in: Option<bool>,
+    /// How often a member can buy it. A purchase does not count if its pass was revoked, or if its
+    /// course was given back. Null if there is no limit.
     per_member: Option<i32>,
     /// The class types that it is good for, sorted by name. Empty: all.
     class_types: Vec<NamedClassType>,
 }
 
 impl ProductView {
-    fn new(product: Product, currency: &str) -> Self {
+    pub(super) fn new(product: Product, currency: &str) -> Self {
         Self {
             id: product.id,
             kind: product.kind,
@@ -84,6 +86,7 @@ impl ProductView {
             days: product.days,
             starts: product.starts,
             every: product.every,
+            drop_in: product.drop_in,
             per_member: product.per_member,
             class_types: product.class_types,
         }
@@ -142,8 +145,11 @@ pub struct CreateProduct {
     starts: Option<PassStart>,
     /// How often a membership is paid. Required for memberships, and cannot be changed.
     every: Option<BillingPeriod>,
-    /// How often a member can buy it. A purchase whose pass was revoked does not count. Null: any
-    /// number. Not for memberships.
+    /// Whether the classes of a course can be booked one by one. The default of a course is false.
+    /// Only for courses.
+    drop_in: Option<bool>,
+    /// How often a member can buy it. A purchase does not count if its pass was revoked, or if its
+    /// course was given back. Null: any number. Not for memberships.
     #[schema(minimum = 1, maximum = 1_000)]
     per_member: Option<i32>,
     /// The ids of the class types that it is good for. Empty: all.
@@ -176,9 +182,13 @@ impl CreateProduct {
                 ProductKind::Pass | ProductKind::Membership => {
                     Some(self.starts.unwrap_or(PassStart::Purchase))
                 }
-                ProductKind::GiftCard => None,
+                ProductKind::GiftCard | ProductKind::Course => None,
             },
             every: self.every,
+            drop_in: match kind {
+                ProductKind::Course => Some(self.drop_in.unwrap_or(false)),
+                _ => None,
+            },
             per_member: form.check_given("perMember", self.per_member, per_member),
             class_type_ids: form
                 .check("classTypeIds", class_types(self.class_type_ids))
@@ -207,19 +217,26 @@ impl CreateProduct {
                     ("perMember", self.per_member.is_some()),
                 ]);
             }
-            ProductKind::GiftCard => must_be_absent.extend([
+            ProductKind::GiftCard | ProductKind::Course => must_be_absent.extend([
                 ("credits", self.credits.is_some()),
                 ("days", self.days.is_some()),
                 ("starts", self.starts.is_some()),
                 ("classTypeIds", !self.class_type_ids.is_empty()),
-                ("taxRate", self.tax_rate.is_some_and(|rate| !rate.is_zero())),
             ]),
         }
-        if kind != ProductKind::Pass && self.price.is_zero() {
+        if kind == ProductKind::GiftCard {
+            let is_taxed = self.tax_rate.is_some_and(|rate| !rate.is_zero());
+            must_be_absent.push(("taxRate", is_taxed));
+        }
+        let can_be_free = matches!(kind, ProductKind::Pass | ProductKind::Course);
+        if !can_be_free && self.price.is_zero() {
             form.add_problem("price", "must be more than 0");
         }
         if kind != ProductKind::Membership {
             must_be_absent.push(("every", self.every.is_some()));
+        }
+        if kind != ProductKind::Course {
+            must_be_absent.push(("dropIn", self.drop_in.is_some()));
         }
         for (field, is_given) in must_be_absent {
             if is_given {
@@ -253,8 +270,10 @@ pub struct UpdateProduct {
     days: Option<i32>,
     /// Only for passes.
     starts: Option<PassStart>,
-    /// How often a member can buy it. A purchase whose pass was revoked does not count. Null: any
-    /// number. Not for memberships.
+    /// Whether the classes of a course can be booked one by one. Only for courses.
+    drop_in: Option<bool>,
+    /// How often a member can buy it. A purchase does not count if its pass was revoked, or if its
+    /// course was given back. Null: any number. Not for memberships.
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<i32>, minimum = 1, maximum = 1_000)]
     per_member: Option<Option<i32>>,
@@ -280,6 +299,7 @@ impl UpdateProduct {
                 .map(|number| form.check_given("credits", number, credits)),
             days: form.check_given("days", self.days, days),
             starts: self.starts,
+            drop_in: self.drop_in,
             per_member: self
                 .per_member
                 .map(|number| form.check_given("perMember", number, per_member)),
@@ -293,22 +313,39 @@ impl UpdateProduct {
 
 const NOT_OF_KIND: &str = "does not belong to this kind of product";
 
-/// Rejects changes that the kind of product does not allow. The other changes of a gift card are
-/// rejected by [`product::update`].
+/// Rejects changes that do not belong to the kind of a product. Those of a gift card are rejected
+/// by [`product::update`].
 fn check_changes(product: &Product, changes: &ProductChanges) -> Result<()> {
-    let mut form = Form::default();
-    let must_be_absent = match product.kind {
-        ProductKind::Pass => Vec::new(),
-        ProductKind::Membership => vec![
-            ("days", changes.days.is_some()),
-            ("starts", changes.starts.is_some()),
+    let (days, starts) = (changes.days.is_some(), changes.starts.is_some());
+    let mut must_be_absent = Vec::new();
+    match product.kind {
+        ProductKind::Membership => must_be_absent.extend([
+            ("days", days),
+            ("starts", starts),
             ("perMember", changes.per_member.flatten().is_some()),
-        ],
+        ]),
+        ProductKind::Course => must_be_absent.extend([
+            ("credits", changes.credits.flatten().is_some()),
+            ("days", days),
+            ("starts", starts),
+            (
+                "classTypeIds",
+                changes
+                    .class_type_ids
+                    .as_ref()
+                    .is_some_and(|ids| !ids.is_empty()),
+            ),
+        ]),
         ProductKind::GiftCard => {
             let is_taxed = changes.tax_rate.is_some_and(|rate| !rate.is_zero());
-            vec![("taxRate", is_taxed)]
+            must_be_absent.push(("taxRate", is_taxed));
         }
-    };
+        ProductKind::Pass => {}
+    }
+    if product.kind != ProductKind::Course {
+        must_be_absent.push(("dropIn", changes.drop_in.is_some()));
+    }
+    let mut form = Form::default();
     for (name, is_given) in must_be_absent {
         if is_given {
             form.add_problem(name, NOT_OF_KIND);
@@ -347,13 +384,23 @@ fn class_types(ids: Vec<Uuid>) -> Result<Vec<Uuid>, Problem> {
     }
 }
 
-/// Lists a page of the active products, newest first.
+/// Lists a page of the products that can be bought, newest first. A course without upcoming classes is
+/// left out.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`](crate::Error::Unavailable).
 pub fn list_active(app: &App, page: Page) -> BoxFuture<'_, Result<List<ProductView>>> {
-    Box::pin(list_as(app, Some(true), page, ProductView::new))
+    Box::pin(async move {
+        let (now, currency) = (app.clock().now(), &app.config().studio.currency);
+        let rows = app
+            .db()
+            .read(async move |client| product::list_sold(client, now, &page).await)
+            .await?;
+        Ok(List::new(rows, page, Product::position, |row| {
+            ProductView::new(row, currency)
+        }))
+    })
 }
 
 /// Lists a page of products, newest first. By default, retired ones are included.
@@ -366,23 +413,17 @@ pub fn list(
     query: ActiveQuery,
     page: Page,
 ) -> BoxFuture<'_, Result<List<StaffProductView>>> {
-    Box::pin(async move { list_as(app, query.parse()?, page, StaffProductView::new).await })
-}
-
-async fn list_as<V>(
-    app: &App,
-    is_active: Option<bool>,
-    page: Page,
-    view: fn(Product, &str) -> V,
-) -> Result<List<V>> {
-    let currency = &app.config().studio.currency;
-    let rows = app
-        .db()
-        .read(async move |client| product::list(client, is_active, &page).await)
-        .await?;
-    Ok(List::new(rows, page, Product::position, |row| {
-        view(row, currency)
-    }))
+    Box::pin(async move {
+        let is_active = query.parse()?;
+        let currency = &app.config().studio.currency;
+        let rows = app
+            .db()
+            .read(async move |client| product::list(client, is_active, &page).await)
+            .await?;
+        Ok(List::new(rows, page, Product::position, |row| {
+            StaffProductView::new(row, currency)
+        }))
+    })
 }
 
 /// Creates a product.
@@ -434,7 +475,12 @@ pub fn update<'a>(
             event,
             |row: &Product| row.id,
             async |tx| {
-                check_changes(&product::find(tx, id).await?, &changes)?;
+                let before = product::find(tx, id).await?;
+                check_changes(&before, &changes)?;
+                // The classes of a course show its name, and whether they are booked with it only.
+                if before.kind == ProductKind::Course {
+                    tx.invalidate([app.schedule()]);
+                }
                 product::update(tx, id, &changes).await
             },
         );

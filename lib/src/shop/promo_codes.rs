@@ -93,6 +93,9 @@ pub struct CreatePromoCode {
     /// Letters, digits and hyphens. It is stored in upper case.
     #[schema(min_length = 3, max_length = 30, examples("SUMMER10"))]
     code: String,
+    /// The kinds of products for which it is good: `pass`, `course`, or both. The default is `pass`.
+    #[schema(min_items = 1, max_items = 2)]
+    applies_to: Option<Vec<ProductKind>>,
     /// The part of the price that is taken off.
     #[schema(minimum = 1, maximum = 100, examples(10))]
     percent: Option<i32>,
@@ -119,6 +122,9 @@ impl CreatePromoCode {
         }
         let new_code = NewPromoCode {
             code: form.check("code", code(&self.code)).unwrap_or_default(),
+            applies_to: form
+                .check_given("appliesTo", self.applies_to, applies_to)
+                .unwrap_or_else(|| vec![ProductKind::Pass]),
             reduction: reduction.unwrap_or(Reduction::Percent(1)),
             first_day: self.first_day,
             last_day: self.last_day,
@@ -139,6 +145,9 @@ pub struct UpdatePromoCode {
     /// Letters, digits and hyphens. It is stored in upper case.
     #[schema(min_length = 3, max_length = 30, examples("SUMMER10"))]
     code: Option<String>,
+    /// The kinds of products for which it is good: `pass`, `course`, or both.
+    #[schema(min_items = 1, max_items = 2)]
+    applies_to: Option<Vec<ProductKind>>,
     /// The part of the price that is taken off.
     #[schema(minimum = 1, maximum = 100)]
     percent: Option<i32>,
@@ -170,6 +179,7 @@ impl UpdatePromoCode {
         let changes = PromoCodeChanges {
             reduction: check_reduction(&mut form, self.percent, self.amount, studio),
             code: form.check_given("code", self.code.as_deref(), code),
+            applies_to: form.check_given("appliesTo", self.applies_to, applies_to),
             first_day: self.first_day,
             last_day: self.last_day,
             max_uses: self
@@ -182,6 +192,17 @@ impl UpdatePromoCode {
         };
         form.finish()?;
         Ok(changes)
+    }
+}
+
+/// Checks the kinds of products for which a code is good.
+fn applies_to(mut kinds: Vec<ProductKind>) -> Result<Vec<ProductKind>, Problem> {
+    kinds.sort_by_key(|kind| *kind as u8);
+    kinds.dedup();
+    let is_possible = |kind: &ProductKind| matches!(kind, ProductKind::Pass | ProductKind::Course);
+    match !kinds.is_empty() && kinds.iter().all(is_possible) {
+        true => Ok(kinds),
+        false => Err("must be pass, course, or both".to_owned()),
     }
 }
 

@@ -9,6 +9,7 @@ use super::code_attempt::CodeAttempt;
 use super::order_lines::{OrderLineView, order_lines};
 use crate::error::{Error, Result};
 use crate::http::{IdempotencyKey, Member, StoredResponse, query};
+use crate::models::member_event;
 use crate::models::order::{self, NewPurchase, Order, OrderState, ProductPrice};
 use crate::models::payment::{self, PaymentSubject};
 use crate::models::payment_status::PaymentStatus;
@@ -58,7 +59,7 @@ impl MemberOrderView {
         let checkout_url = open.and_then(|payment| payment.checkout_url.clone());
         Self {
             id: order.id,
-            lines: order_lines(&order),
+            lines: order_lines(&order, now),
             total: order.total.in_currency(&order.currency),
             state: order.state,
             promo_code: order.promo_code.clone(),
@@ -199,7 +200,8 @@ pub fn price<'a>(
         member.key()?;
         let user_id = member.user.id;
         let studio = &app.config().studio;
-        let today = TimeZone::of_studio(studio)?.date(app.clock().now());
+        let now = app.clock().now();
+        let today = TimeZone::of_studio(studio)?.date(now);
         let attempt = form.begin_attempt(app, caller, user_id).await?;
         let quote = app
             .db()
@@ -210,6 +212,7 @@ pub fn price<'a>(
                     promo_code: form.promo_code(),
                     gift_card: form.gift_card(),
                     currency: &studio.currency,
+                    now,
                     today,
                 };
                 order::price(client, &new).await
@@ -248,6 +251,7 @@ pub fn buy<'a>(
             promo_code: form.promo_code(),
             gift_card: form.gift_card(),
             currency: &studio.currency,
+            now,
             today,
         };
         let attempt = form.begin_attempt(app, caller, user_id).await?;
@@ -255,15 +259,23 @@ pub fn buy<'a>(
         let response = request
             .run(
                 async |tx| {
-                    let order = order::purchase(tx, &new, accepts_cards).await?;
+                    let order = order::purchase(tx, &new, accepts_cards, studio);
+                    // A refusal is stored, so what was done before it is undone.
+                    let mut order = tx.run_part(false, order).await?;
+                    if !order.events.is_empty() {
+                        tx.invalidate([app.schedule()]);
+                    }
                     if order.due.is_zero() {
                         let keys = &app.config().encryption_keys;
-                        order::settle(tx, order.id, now, today, keys).await?;
+                        let settled = order::settle(tx, order.id, now, today, keys).await?;
+                        order.events.extend(settled.events);
+                        member_event::record(tx, &order.events).await?;
                         let order = order::find(tx, order.id).await?;
                         let response = StoredResponse::created(&MemberOrderView::new(order, now));
                         return Ok(StartOutcome::Responded(response?));
                     }
-                    let card = payment::start_for_order(tx, order, user_id, now).await?;
+                    let card = payment::start_for_order(tx, &order, user_id, now).await?;
+                    member_event::record(tx, &order.events).await?;
                     Ok(StartOutcome::Card(Box::new(card)))
                 },
                 async |tx, payment| {

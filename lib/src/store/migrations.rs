@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 33] = [
+static MIGRATIONS: [Migration; 34] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -61,6 +61,7 @@ static MIGRATIONS: [Migration; 33] = [
     migration!(31, "0031_mail_priorities"),
     migration!(32, "0032_reminders_and_mail_preferences"),
     migration!(33, "0033_staff_places"),
+    migration!(34, "0034_courses"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -24,6 +24,7 @@ pub(super) struct ClassItem {
     pub instructor_path: String,
     pub room: String,
     pub level: &'static str,
+    /// The price, or the course with which the class is booked.
     pub price: String,
     /// Whether there are free spots, such as `3 spots left`.
     pub availability: String,
@@ -42,7 +43,11 @@ impl ClassItem {
             zone.format_time(class.start_time, locale),
             zone.format_time(class.end_time, locale)
         );
-        let price = texts.price(&class.price, &class.currency);
+        // A class that is booked with its course only has no price of its own.
+        let price = match class.needed_course() {
+            Some(course) => texts.only_with_course(&course.name),
+            None => texts.price(&class.price, &class.currency),
+        };
         let availability = texts.availability(class);
         Self {
             summary: format!(

@@ -96,6 +96,15 @@ pub(super) fn event(studio: &StudioConfig, zone: &TimeZone, class: &OccurrenceVi
         "name": class.instructor.name,
         "url": absolute(studio, &format!("/instructors/{}", class.instructor.id)),
     });
+    // A class that is booked with its course only has no offer of its own.
+    let is_offered = class.needed_course().is_none();
+    let offer = json!({
+        "@type": "Offer",
+        "url": url,
+        "price": class.price,
+        "priceCurrency": class.currency,
+        "availability": availability,
+    });
     object([
         ("@type", json!("Event")),
         ("@id", json!(url)),
@@ -118,16 +127,7 @@ pub(super) fn event(studio: &StudioConfig, zone: &TimeZone, class: &OccurrenceVi
         ("organizer", json!({ "@id": school_id(studio) })),
         ("maximumAttendeeCapacity", json!(class.max_participants)),
         ("remainingAttendeeCapacity", json!(class.places_left)),
-        (
-            "offers",
-            json!({
-                "@type": "Offer",
-                "url": url,
-                "price": class.price,
-                "priceCurrency": class.currency,
-                "availability": availability,
-            }),
-        ),
+        ("offers", if is_offered { offer } else { Value::Null }),
     ])
 }
 

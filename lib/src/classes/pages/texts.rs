@@ -142,6 +142,14 @@ impl PageTexts {
         }
     }
 
+    /// Says that a class is booked with its course only.
+    pub(super) fn only_with_course(&self, course: &str) -> String {
+        match self.locale {
+            Locale::En => format!("only with the course “{course}”"),
+            Locale::Es => format!("solo con el curso «{course}»"),
+        }
+    }
+
     pub(super) fn timetable_description(&self, studio: &str) -> String {
         match self.locale {
             Locale::En => format!(

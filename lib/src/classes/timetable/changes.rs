@@ -8,6 +8,7 @@ use super::editor::TimetableEditor;
 use super::view::{ConflictView, EffectView};
 use crate::error::Result;
 use crate::models::closure;
+use crate::models::course;
 use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::models::occurrence::change::{
     self as occurrence, AffectedBooking, LockedOccurrence, OccurrenceChanges,
@@ -152,9 +153,13 @@ impl<'a> ClassChanges<'a> {
         Ok(())
     }
 
-    /// Records the members' events. Must be called at the end of the transaction, because
-    /// it locks the streams of the members.
-    pub(super) async fn finish(self) -> Result<ChangeOutcome> {
+    /// Gives back the shares of the cancelled classes in courses, and records the members' events.
+    /// Must be called at the end of the transaction, because it locks the orders and the streams of
+    /// the members.
+    pub(super) async fn finish(mut self) -> Result<ChangeOutcome> {
+        let cancelled: Vec<Uuid> = self.cancelled.iter().copied().collect();
+        let refunds = course::refund_cancelled_classes(self.tx, &cancelled, self.editor.now);
+        self.events.extend(refunds.await?);
         member_event::record(self.tx, &self.events).await?;
         let affected: Vec<_> = self
             .bookings
@@ -168,8 +173,10 @@ impl<'a> ClassChanges<'a> {
         let waitlisted = waitlisted.count();
         let members: BTreeSet<Uuid> = affected.iter().map(|booking| booking.user_id).collect();
         // A due refund comes with the cancellation of a class. It has no e-mail of its own.
-        let mailed = self.events.iter();
-        let mailed = mailed.filter(|event| event.kind != MemberEventKind::PaymentRefundDue);
+        let mailed = self.events.iter().filter(|event| {
+            let kind = event.kind;
+            kind != MemberEventKind::PaymentRefundDue && kind != MemberEventKind::OrderRefundDue
+        });
         let notified: BTreeSet<Uuid> = mailed.map(|event| event.user_id).collect();
         Ok(ChangeOutcome {
             effect: EffectView {

@@ -9,6 +9,7 @@ use super::pass_locks::lock_passes;
 use super::row::{Booking, BookingStatus, find, lock_occurrence};
 use super::waitlist::promote;
 use crate::error::{Error, ErrorCode, Result};
+use crate::models::course;
 use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
@@ -57,6 +58,9 @@ impl CancelledBy {
 // `free_until`. If the class or the booking has moved to an earlier time, `free_until` can be
 // after the start. The start is then the deadline.
 //
+// The share in a course is due if the cancellation is lenient, or if the studio has changed the class
+// and the member cancels before the start.
+//
 // The money that exceeds the fee of a late cancellation is refunded. The refund waits for ten
 // minutes, so that it can be withdrawn if the member books again.
 static CANCEL: Statement = Statement::new(
@@ -68,10 +72,16 @@ static CANCEL: Statement = Statement::new(
         update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
             cancellation_reason = $3,
             late_cancellation = late.is_late,
+            course_share_state = case
+                when b.course_share_state = 'settled' then 'settled'
+                when b.course_line_id is not null and ($4
+                    or (b.course_share_state = 'refundable' and not late.is_late)) then 'due'
+                else b.course_share_state end,
             fee = case when late.is_late then booking_fee(b, $8) end
         from late
         where b.id = $1 and (b.status in ('booked', 'waitlisted') or (b.status = 'attended' and $5))
-        returning b.id, b.user_id, coalesce(b.fee, 0) as fee
+        returning b.id, b.user_id, coalesce(b.fee, 0) as fee,
+            coalesce(b.course_share_state = 'due', false) as is_share_due
     ), cancelled_payment as (
         update payments p set status = 'cancelled'
         from cancelled_booking
@@ -89,15 +99,16 @@ static CANCEL: Statement = Statement::new(
             jsonb_strip_nulls(jsonb_build_object('bookingId', cancelled_booking.id, 'reason', $6))
         from cancelled_booking join users u on u.id = cancelled_booking.user_id
     )
-    select user_id, (select payment_id from refund where state = 'due') as refund_due
+    select user_id, is_share_due, (select payment_id from refund where state = 'due') as refund_due
     from cancelled_booking",
 );
 
 /// Cancels a booking and gives its spot to the first member on the waitlist, unless the waitlist
 /// has closed ([`promote`]). The payment is refunded. A late cancellation, which means after the
 /// booking's `free_until` or after the start, costs `LATE_CANCEL_FEE`: what was paid beyond it is
-/// refunded, and a member who has not paid owes it. A lenient cancellation is never late. Returns
-/// the cancelled booking. Must be called in a transaction.
+/// refunded, and a member who has not paid owes it. A lenient cancellation is never late. Nothing is
+/// refunded for a class of a course, unless the cancellation is lenient or the studio has changed the
+/// class. Returns the cancelled booking. Must be called in a transaction.
 ///
 /// # Errors
 ///
@@ -111,7 +122,11 @@ pub async fn cancel(
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Booking> {
-    let events = cancel_and_promote(client, cancellation, now, studio).await?;
+    let (mut events, is_share_due) = cancel_and_promote(client, cancellation, now, studio).await?;
+    if is_share_due {
+        let ids = vec![cancellation.booking_id];
+        events.extend(course::refund_cancelled_bookings(client, &ids, now).await?);
+    }
     member_event::record(client, &events).await?;
     find(client, cancellation.booking_id).await
 }
@@ -134,6 +149,7 @@ pub async fn cancel_all_of(
     let rows = UPCOMING_OF_MEMBER.all(client, &[&user_id, &now]).await?;
     let ids: Result<Vec<Uuid>> = rows.iter().map(|row| Ok(row.try_get("id")?)).collect();
     lock_passes(client, ids?).await?;
+    let mut share_due = Vec::new();
     let mut events = Vec::new();
     for row in &rows {
         let cancellation = Cancellation {
@@ -142,23 +158,28 @@ pub async fn cancel_all_of(
             reason: None,
         };
         match cancel_and_promote(client, &cancellation, now, studio).await {
-            Ok(booking_events) => events.extend(booking_events),
+            Ok((booking_events, is_share_due)) => {
+                events.extend(booking_events);
+                share_due.extend(is_share_due.then_some(cancellation.booking_id));
+            }
             // Another request has cancelled the booking.
             Err(Error::Conflict { .. }) => {}
             Err(error) => return Err(error),
         }
     }
+    events.extend(course::refund_cancelled_bookings(client, &share_due, now).await?);
     member_event::record(client, &events).await
 }
 
 /// Cancels a booking and gives its spot to the waitlist. Returns the members' events,
-/// which the caller must record at the end of its transaction.
+/// which the caller must record at the end of its transaction, and whether its share in a course is
+/// due, which the caller must give back before.
 async fn cancel_and_promote(
     client: &Client,
     cancellation: &Cancellation,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<Vec<NewMemberEvent>> {
+) -> Result<(Vec<NewMemberEvent>, bool)> {
     let (id, by) = (cancellation.booking_id, cancellation.by);
     // The passes are locked after the class, in the same round trip.
     let ((class_id, start), ()) = tokio::try_join!(
@@ -209,7 +230,7 @@ async fn cancel_and_promote(
         events.push(event(MemberEventKind::PaymentRefundDue, refund_due));
     }
     events.extend(promote(client, class_id, now, studio).await?);
-    Ok(events)
+    Ok((events, row.try_get("is_share_due")?))
 }
 
 const CHECKED_IN: Error = Error::Conflict {

@@ -65,11 +65,32 @@ impl PayWith {
     }
 }
 
+// A spot that was paid with a course is taken again while one is free. A class that members book
+// with its course only is not booked otherwise. A function without an id of a class does nothing.
 static CREATE: Statement = Statement::new(
     "booking.create",
-    "select outcome, booking_id, is_extra
-    from book_class($1, $2, $3, $4, $5, make_interval(secs => $6), make_interval(secs => $7),
-        make_interval(secs => $8), $9, $10, $11, $12, $13, $14, $15, $16)",
+    "select case when course.is_kept then reopened.outcome when course.is_needed then 'course_only'
+            else decided.outcome end as outcome,
+        coalesce(reopened.booking_id, decided.booking_id) as booking_id, decided.is_extra
+    from (
+        select not $11 and exists (
+            select from scheduled_classes c join products p on p.id = c.course_id
+            where c.id = $3 and p.is_active and not p.drop_in) as is_needed,
+            $12::uuid is null and exists (
+                select from bookings b
+                join scheduled_classes c on c.id = b.scheduled_class_id
+                join order_lines l on l.id = b.course_line_id
+                join orders o on o.id = l.order_id
+                where b.user_id = $2 and c.id = $3 and b.status = 'cancelled'
+                  and b.course_share_state in ('kept', 'refundable') and o.state = 'paid'
+                  and c.current_participants < c.max_participants) as is_kept
+    ) course
+    cross join lateral reopen_course_booking($2, case when course.is_kept then $3::uuid end, $5)
+        reopened
+    cross join lateral book_class($1, $2,
+        case when not (course.is_needed or course.is_kept) then $3::uuid end, $4, $5,
+        make_interval(secs => $6), make_interval(secs => $7), make_interval(secs => $8), $9, $10,
+        $11, $12, $13, $14, $15, $16) decided",
 );
 
 /// A booking that was created.
@@ -86,13 +107,15 @@ pub struct CreatedBooking {
 ///
 /// The SQL function `book_class` checks the conditions and writes the booking, the e-mail
 /// and the event in one statement. It reopens an earlier, cancelled booking whose payment
-/// or credit was kept, or whose refund was not sent yet.
+/// or credit was kept, or whose refund was not sent yet. `reopen_course_booking` does this for one
+/// that was paid with a course.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`] when the occurrence does not exist; 409 `class_full`,
 /// `class_cancelled`, `class_started`, `class_over`, `waitlist_closed`, `already_booked`,
-/// `overlapping_booking`, `too_many_unpaid_bookings`, `pass_not_usable`, `pay_with_on_waitlist`.
+/// `overlapping_booking`, `too_many_unpaid_bookings`, `pass_not_usable`, `pay_with_on_waitlist`;
+/// for members also `course_only`, when the class is booked with its course only.
 /// When the member's account is closed, [`Error::NotFound`] for staff and [`Error::SessionGone`]
 /// for the member.
 pub async fn create(
@@ -148,6 +171,7 @@ pub(super) async fn decide(
         "too_many_unpaid_bookings" => Err(TOO_MANY_UNPAID_BOOKINGS),
         "pass_not_usable" => Err(PASS_NOT_USABLE),
         "pay_with_on_waitlist" => Err(PAY_WITH_ON_WAITLIST),
+        "course_only" => Err(COURSE_ONLY),
         "not_movable" => Err(NOT_MOVABLE),
         "class_unknown" => Err(Error::NotFound),
         "day_unknown" => Err(Error::internal(
@@ -231,6 +255,11 @@ async fn write_local_date(client: &Client, id: Uuid, studio: &StudioConfig) -> R
         .await
 }
 
+const COURSE_ONLY: Error = Error::Conflict {
+    code: ErrorCode::CourseOnly,
+    message: "This class is part of a course, and cannot be booked by itself",
+};
+
 const PAY_WITH_ON_WAITLIST: Error = Error::Conflict {
     code: ErrorCode::PayWithOnWaitlist,
     message: "The class is full; what pays for a waitlist entry is decided when a spot becomes free",
@@ -251,12 +280,12 @@ const WAITLIST_CLOSED: Error = Error::Conflict {
     message: "The waitlist of this class is closed",
 };
 
-const OVERLAPPING_BOOKING: Error = Error::Conflict {
+pub(in crate::models) const OVERLAPPING_BOOKING: Error = Error::Conflict {
     code: ErrorCode::OverlappingBooking,
     message: "There is already a booking for another class at this time",
 };
 
-const TOO_MANY_UNPAID_BOOKINGS: Error = Error::Conflict {
+pub(in crate::models) const TOO_MANY_UNPAID_BOOKINGS: Error = Error::Conflict {
     code: ErrorCode::TooManyUnpaidBookings,
     message: "There are too many unpaid bookings; please pay for one or cancel one first",
 };

@@ -25,13 +25,24 @@ static LOCK_PASSES: Statement = Statement::new(
         ) next
         join passes w on w.user_id = next.user_id and w.status = 'live'
         where b.id = any($1)
+        union all
+        select unnest($2::uuid[])
     )
     order by p.id for no key update",
 );
 
 /// Locks the passes of bookings that are being cancelled or moved, and those of the members who
 /// are next on the waitlists of their classes. The transaction must hold the locks of the classes.
-pub(super) async fn lock_passes(client: &Client, booking_ids: Vec<Uuid>) -> Result<()> {
-    LOCK_PASSES.all(client, &[&booking_ids]).await?;
+pub(in crate::models) async fn lock_passes(client: &Client, booking_ids: Vec<Uuid>) -> Result<()> {
+    lock_passes_and(client, booking_ids, Vec::new()).await
+}
+
+/// Locks the passes that [`lock_passes`] locks, and others that the transaction is about to change.
+pub(in crate::models) async fn lock_passes_and(
+    client: &Client,
+    booking_ids: Vec<Uuid>,
+    pass_ids: Vec<Uuid>,
+) -> Result<()> {
+    LOCK_PASSES.all(client, &[&booking_ids, &pass_ids]).await?;
     Ok(())
 }

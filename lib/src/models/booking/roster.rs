@@ -27,11 +27,11 @@ use crate::values::money::Money;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SpotCoverage {
-    /// Nothing is to be paid: a pass pays, the studio has given the spot, or it is free.
+    /// Nothing is to be paid: a pass or a course pays, the studio has given the spot, or it is free.
     Covered,
     /// Money was paid.
     Paid,
-    /// The price or the fee is still to be paid, or the payment is disputed.
+    /// The price, the fee, or the course is still to be paid, or the payment is disputed.
     Unpaid,
 }
 
@@ -74,6 +74,10 @@ pub struct RosterEntry {
     pub given_reason: Option<String>,
     /// Whether the pass that pays is unlimited. `None` if no pass does.
     pass_is_unlimited: Option<bool>,
+    /// The name of the course that it was booked with. `None` if it was booked by itself.
+    pub course_name: Option<String>,
+    /// Whether the course is paid. `None` without a course.
+    pub course_is_paid: Option<bool>,
     /// The member's id.
     pub user_id: Uuid,
     /// The member's first and last name.
@@ -113,10 +117,13 @@ impl RosterEntry {
         if !self.status.has_spot() {
             return None;
         }
-        let is_covered = self.pass_name.is_some() || self.given_reason.is_some();
+        let is_covered =
+            self.pass_name.is_some() || self.course_name.is_some() || self.given_reason.is_some();
         Some(match self.payment_status {
             // Even with a pass, a fee can be owed.
-            _ if !self.amount_due.is_zero() => SpotCoverage::Unpaid,
+            _ if !self.amount_due.is_zero() || self.course_is_paid == Some(false) => {
+                SpotCoverage::Unpaid
+            }
             // The booking may have been paid and refunded before.
             _ if is_covered => SpotCoverage::Covered,
             Some(PaymentStatus::Disputed) => SpotCoverage::Unpaid,
@@ -148,6 +155,8 @@ impl RosterEntry {
             pass_name: row.try_get("pass_name")?,
             given_reason: row.try_get("given_reason")?,
             pass_is_unlimited: row.try_get("pass_is_unlimited")?,
+            course_name: row.try_get("course_name")?,
+            course_is_paid: row.try_get("course_is_paid")?,
             user_id: row.try_get("user_id")?,
             name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             email: row.try_get("email")?,
@@ -189,6 +198,7 @@ static LIST: Statement = Statement::new(
         pass_name!("w"),
         " as pass_name,
             case when w.id is not null then w.credits is null end as pass_is_unlimited,
+            course.description as course_name, course_order.state = 'paid' as course_is_paid,
             coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.experience_level,
             u.date_of_birth,
@@ -207,7 +217,9 @@ static LIST: Statement = Statement::new(
         join scheduled_classes c on c.id = b.scheduled_class_id
         left join users a on a.id = b.checked_in_by
         left join passes w on w.id = b.pass_id
-        left join order_lines l on l.id = w.order_line_id",
+        left join order_lines l on l.id = w.order_line_id
+        left join order_lines course on course.id = b.course_line_id
+        left join orders course_order on course_order.id = course.order_id",
         join_last_payment!(),
         "where b.scheduled_class_id = $1 and ($2 or b.status <> 'cancelled')
           and ($3::timestamptz is null

@@ -122,6 +122,47 @@ pub struct Booking {
     pub pass: Option<BookingPass>,
     /// Whether the studio has given the spot for free.
     pub is_given: bool,
+    /// The course that it was booked with. `None` if it was booked by itself.
+    pub course: Option<BookingCourse>,
+}
+
+/// The course that a booking is part of.
+#[derive(Clone, Debug)]
+pub struct BookingCourse {
+    /// The product's id.
+    pub product_id: Uuid,
+    /// The name of the course as it was sold.
+    pub name: String,
+    /// The id of the order.
+    pub order_id: Uuid,
+    /// Whether the order is paid. Otherwise, the spot is lost when it is not paid in time.
+    pub is_paid: bool,
+    /// The part of what the course has cost.
+    pub share: Money,
+    /// Whether the share goes back if the member cancels before the start, because the studio has
+    /// changed the class.
+    pub is_refundable: bool,
+    /// What a rule has given back of the share, or will. Zero: nothing.
+    pub refund: Money,
+}
+
+impl BookingCourse {
+    fn from_row(row: &Row) -> Result<Option<Self>> {
+        let product_id: Option<Uuid> = row.try_get("course_id")?;
+        product_id
+            .map(|product_id| {
+                Ok(Self {
+                    product_id,
+                    name: row.try_get("course_name")?,
+                    order_id: row.try_get("course_order_id")?,
+                    is_paid: row.try_get("course_is_paid")?,
+                    share: Money::from_column(row.try_get::<_, Decimal>("course_share")?),
+                    is_refundable: row.try_get("course_is_refundable")?,
+                    refund: Money::from_column(row.try_get::<_, Decimal>("course_refund")?),
+                })
+            })
+            .transpose()
+    }
 }
 
 /// The pass that pays for a booking.
@@ -265,15 +306,17 @@ macro_rules! booking_tables {
             join instructors i on i.id = c.instructor_id
             join rooms r on r.id = c.room_id
             left join passes w on w.id = b.pass_id
-            left join order_lines l on l.id = w.order_line_id",
+            left join order_lines l on l.id = w.order_line_id
+            left join order_lines course on course.id = b.course_line_id
+            left join orders course_order on course_order.id = course.order_id",
             join_last_payment!()
         )
     };
 }
 
 /// The columns that [`Booking::from_row`] reads from a booking `b`, its occurrence `c`,
-/// its class type `t`, instructor `i`, room `r`, and last payment `p`, and its pass `w` with the
-/// order line `l`.
+/// its class type `t`, instructor `i`, room `r`, and last payment `p`, its pass `w` with the order
+/// line `l`, and the order line and the order of its course.
 macro_rules! booking_columns {
     () => {
         concat!("b.id, b.user_id, b.scheduled_class_id, b.status, b.price, b.currency, b.booked_at,
@@ -285,7 +328,11 @@ macro_rules! booking_columns {
         r.name as room, c.is_cancelled as class_cancelled, i.name as instructor,
         p.id as payment_id, p.amount as payment_amount, p.checkout_url, p.expires_at,
         b.pass_id, b.uses_credit, b.given_at is not null and b.status <> 'cancelled' as is_given, ", $crate::models::pass::pass_name!("w"), " as pass_name,
-        w.credits - w.credits_used as credits_left, w.last_day as pass_last_day, ",
+        w.credits - w.credits_used as credits_left, w.last_day as pass_last_day,
+        course.product_id as course_id, course.description as course_name,
+        course.order_id as course_order_id, course_order.state = 'paid' as course_is_paid,
+        b.course_share, coalesce(b.course_refund, 0) as course_refund,
+        b.course_share_state = 'refundable' as course_is_refundable, ",
             computed_columns!()
         )
     };
@@ -321,6 +368,7 @@ impl Booking {
             payment: LastPayment::from_row(row)?,
             pass: BookingPass::from_row(row)?,
             is_given: row.try_get("is_given")?,
+            course: BookingCourse::from_row(row)?,
         })
     }
 

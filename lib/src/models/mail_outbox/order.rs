@@ -1,5 +1,6 @@
 //! The order that an e-mail is about.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
@@ -25,6 +26,10 @@ pub struct MailOrder {
     pub is_paid: bool,
     /// Whether it is the order of a gift card.
     pub is_gift_card: bool,
+    /// Whether it is the order of a course, and of nothing else.
+    pub is_course: bool,
+    /// The starts of the classes that the member has a spot in with this order, earliest first.
+    pub class_starts: Vec<DateTime<Utc>>,
     /// Whether the order was cancelled before it was paid.
     pub is_cancelled: bool,
     /// Whether a bank has taken back a payment because of a dispute.
@@ -49,7 +54,14 @@ static FIND_ORDER: Statement = Statement::new(
         u.email = $2 and u.email_verified_at is not null as is_confirmed, u.locale,
         o.state = 'paid' as is_paid, o.state = 'cancelled' as is_cancelled,
         exists (select from order_lines l where l.order_id = o.id and l.kind = 'gift_card')
-            as is_gift_card, o.total, o.currency,
+            as is_gift_card,
+        not exists (select from order_lines l where l.order_id = o.id and l.kind <> 'course')
+            as is_course,
+        array(select c.start_time from order_lines l join bookings b on b.course_line_id = l.id
+            join scheduled_classes c on c.id = b.scheduled_class_id
+            where l.order_id = o.id and b.status in ('booked', 'attended')
+            order by c.start_time) as class_starts,
+        o.total, o.currency,
         exists (select from disputes d join payments p on p.id = d.payment_id
             where p.order_id = o.id and d.withdrawn) as is_disputed,
         (select code from promo_codes where id = o.promo_code_id) as promo_code,
@@ -71,6 +83,8 @@ pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Opti
         is_confirmed: row.try_get("is_confirmed")?,
         locale: locale_from_column(row.try_get("locale")?)?.unwrap_or_default(),
         is_paid: row.try_get("is_paid")?,
+        is_course: row.try_get("is_course")?,
+        class_starts: row.try_get("class_starts")?,
         is_gift_card: row.try_get("is_gift_card")?,
         is_cancelled: row.try_get("is_cancelled")?,
         is_disputed: row.try_get("is_disputed")?,

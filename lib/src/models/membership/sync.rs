@@ -8,6 +8,7 @@ use super::{Membership, MembershipStatus, MembershipSync, find};
 use crate::crypto::encryption::Keyring;
 use crate::error::{Error, Result};
 use crate::models::mail_outbox;
+use crate::models::member_event;
 use crate::models::order::{self, NewInvoiceOrder};
 use crate::models::pass::{self, PaidPeriod, PassPeriod};
 use crate::models::payment::{self, InvoicePayment, Outcome, Payment};
@@ -245,9 +246,12 @@ impl MembershipUpdate<'_> {
             .await?;
         self.notify(report).await?;
         // The numbers of the receipts are locked after everything but the events.
+        let mut events = Vec::new();
         for RecordedInvoice { order_id, .. } in &recorded {
-            order::settle(client, *order_id, now, today, self.context.keys).await?;
+            let settled = order::settle(client, *order_id, now, today, self.context.keys).await?;
+            events.extend(settled.events);
         }
+        member_event::record(client, &events).await?;
         let payments = recorded.into_iter().filter_map(|invoice| invoice.payment);
         let payments: Vec<Payment> = payments.collect();
         if self.refund_if_closed(&payments).await? {

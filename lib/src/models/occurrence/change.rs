@@ -257,10 +257,12 @@ fn allows_free_cancellation(
 
 // A booking on the waitlist has no `free_until`, because the member can leave at any time. An
 // exception is a reopened booking whose payment was kept. A trigger keeps a `free_until` that is
-// already later.
+// already later. The share of a class of a course goes back until then too.
 static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
-    "update bookings b set free_until = c.start_time
+    "update bookings b set free_until = c.start_time,
+        course_share_state = case b.course_share_state when 'kept' then 'refundable'
+            else b.course_share_state end
     from scheduled_classes c
     where c.id = $1 and b.scheduled_class_id = c.id and (b.status in ('booked', 'attended')
         or (b.status = 'waitlisted' and b.free_until is not null))",
@@ -396,9 +398,11 @@ const CREDIT_DAYS: i64 = 14;
 
 /// Cancels a locked occurrence and all its bookings. Their payments are refunded, even shortly
 /// before the start. Their credits are given back, and can be used for at least fourteen days
-/// after `today`, the studio's date. `reason` is for the members. Returns the number of
-/// bookings that were cancelled, and the members' events, which the caller must record at the
-/// end of its transaction.
+/// after `today`, the studio's date. `reason` is for the members. The caller gives back the shares
+/// in courses, when it has cancelled all occurrences
+/// ([`refund_cancelled_classes`](crate::models::course::refund_cancelled_classes)). Returns the
+/// number of bookings that were cancelled, and the members' events, which the caller must record at
+/// the end of its transaction.
 pub async fn cancel(
     client: &Client,
     before: &LockedOccurrence,

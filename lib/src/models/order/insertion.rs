@@ -1,14 +1,18 @@
 //! Inserting an order.
 
+use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, Result};
+use crate::models::course;
 use crate::models::product::{self, PassStart, Product, ProductKind};
 use crate::models::promo_code::Discount;
+use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::money::Money;
 
 // Locks the member, so that concurrent orders cannot exceed the limit of a product.
 static LOCK_MEMBER: Statement = Statement::new(
@@ -32,33 +36,37 @@ static COUNT_BOUGHT: Statement = Statement::new(
     left join passes w on w.order_line_id = l.id
     where o.user_id = $1 and l.product_id = $2 and o.state <> 'cancelled'
       and w.status is distinct from 'revoked'
-      and ($3 or o.state <> 'open' or o.sold_by is not null)",
+      and (l.kind <> 'course' or (
+          exists (
+              select from bookings b where b.course_line_id = l.id and b.status <> 'cancelled')
+          and not exists (
+              select from payments p where p.order_id = o.id
+              having sum(p.refunded) >= o.total and o.total > 0)))",
 );
 
-/// Finds the products of an order, and checks that the member can buy them. The member must be
-/// locked.
+/// Checks that a locked member can buy products, which can be the same. The open orders that the new
+/// one replaces must be cancelled already.
 ///
 /// # Errors
 ///
-/// 409 `product_not_sold` when a product does not exist or is retired; 409
-/// `product_limit_reached`.
-pub(super) async fn find_products(
+/// 409 `product_limit_reached`.
+pub(super) async fn check_limits(
     client: &Client,
     user_id: Uuid,
-    ids: &[Uuid],
-) -> Result<Vec<Product>> {
-    let mut products: Vec<Product> = Vec::with_capacity(ids.len());
-    for id in ids {
-        let product = find_sold(client, *id).await?;
-        let in_order = products.iter().filter(|other| other.id == *id).count();
-        check_limit(client, user_id, &product, in_order, true).await?;
-        products.push(product);
+    products: &[Product],
+) -> Result<()> {
+    for (index, product) in products.iter().enumerate() {
+        let same = products[..index]
+            .iter()
+            .filter(|other| other.id == product.id);
+        check_limit(client, user_id, product, same.count()).await?;
     }
-    Ok(products)
+    Ok(())
 }
 
 /// Checks that a locked member can buy a product that is `in_order` times in the same order
-/// already. Without `counts_open`, open orders that the member has placed do not count.
+/// already. A pass that was revoked does not count, and neither does a course in which the member
+/// has no spot any more, or whose order was refunded in full.
 ///
 /// # Errors
 ///
@@ -68,19 +76,29 @@ pub(super) async fn check_limit(
     user_id: Uuid,
     product: &Product,
     in_order: usize,
-    counts_open: bool,
 ) -> Result<()> {
     let Some(limit) = product.per_member else {
         return Ok(());
     };
-    let row = COUNT_BOUGHT
-        .one(client, &[&user_id, &product.id, &counts_open])
-        .await?;
+    let row = COUNT_BOUGHT.one(client, &[&user_id, &product.id]).await?;
     let bought: i64 = row.try_get(0)?;
     match bought + in_order as i64 >= i64::from(limit) {
         true => Err(LIMIT_REACHED),
         false => Ok(()),
     }
+}
+
+/// Finds the products of an order.
+///
+/// # Errors
+///
+/// 409 `product_not_sold` when a product does not exist or is retired.
+pub(super) async fn find_products(client: &Client, ids: &[Uuid]) -> Result<Vec<Product>> {
+    let mut products = Vec::with_capacity(ids.len());
+    for id in ids {
+        products.push(find_sold(client, *id).await?);
+    }
+    Ok(products)
 }
 
 /// Finds a product that is sold. A membership is not sold by an order: the member starts it.
@@ -90,6 +108,54 @@ pub(super) async fn find_sold(client: &Client, id: Uuid) -> Result<Product> {
         Ok(_) | Err(Error::NotFound) => Err(NOT_SOLD),
         Err(error) => Err(error),
     }
+}
+
+/// Returns a product with what it costs now: a course costs less when classes are over.
+///
+/// # Errors
+///
+/// 409 `course_over` when no class is left.
+pub(super) async fn priced_now(
+    client: &Client,
+    mut product: Product,
+    currency: &str,
+    now: DateTime<Utc>,
+) -> Result<Product> {
+    if product.kind == ProductKind::Course {
+        let price = product.price.as_column();
+        let price = course::price_now(client, product.id, price, currency, now).await?;
+        product.price = Money::from_column(price);
+    }
+    Ok(product)
+}
+
+/// Locks the classes of the courses among products that a locked member is about to buy. Returns
+/// the products as they are then, with what they cost now.
+///
+/// # Errors
+///
+/// 409 `product_not_sold` when a course was retired meanwhile; 409 `course_over`.
+pub(super) async fn lock_courses(
+    client: &Client,
+    products: Vec<Product>,
+    user_id: Uuid,
+    studio: &StudioConfig,
+    now: DateTime<Utc>,
+) -> Result<Vec<Product>> {
+    let is_course = |product: &&Product| product.kind == ProductKind::Course;
+    let courses = products.iter().filter(is_course).map(|course| course.id);
+    course::lock_for_purchase(client, &courses.collect(), user_id).await?;
+    let mut priced = Vec::with_capacity(products.len());
+    for product in products {
+        priced.push(match product.kind {
+            ProductKind::Course => {
+                let course = find_sold(client, product.id).await?;
+                priced_now(client, course, &studio.currency, now).await?
+            }
+            _ => product,
+        });
+    }
+    Ok(priced)
 }
 
 /// An order that is not stored yet.

@@ -8,14 +8,16 @@ use uuid::Uuid;
 
 use super::gift_payment::{self, GiftPayment};
 use super::insertion::{self, NewOrder};
-use super::{Order, find, settle};
+use super::{Order, find, purchase, settle};
 use crate::crypto::encryption::Keyring;
 use crate::crypto::gift_card_code::GiftCardCode;
 use crate::crypto::random;
 use crate::error::{Error, Result};
-use crate::models::product::ProductKind;
+use crate::models::product::{Product, ProductKind};
 use crate::models::promo_code::{self, Discount, PromoCodeUse};
 use crate::models::wallet::{self, GiftCard};
+use crate::models::{course, member_event};
+use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -91,30 +93,25 @@ static INSERT_PAYMENT: Statement = Statement::new(
 pub async fn sell(
     client: &Client,
     sale: &NewSale,
-    currency: &str,
+    studio: &StudioConfig,
     now: DateTime<Utc>,
     today: NaiveDate,
     keys: &Keyring,
 ) -> Result<(Order, Option<GiftCardCode>)> {
+    let currency = studio.currency.as_str();
     insertion::lock_member(client, sale.user_id).await?;
-    let products = insertion::find_products(client, sale.user_id, &sale.product_ids).await?;
-    let sells_gift_card = products
-        .iter()
-        .any(|product| product.kind == ProductKind::GiftCard);
-    if sells_gift_card && products.len() > 1 {
-        return Err(Error::field("productIds", "a gift card is sold by itself"));
-    }
+    let products = insertion::find_products(client, &sale.product_ids).await?;
+    check_gift_cards(&products)?;
+    let products = insertion::lock_courses(client, products, sale.user_id, studio, now).await?;
     let code = promo_code::find_and_lock(client, sale.promo_code.as_deref(), sale.user_id).await?;
-    let mut discount = Discount::default();
-    if let Some(code) = &code {
-        let user = PromoCodeUse {
-            user_id: sale.user_id,
-            product_id: None,
-            today,
-        };
-        promo_code::check(client, code, &user).await?;
-        discount = Discount::new(code, &products, currency)?;
-    }
+    // The orders that the sale replaces do not count.
+    let ids = &sale.product_ids;
+    let released = purchase::cancel_open_courses(client, sale.user_id, ids, now).await?;
+    insertion::check_limits(client, sale.user_id, &products).await?;
+    let discount = match code {
+        Some(code) => discount_of(client, sale, &code.code, &products, currency, today).await?,
+        None => Discount::default(),
+    };
     let new_order = NewOrder {
         user_id: sale.user_id,
         products: &products,
@@ -129,49 +126,96 @@ pub async fn sell(
             "must cost less than 100 million together",
         ));
     }
-    let card = lock_gift_card(client, sale, total).await?;
-    if card.is_some() {
-        gift_payment::check_products(&products)?;
-    }
+    let card = lock_gift_card(client, sale, &products, total).await?;
     let id = insertion::insert(client, &new_order).await?;
-    let mut rest = total;
-    if let Some((card, amount)) = &card {
-        let payment = GiftPayment {
-            order_id: id,
-            user_id: sale.user_id,
-            wallet_id: card.id,
-            amount: *amount,
-            currency,
-            taken: Some((sale.staff_id, now)),
-        };
-        gift_payment::insert(client, &payment).await?;
-        rest -= amount;
-    }
-    let code = settle(client, id, now, today, keys).await?;
+    let mut events = course::book(client, id, now, studio).await?;
+    events.extend(released.promote(client, now, studio).await?);
+    let paid_by_card = match &card {
+        Some((card, amount)) => {
+            let payment = GiftPayment {
+                order_id: id,
+                user_id: sale.user_id,
+                wallet_id: card.id,
+                amount: *amount,
+                currency,
+                taken: Some((sale.staff_id, now)),
+            };
+            gift_payment::insert(client, &payment).await?;
+            *amount
+        }
+        None => Decimal::ZERO,
+    };
+    let settled = settle(client, id, now, today, keys).await?;
+    events.extend(settled.events);
+    let rest = total - paid_by_card;
     if !rest.is_zero() {
-        INSERT_PAYMENT
-            .execute(
-                client,
-                &[
-                    &random::id(),
-                    &id,
-                    &sale.user_id,
-                    &rest,
-                    &currency.to_owned(),
-                    &sale.tender.as_str(),
-                    &now,
-                    &sale.staff_id,
-                ],
-            )
-            .await?;
+        insert_payment(client, sale, id, rest, currency, now).await?;
     }
-    Ok((find(client, id).await?, code))
+    let order = find(client, id).await?;
+    member_event::record(client, &events).await?;
+    Ok((order, settled.gift_card))
+}
+
+/// Checks that a gift card is not sold together with something else.
+fn check_gift_cards(products: &[Product]) -> Result<()> {
+    let is_gift_card = |product: &Product| product.kind == ProductKind::GiftCard;
+    match products.len() > 1 && products.iter().any(is_gift_card) {
+        true => Err(Error::field("productIds", "a gift card is sold by itself")),
+        false => Ok(()),
+    }
+}
+
+/// Checks that a locked promo code can be used. Returns what it takes off.
+async fn discount_of(
+    client: &Client,
+    sale: &NewSale,
+    code: &str,
+    products: &[Product],
+    currency: &str,
+    today: NaiveDate,
+) -> Result<Discount> {
+    // Read again, without the uses of the orders that were replaced.
+    let code = promo_code::find_by_code(client, code).await?;
+    let user = PromoCodeUse {
+        user_id: sale.user_id,
+        product_id: None,
+        today,
+    };
+    promo_code::check(client, &code, &user).await?;
+    Discount::new(&code, products, currency)
+}
+
+/// Records what was taken at the desk.
+async fn insert_payment(
+    client: &Client,
+    sale: &NewSale,
+    order_id: Uuid,
+    amount: Decimal,
+    currency: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    INSERT_PAYMENT
+        .execute(
+            client,
+            &[
+                &random::id(),
+                &order_id,
+                &sale.user_id,
+                &amount,
+                &currency.to_owned(),
+                &sale.tender.as_str(),
+                &now,
+                &sale.staff_id,
+            ],
+        )
+        .await
 }
 
 /// Locks the gift card that pays for a sale, and checks that it can pay the amount.
 async fn lock_gift_card(
     client: &Client,
     sale: &NewSale,
+    products: &[Product],
     total: Decimal,
 ) -> Result<Option<(GiftCard, Decimal)>> {
     let Some(DeskGiftCard { code, amount }) = &sale.gift_card else {
@@ -184,9 +228,11 @@ async fn lock_gift_card(
             "must not be more than the total",
         ));
     }
-    let card = wallet::lock_available(client, Some(code), sale.user_id, None).await?;
-    match card {
-        Some(card) if card.balance.as_column() >= amount => Ok(Some((card, amount))),
+    match wallet::lock_available(client, Some(code), sale.user_id, None).await? {
+        Some(card) if card.balance.as_column() >= amount => {
+            gift_payment::check_products(products)?;
+            Ok(Some((card, amount)))
+        }
         _ => Err(wallet::NOT_ENOUGH),
     }
 }

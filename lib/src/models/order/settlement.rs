@@ -3,11 +3,13 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
+use super::purchase;
 use crate::crypto::encryption::Keyring;
 use crate::crypto::gift_card_code::GiftCardCode;
 use crate::error::Result;
+use crate::models::member_event::{self, NewMemberEvent};
 use crate::models::receipt::{self, ReceiptSubject};
-use crate::models::{mail_outbox, pass, wallet};
+use crate::models::{course, mail_outbox, pass, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -16,16 +18,25 @@ static SET_PAID: Statement = Statement::new(
     "update orders set state = 'paid', settled_at = $2 where id = $1",
 );
 
+/// What was issued and recorded when an order was settled.
+pub struct Settled {
+    /// The code of the gift card, if one was sold.
+    pub gift_card: Option<GiftCardCode>,
+    /// The members' events, which the caller records at the end of the transaction.
+    pub events: Vec<NewMemberEvent>,
+}
+
 /// Settles an open order that is locked or was inserted by this transaction: it is paid, its
-/// passes or its gift card are issued, and the member gets an e-mail and a receipt. `today` is the
-/// studio's date. Returns the code of the gift card.
+/// passes or its gift card are issued, and the member gets an e-mail and a receipt. The shares of
+/// classes of a course that the studio has cancelled meanwhile are given back. `today` is the
+/// studio's date.
 pub async fn settle(
     client: &Client,
     id: Uuid,
     now: DateTime<Utc>,
     today: NaiveDate,
     keys: &Keyring,
-) -> Result<Option<GiftCardCode>> {
+) -> Result<Settled> {
     SET_PAID.execute(client, &[&id, &now]).await?;
     pass::issue(client, id, today).await?;
     let gift_card = wallet::issue(client, id, keys).await?;
@@ -33,6 +44,22 @@ pub async fn settle(
         Some((_, mailed)) => mail_outbox::insert_gift_card(client, id, mailed).await?,
         None => mail_outbox::insert_for_order(client, id, "order_paid").await?,
     }
+    let events = course::refund_shares_of_orders(client, &vec![id], now).await?;
     receipt::issue(client, ReceiptSubject::Order(id), now, today).await?;
-    Ok(gift_card.map(|(code, _)| code))
+    Ok(Settled {
+        gift_card: gift_card.map(|(code, _)| code),
+        events,
+    })
+}
+
+/// Gives back the shares of an order's cancelled classes, which were left when they were cancelled.
+/// Must be called in a transaction.
+///
+/// # Errors
+///
+/// [`Error::NotFound`](crate::Error::NotFound).
+pub async fn refund_forgotten_shares(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+    purchase::lock(client, id).await?;
+    let events = course::refund_shares_of_orders(client, &vec![id], now).await?;
+    member_event::record(client, &events).await
 }

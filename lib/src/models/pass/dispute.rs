@@ -13,6 +13,12 @@ static LIST_OF_ORDER: Statement = Statement::new(
     "select w.id from passes w join order_lines l on l.id = w.order_line_id where l.order_id = $1",
 );
 
+/// Returns the ids of the passes of an order.
+pub async fn list_of_order(client: &Client, order_id: Uuid) -> Result<Vec<Uuid>> {
+    let rows = LIST_OF_ORDER.all(client, &[&order_id]).await?;
+    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+}
+
 /// Locks the passes of an order, after the upcoming classes that were booked with them. Returns
 /// their ids.
 pub async fn lock_of_order(
@@ -20,11 +26,7 @@ pub async fn lock_of_order(
     order_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Vec<Uuid>> {
-    let rows = LIST_OF_ORDER.all(client, &[&order_id]).await?;
-    let ids = rows
-        .iter()
-        .map(|row| row.try_get("id"))
-        .collect::<Result<_, _>>()?;
+    let ids = list_of_order(client, order_id).await?;
     let passes = lock(client, ids, now).await?;
     Ok(passes.iter().map(|pass| pass.id).collect())
 }

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::{PaymentChange, PaymentSubject, record_event};
+use super::row::{PaymentChange, PaymentSubject, event};
 use super::settlement::{Outcome, find_subject, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::{mail_outbox, pass, wallet};
+use crate::models::{course, mail_outbox, member_event, order, pass, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -91,24 +91,28 @@ async fn is_withdrawn(client: &Client, payment_id: Uuid) -> Result<bool> {
 /// Records what the provider reports about a dispute. Must be called in a transaction.
 ///
 /// While the money is withdrawn, no refund of the payment is sent, and refunds that are due
-/// fail. The passes that were bought with the payment are revoked, and the member gets an e-mail. A
-/// gift card is inactive. If the dispute is won, the refunds become due again, the passes are
-/// restored, and the gift card is active. A new dispute or inquiry is reported as a mismatch,
-/// because staff must respond to it at the provider before a deadline. A lost dispute is reported
-/// as a mismatch too.
+/// fail. The passes that were bought with the payment are revoked, and the member gets an e-mail. The
+/// upcoming bookings of a course become unpaid, and a gift card is inactive. This does not depend on
+/// how much of the payment is disputed. If the dispute is won, the refunds become due again, and all
+/// of this is undone. A new dispute or inquiry is reported as a mismatch, because staff must respond to
+/// it at the provider before a deadline. A lost dispute is reported as a mismatch too.
 pub async fn record_dispute(
     client: &Client,
     payment_id: Uuid,
     dispute: &ProviderDispute,
     now: DateTime<Utc>,
 ) -> Result<Outcome> {
-    // Passes are locked before their order and its payment.
+    // The classes and the passes are locked before the order and its payment.
     let order_id = match find_subject(client, payment_id).await? {
         Some(PaymentSubject::Order(id)) => Some(id),
         _ => None,
     };
     let pass_ids = match order_id {
-        Some(id) => pass::lock_of_order(client, id, now).await?,
+        Some(id) => {
+            let pass_ids = pass::list_of_order(client, id).await?;
+            order::lock_with_passes(client, id, &pass_ids).await?;
+            pass::lock_of_order(client, id, now).await?
+        }
         None => Vec::new(),
     };
     let Some((payment, _)) = lock_payment(client, payment_id).await? else {
@@ -149,24 +153,31 @@ pub async fn record_dispute(
         if !was_withdrawn {
             let has_revoked = pass::revoke_disputed(client, &pass_ids, now).await?;
             if let Some(id) = order_id {
+                let is_unpaid = course::make_unpaid(client, id, now).await?;
                 wallet::set_active_of_order(client, id, false).await?;
-                if has_revoked {
+                if has_revoked || is_unpaid {
                     mail_outbox::insert_for_order(client, id, "order_disputed").await?;
                 }
             }
         }
     } else if was_withdrawn {
+        let mut events = Vec::new();
         if !is_withdrawn(client, payment.id).await? {
             pass::restore_disputed(client, &pass_ids).await?;
             if let Some(id) = order_id {
+                events.extend(course::make_paid(client, id, now).await?);
                 wallet::set_active_of_order(client, id, true).await?;
+                events.extend(course::refund_shares_of_orders(client, &vec![id], now).await?);
             }
         }
         let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
         let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
         // The new refund has already failed if another dispute has withdrawn the money.
         if state.as_deref() == Some("due") {
-            record_event(client, &payment, PaymentChange::RefundDue).await?;
+            events.push(event(&payment, PaymentChange::RefundDue));
+        }
+        if !events.is_empty() {
+            member_event::record(client, &events).await?;
             return Ok(Outcome::RefundDue);
         }
     }

@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::desk::PAYMENT_DISPUTED;
 use super::refund::RefundState;
-use super::row::{Payment, PaymentChange, payment_columns, record_event};
+use super::row::{Payment, PaymentChange, event, payment_columns};
 use crate::crypto::random;
 use crate::error::{Error, ErrorCode, OnConstraint, Result};
+use crate::models::member_event::NewMemberEvent;
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
 use crate::models::{order, wallet};
@@ -77,7 +78,8 @@ static INSERT: Statement = Statement::new(
 /// what is left of it. A refund to the card becomes due, and must be sent to the provider after the
 /// transaction. Any other refund is done at once, and one to a gift card raises its balance. A
 /// refund of a gift card that was sold lowers its balance. The passes stay unless staff revoke
-/// them. Must be called in a transaction.
+/// them. Must be called in a transaction. Returns the member's events, which the caller records at
+/// the end of it.
 ///
 /// # Errors
 ///
@@ -88,7 +90,7 @@ pub async fn refund_order(
     client: &Client,
     refund: &NewOrderRefund,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Vec<NewMemberEvent>> {
     order::lock(client, refund.order_id).await?;
     let rows = LOCK_PAID.all(client, &[&refund.order_id]).await?;
     let payments = rows.iter().map(Payment::from_row);
@@ -105,14 +107,14 @@ pub async fn refund_order(
     for (payment, amount) in &parts {
         insert_part(client, refund, payment, *amount, now).await?;
     }
-    for (payment, _) in parts {
-        let change = match is_to_card(refund, payment) {
-            true => PaymentChange::RefundDue,
-            false => PaymentChange::Refunded,
-        };
-        record_event(client, payment, change).await?;
-    }
-    Ok(())
+    let change = |payment| match is_to_card(refund, payment) {
+        true => PaymentChange::RefundDue,
+        false => PaymentChange::Refunded,
+    };
+    let events = parts.iter();
+    Ok(events
+        .map(|(payment, _)| event(payment, change(payment)))
+        .collect())
 }
 
 /// Divides a refund among payments, in their order. Returns `None` if it is more than what is left
@@ -162,6 +164,50 @@ async fn insert_part(
         .await
         .on_constraint("payments_refunded", NOTHING_LEFT)
 }
+
+static PAY_OUT: Statement = Statement::new(
+    "refund.pay_out_order",
+    concat!(
+        "with paid_out as (
+            update refunds r set state = 'done', done_at = $2, by = $3
+            from payments p
+            where p.order_id = $1 and r.payment_id = p.id and r.state = 'due'
+              and p.tender in ('cash', 'terminal', 'transfer')
+            returning r.payment_id
+        )
+        select ",
+        payment_columns!(),
+        " from payments p where id in (select payment_id from paid_out)"
+    ),
+);
+
+/// Records that what is due at the desk for an order was paid out. Must be called in a transaction.
+/// Returns the member's events, which the caller records at the end of it.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; 409 `nothing_to_refund` when nothing is due at the desk.
+pub async fn pay_out_order(
+    client: &Client,
+    order_id: Uuid,
+    staff_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewMemberEvent>> {
+    order::lock(client, order_id).await?;
+    LOCK_PAID.all(client, &[&order_id]).await?;
+    let rows = PAY_OUT.all(client, &[&order_id, &now, &staff_id]).await?;
+    if rows.is_empty() {
+        return Err(NOTHING_DUE);
+    }
+    rows.iter()
+        .map(|row| Ok(event(&Payment::from_row(row)?, PaymentChange::Refunded)))
+        .collect()
+}
+
+const NOTHING_DUE: Error = Error::Conflict {
+    code: ErrorCode::NothingToRefund,
+    message: "Nothing of this order is to be given back at the desk",
+};
 
 const NOTHING_LEFT: Error = Error::Conflict {
     code: ErrorCode::NothingToRefund,

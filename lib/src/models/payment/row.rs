@@ -174,6 +174,11 @@ pub(super) async fn record_event(
     payment: &Payment,
     change: PaymentChange,
 ) -> Result<()> {
+    member_event::record(client, &[event(payment, change)]).await
+}
+
+/// Returns the event of a change for the payment's member.
+pub(super) fn event(payment: &Payment, change: PaymentChange) -> NewMemberEvent {
     let (kind, data) = match payment.subject {
         PaymentSubject::Booking(id) => (
             match change {
@@ -192,10 +197,9 @@ pub(super) async fn record_event(
             json!({ "orderId": id, "paymentId": payment.id }),
         ),
     };
-    let event = NewMemberEvent {
+    NewMemberEvent {
         user_id: payment.user_id,
         kind,
         data,
-    };
-    member_event::record(client, &[event]).await
+    }
 }

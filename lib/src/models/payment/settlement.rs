@@ -8,12 +8,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::refund::{NewRefund, RefundSource, RefundState, insert_rest};
-use super::row::{
-    Payment, PaymentChange, PaymentSubject, lock_booking, payment_columns, record_event,
-};
+use super::row::{Payment, PaymentChange, PaymentSubject, event, lock_booking, payment_columns};
 use crate::crypto::encryption::Keyring;
 use crate::error::Result;
 use crate::models::booking::{self, Booking, BookingStatus, Cancellation, CancelledBy};
+use crate::models::member_event;
 use crate::models::order::{self, LockedOrder};
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
@@ -273,6 +272,7 @@ pub async fn settle_paid(
     end_checkout(client, report, status, Some(now)).await?;
     if payment.status == PaymentStatus::Pending && subject.is_payable() {
         let today = TimeZone::of_studio(studio)?.date(now);
+        let mut events = Vec::new();
         let outcome = match subject {
             LockedSubject::Booking(_) => {
                 let subject = ReceiptSubject::Payment(payment.id);
@@ -280,11 +280,13 @@ pub async fn settle_paid(
                 Outcome::Changed
             }
             LockedSubject::Order(order) => {
-                order::settle(client, order.id, now, today, keys).await?;
+                let settled = order::settle(client, order.id, now, today, keys).await?;
+                events = settled.events;
                 Outcome::OrderPaid
             }
         };
-        record_event(client, &payment, PaymentChange::Paid).await?;
+        events.push(event(&payment, PaymentChange::Paid));
+        member_event::record(client, &events).await?;
         return Ok(outcome);
     }
     let refund = NewRefund {
@@ -296,11 +298,13 @@ pub async fn settle_paid(
     if state != Some(RefundState::Due) {
         return Ok(Outcome::Changed);
     }
+    let mut events = Vec::new();
     if let LockedSubject::Order(order) = subject {
         // The order of an account that was deactivated is still open.
-        order::cancel(client, order.id).await?;
+        events = order::cancel(client, order.id, now, studio).await?;
     }
-    record_event(client, &payment, PaymentChange::RefundDue).await?;
+    events.push(event(&payment, PaymentChange::RefundDue));
+    member_event::record(client, &events).await?;
     Ok(Outcome::RefundDue)
 }
 
@@ -348,8 +352,12 @@ pub async fn settle_ended(
     let booking = match subject {
         LockedSubject::Booking(booking) => booking,
         LockedSubject::Order(order) => {
-            order::cancel(client, order.id).await?;
-            return Ok(Outcome::Changed);
+            let events = order::cancel(client, order.id, now, studio).await?;
+            member_event::record(client, &events).await?;
+            return Ok(match events.is_empty() {
+                true => Outcome::Changed,
+                false => Outcome::Released,
+            });
         }
     };
     // A booking keeps its spot after the class has started. Nobody else can use the spot,

@@ -8,9 +8,11 @@ use super::row::{Payment, cancel, lock_booking, lock_open, payment_columns};
 use super::settlement::{LockedSubject, lock_payment};
 use crate::crypto::random;
 use crate::error::{Error, Result};
+use crate::models::member_event;
 use crate::models::order::{self, OpenOrder};
 use crate::models::payment_method::{CARD_NOT_AVAILABLE, PaymentMethod};
 use crate::models::payment_status::PaymentStatus;
+use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -45,6 +47,8 @@ pub struct Checkout {
     pub payment: Payment,
     /// The title of the class, or the name of the product.
     pub title: String,
+    /// When a new checkout expires at the provider. The payment may expire earlier.
+    pub ends_at: DateTime<Utc>,
 }
 
 // The last payment of a booking counts, so `created_at` must increase with each insert. `now()`
@@ -117,6 +121,7 @@ pub async fn start(
     Ok(match method {
         PaymentMethod::Desk => StartedPayment::Desk(payment),
         PaymentMethod::Card => StartedPayment::Card(CardPayment::Payable(Checkout {
+            ends_at: payment.expires_at.unwrap_or_default(),
             payment,
             title: booking.title,
         })),
@@ -147,14 +152,20 @@ static INSERT_FOR_ORDER: Statement = Statement::new(
 /// Must be called in the transaction that has locked or inserted the order.
 pub async fn start_for_order(
     client: &Client,
-    order: OpenOrder,
+    order: &OpenOrder,
     user_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<CardPayment> {
-    let row = match LOCK_PENDING_OF_ORDER.opt(client, &[&order.id]).await? {
-        Some(row) => row,
+    let (payment, ends_at) = match LOCK_PENDING_OF_ORDER.opt(client, &[&order.id]).await? {
+        Some(row) => {
+            let payment = Payment::from_row(&row)?;
+            let ends_at = payment.expires_at.unwrap_or_default();
+            (payment, ends_at)
+        }
         None => {
-            INSERT_FOR_ORDER
+            let ends_at = now + HOLD_TIME;
+            let expires_at = order.hold_until.map_or(ends_at, |until| until.min(ends_at));
+            let row = INSERT_FOR_ORDER
                 .one(
                     client,
                     &[
@@ -163,18 +174,19 @@ pub async fn start_for_order(
                         &user_id,
                         &order.due.as_column(),
                         &order.currency,
-                        &Some(now + HOLD_TIME),
+                        &Some(expires_at),
                     ],
                 )
-                .await?
+                .await?;
+            (Payment::from_row(&row)?, ends_at)
         }
     };
-    let payment = Payment::from_row(&row)?;
     Ok(match payment.is_overdue(now) {
         true => CardPayment::Overdue(payment),
         false => CardPayment::Payable(Checkout {
+            ends_at,
             payment,
-            title: order.title,
+            title: order.title.clone(),
         }),
     })
 }
@@ -240,7 +252,12 @@ pub async fn store_checkout(
 
 /// Cancels a card payment that has no checkout, and its order. A booking keeps
 /// its spot. Must be called in a transaction.
-pub async fn abandon(client: &Client, id: Uuid) -> Result<()> {
+pub async fn abandon(
+    client: &Client,
+    id: Uuid,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<()> {
     let Some((payment, subject)) = lock_payment(client, id).await? else {
         return Ok(());
     };
@@ -249,6 +266,9 @@ pub async fn abandon(client: &Client, id: Uuid) -> Result<()> {
     }
     match subject {
         LockedSubject::Booking(_) => cancel(client, id).await,
-        LockedSubject::Order(order) => order::cancel(client, order.id).await,
+        LockedSubject::Order(order) => {
+            let events = order::cancel(client, order.id, now, studio).await?;
+            member_event::record(client, &events).await
+        }
     }
 }

@@ -226,6 +226,7 @@ impl BookingMail<'_> {
         let refund_status = payment.and_then(|payment| self.refund_status(payment));
         opening.paragraphs.extend(refund_status);
         opening.paragraphs.extend(self.credit_status());
+        opening.paragraphs.extend(self.course_refund());
         opening
     }
 
@@ -259,7 +260,15 @@ impl BookingMail<'_> {
             opening.paragraphs.extend(self.refund_status(payment));
         }
         opening.paragraphs.extend(self.credit_status());
+        opening.paragraphs.extend(self.course_refund());
         opening
+    }
+
+    /// Says what is refunded of the price of a course. Returns `None` if nothing is.
+    fn course_refund(&self) -> Option<String> {
+        let (course, share) = self.booking.course_refund.as_ref()?;
+        let amount = self.amount(*share);
+        Some(self.texts.course_share_returned(course, &amount))
     }
 
     /// Describes a change of time or room. Returns `None` if the change was undone.

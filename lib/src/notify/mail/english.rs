@@ -18,6 +18,7 @@ impl MailTexts for English {
             instructor: "Teacher",
             price: "Price",
             product: "Pass",
+            course: "Course",
             gift_card: "Gift card",
             gift_card_code: "Code",
             promo_code: "Promo code",
@@ -283,6 +284,24 @@ impl MailTexts for English {
         }
     }
 
+    fn course_paid(&self, product_names: &str, is_free: bool) -> Opening {
+        let received = match is_free {
+            true => format!("You have a spot in “{product_names}” now."),
+            false => format!("We have received your payment for “{product_names}”."),
+        };
+        Opening {
+            subject: format!("Your course: {product_names}"),
+            headline: "See you in the course",
+            paragraphs: vec![
+                received,
+                "You have a spot in each class below. If you cannot come to one of them, please \
+                 cancel it, so that somebody else can come. Nothing is refunded for it. If the studio \
+                 cancels a class, you get its part of the price back."
+                    .to_owned(),
+            ],
+        }
+    }
+
     fn gift_card_issued(&self, product_names: &str) -> Opening {
         Opening {
             subject: format!("Your gift card: {product_names}"),
@@ -369,6 +388,21 @@ impl MailTexts for English {
                 "Upcoming classes that you have booked with it stay booked, but you must pay for \
                  them."
                     .to_owned(),
+                "If you do not know about a dispute, please talk to us or to your bank.".to_owned(),
+            ],
+        }
+    }
+
+    fn course_disputed(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Unpaid: {product_names}"),
+            headline: "Your course is unpaid",
+            paragraphs: vec![
+                format!(
+                    "Your bank has taken back the payment for “{product_names}”, because it is \
+                     disputed."
+                ),
+                "Your upcoming classes stay booked, but you must pay for them.".to_owned(),
                 "If you do not know about a dispute, please talk to us or to your bank.".to_owned(),
             ],
         }
@@ -525,6 +559,13 @@ impl MailTexts for English {
 
     fn refund_at_desk(&self, amount: &str) -> String {
         format!("Please collect your refund of {amount} at the desk.")
+    }
+
+    fn course_share_returned(&self, course: &str, amount: &str) -> String {
+        format!(
+            "The class was part of the course “{course}”. We refund {amount} of the course price to \
+             your card or gift card. If you paid at the desk, please collect it there."
+        )
     }
 
     fn refunded(&self, amount: &str) -> String {

@@ -1,5 +1,7 @@
 //! E-mails about orders.
 
+use chrono::{DateTime, Utc};
+
 use super::account::greeting;
 use super::message::{Content, Message};
 use super::receipt;
@@ -24,14 +26,21 @@ pub(super) fn compose(
 ) -> Option<Result<Message>> {
     let product_names = order.product_names.join(", ");
     let labels = texts.labels();
-    let product = match order.is_gift_card {
-        true => labels.gift_card,
-        false => labels.product,
+    let product = match (order.is_gift_card, order.is_course) {
+        (true, _) => labels.gift_card,
+        (false, true) => labels.course,
+        (false, false) => labels.product,
     };
     let mut facts = match receipt {
         None => vec![(product, product_names.clone())],
         Some(receipt) => receipt::line_facts(receipt, product, zone, order.locale, texts),
     };
+    let class_fact = |start: &DateTime<Utc>| {
+        let day = zone.format_date(*start, order.locale);
+        let time = zone.format_time(*start, order.locale);
+        (labels.class, texts.date_and_time(&day, &time))
+    };
+    facts.extend(order.class_starts.iter().map(class_fact));
     if let Some(code) = &order.promo_code {
         let discount = amount_text(order.discount, &order.currency);
         facts.push((labels.promo_code, texts.promo_code_saved(code, &discount)));
@@ -44,6 +53,9 @@ pub(super) fn compose(
         }
     }
     let opening = match kind {
+        "order_paid" if order.is_paid && order.is_course => {
+            texts.course_paid(&product_names, order.total.is_zero())
+        }
         "order_paid" if order.is_paid => texts.order_paid(&product_names, order.total.is_zero()),
         "gift_card_issued" if order.is_paid => {
             facts.push((labels.gift_card_code, code?.to_owned()));
@@ -61,12 +73,19 @@ pub(super) fn compose(
             facts.push((labels.refund, refunded));
             opening
         }
+        "order_disputed" if order.is_disputed && order.is_course => {
+            texts.course_disputed(&product_names)
+        }
         "order_disputed" if order.is_disputed => texts.order_disputed(&product_names),
         _ => return None,
     };
-    let link = match order.is_gift_card {
-        true => (labels.open_shop, format!("{}/shop", studio.site_url)),
-        false => (labels.open_passes, format!("{}/bookings", studio.site_url)),
+    let link = match (order.is_gift_card, order.is_course) {
+        (true, _) => (labels.open_shop, format!("{}/shop", studio.site_url)),
+        (false, true) => (
+            labels.open_bookings,
+            format!("{}/bookings", studio.site_url),
+        ),
+        (false, false) => (labels.open_passes, format!("{}/bookings", studio.site_url)),
     };
     let receipts = receipt.map(|_| receipt::link(studio, texts));
     let content = Content {

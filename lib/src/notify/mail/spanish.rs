@@ -26,6 +26,7 @@ impl MailTexts for Spanish {
             instructor: "Con",
             price: "Precio",
             product: "Bono",
+            course: "Curso",
             gift_card: "Tarjeta regalo",
             gift_card_code: "Código",
             promo_code: "Código promocional",
@@ -296,6 +297,24 @@ impl MailTexts for Spanish {
         }
     }
 
+    fn course_paid(&self, product_names: &str, is_free: bool) -> Opening {
+        let received = match is_free {
+            true => format!("Ya tienes plaza en «{product_names}»."),
+            false => format!("Hemos recibido tu pago por «{product_names}»."),
+        };
+        Opening {
+            subject: format!("Tu curso: {product_names}"),
+            headline: "Nos vemos en el curso",
+            paragraphs: vec![
+                received,
+                "Tienes plaza en cada una de estas clases. Si no puedes venir a alguna, cancélala, \
+                 por favor, para que pueda venir otra persona. No se devuelve nada por ella. Si el \
+                 estudio cancela una clase, te devolvemos su parte del precio."
+                    .to_owned(),
+            ],
+        }
+    }
+
     fn gift_card_issued(&self, product_names: &str) -> Opening {
         Opening {
             subject: format!("Tu tarjeta regalo: {product_names}"),
@@ -384,6 +403,20 @@ impl MailTexts for Spanish {
                 "Las próximas clases que reservaste con él siguen reservadas, pero hay que \
                  pagarlas."
                     .to_owned(),
+                "Si no sabes nada de una disputa, habla con nosotros o con tu banco.".to_owned(),
+            ],
+        }
+    }
+
+    fn course_disputed(&self, product_names: &str) -> Opening {
+        Opening {
+            subject: format!("Sin pagar: {product_names}"),
+            headline: "Tu curso está sin pagar",
+            paragraphs: vec![
+                format!(
+                    "Tu banco ha retirado el pago de «{product_names}» porque está en disputa."
+                ),
+                "Tus próximas clases siguen reservadas, pero hay que pagarlas.".to_owned(),
                 "Si no sabes nada de una disputa, habla con nosotros o con tu banco.".to_owned(),
             ],
         }
@@ -535,6 +568,13 @@ impl MailTexts for Spanish {
 
     fn refund_at_desk(&self, amount: &str) -> String {
         format!("Recoge tu devolución de {amount} en recepción, por favor.")
+    }
+
+    fn course_share_returned(&self, course: &str, amount: &str) -> String {
+        format!(
+            "La clase formaba parte del curso «{course}». Te devolvemos {amount} del precio en tu \
+             tarjeta o tarjeta regalo. Si pagaste en recepción, recógelo allí."
+        )
     }
 
     fn refunded(&self, amount: &str) -> String {

@@ -15,6 +15,7 @@ pub(super) struct Labels {
     pub(super) instructor: &'static str,
     pub(super) price: &'static str,
     pub(super) product: &'static str,
+    pub(super) course: &'static str,
     pub(super) gift_card: &'static str,
     pub(super) gift_card_code: &'static str,
     pub(super) promo_code: &'static str,
@@ -135,6 +136,9 @@ pub(super) trait MailTexts: Sync {
     /// Thanks for the payment of a class or a fee, with the number of the receipt.
     fn receipt_issued(&self, amount: &str, number: &str) -> Opening;
 
+    /// Says that the order of a course is paid. It may cost nothing.
+    fn course_paid(&self, product_names: &str, is_free: bool) -> Opening;
+
     /// Says that money was given back. `item` is what had been paid for, and `refund` a sentence
     /// about the refund.
     fn refund_made(&self, item: &str, refund: String) -> Opening;
@@ -150,6 +154,8 @@ pub(super) trait MailTexts: Sync {
 
     /// Says that passes cannot be used, because their payment is disputed.
     fn order_disputed(&self, product_names: &str) -> Opening;
+    /// Says that the classes of a course are unpaid, because its payment is disputed.
+    fn course_disputed(&self, product_names: &str) -> Opening;
 
     /// Says that a payment arrived after its order was cancelled. `refund` is a sentence about its
     /// refund.
@@ -200,6 +206,9 @@ pub(super) trait MailTexts: Sync {
     fn refund_at_desk(&self, amount: &str) -> String;
     fn refunded(&self, amount: &str) -> String;
     fn disputed(&self) -> &'static str;
+
+    /// Says that the share of a cancelled class in what its course has cost is given back.
+    fn course_share_returned(&self, course: &str, amount: &str) -> String;
 
     /// Returns the texts of a notice about an account. `new_address_or_provider` is `None` if
     /// the notice has neither, or if the e-mail must not contain it.

@@ -21,6 +21,8 @@ pub enum SoldKind {
     Membership,
     /// A gift card.
     GiftCard,
+    /// A course.
+    Course,
     /// Classes that were paid one by one.
     Class,
     /// Fees for late cancellations.
@@ -37,6 +39,7 @@ impl SoldKind {
             "pass" => Ok(Self::Pass),
             "membership" => Ok(Self::Membership),
             "gift_card" => Ok(Self::GiftCard),
+            "course" => Ok(Self::Course),
             "class" => Ok(Self::Class),
             "late_cancellation" => Ok(Self::LateCancellation),
             "no_show" => Ok(Self::NoShow),
@@ -51,6 +54,7 @@ impl SoldKind {
             Self::Pass => "pass",
             Self::Membership => "membership",
             Self::GiftCard => "gift_card",
+            Self::Course => "course",
             Self::Class => "class",
             Self::LateCancellation => "late_cancellation",
             Self::NoShow => "no_show",

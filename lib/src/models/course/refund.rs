@@ -1,0 +1,193 @@
+//! Giving back the shares of classes.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::locks::ids;
+use crate::error::Result;
+use crate::models::member_event::{MemberEventKind, NewMemberEvent};
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+// The locks are taken in their order: orders, payments, wallets.
+static LOCK_ORDERS_OF_CLASSES: Statement = Statement::new(
+    "course.lock_orders_of_classes",
+    "select id from orders
+    where id in (
+        select l.order_id from bookings b join order_lines l on l.id = b.course_line_id
+        where b.scheduled_class_id = any($1) and b.course_share_state <> 'settled'
+    )
+    order by id for no key update",
+);
+
+static LOCK_PAYMENTS: Statement = Statement::new(
+    "course.lock_payments",
+    "select id from payments where order_id = any($1) order by id for no key update",
+);
+
+static LOCK_WALLETS: Statement = Statement::new(
+    "course.lock_wallets",
+    "select id from wallets
+    where id in (select wallet_id from payments where order_id = any($1))
+    order by id for no key update",
+);
+
+/// Whether a payment of this order is disputed, so that its money is away.
+macro_rules! is_disputed {
+    ($order:literal) => {
+        concat!(
+            "exists (
+            select from disputes d join payments p on p.id = d.payment_id
+            where d.withdrawn and p.order_id = ",
+            $order,
+            ")"
+        )
+    };
+}
+
+// An order that is not paid gets nothing back, and neither does one whose payment is disputed. When
+// it is paid after all, or the dispute is won, this is repeated.
+//
+// The newest payment is refunded first, and none more than what is left of it. What was paid by card
+// is sent to the provider, and a gift card has its money at once. What was paid at the desk is due
+// until staff have given it back. If staff have refunded so much that less is left than the shares,
+// the earliest classes have their shares.
+static GIVE_BACK: Statement = Statement::new(
+    "course.give_back",
+    concat!(
+        "with payable as (
+        select id, order_id, user_id, tender, created_at, amount - refunded as rest
+        from payments
+        where order_id = any($1) and status in ('paid', 'refund_due', 'refunded')
+    ), shares as (
+        select b.id, l.order_id, least(b.course_share, greatest(0,
+            coalesce((select sum(rest) from payable p where p.order_id = l.order_id), 0)
+            - coalesce(sum(b.course_share) over (
+                partition by l.order_id order by c.start_time, b.id
+                rows between unbounded preceding and 1 preceding), 0))) as refund
+        from order_lines l
+        join orders o on o.id = l.order_id and o.state = 'paid'
+        join bookings b on b.course_line_id = l.id and b.course_share_state <> 'settled'
+        join scheduled_classes c on c.id = b.scheduled_class_id
+        where l.order_id = any($1) and (c.is_cancelled or b.course_share_state = 'due')
+          and not ",
+        is_disputed!("o.id"),
+        "
+    ), settled as (
+        update bookings b set course_share_state = 'settled', course_refund = shares.refund
+        from shares where b.id = shares.id
+    ), due as (
+        select order_id, sum(refund) as amount from shares group by order_id
+    ), parts as (
+        select p.*, least(p.rest, due.amount - coalesce(sum(p.rest) over (
+            partition by p.order_id order by p.created_at desc, p.id desc
+            rows between unbounded preceding and 1 preceding), 0)) as part
+        from due join payable p on p.order_id = due.order_id
+    ), refunded as (
+        insert into refunds (id, payment_id, amount, method, state, source, reason,
+            next_attempt_at, done_at)
+        select gen_random_uuid(), id, part, 'original',
+            case tender when 'gift' then 'done' else 'due' end, 'rule',
+            'A class of the course was cancelled', $2, case tender when 'gift' then $2 end
+        from parts where part > 0 order by id
+        returning payment_id, state
+    )
+    select p.order_id, p.user_id, r.payment_id, r.state
+    from refunded r join parts p on p.id = r.payment_id order by p.order_id, r.payment_id"
+    ),
+);
+
+/// Gives back the shares of classes that the studio has cancelled, also to members who had given up
+/// their spot. Each order gets one refund for all of them. The classes must be locked, and are
+/// cancelled already. Returns the members' events, which the caller records at the end of the
+/// transaction.
+pub async fn refund_cancelled_classes(
+    client: &Client,
+    class_ids: &Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewMemberEvent>> {
+    if class_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = LOCK_ORDERS_OF_CLASSES.all(client, &[class_ids]).await?;
+    refund_shares_of_orders(client, &ids(&rows)?, now).await
+}
+
+static LOCK_ORDERS_OF_BOOKINGS: Statement = Statement::new(
+    "course.lock_orders_of_bookings",
+    "select id from orders
+    where id in (
+        select l.order_id from bookings b join order_lines l on l.id = b.course_line_id
+        where b.id = any($1) and b.course_share_state = 'due'
+    )
+    order by id for no key update",
+);
+
+/// Gives back the shares of bookings that were cancelled and whose share is due. Others stay as they
+/// are. The classes must be locked. Returns the members' events, which the caller records at the end
+/// of the transaction.
+pub(in crate::models) async fn refund_cancelled_bookings(
+    client: &Client,
+    booking_ids: &Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewMemberEvent>> {
+    if booking_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = LOCK_ORDERS_OF_BOOKINGS.all(client, &[booking_ids]).await?;
+    refund_shares_of_orders(client, &ids(&rows)?, now).await
+}
+
+static FIND_FORGOTTEN: Statement = Statement::new(
+    "course.find_forgotten_refunds",
+    concat!(
+        "select distinct l.order_id as id
+    from bookings b
+    join scheduled_classes c on c.id = b.scheduled_class_id
+    join order_lines l on l.id = b.course_line_id
+    join orders o on o.id = l.order_id and o.state = 'paid'
+    where b.course_share_state <> 'settled' and (c.is_cancelled or b.course_share_state = 'due')
+      and not ",
+        is_disputed!("o.id"),
+        " limit $1"
+    ),
+);
+
+/// Finds at most `limit` paid orders with shares that were not given back. The previous version of
+/// the program leaves them when it cancels a class.
+pub async fn find_forgotten_refunds(client: &Client, limit: i64) -> Result<Vec<Uuid>> {
+    ids(&FIND_FORGOTTEN.all(client, &[&limit]).await?)
+}
+
+/// Gives back the shares of locked orders that are due, and those of classes that were cancelled
+/// before the orders were paid, or while a payment was disputed. Returns the members' events, which the caller records at the end of
+/// the transaction.
+pub(in crate::models) async fn refund_shares_of_orders(
+    client: &Client,
+    order_ids: &Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewMemberEvent>> {
+    if order_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    LOCK_PAYMENTS.all(client, &[order_ids]).await?;
+    LOCK_WALLETS.all(client, &[order_ids]).await?;
+    let rows = GIVE_BACK.all(client, &[order_ids, &now]).await?;
+    rows.iter().map(refund_event).collect()
+}
+
+fn refund_event(row: &Row) -> Result<NewMemberEvent> {
+    let kind = match row.try_get("state")? {
+        "done" => MemberEventKind::OrderRefunded,
+        _ => MemberEventKind::OrderRefundDue,
+    };
+    let (order_id, payment_id): (Uuid, Uuid) =
+        (row.try_get("order_id")?, row.try_get("payment_id")?);
+    Ok(NewMemberEvent {
+        user_id: row.try_get("user_id")?,
+        kind,
+        data: json!({ "orderId": order_id, "paymentId": payment_id }),
+    })
+}

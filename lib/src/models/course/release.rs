@@ -1,0 +1,114 @@
+//! Giving up the spots of a course.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use super::booking::booking_event;
+use super::locks::ids;
+use super::single_payments;
+use crate::error::Result;
+use crate::models::booking::promote;
+use crate::models::member_event::{MemberEventKind, NewMemberEvent};
+use crate::runtime::config::StudioConfig;
+use crate::store::client::Client;
+use crate::store::statement::Statement;
+
+/// Spots that were given up.
+pub(in crate::models) struct Released {
+    class_ids: Vec<Uuid>,
+    events: Vec<NewMemberEvent>,
+}
+
+impl Released {
+    fn from_rows(rows: &[Row]) -> Result<Self> {
+        let mut released = Self {
+            class_ids: Vec::with_capacity(rows.len()),
+            events: Vec::with_capacity(rows.len()),
+        };
+        for row in rows {
+            let cancelled = MemberEventKind::BookingCancelled;
+            released.class_ids.push(row.try_get("scheduled_class_id")?);
+            let event = booking_event(row, row.try_get("user_id")?, cancelled)?;
+            released.events.push(event);
+        }
+        Ok(released)
+    }
+
+    /// Gives the spots to the members on the waitlists. Returns the members' events, which the
+    /// caller records at the end of the transaction.
+    pub(in crate::models) async fn promote(
+        mut self,
+        client: &Client,
+        now: DateTime<Utc>,
+        studio: &StudioConfig,
+    ) -> Result<Vec<NewMemberEvent>> {
+        self.class_ids.sort_unstable();
+        for class_id in self.class_ids {
+            self.events
+                .extend(promote(client, class_id, now, studio).await?);
+        }
+        Ok(self.events)
+    }
+}
+
+static RELEASE_UNPAID: Statement = Statement::new(
+    "course.release_unpaid",
+    "update bookings b set status = 'cancelled', cancelled_at = $2, cancellation_reason = $3,
+        late_cancellation = false
+    from order_lines l join orders o on o.id = l.order_id
+    where o.id = any($1) and o.state = 'open' and b.course_line_id = l.id and b.status = 'booked'
+    returning b.id, b.user_id, b.scheduled_class_id",
+);
+
+// The member was there, so the class is to be paid like any other.
+static LEAVE_ATTENDED: Statement = Statement::new(
+    "course.leave_attended",
+    "update bookings b set price = b.course_share, course_line_id = null, course_share = null,
+        course_share_state = null
+    from order_lines l join orders o on o.id = l.order_id
+    where o.id = any($1) and o.state = 'open' and b.course_line_id = l.id
+      and b.status in ('attended', 'no_show')",
+);
+
+/// Gives up the spots of locked orders that are open and about to be cancelled, also in classes that
+/// have begun. The classes must be locked. `reason` is for the member. A member who was already
+/// checked in keeps the booking, and pays for it by itself.
+pub(in crate::models) async fn release_unpaid(
+    client: &Client,
+    order_ids: &Vec<Uuid>,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Released> {
+    let reason = reason.map(str::to_owned);
+    let rows = RELEASE_UNPAID
+        .all(client, &[order_ids, &now, &reason])
+        .await?;
+    LEAVE_ATTENDED.execute(client, &[order_ids]).await?;
+    Released::from_rows(&rows)
+}
+
+// What goes back for the classes is for staff to decide, so their shares are settled.
+static RELEASE_LINES: Statement = Statement::new(
+    "course.release_lines",
+    "update bookings b set status = 'cancelled', cancelled_at = $2, late_cancellation = false,
+        course_share_state = 'settled'
+    from scheduled_classes c
+    where b.course_line_id = any($1) and b.status = 'booked' and c.id = b.scheduled_class_id
+      and c.start_time > $2
+    returning b.id, b.user_id, b.scheduled_class_id",
+);
+
+/// Gives up the spots of order lines in upcoming classes. The classes must be locked.
+/// What the member has paid for single classes, while the course was disputed, is refunded.
+pub(in crate::models) async fn release_lines(
+    client: &Client,
+    line_ids: &Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Released> {
+    let rows = RELEASE_LINES.all(client, &[line_ids, &now]).await?;
+    let mut released = Released::from_rows(&rows)?;
+    let refunds = single_payments::give_back(client, &ids(&rows)?, now).await?;
+    released.events.extend(refunds);
+    Ok(released)
+}
