@@ -29,6 +29,9 @@ const NOT_RUN = [
   "runScheduledCleanup",
   // It needs an order of the member.
   "getMyOrder",
+  // They need a course.
+  "getCourse",
+  "listCourseMembers",
   // They need the account of an instructor.
   "listOwnRoster",
   "listTaughtClasses",

@@ -25,7 +25,7 @@ test("staff sell a gift card, a member pays with it, and staff take the rest of 
   await expect(page.getByText(`${gift} is added.`)).toBeVisible();
 
   await open(page, `/staff/members/${buyer?.id}`);
-  await page.getByRole("button", { name: "Sell a pass" }).click();
+  await page.getByRole("button", { name: "Sell a product" }).click();
   await dialog.getByRole("button", { name: new RegExp(gift) }).click();
   await dialog.getByRole("button", { name: "Cash" }).click();
   const code = (await dialog.getByText(/^([0-9A-Z]{4}-){3}[0-9A-Z]{4}$/).textContent()) ?? "";
@@ -40,7 +40,7 @@ test("staff sell a gift card, a member pays with it, and staff take the rest of 
   await expect(page.getByText("There is no gift card with this code")).toBeVisible();
   await field.fill(code.toLowerCase());
   await page.getByRole("button", { name: "Check" }).click();
-  await expect(page.getByText("$170 is left on the gift card. It is used first when you buy a pass.")).toBeVisible();
+  await expect(page.getByText("$170 is left on the gift card. It is used first when you buy something.")).toBeVisible();
   const card = page.locator(".product").filter({ has: page.getByRole("heading", { name: pass.name }) });
   await expect(card.getByText("The gift card pays all of it.")).toBeVisible();
   await expectAccessible(page);
@@ -49,7 +49,7 @@ test("staff sell a gift card, a member pays with it, and staff take the rest of 
 
   await signInAs(page, "staff");
   await open(page, `/staff/members/${buyer?.id}`);
-  await page.getByRole("button", { name: "Sell a pass" }).click();
+  await page.getByRole("button", { name: "Sell a product" }).click();
   await dialog.getByRole("button", { name: new RegExp(pass.name) }).click();
   await dialog.getByRole("button", { name: "Gift card", exact: true }).click();
   await dialog.getByLabel("Gift card").fill(code);

@@ -26,7 +26,7 @@ test("a visitor sees what passes there are, and how to buy one", async ({ page, 
 test("a studio that sells nothing says so", async ({ page }) => {
   await page.route("**/api/shop/products*", (route) => route.fulfill({ json: { items: [], nextCursor: null } }));
   await open(page, "/shop");
-  await expect(page.getByText("The studio sells no passes at the moment. You pay for each class.")).toBeVisible();
+  await expect(page.getByText("The studio sells nothing here at the moment. You pay for each class.")).toBeVisible();
   await expectAccessible(page);
   await page.getByRole("link", { name: "See the timetable" }).click();
   await expect(page).toHaveURL("/timetable");
@@ -37,7 +37,7 @@ test.describe(() => {
   test("passes that cannot be loaded are loaded again on request", async ({ page }) => {
     await page.route("**/api/shop/products*", (route) => route.fulfill({ status: 503, json: { code: "unavailable", error: "Down" } }), { times: 1 });
     await open(page, "/shop");
-    await expect(page.getByText("The passes could not be loaded.")).toBeVisible();
+    await expect(page.getByText("The page could not be loaded.")).toBeVisible();
     await page.getByRole("button", { name: "Try again" }).click();
     await expect(page.getByRole("heading", { name: "Ten classes" })).toBeVisible();
   });
@@ -191,6 +191,8 @@ test("members without passes see only where there are some", async ({ page }) =>
   await expect(page.getByRole("heading", { name: "My passes" })).toHaveCount(0);
   await page.getByRole("link", { name: "See all passes" }).click();
   await expect(page).toHaveURL("/shop");
+  // The passes of the shop have arrived, so that those of the timetable are waited for.
+  await expect(page.getByRole("heading", { name: "How it works" })).toBeVisible();
   const loaded = page.waitForResponse("**/api/shop/passes*");
   await open(page, "/timetable");
   await (await loaded).finished();

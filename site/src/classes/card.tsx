@@ -8,7 +8,7 @@ import { studio } from "../tools/studio.ts";
 import { formatDay, formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
 import { calendarLink } from "./calendar.ts";
-import { classPath, minutesOf, priceText } from "./facts.ts";
+import { classPath, coursePath, isBookedWithCourse, minutesOf, priceText } from "./facts.ts";
 import { availability, bookings, type Occurrence } from "./live.ts";
 import { passPart } from "./pass-part.ts";
 import "./card.css";
@@ -56,6 +56,7 @@ export function ClassCard({ t, occurrence, day, subject }: Props) {
       <ul class="plain-list class-facts">
         {subject !== "instructor" && <li>{t.with(instructor.name)}</li>}
         <li>{room}</li>
+        <CourseFact t={t} occurrence={occurrence} />
         {subject !== "class" && (
           <li>
             <span>{t.levels[level] ?? level} ·</span> <Price t={t} occurrence={occurrence} />
@@ -84,8 +85,21 @@ export function Price({ t, occurrence, isLong = false }: { t: ClassTexts; occurr
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
   const passes = useStore(passPart);
   const price = priceText(t, occurrence);
+  if (booking?.course) return <>{t.paidWithCourse}</>;
+  if (!booking && isBookedWithCourse(occurrence)) return <>{t.onlyWithCourse}</>;
   if (passes && booking?.pass) return <>{passes[isLong ? "paid" : "paidShort"](booking.pass)}</>;
   return passes && !booking && !isLong ? <passes.Payer t={passes.t} occurrence={occurrence} price={price} /> : <>{price}</>;
+}
+
+/** The course that the class is part of. */
+function CourseFact({ t, occurrence: { course } }: { t: ClassTexts; occurrence: Occurrence }) {
+  return (
+    course && (
+      <li>
+        <a href={coursePath(course)}>{t.ofCourse(course.name)}</a>
+      </li>
+    )
+  );
 }
 
 /** Cards of classes on several days. */
@@ -161,6 +175,7 @@ interface ButtonProps {
 /** What the member can do: book, join or leave the waitlist, or look at the booking. */
 export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
+  const isInCourse = useStorePart(bookings, (all) => [...all.values()].some(({ course }) => course?.isPaid && course.productId === occurrence.course?.id));
   const passes = useStore(passPart);
   const cutoffHours = useStore(studio)?.waitlistCutoffHours ?? 0;
   const [isDialogOpen, setDialogOpen] = useState(false);
@@ -202,13 +217,22 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
       </a>
     );
   }
+  // Who has given up a spot of the course can take it again.
+  const canTakeAgain = isInCourse && state.placesLeft > 0;
+  if (occurrence.course && isBookedWithCourse(occurrence) && !canTakeAgain) {
+    return (
+      <a class={`button small ${isMain ? "" : "soft"}`} href={coursePath(occurrence.course)} aria-label={name(t.seeCourse)}>
+        {t.seeCourse}
+      </a>
+    );
+  }
   if (state.placesLeft > 0) {
     return (
       <span class="book">
         <Button kind={isMain ? "primary" : "soft"} size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
           {t.book}
         </Button>
-        {passes && !isMain && <passes.Ways t={passes.t} classTexts={t} occurrence={occurrence} />}
+        {passes && !isMain && !isBookedWithCourse(occurrence) && <passes.Ways t={passes.t} classTexts={t} occurrence={occurrence} />}
       </span>
     );
   }

@@ -16,3 +16,13 @@ export function minutesOf({ startTime, endTime }: { startTime: string; endTime: 
 export function priceText(t: ClassTexts, { price, currency }: { price: string; currency: string }): string {
   return Number(price) === 0 ? t.free : formatPrice(price, currency);
 }
+
+/** The place of a course in the shop. */
+export function coursePath({ id }: { id: string }): string {
+  return `/shop#course-${id}`;
+}
+
+/** Whether members book the class with its course only. */
+export function isBookedWithCourse({ course }: { course: { dropIn: boolean } | null }): boolean {
+  return course !== null && !course.dropIn;
+}

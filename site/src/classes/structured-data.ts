@@ -5,7 +5,7 @@
 import type { Schema } from "../api/client.ts";
 import { absolute, describePage, type PageHead } from "../tools/head.ts";
 import { loadStudio, studio, studioName } from "../tools/studio.ts";
-import { classPath } from "./facts.ts";
+import { classPath, isBookedWithCourse } from "./facts.ts";
 
 type Occurrence = Schema<"Occurrence">;
 
@@ -63,13 +63,16 @@ export function eventItem(occurrence: Occurrence): object {
     location: { "@type": "Place", name: `${studioName()}, ${room}`, address: addressItem() },
     performer: { "@type": "Person", name: instructor.name, url: absolute(`/instructors/${instructor.id}`) },
     organizer: { "@id": absolute("/#studio") },
-    offers: {
-      "@type": "Offer",
-      url,
-      price,
-      priceCurrency: currency,
-      availability: `https://schema.org/${placesLeft > 0 ? "InStock" : "SoldOut"}`,
-    },
+    // A class that is booked with its course only has no offer of its own.
+    offers: isBookedWithCourse(occurrence)
+      ? undefined
+      : {
+          "@type": "Offer",
+          url,
+          price,
+          priceCurrency: currency,
+          availability: `https://schema.org/${placesLeft > 0 ? "InStock" : "SoldOut"}`,
+        },
   };
 }
 

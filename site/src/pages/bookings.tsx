@@ -116,6 +116,7 @@ function Bookings({ t }: Texts) {
           </div>
         </section>
       )}
+      <Courses t={t} items={items} />
       <h2 id={UPCOMING} tabIndex={-1}>
         {t.upcoming}
       </h2>
@@ -140,6 +141,39 @@ function Bookings({ t }: Texts) {
       </Card>
       <Past t={t} />
     </div>
+  );
+}
+
+/** The courses that the member is in, with the dates that are left. */
+function Courses({ t, items }: Texts & { items: Booking[] }) {
+  const classes = items.filter(({ course, status, class: { isCancelled } }) => course && !isCancelled && status === "booked");
+  const orders = [...new Set(classes.map(({ course }) => course?.orderId))];
+  if (orders.length === 0) return null;
+  return (
+    <section>
+      <h2>{t.course.title}</h2>
+      <div class="stack">
+        {orders.map((orderId) => {
+          const own = classes.filter(({ course }) => course?.orderId === orderId);
+          return (
+            <Card key={orderId} class="booking">
+              <h3>{own[0]?.course?.name}</h3>
+              <p class="hint">
+                {t.course.count(own.length)}
+                {own[0]?.course?.isPaid === false && ` · ${t.course.unpaid}`}
+              </p>
+              <ul class="plain-list">
+                {own.map((booking) => (
+                  <li key={booking.id}>
+                    <time dateTime={booking.class.startTime}>{whenOf(booking)}</time>
+                  </li>
+                ))}
+              </ul>
+            </Card>
+          );
+        })}
+      </div>
+    </section>
   );
 }
 
@@ -238,7 +272,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
       </div>
       {isActive && !isWaiting && (
         <p class="hint">
-          {until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : !booking.isGiven && t.freeOver)}
+          {booking.course ? <CourseTerms t={t} course={booking.course} currency={booking.currency} /> : until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : !booking.isGiven && t.freeOver)}
           {booking.pass && (
             <>
               <br />
@@ -298,10 +332,20 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
   );
 }
 
+/** Which course pays for a booking, and what a cancellation gives back. */
+function CourseTerms({ t, course: { name, isPaid, isRefundable, share }, currency }: Texts & { course: NonNullable<Booking["course"]>; currency: string }) {
+  return (
+    <>
+      {t.course.of(name)} {isRefundable ? t.course.shareBack(formatPrice(share, currency)) : t.course.nothingBack} {!isPaid && t.course.unpaid}
+    </>
+  );
+}
+
 /** Says what has become of the money or the class of a booking whose class was cancelled. */
 function GivenBack({ t, booking }: Texts & { booking: Booking }) {
   const passes = useStore(passPart);
-  const { pass, payment, paymentStatus } = booking;
+  const { pass, payment, paymentStatus, course } = booking;
+  if (course && Number(course.refund) > 0) return <p class="hint">{(booking.class.isCancelled ? t.course.studioCancelled : t.course.back)(formatPrice(course.refund, booking.currency))}</p>;
   if (pass) return passes && <p class="hint">{passes.goesBack(pass)}</p>;
   if (!payment || !paymentStatus || UNPAID.includes(paymentStatus)) return null;
   const isDueAtDesk = paymentStatus === "refund_due" && payment.method === "desk";
@@ -352,6 +396,8 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
     }).finally(() => onWork(false));
   };
 
+  const courseText = ({ isRefundable, share }: NonNullable<Booking["course"]>) =>
+    `${t.course.cancel(title, when)} ${isRefundable ? t.course.back(formatPrice(share, booking.currency)) : t.course.cancelNothing}`;
   const text = isWaiting
     ? t.classes.leaveText(title, when)
     : isFreeToCancel
@@ -364,7 +410,7 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
   return (
     <Dialog title={isWaiting ? t.classes.leaveTitle : t.cancelTitle} isOpen={isOpen} onClose={onClose}>
       <p>
-        {text} {isFreeToCancel && (pass ? passes?.goesBack(pass) : isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard))}
+        {booking.course && !isWaiting ? courseText(booking.course) : text} {isFreeToCancel && (pass ? passes?.goesBack(pass) : isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard))}
         {isMoreBack && t.cancelRest}
       </p>
       <p class="actions">

@@ -7,27 +7,45 @@ import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { mount } from "../components/mount.tsx";
 import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadMembership, membership } from "../passes/membership.ts";
-import { isMemberExpected, loadSession, session, signInAddress } from "../session.ts";
+import { isMemberExpected, loadSession, session } from "../session.ts";
 import type { ShopTexts } from "../texts/shop.en.ts";
-import { report } from "../tools/action.ts";
+import { attempt, report } from "../tools/action.ts";
 import { type Catalog, namesOf } from "../tools/language.ts";
 import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
-import { type EnteredCard, GiftCard, split } from "./shop/gift-card.tsx";
-import { type AppliedCode, type ProductPrice, PromoCode } from "./shop/promo-code.tsx";
-import { buy, followReturn, startMembership, wantedProductId } from "./shop/purchase.ts";
+import { type EnteredCard, split } from "./shop/paying.ts";
+import type { LoadedCourses } from "./shop/courses.tsx";
+import type { AppliedCode, ProductPrice } from "./shop/promo-code.tsx";
 import "./shop.css";
 
 type Product = Schema<"Product">;
 type Texts = { t: ShopTexts };
 
+/** What the page shows: the products, and the courses if there are any. */
+interface Offer {
+  products: Product[];
+  courses: LoadedCourses | null;
+}
+
 /** Loads the products, the cheapest first, and with them the passes of a member, which stand above. */
-async function loadShop(): Promise<Product[]> {
+async function loadShop(): Promise<Offer> {
   const products = readAllPages<Product>((query) => call(api.GET("/api/shop/products", { params: { query } })));
   const [found] = await Promise.all([products, isMemberExpected() && loadOwnPasses()]);
-  return found.sort((one, other) => Number(one.price) - Number(other.price) || one.name.localeCompare(other.name));
+  const hasCourses = found.some(({ kind }) => kind === "course");
+  const courses = hasCourses ? await (await import("./shop/courses.tsx")).loadCourses() : null;
+  return { products: found.sort((one, other) => Number(one.price) - Number(other.price) || one.name.localeCompare(other.name)), courses };
+}
+
+/** What happens after a click on a button that buys. */
+function loadPurchase() {
+  return import("./shop/purchase.ts");
+}
+
+/** The id of the product that a visitor wanted to buy before the sign-in. */
+function wantedProductId(): string | null {
+  return new URLSearchParams(location.search).get("product");
 }
 
 async function loadOwnPasses(): Promise<void> {
@@ -41,19 +59,26 @@ function Shop({ t }: Texts) {
   const passes = useStore(passPart);
   const [applied, setApplied] = useState<AppliedCode | null>(null);
   const [card, setCard] = useState<EnteredCard | null>(null);
+  const [codes, setCodes] = useState<typeof import("./shop/codes.tsx") | null>(null);
   const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   // Somebody may sign in, in another window.
   useEffect(() => {
     if (member && loaded) void Promise.all([loadPassPart(), loadMembership()]);
   }, [member?.user.id, loaded === null]);
   useEffect(() => {
-    if (loaded) followReturn(t).catch(report);
+    if (!loaded) return;
+    if (new URLSearchParams(location.search).has("payment")) loadPurchase().then(({ followReturn }) => followReturn(t)).catch(report);
+    // A class links to its course, which was not there when the page was opened.
+    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
   }, [loaded]);
 
   // Memberships are paid by card only.
-  const memberships = takesCards ? (loaded?.filter(({ kind }) => kind === "membership") ?? []) : [];
-  const forSale = loaded?.filter(({ kind }) => kind === "pass") ?? [];
-  const giftCards = loaded?.filter(({ kind }) => kind === "gift_card") ?? [];
+  const ofKind = (wanted: Product["kind"]) => loaded?.products.filter(({ kind }) => kind === wanted) ?? [];
+  const memberships = takesCards ? ofKind("membership") : [];
+  const forSale = ofKind("pass");
+  const giftCards = ofKind("gift_card");
+  const courses = loaded?.courses?.courses ?? [];
+  const reducible = [...forSale, ...courses];
   // What was entered may be used up.
   const forget = () => {
     setApplied(null);
@@ -74,7 +99,7 @@ function Shop({ t }: Texts) {
         <>
           {member && passes && <passes.MyMembership t={passes.t} />}
           {member && passes && <passes.UsablePasses t={passes.t} />}
-          {loaded.length === 0 ? (
+          {memberships.length + forSale.length + giftCards.length + courses.length === 0 ? (
             <Empty text={t.none}>
               <a class="button" href="/timetable">
                 {t.timetable}
@@ -83,16 +108,16 @@ function Shop({ t }: Texts) {
           ) : (
             <>
               {memberships.length > 0 && <Memberships t={t} products={memberships} />}
+              {reducible.length > 0 && (
+                <details class="shop-codes" onToggle={() => attempt(async () => setCodes(await import("./shop/codes.tsx")))}>
+                  <summary>{t.promo.have}</summary>
+                  {codes && <codes.Codes t={t} isMember={Boolean(member)} takesCards={takesCards} products={reducible} applied={applied} card={card} onApply={setApplied} onEnter={setCard} />}
+                </details>
+              )}
+              {loaded.courses && courses.length > 0 && <loaded.courses.Courses t={t} part={loaded.courses} applied={member ? applied : null} card={member ? card : null} takesCards={takesCards} onBought={forget} BuyButton={BuyButton} splitPrice={split} />}
               {forSale.length > 0 && (
                 <>
                   <h2>{memberships.length > 0 ? t.passesForSale : t.forSale}</h2>
-                  <details class="shop-codes">
-                    <summary>{t.promo.have}</summary>
-                    <div>
-                      {takesCards && (member ? <PromoCode t={t} products={forSale} applied={applied} onApply={setApplied} /> : <PromoCodeSignIn t={t} />)}
-                      <GiftCard t={t} isMember={member !== null} card={card} onEnter={setCard} />
-                    </div>
-                  </details>
                   <ul class="plain-list products">
                     {forSale.map((product) => {
                       const reduced = (member && applied?.prices.get(product.id)) || null;
@@ -158,14 +183,6 @@ function Memberships({ t, products }: Texts & { products: Product[] }) {
   );
 }
 
-function PromoCodeSignIn({ t }: Texts) {
-  return (
-    <p class="shop-code">
-      <a href={signInAddress("/shop")}>{t.promo.signIn}</a>
-    </p>
-  );
-}
-
 function isFree({ price }: Pick<Product, "price">): boolean {
   return Number(price) === 0;
 }
@@ -226,7 +243,7 @@ function GiftCardFacts({ product: { name, description, price, currency } }: { pr
   );
 }
 
-interface BuyProps extends Texts {
+export interface BuyProps extends Texts {
   product: Product;
   total: string;
   /** The promo code. */
@@ -248,11 +265,11 @@ function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
   return (
     <span ref={button} class="product-buy">
       {product.kind === "membership" ? (
-        <Button aria-label={t.startNamed(product.name)} onClick={() => startMembership(product)}>
+        <Button aria-label={t.startNamed(product.name)} onClick={() => attempt(async () => (await loadPurchase()).startMembership(product))}>
           {t.start}
         </Button>
       ) : (
-        <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => buy(t, product, { promoCode: code, giftCard }, onBought)}>
+        <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => attempt(async () => (await loadPurchase()).buy(t, product, { promoCode: code, giftCard }, onBought))}>
           {isGiven ? t.get : t.buy}
         </Button>
       )}

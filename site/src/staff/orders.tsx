@@ -2,13 +2,13 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { CircleX, Undo2, UserRound } from "lucide";
+import { CircleX, HandCoins, Undo2, UserRound } from "lucide";
 import type { Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
-import { report, say } from "../tools/action.ts";
+import { attempt, report, say } from "../tools/action.ts";
 import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
@@ -53,7 +53,7 @@ export function OrderTable({ t, caption, list, empty, hasMembers = false, onChan
         rowKey={({ id }) => id}
         failed={t.ordersFailed}
         empty={empty}
-        actions={(order) => <OrderMenu t={t} order={order} hasMembers={hasMembers} onRefund={() => setRefunded(order)} onCancel={() => setCancelled(order)} />}
+        actions={(order) => <OrderMenu t={t} order={order} hasMembers={hasMembers} onRefund={() => setRefunded(order)} onCancel={() => setCancelled(order)} onPaidOut={change} />}
       />
       {refunded && <RefundDialog key={refunded.id} t={t} order={refunded} onClose={() => setRefunded(null)} onChange={change} />}
       {cancelled && <CancelDialog t={t} order={cancelled} onClose={() => setCancelled(null)} onChange={change} />}
@@ -81,7 +81,8 @@ function discountOfLines(lines: Order["lines"]): string {
   return lines.reduce((sum, { discount }) => sum + Number(discount), 0).toFixed(2);
 }
 
-function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, promoCode, giftCardAmount, tender, lines, needsReview } }: Texts & { order: Order }) {
+function Amounts({ t, order }: Texts & { order: Order }) {
+  const { total, refunded, currency, state, paymentStatus, promoCode, giftCardAmount, tender, lines, needsReview } = order;
   const staff = useStaffTexts();
   const isUnpaid = state !== "paid";
   return (
@@ -95,6 +96,7 @@ function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, 
         </>
       )}
       {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
+      {isDueAtDesk(order) && <span class="tag warn">{t.dueAtDesk(formatPrice(order.dueAtDesk, currency))}</span>}
       {promoCode && <small class="hint">{t.withPromoCode(promoCode, formatPrice(discountOfLines(lines), currency))}</small>}
       {tender !== "gift" && Number(giftCardAmount) > 0 && <small class="hint">{t.giftCardPart(formatPrice(giftCardAmount, currency))}</small>}
       {Number(refunded) > 0 && <small class="hint">{staff.refunded(formatPrice(refunded, currency))}</small>}
@@ -102,10 +104,29 @@ function Amounts({ t, order: { total, refunded, currency, state, paymentStatus, 
   );
 }
 
-function OrderMenu({ t, order, hasMembers, onRefund, onCancel }: Texts & { order: Order; hasMembers: boolean; onRefund: () => void; onCancel: () => void }) {
+/** Whether staff have to pay out what the studio owes for a class of a course that it cancelled. */
+function isDueAtDesk({ dueAtDesk }: Order): boolean {
+  return Number(dueAtDesk) > 0;
+}
+
+interface MenuProps extends Texts {
+  order: Order;
+  hasMembers: boolean;
+  onRefund: () => void;
+  onCancel: () => void;
+  onPaidOut: (order: Order) => void;
+}
+
+function OrderMenu({ t, order, hasMembers, onRefund, onCancel, onPaidOut }: MenuProps) {
+  const payOut = () =>
+    void attempt(async () => {
+      onPaidOut(await refund(t, order, { action: "payOut" }));
+      say(t.isPaidOut(order.memberName));
+    });
   const isRefundable = order.state === "paid" && order.paymentStatus !== "disputed" && Number(order.total) > Number(order.refunded);
   const items = [
     ...(hasMembers ? [{ text: t.openMember, icon: UserRound, onClick: () => location.assign(`/staff/members/${order.userId}`) }] : []),
+    ...(isDueAtDesk(order) ? [{ text: t.payOut, icon: HandCoins, onClick: payOut }] : []),
     ...(isRefundable ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: onRefund }] : []),
     ...(order.state === "open" ? [{ text: t.cancelOrder, icon: CircleX, isDangerous: true, onClick: onCancel }] : []),
   ];
@@ -187,28 +208,33 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
   const closeThis = useCloseThis(onClose);
   const live = passes.filter(({ isRevoked }) => !isRevoked);
   // A class that is booked with a revoked pass is unpaid, so that it counts as left.
-  const suggest = (revokedIds: readonly string[]) => suggestRefund(order, passes, new Map([...upcoming].filter(([passId]) => revokedIds.includes(passId))), today);
+  const suggest = (revokedIds: readonly string[], releasedIds: readonly string[]) => suggestRefund(order, passes, new Map([...upcoming].filter(([passId]) => revokedIds.includes(passId))), releasedIds, today);
+  // The upcoming spots of a course are released, unless staff keep them.
+  const courses = order.lines.filter(({ course }) => course && course.classesLeft > 0);
+  const [released, setReleased] = useState(() => courses.map(({ id }) => id));
   // All that is left is suggested, so that nothing stays good, unless there is nothing left.
   const [revoked, setRevoked] = useState(() => {
     const all = live.map((pass) => pass.id);
-    return Number(suggest(all)) > 0 ? all : [];
+    return Number(suggest(all, [])) > 0 ? all : [];
   });
-  const [suggested, setSuggested] = useState(() => suggest(revoked));
+  const [suggested, setSuggested] = useState(() => suggest(revoked, released));
   const isTyped = useRef(false);
   const isNothing = Number(suggested) === 0;
-  const toggle = (passId: string) => {
-    const changed = revoked.includes(passId) ? revoked.filter((one) => one !== passId) : [...revoked, passId];
-    setRevoked(changed);
-    if (!isTyped.current) setSuggested(suggest(changed));
+  const toggled = (ids: readonly string[], id: string) => (ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]);
+  const change = (revokedIds: string[], releasedIds: string[]) => {
+    setRevoked(revokedIds);
+    setReleased(releasedIds);
+    if (!isTyped.current) setSuggested(suggest(revokedIds, releasedIds));
   };
 
   const send = async (values: FormValues) => {
-    const amount = values.text("amount").replace(",", ".");
+    const amount = values.optional("amount")?.replace(",", ".");
     const reason = values.optional("reason");
     const changed = await refund(t, order, {
-      amount,
+      ...(amount ? { amount } : {}),
       method: values.text("method") as Schema<"RefundMethod">,
       revokePassIds: revoked,
+      releaseLineIds: released,
       ...(reason ? { reason } : {}),
     }).catch((failure: unknown) => {
       if (isUncertain(failure)) {
@@ -218,7 +244,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       throw failure;
     });
     onChange(changed);
-    say(t.isRefunded(memberName, formatPrice(amount, currency)));
+    say(amount ? t.isRefunded(memberName, formatPrice(amount, currency)) : t.areReleased(memberName));
   };
   return (
     <DialogForm onClose={onClose} action={t.refund} isDangerous onSend={send}>
@@ -229,8 +255,8 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
         key={suggested}
         name="amount"
         label={t.amount}
-        hint={soldGiftCardBalance !== null ? t.fairGiftCard : isNothing ? t.nothingLeft : t.fair}
-        required
+        hint={[soldGiftCardBalance !== null ? t.fairGiftCard : isNothing ? t.nothingLeft : t.fair, released.length > 0 && t.noAmount].filter(Boolean).join(" ")}
+        required={released.length === 0}
         defaultValue={isNothing ? "" : suggested}
         onInput={() => {
           isTyped.current = true;
@@ -239,11 +265,14 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
       {live.length > 0 && (
         <div class="revocations">
           {live.map((pass) => (
-            <Check key={pass.id} checked={revoked.includes(pass.id)} onChange={() => toggle(pass.id)} label={[t.revokePass(pass.name), upcoming.get(pass.id) ? `– ${t.upcoming(upcoming.get(pass.id) ?? 0)}` : ""].filter(Boolean).join(" ")} />
+            <Check key={pass.id} checked={revoked.includes(pass.id)} onChange={() => change(toggled(revoked, pass.id), released)} label={[t.revokePass(pass.name), upcoming.get(pass.id) ? `– ${t.upcoming(upcoming.get(pass.id) ?? 0)}` : ""].filter(Boolean).join(" ")} />
           ))}
           <span class="hint">{t.staysGood}</span>
         </div>
       )}
+      {courses.map(({ id, description, course }) => (
+        <Check key={id} checked={released.includes(id)} onChange={() => change(revoked, toggled(released, id))} label={t.releaseSpots(description, course?.classesLeft ?? 0)} />
+      ))}
       <Select
         name="method"
         label={t.method}

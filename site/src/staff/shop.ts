@@ -8,7 +8,8 @@ import { type Sentences, sendUntilAnswered } from "../tools/repeat.ts";
 import { addDays, formatDay } from "../tools/time.ts";
 import { longDay } from "./dates.ts";
 
-export type Product = Schema<"StaffProduct">;
+/** A product. A course that is offered has its classes. */
+export type Product = Schema<"StaffProduct"> & { course?: Schema<"Course"> };
 export type Pass = Schema<"Pass">;
 export type Order = Schema<"Order">;
 export type Tender = Schema<"DeskTender">;
@@ -34,12 +35,19 @@ export function loadPasses(memberId: string): Promise<Pass[]> {
 
 /** Loads the products, the cheapest first, the passes of the member, and the promo codes. */
 export async function loadOffer(memberId: string, today: string): Promise<Offer> {
-  const [products, passes, codes] = await Promise.all([
+  const [all, courses, passes, codes] = await Promise.all([
     readAllPages((page) => call(api.GET("/api/admin/products", { params: { query: { active: true, ...page } } }))),
+    readAllPages((page) => call(api.GET("/api/shop/courses", { params: { query: page } }))),
     loadPasses(memberId),
     readAllPages((page) => call(api.GET("/api/admin/promo-codes", { params: { query: { active: true, ...page } } }))),
   ]);
   const isUsable = ({ firstDay, lastDay, uses, maxUses }: PromoCode) => (firstDay ?? today) <= today && today <= (lastDay ?? today) && uses < (maxUses ?? Infinity);
+  // A course costs less when classes are over, and is not sold when none is left.
+  const products = all.flatMap((product): Product[] => {
+    if (product.kind !== "course") return [product];
+    const course = courses.find(({ id }) => id === product.id);
+    return course ? [{ ...product, price: course.priceNow, course }] : [];
+  });
   // Members start memberships themselves, because they enter their card.
   const offered = products.filter(({ kind }) => kind !== "membership");
   return { products: offered.sort((one, other) => Number(one.price) - Number(other.price)), passes, promoCodes: codes.filter(isUsable) };
@@ -114,7 +122,7 @@ export function sell(t: TillTexts, userId: string, productId: string, tender: Te
 }
 
 /** Records that money of an order was given back. */
-export function refund(t: TillTexts, { id, refunded }: Order, details: Pick<Schema<"UpdateOrder">, "amount" | "method" | "revokePassIds" | "reason">): Promise<Order> {
+export function refund(t: TillTexts, { id, refunded }: Order, details: Omit<Schema<"UpdateOrder">, "orderId" | "internalReason">): Promise<Order> {
   const body = { orderId: id, ...details };
   // An order that is shown as it became after a lost response gets a new key.
   return sendOnce(`refund ${id} ${refunded}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
@@ -169,9 +177,11 @@ export function refusalOf(t: TillTexts, pass: Pass, { classTypeId, localDate }: 
   }
 }
 
-/** What a product is, such as "10 classes · 120 days". */
-export function describeProduct(t: TillTexts, { kind, credits, days }: Pick<Product, "kind" | "credits" | "days">): string {
+/** What a product is, such as "10 classes · 120 days", or "6 classes left, from Mon, Mar 3". */
+export function describeProduct(t: TillTexts, { kind, credits, days, course }: Product): string {
   if (kind === "gift_card") return t.giftCard;
+  const next = course?.classes.find(({ isCancelled, startTime }) => !isCancelled && Date.parse(startTime) > Date.now());
+  if (course && next) return t.courseLeft(course.classesLeft, format(next.localDate));
   return `${credits === null ? t.unlimited : t.classes(credits)} · ${t.days(days ?? 0)}`;
 }
 
@@ -207,21 +217,27 @@ function shareLeft({ isRevoked, credits, creditsLeft, days, addedDays, firstDay,
 
 /**
  * Suggests how much of an order to give back: for each pass, its part that is left, rounded down
- * to the unit of the currency, without what was given back before. `givenBack` counts the booked
- * classes of each pass that it no longer pays for.
+ * to the unit of the currency, without what was given back before, and for each course whose spots
+ * are released the shares of the classes that are left. `givenBack` counts the booked classes of each
+ * pass that it no longer pays for.
  */
-export function suggestRefund({ lines, total, refunded, soldGiftCardBalance }: Order, passes: readonly Pass[], givenBack: ReadonlyMap<string, number>, today: string): string {
+export function suggestRefund({ lines, total, refunded, soldGiftCardBalance }: Order, passes: readonly Pass[], givenBack: ReadonlyMap<string, number>, released: readonly string[], today: string): string {
   // As many as the API writes. The browser knows other numbers for some currencies.
   const decimals = total.split(".")[1]?.length ?? 0;
   // Integers, because fractions of a cent would be rounded.
   const units = (amount: string) => Math.round(Number(amount) * 10 ** decimals);
   if (soldGiftCardBalance !== null) return (Math.min(units(soldGiftCardBalance), units(total) - units(refunded)) / 10 ** decimals).toFixed(decimals);
-  const worth = lines.map(({ passId, amount }) => {
+  const worth = lines.map(({ id, passId, amount, course }) => {
+    if (course) return released.includes(id) ? units(course.valueLeft) : 0;
     const pass = passes.find(({ id }) => id === passId);
     if (!pass) return 0;
     const [left, all] = shareLeft(pass, givenBack.get(pass.id) ?? 0, today);
     return Math.min(units(amount), Math.floor((units(amount) * left) / all));
   });
   const sum = worth.reduce((total, one) => total + one, 0);
-  return (Math.max(0, sum - units(refunded)) / 10 ** decimals).toFixed(decimals);
+  // The shares of a course that were refunded or released are not among those that are left.
+  const gone = lines.reduce((total, { course }) => total + (course ? units(course.refundedShares) + units(course.releasedShares) : 0), 0);
+  const isCourse = lines.every(({ course }) => course !== null);
+  const fair = Math.min(units(total) - units(refunded), isCourse ? sum : sum - Math.max(0, units(refunded) - gone));
+  return (Math.max(0, fair) / 10 ** decimals).toFixed(decimals);
 }

@@ -1,4 +1,4 @@
-// The till: selling a pass at the desk, and paying for a class with money or with a pass.
+// The till: selling a product at the desk, and paying for a class with money or with a pass.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -32,7 +32,7 @@ interface SellProps {
   onChange: () => unknown;
 }
 
-/** Sells a pass to a member: a tap on the pass, and one on how it was paid. */
+/** Sells a product to a member: a tap on the product, and one on how it was paid. */
 export function SellDialog({ t, member, onClose, onChange }: SellProps) {
   const [product, setProduct] = useState<Product | null>(null);
   const closeThis = useCloseThis(onClose);
@@ -116,7 +116,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
         {(loaded) => (
           <>
             <PassesForClass t={t} passes={loaded.passes} occurrence={loaded.occurrence} onUse={(passId) => settle("usePass", passId)} />
-            <h3>{t.sell}</h3>
+            <h3>{t.sellPass}</h3>
             <Products t={t} member={member} offer={loaded} occurrence={loaded.occurrence} onChoose={setProduct} />
           </>
         )}
@@ -159,7 +159,7 @@ function SaleDialog({ title, t, member, product, promoCodes, occurrence, onChoos
     if (!product) place.current?.querySelector<HTMLElement>(`[data-key="${chosen.current?.id}"]`)?.focus();
     chosen.current = product;
   }, [product]);
-  const sellTitle = product?.kind === "gift_card" ? t.sellGiftCardTo : t.sellTo;
+  const sellTitle = product?.kind === "gift_card" ? t.sellGiftCardTo : product?.kind === "course" ? t.sellCourseTo : t.sellPassTo;
   return (
     <Dialog title={product ? sellTitle(member.name) : title} isOpen onClose={onClose}>
       <div class="sale" ref={place}>{product && issued ? <IssuedCode t={t} product={product} code={issued} /> : product ? <Tenders t={t} member={member} product={product} promoCodes={promoCodes} occurrence={occurrence} onClose={onClose} onSold={onSold} onIssued={setIssued} onChange={onChange} /> : children}</div>
@@ -260,6 +260,7 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
   const covered = Math.min(Number(card?.balance ?? 0), Number(total)).toFixed(decimals);
   const due = (Number(total) - Number(covered)).toFixed(decimals);
   const isPass = product.kind === "pass";
+  const codes = promoCodes.filter(({ appliesTo }) => appliesTo.includes(product.kind));
   const price = formatPrice(due, product.currency);
   const closeThis = useCloseThis(onClose);
   const isFree = Number(total) === 0;
@@ -297,12 +298,12 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
           {product.starts === "purchase" ? t.startsToday : t.startsWithClass} {occurrence && (canPayFor(product, occurrence, today) ? t.paysForClass : t.paysNotForClass)}
         </p>
       )}
-      {isPass && promoCodes.length > 0 && Number(product.price) > 0 && (
+      {codes.length > 0 && Number(product.price) > 0 && (
         <Select
           name="promoCode"
           label={t.promoCode}
-          onChange={(chosen) => setCode(promoCodes.find((one) => one.code === chosen) ?? null)}
-          options={[["", t.noPromoCode], ...promoCodes.map((one) => [one.code, t.codeAndDiscount(one.code, formatPrice(discountOf(one, product), product.currency))] as const)]}
+          onChange={(chosen) => setCode(codes.find((one) => one.code === chosen) ?? null)}
+          options={[["", t.noPromoCode], ...codes.map((one) => [one.code, t.codeAndDiscount(one.code, formatPrice(discountOf(one, product), product.currency))] as const)]}
         />
       )}
       {isAskingCard && !card && <GiftCardField t={t} onFound={setCard} />}
@@ -316,7 +317,7 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
             {isFree ? t.give : isCovered ? t.payWithGiftCard : t.tenders[tender]}
           </Button>
         ))}
-        {isPass && !isFree && !isAskingCard && (
+        {product.kind !== "gift_card" && !isFree && !isAskingCard && (
           <Button kind="soft" disabled={isDisconnected} onClick={() => setAskingCard(true)}>
             {t.giftCard}
           </Button>
@@ -384,18 +385,19 @@ function Products({ t, member, offer: { products, passes }, occurrence, onChoose
     const { id, perMember } = product;
     const hasReachedLimit = perMember !== null && passes.filter(({ productId, isRevoked }) => productId === id && !isRevoked).length >= perMember;
     const isForClass = !occurrence || canPayFor(product, occurrence, today);
-    return { product, hasReachedLimit, isForClass, rank: hasReachedLimit ? 2 : isForClass ? 0 : 1 };
+    const isFull = product.course?.placesLeft === 0;
+    return { product, hasReachedLimit, isForClass, isFull, rank: hasReachedLimit || isFull ? 2 : isForClass ? 0 : 1 };
   });
   return (
     <Choices
       label={t.choose}
       choices={offered
         .sort((one, other) => one.rank - other.rank)
-        .map(({ product, hasReachedLimit, isForClass }) => ({
+        .map(({ product, hasReachedLimit, isForClass, isFull }) => ({
           key: product.id,
           text: t.nameAndPrice(product.name, formatPrice(product.price, product.currency)),
-          hint: [describeProduct(t, product), hasReachedLimit ? t.limitReached(member.name) : isForClass ? "" : t.notForClass].filter(Boolean).join(" · "),
-          isDisabled: hasReachedLimit,
+          hint: [describeProduct(t, product), hasReachedLimit ? t.limitReached(member.name) : isFull ? t.full : isForClass ? "" : t.notForClass].filter(Boolean).join(" · "),
+          isDisabled: hasReachedLimit || isFull,
           onChoose: () => onChoose(product),
         }))}
     />

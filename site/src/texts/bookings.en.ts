@@ -6,6 +6,18 @@ import classes from "./classes.en.ts";
 const texts = {
   title: "My bookings",
   lead: "Here you pay for your classes, cancel them, or put them into your calendar.",
+  course: {
+    title: "Courses",
+    of: (name: string) => `Course: ${name}.`,
+    nothingBack: "Nothing is refunded if you cancel.",
+    shareBack: (amount: string) => `The class was changed. If you cancel, ${amount} of the course price is refunded.`,
+    unpaid: "The payment of the course is not confirmed yet. You lose the spot if it is not paid in time.",
+    count: (count: number) => (count === 1 ? "1 class is left" : `${count} classes are left`),
+    cancel: (title: string, when: string) => `You give up your spot in ${title}, ${when}. You keep your other classes of the course.`,
+    cancelNothing: "Nothing is refunded.",
+    back: (amount: string) => `${amount} of the course price is refunded.`,
+    studioCancelled: (amount: string) => `The studio cancelled this class. ${amount} of the course price is refunded.`,
+  },
   upcoming: "Coming up",
   fees: "Fees to pay",
   feeLate: "You cancelled late",

@@ -7,6 +7,18 @@ import classes from "./classes.es.ts";
 const texts: BookingsTexts = {
   title: "Mis reservas",
   lead: "Aquí pagas tus clases, las cancelas o las pones en tu calendario.",
+  course: {
+    title: "Cursos",
+    of: (name) => `Curso: ${name}.`,
+    nothingBack: "Si cancelas, no se devuelve nada.",
+    shareBack: (amount) => `La clase ha cambiado. Si cancelas, te devolvemos ${amount} del precio del curso.`,
+    unpaid: "El pago del curso aún no está confirmado. Pierdes la plaza si no se paga a tiempo.",
+    count: (count) => (count === 1 ? "Queda 1 clase" : `Quedan ${count} clases`),
+    cancel: (title, when) => `Dejas tu plaza en ${title}, ${when}. Conservas las demás clases del curso.`,
+    cancelNothing: "No se devuelve nada.",
+    back: (amount) => `Te devolvemos ${amount} del precio del curso.`,
+    studioCancelled: (amount) => `El estudio ha cancelado esta clase. Te devolvemos ${amount} del precio del curso.`,
+  },
   upcoming: "Próximas clases",
   fees: "Cargos por pagar",
   feeLate: "Cancelaste tarde",

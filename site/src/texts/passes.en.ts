@@ -76,6 +76,7 @@ const texts = {
     not_begun: ({ first }) => `It begins later, on ${first}.`,
     too_early: () => "It would begin with this class, and end before another class that you have booked with it.",
     frozen: ({ from, to }) => `It is frozen from ${from} to ${to}.`,
+    course_only: () => "The class is booked with its course only.",
   } as Readonly<Record<Schema<"PassRefusal">, (facts: PassFacts) => string>>,
   coverFailed: "We could not find out what can pay for this class.",
   close: "Not now",

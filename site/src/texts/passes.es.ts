@@ -67,6 +67,7 @@ const texts: PassesTexts = {
     not_begun: ({ first }) => `Empieza más tarde, el ${first}.`,
     too_early: () => "Empezaría con esta clase, y terminaría antes de otra que has reservado con él.",
     frozen: ({ from, to }) => `Está congelado del ${from} al ${to}.`,
+    course_only: () => "La clase solo se reserva con su curso.",
   },
   coverFailed: "No hemos podido averiguar qué puede pagar esta clase.",
   close: "Ahora no",

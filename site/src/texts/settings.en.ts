@@ -75,6 +75,7 @@ const texts = {
     lead: "This cannot be undone.",
     losses: [
       "Your upcoming bookings are cancelled, and you lose your places on waitlists. You get money back only for classes that can still be cancelled free of charge.",
+      "You lose your spots in courses, and nothing is refunded for them.",
       "Your passes and your membership end at once. No further payments are taken for the membership.",
       "Your name, telephone number, and all other personal details are erased.",
       "You are signed out on all devices, and your calendar links stop working.",

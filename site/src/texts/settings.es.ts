@@ -76,6 +76,7 @@ const texts: SettingsTexts = {
     lead: "Esto no se puede deshacer.",
     losses: [
       "Se cancelan tus próximas reservas y pierdes tu turno en las listas de espera. Solo te devolvemos el dinero de las clases que aún se puedan cancelar gratis.",
+      "Pierdes tus plazas en los cursos, y no se devuelve nada por ellas.",
       "Tus bonos y tu membresía terminan de inmediato. No se harán más cobros por la membresía.",
       "Se borran tu nombre, tu teléfono y todos tus demás datos personales.",
       "Se cierra tu sesión en todos los dispositivos, y tus enlaces de calendario dejan de funcionar.",

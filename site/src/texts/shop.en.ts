@@ -1,4 +1,4 @@
-// The page about passes in English.
+// The shop, in English.
 
 import { plural } from "../tools/language.ts";
 import products from "./products.en.ts";
@@ -6,10 +6,11 @@ import products from "./products.en.ts";
 const texts = {
   ...products,
   title: "Passes",
-  lead: "Pay for several classes at once. When you book, your pass pays for the class.",
-  leadAtStudio: "Pay for several classes at once, at the studio. When you book, your pass pays for the class.",
-  failed: "The passes could not be loaded.",
-  none: "The studio sells no passes at the moment. You pay for each class.",
+  lead: "Pay for several classes at once, with a pass or a course.",
+  leadAtStudio: "Pay for several classes at once, with a pass or a course that you buy at the studio.",
+  failed: "The page could not be loaded.",
+  none: "The studio sells nothing here at the moment. You pay for each class.",
+  bookings: "See my bookings",
   timetable: "See the timetable",
   forSale: "What you can buy",
   passesForSale: "Passes",
@@ -36,16 +37,16 @@ const texts = {
     remove: "Remove the code",
     before: (price: string) => `instead of ${price}`,
     with: (code: string) => `with ${code}`,
-    nothing: "None of these passes costs less with this code.",
+    nothing: "Nothing here costs less with this code.",
     signIn: "Do you have a promo code? Sign in to use it.",
   },
   gift: {
     title: "Gift cards",
-    about: "A gift card pays for passes. We e-mail you the code, which you give away.",
-    aboutAtStudio: "A gift card pays for passes. You can buy one at the studio.",
+    about: "A gift card pays for passes and courses. We e-mail you the code, which you give away.",
+    aboutAtStudio: "A gift card pays for passes and courses. You can buy one at the studio.",
     code: "Gift card",
     check: "Check",
-    pays: (balance: string) => `${balance} is left on the gift card. It is used first when you buy a pass.`,
+    pays: (balance: string) => `${balance} is left on the gift card. It is used first when you buy something.`,
     left: (balance: string) => `${balance} is left on the gift card.`,
     signIn: "Sign in to pay with it.",
     remove: "Remove the gift card",
@@ -61,6 +62,7 @@ const texts = {
     done: "Thank you. We are waiting for the confirmation of your payment …",
     begun: (name: string) => `Thank you. “${name}” has begun, and pays for the classes that you book.`,
     paid: (name: string) => `Thank you. “${name}” is yours, and pays for the classes that you book.`,
+    course: (name: string) => `Thank you. You have a spot in each class of “${name}”.`,
     slow: "Your payment is not confirmed yet. We will e-mail you as soon as it is.",
     late: "Your payment arrived after the order was cancelled, so you have not bought anything. We refund it to your card.",
     open: "You have not paid, so you have not bought anything. You can buy it at any time.",

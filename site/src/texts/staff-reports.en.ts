@@ -35,6 +35,7 @@ const texts = {
     pass: "Pass",
     membership: "Membership",
     gift_card: "Gift card",
+    course: "Course",
     class: "Single classes",
     late_cancellation: "Late cancellation fees",
     no_show: "No-show fees",

@@ -36,6 +36,7 @@ const texts: StaffReportsTexts = {
     pass: "Bono",
     membership: "Membresía",
     gift_card: "Tarjeta regalo",
+    course: "Curso",
     class: "Clases sueltas",
     late_cancellation: "Cargos por cancelación tardía",
     no_show: "Cargos por no asistir",

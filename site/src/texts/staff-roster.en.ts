@@ -37,6 +37,7 @@ const texts = {
   firstVisit: "First visit",
   visits: (count: number) => (count === 1 ? "1 visit" : `${count} visits`),
   unpaid: "Unpaid",
+  courseNotPaid: (course: string) => `${course}, not paid yet`,
   payFor: (name: string, price: string) => `${name} pays ${price}`,
   detailsOf: (name: string) => `More about ${name}`,
   none: "Nobody has booked this class yet.",

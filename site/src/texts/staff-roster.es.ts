@@ -38,6 +38,7 @@ const texts: StaffRosterTexts = {
   firstVisit: "Primera visita",
   visits: (count) => (count === 1 ? "1 visita" : `${count} visitas`),
   unpaid: "Sin pagar",
+  courseNotPaid: (course) => `${course}, sin pagar`,
   payFor: (name, price) => `${name} paga ${price}`,
   detailsOf: (name) => `Más sobre ${name}`,
   none: "Todavía nadie ha reservado esta clase.",

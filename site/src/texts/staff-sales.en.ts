@@ -2,6 +2,7 @@
 
 import staff from "./staff.en.ts";
 import list from "./studio-list.en.ts";
+import courses from "./staff-courses.en.ts";
 import till from "./till.en.ts";
 
 const texts = {
@@ -18,7 +19,10 @@ const texts = {
   add: "Add a product",
   membershipsHint: "Members start memberships on the page “Passes”, and pay by card for each period.",
   kind: "What it is",
-  kinds: { pass: "A pass, paid once", membership: "A membership, paid again for each period", gift_card: "A gift card" },
+  kinds: { pass: "A pass, paid once", membership: "A membership, paid again for each period", course: "A course, several classes together", gift_card: "A gift card" },
+  course: "Course",
+  courseHint: "The price is for all classes of the course. Choose them under “Courses”.",
+  dropIn: "Members can also book single classes",
   giftCard: "Gift card",
   giftCardHint: "The price is the value of the gift card.",
   every: "How often it is paid",
@@ -66,6 +70,8 @@ const texts = {
     codeHint: "Letters, digits and hyphens, such as SUMMER10.",
     kind: "What it takes off",
     kinds: { percent: "A part of the price", amount: "An amount" },
+    appliesTo: "Good for",
+    kindsOf: { pass: "Passes", course: "Courses", both: "Passes and courses" },
     percentField: "Percent",
     amount: "Amount",
     amountHint: "It is taken off a sale once.",
@@ -102,6 +108,7 @@ const texts = {
     retired: "No longer sold",
     noneRetired: "Everything is on sale.",
   },
+  courses,
   till,
   staff,
 };

@@ -3,6 +3,7 @@
 import type { StaffSalesTexts } from "./staff-sales.en.ts";
 import staff from "./staff.es.ts";
 import list from "./studio-list.es.ts";
+import courses from "./staff-courses.es.ts";
 import till from "./till.es.ts";
 
 const texts: StaffSalesTexts = {
@@ -19,7 +20,10 @@ const texts: StaffSalesTexts = {
   add: "Añadir un producto",
   membershipsHint: "Los miembros empiezan las membresías en la página «Bonos» y pagan cada periodo con tarjeta.",
   kind: "Qué es",
-  kinds: { pass: "Un bono, que se paga una vez", membership: "Una membresía, que se paga en cada periodo", gift_card: "Una tarjeta regalo" },
+  kinds: { pass: "Un bono, que se paga una vez", membership: "Una membresía, que se paga en cada periodo", course: "Un curso, varias clases juntas", gift_card: "Una tarjeta regalo" },
+  course: "Curso",
+  courseHint: "El precio es por todas las clases del curso. Elígelas en «Cursos».",
+  dropIn: "También se pueden reservar clases sueltas",
   giftCard: "Tarjeta regalo",
   giftCardHint: "El precio es el valor de la tarjeta regalo.",
   every: "Cada cuánto se paga",
@@ -67,6 +71,8 @@ const texts: StaffSalesTexts = {
     codeHint: "Letras, cifras y guiones, como VERANO10.",
     kind: "Qué descuenta",
     kinds: { percent: "Una parte del precio", amount: "Un importe" },
+    appliesTo: "Sirve para",
+    kindsOf: { pass: "Bonos", course: "Cursos", both: "Bonos y cursos" },
     percentField: "Porcentaje",
     amount: "Importe",
     amountHint: "Se descuenta una vez de cada venta.",
@@ -103,6 +109,7 @@ const texts: StaffSalesTexts = {
     retired: "Ya no se venden",
     noneRetired: "Todo está a la venta.",
   },
+  courses,
   till,
   staff,
 };

@@ -2,7 +2,7 @@
 
 import { calendarLink } from "../../classes/calendar.ts";
 import { ClassButton, Price, Spots, useClassState } from "../../classes/card.tsx";
-import { classPath, minutesOf } from "../../classes/facts.ts";
+import { classPath, coursePath, isBookedWithCourse, minutesOf } from "../../classes/facts.ts";
 import { bookings, type Occurrence } from "../../classes/live.ts";
 import { passPart } from "../../classes/pass-part.ts";
 import { Button } from "../../components/ui.tsx";
@@ -64,7 +64,12 @@ export function SharedClass({ t, occurrence }: Props) {
           )}
         </p>
       )}
-      {passes && !bookingId && !state.isCancelled && !state.hasStarted && state.placesLeft > 0 && (
+      {occurrence.course && (
+        <p>
+          <a href={coursePath(occurrence.course)}>{t.classes.ofCourse(occurrence.course.name)}</a>
+        </p>
+      )}
+      {passes && !bookingId && !isBookedWithCourse(occurrence) && !state.isCancelled && !state.hasStarted && state.placesLeft > 0 && (
         <passes.Ways t={passes.t} classTexts={t.classes} occurrence={occurrence} isMain />
       )}
     </section>

@@ -1,4 +1,4 @@
-// The gift card that a person enters: what is left on it, and what it pays.
+// The gift card that a person enters, and what is left on it.
 
 import { api, call } from "../../api/client.ts";
 import { Field, Form } from "../../components/form.tsx";
@@ -6,20 +6,7 @@ import { Button } from "../../components/ui.tsx";
 import { signInAddress } from "../../session.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
 import { formatPrice } from "../../tools/time.ts";
-
-/** A gift card whose code the person knows. */
-export interface EnteredCard {
-  code: string;
-  balance: string;
-  currency: string;
-}
-
-/** What a gift card pays of a price, and what is left to pay by card. */
-export function split(card: EnteredCard | null, total: string): { covered: string; rest: string } {
-  const decimals = total.split(".")[1]?.length ?? 0;
-  const covered = Math.min(Number(card?.balance ?? 0), Number(total));
-  return { covered: covered.toFixed(decimals), rest: (Number(total) - covered).toFixed(decimals) };
-}
+import type { EnteredCard } from "./paying.ts";
 
 interface Props {
   t: ShopTexts;

@@ -6,7 +6,7 @@ import { Field, Form } from "../../components/form.tsx";
 import { Button } from "../../components/ui.tsx";
 import type { ShopTexts } from "../../texts/shop.en.ts";
 
-type Product = Schema<"Product">;
+export type Product = Pick<Schema<"Product">, "id" | "price">;
 export type ProductPrice = Schema<"ProductPrice">;
 
 /** A promo code with the prices of the products for which it is good, by their id. */

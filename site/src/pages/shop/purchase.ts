@@ -6,15 +6,10 @@ import { loadMembership, membership } from "../../passes/membership.ts";
 import { loadPasses } from "../../passes/passes.ts";
 import { loadSession, signInAddress } from "../../session.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
-import { attempt, say } from "../../tools/action.ts";
+import { say } from "../../tools/action.ts";
 import { sendUntilAnswered } from "../../tools/repeat.ts";
 
 type Order = Schema<"MemberOrder">;
-
-/** The id of the product that a visitor wanted to buy before the sign-in. */
-export function wantedProductId(): string | null {
-  return new URLSearchParams(location.search).get("product");
-}
 
 /** The codes with which a product is bought. */
 interface Codes {
@@ -23,41 +18,36 @@ interface Codes {
 }
 
 /** Buys a product, and opens its payment page. What costs nothing is bought at once. */
-export function buy(t: ShopTexts, product: Schema<"Product">, { promoCode, giftCard }: Codes, onBought?: () => void): Promise<boolean> {
-  return attempt(async () => {
-    if (!(await loadSession())) {
-      location.assign(signInAddress(`/shop?product=${product.id}`));
-      return;
-    }
-    const body = { productId: product.id, ...(promoCode ? { promoCode } : {}), ...(giftCard ? { giftCard } : {}) };
-    const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""} ${giftCard ?? ""}`, t.sending, (key) =>
-      call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body })),
-    );
-    if (order.checkoutUrl) location.assign(order.checkoutUrl);
-    else if (order.state === "paid") {
-      onBought?.();
-      await showBought(t, order);
-    } else say(t.returned.slow);
-  });
+export async function buy(t: ShopTexts, product: Schema<"Product">, { promoCode, giftCard }: Codes, onBought?: () => void): Promise<void> {
+  if (!(await loadSession())) {
+    location.assign(signInAddress(`/shop?product=${product.id}`));
+    return;
+  }
+  const body = { productId: product.id, ...(promoCode ? { promoCode } : {}), ...(giftCard ? { giftCard } : {}) };
+  const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""} ${giftCard ?? ""}`, t.sending, (key) =>
+    call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body })),
+  );
+  if (order.checkoutUrl) location.assign(order.checkoutUrl);
+  else if (order.state === "paid") {
+    onBought?.();
+    await showBought(t, order);
+  } else say(t.returned.slow);
 }
 
 /** Starts a membership, and opens its payment page. */
-export function startMembership({ id }: Schema<"Product">): Promise<boolean> {
-  return attempt(async () => {
-    if (!(await loadSession())) {
-      location.assign(signInAddress(`/shop?product=${id}`));
-      return;
-    }
-    const { checkoutUrl } = await call(api.POST("/api/shop/membership", { body: { productId: id } }));
-    if (checkoutUrl) location.assign(checkoutUrl);
-    // The page then shows what has become of the membership.
-    else await loadMembership(true);
-  });
+export async function startMembership({ id }: Schema<"Product">): Promise<void> {
+  if (!(await loadSession())) {
+    location.assign(signInAddress(`/shop?product=${id}`));
+    return;
+  }
+  const { checkoutUrl } = await call(api.POST("/api/shop/membership", { body: { productId: id } }));
+  if (checkoutUrl) location.assign(checkoutUrl);
+  // The page then shows what has become of the membership.
+  else await loadMembership(true);
 }
 
 /** Says what has become of the order or the membership with which Stripe has redirected here. */
 export async function followReturn(t: ShopTexts): Promise<void> {
-  if (!new URLSearchParams(location.search).has("payment")) return;
   const { followCheckout } = await import("../../checkout-return.ts");
   await followCheckout("order", t.returned, (orderId) => showOrder(t, orderId));
   await followCheckout("membership", { ...t.returned, open: t.returned.notStarted }, () => showMembership(t));
@@ -82,6 +72,10 @@ async function showMembership(t: ShopTexts): Promise<boolean> {
 }
 
 async function showBought(t: ShopTexts, { lines }: Order): Promise<void> {
+  if (lines.some(({ course }) => course !== null)) {
+    say(t.returned.course(lines.map(({ description }) => description).join(", ")), false, [{ href: "/bookings", text: t.bookings }]);
+    return;
+  }
   const isGiftCard = lines.every(({ passId }) => passId === null);
   if (isGiftCard) {
     say(t.gift.sent(lines.map(({ description }) => description).join(", ")));

@@ -15,11 +15,12 @@ import type { Column } from "../../staff/table.tsx";
 import type { StaffSalesTexts } from "../../texts/staff-sales.en.ts";
 import type { Catalog } from "../../tools/language.ts";
 import { useLoad } from "../../tools/load.ts";
+import { Courses } from "./sales/courses.tsx";
 import { ProductFields, readNewProduct, readProduct } from "./sales/fields.tsx";
 import { PromoCodes } from "./sales/promo-codes.tsx";
 
 type Texts = { t: StaffSalesTexts };
-const VIEWS = ["orders", "memberships", "products", "promo-codes"] as const;
+const VIEWS = ["orders", "memberships", "courses", "products", "promo-codes"] as const;
 type View = (typeof VIEWS)[number];
 
 function readView(): View {
@@ -40,6 +41,7 @@ function Sales({ t }: Texts) {
       options={[
         ["orders", t.orders],
         ["memberships", t.till.memberships.title],
+        ["courses", t.courses.show],
         ["products", t.products],
         ["promo-codes", t.promoCodes],
       ]}
@@ -47,6 +49,7 @@ function Sales({ t }: Texts) {
     />
   );
   if (view === "memberships") return <Memberships t={t} views={views} />;
+  if (view === "courses") return <Courses t={t} views={views} />;
   if (view === "products") return <Products t={t} views={views} />;
   if (view === "promo-codes") return <PromoCodes t={t} views={views} />;
   return <Orders t={t} views={views} />;
@@ -133,13 +136,13 @@ function columnsOf(t: StaffSalesTexts): Array<Column<Product>> {
       ),
     },
     { key: "price", label: t.columns.price, isNumber: true, cell: (product) => <Price t={t} product={product} /> },
-    { key: "credits", label: t.columns.credits, isNumber: true, cell: ({ kind, credits }) => (kind === "gift_card" ? "" : (credits ?? t.unlimited)) },
+    { key: "credits", label: t.columns.credits, isNumber: true, cell: ({ kind, credits }) => (kind === "gift_card" || kind === "course" ? "" : (credits ?? t.unlimited)) },
     {
       key: "days",
       label: t.columns.days,
       cell: ({ days, starts, every }) => (every ? t.renewed : days === null ? "" : starts === "purchase" ? t.days(days) : t.daysFromFirst(days)),
     },
-    { key: "classTypes", label: t.columns.classTypes, cell: ({ kind, classTypes }) => (kind === "gift_card" ? t.giftCard : classTypes.length === 0 ? t.allTypes : classTypes.map(({ name }) => name).join(", ")) },
+    { key: "classTypes", label: t.columns.classTypes, cell: ({ kind, classTypes }) => (kind === "gift_card" ? t.giftCard : kind === "course" ? t.course : classTypes.length === 0 ? t.allTypes : classTypes.map(({ name }) => name).join(", ")) },
   ];
 }
 

@@ -134,8 +134,9 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
 }
 
 /** What pays for the spot, or that it is unpaid. */
-function describeCoverage(t: Texts["t"], { passName, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
+function describeCoverage(t: Texts["t"], { passName, courseName, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
   if (passName) return passName;
+  if (courseName && !isUnpaid) return courseName;
   if (givenReason !== null) return t.givenByStudio;
   const payment = t.staff.payment[paymentStatus ?? ""];
   if (payment) return payment;

@@ -20,6 +20,12 @@ interface RowProps extends Texts {
   onPay: () => void;
 }
 
+/** The course that the class was booked with. */
+function CourseTag({ t, desk }: Pick<RowProps, "t"> & { desk: RowProps["row"]["desk"] }) {
+  if (!desk?.courseName) return null;
+  return desk.courseIsPaid ? <span class="tag">{desk.courseName}</span> : <span class="tag warn">{t.courseNotPaid(desk.courseName)}</span>;
+}
+
 export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen, onPay }: RowProps) {
   const isHere = row.status === "attended";
   const { desk } = row;
@@ -39,6 +45,7 @@ export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen
         {desk?.passName && <span class="tag">{desk.passName}</span>}
         {desk && desk.givenReason !== null && <span class="tag">{t.givenTag}</span>}
         {!desk && row.coverage && <span class={row.coverage === "unpaid" ? "tag warn" : "tag"}>{t.coverage[row.coverage]}</span>}
+        <CourseTag t={t} desk={desk} />
         {row.status === "no_show" && <span class="tag bad">{t.noShow}</span>}
         {row.visits === Number(isHere) && <span class="tag first-visit">{t.firstVisit}</span>}
         <span>{t.staff.levels[row.level]}</span>
@@ -96,6 +103,7 @@ export function LateRow({ t, row, onOpen, onPay }: LateProps) {
     <li class="roster-row">
       <Who t={t} row={row} onOpen={onOpen}>
         {desk?.passName && <span class="tag">{desk.passName}</span>}
+        <CourseTag t={t} desk={desk} />
         {desk?.paymentStatus && !desk.isUnpaid && <PaymentStatus status={desk.paymentStatus} method={desk.paymentMethod ?? undefined} />}
       </Who>
       {desk?.isUnpaid && due && (
@@ -125,6 +133,7 @@ export function CancelledRow({ t, row, before, zone, onOpen }: CancelledProps) {
     <li class="roster-row">
       <Who t={t} row={row} onOpen={onOpen}>
         {desk?.passName && <span class="tag">{desk.passName}</span>}
+        <CourseTag t={t} desk={desk} />
         {payment && <PaymentStatus status={payment} method={desk?.paymentMethod ?? undefined} />}
         {!payment && !before && Number(desk?.price) > 0 && <PaymentStatus status="cancelled" />}
         {payment && desk && <span>{formatPrice(desk.price, desk.currency)}</span>}

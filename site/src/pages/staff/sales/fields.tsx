@@ -11,7 +11,7 @@ import "../sales.css";
 
 type ClassTypes = ReadonlyArray<Schema<"NamedClassType">>;
 
-const KINDS = ["pass", "membership", "gift_card"] as const;
+const KINDS = ["pass", "membership", "course", "gift_card"] as const;
 const STARTS = ["purchase", "first_class"] as const;
 const PERIODS = ["week", "month", "year"] as const;
 
@@ -29,21 +29,24 @@ export function ProductFields({ t, product, classTypes }: Props) {
   const { name = "", description = "", price = "", taxRate, credits, perMember } = product ?? {};
   const isMembership = kind === "membership";
   const isGiftCard = kind === "gift_card";
+  const isCourse = kind === "course";
+  const hasClasses = kind === "pass" || isMembership;
   return (
     <>
-      {product && !isGiftCard && <p class="hint">{isMembership ? t.begunMembershipsKeep : t.soldKeep}</p>}
+      {product && hasClasses && <p class="hint">{isMembership ? t.begunMembershipsKeep : t.soldKeep}</p>}
       {!product && <Select name="kind" label={t.kind} onChange={(chosen) => setKind(chosen as Kind)} options={KINDS.map((one) => [one, t.kinds[one]])} />}
       <Field name="name" label={t.name} required autoComplete="off" maxLength={100} defaultValue={name} />
       <TextArea name="description" label={t.description} hint={t.descriptionHint} defaultValue={description} />
-      <MoneyField name="price" label={t.price} {...(isGiftCard ? { hint: t.giftCardHint } : {})} required defaultValue={price} />
+      <MoneyField name="price" label={t.price} {...(isGiftCard ? { hint: t.giftCardHint } : isCourse ? { hint: t.courseHint } : {})} required defaultValue={price} />
       {!isGiftCard && <TaxRateField rate={taxRate} />}
       {isMembership && !product && <Select name="every" label={t.every} defaultValue="month" options={PERIODS.map((one) => [one, t.periods[one]])} />}
-      {!isGiftCard && (
+      {isCourse && <Check name="dropIn" label={t.dropIn} checked={product?.dropIn ?? false} />}
+      {hasClasses && (
         <Field name="credits" type="number" label={isMembership ? t.creditsOfPeriod : t.credits} hint={t.creditsHint} min="1" step="1" defaultValue={credits ? String(credits) : ""} />
       )}
       {kind === "pass" && <PassFields t={t} product={product} />}
       {!isMembership && <Field name="perMember" type="number" label={t.perMember} hint={t.perMemberHint} min="1" step="1" defaultValue={perMember ? String(perMember) : ""} />}
-      {!isGiftCard && <GoodFor t={t} chosen={product?.classTypes ?? []} classTypes={classTypes} />}
+      {hasClasses && <GoodFor t={t} chosen={product?.classTypes ?? []} classTypes={classTypes} />}
     </>
   );
 }
@@ -94,6 +97,8 @@ export function readProduct(t: StaffSalesTexts, { kind }: Pick<Product, "kind">,
       return { ...common, taxRate: readTaxRate(values), ...readClasses(t, values), days: Number(values.text("days")), starts: values.text("starts") as Schema<"PassStart">, perMember };
     case "membership":
       return { ...common, taxRate: readTaxRate(values), ...readClasses(t, values) };
+    case "course":
+      return { ...common, taxRate: readTaxRate(values), perMember, dropIn: values.checked("dropIn") };
     case "gift_card":
       return { ...common, perMember };
   }

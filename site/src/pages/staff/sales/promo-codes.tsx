@@ -72,6 +72,7 @@ function PromoCodeFields({ t: { promo: t }, code }: Texts & { code: PromoCode | 
       ) : (
         <MoneyField key="amount" name="amount" label={t.amount} hint={t.amountHint} required defaultValue={amount ?? ""} />
       )}
+      <Select name="appliesTo" label={t.appliesTo} defaultValue={code?.appliesTo.join(" ")} options={[["pass", t.kindsOf.pass], ["course", t.kindsOf.course], ["pass course", t.kindsOf.both]]} />
       <Field name="firstDay" type="date" label={t.firstDay} hint={t.dayHint} defaultValue={firstDay ?? ""} />
       <Field name="lastDay" type="date" label={t.lastDay} hint={t.dayHint} defaultValue={lastDay ?? ""} />
       <Field name="maxUses" type="number" label={t.maxUses} hint={t.maxUsesHint} min="1" step="1" defaultValue={maxUses ? String(maxUses) : ""} />
@@ -86,6 +87,7 @@ function readPromoCode(values: FormValues) {
   const reduction = values.text("kind") === "amount" ? { amount: values.text("amount").replace(",", ".") } : { percent: Number(values.text("percent")) };
   return {
     code: values.text("code"),
+    appliesTo: values.text("appliesTo").split(" ") as Array<"pass" | "course">,
     ...reduction,
     firstDay: values.optional("firstDay") ?? null,
     lastDay: values.optional("lastDay") ?? null,

@@ -1,0 +1,164 @@
+// Courses in the shop. It is loaded when the studio sells a course.
+
+import type { ComponentType } from "preact";
+import { api, call, readAllPages, type Schema } from "../../api/client.ts";
+import type { ShopTexts } from "../../texts/shop.en.ts";
+import type { CoursesTexts } from "../../texts/courses.en.ts";
+import { type Catalog, language, loadTexts, namesOf } from "../../tools/language.ts";
+import { isMemberExpected } from "../../session.ts";
+import { formatDay, formatPrice, formatTime, formatTimeIn } from "../../tools/time.ts";
+import type { BuyProps } from "../shop.tsx";
+import type { EnteredCard, split } from "./paying.ts";
+import type { AppliedCode } from "./promo-code.tsx";
+import "./courses.css";
+
+type Course = Schema<"Course">;
+type CourseClass = Course["classes"][number];
+
+/** The courses with their sentences in the current language, and what shows them. */
+export interface LoadedCourses {
+  t: CoursesTexts;
+  courses: Course[];
+  /** The ids of the courses that the member is in. */
+  owned: ReadonlySet<string>;
+  Courses: typeof Courses;
+}
+
+const catalog: Catalog<CoursesTexts> = { en: () => import("../../texts/courses.en.ts"), es: () => import("../../texts/courses.es.ts") };
+
+/** Loads the courses, the one that begins first at the top. */
+export async function loadCourses(): Promise<LoadedCourses> {
+  const [t, courses, owned] = await Promise.all([
+    loadTexts(catalog, language.value),
+    readAllPages<Course>((query) => call(api.GET("/api/shop/courses", { params: { query } }))),
+    isMemberExpected() ? loadOwned() : new Set<string>(),
+  ]);
+  const start = ({ classes }: Course) => classes[0]?.startTime ?? "";
+  return { t, courses: courses.sort((one, other) => start(one).localeCompare(start(other))), owned, Courses };
+}
+
+/** Courses that are not paid yet are not among them, so that the member can go on paying. */
+async function loadOwned(): Promise<Set<string>> {
+  const bookings = await readAllPages<Schema<"Booking">>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when: "upcoming" } } })));
+  return new Set(bookings.flatMap(({ course, status }) => (course?.isPaid && status !== "cancelled" ? [course.productId] : [])));
+}
+
+interface Props {
+  t: ShopTexts;
+  part: LoadedCourses;
+  /** The promo code and the gift card that the member has entered. */
+  applied: AppliedCode | null;
+  card: EnteredCard | null;
+  takesCards: boolean;
+  onBought: () => void;
+  BuyButton: ComponentType<BuyProps>;
+  /** The page has it already, so that it is not a script of its own. */
+  splitPrice: typeof split;
+}
+
+export function Courses({ t, part, applied, card, takesCards, onBought, BuyButton, splitPrice }: Props) {
+  return (
+    <>
+      <h2>{part.t.title}</h2>
+      <p class="hint">{part.t.hint}</p>
+      <ul class="plain-list products">
+        {part.courses.map((course) => {
+          const reduced = applied?.prices.get(course.id);
+          const code = reduced && applied?.code;
+          const total = reduced?.total ?? course.priceNow;
+          const paying = Number(total) > 0 ? card : null;
+          const { covered, rest } = splitPrice(paying, total);
+          const money = (amount: string) => formatPrice(amount, course.currency);
+          const isOwned = part.owned.has(course.id);
+          const isPayable = takesCards || Number(rest) === 0;
+          return (
+            <li key={course.id} id={`course-${course.id}`} class="card product">
+              <CourseFacts t={part.t} course={course} />
+              {code && (
+                <p class="product-covered">
+                  {money(total)}, {t.promo.with(code)}
+                </p>
+              )}
+              {paying && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(money(covered), money(rest))}</p>}
+              {isOwned ? (
+                <p class="hint">{part.t.owned}</p>
+              ) : (
+                course.placesLeft > 0 && (isPayable ? <BuyButton t={t} product={course} total={total} code={code} giftCard={paying?.code} onBought={onBought} /> : <p class="hint">{part.t.atStudio}</p>)
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </>
+  );
+}
+
+function CourseFacts({ t, course }: { t: CoursesTexts; course: Course }) {
+  const { name, description, price, priceNow, currency, classes, classesLeft, placesLeft, dropIn } = course;
+  const planned = classes.filter(({ isCancelled }) => !isCancelled);
+  const first = planned[0];
+  const last = planned.at(-1);
+  const isReduced = priceNow !== price;
+  return (
+    <>
+      <h3>{name}</h3>
+      <p class="product-price">
+        <strong>{formatPrice(priceNow, currency)}</strong>
+        {isReduced && <span class="product-before">{t.instead(formatPrice(price, currency))}</span>}
+      </p>
+      {first && last && (
+        <p class="product-right">
+          {timesOf(t, planned).map((text) => (
+            <span key={text} class="course-time">
+              {text}
+            </span>
+          ))}
+          <span class="course-time">{t.fromTo(dayText(first), dayText(last))}</span>
+        </p>
+      )}
+      <p>
+        {[t.count(planned.length), ...(isReduced ? [t.left(classesLeft)] : []), t.with(namesOf(teachers(planned)))].join(", ")}
+        {isReduced && <> {t.reduced}</>}
+      </p>
+      {description && <p>{description}</p>}
+      <details class="course-dates">
+        <summary>{t.dates}</summary>
+        <ul class="plain-list">
+          {classes.map((one) => (
+            <li key={one.id}>
+              <time dateTime={one.startTime}>
+                {dayText(one)}, {timesText(one)} · {one.room}
+              </time>
+              {one.isCancelled && ` (${t.cancelled})`}
+            </li>
+          ))}
+        </ul>
+      </details>
+      <ul class="plain-list product-limits">
+        <li>{placesLeft > 0 ? t.spots(placesLeft) : t.full}</li>
+        {dropIn && <li>{t.dropIn}</li>}
+      </ul>
+    </>
+  );
+}
+
+function dayText({ localDate }: CourseClass): string {
+  return formatDay(localDate, { weekday: "short", month: "short", day: "numeric" });
+}
+
+function teachers(classes: readonly CourseClass[]): Array<{ name: string }> {
+  return [...new Set(classes.map(({ instructor }) => instructor))].map((name) => ({ name }));
+}
+
+/** When a class begins and ends, at the studio. */
+function timesText({ localTime, endTime, timeZone }: CourseClass): string {
+  return `${formatTime(localTime)}–${formatTimeIn(endTime, timeZone)}`;
+}
+
+/** When and where the classes take place: those that repeat by their weekday, and the others by their date. */
+function timesOf(t: CoursesTexts, classes: readonly CourseClass[]): string[] {
+  const weeklyText = (one: CourseClass) => `${t.weekly(formatDay(one.localDate, { weekday: "long" }), timesText(one))} · ${one.room}`;
+  const repeats = (text: string) => classes.filter((one) => weeklyText(one) === text).length > 1;
+  const texts = classes.map((one) => (repeats(weeklyText(one)) ? weeklyText(one) : `${dayText(one)}, ${timesText(one)} · ${one.room}`));
+  return [...new Set(texts)];
+}

@@ -1,0 +1,25 @@
+// Courses in the shop, in English.
+
+import { plural } from "../tools/language.ts";
+
+const texts = {
+  title: "Courses",
+  hint: "A course is several classes that you buy together. You get a spot in each class that is still to come. Nothing is refunded for a class that you miss or cancel. If the studio cancels a class, you get its part of the price back.",
+  weekly: (weekday: string, times: string) => `${weekday}s, ${times}`,
+  fromTo: (first: string, last: string) => `${first} – ${last}`,
+  with: (names: string) => `with ${names}`,
+  count: (count: number) => plural("en", count, "# class", "# classes"),
+  left: (count: number) => plural("en", count, "# is left", "# are left"),
+  instead: (price: string) => `instead of ${price}`,
+  reduced: "You pay only for the classes that are still to come.",
+  spots: (count: number) => plural("en", count, "# spot left", "# spots left"),
+  full: "Full",
+  dates: "All dates",
+  cancelled: "cancelled",
+  dropIn: "You can also book single classes.",
+  atStudio: "You can buy this course at the studio.",
+  owned: "You are in this course.",
+};
+
+export type CoursesTexts = typeof texts;
+export default texts;

@@ -1,0 +1,83 @@
+// Stories of courses: staff create one, a member buys it and drops a class, and staff sell it.
+
+import { randomUUID } from "node:crypto";
+import { expect, expectAccessible, newMember, open } from "./site.ts";
+import { signInAs, test } from "./studio.ts";
+
+test("staff create a course, and a member buys it and drops a class", async ({ page, staff }) => {
+  const name = `Course ${randomUUID().slice(0, 6)}`;
+  const first = await staff.newClass({ inDays: 45, spots: 4 });
+  const second = await staff.newClass({ inDays: 52, spots: 2 });
+  await signInAs(page, "staff");
+  await open(page, "/staff/sales?show=products");
+  await page.getByRole("button", { name: "Add a product" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("What it is").selectOption("A course, several classes together");
+  await expect(dialog.getByLabel("Number of classes")).toHaveCount(0);
+  await dialog.getByLabel("Name").fill(name);
+  await dialog.getByLabel("Price (USD)").fill("31");
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Save" }).click();
+  await expect(page.getByText(`${name} is added.`)).toBeVisible();
+
+  await page.getByRole("button", { name: "Courses", exact: true }).click();
+  await page.getByLabel("Course", { exact: true }).selectOption(name);
+  await expect(page.getByText("The course has no classes yet.")).toBeVisible();
+  for (const [one, saved] of [[first, "The course has 1 class now."], [second, "The course has 2 classes now."]] as const) {
+    await page.getByLabel("From").fill(one.date);
+    await page.getByLabel("To", { exact: true }).fill(one.date);
+    await page.getByRole("button", { name: "Find classes" }).click();
+    await page.getByRole("checkbox", { name: new RegExp(one.title) }).check();
+    await expectAccessible(page);
+    await page.getByRole("button", { name: "Save the classes" }).click();
+    await expect(page.getByText(saved)).toBeVisible();
+  }
+  await expect(page.getByText("Nobody is in the course yet.")).toBeVisible();
+
+  // The class says what it is part of, and leads to the course.
+  await newMember(page);
+  await open(page, first.timetable);
+  const card = page.getByRole("article").filter({ hasText: first.title });
+  await expect(card.getByText("Only with the course")).toBeVisible();
+  await expectAccessible(page);
+  await card.getByRole("link", { name: /^See the course/ }).click();
+  await expect(page).toHaveURL(/\/shop#course-/);
+  const course = page.locator(".product").filter({ has: page.getByRole("heading", { name }) });
+  await expect(course).toBeInViewport();
+  await expect(course.getByText("$31")).toBeVisible();
+  await expect(course.getByText("2 spots left")).toBeVisible();
+  await course.getByText("All dates").click();
+  await expectAccessible(page);
+  await course.getByRole("button", { name: `Buy: ${name}` }).click();
+  await page.getByRole("button", { name: "Pay", exact: true }).click();
+  await expect(page.getByText("Thank you. You have a spot in each class of")).toBeVisible();
+
+  await open(page, "/bookings");
+  await expect(page.getByRole("heading", { name: "Courses" })).toBeVisible();
+  await expect(page.getByText("2 classes are left")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: new RegExp(`Cancel.*${first.title}`) }).click();
+  await expect(page.getByRole("dialog").getByText("Nothing is refunded.")).toBeVisible();
+  await page.getByRole("dialog").getByRole("button", { name: /^Cancel/ }).click();
+  await expect(page.getByText("1 class is left")).toBeVisible();
+  // It was a slip of the finger.
+  await open(page, first.timetable);
+  await card.getByRole("button", { name: /^Book/ }).click();
+  await expect(card.getByText("Paid with the course")).toBeVisible();
+  await open(page, "/bookings");
+  await expect(page.getByText("2 classes are left")).toBeVisible();
+
+  // Staff see the member, and sell the course to another one.
+  const buyer = await staff.newMember("Ben");
+  await signInAs(page, "staff");
+  await open(page, `/staff/members/${buyer.id}`);
+  await page.getByRole("button", { name: "Sell a product" }).click();
+  await dialog.getByRole("button", { name: new RegExp(name) }).click();
+  await dialog.getByRole("button", { name: "Cash" }).click();
+  await expect(page.getByText(`has “${name}” now.`)).toBeVisible();
+  await open(page, "/staff/sales?show=courses");
+  await page.getByLabel("Course", { exact: true }).selectOption(name);
+  await expect(page.getByText("its classes cannot be changed")).toBeVisible();
+  await expect(page.getByRole("link", { name: buyer.name })).toBeVisible();
+  await expectAccessible(page);
+});
