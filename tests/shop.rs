@@ -3,6 +3,10 @@
 mod bookings;
 mod cancelled_orders;
 mod changes;
+mod course_races;
+mod course_rules;
+mod course_sales;
+pub mod courses;
 mod days;
 mod gift_cards;
 mod memberships;
@@ -89,7 +93,9 @@ pub async fn assert_passes_consistent(app: &TestApp) {
             select coalesce(sum(l.amount), 0) from order_lines l where l.order_id = o.id)
           or o.total <> (select coalesce(sum(p.amount), 0) from payments p where p.order_id = o.id)
           or (o.state = 'paid') <> (
-            select bool_and(coalesce(w.id, g.id) is not null)
+            select bool_and(coalesce(w.id, g.id) is not null or (l.kind = 'course'
+                and exists (select from bookings b where b.course_line_id = l.id
+                    and (b.status <> 'cancelled' or o.state = 'paid'))))
             from order_lines l left join passes w on w.order_line_id = l.id
             left join wallets g on g.order_line_id = l.id
             where l.order_id = o.id)";

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use crate::bookings::{book, cancel, join_waitlist, set_clock_before_start};
 use crate::harness::{NewClass, TestApp, TestClient, wait_until};
 use crate::payments::{book_and_pay, deliver_dispute, start_with_stripe};
-use crate::shop::sell_pass;
+use crate::shop::courses::{buy, three_classes};
+use crate::shop::{sell, sell_pass};
 
 const CHECK_INS: &str = "/api/teaching/check-ins";
 
@@ -54,6 +55,25 @@ async fn an_instructor_sees_which_spots_are_paid_or_covered_and_no_amounts() {
     );
     let text = json!(roster).to_string();
     for private in ["25.00", "Helper", "Ten classes"] {
+        assert!(!text.contains(private), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn an_instructor_sees_whether_a_course_is_paid() {
+    let (app, _stripe) = start_with_stripe().await;
+    let staff = app.staff("sofia").await;
+    let (marisol, instructor) = app.instructor("marisol").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let (course, classes) = three_classes(&app, &staff, 5, json!({})).await;
+    assign(&app, classes[0], instructor).await;
+    sell(&staff, &ana, &[&course]).await.expect(201);
+    buy(&ben, &course).await.expect(201);
+    let roster = marisol.get_all(&roster_path(classes[0])).await;
+    let coverage: Vec<&Value> = roster.iter().map(|entry| &entry["coverage"]).collect();
+    assert_eq!(json!(coverage), json!(["covered", "unpaid"]));
+    let text = json!(roster).to_string();
+    for private in ["33.34", "Salsa for beginners"] {
         assert!(!text.contains(private), "{text}");
     }
 }

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sabor::values::time_zone::TimeZone;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
+use super::courses::{cancel_class, create_course, set_classes};
 use super::create_product;
 use super::gift_cards::create_gift_card;
 use super::random_operations::{Random, number, seeds};
@@ -352,7 +354,7 @@ impl Studio {
     }
 
     async fn operate(&mut self) {
-        match self.random.below(20) {
+        match self.random.below(21) {
             0..=3 => self.sell_at_desk().await,
             4..=6 => self.buy_online().await,
             7..=10 => self.refund_order().await,
@@ -362,6 +364,7 @@ impl Studio {
             16 => self.waive_owed().await,
             17 => self.cancel_paid().await,
             18 => self.cancel_late().await,
+            19 => self.sell_course().await,
             _ => self.wait().await,
         }
     }
@@ -491,6 +494,68 @@ impl Studio {
             let index = self.model.cards.len() - 1;
             self.model.orders.last_mut().unwrap().sold_card = Some(index);
         }
+    }
+
+    /// Sells a course with two classes, and sometimes cancels one of them.
+    async fn sell_course(&mut self) {
+        let rate = [1_900, 550][self.random.below(2)];
+        let fields = json!({
+            "name": format!("Course {}", self.classes), "price": "100.01",
+            "taxRate": format(rate),
+        });
+        let course = create_course(&self.staff, fields).await;
+        self.products.push((course.clone(), "course", rate));
+        // Nobody has another class at that time.
+        let mut classes = Vec::new();
+        for _ in 0..2 {
+            let id = self.create_class(2_000 + self.classes).await;
+            classes.push(id.parse::<Uuid>().unwrap());
+        }
+        let chosen = set_classes(&self.staff, &course, &classes).await;
+        chosen.expect(200);
+        let member = &self.members[self.random.below(self.members.len())].1;
+        let tender = ["cash", "terminal", "transfer"][self.random.below(3)];
+        let mut sale = json!({ "userId": member, "productIds": [course["id"]], "tender": tender });
+        let mut card = None;
+        if self.percent(50) && !self.model.cards.is_empty() {
+            let index = self.random.below(self.model.cards.len());
+            let amount = format(i64::try_from(1 + self.random.below(6_000)).unwrap());
+            sale["giftCard"] = json!({ "code": self.model.cards[index].0, "amount": amount });
+            card = Some(index);
+        }
+        let response = self.staff.post("/api/admin/orders", sale).await;
+        if response.status == 409 {
+            assert!(card.is_some(), "{}", response.text);
+            return;
+        }
+        self.enter_order(&response.expect(201), tender, card);
+        if self.percent(60) {
+            self.cancel_class_of_course(&classes).await;
+        }
+    }
+
+    /// Cancels the first or the second class of the course that was sold last. The gift card has
+    /// its part at once. The rest is paid out later.
+    async fn cancel_class_of_course(&mut self, classes: &[Uuid]) {
+        let index = self.random.below(2);
+        cancel_class(&self.staff, classes[index]).await;
+        let day = self.today();
+        let mut order = self.model.orders.pop().unwrap();
+        let amount = [5_001, 5_000][index];
+        let money = amount.min(order.total - order.by_gift);
+        if amount > money {
+            self.model.refund(day, &mut order, "gift", amount - money);
+        }
+        self.wait().await;
+        if money > 0 {
+            let pay_out = json!({ "orderId": order.id, "action": "payOut" });
+            let paid_out = self.staff.patch("/api/admin/orders", pay_out).await;
+            paid_out.expect(200);
+            let (day, tender) = (self.today(), order.tender.clone());
+            self.model.refund(day, &mut order, &tender, money);
+            order.refunded_money += money;
+        }
+        self.model.orders.push(order);
     }
 
     async fn buy_online(&mut self) {
@@ -889,7 +954,9 @@ impl Studio {
         for row in rows {
             let kind = row["kind"].as_str().unwrap();
             // Fees have no name, and both gift cards have the same.
-            let name = row["name"].as_str().filter(|_| kind == "pass");
+            let name = row["name"]
+                .as_str()
+                .filter(|_| ["pass", "course"].contains(&kind));
             let of_row = || {
                 let of_kind = sold.iter().filter(|one| one.kind == kind);
                 of_kind.filter(|one| name.is_none() || one.name.as_deref() == name)
