@@ -22,6 +22,7 @@ pub(super) async fn add(
     client.execute(CLASS_TYPES, &[]).await?;
     client.execute(PRODUCTS, &[]).await?;
     client.execute(PRODUCT_CLASS_TYPES, &[]).await?;
+    client.execute(COURSE, &[]).await?;
     client.execute(INSTRUCTORS, &[]).await?;
     client.execute(WEEKLY_CLASSES, &[&first]).await?;
     client.execute(MEMBERS, &[&password_hash]).await?;
@@ -44,6 +45,7 @@ pub(super) async fn add(
         )
         .await?;
     client.execute(PAYMENTS, &[&new_occurrences]).await?;
+    client.execute(COURSE_CLASSES, &[]).await?;
     client.execute(CONTACT_SUBMISSIONS, &[]).await?;
     Ok(())
 }
@@ -93,6 +95,24 @@ const PRODUCT_CLASS_TYPES: &str = "
     insert into product_class_types (product_id, class_type_id)
     values (md5('demo product 5')::uuid, md5('demo class type 9')::uuid)
     on conflict do nothing";
+
+const COURSE: &str = "
+    insert into products (id, kind, name, description, price, drop_in)
+    values (md5('demo product 6')::uuid, 'course', 'Salsa on Sundays',
+        'Six Sundays with Daniel, from the basic step to a whole song. You keep your spot in all of them.',
+        90.00, true)
+    on conflict do nothing";
+
+// The course has the next six of its weekly classes, and keeps them.
+const COURSE_CLASSES: &str = "
+    update scheduled_classes set course_id = md5('demo product 6')::uuid
+    where id in (
+        select id from scheduled_classes
+        where class_schedule_id = md5('demo pattern 32')::uuid and start_time > now()
+          and not is_cancelled
+        order by start_time limit 6)
+      and not exists (
+        select from scheduled_classes where course_id = md5('demo product 6')::uuid)";
 
 const INSTRUCTORS: &str = "
     insert into instructors (id, name, user_id, bio, specialties, certifications,
