@@ -32,12 +32,15 @@ begin
         (select count(distinct o.id) from orders o join order_lines l on l.order_id = o.id
             where o.state = 'open' and l.kind = 'course') as orders,
         (select count(*) from refunds r join payments p on p.id = r.payment_id
-            where r.state = 'due' and p.tender in ('cash', 'terminal', 'transfer')) as refunds
+            where r.state = 'due' and p.tender in ('cash', 'terminal', 'transfer')) as refunds,
+        (select count(*) from bookings where course_share_state = 'due') as shares,
+        (select count(*) from bookings where course_disputed and price > 0) as unpaid
     into lost;
     if lost.courses > 0 then
         raise warning 'lost: % courses; % bookings are no longer part of one; % unpaid orders are '
-            'cancelled; % refunds that are due at the desk cannot be recorded as paid out',
-            lost.courses, lost.bookings, lost.orders, lost.refunds;
+            'cancelled; % refunds that are due at the desk cannot be recorded as paid out; % shares '
+            'of cancelled bookings are not refunded; % bookings of disputed courses stay unpaid',
+            lost.courses, lost.bookings, lost.orders, lost.refunds, lost.shares, lost.unpaid;
     end if;
 end
 $$;
@@ -56,10 +59,11 @@ update payments p set status = 'cancelled', next_attempt_at = now()
 from ended where p.order_id = ended.id and p.status = 'pending';
 drop trigger orders_course_spots on orders;
 drop function release_course_spots();
-drop function reopen_course_booking(uuid, uuid, timestamptz);
+drop function book_class(uuid, uuid, uuid, boolean, timestamptz, interval, interval, interval,
+    integer, text, boolean, uuid, boolean, uuid, boolean, timestamptz, boolean);
 alter table bookings
     drop column course_disputed,
-    drop column course_refund,
+    drop column course_share_refunded,
     drop column course_share_state,
     drop column course_share,
     drop column course_line_id;

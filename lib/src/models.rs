@@ -47,10 +47,17 @@ pub mod weekly_class;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
 /// Parses a JSON value that a statement has built from one or more rows.
 fn from_json<T: DeserializeOwned>(json: Value) -> Result<T> {
     serde_json::from_value(json).map_err(|error| Error::Internal(Box::new(error)))
+}
+
+/// Returns the ids of rows.
+fn ids(rows: &[Row]) -> Result<Vec<Uuid>> {
+    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }

@@ -18,7 +18,7 @@ use crate::identity::view::UserView;
 use crate::models::security_event::{self, SecurityEventKind};
 use crate::models::user::account::{self, Account, AccountFilter, MAX_SEARCH_CHARACTERS, Role};
 use crate::models::user::{self, second_factor};
-use crate::models::{booking, membership, order};
+use crate::models::{booking, member_event, membership, order};
 use crate::notify::mail;
 use crate::notify::mail::{Notice, NoticeKind};
 use crate::session::{Renewal, Tx};
@@ -230,9 +230,10 @@ pub fn update<'a>(
             let mut update = AccountUpdate::new(tx, admin_id, request.id, now).await?;
             update.apply(&request).await?;
             if update.deactivated {
-                booking::cancel_all_of(tx, request.id, now, studio).await?;
+                let mut events = booking::cancel_all_of(tx, request.id, now, studio).await?;
                 membership::request_end(tx, request.id).await?;
-                order::cancel_open_of(tx, request.id, now, studio).await?;
+                events.extend(order::cancel_open_of(tx, request.id, now, studio).await?);
+                member_event::record(tx, &events).await?;
                 tx.invalidate([app.schedule()]);
             }
             let updated = update.finish(caller).await?;

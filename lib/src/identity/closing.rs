@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::models::{booking, course, membership, order, pass, user};
+use crate::models::{booking, course, member_event, membership, order, pass, user};
 use crate::session::Tx;
 use crate::{App, session};
 
@@ -14,13 +14,15 @@ use crate::{App, session};
 pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
     tx.invalidate_sessions(session::end_all_of(tx, id, None).await?);
     // This comes before the erasure, because the e-mails about the bookings need the address.
-    booking::cancel_all_of(tx, id, app.clock().now(), &app.config().studio).await?;
+    let (now, studio) = (app.clock().now(), &app.config().studio);
+    let mut events = booking::cancel_all_of(tx, id, now, studio).await?;
     membership::request_end(tx, id).await?;
     // A payment may settle an order at the same time. The cancellation waits for it, so its passes
     // are revoked too. Other transactions lock passes before orders. A deadlock with them is rare,
     // and is retried.
-    order::cancel_open_of(tx, id, app.clock().now(), &app.config().studio).await?;
+    events.extend(order::cancel_open_of(tx, id, now, studio).await?);
     pass::revoke_all(tx, id).await?;
+    member_event::record(tx, &events).await?;
     tx.invalidate([app.schedule()]);
     user::erase(tx, id).await
 }

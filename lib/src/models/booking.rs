@@ -26,7 +26,7 @@ pub(in crate::models) use self::errors::{
     CLASS_CANCELLED, CLASS_OVER, CLASS_STARTED, PASS_NOT_USABLE,
 };
 pub use self::moving::move_to;
-pub(in crate::models) use self::pass_locks::{lock_passes, lock_passes_and};
+pub(in crate::models) use self::pass_locks::lock_passes;
 pub use self::roster::{
     MedicalNotes, RosterEntry, SpotCoverage, Today, find_medical_notes, list_roster,
 };

@@ -20,6 +20,6 @@ pub use self::classes::{CLASSES_MAX, CourseClasses, set_classes};
 pub(in crate::models) use self::dispute::{make_paid, make_unpaid};
 pub use self::list::{Course, CourseClass, CourseMember, find, list_members, list_upcoming};
 pub(in crate::models) use self::locks::{lock_for_purchase, lock_of_orders};
-pub use self::refund::{find_forgotten_refunds, refund_cancelled_classes};
+pub use self::refund::{find_unrefunded, refund_cancelled_classes};
 pub(in crate::models) use self::refund::{refund_cancelled_bookings, refund_shares_of_orders};
-pub(in crate::models) use self::release::{Released, release_lines, release_unpaid};
+pub(in crate::models) use self::release::{ReleasedSpots, release_lines, release_unpaid};

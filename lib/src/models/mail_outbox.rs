@@ -434,8 +434,8 @@ pub struct MailBooking {
     pub pass: Option<MailPass>,
     /// Whether the studio has given the spot for free.
     pub is_given: bool,
-    /// The name of its course, and the share that is given back because the studio has cancelled
-    /// the class. `None` if it is not part of a course, or nothing is given back.
+    /// The name of its course, and the share that was refunded or will be. `None` if it is not part of a
+    /// course, or nothing is refunded.
     pub course_refund: Option<(String, Money)>,
 }
 
@@ -483,7 +483,8 @@ static FIND_BOOKING: Statement = Statement::new(
         " as pass_name, b.uses_credit, b.given_at is not null as is_given,
         w.credits - w.credits_used as credits_left,
         course.description as course_name,
-        nullif(b.course_refund, 0) as course_refund,
+        nullif(coalesce(b.course_share_refunded, case when b.course_share_state = 'due'
+            and course_order.state = 'paid' then b.course_share end), 0) as course_refund,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
     from bookings b
@@ -495,6 +496,7 @@ static FIND_BOOKING: Statement = Statement::new(
     left join passes w on w.id = b.pass_id
     left join order_lines l on l.id = w.order_line_id
     left join order_lines course on course.id = b.course_line_id
+    left join orders course_order on course_order.id = course.order_id
     left join lateral (
         select p.method, p.amount, coalesce((
                 select sum(amount) from refunds

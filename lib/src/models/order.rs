@@ -3,9 +3,11 @@
 //! Staff sell at the desk, and take the money before they record the sale. A member pays by
 //! card: the order is open until the payment has arrived, and is cancelled if it does not arrive.
 
+mod cancellation;
 mod gift_payment;
 mod insertion;
 mod invoice;
+mod lock;
 mod purchase;
 mod sale;
 mod settlement;
@@ -17,14 +19,13 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::cancellation::{cancel, cancel_open_of, refund_due_shares, release};
 pub(super) use self::insertion::{NOT_SOLD, lock_member};
 pub(super) use self::invoice::{NewInvoiceOrder, has_invoice, insert_for_invoice};
-pub use self::purchase::{
-    LockedOrder, NewPurchase, OpenOrder, ProductPrice, cancel, cancel_by_staff, cancel_open_of,
-    find_own, lock, lock_with_passes, price, purchase, release,
-};
+pub use self::lock::{LockedOrder, lock, lock_with_passes};
+pub use self::purchase::{NewPurchase, OpenOrder, ProductPrice, find_own, price, purchase};
 pub use self::sale::{DeskGiftCard, DeskTender, NewSale, sell};
-pub use self::settlement::{Settled, refund_forgotten_shares, settle};
+pub use self::settlement::{SettledOrder, settle};
 use super::payment_status::{PaymentStatus, shown_payment_status};
 use super::user::{full_name, optional_full_name};
 use crate::error::{Error, Result};
@@ -265,10 +266,10 @@ macro_rules! orders_where {
                                 'classes', coalesce(jsonb_agg(jsonb_build_object(
                                     'startTime', c.start_time, 'share', b.course_share::text)
                                 ) filter (where b.status in ('booked', 'attended')), '[]'),
-                                'refundedShares', coalesce(sum(b.course_refund), 0)::text,
+                                'refundedShares', coalesce(sum(b.course_share_refunded), 0)::text,
                                 'releasedShares', coalesce(sum(b.course_share) filter (
-                                    where b.course_share_state = 'settled'
-                                      and b.course_refund is null), 0)::text)
+                                    where b.course_share_state = 'closed'
+                                      and b.course_share_refunded is null), 0)::text)
                             from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
                             where b.course_line_id = l.id
                         ) end) order by l.created_at, l.id)

@@ -38,6 +38,7 @@ pub use self::refund::{
 pub use self::row::{Payment, PaymentSubject};
 pub use self::settlement::{CheckoutEnd, CheckoutReport, Outcome, settle_ended, settle_paid};
 pub use self::start::{
-    CardPayment, Checkout, StartedPayment, abandon, extend, start, start_for_order, store_checkout,
+    CardPayment, Checkout, StartedPayment, abandon, extend, later_expiry, start, start_for_order,
+    store_checkout,
 };
 pub use super::payment_method::PaymentMethod;

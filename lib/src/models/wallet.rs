@@ -104,6 +104,20 @@ pub(super) async fn find_available(
     }
 }
 
+/// Locks a gift card and those that pay for the member's open orders. The open orders must be locked.
+///
+/// # Errors
+///
+/// 409 `gift_card_unknown`, `gift_card_inactive`.
+pub(super) async fn lock_paying(client: &Client, code: Option<&str>, user_id: Uuid) -> Result<()> {
+    let id = match code {
+        Some(code) => Some(find_gift_card(client, code).await?.id),
+        None => None,
+    };
+    LOCK.all(client, &[&id, &user_id]).await?;
+    Ok(())
+}
+
 /// Locks a gift card and those that pay for the member's open orders, and finds it as
 /// [`find_available`] does. Without a code, the others are locked. The open orders must be locked.
 ///
@@ -116,11 +130,7 @@ pub(super) async fn lock_available(
     user_id: Uuid,
     product_id: Option<Uuid>,
 ) -> Result<Option<GiftCard>> {
-    let id = match code {
-        Some(code) => Some(find_gift_card(client, code).await?.id),
-        None => None,
-    };
-    LOCK.all(client, &[&id, &user_id]).await?;
+    lock_paying(client, code, user_id).await?;
     match code {
         Some(code) => find_available(client, code, user_id, product_id)
             .await

@@ -208,24 +208,20 @@ impl<'a> CheckoutRequest<'a> {
         let Checkout {
             mut payment,
             title,
-            mut ends_at,
+            mut checkout_expires_at,
         } = checkout;
         let Some(amount) = minor_units(payment.amount, &payment.currency) else {
             return Ok(None);
         };
         let mut keys_used = 1;
         loop {
-            let new_session = self.new_session(&payment, amount, &title, ends_at);
+            let new_session = self.new_session(&payment, amount, &title, checkout_expires_at);
             match stripe.create_session(&new_session).await {
                 Ok(session) => return Ok(Some((session.id, session.url))),
                 Err(error) if error.needs_new_key() && keys_used < MAX_STRIPE_KEYS => {
                     tracing::warn!(%error, "retrying a checkout with another key");
-                    let client = self.app.db().client().await?;
-                    payment = payment::extend(&client, &payment, self.app.clock().now()).await?;
-                    if payment.status != PaymentStatus::Pending {
-                        return Err(PAYMENT_REPLACED);
-                    }
-                    ends_at = payment.expires_at.unwrap_or_default();
+                    (payment, checkout_expires_at) =
+                        self.renew(payment, checkout_expires_at).await?;
                     keys_used += 1;
                 }
                 Err(error) if error.refusal() == Some(Refusal::AmountNotPossible) => {
@@ -250,6 +246,26 @@ impl<'a> CheckoutRequest<'a> {
                 }
             }
         }
+    }
+
+    /// Returns a payment whose checkout needs another idempotency key, and when that checkout expires.
+    /// The payment of a booking is extended. An order does not hold its spots for longer.
+    async fn renew(
+        &self,
+        payment: Payment,
+        checkout_expires_at: DateTime<Utc>,
+    ) -> Result<(Payment, DateTime<Utc>)> {
+        let now = self.app.clock().now();
+        if let PaymentSubject::Order(_) = payment.subject {
+            return Ok((payment, payment::later_expiry(checkout_expires_at, now)));
+        }
+        let client = self.app.db().client().await?;
+        let extended = payment::extend(&client, &payment, now).await?;
+        if extended.status != PaymentStatus::Pending {
+            return Err(PAYMENT_REPLACED);
+        }
+        let expires_at = extended.expires_at.unwrap_or_default();
+        Ok((extended, expires_at))
     }
 
     fn new_session<'s>(

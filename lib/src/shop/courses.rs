@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::products::ProductView;
 use crate::admin::staff_action::StaffAction;
-use crate::error::Result;
+use crate::error::{Result, chain};
 use crate::http::{List, Member, query};
 use crate::models::course::{self, CLASSES_MAX, Course, CourseClass, CourseClasses, CourseMember};
 use crate::models::occurrence::change::lock_timetable;
@@ -294,18 +294,25 @@ const BATCH_SIZE: i64 = 100;
 /// # Errors
 ///
 /// [`Error::Unavailable`](crate::Error::Unavailable) when Postgres does not answer.
-pub(crate) async fn refund_forgotten(app: &App, until: Instant) -> Result<u64> {
+pub(crate) async fn refund_due_shares(app: &App, until: Instant) -> Result<u64> {
     let now = app.clock().now();
-    let ids = course::find_forgotten_refunds(&app.db().client().await?, BATCH_SIZE).await?;
+    let ids = course::find_unrefunded(&app.db().client().await?, BATCH_SIZE, now).await?;
     let mut count = 0;
     for id in ids {
         if Instant::now() >= until {
             break;
         }
-        app.transaction()
-            .run(async |tx| order::refund_forgotten_shares(tx, id, now).await)
-            .await?;
-        count += 1;
+        let refunded = app
+            .transaction()
+            .run(async |tx| order::refund_due_shares(tx, id, now).await)
+            .await;
+        match refunded {
+            Ok(()) => count += 1,
+            // The other orders do not wait for this one.
+            Err(error) => {
+                tracing::error!(order = %id, error = %chain(&error), "the shares of an order were not refunded");
+            }
+        }
     }
     Ok(count)
 }

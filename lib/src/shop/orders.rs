@@ -493,7 +493,7 @@ async fn refund(
     new.check_lines(order)?;
     let today = TimeZone::of_studio(studio)?.date(now);
     // The classes and the passes are locked before the order, all at once.
-    order::lock_with_passes(tx, order.id, &new.pass_ids).await?;
+    order::lock_with_passes(tx, order.id, &new.pass_ids, now).await?;
     pass::change(tx, &new.pass_ids, &new.revocation, now, today).await?;
     let mut events = order::release(tx, order.id, &new.line_ids, now, studio).await?;
     if let Some(money) = &new.money {
@@ -514,7 +514,7 @@ async fn cancel(
     if order::find(tx, id).await?.state != OrderState::Open {
         return Err(NOT_OPEN);
     }
-    order::cancel_by_staff(tx, id, now, studio).await
+    order::cancel(tx, id, None, now, studio).await
 }
 
 const NOT_OPEN: Error = Error::Conflict {

@@ -9,8 +9,8 @@ use super::pass_locks::lock_passes;
 use super::row::{Booking, BookingStatus, find, lock_occurrence};
 use super::waitlist::promote;
 use crate::error::{Error, ErrorCode, Result};
-use crate::models::course;
 use crate::models::member_event::{self, MemberEventKind, NewMemberEvent};
+use crate::models::{course, ids};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -62,7 +62,8 @@ impl CancelledBy {
 // and the member cancels before the start.
 //
 // The money that exceeds the fee of a late cancellation is refunded. The refund waits for ten
-// minutes, so that it can be withdrawn if the member books again.
+// minutes, so that it can be withdrawn if the member books again. A share that is due because the
+// member has cancelled waits as long: the clean-up refunds it.
 static CANCEL: Statement = Statement::new(
     "booking.cancel",
     "with late as (
@@ -73,7 +74,7 @@ static CANCEL: Statement = Statement::new(
             cancellation_reason = $3,
             late_cancellation = late.is_late,
             course_share_state = case
-                when b.course_share_state = 'settled' then 'settled'
+                when b.course_share_state = 'closed' then 'closed'
                 when b.course_line_id is not null and ($4
                     or (b.course_share_state = 'refundable' and not late.is_late)) then 'due'
                 else b.course_share_state end,
@@ -81,7 +82,7 @@ static CANCEL: Statement = Statement::new(
         from late
         where b.id = $1 and (b.status in ('booked', 'waitlisted') or (b.status = 'attended' and $5))
         returning b.id, b.user_id, coalesce(b.fee, 0) as fee,
-            coalesce(b.course_share_state = 'due', false) as is_share_due
+            coalesce(b.course_share_state = 'due', false) and not $9 as is_share_due
     ), cancelled_payment as (
         update payments p set status = 'cancelled'
         from cancelled_booking
@@ -131,27 +132,55 @@ pub async fn cancel(
     find(client, cancellation.booking_id).await
 }
 
-static UPCOMING_OF_MEMBER: Statement = Statement::new(
-    "booking.upcoming_of_member",
-    "select b.id from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
-    where b.user_id = $1 and b.status in ('booked', 'waitlisted', 'attended') and c.start_time > $2
-    order by c.id for no key update of c",
+// The orders that are not paid are cancelled after the bookings, so their classes are locked with
+// those of the bookings.
+static LOCK_CLASSES_OF_MEMBER: Statement = Statement::new(
+    "booking.lock_classes_of_member",
+    "select id from scheduled_classes
+    where id in (
+        select c.id from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+        where b.user_id = $1 and b.status in ('booked', 'waitlisted', 'attended')
+          and c.start_time > $2
+        union all
+        select b.scheduled_class_id from orders o join order_lines l on l.order_id = o.id
+        join bookings b on b.course_line_id = l.id
+        where o.user_id = $1 and o.state = 'open'
+    )
+    order by id for no key update",
 );
 
-/// Cancels all upcoming bookings of a member whose account is being closed or deactivated.
-/// Must be called in a transaction.
+static OF_MEMBER: Statement = Statement::new(
+    "booking.of_member",
+    "select b.id, b.status in ('booked', 'waitlisted', 'attended') and c.start_time > $2
+        as is_upcoming
+    from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
+    where b.user_id = $1 and (
+        (b.status in ('booked', 'waitlisted', 'attended') and c.start_time > $2)
+        or exists (select from order_lines l join orders o on o.id = l.order_id
+            where l.id = b.course_line_id and o.state = 'open'))
+    order by c.id",
+);
+
+/// Cancels all upcoming bookings of a member whose account is being closed or deactivated. Also locks
+/// the classes of the orders that are not paid, which are cancelled next. Must be called in a
+/// transaction. Returns the members' events, which the caller records at the end of it.
 pub async fn cancel_all_of(
     client: &Client,
     user_id: Uuid,
     now: DateTime<Utc>,
     studio: &StudioConfig,
-) -> Result<()> {
-    let rows = UPCOMING_OF_MEMBER.all(client, &[&user_id, &now]).await?;
-    let ids: Result<Vec<Uuid>> = rows.iter().map(|row| Ok(row.try_get("id")?)).collect();
-    lock_passes(client, ids?).await?;
+) -> Result<Vec<NewMemberEvent>> {
+    LOCK_CLASSES_OF_MEMBER
+        .all(client, &[&user_id, &now])
+        .await?;
+    let rows = OF_MEMBER.all(client, &[&user_id, &now]).await?;
+    lock_passes(client, ids(&rows)?, Vec::new()).await?;
     let mut share_due = Vec::new();
     let mut events = Vec::new();
     for row in &rows {
+        if !row.try_get::<_, bool>("is_upcoming")? {
+            continue;
+        }
         let cancellation = Cancellation {
             booking_id: row.try_get("id")?,
             by: CancelledBy::ClosedAccount(user_id),
@@ -168,12 +197,12 @@ pub async fn cancel_all_of(
         }
     }
     events.extend(course::refund_cancelled_bookings(client, &share_due, now).await?);
-    member_event::record(client, &events).await
+    Ok(events)
 }
 
 /// Cancels a booking and gives its spot to the waitlist. Returns the members' events,
-/// which the caller must record at the end of its transaction, and whether its share in a course is
-/// due, which the caller must give back before.
+/// which the caller must record at the end of its transaction, and whether its share in a course must
+/// be refunded at once, which the caller does before.
 async fn cancel_and_promote(
     client: &Client,
     cancellation: &Cancellation,
@@ -185,7 +214,7 @@ async fn cancel_and_promote(
     let ((class_id, start), ()) = tokio::try_join!(
         biased;
         lock_occurrence(client, id, by.owner()),
-        lock_passes(client, vec![id]),
+        lock_passes(client, vec![id], Vec::new()),
     )?;
     let is_studio = matches!(by, CancelledBy::Studio { .. });
     if start <= now && !is_studio {
@@ -206,6 +235,7 @@ async fn cancel_and_promote(
                 &reason_in_mail,
                 &start,
                 &studio.late_cancel_fee.map(Money::as_column),
+                &matches!(by, CancelledBy::Member(_)),
             ],
         )
         .await?;

@@ -65,32 +65,12 @@ impl PayWith {
     }
 }
 
-// A spot that was paid with a course is taken again while one is free. A class that members book
-// with its course only is not booked otherwise. A function without an id of a class does nothing.
+// Only staff book a class by itself that is sold with its course only.
 static CREATE: Statement = Statement::new(
     "booking.create",
-    "select case when course.is_kept then reopened.outcome when course.is_needed then 'course_only'
-            else decided.outcome end as outcome,
-        coalesce(reopened.booking_id, decided.booking_id) as booking_id, decided.is_extra
-    from (
-        select not $11 and exists (
-            select from scheduled_classes c join products p on p.id = c.course_id
-            where c.id = $3 and p.is_active and not p.drop_in) as is_needed,
-            $12::uuid is null and exists (
-                select from bookings b
-                join scheduled_classes c on c.id = b.scheduled_class_id
-                join order_lines l on l.id = b.course_line_id
-                join orders o on o.id = l.order_id
-                where b.user_id = $2 and c.id = $3 and b.status = 'cancelled'
-                  and b.course_share_state in ('kept', 'refundable') and o.state = 'paid'
-                  and c.current_participants < c.max_participants) as is_kept
-    ) course
-    cross join lateral reopen_course_booking($2, case when course.is_kept then $3::uuid end, $5)
-        reopened
-    cross join lateral book_class($1, $2,
-        case when not (course.is_needed or course.is_kept) then $3::uuid end, $4, $5,
+    "select outcome, booking_id, is_extra from book_class($1, $2, $3, $4, $5,
         make_interval(secs => $6), make_interval(secs => $7), make_interval(secs => $8), $9, $10,
-        $11, $12, $13, $14, $15, $16) decided",
+        $11, $12, $13, $14, $15, $16, $11)",
 );
 
 /// A booking that was created.
@@ -107,8 +87,7 @@ pub struct CreatedBooking {
 ///
 /// The SQL function `book_class` checks the conditions and writes the booking, the e-mail
 /// and the event in one statement. It reopens an earlier, cancelled booking whose payment
-/// or credit was kept, or whose refund was not sent yet. `reopen_course_booking` does this for one
-/// that was paid with a course.
+/// or credit was kept, or whose refund was not sent yet, and one that was paid with a course.
 ///
 /// # Errors
 ///

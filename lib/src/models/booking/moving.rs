@@ -174,7 +174,7 @@ pub async fn move_to(
         pay_with: PayWith::Any,
     };
     decide(client, &target, Some(booking_id), now, studio).await?;
-    lock_passes(client, vec![booking_id]).await?;
+    lock_passes(client, vec![booking_id], Vec::new()).await?;
     take_over_kept_payment(client, booking_id).await?;
     take_over_used_credit(client, booking_id).await?;
     CLEAR_FEES.execute(client, &[&booking_id, &now]).await?;

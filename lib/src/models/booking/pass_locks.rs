@@ -31,14 +31,10 @@ static LOCK_PASSES: Statement = Statement::new(
     order by p.id for no key update",
 );
 
-/// Locks the passes of bookings that are being cancelled or moved, and those of the members who
-/// are next on the waitlists of their classes. The transaction must hold the locks of the classes.
-pub(in crate::models) async fn lock_passes(client: &Client, booking_ids: Vec<Uuid>) -> Result<()> {
-    lock_passes_and(client, booking_ids, Vec::new()).await
-}
-
-/// Locks the passes that [`lock_passes`] locks, and others that the transaction is about to change.
-pub(in crate::models) async fn lock_passes_and(
+/// Locks the passes of bookings that are being cancelled or moved, those of the members who are next
+/// on the waitlists of their classes, and the passes `pass_ids`, which the transaction is about to
+/// change. The transaction must hold the locks of the classes.
+pub(in crate::models) async fn lock_passes(
     client: &Client,
     booking_ids: Vec<Uuid>,
     pass_ids: Vec<Uuid>,

@@ -331,7 +331,8 @@ macro_rules! booking_columns {
         w.credits - w.credits_used as credits_left, w.last_day as pass_last_day,
         course.product_id as course_id, course.description as course_name,
         course.order_id as course_order_id, course_order.state = 'paid' as course_is_paid,
-        b.course_share, coalesce(b.course_refund, 0) as course_refund,
+        b.course_share, coalesce(b.course_share_refunded, case when b.course_share_state = 'due'
+            and course_order.state = 'paid' then b.course_share else 0 end) as course_refund,
         b.course_share_state = 'refundable' as course_is_refundable, ",
             computed_columns!()
         )

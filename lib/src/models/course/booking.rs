@@ -76,16 +76,22 @@ static LIST_LINES: Statement = Statement::new(
     where o.id = $1 and l.kind = 'course' order by l.created_at, l.id",
 );
 
-// An entry on a waitlist is taken over, unless a payment that was kept belongs to it. One of another
-// class hinders nothing when that class has started.
+// An entry on a waitlist is taken over, unless a payment that was kept belongs to it, or a course has
+// paid for it. One of another class hinders nothing when that class has started. A spot that a course
+// has paid and that the member has given up can be taken again, so it counts as booked.
 static FIND_CONFLICT: Statement = Statement::new(
     "course.find_conflict",
     "select coalesce(bool_or(b.scheduled_class_id = k.id), false) as is_booked, count(*) as count
     from unnest($2::uuid[]) ids (id) join scheduled_classes k on k.id = ids.id
-    join bookings b on b.user_id = $1 and b.status <> 'cancelled'
+    join bookings b on b.user_id = $1
     join scheduled_classes c on c.id = b.scheduled_class_id and not c.is_cancelled
-    where (c.id = k.id and (b.status <> 'waitlisted' or b.free_until is not null))
-      or (not (c.id = any($2)) and b.status <> 'no_show'
+    where (c.id = k.id and case b.status
+            when 'waitlisted' then b.free_until is not null or b.course_line_id is not null
+            when 'cancelled' then b.course_share_state in ('kept', 'refundable', 'due') and exists (
+                select from order_lines l join orders o on o.id = l.order_id
+                where l.id = b.course_line_id and o.state = 'paid')
+            else true end)
+      or (not (c.id = any($2)) and b.status not in ('cancelled', 'no_show')
         and (b.status <> 'waitlisted' or c.start_time > $3)
         and c.start_time < k.end_time and c.end_time > k.start_time)",
 );
@@ -120,8 +126,18 @@ static INSERT: Statement = Statement::new(
     select * from taken_over union all select * from inserted",
 );
 
-/// Books the classes of the courses that an order is for. The classes must be locked. Returns the
-/// member's events, which the caller records at the end of the transaction.
+// The member leaves a spot beyond the capacity and takes it again.
+static KEEP_EXTRA_PLACES: Statement = Statement::new(
+    "course.keep_extra_places",
+    "update scheduled_classes
+    set extra_places = current_participants + 1 - max_participants
+    where id = any($1) and current_participants >= max_participants",
+);
+
+/// Books the classes of the courses that an order is for. The classes must be locked. The member can
+/// book the classes `released_ids` even if they are full, because this transaction has given up the
+/// member's own spots in them. Returns the member's events, which the caller records at the end of the
+/// transaction.
 ///
 /// # Errors
 ///
@@ -130,12 +146,13 @@ static INSERT: Statement = Statement::new(
 pub(in crate::models) async fn book(
     client: &Client,
     order_id: Uuid,
+    released_ids: &[Uuid],
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Vec<NewMemberEvent>> {
     let mut events = Vec::new();
     for line in LIST_LINES.all(client, &[&order_id]).await? {
-        events.extend(book_line(client, &line, now, studio).await?);
+        events.extend(book_line(client, &line, released_ids, now, studio).await?);
     }
     Ok(events)
 }
@@ -143,6 +160,7 @@ pub(in crate::models) async fn book(
 async fn book_line(
     client: &Client,
     line: &Row,
+    released_ids: &[Uuid],
     now: DateTime<Utc>,
     studio: &StudioConfig,
 ) -> Result<Vec<NewMemberEvent>> {
@@ -160,11 +178,23 @@ async fn book_line(
     if conflict.try_get("is_booked")? {
         return Err(COURSE_ALREADY_BOOKED);
     }
-    if left.iter().any(|class| class.is_full) {
+    let is_released = |class: &&BookableClass| released_ids.contains(&class.id);
+    if left
+        .iter()
+        .any(|class| class.is_full && !is_released(&class))
+    {
         return Err(COURSE_FULL);
     }
     if conflict.try_get::<_, i64>("count")? > 0 {
         return Err(OVERLAPPING_BOOKING);
+    }
+    let own_ids: Vec<Uuid> = left
+        .iter()
+        .filter(is_released)
+        .map(|class| class.id)
+        .collect();
+    if !own_ids.is_empty() {
+        KEEP_EXTRA_PLACES.execute(client, &[&own_ids]).await?;
     }
     let shares = split(line.try_get("amount")?, class_ids.len(), currency);
     let rows = INSERT

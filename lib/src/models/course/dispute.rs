@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::locks::ids;
 use super::single_payments;
 use crate::error::Result;
+use crate::models::ids;
 use crate::models::member_event::NewMemberEvent;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -15,13 +15,14 @@ static MAKE_UNPAID: Statement = Statement::new(
     "update bookings b set price = b.course_share, course_disputed = true
     from order_lines l, scheduled_classes c
     where l.order_id = $1 and b.course_line_id = l.id and c.id = b.scheduled_class_id
-      and c.start_time > $2 and b.status in ('booked', 'attended')
-      and b.price = 0 and b.pass_id is null and b.course_share_state in ('kept', 'refundable')
+      and c.start_time > $2 and b.status in ('booked', 'waitlisted', 'attended')
+      and b.price = 0 and b.pass_id is null and b.given_at is null
+      and b.course_share_state in ('kept', 'refundable')
     returning b.id",
 );
 
 /// Makes the upcoming bookings of a locked order unpaid, because its payment is disputed. The
-/// members keep their spots. Their classes must be locked. Returns whether there was one.
+/// member keeps the spots. One that the studio has given stays free of charge. The classes must be locked. Returns whether there was one.
 pub(in crate::models) async fn make_unpaid(
     client: &Client,
     order_id: Uuid,
@@ -53,5 +54,5 @@ pub(in crate::models) async fn make_paid(
     now: DateTime<Utc>,
 ) -> Result<Vec<NewMemberEvent>> {
     let rows = MAKE_PAID.all(client, &[&order_id]).await?;
-    single_payments::give_back(client, &ids(&rows)?, now).await
+    single_payments::refund(client, &ids(&rows)?, now).await
 }

@@ -1,10 +1,11 @@
 //! The locks of courses. They are taken before those of promo codes and orders.
 
-use tokio_postgres::Row;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::models::booking::{lock_passes, lock_passes_and};
+use crate::models::booking::lock_passes;
+use crate::models::ids;
 use crate::store::client::Client;
 use crate::store::statement::{Param, Statement};
 
@@ -50,7 +51,7 @@ pub(in crate::models) async fn lock_for_purchase(
     LOCK_PRODUCTS.all(client, &[course_ids]).await?;
     LOCK_CLASSES.all(client, &[course_ids, &user_id]).await?;
     let held = HELD_BY_MEMBER.all(client, &[course_ids, &user_id]).await?;
-    lock_passes(client, ids(&held)?).await
+    lock_passes(client, ids(&held)?, Vec::new()).await
 }
 
 static LOCK_CLASSES_OF_ORDERS: Statement = Statement::new(
@@ -61,7 +62,9 @@ static LOCK_CLASSES_OF_ORDERS: Statement = Statement::new(
         from order_lines l join bookings b on b.course_line_id = l.id where l.order_id = any($1)
         union all
         select b.scheduled_class_id from bookings b
+        join scheduled_classes c on c.id = b.scheduled_class_id
         where b.pass_id = any($2) and (b.uses_credit or b.status <> 'cancelled')
+          and c.start_time > $3
     )
     order by id for no key update",
 );
@@ -72,15 +75,16 @@ static BOOKINGS_OF_ORDERS: Statement = Statement::new(
     from order_lines l join bookings b on b.course_line_id = l.id where l.order_id = any($1)",
 );
 
-/// Locks the classes that were booked with the courses of orders, or with passes that are to be
-/// changed together with the orders. Then locks these passes, and those of the members on the
+/// Locks the classes that were booked with the courses of orders, and those upcoming at `now` that
+/// were booked with passes that are to be changed together with the orders. Then locks these passes, and those of the members on the
 /// waitlists. The orders must be locked after that.
 pub(in crate::models) async fn lock_of_orders(
     client: &Client,
     order_ids: &Vec<Uuid>,
     pass_ids: &Vec<Uuid>,
+    now: DateTime<Utc>,
 ) -> Result<()> {
-    let lock_params: [&dyn Param; 2] = [order_ids, pass_ids];
+    let lock_params: [&dyn Param; 3] = [order_ids, pass_ids, &now];
     let find_params: [&dyn Param; 1] = [order_ids];
     loop {
         // The statements are sent at once and run in this order. The second one sees whether a
@@ -91,21 +95,14 @@ pub(in crate::models) async fn lock_of_orders(
             BOOKINGS_OF_ORDERS.all(client, &find_params),
         )?;
         let locked = ids(&locked)?;
-        let mut has_all = true;
-        for row in &bookings {
-            has_all &= locked.contains(&row.try_get("scheduled_class_id")?);
-        }
-        if !has_all {
+        let classes = bookings.iter().map(|row| row.try_get("scheduled_class_id"));
+        let classes: Vec<Uuid> = classes.collect::<Result<_, _>>()?;
+        if !classes.iter().all(|class_id| locked.contains(class_id)) {
             continue;
         }
-        if bookings.is_empty() && pass_ids.is_empty() {
+        if classes.is_empty() && pass_ids.is_empty() {
             return Ok(());
         }
-        return lock_passes_and(client, ids(&bookings)?, pass_ids.clone()).await;
+        return lock_passes(client, ids(&bookings)?, pass_ids.clone()).await;
     }
-}
-
-/// Returns the ids of rows.
-pub(super) fn ids(rows: &[Row]) -> Result<Vec<Uuid>> {
-    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }

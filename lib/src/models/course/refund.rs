@@ -1,12 +1,12 @@
-//! Giving back the shares of classes.
+//! Refunding the shares of classes.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::locks::ids;
 use crate::error::Result;
+use crate::models::ids;
 use crate::models::member_event::{MemberEventKind, NewMemberEvent};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -17,7 +17,7 @@ static LOCK_ORDERS_OF_CLASSES: Statement = Statement::new(
     "select id from orders
     where id in (
         select l.order_id from bookings b join order_lines l on l.id = b.course_line_id
-        where b.scheduled_class_id = any($1) and b.course_share_state <> 'settled'
+        where b.scheduled_class_id = any($1) and b.course_share_state <> 'closed'
     )
     order by id for no key update",
 );
@@ -47,15 +47,30 @@ macro_rules! is_disputed {
     };
 }
 
-// An order that is not paid gets nothing back, and neither does one whose payment is disputed. When
-// it is paid after all, or the dispute is won, this is repeated.
+/// Whether the share of the booking `b` of the class `c` is to be refunded at this time.
+macro_rules! is_refundable {
+    ($now:literal) => {
+        concat!(
+            "(c.is_cancelled or (b.course_share_state = 'due'
+                and b.cancelled_at <= ",
+            $now,
+            " - interval '10 minutes'))"
+        )
+    };
+}
+
+// Nothing of an order that is not paid is refunded, or whose payment is disputed. When it is paid
+// after all, or the dispute is won, this is repeated.
+//
+// A share waits for ten minutes after the cancellation, because the member may book the class again.
+// It does not wait if the studio has cancelled the class, or for the bookings `$3`.
 //
 // The newest payment is refunded first, and none more than what is left of it. What was paid by card
 // is sent to the provider, and a gift card has its money at once. What was paid at the desk is due
 // until staff have given it back. If staff have refunded so much that less is left than the shares,
 // the earliest classes have their shares.
-static GIVE_BACK: Statement = Statement::new(
-    "course.give_back",
+static REFUND_SHARES: Statement = Statement::new(
+    "course.refund_shares",
     concat!(
         "with payable as (
         select id, order_id, user_id, tender, created_at, amount - refunded as rest
@@ -69,14 +84,15 @@ static GIVE_BACK: Statement = Statement::new(
                 rows between unbounded preceding and 1 preceding), 0))) as refund
         from order_lines l
         join orders o on o.id = l.order_id and o.state = 'paid'
-        join bookings b on b.course_line_id = l.id and b.course_share_state <> 'settled'
+        join bookings b on b.course_line_id = l.id and b.course_share_state <> 'closed'
         join scheduled_classes c on c.id = b.scheduled_class_id
-        where l.order_id = any($1) and (c.is_cancelled or b.course_share_state = 'due')
-          and not ",
+        where l.order_id = any($1) and ((b.id = any($3) and b.course_share_state = 'due') or ",
+        is_refundable!("$2"),
+        ") and not ",
         is_disputed!("o.id"),
         "
     ), settled as (
-        update bookings b set course_share_state = 'settled', course_refund = shares.refund
+        update bookings b set course_share_state = 'closed', course_share_refunded = shares.refund
         from shares where b.id = shares.id
     ), due as (
         select order_id, sum(refund) as amount from shares group by order_id
@@ -99,7 +115,7 @@ static GIVE_BACK: Statement = Statement::new(
     ),
 );
 
-/// Gives back the shares of classes that the studio has cancelled, also to members who had given up
+/// Refunds the shares of classes that the studio has cancelled, also to members who had given up
 /// their spot. Each order gets one refund for all of them. The classes must be locked, and are
 /// cancelled already. Returns the members' events, which the caller records at the end of the
 /// transaction.
@@ -125,9 +141,8 @@ static LOCK_ORDERS_OF_BOOKINGS: Statement = Statement::new(
     order by id for no key update",
 );
 
-/// Gives back the shares of bookings that were cancelled and whose share is due. Others stay as they
-/// are. The classes must be locked. Returns the members' events, which the caller records at the end
-/// of the transaction.
+/// Refunds the shares of cancelled bookings that are due, at once. The classes must be locked. Returns
+/// the members' events, which the caller records at the end of the transaction.
 pub(in crate::models) async fn refund_cancelled_bookings(
     client: &Client,
     booking_ids: &Vec<Uuid>,
@@ -137,36 +152,50 @@ pub(in crate::models) async fn refund_cancelled_bookings(
         return Ok(Vec::new());
     }
     let rows = LOCK_ORDERS_OF_BOOKINGS.all(client, &[booking_ids]).await?;
-    refund_shares_of_orders(client, &ids(&rows)?, now).await
+    refund_shares(client, &ids(&rows)?, booking_ids, now).await
 }
 
-static FIND_FORGOTTEN: Statement = Statement::new(
-    "course.find_forgotten_refunds",
+// The classes of the last months are enough, because the clean-up runs every hour.
+static FIND_UNREFUNDED: Statement = Statement::new(
+    "course.find_unrefunded",
     concat!(
         "select distinct l.order_id as id
     from bookings b
     join scheduled_classes c on c.id = b.scheduled_class_id
     join order_lines l on l.id = b.course_line_id
     join orders o on o.id = l.order_id and o.state = 'paid'
-    where b.course_share_state <> 'settled' and (c.is_cancelled or b.course_share_state = 'due')
-      and not ",
+    where b.course_share_state <> 'closed' and c.start_time > $2 - interval '90 days' and ",
+        is_refundable!("$2"),
+        " and not ",
         is_disputed!("o.id"),
         " limit $1"
     ),
 );
 
-/// Finds at most `limit` paid orders with shares that were not given back. The previous version of
-/// the program leaves them when it cancels a class.
-pub async fn find_forgotten_refunds(client: &Client, limit: i64) -> Result<Vec<Uuid>> {
-    ids(&FIND_FORGOTTEN.all(client, &[&limit]).await?)
+/// Finds at most `limit` paid orders with shares that are to be refunded: those of members who
+/// have cancelled ten minutes ago, and those of classes that the previous version of the program has
+/// cancelled.
+pub async fn find_unrefunded(client: &Client, limit: i64, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
+    ids(&FIND_UNREFUNDED.all(client, &[&limit, &now]).await?)
 }
 
-/// Gives back the shares of locked orders that are due, and those of classes that were cancelled
-/// before the orders were paid, or while a payment was disputed. Returns the members' events, which the caller records at the end of
-/// the transaction.
+/// Refunds the shares of locked orders that are due, and those of classes that were cancelled before
+/// the orders were paid, or while a payment was disputed. A share that is due because the member has
+/// just cancelled waits. Returns the members' events, which the caller records at the end of the
+/// transaction.
 pub(in crate::models) async fn refund_shares_of_orders(
     client: &Client,
     order_ids: &Vec<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Vec<NewMemberEvent>> {
+    refund_shares(client, order_ids, &Vec::new(), now).await
+}
+
+/// Refunds shares of locked orders, those of `booking_ids` at once.
+async fn refund_shares(
+    client: &Client,
+    order_ids: &Vec<Uuid>,
+    booking_ids: &Vec<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Vec<NewMemberEvent>> {
     if order_ids.is_empty() {
@@ -174,7 +203,9 @@ pub(in crate::models) async fn refund_shares_of_orders(
     }
     LOCK_PAYMENTS.all(client, &[order_ids]).await?;
     LOCK_WALLETS.all(client, &[order_ids]).await?;
-    let rows = GIVE_BACK.all(client, &[order_ids, &now]).await?;
+    let rows = REFUND_SHARES
+        .all(client, &[order_ids, &now, booking_ids])
+        .await?;
     rows.iter().map(refund_event).collect()
 }
 

@@ -5,22 +5,22 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::booking::booking_event;
-use super::locks::ids;
 use super::single_payments;
 use crate::error::Result;
 use crate::models::booking::promote;
+use crate::models::ids;
 use crate::models::member_event::{MemberEventKind, NewMemberEvent};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
 /// Spots that were given up.
-pub(in crate::models) struct Released {
+pub(in crate::models) struct ReleasedSpots {
     class_ids: Vec<Uuid>,
     events: Vec<NewMemberEvent>,
 }
 
-impl Released {
+impl ReleasedSpots {
     fn from_rows(rows: &[Row]) -> Result<Self> {
         let mut released = Self {
             class_ids: Vec::with_capacity(rows.len()),
@@ -33,6 +33,11 @@ impl Released {
             released.events.push(event);
         }
         Ok(released)
+    }
+
+    /// Returns the ids of the classes.
+    pub(in crate::models) fn class_ids(&self) -> &[Uuid] {
+        &self.class_ids
     }
 
     /// Gives the spots to the members on the waitlists. Returns the members' events, which the
@@ -79,23 +84,31 @@ pub(in crate::models) async fn release_unpaid(
     order_ids: &Vec<Uuid>,
     reason: Option<&str>,
     now: DateTime<Utc>,
-) -> Result<Released> {
+) -> Result<ReleasedSpots> {
     let reason = reason.map(str::to_owned);
     let rows = RELEASE_UNPAID
         .all(client, &[order_ids, &now, &reason])
         .await?;
     LEAVE_ATTENDED.execute(client, &[order_ids]).await?;
-    Released::from_rows(&rows)
+    ReleasedSpots::from_rows(&rows)
 }
 
-// What goes back for the classes is for staff to decide, so their shares are settled.
+// Staff decide what is refunded for the classes, so their shares are closed. The member cannot take a
+// spot again that was given up before, and nothing is refunded for it.
 static RELEASE_LINES: Statement = Statement::new(
     "course.release_lines",
-    "update bookings b set status = 'cancelled', cancelled_at = $2, late_cancellation = false,
-        course_share_state = 'settled'
+    "with given_up as (
+        update bookings b set course_share_state = 'closed', course_share_refunded = 0
+        from scheduled_classes c
+        where b.course_line_id = any($1) and b.status = 'cancelled'
+          and b.course_share_state <> 'closed' and c.id = b.scheduled_class_id
+          and c.start_time > $2
+    )
+    update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
+        late_cancellation = false, course_share_state = 'closed'
     from scheduled_classes c
-    where b.course_line_id = any($1) and b.status = 'booked' and c.id = b.scheduled_class_id
-      and c.start_time > $2
+    where b.course_line_id = any($1) and b.status in ('booked', 'waitlisted')
+      and c.id = b.scheduled_class_id and c.start_time > $2
     returning b.id, b.user_id, b.scheduled_class_id",
 );
 
@@ -105,10 +118,10 @@ pub(in crate::models) async fn release_lines(
     client: &Client,
     line_ids: &Vec<Uuid>,
     now: DateTime<Utc>,
-) -> Result<Released> {
+) -> Result<ReleasedSpots> {
     let rows = RELEASE_LINES.all(client, &[line_ids, &now]).await?;
-    let mut released = Released::from_rows(&rows)?;
-    let refunds = single_payments::give_back(client, &ids(&rows)?, now).await?;
+    let mut released = ReleasedSpots::from_rows(&rows)?;
+    let refunds = single_payments::refund(client, &ids(&rows)?, now).await?;
     released.events.extend(refunds);
     Ok(released)
 }

@@ -33,7 +33,7 @@ static REFUND_PAID: Statement = Statement::new(
 
 /// Cancels the pending payments of bookings of a course, and refunds what was paid. The classes must
 /// be locked. Returns an event for each refund that is due.
-pub(super) async fn give_back(
+pub(super) async fn refund(
     client: &Client,
     booking_ids: &Vec<Uuid>,
     now: DateTime<Utc>,

@@ -5,13 +5,14 @@ use rust_decimal::Decimal;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+use super::cancellation::cancel_locked;
 use super::gift_payment::{self, GiftPayment};
 use super::insertion::{self, NewOrder};
-use super::{Order, OrderState, find};
+use super::{Order, find};
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::booking::TOO_MANY_UNPAID_BOOKINGS;
-use crate::models::course::{self, Released};
-use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::course;
+use crate::models::member_event::NewMemberEvent;
 use crate::models::payment_method::CARD_NOT_AVAILABLE;
 use crate::models::product::ProductKind::Course;
 use crate::models::product::{PassStart, Product};
@@ -35,7 +36,7 @@ pub struct OpenOrder {
     pub title: String,
     /// When the spots of a course are lost unless they are paid, if the order replaces one that has
     /// held them. Otherwise `None`. A member could hold them without an end by replacing the order.
-    pub hold_until: Option<DateTime<Utc>>,
+    pub held_until: Option<DateTime<Utc>>,
     /// The members' events, which the caller records at the end of the transaction.
     pub events: Vec<NewMemberEvent>,
 }
@@ -159,32 +160,32 @@ pub async fn purchase(
     accepts_cards: bool,
     studio: &StudioConfig,
 ) -> Result<OpenOrder> {
-    let product = lock_product(client, new, studio).await?;
+    let product = lock_member_and_classes(client, new, studio).await?;
     let code = promo_code::find_and_lock(client, new.promo_code, new.user_id).await?;
-    let wanted = lock_wanted(client, new, product, code.as_ref()).await?;
-    if wanted.covered < wanted.total && !accepts_cards {
+    let priced = lock_and_price(client, new, product, code.as_ref()).await?;
+    if priced.covered < priced.total && !accepts_cards {
         return Err(CARD_NOT_AVAILABLE);
     }
-    let open = find_open(client, new, &wanted).await?;
+    let open = find_open(client, new, &priced).await?;
     if let Some(same) = open.iter().find(|order| order.is_same) {
         let covered = gift_payment::sum_of(client, same.id).await?;
         return Ok(OpenOrder {
             id: same.id,
-            due: Money::from_column(wanted.total - covered),
+            due: Money::from_column(priced.total - covered),
             currency: new.currency.to_owned(),
-            title: wanted.product.name,
-            hold_until: None,
+            title: priced.product.name,
+            held_until: None,
             events: Vec::new(),
         });
     }
     if let Some(code) = &code {
         promo_code::check(client, code, &new.promo_code_use()).await?;
     }
-    insert_in_place_of(client, new, wanted, &open, studio).await
+    replace_open_orders(client, new, priced, &open, studio).await
 }
 
 /// What a member would order now.
-struct Wanted {
+struct PricedPurchase {
     product: Product,
     discount: Discount,
     total: Decimal,
@@ -195,12 +196,12 @@ struct Wanted {
 }
 
 /// Locks the open orders of a locked product that a member has placed, and the gift card that pays.
-async fn lock_wanted(
+async fn lock_and_price(
     client: &Client,
     new: &NewPurchase<'_>,
     product: Product,
     code: Option<&PromoCode>,
-) -> Result<Wanted> {
+) -> Result<PricedPurchase> {
     let products = std::slice::from_ref(&product);
     let discount = match code {
         Some(code) => Discount::new(code, products, new.currency)?,
@@ -215,7 +216,7 @@ async fn lock_wanted(
     let total = product.price.as_column() - discount.of(0);
     let card = card.filter(|_| !total.is_zero());
     let balance = card.as_ref().map(|card| card.balance.as_column());
-    Ok(Wanted {
+    Ok(PricedPurchase {
         covered: balance.unwrap_or_default().min(total),
         product,
         discount,
@@ -225,14 +226,14 @@ async fn lock_wanted(
 }
 
 /// Cancels the locked open orders of the same product, and orders it.
-async fn insert_in_place_of(
+async fn replace_open_orders(
     client: &Client,
     new: &NewPurchase<'_>,
-    wanted: Wanted,
-    open: &[OpenOfProduct],
+    priced: PricedPurchase,
+    open: &[OpenProductOrder],
     studio: &StudioConfig,
 ) -> Result<OpenOrder> {
-    let (product, due) = (&wanted.product, wanted.total - wanted.covered);
+    let (product, due) = (&priced.product, priced.total - priced.covered);
     let ids = open.iter().map(|order| order.id).collect();
     let released = cancel_locked(client, &ids, None, new.now).await?;
     insertion::check_limit(client, new.user_id, product, 0).await?;
@@ -242,19 +243,20 @@ async fn insert_in_place_of(
     let new_order = NewOrder {
         user_id: new.user_id,
         products: std::slice::from_ref(product),
-        discount: &wanted.discount,
+        discount: &priced.discount,
         currency: new.currency,
         sold_by: None,
     };
     let id = insertion::insert(client, &new_order).await?;
-    let mut events = course::book(client, id, new.now, studio).await?;
+    let class_ids = released.class_ids();
+    let mut events = course::book(client, id, class_ids, new.now, studio).await?;
     events.extend(released.promote(client, new.now, studio).await?);
-    if let Some(card) = wanted.card {
+    if let Some(card) = priced.card {
         let payment = GiftPayment {
             order_id: id,
             user_id: new.user_id,
             wallet_id: card.id,
-            amount: wanted.covered,
+            amount: priced.covered,
             currency: new.currency,
             taken: None,
         };
@@ -265,14 +267,14 @@ async fn insert_in_place_of(
         id,
         due: Money::from_column(due),
         currency: new.currency.to_owned(),
-        hold_until: held.filter(|_| product.kind == Course),
-        title: wanted.product.name,
+        held_until: held.filter(|_| product.kind == Course),
+        title: priced.product.name,
         events,
     })
 }
 
 /// Locks the member, and the classes of a course. Returns the product with what it costs now.
-async fn lock_product(
+async fn lock_member_and_classes(
     client: &Client,
     new: &NewPurchase<'_>,
     studio: &StudioConfig,
@@ -330,7 +332,7 @@ const GIVEN_AT_DESK: Error = Error::Conflict {
 };
 
 /// An open order of a product.
-struct OpenOfProduct {
+struct OpenProductOrder {
     id: Uuid,
     /// Whether it is still what the member would order now.
     is_same: bool,
@@ -342,9 +344,9 @@ struct OpenOfProduct {
 async fn find_open(
     client: &Client,
     new: &NewPurchase<'_>,
-    wanted: &Wanted,
-) -> Result<Vec<OpenOfProduct>> {
-    let product = &wanted.product;
+    priced: &PricedPurchase,
+) -> Result<Vec<OpenProductOrder>> {
+    let product = &priced.product;
     let rows = FIND_OPEN
         .all(
             client,
@@ -357,14 +359,14 @@ async fn find_open(
                 &product.credits,
                 &product.days,
                 &product.starts.map(PassStart::as_str),
-                &wanted.discount.of(0),
-                &wanted.discount.promo_code_id,
-                &wanted.card.as_ref().map(|card| card.id),
+                &priced.discount.of(0),
+                &priced.discount.promo_code_id,
+                &priced.card.as_ref().map(|card| card.id),
             ],
         )
         .await?;
     let from_row = |row: &Row| {
-        Ok(OpenOfProduct {
+        Ok(OpenProductOrder {
             id: row.try_get("id")?,
             is_same: row.try_get("is_same")?,
             held_until: row.try_get("held_until")?,
@@ -384,197 +386,4 @@ pub async fn find_own(client: &Client, id: Uuid, user_id: Uuid) -> Result<Order>
         true => Ok(order),
         false => Err(Error::NotFound),
     }
-}
-
-/// A locked order.
-#[derive(Clone, Copy, Debug)]
-pub struct LockedOrder {
-    /// The order's id.
-    pub id: Uuid,
-    /// Whether a payment can settle the order: the order is open, and so is the member's account.
-    pub is_payable: bool,
-    /// Whether the order is paid.
-    pub is_paid: bool,
-    /// Whether the order was cancelled.
-    pub is_cancelled: bool,
-}
-
-static LOCK: Statement = Statement::new(
-    "order.lock",
-    "select id from orders where id = $1 for no key update",
-);
-
-// This is a separate statement, so that it sees what was committed while `LOCK` waited.
-static FIND_STATE: Statement = Statement::new(
-    "order.find_state",
-    "select o.state, u.is_active from orders o join users u on u.id = o.user_id where o.id = $1",
-);
-
-/// Locks an order, after the classes that were booked with it and its promo code. Its payment is
-/// locked after it.
-///
-/// # Errors
-///
-/// [`Error::NotFound`].
-pub async fn lock(client: &Client, id: Uuid) -> Result<LockedOrder> {
-    lock_with_passes(client, id, &Vec::new()).await
-}
-
-/// Locks an order like [`lock`], and before it passes that are to be changed, with the classes that
-/// were booked with them.
-///
-/// # Errors
-///
-/// [`Error::NotFound`].
-pub async fn lock_with_passes(
-    client: &Client,
-    id: Uuid,
-    pass_ids: &Vec<Uuid>,
-) -> Result<LockedOrder> {
-    course::lock_of_orders(client, &vec![id], pass_ids).await?;
-    promo_code::lock_of_order(client, id).await?;
-    LOCK.opt(client, &[&id]).await?.ok_or(Error::NotFound)?;
-    let row = FIND_STATE.one(client, &[&id]).await?;
-    let state = OrderState::from_column(row.try_get("state")?)?;
-    let is_active: bool = row.try_get("is_active")?;
-    Ok(LockedOrder {
-        id,
-        is_payable: state == OrderState::Open && is_active,
-        is_paid: state == OrderState::Paid,
-        is_cancelled: state == OrderState::Cancelled,
-    })
-}
-
-static CANCEL: Statement = Statement::new(
-    "order.cancel",
-    "with cancelled as (
-        update orders set state = 'cancelled', cancelled_at = now()
-        where id = any($1) and state = 'open' returning id
-    )
-    update payments p set status = 'cancelled', next_attempt_at = now()
-    from cancelled where p.order_id = cancelled.id and p.status = 'pending'",
-);
-
-/// What members read about a spot whose order was not paid.
-const NOT_PAID_IN_TIME: &str = "It was not paid in time";
-
-/// Cancels an open order that was not paid in time, and its pending payment. The spots of a course
-/// are given up, and go to the members on the waitlists. The order must be locked with [`lock`]. The
-/// checkout of the payment must be closed after the transaction. Returns the members' events, which
-/// the caller records at the end of the transaction.
-pub async fn cancel(
-    client: &Client,
-    id: Uuid,
-    now: DateTime<Utc>,
-    studio: &StudioConfig,
-) -> Result<Vec<NewMemberEvent>> {
-    let released = cancel_locked(client, &vec![id], Some(NOT_PAID_IN_TIME), now).await?;
-    released.promote(client, now, studio).await
-}
-
-/// Cancels an open order like [`cancel`], because staff say that nobody will pay it.
-pub async fn cancel_by_staff(
-    client: &Client,
-    id: Uuid,
-    now: DateTime<Utc>,
-    studio: &StudioConfig,
-) -> Result<Vec<NewMemberEvent>> {
-    let released = cancel_locked(client, &vec![id], None, now).await?;
-    released.promote(client, now, studio).await
-}
-
-/// Cancels those of the locked orders that are open. Returns the spots that they held. The spots are
-/// given up first, because a trigger would give them up without the waitlists.
-async fn cancel_locked(
-    client: &Client,
-    ids: &Vec<Uuid>,
-    reason: Option<&str>,
-    now: DateTime<Utc>,
-) -> Result<Released> {
-    let released = course::release_unpaid(client, ids, reason, now).await?;
-    CANCEL.execute(client, &[ids]).await?;
-    Ok(released)
-}
-
-/// Gives up the upcoming spots of lines of an order, which go to the members on the waitlists. Locks
-/// the order first. Returns the members' events, which the caller records at the end of the
-/// transaction.
-///
-/// # Errors
-///
-/// [`Error::NotFound`]; 409 `nothing_to_refund` when the order is not paid.
-pub async fn release(
-    client: &Client,
-    id: Uuid,
-    line_ids: &Vec<Uuid>,
-    now: DateTime<Utc>,
-    studio: &StudioConfig,
-) -> Result<Vec<NewMemberEvent>> {
-    if line_ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    if !lock(client, id).await?.is_paid {
-        return Err(NOT_PAID);
-    }
-    let released = course::release_lines(client, line_ids, now).await?;
-    released.promote(client, now, studio).await
-}
-
-const NOT_PAID: Error = Error::Conflict {
-    code: ErrorCode::NothingToRefund,
-    message: "The order is not paid, so nothing of it can be given back",
-};
-
-static LOCK_OPEN_COURSES: Statement = Statement::new(
-    "order.lock_open_courses",
-    "select o.id from orders o
-    where o.user_id = $1 and o.state = 'open' and o.sold_by is null and exists (
-        select from order_lines l
-        where l.order_id = o.id and l.kind = 'course' and l.product_id = any($2))
-    order by o.id for no key update",
-);
-
-/// Cancels the open orders of courses that a locked member has placed, because the member buys them
-/// at the desk instead. The classes and the promo codes must be locked. Returns the spots that the
-/// orders held.
-pub(super) async fn cancel_open_courses(
-    client: &Client,
-    user_id: Uuid,
-    product_ids: &Vec<Uuid>,
-    now: DateTime<Utc>,
-) -> Result<Released> {
-    let rows = LOCK_OPEN_COURSES
-        .all(client, &[&user_id, product_ids])
-        .await?;
-    let ids: Result<Vec<Uuid>> = rows.iter().map(|row| Ok(row.try_get("id")?)).collect();
-    cancel_locked(client, &ids?, None, now).await
-}
-
-static FIND_OPEN_OF: Statement = Statement::new(
-    "order.find_open_of",
-    "select id from orders where user_id = $1 and state = 'open'",
-);
-
-static LOCK_OPEN_OF: Statement = Statement::new(
-    "order.lock_open_of",
-    "select id from orders where user_id = $1 and state = 'open' order by id for no key update",
-);
-
-/// Cancels the open orders of a member whose account is being closed or deactivated.
-pub async fn cancel_open_of(
-    client: &Client,
-    user_id: Uuid,
-    now: DateTime<Utc>,
-    studio: &StudioConfig,
-) -> Result<()> {
-    let ids = |rows: Vec<Row>| -> Result<Vec<Uuid>> {
-        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
-    };
-    let open = ids(FIND_OPEN_OF.all(client, &[&user_id]).await?)?;
-    course::lock_of_orders(client, &open, &Vec::new()).await?;
-    promo_code::lock_of_orders(client, user_id).await?;
-    let open = ids(LOCK_OPEN_OF.all(client, &[&user_id]).await?)?;
-    let released = cancel_locked(client, &open, None, now).await?;
-    let events = released.promote(client, now, studio).await?;
-    member_event::record(client, &events).await
 }

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::cancellation::{cancel_locked, lock_open_courses};
 use super::gift_payment::{self, GiftPayment};
 use super::insertion::{self, NewOrder};
-use super::{Order, find, purchase, settle};
+use super::{Order, find, settle};
 use crate::crypto::encryption::Keyring;
 use crate::crypto::gift_card_code::GiftCardCode;
 use crate::crypto::random;
@@ -104,9 +105,12 @@ pub async fn sell(
     check_gift_cards(&products)?;
     let products = insertion::lock_courses(client, products, sale.user_id, studio, now).await?;
     let code = promo_code::find_and_lock(client, sale.promo_code.as_deref(), sale.user_id).await?;
-    // The orders that the sale replaces do not count.
-    let ids = &sale.product_ids;
-    let released = purchase::cancel_open_courses(client, sale.user_id, ids, now).await?;
+    // The orders that the sale replaces do not count. All gift cards are locked at once, because the
+    // cancelled orders give theirs the money back.
+    let replaced = lock_open_courses(client, sale.user_id, &sale.product_ids).await?;
+    let gift_card = sale.gift_card.as_ref().map(|card| card.code.as_str());
+    wallet::lock_paying(client, gift_card, sale.user_id).await?;
+    let released = cancel_locked(client, &replaced, None, now).await?;
     insertion::check_limits(client, sale.user_id, &products).await?;
     let discount = match code {
         Some(code) => discount_of(client, sale, &code.code, &products, currency, today).await?,
@@ -126,9 +130,9 @@ pub async fn sell(
             "must cost less than 100 million together",
         ));
     }
-    let card = lock_gift_card(client, sale, &products, total).await?;
+    let card = check_gift_card(client, sale, &products, total).await?;
     let id = insertion::insert(client, &new_order).await?;
-    let mut events = course::book(client, id, now, studio).await?;
+    let mut events = course::book(client, id, released.class_ids(), now, studio).await?;
     events.extend(released.promote(client, now, studio).await?);
     let paid_by_card = match &card {
         Some((card, amount)) => {
@@ -211,8 +215,8 @@ async fn insert_payment(
         .await
 }
 
-/// Locks the gift card that pays for a sale, and checks that it can pay the amount.
-async fn lock_gift_card(
+/// Finds the locked gift card that pays for a sale, and checks that it can pay the amount.
+async fn check_gift_card(
     client: &Client,
     sale: &NewSale,
     products: &[Product],
@@ -228,11 +232,10 @@ async fn lock_gift_card(
             "must not be more than the total",
         ));
     }
-    match wallet::lock_available(client, Some(code), sale.user_id, None).await? {
-        Some(card) if card.balance.as_column() >= amount => {
-            gift_payment::check_products(products)?;
-            Ok(Some((card, amount)))
-        }
-        _ => Err(wallet::NOT_ENOUGH),
+    let card = wallet::find_available(client, code, sale.user_id, None).await?;
+    if card.balance.as_column() < amount {
+        return Err(wallet::NOT_ENOUGH);
     }
+    gift_payment::check_products(products)?;
+    Ok(Some((card, amount)))
 }

@@ -110,7 +110,7 @@ pub async fn record_dispute(
     let pass_ids = match order_id {
         Some(id) => {
             let pass_ids = pass::list_of_order(client, id).await?;
-            order::lock_with_passes(client, id, &pass_ids).await?;
+            order::lock_with_passes(client, id, &pass_ids, now).await?;
             pass::lock_of_order(client, id, now).await?
         }
         None => Vec::new(),

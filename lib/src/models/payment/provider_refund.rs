@@ -118,7 +118,11 @@ pub async fn record_refunds(
     let mut recorder = RefundRecorder {
         client,
         payment: &payment,
-        is_subject_cancelled: subject.is_cancelled(),
+        revival: match (subject.is_cancelled(), subject.is_paid_order()) {
+            (true, _) => Revival::All,
+            (false, true) => Revival::ByRule,
+            (false, false) => Revival::Nothing,
+        },
         now,
         outcome: Outcome::Unchanged,
         done_count: 0,
@@ -133,12 +137,23 @@ pub async fn record_refunds(
     recorder.finish().await
 }
 
+/// Which of Sabor's own refunds are due again if the one that has replaced them fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Revival {
+    /// None, because the member has the booking again, or the order is open.
+    Nothing,
+    /// Those that a rule has made: an order that is paid can have classes that were cancelled.
+    ByRule,
+    /// All, because the booking or the order was cancelled.
+    All,
+}
+
 /// Records the refunds of one payment, one after another.
 struct RefundRecorder<'a> {
     client: &'a Client,
     payment: &'a Payment,
-    /// Whether the booking or the order was cancelled.
-    is_subject_cancelled: bool,
+    /// Which of Sabor's own refunds are due again if the one that has replaced them fails.
+    revival: Revival,
     now: DateTime<Utc>,
     outcome: Outcome,
     /// The number of refunds that are now done and were not done before.
@@ -314,14 +329,15 @@ impl RefundRecorder<'_> {
         Ok(())
     }
 
-    /// Makes the amount that was withdrawn for a refund at the provider due again. Nothing is
-    /// due while the booking or the order is not cancelled.
+    /// Makes the amount that was withdrawn for a refund at the provider due again, as far as it
+    /// still is.
     async fn insert_replaced(&mut self, id: Uuid) -> Result<()> {
-        if !self.is_subject_cancelled {
+        if self.revival == Revival::Nothing {
             return Ok(());
         }
+        let is_by_rule = self.revival == Revival::ByRule;
         let row = INSERT_REPLACED
-            .opt(self.client, &[&random::id(), &id, &self.now])
+            .opt(self.client, &[&random::id(), &id, &self.now, &is_by_rule])
             .await?;
         if let Some(row) = row {
             self.is_due_again |=
@@ -415,13 +431,19 @@ static WITHDRAW: Statement = Statement::new(
 );
 
 // At most the remaining amount is refunded again, because staff may have refunded a part of
-// the payment in another way.
+// the payment in another way. With `$4`, it is also at most what a rule has refunded before.
 static INSERT_REPLACED: Statement = Statement::new(
     "refund.insert_replaced",
     "insert into refunds (id, payment_id, amount, source, next_attempt_at)
-    select $1, p.id, least(r.replaced, p.amount - p.refunded), 'rule', $3
+    select $1, p.id, again.amount, 'rule', $3
     from refunds r join payments p on p.id = r.payment_id
-    where r.id = $2 and r.replaced > 0 and p.refunded < p.amount
+    cross join lateral (
+        select least(r.replaced, p.amount - p.refunded, case when $4 then (
+            select coalesce(sum(w.amount), 0) from refunds w
+            where w.payment_id = p.id and w.state = 'withdrawn' and w.source = 'rule')
+            end) as amount
+    ) again
+    where r.id = $2 and again.amount > 0
     returning state",
 );
 

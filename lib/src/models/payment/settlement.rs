@@ -108,6 +108,11 @@ impl LockedSubject {
             Self::Order(order) => order.is_cancelled,
         }
     }
+
+    /// Returns whether it is an order that is paid.
+    pub(super) fn is_paid_order(&self) -> bool {
+        matches!(self, Self::Order(order) if order.is_paid)
+    }
 }
 
 static FIND_SUBJECT: Statement = Statement::new(
@@ -301,7 +306,7 @@ pub async fn settle_paid(
     let mut events = Vec::new();
     if let LockedSubject::Order(order) = subject {
         // The order of an account that was deactivated is still open.
-        events = order::cancel(client, order.id, now, studio).await?;
+        events = order::cancel(client, order.id, None, now, studio).await?;
     }
     events.push(event(&payment, PaymentChange::RefundDue));
     member_event::record(client, &events).await?;
@@ -316,6 +321,9 @@ pub enum CheckoutEnd {
     /// The checkout expired before it was paid.
     Expired,
 }
+
+/// What members read about a spot that was not paid.
+const NOT_PAID_IN_TIME: &str = "It was not paid in time";
 
 /// Applies a report that a checkout ended without a payment.
 ///
@@ -352,7 +360,8 @@ pub async fn settle_ended(
     let booking = match subject {
         LockedSubject::Booking(booking) => booking,
         LockedSubject::Order(order) => {
-            let events = order::cancel(client, order.id, now, studio).await?;
+            let reason = Some(NOT_PAID_IN_TIME);
+            let events = order::cancel(client, order.id, reason, now, studio).await?;
             member_event::record(client, &events).await?;
             return Ok(match events.is_empty() {
                 true => Outcome::Changed,
@@ -369,7 +378,7 @@ pub async fn settle_ended(
     let cancellation = Cancellation {
         booking_id: booking.id,
         by: CancelledBy::Studio { lenient: true },
-        reason: Some("It was not paid in time".to_owned()),
+        reason: Some(NOT_PAID_IN_TIME.to_owned()),
     };
     booking::cancel(client, &cancellation, now, studio).await?;
     Ok(Outcome::Released)

@@ -16,10 +16,12 @@ use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How long an unpaid card payment holds its spot. Stripe rejects a checkout that expires
-/// in less than thirty minutes. The extra minute allows for a slow request and for clock
-/// differences.
+/// How long an unpaid card payment holds its spot. The minute beyond [`CHECKOUT_TIME`] allows for a
+/// slow request and for clock differences.
 const HOLD_TIME: TimeDelta = TimeDelta::minutes(31);
+
+/// Stripe rejects a checkout that expires earlier.
+const CHECKOUT_TIME: TimeDelta = TimeDelta::minutes(30);
 
 /// A payment that was started by this call or by an earlier one.
 #[derive(Clone, Debug)]
@@ -48,7 +50,7 @@ pub struct Checkout {
     /// The title of the class, or the name of the product.
     pub title: String,
     /// When a new checkout expires at the provider. The payment may expire earlier.
-    pub ends_at: DateTime<Utc>,
+    pub checkout_expires_at: DateTime<Utc>,
 }
 
 // The last payment of a booking counts, so `created_at` must increase with each insert. `now()`
@@ -121,7 +123,7 @@ pub async fn start(
     Ok(match method {
         PaymentMethod::Desk => StartedPayment::Desk(payment),
         PaymentMethod::Card => StartedPayment::Card(CardPayment::Payable(Checkout {
-            ends_at: payment.expires_at.unwrap_or_default(),
+            checkout_expires_at: payment.expires_at.unwrap_or_default(),
             payment,
             title: booking.title,
         })),
@@ -156,39 +158,54 @@ pub async fn start_for_order(
     user_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<CardPayment> {
-    let (payment, ends_at) = match LOCK_PENDING_OF_ORDER.opt(client, &[&order.id]).await? {
-        Some(row) => {
-            let payment = Payment::from_row(&row)?;
-            let ends_at = payment.expires_at.unwrap_or_default();
-            (payment, ends_at)
-        }
-        None => {
-            let ends_at = now + HOLD_TIME;
-            let expires_at = order.hold_until.map_or(ends_at, |until| until.min(ends_at));
-            let row = INSERT_FOR_ORDER
-                .one(
-                    client,
-                    &[
-                        &random::id(),
-                        &order.id,
-                        &user_id,
-                        &order.due.as_column(),
-                        &order.currency,
-                        &Some(expires_at),
-                    ],
-                )
-                .await?;
-            (Payment::from_row(&row)?, ends_at)
-        }
-    };
+    let (payment, checkout_expires_at) =
+        match LOCK_PENDING_OF_ORDER.opt(client, &[&order.id]).await? {
+            Some(row) => {
+                let payment = Payment::from_row(&row)?;
+                let expires_at = payment.expires_at.unwrap_or_default();
+                // The checkout was not created. The payment still expires at the same time, because it
+                // holds what was ordered.
+                let checkout_expires_at = match expires_at < now + CHECKOUT_TIME {
+                    true => now + HOLD_TIME,
+                    false => expires_at,
+                };
+                (payment, checkout_expires_at)
+            }
+            None => {
+                let checkout_expires_at = now + HOLD_TIME;
+                let expires_at = order
+                    .held_until
+                    .map_or(checkout_expires_at, |until| until.min(checkout_expires_at));
+                let row = INSERT_FOR_ORDER
+                    .one(
+                        client,
+                        &[
+                            &random::id(),
+                            &order.id,
+                            &user_id,
+                            &order.due.as_column(),
+                            &order.currency,
+                            &Some(expires_at),
+                        ],
+                    )
+                    .await?;
+                (Payment::from_row(&row)?, checkout_expires_at)
+            }
+        };
     Ok(match payment.is_overdue(now) {
         true => CardPayment::Overdue(payment),
         false => CardPayment::Payable(Checkout {
-            ends_at,
+            checkout_expires_at,
             payment,
             title: order.title.clone(),
         }),
     })
+}
+
+/// Returns when a checkout expires that is created with another idempotency key. The key contains the
+/// expiry in whole seconds, so it is later than that of the checkout before.
+pub fn later_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    (expires_at + TimeDelta::seconds(1)).max(now + HOLD_TIME)
 }
 
 static EXTEND: Statement = Statement::new(
@@ -209,15 +226,10 @@ static EXTEND: Statement = Statement::new(
     ),
 );
 
-/// Extends a card payment that has no checkout yet. If a concurrent call has extended it
+/// Extends the card payment of a booking that has no checkout yet. If a concurrent call has extended it
 /// first, nothing changes, and the returned payment may still have its old expiry.
 pub async fn extend(client: &Client, payment: &Payment, now: DateTime<Utc>) -> Result<Payment> {
-    // The idempotency key contains the expiry in whole seconds, so a new key needs a later
-    // expiry.
-    let earliest = payment
-        .expires_at
-        .map(|expires_at| expires_at + TimeDelta::seconds(1));
-    let expires_at = earliest.map_or(now + HOLD_TIME, |earliest| earliest.max(now + HOLD_TIME));
+    let expires_at = later_expiry(payment.expires_at.unwrap_or_default(), now);
     let row = EXTEND
         .one(client, &[&payment.id, &payment.expires_at, &expires_at])
         .await?;
@@ -267,7 +279,7 @@ pub async fn abandon(
     match subject {
         LockedSubject::Booking(_) => cancel(client, id).await,
         LockedSubject::Order(order) => {
-            let events = order::cancel(client, order.id, now, studio).await?;
+            let events = order::cancel(client, order.id, None, now, studio).await?;
             member_event::record(client, &events).await
         }
     }
