@@ -20,7 +20,7 @@ mod medical_notes;
 mod member_history;
 mod members;
 mod moved_bookings;
-mod overbooking;
+pub mod overbooking;
 mod previews;
 mod report_sums;
 mod reports;

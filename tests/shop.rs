@@ -6,6 +6,7 @@ mod changes;
 mod course_races;
 mod course_rules;
 mod course_sales;
+mod course_spots;
 pub mod courses;
 mod days;
 mod gift_cards;

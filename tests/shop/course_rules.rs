@@ -30,6 +30,12 @@ async fn all_bookings(person: &TestClient) -> Vec<Value> {
     person.get_all("/api/bookings/list?when=all").await
 }
 
+/// Refunds the shares of members who have cancelled ten minutes ago.
+async fn refund_what_waits(app: &TestApp) {
+    app.app.clock().advance(TimeDelta::minutes(11));
+    app.run_clean_up().await.expect(200);
+}
+
 async fn due_refunds(app: &TestApp) -> i64 {
     app.count("select count(*) from refunds where state = 'due'")
         .await
@@ -141,6 +147,7 @@ async fn what_the_studio_changes_is_never_the_loss_of_the_member() {
     staff.patch("/api/admin/schedule", change).await.expect(200);
     let cancelled = cancel(&ana, &bookings[2]).await.expect(200);
     assert_eq!(cancelled["course"]["refund"], "33.33");
+    refund_what_waits(&app).await;
     assert_eq!(order(&ana, &started).await["refunded"], "66.66");
     // The shares do not go back twice.
     for class in &classes[1..] {
@@ -153,12 +160,14 @@ async fn what_the_studio_changes_is_never_the_loss_of_the_member() {
 }
 
 #[tokio::test]
-async fn a_share_that_is_due_before_the_order_is_paid_goes_back_then() {
+async fn a_share_that_is_due_before_the_order_is_paid_is_refunded_after_that() {
     let (app, stripe) = start_with_stripe().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let (course, _) = three_classes(&app, &staff, 5, json!({})).await;
     let started = buy(&ana, &course).await.expect(201);
     cancel_as_staff(&staff, &booked(&ana).await[1], true).await;
+    assert_eq!(app.count("select count(*) from refunds").await, 0);
+    refund_what_waits(&app).await;
     assert_eq!(app.count("select count(*) from refunds").await, 0);
     pay(&app, &stripe, &started).await;
     assert_eq!(order(&ana, &started).await["refunded"], "33.33");

@@ -9,9 +9,11 @@ use super::courses::{
 };
 use super::gift_cards::create_gift_card;
 use super::{create_product, sell, sell_pass};
-use crate::bookings::book;
+use crate::bookings::{book, cancel};
 use crate::harness::TestApp;
-use crate::payments::{deliver_dispute, make_payments_due, process_refunds, start_with_stripe};
+use crate::payments::{
+    deliver_dispute, event_about, make_payments_due, process_refunds, start_with_stripe,
+};
 
 #[tokio::test]
 async fn a_replaced_order_does_not_hold_the_spots_for_longer() {
@@ -168,5 +170,44 @@ async fn each_refund_of_a_course_is_mailed_once_and_when_it_is_done() {
     let once = "select count(distinct payload ->> 'refundId') from mail_outbox
         where kind = 'order_refunded'";
     assert_eq!(app.count(once).await, 3);
+    assert_courses_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn one_mail_an_order_tells_about_lost_spots_and_refunds_at_the_desk() {
+    let (app, stripe) = start_with_stripe().await;
+    let staff = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let (course, classes) = three_classes(&app, &staff, 5, json!({})).await;
+    // Nobody pays.
+    let started = buy(&ana, &course).await.expect(201);
+    let session = stripe.session_by_url(&started["checkoutUrl"]);
+    let expired = stripe.expire_checkout(&session);
+    let event = event_about("checkout.session.expired", &expired);
+    app.deliver_event(&event).await.expect(200);
+    assert_eq!(app.mail_count("course_spots_lost").await, 1);
+    // Staff cancel the order.
+    let open = buy(&ana, &course).await.expect(201);
+    let form = json!({ "orderId": open["id"], "action": "cancel" });
+    staff.patch("/api/admin/orders", form).await.expect(200);
+    assert_eq!(app.mail_count("course_spots_lost").await, 2);
+    // The e-mail about the cancelled class tells those who had a spot in it.
+    let kept = sell(&staff, &ana, &[&course]).await.expect(201);
+    let sold = sell(&staff, &ben, &[&course]).await.expect(201);
+    for booking in &booked(&ben).await[..2] {
+        cancel(&ben, booking).await.expect(200);
+    }
+    assert_eq!(app.mail_count("course_refund_at_desk").await, 0);
+    cancel_class(&staff, classes[0]).await;
+    assert_eq!(app.mail_count("course_refund_at_desk").await, 1);
+    assert_eq!(
+        order_for_staff(&staff, &sold).await["dueAtDesk"],
+        order_for_staff(&staff, &kept).await["dueAtDesk"]
+    );
+    // Staff release the spots that are left.
+    let line = &sold["lines"][0]["id"];
+    let release = json!({ "orderId": sold["id"], "releaseLineIds": [line] });
+    staff.patch("/api/admin/orders", release).await.expect(200);
+    assert_eq!(app.mail_count("course_spots_lost").await, 3);
     assert_courses_consistent(&app).await;
 }

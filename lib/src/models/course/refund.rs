@@ -6,8 +6,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::models::ids;
 use crate::models::member_event::{MemberEventKind, NewMemberEvent};
+use crate::models::{ids, mail_outbox};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -77,7 +77,7 @@ static REFUND_SHARES: Statement = Statement::new(
         from payments
         where order_id = any($1) and status in ('paid', 'refund_due', 'refunded')
     ), shares as (
-        select b.id, l.order_id, least(b.course_share, greatest(0,
+        select b.id, l.order_id, c.is_cancelled and b.cancelled_at < $2 as was_given_up, least(b.course_share, greatest(0,
             coalesce((select sum(rest) from payable p where p.order_id = l.order_id), 0)
             - coalesce(sum(b.course_share) over (
                 partition by l.order_id order by c.start_time, b.id
@@ -95,9 +95,11 @@ static REFUND_SHARES: Statement = Statement::new(
         update bookings b set course_share_state = 'closed', course_share_refunded = shares.refund
         from shares where b.id = shares.id
     ), due as (
-        select order_id, sum(refund) as amount from shares group by order_id
+        select order_id, sum(refund) as amount,
+            bool_or(was_given_up and refund > 0) as was_given_up
+        from shares group by order_id
     ), parts as (
-        select p.*, least(p.rest, due.amount - coalesce(sum(p.rest) over (
+        select p.*, due.was_given_up, least(p.rest, due.amount - coalesce(sum(p.rest) over (
             partition by p.order_id order by p.created_at desc, p.id desc
             rows between unbounded preceding and 1 preceding), 0)) as part
         from due join payable p on p.order_id = due.order_id
@@ -110,7 +112,9 @@ static REFUND_SHARES: Statement = Statement::new(
         from parts where part > 0 order by id
         returning payment_id, state
     )
-    select p.order_id, p.user_id, r.payment_id, r.state
+    select p.order_id, p.user_id, r.payment_id, r.state,
+        p.was_given_up and r.state = 'due' and p.tender in ('cash', 'terminal', 'transfer')
+            as waits_at_desk
     from refunded r join parts p on p.id = r.payment_id order by p.order_id, r.payment_id"
     ),
 );
@@ -206,7 +210,22 @@ async fn refund_shares(
     let rows = REFUND_SHARES
         .all(client, &[order_ids, &now, booking_ids])
         .await?;
+    mail_refunds_at_desk(client, &rows).await?;
     rows.iter().map(refund_event).collect()
+}
+
+/// Queues one e-mail for each order with a refund that waits at the desk, if the member had given up
+/// the spot. Otherwise, the e-mail about the cancelled class says so.
+async fn mail_refunds_at_desk(client: &Client, rows: &[Row]) -> Result<()> {
+    let mut mailed = Vec::new();
+    for row in rows {
+        let order_id: Uuid = row.try_get("order_id")?;
+        if row.try_get("waits_at_desk")? && !mailed.contains(&order_id) {
+            mail_outbox::insert_for_order(client, order_id, "course_refund_at_desk").await?;
+            mailed.push(order_id);
+        }
+    }
+    Ok(())
 }
 
 fn refund_event(row: &Row) -> Result<NewMemberEvent> {

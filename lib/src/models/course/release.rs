@@ -35,6 +35,11 @@ impl ReleasedSpots {
         Ok(released)
     }
 
+    /// Returns whether no spot was given up.
+    pub(in crate::models) fn is_empty(&self) -> bool {
+        self.class_ids.is_empty()
+    }
+
     /// Returns the ids of the classes.
     pub(in crate::models) fn class_ids(&self) -> &[Uuid] {
         &self.class_ids

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::models::from_json;
+use crate::models::product::ProductKind;
 use crate::models::user::locale_from_column;
 use crate::models::wallet::MailedCode;
 use crate::store::client::Client;
@@ -36,6 +37,8 @@ pub struct MailOrder {
     pub is_disputed: bool,
     /// The names of the products at the time of the order.
     pub product_names: Vec<String>,
+    /// The kinds of these products.
+    pub product_kinds: Vec<ProductKind>,
     /// The promo code. `None` without one.
     pub promo_code: Option<String>,
     /// What the promo code has taken off.
@@ -44,6 +47,8 @@ pub struct MailOrder {
     pub total: Money,
     /// The amount that was refunded or will be refunded.
     pub refunded: Money,
+    /// The part of it that the member can collect at the desk.
+    pub due_at_desk: Money,
     /// The ISO 4217 code of the currency.
     pub currency: String,
 }
@@ -67,6 +72,11 @@ static FIND_ORDER: Statement = Statement::new(
         (select code from promo_codes where id = o.promo_code_id) as promo_code,
         (select sum(discount) from order_lines where order_id = o.id) as discount,
         (select coalesce(sum(refunded), 0) from payments where order_id = o.id) as refunded,
+        (select coalesce(sum(r.amount), 0) from refunds r join payments p on p.id = r.payment_id
+            where p.order_id = o.id and r.state = 'due'
+              and p.tender in ('cash', 'terminal', 'transfer')) as due_at_desk,
+        array(select l.kind from order_lines l where l.order_id = o.id
+            order by l.created_at, l.id) as product_kinds,
         (select jsonb_agg(l.description order by l.created_at, l.id)
             from order_lines l where l.order_id = o.id) as product_names
     from orders o join users u on u.id = o.user_id
@@ -78,6 +88,8 @@ pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Opti
     let Some(row) = FIND_ORDER.opt(client, &[&id, &address]).await? else {
         return Ok(None);
     };
+    let kinds: Vec<String> = row.try_get("product_kinds")?;
+    let kinds = kinds.iter().map(|kind| ProductKind::from_column(kind));
     Ok(Some(MailOrder {
         first_name: row.try_get("first_name")?,
         is_confirmed: row.try_get("is_confirmed")?,
@@ -89,10 +101,12 @@ pub async fn find_order(client: &Client, id: Uuid, address: &str) -> Result<Opti
         is_cancelled: row.try_get("is_cancelled")?,
         is_disputed: row.try_get("is_disputed")?,
         product_names: from_json(row.try_get("product_names")?)?,
+        product_kinds: kinds.collect::<Result<_>>()?,
         promo_code: row.try_get("promo_code")?,
         discount: Money::from_column(row.try_get::<_, Decimal>("discount")?),
         total: Money::from_column(row.try_get::<_, Decimal>("total")?),
         refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
+        due_at_desk: Money::from_column(row.try_get::<_, Decimal>("due_at_desk")?),
         currency: row.try_get("currency")?,
     }))
 }

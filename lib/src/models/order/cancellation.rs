@@ -7,7 +7,7 @@ use super::lock::lock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::course::{self, ReleasedSpots};
 use crate::models::member_event::{self, NewMemberEvent};
-use crate::models::{ids, promo_code};
+use crate::models::{ids, mail_outbox, promo_code};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -34,7 +34,16 @@ pub async fn cancel(
     studio: &StudioConfig,
 ) -> Result<Vec<NewMemberEvent>> {
     let released = cancel_locked(client, &vec![id], reason, now).await?;
+    mail_lost_spots(client, id, &released).await?;
     released.promote(client, now, studio).await
+}
+
+/// Queues one e-mail about all spots that a member has lost.
+async fn mail_lost_spots(client: &Client, id: Uuid, released: &ReleasedSpots) -> Result<()> {
+    match released.is_empty() {
+        true => Ok(()),
+        false => mail_outbox::insert_for_order(client, id, "course_spots_lost").await,
+    }
 }
 
 /// Cancels those of the locked orders that are open. Returns the spots that they held. The spots are
@@ -71,6 +80,7 @@ pub async fn release(
         return Err(NOT_PAID);
     }
     let released = course::release_lines(client, line_ids, now).await?;
+    mail_lost_spots(client, id, &released).await?;
     released.promote(client, now, studio).await
 }
 

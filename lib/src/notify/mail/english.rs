@@ -291,12 +291,12 @@ impl MailTexts for English {
         };
         Opening {
             subject: format!("Your course: {product_names}"),
-            headline: "See you in the course",
+            headline: "Your spots are booked",
             paragraphs: vec![
                 received,
-                "You have a spot in each class below. If you cannot come to one of them, please \
-                 cancel it, so that somebody else can come. Nothing is refunded for it. If the studio \
-                 cancels a class, you get its part of the price back."
+                "You have a spot in each class below. If you cannot come to a class, please cancel \
+                 your booking, so that somebody else can come. Nothing is refunded for it. If the \
+                 studio cancels a class, its part of the price is refunded."
                     .to_owned(),
             ],
         }
@@ -390,6 +390,33 @@ impl MailTexts for English {
                     .to_owned(),
                 "If you do not know about a dispute, please talk to us or to your bank.".to_owned(),
             ],
+        }
+    }
+
+    fn course_refund_at_desk(&self, product_names: &str, amount: &str) -> Opening {
+        Opening {
+            subject: format!("Your refund: {product_names}"),
+            headline: "Your refund is at the desk",
+            paragraphs: vec![
+                format!("The studio has cancelled a class of “{product_names}”."),
+                self.refund_at_desk(amount),
+            ],
+        }
+    }
+
+    fn course_spots_lost(&self, product_names: &str, is_unpaid: bool) -> Opening {
+        let text = match is_unpaid {
+            true => format!(
+                "“{product_names}” was not paid. So you do not have a spot in its classes any more."
+            ),
+            false => format!(
+                "The studio has released your spots in the upcoming classes of “{product_names}”."
+            ),
+        };
+        Opening {
+            subject: format!("Your spots: {product_names}"),
+            headline: "You do not have these spots any more",
+            paragraphs: vec![text, "If this is a mistake, please talk to us.".to_owned()],
         }
     }
 

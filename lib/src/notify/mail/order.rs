@@ -5,9 +5,10 @@ use chrono::{DateTime, Utc};
 use super::account::greeting;
 use super::message::{Content, Message};
 use super::receipt;
-use super::texts::{MailTexts, amount_text};
+use super::texts::{Labels, MailTexts, Opening, amount_text};
 use crate::error::Result;
 use crate::models::mail_outbox::MailOrder;
+use crate::models::product::ProductKind;
 use crate::models::receipt::Receipt;
 use crate::runtime::config::StudioConfig;
 use crate::values::time_zone::TimeZone;
@@ -24,16 +25,52 @@ pub(super) fn compose(
     zone: &TimeZone,
     texts: &dyn MailTexts,
 ) -> Option<Result<Message>> {
-    let product_names = order.product_names.join(", ");
     let labels = texts.labels();
-    let product = match (order.is_gift_card, order.is_course) {
-        (true, _) => labels.gift_card,
-        (false, true) => labels.course,
-        (false, false) => labels.product,
+    let mut facts = facts(order, receipt, zone, texts);
+    match kind {
+        "gift_card_issued" => facts.push((labels.gift_card_code, code?.to_owned())),
+        "order_refunded" => {
+            facts.push((labels.refund, amount_text(order.refunded, &order.currency)));
+        }
+        _ => {}
+    }
+    let opening = opening(kind, order, texts)?;
+    let receipts = receipt.map(|_| receipt::link(studio, texts));
+    let content = Content {
+        language: order.locale,
+        studio: &studio.name,
+        subject: opening.subject,
+        headline: opening.headline.to_owned(),
+        greeting: greeting(texts, &order.first_name, order.is_confirmed),
+        paragraphs: opening.paragraphs,
+        facts,
+        links: [link(order, studio, texts)]
+            .into_iter()
+            .chain(receipts)
+            .collect(),
+        footer: texts.order_footer(&studio.name),
+        unsubscribe: None,
     };
+    Some(content.render(None))
+}
+
+/// Returns what was ordered, the classes of courses, and what it costs.
+fn facts(
+    order: &MailOrder,
+    receipt: Option<&Receipt>,
+    zone: &TimeZone,
+    texts: &dyn MailTexts,
+) -> Vec<(&'static str, String)> {
+    let labels = texts.labels();
+    let kinds = order.product_kinds.iter();
+    let product_labels: Vec<&'static str> = kinds.map(|kind| label(*kind, &labels)).collect();
     let mut facts = match receipt {
-        None => vec![(product, product_names.clone())],
-        Some(receipt) => receipt::line_facts(receipt, product, zone, order.locale, texts),
+        None => product_labels
+            .iter()
+            .copied()
+            .zip(order.product_names.iter().cloned())
+            .collect(),
+        Some(receipt) => receipt::line_facts(receipt, &product_labels, zone, order.locale, texts),
     };
     let class_fact = |start: &DateTime<Utc>| {
         let day = zone.format_date(*start, order.locale);
@@ -52,53 +89,51 @@ pub(super) fn compose(
             facts.push((labels.receipt, receipt.number_text()));
         }
     }
-    let opening = match kind {
+    facts
+}
+
+fn label(kind: ProductKind, labels: &Labels) -> &'static str {
+    match kind {
+        ProductKind::GiftCard => labels.gift_card,
+        ProductKind::Course => labels.course,
+        ProductKind::Pass | ProductKind::Membership => labels.product,
+    }
+}
+
+/// Returns how the e-mail begins, or `None` if it is outdated.
+fn opening(kind: &str, order: &MailOrder, texts: &dyn MailTexts) -> Option<Opening> {
+    let names = order.product_names.join(", ");
+    let money = |amount| amount_text(amount, &order.currency);
+    Some(match kind {
         "order_paid" if order.is_paid && order.is_course => {
-            texts.course_paid(&product_names, order.total.is_zero())
+            texts.course_paid(&names, order.total.is_zero())
         }
-        "order_paid" if order.is_paid => texts.order_paid(&product_names, order.total.is_zero()),
-        "gift_card_issued" if order.is_paid => {
-            facts.push((labels.gift_card_code, code?.to_owned()));
-            texts.gift_card_issued(&product_names)
-        }
+        "order_paid" if order.is_paid => texts.order_paid(&names, order.total.is_zero()),
+        "gift_card_issued" if order.is_paid => texts.gift_card_issued(&names),
         // The previous version of the program queues this without the refund.
-        "order_refunded" if !order.refunded.is_zero() => {
-            let refunded = amount_text(order.refunded, &order.currency);
-            let opening = match order.is_cancelled {
-                true => {
-                    texts.late_payment_refunded(&product_names, texts.refund_to_card(&refunded))
-                }
-                false => texts.refund_made(&product_names, texts.refunded(&refunded)),
-            };
-            facts.push((labels.refund, refunded));
-            opening
+        "order_refunded" if !order.refunded.is_zero() => match order.is_cancelled {
+            true => {
+                texts.late_payment_refunded(&names, texts.refund_to_card(&money(order.refunded)))
+            }
+            false => texts.refund_made(&names, texts.refunded(&money(order.refunded))),
+        },
+        "order_disputed" if order.is_disputed && order.is_course => texts.course_disputed(&names),
+        "order_disputed" if order.is_disputed => texts.order_disputed(&names),
+        "course_refund_at_desk" if !order.due_at_desk.is_zero() => {
+            texts.course_refund_at_desk(&names, &money(order.due_at_desk))
         }
-        "order_disputed" if order.is_disputed && order.is_course => {
-            texts.course_disputed(&product_names)
-        }
-        "order_disputed" if order.is_disputed => texts.order_disputed(&product_names),
+        "course_spots_lost" => texts.course_spots_lost(&names, order.is_cancelled),
         _ => return None,
-    };
-    let link = match (order.is_gift_card, order.is_course) {
-        (true, _) => (labels.open_shop, format!("{}/shop", studio.site_url)),
-        (false, true) => (
-            labels.open_bookings,
-            format!("{}/bookings", studio.site_url),
-        ),
-        (false, false) => (labels.open_passes, format!("{}/bookings", studio.site_url)),
-    };
-    let receipts = receipt.map(|_| receipt::link(studio, texts));
-    let content = Content {
-        language: order.locale,
-        studio: &studio.name,
-        subject: opening.subject,
-        headline: opening.headline.to_owned(),
-        greeting: greeting(texts, &order.first_name, order.is_confirmed),
-        paragraphs: opening.paragraphs,
-        facts,
-        links: [link].into_iter().chain(receipts).collect(),
-        footer: texts.order_footer(&studio.name),
-        unsubscribe: None,
-    };
-    Some(content.render(None))
+    })
+}
+
+/// Returns the page that is about what was ordered.
+fn link(order: &MailOrder, studio: &StudioConfig, texts: &dyn MailTexts) -> (&'static str, String) {
+    let labels = texts.labels();
+    let site = &studio.site_url;
+    match (order.is_gift_card, order.is_course) {
+        (true, _) => (labels.open_shop, format!("{site}/shop")),
+        (false, true) => (labels.open_bookings, format!("{site}/bookings")),
+        (false, false) => (labels.open_passes, format!("{site}/bookings")),
+    }
 }

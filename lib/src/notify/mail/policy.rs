@@ -43,11 +43,13 @@ const PAYMENT_KINDS: [&str; 4] = [
 ];
 
 /// E-mails about orders.
-const ORDER_KINDS: [&str; 4] = [
+const ORDER_KINDS: [&str; 6] = [
     "order_paid",
     "gift_card_issued",
     "order_refunded",
     "order_disputed",
+    "course_refund_at_desk",
+    "course_spots_lost",
 ];
 
 /// E-mails about memberships.

@@ -25,7 +25,7 @@ pub(super) fn compose(
     let mut facts = vec![(labels.receipt, number)];
     facts.extend(line_facts(
         receipt,
-        labels.product,
+        &[labels.product],
         zone,
         recipient.locale,
         texts,
@@ -52,18 +52,20 @@ pub(super) fn link(studio: &StudioConfig, texts: &dyn MailTexts) -> (&'static st
     (texts.labels().open_receipts, url)
 }
 
-/// Returns what was paid for, with the amounts.
+/// Returns what was paid for, with the amounts. `product_labels` are those of the products, in their
+/// order.
 pub(super) fn line_facts(
     receipt: &Receipt,
-    product_label: &'static str,
+    product_labels: &[&'static str],
     zone: &TimeZone,
     locale: Locale,
     texts: &dyn MailTexts,
 ) -> Vec<(&'static str, String)> {
     let labels = texts.labels();
+    let mut product_labels = product_labels.iter();
     let fact = |line: &ReceiptLine| {
         let label = match line.kind {
-            ReceiptLineKind::Product => product_label,
+            ReceiptLineKind::Product => product_labels.next().unwrap_or(&labels.product),
             ReceiptLineKind::Class => labels.class,
             ReceiptLineKind::LateCancellation => labels.late_cancellation,
             ReceiptLineKind::NoShow => labels.no_show,

@@ -304,12 +304,12 @@ impl MailTexts for Spanish {
         };
         Opening {
             subject: format!("Tu curso: {product_names}"),
-            headline: "Nos vemos en el curso",
+            headline: "Tus plazas están reservadas",
             paragraphs: vec![
                 received,
-                "Tienes plaza en cada una de estas clases. Si no puedes venir a alguna, cancélala, \
-                 por favor, para que pueda venir otra persona. No se devuelve nada por ella. Si el \
-                 estudio cancela una clase, te devolvemos su parte del precio."
+                "Tienes plaza en cada una de estas clases. Si no puedes venir a una clase, cancela tu \
+                 reserva, por favor, para que pueda venir otra persona. No se devuelve nada por ella. \
+                 Si el estudio cancela una clase, te devolvemos su parte del precio."
                     .to_owned(),
             ],
         }
@@ -404,6 +404,36 @@ impl MailTexts for Spanish {
                  pagarlas."
                     .to_owned(),
                 "Si no sabes nada de una disputa, habla con nosotros o con tu banco.".to_owned(),
+            ],
+        }
+    }
+
+    fn course_refund_at_desk(&self, product_names: &str, amount: &str) -> Opening {
+        Opening {
+            subject: format!("Tu devolución: {product_names}"),
+            headline: "Tu devolución está en recepción",
+            paragraphs: vec![
+                format!("El estudio ha cancelado una clase de «{product_names}»."),
+                self.refund_at_desk(amount),
+            ],
+        }
+    }
+
+    fn course_spots_lost(&self, product_names: &str, is_unpaid: bool) -> Opening {
+        let text = match is_unpaid {
+            true => format!(
+                "«{product_names}» no se ha pagado. Por eso ya no tienes plaza en sus clases."
+            ),
+            false => format!(
+                "El estudio ha liberado tus plazas en las próximas clases de «{product_names}»."
+            ),
+        };
+        Opening {
+            subject: format!("Tus plazas: {product_names}"),
+            headline: "Ya no tienes estas plazas",
+            paragraphs: vec![
+                text,
+                "Si es un error, habla con nosotros, por favor.".to_owned(),
             ],
         }
     }
@@ -573,7 +603,7 @@ impl MailTexts for Spanish {
     fn course_share_returned(&self, course: &str, amount: &str) -> String {
         format!(
             "La clase formaba parte del curso «{course}». Te devolvemos {amount} del precio en tu \
-             tarjeta o tarjeta regalo. Si pagaste en recepción, recógelo allí."
+             tarjeta o tarjeta regalo. Si pagaste en recepción, recoge allí el dinero."
         )
     }
 

@@ -154,8 +154,16 @@ pub(super) trait MailTexts: Sync {
 
     /// Says that passes cannot be used, because their payment is disputed.
     fn order_disputed(&self, product_names: &str) -> Opening;
+
     /// Says that the classes of a course are unpaid, because its payment is disputed.
     fn course_disputed(&self, product_names: &str) -> Opening;
+
+    /// Says that a refund for a cancelled class of a course waits at the desk.
+    fn course_refund_at_desk(&self, product_names: &str, amount: &str) -> Opening;
+
+    /// Says that the member has no spots any more in the upcoming classes of a course: `is_unpaid`
+    /// because it was not paid, otherwise because the studio has released them.
+    fn course_spots_lost(&self, product_names: &str, is_unpaid: bool) -> Opening;
 
     /// Says that a payment arrived after its order was cancelled. `refund` is a sentence about its
     /// refund.
