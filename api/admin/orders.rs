@@ -55,7 +55,7 @@ async fn create_order(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),
     (status = 404, description = "`not_found`: no order has this id, or a pass or a line is not from this order"),
-    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment, nothing is due at the desk, or the order is not paid. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `not_cancellable`: the order to cancel is paid or cancelled already. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment, or nothing is due at the desk. `order_not_paid`: only the spots of a paid order can be released. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `not_cancellable`: the order to cancel is paid or cancelled already. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn update_order(
     app: App,

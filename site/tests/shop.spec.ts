@@ -37,7 +37,7 @@ test.describe(() => {
   test("passes that cannot be loaded are loaded again on request", async ({ page }) => {
     await page.route("**/api/shop/products*", (route) => route.fulfill({ status: 503, json: { code: "unavailable", error: "Down" } }), { times: 1 });
     await open(page, "/shop");
-    await expect(page.getByText("The page could not be loaded.")).toBeVisible();
+    await expect(page.getByText("The shop could not be loaded.")).toBeVisible();
     await page.getByRole("button", { name: "Try again" }).click();
     await expect(page.getByRole("heading", { name: "Ten classes" })).toBeVisible();
   });

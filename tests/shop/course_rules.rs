@@ -201,7 +201,7 @@ async fn only_a_paid_order_is_given_back() {
     let line = &started["lines"][0];
     let release = json!({ "orderId": started["id"], "releaseLineIds": [line["id"]] });
     let refused = staff.patch("/api/admin/orders", release).await.expect(409);
-    assert_eq!(refused["code"], "nothing_to_refund");
+    assert_eq!(refused["code"], "order_not_paid");
     assert_eq!(booked(&ana).await.len(), 3);
 }
 

@@ -26,7 +26,7 @@ pub async fn create_course(staff: &TestClient, fields: Value) -> Value {
 }
 
 pub async fn set_classes(staff: &TestClient, course: &Value, classes: &[Uuid]) -> TestResponse {
-    let form = json!({ "productId": course["id"], "classIds": classes });
+    let form = json!({ "courseId": course["id"], "classIds": classes });
     let request = staff.request(Method::PUT, "/api/admin/courses");
     staff.send(request.json(&form)).await
 }
@@ -169,7 +169,7 @@ async fn a_member_buys_a_course_by_card_and_has_a_spot_in_each_class() {
     // Staff see who is in it.
     let id = course["id"].as_str().unwrap();
     let members = staff
-        .get_all(&format!("/api/admin/course-members?productId={id}"))
+        .get_all(&format!("/api/admin/course-members?courseId={id}"))
         .await;
     assert_eq!(members.len(), 1);
     assert_eq!(members[0]["userId"], ana.user_id().await);

@@ -57,6 +57,7 @@ KIND_BY_FIELD = {
     "classType": "class type",
     "classTypeId": "class type",
     "classTypeIds": "class type",
+    "courseId": "product",
     "ids": "occurrence",
     "instructor": "instructor",
     "instructorId": "instructor",
@@ -72,7 +73,6 @@ KIND_BY_FIELD = {
     "scheduledClassId": "occurrence",
     "user": "member",
     "userId": "member",
-    "weeklyClassId": "weekly class",
 }
 ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -100,7 +100,7 @@ impl From<BookingPass> for BookingPassView {
 #[schema(as = BookingCourse)]
 struct BookingCourseView {
     /// The id of the course, which is the id of its product.
-    product_id: Uuid,
+    course_id: Uuid,
     /// The name of the course as it was sold.
     #[schema(examples("Salsa for beginners"))]
     name: String,
@@ -109,24 +109,28 @@ struct BookingCourseView {
     is_paid: bool,
     /// The part of what the course has cost.
     share: Amount,
-    /// Whether the share goes back if the member cancels before the start, because the studio has
+    /// Whether the share is refunded if the member cancels before the start, because the studio has
     /// changed the class.
     is_refundable: bool,
-    /// What was given back of the share, or will be, because the studio has cancelled or changed the
+    /// What was refunded of the share, or will be, because the studio has cancelled or changed the
     /// class. `0.00` if nothing is.
     refund: Amount,
+    /// Whether the booking is cancelled, and the member can book the class again without paying for it
+    /// once more.
+    can_be_taken_again: bool,
 }
 
 impl BookingCourseView {
     fn new(course: BookingCourse, currency: &str) -> Self {
         Self {
-            product_id: course.product_id,
+            course_id: course.id,
             name: course.name,
             order_id: course.order_id,
             is_paid: course.is_paid,
             share: course.share.in_currency(currency),
             is_refundable: course.is_refundable,
             refund: course.refund.in_currency(currency),
+            can_be_taken_again: course.can_be_taken_again,
         }
     }
 }

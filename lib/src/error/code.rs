@@ -180,6 +180,8 @@ codes! {
     PaymentDisputed = "payment_disputed",
     /// 409: there is nothing to refund.
     NothingToRefund = "nothing_to_refund",
+    /// 409: the order is not paid.
+    OrderNotPaid = "order_not_paid",
     /// 409: the chosen pass cannot pay for the class, or no pass of the member can.
     PassNotUsable = "pass_not_usable",
     /// 409: what pays for a waitlist entry cannot be chosen.

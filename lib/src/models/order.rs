@@ -114,7 +114,9 @@ pub struct OrderLine {
 pub struct OrderedCourse {
     /// The classes in which the member has a spot, also those that are over.
     pub classes: Vec<OrderedClass>,
-    /// The sum of the shares that a rule has given back.
+    /// The starts of the classes whose spot the member has given up, and can take again.
+    pub given_up: Vec<DateTime<Utc>>,
+    /// The sum of the shares that a rule has refunded.
     pub refunded_shares: Money,
     /// The sum of the shares of spots that staff have released.
     pub released_shares: Money,
@@ -136,6 +138,11 @@ impl OrderedCourse {
         let left = self.classes.iter().filter(|class| class.start_time > now);
         let shares = left.clone().map(|class| class.share.as_column());
         (left.count(), Money::from_column(shares.sum::<Decimal>()))
+    }
+
+    /// Returns the number of upcoming classes at `now` whose spot the member has given up.
+    pub fn given_up_left(&self, now: DateTime<Utc>) -> usize {
+        self.given_up.iter().filter(|start| **start > now).count()
     }
 }
 
@@ -266,6 +273,10 @@ macro_rules! orders_where {
                                 'classes', coalesce(jsonb_agg(jsonb_build_object(
                                     'startTime', c.start_time, 'share', b.course_share::text)
                                 ) filter (where b.status in ('booked', 'attended')), '[]'),
+                                'givenUp', coalesce(jsonb_agg(c.start_time) filter (
+                                    where b.status in ('cancelled', 'waitlisted')
+                                      and b.course_share_state <> 'closed'
+                                      and not c.is_cancelled), '[]'),
                                 'refundedShares', coalesce(sum(b.course_share_refunded), 0)::text,
                                 'releasedShares', coalesce(sum(b.course_share) filter (
                                     where b.course_share_state = 'closed'

@@ -12,7 +12,7 @@ use super::products::ProductView;
 use crate::admin::staff_action::StaffAction;
 use crate::error::{Result, chain};
 use crate::http::{List, Member, query};
-use crate::models::course::{self, CLASSES_MAX, Course, CourseClass, CourseClasses, CourseMember};
+use crate::models::course::{self, Course, CourseClass, CourseClasses, CourseMember};
 use crate::models::occurrence::change::lock_timetable;
 use crate::models::order::{self, OrderState};
 use crate::models::security_event::SecurityEventKind;
@@ -129,14 +129,14 @@ pub struct StaffCourseView {
 pub struct CourseQuery {
     /// The id of the course, which is the id of its product.
     #[param(required, value_type = Uuid)]
-    product_id: Option<String>,
+    course_id: Option<String>,
 }
 
 impl CourseQuery {
     fn parse(&self) -> Result<Uuid> {
         let mut form = Form::default();
-        let id = self.product_id.clone().unwrap_or_default();
-        let id = form.check("productId", query::id(&id));
+        let id = self.course_id.clone().unwrap_or_default();
+        let id = form.check("courseId", query::id(&id));
         form.finish()?;
         Ok(id.unwrap_or_default())
     }
@@ -172,24 +172,18 @@ async fn find_by_id(app: &App, id: Uuid) -> Result<StaffCourseView> {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetCourseClasses {
     /// The id of the course, which is the id of its product.
-    product_id: Uuid,
+    course_id: Uuid,
     /// The ids of classes. They must be upcoming, unless they are part of the course already.
     #[schema(max_items = 200)]
     class_ids: Vec<Uuid>,
 }
 
-impl SetCourseClasses {
-    fn parse(self) -> Result<CourseClasses> {
-        let mut form = Form::default();
-        if self.class_ids.len() > CLASSES_MAX {
-            let problem = format!("must not have more than {CLASSES_MAX} entries");
-            form.add_problem("classIds", &problem);
+impl From<SetCourseClasses> for CourseClasses {
+    fn from(form: SetCourseClasses) -> Self {
+        Self {
+            course_id: form.course_id,
+            class_ids: form.class_ids,
         }
-        form.finish()?;
-        Ok(CourseClasses {
-            course_id: self.product_id,
-            class_ids: self.class_ids,
-        })
     }
 }
 
@@ -205,7 +199,7 @@ pub fn set_classes<'a>(
     form: SetCourseClasses,
 ) -> BoxFuture<'a, Result<StaffCourseView>> {
     Box::pin(async move {
-        let (new, now) = (form.parse()?, app.clock().now());
+        let (new, now) = (CourseClasses::from(form), app.clock().now());
         let staff_action = StaffAction::by_staff(staff, caller)?;
         app.transaction()
             .authorize(&staff_action)
@@ -288,8 +282,9 @@ pub fn list_members(
 /// How many orders the clean-up reads at once.
 const BATCH_SIZE: i64 = 100;
 
-/// Gives back the shares of cancelled classes that the version of the program without courses has
-/// left, for at most [`BATCH_SIZE`] orders, until `until`. Returns the number of orders.
+/// Refunds the shares that are due, and those of cancelled classes that the version of the program
+/// without courses has left, for at most [`BATCH_SIZE`] orders, until `until`. An order that fails is
+/// logged. Returns the number of the others.
 ///
 /// # Errors
 ///
@@ -320,6 +315,7 @@ pub(crate) async fn refund_due_shares(app: &App, until: Instant) -> Result<u64> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::course::CLASSES_MAX;
     use crate::testing::described::bound;
 
     #[test]

@@ -38,10 +38,13 @@ struct OrderedCourseView {
     classes_left: usize,
     /// The sum of their shares in what was paid.
     value_left: Amount,
-    /// The sum of the shares that were given back, or will be, because the studio has cancelled or
+    /// The number of upcoming classes whose spot the member has given up, and can take again until
+    /// staff release it.
+    given_up_left: usize,
+    /// The sum of the shares that were refunded, or will be, because the studio has cancelled or
     /// changed classes.
     refunded_shares: Amount,
-    /// The sum of the shares of spots that staff have released. They have decided what goes back for
+    /// The sum of the shares of spots that staff have released. They have decided what is refunded for
     /// them.
     released_shares: Amount,
 }
@@ -52,6 +55,7 @@ impl OrderedCourseView {
         Self {
             classes_left,
             value_left: value_left.in_currency(currency),
+            given_up_left: course.given_up_left(now),
             refunded_shares: course.refunded_shares.in_currency(currency),
             released_shares: course.released_shares.in_currency(currency),
         }

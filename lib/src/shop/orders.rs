@@ -67,7 +67,7 @@ pub struct OrderView {
     /// Whether Stripe has reported a payment of another amount, so that the order is not paid. Staff
     /// check the payment at Stripe, refund it there, and cancel the order.
     needs_review: bool,
-    /// The part of `refunded` that staff have not yet paid out at the desk. They record it with
+    /// The part of `refunded` that is still to be paid out at the desk. Staff record the payment with
     /// `payOut`.
     due_at_desk: Amount,
     /// Whether the member placed the order online. Otherwise, staff sold it at the desk.
@@ -264,8 +264,8 @@ pub struct UpdateOrder {
     #[serde(default)]
     #[schema(max_items = 20)]
     revoke_pass_ids: Vec<Uuid>,
-    /// For `refund`: the ids of lines of this order with a course whose upcoming spots the member gives
-    /// up.
+    /// For `refund`: the ids of lines with a course. The member's spots in the upcoming classes are
+    /// released.
     #[serde(default)]
     #[schema(max_items = 20)]
     release_line_ids: Vec<Uuid>,
@@ -284,8 +284,8 @@ pub enum OrderAction {
     /// Gives money back, in whole or in part.
     #[default]
     Refund,
-    /// Records that what is due at the desk was paid out. It is due when the studio has cancelled a
-    /// class of a course that was paid at the desk.
+    /// Records that the refund due at the desk was paid out. A refund is due there if the course was
+    /// paid at the desk.
     PayOut,
     /// Cancels an open order that nobody will pay.
     Cancel,

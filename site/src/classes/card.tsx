@@ -9,7 +9,7 @@ import { formatDay, formatTime } from "../tools/time.ts";
 import { book, leaveWaitlist, whenOf } from "./actions.ts";
 import { calendarLink } from "./calendar.ts";
 import { classPath, coursePath, isBookedWithCourse, minutesOf, priceText } from "./facts.ts";
-import { availability, bookings, type Occurrence } from "./live.ts";
+import { availability, bookings, givenUpClasses, type Occurrence } from "./live.ts";
 import { passPart } from "./pass-part.ts";
 import "./card.css";
 
@@ -83,11 +83,13 @@ export function ClassCard({ t, occurrence, day, subject }: Props) {
 /** The price, or the pass that pays for the member's booking, or would pay for it. */
 export function Price({ t, occurrence, isLong = false }: { t: ClassTexts; occurrence: Occurrence; isLong?: boolean }) {
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
+  const isGivenUp = useStorePart(givenUpClasses, (all) => all.has(occurrence.id));
   const passes = useStore(passPart);
   const price = priceText(t, occurrence);
-  if (booking?.course) return <>{t.paidWithCourse}</>;
-  if (!booking && isBookedWithCourse(occurrence)) return <>{t.onlyWithCourse}</>;
   if (passes && booking?.pass) return <>{passes[isLong ? "paid" : "paidShort"](booking.pass)}</>;
+  if (booking?.course) return <>{booking.course.isPaid && Number(booking.price) === 0 ? t.paidWithCourse : t.unpaidWithCourse}</>;
+  if (!booking && isGivenUp) return <>{t.paidWithCourse}</>;
+  if (!booking && isBookedWithCourse(occurrence)) return <>{t.onlyWithCourse}</>;
   return passes && !booking && !isLong ? <passes.Payer t={passes.t} occurrence={occurrence} price={price} /> : <>{price}</>;
 }
 
@@ -175,7 +177,7 @@ interface ButtonProps {
 /** What the member can do: book, join or leave the waitlist, or look at the booking. */
 export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProps) {
   const booking = useStorePart(bookings, (all) => all.get(occurrence.id));
-  const isInCourse = useStorePart(bookings, (all) => [...all.values()].some(({ course }) => course?.isPaid && course.productId === occurrence.course?.id));
+  const isGivenUp = useStorePart(givenUpClasses, (all) => all.has(occurrence.id));
   const passes = useStore(passPart);
   const cutoffHours = useStore(studio)?.waitlistCutoffHours ?? 0;
   const [isDialogOpen, setDialogOpen] = useState(false);
@@ -217,9 +219,8 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
       </a>
     );
   }
-  // Who has given up a spot of the course can take it again.
-  const canTakeAgain = isInCourse && state.placesLeft > 0;
-  if (occurrence.course && isBookedWithCourse(occurrence) && !canTakeAgain) {
+  // Who has given up a spot of the course can take it again, or wait for one.
+  if (occurrence.course && isBookedWithCourse(occurrence) && !isGivenUp) {
     return (
       <a class={`button small ${isMain ? "" : "soft"}`} href={coursePath(occurrence.course)} aria-label={name(t.seeCourse)}>
         {t.seeCourse}
@@ -232,7 +233,7 @@ export function ClassButton({ t, occurrence, state, isMain = false }: ButtonProp
         <Button kind={isMain ? "primary" : "soft"} size="small" aria-label={name(t.book)} onClick={() => book(t, occurrence, false)}>
           {t.book}
         </Button>
-        {passes && !isMain && !isBookedWithCourse(occurrence) && <passes.Ways t={passes.t} classTexts={t} occurrence={occurrence} />}
+        {passes && !isMain && !isGivenUp && <passes.Ways t={passes.t} classTexts={t} occurrence={occurrence} />}
       </span>
     );
   }

@@ -46,6 +46,9 @@ const CHANGES_OF_CLASSES: readonly EventKind[] = ["class_moved", "instructor_cha
 /** The member's active bookings by the id of the class. */
 export const bookings = new Store<ReadonlyMap<string, Booking>>(new Map());
 
+/** The ids of the classes that the member has given up, and can take again because a course has paid for them. */
+export const givenUpClasses = new Store<ReadonlySet<string>>(new Set());
+
 /** Whether the member's bookings are loaded. */
 export const bookingsState = new Store<"loading" | "loaded" | "failed">("loading");
 
@@ -73,6 +76,8 @@ export function storeBooking(booking: Booking): void {
   if (booking.status === "cancelled") known.delete(booking.scheduledClassId);
   else known.set(booking.scheduledClassId, booking);
   bookings.set(known);
+  const others = [...givenUpClasses.value].filter((id) => id !== booking.scheduledClassId);
+  givenUpClasses.set(new Set(booking.course?.canBeTakenAgain ? [...others, booking.scheduledClassId] : others));
 }
 
 /** Loads the bookings. Of several loads only the latest one counts. */
@@ -81,6 +86,7 @@ export function loadBookings(): Promise<void> {
   if (member !== owner || !member) {
     bookingsState.set("loading");
     cancelledClasses.set([]);
+    givenUpClasses.set(new Set());
     bookings.set(new Map());
   }
   owner = member;
@@ -102,19 +108,21 @@ async function loadBookingsOf(member: string | undefined, isLatest: () => boolea
     if (stored !== storedBefore) continue;
     bookingZone.set(timeZone);
     bookingsState.set("loaded");
-    const [active, cancelled] = found;
+    const [active, cancelled, givenUp] = found;
     cancelledClasses.set(cancelled);
+    givenUpClasses.set(givenUp);
     bookings.set(active);
     return void loadPassPart();
   }
 }
 
-/** Loads the active bookings by their classes, and those of classes that the studio has cancelled. */
-async function requestBookings(): Promise<[active: Map<string, Booking>, cancelled: Booking[]]> {
+/** Loads the active bookings by their classes, those of classes that the studio has cancelled, and the ids of the classes that the member can take again. */
+async function requestBookings(): Promise<[active: Map<string, Booking>, cancelled: Booking[], givenUp: Set<string>]> {
   const found = await readAllPages<Booking>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when: "upcoming" } } })));
   const byClass = (all: Booking[]) => new Map(all.map((booking) => [booking.scheduledClassId, booking]));
   const cancelled = byClass(found.filter((booking) => booking.class.isCancelled));
-  return [byClass(found.filter(({ status }) => status !== "cancelled")), [...cancelled.values()]];
+  const givenUp = found.filter(({ course }) => course?.canBeTakenAgain).map(({ scheduledClassId }) => scheduledClassId);
+  return [byClass(found.filter(({ status }) => status !== "cancelled")), [...cancelled.values()], new Set(givenUp)];
 }
 
 export async function loadAvailability(ids: string[]): Promise<void> {

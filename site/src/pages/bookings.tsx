@@ -7,7 +7,7 @@ import { followCheckout } from "../checkout-return.ts";
 import { cancelBooking } from "../classes/actions.ts";
 import { calendarLink } from "../classes/calendar.ts";
 import { useKeptFocus } from "../classes/card.tsx";
-import { classPath } from "../classes/facts.ts";
+import { classPath, coursePath } from "../classes/facts.ts";
 import { type Booking, bookings, bookingZone, cancelledClasses, followChanges, loadBookings } from "../classes/live.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { CalendarFeed } from "../components/calendar-feed.tsx";
@@ -158,10 +158,12 @@ function Courses({ t, items }: Texts & { items: Booking[] }) {
           return (
             <Card key={orderId} class="booking">
               <h3>{own[0]?.course?.name}</h3>
-              <p class="hint">
-                {t.course.count(own.length)}
-                {own[0]?.course?.isPaid === false && ` · ${t.course.unpaid}`}
-              </p>
+              <p class="hint">{t.course.count(own.length)}</p>
+              {own[0]?.course?.isPaid === false && (
+                <p>
+                  {t.course.unpaidSpots} <a href={coursePath({ id: own[0].course.courseId })}>{t.course.pay}</a>
+                </p>
+              )}
               <ul class="plain-list">
                 {own.map((booking) => (
                   <li key={booking.id}>
@@ -272,7 +274,7 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
       </div>
       {isActive && !isWaiting && (
         <p class="hint">
-          {booking.course ? <CourseTerms t={t} course={booking.course} currency={booking.currency} /> : until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : !booking.isGiven && t.freeOver)}
+          {isPaidWithCourse(booking) ? <CourseTerms t={t} course={booking.course} currency={booking.currency} /> : until && (isFreeToCancel ? t.freeUntil(formatMomentIn(until, bookingZone.value)) : !booking.isGiven && t.freeOver)}
           {booking.pass && (
             <>
               <br />
@@ -332,6 +334,11 @@ function BookingCard({ t, booking }: Texts & { booking: Booking }) {
   );
 }
 
+/** Whether nothing but a course pays for the spot. */
+function isPaidWithCourse(booking: Booking): booking is Booking & { course: NonNullable<Booking["course"]> } {
+  return booking.course !== null && Number(booking.price) === 0 && !booking.pass && booking.status !== "waitlisted";
+}
+
 /** Which course pays for a booking, and what a cancellation gives back. */
 function CourseTerms({ t, course: { name, isPaid, isRefundable, share }, currency }: Texts & { course: NonNullable<Booking["course"]>; currency: string }) {
   return (
@@ -345,7 +352,7 @@ function CourseTerms({ t, course: { name, isPaid, isRefundable, share }, currenc
 function GivenBack({ t, booking }: Texts & { booking: Booking }) {
   const passes = useStore(passPart);
   const { pass, payment, paymentStatus, course } = booking;
-  if (course && Number(course.refund) > 0) return <p class="hint">{(booking.class.isCancelled ? t.course.studioCancelled : t.course.back)(formatPrice(course.refund, booking.currency))}</p>;
+  if (course && Number(course.refund) > 0) return <p class="hint">{t.course.studioCancelled(formatPrice(course.refund, booking.currency))}</p>;
   if (pass) return passes && <p class="hint">{passes.goesBack(pass)}</p>;
   if (!payment || !paymentStatus || UNPAID.includes(paymentStatus)) return null;
   const isDueAtDesk = paymentStatus === "refund_due" && payment.method === "desk";
@@ -391,6 +398,8 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
         return say(t.cancelledOwes(formatPrice(cancelled.amountDue, cancelled.currency)));
       }
       if (cancelled.pass && passes) return say(passes.cancelled(cancelled.pass));
+      const share = cancelled.course?.refund ?? "0";
+      if (Number(share) > 0) return say(`${t.cancelled} ${t.course.back(formatPrice(share, cancelled.currency))}`);
       const isRefunded = cancelled.paymentStatus === "refund_due";
       say(isWaiting ? t.classes.left : isRefunded ? (isPaidAtDesk ? t.cancelledRefundDesk : t.cancelledRefundCard) : t.cancelled);
     }).finally(() => onWork(false));
@@ -410,7 +419,7 @@ function CancelDialog({ t, booking, isOpen, isFreeToCancel, onClose, onWork }: C
   return (
     <Dialog title={isWaiting ? t.classes.leaveTitle : t.cancelTitle} isOpen={isOpen} onClose={onClose}>
       <p>
-        {booking.course && !isWaiting ? courseText(booking.course) : text} {isFreeToCancel && (pass ? passes?.goesBack(pass) : isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard))}
+        {isPaidWithCourse(booking) ? courseText(booking.course) : text} {isFreeToCancel && (pass ? passes?.goesBack(pass) : isPaid && (isPaidAtDesk ? t.cancelRefundDesk : t.cancelRefundCard))}
         {isMoreBack && t.cancelRest}
       </p>
       <p class="actions">

@@ -69,7 +69,9 @@ function Shop({ t }: Texts) {
     if (!loaded) return;
     if (new URLSearchParams(location.search).has("payment")) loadPurchase().then(({ followReturn }) => followReturn(t)).catch(report);
     // A class links to its course, which was not there when the page was opened.
-    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+    const linked = location.hash ? document.getElementById(location.hash.slice(1)) : null;
+    linked?.scrollIntoView();
+    linked?.focus({ preventScroll: true });
   }, [loaded]);
 
   // Memberships are paid by card only.
@@ -83,6 +85,10 @@ function Shop({ t }: Texts) {
   const forget = () => {
     setApplied(null);
     setCard(null);
+  };
+  const finishCourse = () => {
+    forget();
+    reload();
   };
 
   return (
@@ -114,10 +120,10 @@ function Shop({ t }: Texts) {
                   {codes && <codes.Codes t={t} isMember={Boolean(member)} takesCards={takesCards} products={reducible} applied={applied} card={card} onApply={setApplied} onEnter={setCard} />}
                 </details>
               )}
-              {loaded.courses && courses.length > 0 && <loaded.courses.Courses t={t} part={loaded.courses} applied={member ? applied : null} card={member ? card : null} takesCards={takesCards} onBought={forget} BuyButton={BuyButton} splitPrice={split} />}
+              {loaded.courses && courses.length > 0 && <loaded.courses.Courses t={t} part={loaded.courses} applied={member ? applied : null} card={member ? card : null} takesCards={takesCards} onBought={finishCourse} BuyButton={BuyButton} splitPrice={split} />}
               {forSale.length > 0 && (
                 <>
-                  <h2>{memberships.length > 0 ? t.passesForSale : t.forSale}</h2>
+                  <h2>{memberships.length + courses.length > 0 ? t.passesForSale : t.forSale}</h2>
                   <ul class="plain-list products">
                     {forSale.map((product) => {
                       const reduced = (member && applied?.prices.get(product.id)) || null;
@@ -151,7 +157,7 @@ function Shop({ t }: Texts) {
                   </ul>
                 </>
               )}
-              <How t={t} takesCards={takesCards} />
+              <How t={t} takesCards={takesCards} hasPasses={memberships.length + forSale.length > 0} />
             </>
           )}
         </>
@@ -252,10 +258,12 @@ export interface BuyProps extends Texts {
   giftCard?: string | undefined;
   /** Called when the product was bought without another page. */
   onBought?: () => void;
+  /** What the button says instead of its usual text, and with the name of the product. */
+  label?: { text: string; named: string } | undefined;
 }
 
 /** The button that buys a product, or starts a membership. It has the focus if the visitor has just signed in to buy that product. */
-function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
+function BuyButton({ t, product, total, code, giftCard, onBought, label }: BuyProps) {
   const isGiven = isFree({ price: total });
   const isWanted = wantedProductId() === product.id;
   const button = useRef<HTMLSpanElement>(null);
@@ -269,27 +277,31 @@ function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
           {t.start}
         </Button>
       ) : (
-        <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => attempt(async () => (await loadPurchase()).buy(t, product, { promoCode: code, giftCard }, onBought))}>
-          {isGiven ? t.get : t.buy}
+        <Button aria-label={label?.named ?? (isGiven ? t.getNamed(product.name) : t.buyNamed(product.name))} onClick={() => attempt(async () => (await loadPurchase()).buy(t, product, { promoCode: code, giftCard }, onBought))}>
+          {label?.text ?? (isGiven ? t.get : t.buy)}
         </Button>
       )}
     </span>
   );
 }
 
-function How({ t, takesCards }: Texts & { takesCards: boolean }) {
+function How({ t, takesCards, hasPasses }: Texts & { takesCards: boolean; hasPasses: boolean }) {
   const steps = [takesCards ? t.howByCard : t.howAtStudio, ...t.how];
   return (
     <section>
-      <h2>{t.howTitle}</h2>
-      <ol class="plain-list shop-steps">
-        {steps.map(({ name, text }) => (
-          <li key={name}>
-            <h3>{name}</h3>
-            <p>{text}</p>
-          </li>
-        ))}
-      </ol>
+      {hasPasses && (
+        <>
+          <h2>{t.howTitle}</h2>
+          <ol class="plain-list shop-steps">
+            {steps.map(({ name, text }) => (
+              <li key={name}>
+                <h3>{name}</h3>
+                <p>{text}</p>
+              </li>
+            ))}
+          </ol>
+        </>
+      )}
       <p>
         {t.questions} <a href="/contact">{t.contact}</a>
       </p>

@@ -21,25 +21,28 @@ interface Props {
   currency: string;
   /** The name of the pass that pays. */
   passName?: string | null | undefined;
+  /** The name of the course that the booking is part of. */
+  courseName?: string | null | undefined;
   freeCancellationUntil: string | null;
   onClose: () => void;
   onCancel: () => unknown;
 }
 
-/** Cancels a booking. When it is late, staff choose by one tap whether that has a consequence. */
-export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, fee, currency, passName, freeCancellationUntil, onClose, onCancel }: Props) {
+/** Cancels a booking. When it is late, or part of a course, staff choose by one tap what follows. */
+export function CancelBookingDialog({ t, bookingId, name, what, isWaiting, isPaid, fee, currency, passName, courseName, freeCancellationUntil, onClose, onCancel }: Props) {
   const amount = formatPrice(fee, currency);
   const isLate = !isWaiting && freeCancellationUntil !== null && Date.parse(freeCancellationUntil) <= Date.now();
   const late = Number(fee) === 0 ? (passName ? t.latePass(passName) : t.lateFree) : isPaid ? t.latePaid(amount) : t.lateUnpaid(amount);
   const inTime = passName ? t.creditBack(passName) : isPaid ? t.refunded : "";
-  const consequence = isWaiting ? [] : isLate ? [t.late, late] : [t.free, inTime];
+  const consequence = isWaiting ? [] : courseName ? [t.ofCourse(courseName)] : isLate ? [t.late, late] : [t.free, inTime];
+  const choice = isWaiting ? undefined : courseName ? t.courseChoice : isLate ? t.lateChoice : undefined;
   return (
     <FormDialog
       title={isWaiting ? t.leaveTitle(name) : t.title(name)}
       isOpen
       onClose={onClose}
-      action={isWaiting ? t.leave : isLate ? t.lateAction : t.action}
-      alternative={isLate ? { name: "lenient", text: t.lenientAction } : undefined}
+      action={isWaiting ? t.leave : (choice?.strict ?? t.action)}
+      alternative={choice && { name: "lenient", text: choice.lenient }}
       isDangerous
       onSend={async (values) => {
         const reason = values.optional("reason");

@@ -8,7 +8,7 @@ import { Failure } from "../api/failure.ts";
 import { Check, Field, type FormValues, Select } from "../components/form.tsx";
 import { Button, Dialog, Skeleton } from "../components/ui.tsx";
 import type { TillTexts } from "../texts/till.en.ts";
-import { attempt, report, say } from "../tools/action.ts";
+import { report, say } from "../tools/action.ts";
 import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
@@ -18,7 +18,7 @@ import { DialogForm, FormDialog, useCloseThis } from "./dialogs.tsx";
 import { FailurePanel } from "./failure-panel.tsx";
 import type { List } from "./lists.ts";
 import { ActionMenu, Money, MoneyField, useToday } from "./parts.tsx";
-import { cancelOrder, countUpcoming, describePass, isUncertain, loadPasses, noteOrders, type Order, type Pass, refund, suggestRefund } from "./shop.ts";
+import { cancelOrder, countUpcoming, describePass, isUncertain, loadPasses, noteOrders, type Order, type Pass, payOut, refund, suggestRefund } from "./shop.ts";
 import { type Column, DataTable } from "./table.tsx";
 import "./payments.css";
 
@@ -37,6 +37,7 @@ interface Props extends Texts {
 export function OrderTable({ t, caption, list, empty, hasMembers = false, onChange }: Props) {
   const [refunded, setRefunded] = useState<Order | null>(null);
   const [cancelled, setCancelled] = useState<Order | null>(null);
+  const [paidOut, setPaidOut] = useState<Order | null>(null);
   const zone = useStore(studio)?.timeZone;
   useEffect(() => noteOrders(list.items ?? []), [list.items]);
   const change = (changed?: Order) => {
@@ -53,10 +54,11 @@ export function OrderTable({ t, caption, list, empty, hasMembers = false, onChan
         rowKey={({ id }) => id}
         failed={t.ordersFailed}
         empty={empty}
-        actions={(order) => <OrderMenu t={t} order={order} hasMembers={hasMembers} onRefund={() => setRefunded(order)} onCancel={() => setCancelled(order)} onPaidOut={change} />}
+        actions={(order) => <OrderMenu t={t} order={order} hasMembers={hasMembers} onRefund={() => setRefunded(order)} onCancel={() => setCancelled(order)} onPayOut={() => setPaidOut(order)} />}
       />
       {refunded && <RefundDialog key={refunded.id} t={t} order={refunded} onClose={() => setRefunded(null)} onChange={change} />}
       {cancelled && <CancelDialog t={t} order={cancelled} onClose={() => setCancelled(null)} onChange={change} />}
+      {paidOut && <PayOutDialog t={t} order={paidOut} onClose={() => setPaidOut(null)} onChange={change} />}
     </>
   );
 }
@@ -114,19 +116,24 @@ interface MenuProps extends Texts {
   hasMembers: boolean;
   onRefund: () => void;
   onCancel: () => void;
-  onPaidOut: (order: Order) => void;
+  onPayOut: () => void;
 }
 
-function OrderMenu({ t, order, hasMembers, onRefund, onCancel, onPaidOut }: MenuProps) {
-  const payOut = () =>
-    void attempt(async () => {
-      onPaidOut(await refund(t, order, { action: "payOut" }));
-      say(t.isPaidOut(order.memberName));
-    });
-  const isRefundable = order.state === "paid" && order.paymentStatus !== "disputed" && Number(order.total) > Number(order.refunded);
+/** Whether something of the money is left to refund. */
+function hasMoneyLeft({ state, paymentStatus, total, refunded }: Order): boolean {
+  return state === "paid" && paymentStatus !== "disputed" && Number(total) > Number(refunded);
+}
+
+/** The lines with a course whose spots staff can release. */
+function releasableLines({ state, lines }: Order): Order["lines"] {
+  return state === "paid" ? lines.filter(({ course }) => course && course.classesLeft + course.givenUpLeft > 0) : [];
+}
+
+function OrderMenu({ t, order, hasMembers, onRefund, onCancel, onPayOut }: MenuProps) {
+  const isRefundable = hasMoneyLeft(order) || releasableLines(order).length > 0;
   const items = [
     ...(hasMembers ? [{ text: t.openMember, icon: UserRound, onClick: () => location.assign(`/staff/members/${order.userId}`) }] : []),
-    ...(isDueAtDesk(order) ? [{ text: t.payOut, icon: HandCoins, onClick: payOut }] : []),
+    ...(isDueAtDesk(order) ? [{ text: t.payOut, icon: HandCoins, onClick: onPayOut }] : []),
     ...(isRefundable ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: onRefund }] : []),
     ...(order.state === "open" ? [{ text: t.cancelOrder, icon: CircleX, isDangerous: true, onClick: onCancel }] : []),
   ];
@@ -155,6 +162,28 @@ function CancelDialog({ t, order, onClose, onChange }: RefundProps) {
         {t.saleAndPrice(whatOf(order), formatPrice(total, currency))} {needsReview ? t.refundAtStripeFirst : t.isNotPaid} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
       </p>
       <Field name="reason" label={t.refundReason} hint={t.cancelOrderReasonHint} autoComplete="off" maxLength={500} />
+    </FormDialog>
+  );
+}
+
+/** Records that the refund at the desk was paid out. */
+function PayOutDialog({ t, order, onClose, onChange }: RefundProps) {
+  const { memberName, dueAtDesk, currency } = order;
+  const closeThis = useCloseThis(onClose);
+  const send = async () => {
+    const changed = await payOut(t, order).catch((failure: unknown) => {
+      if (isUncertain(failure)) {
+        closeThis();
+        onChange();
+      }
+      throw failure;
+    });
+    onChange(changed);
+    say(t.isPaidOut(memberName));
+  };
+  return (
+    <FormDialog title={t.payOutTitle(memberName)} isOpen onClose={onClose} action={t.payOut} onSend={send}>
+      <p>{t.payOutText(formatPrice(dueAtDesk, currency))}</p>
     </FormDialog>
   );
 }
@@ -210,7 +239,8 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
   // A class that is booked with a revoked pass is unpaid, so that it counts as left.
   const suggest = (revokedIds: readonly string[], releasedIds: readonly string[]) => suggestRefund(order, passes, new Map([...upcoming].filter(([passId]) => revokedIds.includes(passId))), releasedIds, today);
   // The upcoming spots of a course are released, unless staff keep them.
-  const courses = order.lines.filter(({ course }) => course && course.classesLeft > 0);
+  const courses = releasableLines(order);
+  const hasAmount = hasMoneyLeft(order);
   const [released, setReleased] = useState(() => courses.map(({ id }) => id));
   // All that is left is suggested, so that nothing stays good, unless there is nothing left.
   const [revoked, setRevoked] = useState(() => {
@@ -232,7 +262,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
     const reason = values.optional("reason");
     const changed = await refund(t, order, {
       ...(amount ? { amount } : {}),
-      method: values.text("method") as Schema<"RefundMethod">,
+      ...(hasAmount ? { method: values.text("method") as Schema<"RefundMethod"> } : {}),
       revokePassIds: revoked,
       releaseLineIds: released,
       ...(reason ? { reason } : {}),
@@ -247,21 +277,23 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
     say(amount ? t.isRefunded(memberName, formatPrice(amount, currency)) : t.areReleased(memberName));
   };
   return (
-    <DialogForm onClose={onClose} action={t.refund} isDangerous onSend={send}>
+    <DialogForm onClose={onClose} action={hasAmount ? t.refund : t.release} isDangerous onSend={send}>
       <p>
         {t.refundText(whatOf(order), formatPrice(total, currency))} {Number(refunded) > 0 && t.refundedSoFar(formatPrice(refunded, currency))} {live.map((pass) => t.stillGood(pass.name, describePass(t, pass))).join(" ")} {soldGiftCardBalance !== null && t.balanceLeft(formatPrice(soldGiftCardBalance, currency))}
       </p>
-      <MoneyField
-        key={suggested}
-        name="amount"
-        label={t.amount}
-        hint={[soldGiftCardBalance !== null ? t.fairGiftCard : isNothing ? t.nothingLeft : t.fair, released.length > 0 && t.noAmount].filter(Boolean).join(" ")}
-        required={released.length === 0}
-        defaultValue={isNothing ? "" : suggested}
-        onInput={() => {
-          isTyped.current = true;
-        }}
-      />
+      {hasAmount && (
+        <MoneyField
+          key={suggested}
+          name="amount"
+          label={t.amount}
+          hint={[soldGiftCardBalance !== null ? t.fairGiftCard : isNothing ? t.nothingLeft : t.fair, released.length > 0 && t.noAmount].filter(Boolean).join(" ")}
+          required={released.length === 0}
+          defaultValue={isNothing ? "" : suggested}
+          onInput={() => {
+            isTyped.current = true;
+          }}
+        />
+      )}
       {live.length > 0 && (
         <div class="revocations">
           {live.map((pass) => (
@@ -271,14 +303,18 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
         </div>
       )}
       {courses.map(({ id, description, course }) => (
-        <Check key={id} checked={released.includes(id)} onChange={() => change(revoked, toggled(released, id))} label={t.releaseSpots(description, course?.classesLeft ?? 0)} />
+        <Check key={id} checked={released.includes(id)} onChange={() => change(revoked, toggled(released, id))} label={t.releaseSpots(description, (course?.classesLeft ?? 0) + (course?.givenUpLeft ?? 0))} />
       ))}
-      <Select
-        name="method"
-        label={t.method}
-        options={[["original", t.methods.original(tenders)], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
-      />
-      <p class="hint">{tender === "card" ? t.giveBackToCard : tender === "gift" ? t.giveBackToGiftCard : t.giveBack} {hasTwoTenders && t.giveBackInOrder}</p>
+      {hasAmount && (
+        <>
+          <Select
+            name="method"
+            label={t.method}
+            options={[["original", t.methods.original(tenders)], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
+          />
+          <p class="hint">{tender === "card" ? t.giveBackToCard : tender === "gift" ? t.giveBackToGiftCard : t.giveBack} {hasTwoTenders && t.giveBackInOrder}</p>
+        </>
+      )}
       <Field name="reason" label={t.refundReason} autoComplete="off" maxLength={500} />
     </DialogForm>
   );

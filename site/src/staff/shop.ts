@@ -128,6 +128,12 @@ export function refund(t: TillTexts, { id, refunded }: Order, details: Omit<Sche
   return sendOnce(`refund ${id} ${refunded}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
+/** Records that the refund of an order at the desk was paid out. */
+export function payOut(t: TillTexts, { id, dueAtDesk }: Order): Promise<Order> {
+  const body = { orderId: id, action: "payOut" as const };
+  return sendOnce(`pay out ${id} ${dueAtDesk}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
+}
+
 /** Cancels an open order. The reason is for the security log. */
 export function cancelOrder(t: TillTexts, { id }: Order, internalReason?: string): Promise<Order> {
   const body = { orderId: id, action: "cancel" as const, ...(internalReason ? { internalReason } : {}) };

@@ -386,7 +386,7 @@ function Products({ t, member, offer: { products, passes }, occurrence, onChoose
     const hasReachedLimit = perMember !== null && passes.filter(({ productId, isRevoked }) => productId === id && !isRevoked).length >= perMember;
     const isForClass = !occurrence || canPayFor(product, occurrence, today);
     const isFull = product.course?.placesLeft === 0;
-    return { product, hasReachedLimit, isForClass, isFull, rank: hasReachedLimit || isFull ? 2 : isForClass ? 0 : 1 };
+    return { product, hasReachedLimit, isForClass, isFull, rank: hasReachedLimit ? 2 : isFull || !isForClass ? 1 : 0 };
   });
   return (
     <Choices
@@ -397,7 +397,8 @@ function Products({ t, member, offer: { products, passes }, occurrence, onChoose
           key: product.id,
           text: t.nameAndPrice(product.name, formatPrice(product.price, product.currency)),
           hint: [describeProduct(t, product), hasReachedLimit ? t.limitReached(member.name) : isFull ? t.full : isForClass ? "" : t.notForClass].filter(Boolean).join(" · "),
-          isDisabled: hasReachedLimit || isFull,
+          // The member may hold the last spot.
+          isDisabled: hasReachedLimit,
           onChoose: () => onChoose(product),
         }))}
     />

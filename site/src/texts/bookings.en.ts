@@ -12,6 +12,8 @@ const texts = {
     nothingBack: "Nothing is refunded if you cancel.",
     shareBack: (amount: string) => `The class was changed. If you cancel, ${amount} of the course price is refunded.`,
     unpaid: "The payment of the course is not confirmed yet. You lose the spot if it is not paid in time.",
+    unpaidSpots: "The course is not paid yet. You lose your spots if it is not paid in time.",
+    pay: "Pay for the course",
     count: (count: number) => (count === 1 ? "1 class is left" : `${count} classes are left`),
     cancel: (title: string, when: string) => `You give up your spot in ${title}, ${when}. You keep your other classes of the course.`,
     cancelNothing: "Nothing is refunded.",

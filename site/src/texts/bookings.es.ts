@@ -13,6 +13,8 @@ const texts: BookingsTexts = {
     nothingBack: "Si cancelas, no se devuelve nada.",
     shareBack: (amount) => `La clase ha cambiado. Si cancelas, te devolvemos ${amount} del precio del curso.`,
     unpaid: "El pago del curso aún no está confirmado. Pierdes la plaza si no se paga a tiempo.",
+    unpaidSpots: "El curso está sin pagar. Pierdes tus plazas si no se paga a tiempo.",
+    pay: "Pagar el curso",
     count: (count) => (count === 1 ? "Queda 1 clase" : `Quedan ${count} clases`),
     cancel: (title, when) => `Dejas tu plaza en ${title}, ${when}. Conservas las demás clases del curso.`,
     cancelNothing: "No se devuelve nada.",

@@ -21,6 +21,7 @@ const texts = {
   book: "Book",
   ofCourse: (name: string) => `Part of the course “${name}”`,
   paidWithCourse: "Paid with the course",
+  unpaidWithCourse: "With the course, not paid yet",
   onlyWithCourse: "Only with the course",
   seeCourse: "See the course",
   joinWaitlist: "Join waitlist",

@@ -22,6 +22,7 @@ const texts: ClassTexts = {
   book: "Reservar",
   ofCourse: (name) => `Parte del curso «${name}»`,
   paidWithCourse: "Pagada con el curso",
+  unpaidWithCourse: "Con el curso, sin pagar",
   onlyWithCourse: "Solo con el curso",
   seeCourse: "Ver el curso",
   joinWaitlist: "Lista de espera",

@@ -10,15 +10,17 @@ const texts = {
   with: (names: string) => `with ${names}`,
   count: (count: number) => plural("en", count, "# class", "# classes"),
   left: (count: number) => plural("en", count, "# is left", "# are left"),
-  instead: (price: string) => `instead of ${price}`,
   reduced: "You pay only for the classes that are still to come.",
   spots: (count: number) => plural("en", count, "# spot left", "# spots left"),
   full: "Full",
   dates: "All dates",
+  datesOf: (course: string) => `All dates: ${course}`,
   cancelled: "cancelled",
   dropIn: "You can also book single classes.",
   atStudio: "You can buy this course at the studio.",
   owned: "You are in this course.",
+  goOn: "Go on paying",
+  goOnNamed: (course: string) => `Go on paying: ${course}`,
 };
 
 export type CoursesTexts = typeof texts;

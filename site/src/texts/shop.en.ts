@@ -5,10 +5,10 @@ import products from "./products.en.ts";
 
 const texts = {
   ...products,
-  title: "Passes",
+  title: "Passes and courses",
   lead: "Pay for several classes at once, with a pass or a course.",
   leadAtStudio: "Pay for several classes at once, with a pass or a course that you buy at the studio.",
-  failed: "The page could not be loaded.",
+  failed: "The shop could not be loaded.",
   none: "The studio sells nothing here at the moment. You pay for each class.",
   bookings: "See my bookings",
   timetable: "See the timetable",
@@ -75,7 +75,7 @@ const texts = {
     { name: "Book as always", text: "Your pass pays for the class by itself. Of several passes, the one that ends first pays, unless you choose another." },
     { name: "Change your plans", text: "If you cancel in time, the class goes back to your pass. If you cancel late, it is used up." },
   ],
-  questions: "Which pass is right for you?",
+  questions: "Which one is right for you?",
   contact: "Ask us",
 };
 

@@ -6,10 +6,10 @@ import type { ShopTexts } from "./shop.en.ts";
 
 const texts: ShopTexts = {
   ...products,
-  title: "Bonos",
+  title: "Bonos y cursos",
   lead: "Paga varias clases de una vez, con un bono o un curso.",
   leadAtStudio: "Paga varias clases de una vez, con un bono o un curso que compras en el estudio.",
-  failed: "No se ha podido cargar la página.",
+  failed: "No se ha podido cargar la tienda.",
   none: "Ahora mismo el estudio no vende nada aquí. Pagas cada clase por separado.",
   bookings: "Ver mis reservas",
   timetable: "Ver el horario",
@@ -76,7 +76,7 @@ const texts: ShopTexts = {
     { name: "Reserva como siempre", text: "Tu bono paga la clase automáticamente. Si tienes varios, paga el que termina antes, a no ser que elijas otro." },
     { name: "Cambia de planes", text: "Si cancelas a tiempo, la clase vuelve a tu bono. Si cancelas tarde, la gastas." },
   ],
-  questions: "¿Qué bono te conviene?",
+  questions: "¿Cuál te conviene?",
   contact: "Pregúntanos",
 };
 

@@ -6,6 +6,8 @@ const texts: StaffCoursesTexts = {
   show: "Cursos",
   hint: "Un curso es un producto. Añádelo en «Productos» y elige aquí sus clases antes de que se venda. Los miembros lo compran en la tienda, y tú puedes venderlo en la página de un miembro.",
   failed: "No se han podido cargar los cursos.",
+  courseFailed: "No se ha podido cargar el curso.",
+  membersFailed: "No se han podido cargar los miembros del curso.",
   none: "Todavía no hay ningún curso. Añade uno en «Productos».",
   course: "Curso",
   classes: "Clases",
@@ -20,14 +22,14 @@ const texts: StaffCoursesTexts = {
   to: "Hasta",
   weekly: "Clase semanal",
   all: "Todas las clases de estos días",
-  pattern: (title: string, weekday: string, time: string) => `${title}, ${weekday}, ${time}`,
+  weeklyClass: (title, weekday, time) => `${title}, ${weekday}, ${time}`,
   noneFound: "No se ha encontrado ninguna otra clase por dar en estos días.",
   tooLong: "Elige como máximo 92 días.",
-  ofOther: (course: string) => `parte de «${course}»`,
+  ofOther: (course) => `parte de «${course}»`,
   cancelled: "cancelada",
   notPossible: "Estas clases no pueden formar un curso. Cada una tiene que estar por dar, no ser parte de otro curso y no coincidir con otra.",
   save: "Guardar las clases",
-  saved: (count: number) => (count === 1 ? "El curso tiene ahora 1 clase." : `El curso tiene ahora ${count} clases.`),
+  saved: (count) => (count === 1 ? "El curso tiene ahora 1 clase." : `El curso tiene ahora ${count} clases.`),
 };
 
 export default texts;

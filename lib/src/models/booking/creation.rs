@@ -266,5 +266,5 @@ pub(in crate::models) const OVERLAPPING_BOOKING: Error = Error::Conflict {
 
 pub(in crate::models) const TOO_MANY_UNPAID_BOOKINGS: Error = Error::Conflict {
     code: ErrorCode::TooManyUnpaidBookings,
-    message: "There are too many unpaid bookings; please pay for one or cancel one first",
+    message: "There are too many unpaid bookings or courses; please pay for one or cancel one first",
 };

@@ -129,8 +129,8 @@ pub struct Booking {
 /// The course that a booking is part of.
 #[derive(Clone, Debug)]
 pub struct BookingCourse {
-    /// The product's id.
-    pub product_id: Uuid,
+    /// The course's id, which is the id of its product.
+    pub id: Uuid,
     /// The name of the course as it was sold.
     pub name: String,
     /// The id of the order.
@@ -139,29 +139,31 @@ pub struct BookingCourse {
     pub is_paid: bool,
     /// The part of what the course has cost.
     pub share: Money,
-    /// Whether the share goes back if the member cancels before the start, because the studio has
+    /// Whether the share is refunded if the member cancels before the start, because the studio has
     /// changed the class.
     pub is_refundable: bool,
-    /// What a rule has given back of the share, or will. Zero: nothing.
+    /// What a rule has refunded of the share, or will. Zero: nothing.
     pub refund: Money,
+    /// Whether the booking is cancelled, and the member can take the spot again.
+    pub can_be_taken_again: bool,
 }
 
 impl BookingCourse {
     fn from_row(row: &Row) -> Result<Option<Self>> {
-        let product_id: Option<Uuid> = row.try_get("course_id")?;
-        product_id
-            .map(|product_id| {
-                Ok(Self {
-                    product_id,
-                    name: row.try_get("course_name")?,
-                    order_id: row.try_get("course_order_id")?,
-                    is_paid: row.try_get("course_is_paid")?,
-                    share: Money::from_column(row.try_get::<_, Decimal>("course_share")?),
-                    is_refundable: row.try_get("course_is_refundable")?,
-                    refund: Money::from_column(row.try_get::<_, Decimal>("course_refund")?),
-                })
+        let id: Option<Uuid> = row.try_get("course_id")?;
+        id.map(|id| {
+            Ok(Self {
+                id,
+                name: row.try_get("course_name")?,
+                order_id: row.try_get("course_order_id")?,
+                is_paid: row.try_get("course_is_paid")?,
+                share: Money::from_column(row.try_get::<_, Decimal>("course_share")?),
+                is_refundable: row.try_get("course_is_refundable")?,
+                refund: Money::from_column(row.try_get::<_, Decimal>("course_refund")?),
+                can_be_taken_again: row.try_get("course_can_be_taken_again")?,
             })
-            .transpose()
+        })
+        .transpose()
     }
 }
 
@@ -333,7 +335,9 @@ macro_rules! booking_columns {
         course.order_id as course_order_id, course_order.state = 'paid' as course_is_paid,
         b.course_share, coalesce(b.course_share_refunded, case when b.course_share_state = 'due'
             and course_order.state = 'paid' then b.course_share else 0 end) as course_refund,
-        b.course_share_state = 'refundable' as course_is_refundable, ",
+        b.course_share_state = 'refundable' as course_is_refundable,
+        b.status = 'cancelled' and b.course_share_state <> 'closed' and course_order.state = 'paid'
+            as course_can_be_taken_again, ",
             computed_columns!()
         )
     };

@@ -65,7 +65,7 @@ pub(super) async fn cancel_locked(
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`]; 409 `nothing_to_refund` when the order is not paid.
+/// [`Error::NotFound`]; 409 `order_not_paid`.
 pub async fn release(
     client: &Client,
     id: Uuid,
@@ -85,8 +85,8 @@ pub async fn release(
 }
 
 const NOT_PAID: Error = Error::Conflict {
-    code: ErrorCode::NothingToRefund,
-    message: "The order is not paid, so nothing of it can be given back",
+    code: ErrorCode::OrderNotPaid,
+    message: "The order is not paid, so its spots cannot be released",
 };
 
 static LOCK_OPEN_COURSES: Statement = Statement::new(

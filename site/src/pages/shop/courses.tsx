@@ -19,28 +19,39 @@ type CourseClass = Course["classes"][number];
 export interface LoadedCourses {
   t: CoursesTexts;
   courses: Course[];
-  /** The ids of the courses that the member is in. */
-  owned: ReadonlySet<string>;
+  own: OwnCourses;
   Courses: typeof Courses;
 }
+
+/** The ids of the member's courses. */
+interface OwnCourses {
+  /** Those that are paid, also if the member has given up all spots and can take them again. */
+  paid: ReadonlySet<string>;
+  /** Those whose spots are held until they are paid. */
+  unpaid: ReadonlySet<string>;
+}
+
+const NO_COURSES: OwnCourses = { paid: new Set(), unpaid: new Set() };
 
 const catalog: Catalog<CoursesTexts> = { en: () => import("../../texts/courses.en.ts"), es: () => import("../../texts/courses.es.ts") };
 
 /** Loads the courses, the one that begins first at the top. */
 export async function loadCourses(): Promise<LoadedCourses> {
-  const [t, courses, owned] = await Promise.all([
+  const [t, courses, own] = await Promise.all([
     loadTexts(catalog, language.value),
     readAllPages<Course>((query) => call(api.GET("/api/shop/courses", { params: { query } }))),
-    isMemberExpected() ? loadOwned() : new Set<string>(),
+    // Without them, the shop still sells.
+    isMemberExpected() ? loadOwn().catch(() => NO_COURSES) : NO_COURSES,
   ]);
   const start = ({ classes }: Course) => classes[0]?.startTime ?? "";
-  return { t, courses: courses.sort((one, other) => start(one).localeCompare(start(other))), owned, Courses };
+  return { t, courses: courses.sort((one, other) => start(one).localeCompare(start(other))), own, Courses };
 }
 
-/** Courses that are not paid yet are not among them, so that the member can go on paying. */
-async function loadOwned(): Promise<Set<string>> {
+async function loadOwn(): Promise<OwnCourses> {
   const bookings = await readAllPages<Schema<"Booking">>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when: "upcoming" } } })));
-  return new Set(bookings.flatMap(({ course, status }) => (course?.isPaid && status !== "cancelled" ? [course.productId] : [])));
+  const held = bookings.filter(({ course, status }) => status !== "cancelled" || course?.canBeTakenAgain);
+  const idsOf = (isPaid: boolean) => new Set(held.flatMap(({ course }) => (course?.isPaid === isPaid ? [course.courseId] : [])));
+  return { paid: idsOf(true), unpaid: idsOf(false) };
 }
 
 interface Props {
@@ -69,21 +80,22 @@ export function Courses({ t, part, applied, card, takesCards, onBought, BuyButto
           const paying = Number(total) > 0 ? card : null;
           const { covered, rest } = splitPrice(paying, total);
           const money = (amount: string) => formatPrice(amount, course.currency);
-          const isOwned = part.owned.has(course.id);
+          const isUnpaid = part.own.unpaid.has(course.id);
           const isPayable = takesCards || Number(rest) === 0;
           return (
-            <li key={course.id} id={`course-${course.id}`} class="card product">
-              <CourseFacts t={part.t} course={course} />
-              {code && (
-                <p class="product-covered">
-                  {money(total)}, {t.promo.with(code)}
-                </p>
-              )}
+            <li key={course.id} id={`course-${course.id}`} tabIndex={-1} class="card product">
+              <CourseFacts t={part.t} shop={t} course={course} total={total} code={code || undefined} />
               {paying && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(money(covered), money(rest))}</p>}
-              {isOwned ? (
+              {part.own.paid.has(course.id) ? (
                 <p class="hint">{part.t.owned}</p>
               ) : (
-                course.placesLeft > 0 && (isPayable ? <BuyButton t={t} product={course} total={total} code={code} giftCard={paying?.code} onBought={onBought} /> : <p class="hint">{part.t.atStudio}</p>)
+                // Who holds the last spot can pay for it.
+                (isUnpaid || course.placesLeft > 0) &&
+                (isPayable ? (
+                  <BuyButton t={t} product={course} total={total} code={code || undefined} giftCard={paying?.code} onBought={onBought} label={isUnpaid ? { text: part.t.goOn, named: part.t.goOnNamed(course.name) } : undefined} />
+                ) : (
+                  <p class="hint">{part.t.atStudio}</p>
+                ))
               )}
             </li>
           );
@@ -93,7 +105,17 @@ export function Courses({ t, part, applied, card, takesCards, onBought, BuyButto
   );
 }
 
-function CourseFacts({ t, course }: { t: CoursesTexts; course: Course }) {
+interface FactsProps {
+  t: CoursesTexts;
+  shop: ShopTexts;
+  course: Course;
+  /** What the member pays. */
+  total: string;
+  /** The promo code. */
+  code: string | undefined;
+}
+
+function CourseFacts({ t, shop, course, total, code }: FactsProps) {
   const { name, description, price, priceNow, currency, classes, classesLeft, placesLeft, dropIn } = course;
   const planned = classes.filter(({ isCancelled }) => !isCancelled);
   const first = planned[0];
@@ -103,8 +125,8 @@ function CourseFacts({ t, course }: { t: CoursesTexts; course: Course }) {
     <>
       <h3>{name}</h3>
       <p class="product-price">
-        <strong>{formatPrice(priceNow, currency)}</strong>
-        {isReduced && <span class="product-before">{t.instead(formatPrice(price, currency))}</span>}
+        <strong>{formatPrice(total, currency)}</strong>
+        {total !== price && <span class="product-before">{[shop.promo.before(formatPrice(price, currency)), ...(code ? [shop.promo.with(code)] : [])].join(", ")}</span>}
       </p>
       {first && last && (
         <p class="product-right">
@@ -122,7 +144,7 @@ function CourseFacts({ t, course }: { t: CoursesTexts; course: Course }) {
       </p>
       {description && <p>{description}</p>}
       <details class="course-dates">
-        <summary>{t.dates}</summary>
+        <summary aria-label={t.datesOf(name)}>{t.dates}</summary>
         <ul class="plain-list">
           {classes.map((one) => (
             <li key={one.id}>

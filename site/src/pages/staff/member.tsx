@@ -225,6 +225,7 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
           fee={cancelling.lateCancellationFee}
           currency={cancelling.currency}
           passName={cancelling.pass?.name}
+          courseName={cancelling.course?.name}
           freeCancellationUntil={cancelling.freeCancellationUntil}
           onClose={() => setCancelling(null)}
           onCancel={onChange}

@@ -57,6 +57,7 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
         fee={row.lateCancellationFee}
         currency={row.currency}
         passName={row.passName}
+        courseName={row.courseName}
         freeCancellationUntil={row.freeCancellationUntil}
         onClose={onClose}
         onCancel={onChange}
@@ -134,12 +135,13 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
 }
 
 /** What pays for the spot, or that it is unpaid. */
-function describeCoverage(t: Texts["t"], { passName, courseName, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
+function describeCoverage(t: Texts["t"], { passName, courseName, courseIsPaid, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
   if (passName) return passName;
-  if (courseName && !isUnpaid) return courseName;
   if (givenReason !== null) return t.givenByStudio;
+  if (courseName && !isUnpaid && courseIsPaid) return courseName;
   const payment = t.staff.payment[paymentStatus ?? ""];
   if (payment) return payment;
+  if (courseName) return t.courseNotPaid(courseName);
   return isUnpaid ? t.unpaid : "";
 }
 

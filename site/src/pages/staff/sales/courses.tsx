@@ -34,6 +34,10 @@ export function Courses({ t, views }: Texts & { views: preact.JSX.Element }) {
   };
   const { loaded, failure, reload } = useLoad(load);
   const [chosen, setChosen] = useState(new URLSearchParams(location.search).get("course"));
+  const choose = (next: string) => {
+    history.replaceState(null, "", `/staff/sales?show=courses&course=${next}`);
+    setChosen(next);
+  };
   const id = loaded?.some((product) => product.id === chosen) ? chosen : (loaded?.[0]?.id ?? null);
   return (
     <div class="staff-page">
@@ -47,7 +51,7 @@ export function Courses({ t, views }: Texts & { views: preact.JSX.Element }) {
         <Empty text={t.courses.none} />
       ) : (
         <>
-          <Select name="course" label={t.courses.course} defaultValue={id} onChange={setChosen} options={loaded.map(({ id, name }) => [id, name] as const)} />
+          <Select name="course" label={t.courses.course} defaultValue={id} onChange={choose} options={loaded.map(({ id, name }) => [id, name] as const)} />
           <CourseParts key={id} t={t} id={id} />
         </>
       )}
@@ -56,8 +60,8 @@ export function Courses({ t, views }: Texts & { views: preact.JSX.Element }) {
 }
 
 function CourseParts({ t, id }: Texts & { id: string }) {
-  const { loaded, failure, reload } = useLoad(() => call(api.GET("/api/admin/courses", { params: { query: { productId: id } } })));
-  if (failure) return <FailurePanel text={t.courses.failed} failure={failure} onRetry={reload} />;
+  const { loaded, failure, reload } = useLoad(() => call(api.GET("/api/admin/courses", { params: { query: { courseId: id } } })));
+  if (failure) return <FailurePanel text={t.courses.courseFailed} failure={failure} onRetry={reload} />;
   if (!loaded) return <Skeleton count={4} height="3rem" />;
   return (
     <>
@@ -77,7 +81,7 @@ function labelOf({ courses: t }: StaffSalesTexts, { title, localDate, localTime,
 function Classes({ t, course: first }: Texts & { course: Course }) {
   const [course, setCourse] = useState(first);
   const [found, setFound] = useState<Candidate[]>([]);
-  const [isChosen, setChosen] = useState(false);
+  const [chosen, setChosen] = useState(course.classes.map(({ id }) => id));
   const own = course.classes.map((one): Candidate => ({ ...one, course: null }));
   if (course.isSold) {
     return (
@@ -92,13 +96,13 @@ function Classes({ t, course: first }: Texts & { course: Course }) {
     );
   }
   const known = [...own, ...found.filter(({ id }) => !own.some((one) => one.id === id))].sort((one, other) => `${one.localDate} ${one.localTime}`.localeCompare(`${other.localDate} ${other.localTime}`));
-  const save = async (values: FormValues) => {
-    const names = [...new FormData(values.form).keys()];
-    const classIds = names.filter((name) => name.startsWith("class ")).map((name) => name.slice("class ".length));
-    const saved = await call(api.PUT("/api/admin/courses", { body: { productId: course.id, classIds } })).catch((failure: unknown) => {
+  const toggle = (id: string) => setChosen((ids) => (ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]));
+  const save = async () => {
+    const saved = await call(api.PUT("/api/admin/courses", { body: { courseId: course.id, classIds: chosen } })).catch((failure: unknown) => {
       throw failure instanceof Failure && failure.code === "validation_failed" ? new Failure(t.courses.notPossible) : failure;
     });
     setCourse(saved);
+    setChosen(saved.classes.map(({ id }) => id));
     setFound([]);
     say(t.courses.saved(saved.classes.length));
   };
@@ -108,14 +112,15 @@ function Classes({ t, course: first }: Texts & { course: Course }) {
         t={t}
         courseId={course.id}
         onFound={(classes, areChosen) => {
-          setFound(classes);
-          setChosen(areChosen);
+          // What was chosen before stays.
+          setFound((before) => [...before.filter(({ id }) => chosen.includes(id) && !classes.some((one) => one.id === id)), ...classes]);
+          if (areChosen) setChosen((ids) => [...new Set([...ids, ...classes.filter((one) => !one.course).map(({ id }) => id)])]);
         }}
       />
       {known.length === 0 ? (
         <p class="hint">{t.courses.noClasses}</p>
       ) : (
-        <Form key={`${isChosen} ${known.map(({ id }) => id).join()}`} onSend={save}>
+        <Form onSend={save}>
           <div class="class-types" role="group" aria-label={t.courses.classes}>
             {known.map((one) =>
               one.course ? (
@@ -123,7 +128,7 @@ function Classes({ t, course: first }: Texts & { course: Course }) {
                   {labelOf(t, one)}, {t.courses.ofOther(one.course.name)}
                 </span>
               ) : (
-                <Check key={one.id} name={`class ${one.id}`} label={labelOf(t, one)} checked={isChosen || own.includes(one)} />
+                <Check key={one.id} label={labelOf(t, one)} checked={chosen.includes(one.id)} onChange={() => toggle(one.id)} />
               ),
             )}
           </div>
@@ -140,8 +145,8 @@ function Classes({ t, course: first }: Texts & { course: Course }) {
 function Finder({ t, courseId, onFound }: Texts & { courseId: string; onFound: (found: Candidate[], areChosen: boolean) => void }) {
   const today = useToday();
   const [all, setAll] = useState<Candidate[]>([]);
-  const patternOf = ({ title, localDate, localTime }: Candidate) => t.courses.pattern(title, formatDay(localDate, { weekday: "long" }), formatTime(localTime));
-  const patterns = [...new Set(all.map(patternOf))].sort();
+  const weeklyClassOf = ({ title, localDate, localTime }: Candidate) => t.courses.weeklyClass(title, formatDay(localDate, { weekday: "long" }), formatTime(localTime));
+  const weeklyClasses = [...new Set(all.map(weeklyClassOf))].sort();
   const find = async (values: FormValues) => {
     const [from, to] = [values.text("from"), values.text("to")];
     if (addDays(from, DAYS_MAX) <= to) throw new Failure(t.courses.tooLong);
@@ -162,12 +167,12 @@ function Finder({ t, courseId, onFound }: Texts & { courseId: string; onFound: (
           </Button>
         </div>
       </Form>
-      {patterns.length > 0 && (
+      {weeklyClasses.length > 0 && (
         <Select
-          name="pattern"
+          name="weeklyClass"
           label={t.courses.weekly}
-          onChange={(pattern) => onFound(all.filter((one) => pattern === "" || patternOf(one) === pattern), pattern !== "")}
-          options={[["", t.courses.all], ...patterns.map((pattern) => [pattern, pattern] as const)]}
+          onChange={(chosen) => onFound(all.filter((one) => chosen === "" || weeklyClassOf(one) === chosen), chosen !== "")}
+          options={[["", t.courses.all], ...weeklyClasses.map((text) => [text, text] as const)]}
         />
       )}
     </>
@@ -176,8 +181,8 @@ function Finder({ t, courseId, onFound }: Texts & { courseId: string; onFound: (
 
 function Members({ t, id }: Texts & { id: string }) {
   const zone = useStore(studio)?.timeZone;
-  const list = useList<Member>(id, (cursor) => call(api.GET("/api/admin/course-members", { params: { query: { productId: id, ...(cursor ? { cursor } : {}) } } })));
-  return <DataTable caption={t.courses.members} columns={columnsOf(t, zone)} list={list} rowKey={({ orderId }) => orderId} failed={t.courses.failed} empty={<Empty text={t.courses.noMembers} />} />;
+  const list = useList<Member>(id, (cursor) => call(api.GET("/api/admin/course-members", { params: { query: { courseId: id, ...(cursor ? { cursor } : {}) } } })));
+  return <DataTable caption={t.courses.members} columns={columnsOf(t, zone)} list={list} rowKey={({ orderId }) => orderId} failed={t.courses.membersFailed} empty={<Empty text={t.courses.noMembers} />} />;
 }
 
 function columnsOf({ courses: t }: StaffSalesTexts, zone: string | undefined): Array<Column<Member>> {

@@ -48,6 +48,7 @@ function columnsOf({ promo }: StaffSalesTexts): Array<Column<Entry>> {
   return [
     { key: "code", label: promo.columns.code, isTitle: true, cell: ({ code }) => code },
     { key: "discount", label: promo.columns.discount, isNumber: true, cell: ({ percent, amount, currency }) => (percent === null ? <Money amount={amount ?? "0"} currency={currency} /> : promo.percent(percent)) },
+    { key: "appliesTo", label: promo.appliesTo, cell: ({ appliesTo }) => promo.kindsOf[appliesTo.length > 1 ? "both" : appliesTo.includes("course") ? "course" : "pass"] },
     { key: "days", label: promo.columns.days, cell: (code) => describeDays(promo, code) },
     { key: "uses", label: promo.columns.uses, isNumber: true, cell: ({ uses, maxUses }) => promo.uses(uses, maxUses) },
   ];
