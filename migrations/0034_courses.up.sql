@@ -277,8 +277,8 @@ begin
         end if;
     end if;
     -- A waitlist entry was counted when it was made.
-    if coalesce(spot_price, price) > 0 and current_booking.id is null and payment.id is null and kept.id is null
-        and chosen_id is null and counts.unpaid >= max_unpaid
+    if coalesce(spot_price, price) > 0 and current_booking.id is null and payment.id is null
+        and kept.id is null and chosen_id is null and counts.unpaid >= max_unpaid
         and not (outcome = 'waitlisted' and exists (
             select from passes p where p.user_id = member_id and p.status = 'live'
               and (p.credits is null or p.credits_used < p.credits)))

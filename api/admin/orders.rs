@@ -48,7 +48,7 @@ async fn create_order(
 /// Refunds or cancels an order. A refund to the card is sent to Stripe. One to a gift card raises its
 /// balance. Any other refund was made by hand, and is only recorded. The passes stay, except those
 /// that are to be revoked. The spots in courses stay too, except those that are to be released. With
-/// `payOut`, what is due at the desk is recorded as given back. Staff can also cancel an open order.
+/// `payOut`, the refund due at the desk is recorded as paid out. Staff can also cancel an open order.
 /// Its gift card gets its money back, its promo code can be used again, and the spots of a course are
 /// free. A card payment that still arrives is refunded.
 #[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateOrder, responses(

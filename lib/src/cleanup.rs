@@ -97,8 +97,8 @@ pub struct CleanupDetails {
     payments_refunded: u64,
     /// Refunds of card payments that are still due or on their way.
     refunds_due: u64,
-    /// Orders of courses whose shares of cancelled classes were given back. The version before
-    /// courses does not give them back.
+    /// Orders of courses with shares that were refunded: those of members who have cancelled a class
+    /// that was changed, and those of classes that the version before courses has cancelled.
     course_orders_refunded: u64,
     /// Reminders of classes that were queued.
     class_reminders_queued: u64,

@@ -10,7 +10,7 @@ test("a visitor sees what passes there are, and how to buy one", async ({ page, 
   await open(page, "/contact");
   await page.getByRole("navigation").getByRole("link", { name: "Passes" }).click();
   await expect(page).toHaveURL("/shop");
-  await expect(page).toHaveTitle("Passes · Sabor con Flow");
+  await expect(page).toHaveTitle("Passes and courses · Sabor con Flow");
   const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: pass.name }) });
   for (const text of ["$150", "$15 per class", "10 classes, valid 120 days from purchase", "For a class now and then.", `Only for ${one.title}`, "Once for each member"]) {
     await expect(card.getByText(text, { exact: true })).toBeVisible();
@@ -237,7 +237,7 @@ test.describe("in a Spanish browser", () => {
     await newMember(page);
     const [name] = await staff.sellTo(page, {});
     await open(page, "/shop");
-    await expect(page).toHaveTitle("Bonos · Sabor con Flow");
+    await expect(page).toHaveTitle("Bonos y cursos · Sabor con Flow");
     await expect(page.getByText("Quedan 10 de 10 clases")).toBeVisible();
     await expect(page.getByText("10 clases, válido 120 días desde la compra").first()).toBeVisible();
     await expectAccessible(page);

@@ -149,7 +149,7 @@ async fn what_the_studio_changes_is_never_the_loss_of_the_member() {
     assert_eq!(cancelled["course"]["refund"], "33.33");
     refund_what_waits(&app).await;
     assert_eq!(order(&ana, &started).await["refunded"], "66.66");
-    // The shares do not go back twice.
+    // The shares are not refunded twice.
     for class in &classes[1..] {
         cancel_class(&staff, *class).await;
     }

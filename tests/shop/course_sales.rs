@@ -1,4 +1,4 @@
-//! Courses: holds, limits, what pays for a class, and how money that goes back is told.
+//! Courses: holds, limits, what pays for a class, and the e-mails about refunds and lost spots.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

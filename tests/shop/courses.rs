@@ -343,7 +343,7 @@ async fn a_class_that_the_studio_cancels_pays_its_share_back() {
         (&sold["amount"], &sold["refunded"]),
         (&json!("200.00"), &json!("66.68"))
     );
-    // A share goes back once.
+    // A share is refunded once.
     let bookings = ana.get_all("/api/bookings/list?when=all").await;
     let refunded = |booking: &&Value| booking["course"]["refund"] == "33.34";
     assert_eq!(bookings.iter().filter(refunded).count(), 1);

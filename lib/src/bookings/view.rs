@@ -303,7 +303,7 @@ pub struct RosterEntryView {
     course_name: Option<String>,
     /// Whether the course is paid. Otherwise, the spot is lost when it is not paid in time. Null
     /// without a course.
-    course_is_paid: Option<bool>,
+    is_course_paid: Option<bool>,
     user_id: Uuid,
     /// The member's first and last name.
     name: String,
@@ -346,7 +346,7 @@ impl RosterEntryView {
             pass_name: entry.pass_name,
             given_reason: entry.given_reason,
             course_name: entry.course_name,
-            course_is_paid: entry.course_is_paid,
+            is_course_paid: entry.is_course_paid,
             user_id: entry.user_id,
             name: entry.name,
             email: email::readable(&entry.email),

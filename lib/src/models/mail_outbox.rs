@@ -434,9 +434,18 @@ pub struct MailBooking {
     pub pass: Option<MailPass>,
     /// Whether the studio has given the spot for free.
     pub is_given: bool,
-    /// The name of its course, and the share that was refunded or will be. `None` if it is not part of a
-    /// course, or nothing is refunded.
-    pub course_refund: Option<(String, Money)>,
+    /// What was refunded of the price of its course, or will be. `None` if it is not part of a course, or
+    /// nothing is refunded.
+    pub course_refund: Option<MailCourseRefund>,
+}
+
+/// What is refunded of the price of a course for the class of an e-mail.
+#[derive(Clone, Debug)]
+pub struct MailCourseRefund {
+    /// The name of the course as it was sold.
+    pub course: String,
+    /// The amount.
+    pub amount: Money,
 }
 
 /// The pass that pays for the booking of an e-mail.
@@ -567,10 +576,15 @@ fn pass_from_row(row: &Row) -> Result<Option<MailPass>> {
     .transpose()
 }
 
-fn course_refund_from_row(row: &Row) -> Result<Option<(String, Money)>> {
-    let refund: Option<Decimal> = row.try_get("course_refund")?;
-    refund
-        .map(|refund| Ok((row.try_get("course_name")?, Money::from_column(refund))))
+fn course_refund_from_row(row: &Row) -> Result<Option<MailCourseRefund>> {
+    let amount: Option<Decimal> = row.try_get("course_refund")?;
+    amount
+        .map(|amount| {
+            Ok(MailCourseRefund {
+                course: row.try_get("course_name")?,
+                amount: Money::from_column(amount),
+            })
+        })
         .transpose()
 }
 

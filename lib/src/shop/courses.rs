@@ -33,7 +33,8 @@ pub struct CourseView {
     /// What the course costs now. It is less than `price` when classes have begun or are cancelled.
     price_now: Amount,
     /// The number of members who can still buy it.
-    places_left: i32,
+    #[serde(rename = "placesLeft")]
+    free_spots: i32,
     /// The number of upcoming classes.
     classes_left: usize,
     /// All classes, earliest first.
@@ -84,7 +85,7 @@ impl CourseView {
         let view = |class| CourseClassView::new(class, zone);
         Self {
             price_now: course.price_now(currency, now).in_currency(currency),
-            places_left: course.places_left(now),
+            free_spots: course.free_spots(now),
             classes_left: course.classes_left(now).count(),
             classes: course.classes.iter().map(view).collect(),
             product: ProductView::new(course.product, currency),

@@ -1,11 +1,11 @@
 // What the studio sells: memberships, passes and gift cards. Memberships are started here, by card.
 // The others are bought by card here, or at the studio.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { mount } from "../components/mount.tsx";
-import { Button, Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
+import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadMembership, membership } from "../passes/membership.ts";
 import { isMemberExpected, loadSession, session } from "../session.ts";
 import type { ShopTexts } from "../texts/shop.en.ts";
@@ -15,6 +15,7 @@ import { useLoad } from "../tools/load.ts";
 import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
+import { BuyButton, isFree, loadPurchase } from "./shop/buy-button.tsx";
 import { type EnteredCard, split } from "./shop/paying.ts";
 import type { LoadedCourses } from "./shop/courses.tsx";
 import type { AppliedCode, ProductPrice } from "./shop/promo-code.tsx";
@@ -38,14 +39,9 @@ async function loadShop(): Promise<Offer> {
   return { products: found.sort((one, other) => Number(one.price) - Number(other.price) || one.name.localeCompare(other.name)), courses };
 }
 
-/** What happens after a click on a button that buys. */
-function loadPurchase() {
-  return import("./shop/purchase.ts");
-}
-
-/** The id of the product that a visitor wanted to buy before the sign-in. */
-function wantedProductId(): string | null {
-  return new URLSearchParams(location.search).get("product");
+/** Whether Stripe has redirected here, and nothing was said about it yet. */
+function hasReturned(): boolean {
+  return new URLSearchParams(location.search).has("payment");
 }
 
 async function loadOwnPasses(): Promise<void> {
@@ -67,7 +63,15 @@ function Shop({ t }: Texts) {
   }, [member?.user.id, loaded === null]);
   useEffect(() => {
     if (!loaded) return;
-    if (new URLSearchParams(location.search).has("payment")) loadPurchase().then(({ followReturn }) => followReturn(t)).catch(report);
+    if (hasReturned()) {
+      loadPurchase()
+        .then(async ({ followReturn }) => {
+          await followReturn(t);
+          // A course that was just paid is not to be paid again.
+          if (loaded.courses && !hasReturned()) reload();
+        })
+        .catch(report);
+    }
     // A class links to its course, which was not there when the page was opened.
     const linked = location.hash ? document.getElementById(location.hash.slice(1)) : null;
     linked?.scrollIntoView();
@@ -189,10 +193,6 @@ function Memberships({ t, products }: Texts & { products: Product[] }) {
   );
 }
 
-function isFree({ price }: Pick<Product, "price">): boolean {
-  return Number(price) === 0;
-}
-
 interface FactsProps extends Texts {
   product: Product;
   /** The price with a promo code. */
@@ -246,42 +246,6 @@ function GiftCardFacts({ product: { name, description, price, currency } }: { pr
       </p>
       {description && <p>{description}</p>}
     </>
-  );
-}
-
-export interface BuyProps extends Texts {
-  product: Product;
-  total: string;
-  /** The promo code. */
-  code?: string | undefined;
-  /** The code of the gift card that pays. */
-  giftCard?: string | undefined;
-  /** Called when the product was bought without another page. */
-  onBought?: () => void;
-  /** What the button says instead of its usual text, and with the name of the product. */
-  label?: { text: string; named: string } | undefined;
-}
-
-/** The button that buys a product, or starts a membership. It has the focus if the visitor has just signed in to buy that product. */
-function BuyButton({ t, product, total, code, giftCard, onBought, label }: BuyProps) {
-  const isGiven = isFree({ price: total });
-  const isWanted = wantedProductId() === product.id;
-  const button = useRef<HTMLSpanElement>(null);
-  useEffect(() => {
-    if (isWanted) button.current?.querySelector("button")?.focus();
-  }, []);
-  return (
-    <span ref={button} class="product-buy">
-      {product.kind === "membership" ? (
-        <Button aria-label={t.startNamed(product.name)} onClick={() => attempt(async () => (await loadPurchase()).startMembership(product))}>
-          {t.start}
-        </Button>
-      ) : (
-        <Button aria-label={label?.named ?? (isGiven ? t.getNamed(product.name) : t.buyNamed(product.name))} onClick={() => attempt(async () => (await loadPurchase()).buy(t, product, { promoCode: code, giftCard }, onBought))}>
-          {label?.text ?? (isGiven ? t.get : t.buy)}
-        </Button>
-      )}
-    </span>
   );
 }
 

@@ -77,7 +77,7 @@ pub struct RosterEntry {
     /// The name of the course that it was booked with. `None` if it was booked by itself.
     pub course_name: Option<String>,
     /// Whether the course is paid. `None` without a course.
-    pub course_is_paid: Option<bool>,
+    pub is_course_paid: Option<bool>,
     /// The member's id.
     pub user_id: Uuid,
     /// The member's first and last name.
@@ -121,7 +121,7 @@ impl RosterEntry {
             self.pass_name.is_some() || self.course_name.is_some() || self.given_reason.is_some();
         Some(match self.payment_status {
             // Even with a pass, a fee can be owed.
-            _ if !self.amount_due.is_zero() || self.course_is_paid == Some(false) => {
+            _ if !self.amount_due.is_zero() || self.is_course_paid == Some(false) => {
                 SpotCoverage::Unpaid
             }
             // The booking may have been paid and refunded before.
@@ -156,7 +156,7 @@ impl RosterEntry {
             given_reason: row.try_get("given_reason")?,
             pass_is_unlimited: row.try_get("pass_is_unlimited")?,
             course_name: row.try_get("course_name")?,
-            course_is_paid: row.try_get("course_is_paid")?,
+            is_course_paid: row.try_get("is_course_paid")?,
             user_id: row.try_get("user_id")?,
             name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             email: row.try_get("email")?,
@@ -198,7 +198,7 @@ static LIST: Statement = Statement::new(
         pass_name!("w"),
         " as pass_name,
             case when w.id is not null then w.credits is null end as pass_is_unlimited,
-            course.description as course_name, course_order.state = 'paid' as course_is_paid,
+            course.description as course_name, course_order.state = 'paid' as is_course_paid,
             coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.experience_level,
             u.date_of_birth,

@@ -21,13 +21,13 @@ use crate::store::statement::Statement;
 struct BookableClass {
     id: Uuid,
     is_full: bool,
-    is_left: bool,
+    is_upcoming: bool,
 }
 
 static LIST_CLASSES: Statement = Statement::new(
     "course.list_classes",
     "select id, current_participants >= max_participants as is_full,
-        not is_cancelled and start_time > $2 as is_left
+        not is_cancelled and start_time > $2 as is_upcoming
     from scheduled_classes where course_id = $1 order by start_time, id",
 );
 
@@ -43,7 +43,7 @@ async fn list_classes(
             Ok(BookableClass {
                 id: row.try_get("id")?,
                 is_full: row.try_get("is_full")?,
-                is_left: row.try_get("is_left")?,
+                is_upcoming: row.try_get("is_upcoming")?,
             })
         })
         .collect()
@@ -62,9 +62,9 @@ pub(in crate::models) async fn price_now(
     now: DateTime<Utc>,
 ) -> Result<Decimal> {
     let classes = list_classes(client, course_id, now).await?;
-    let is_left: Vec<bool> = classes.iter().map(|class| class.is_left).collect();
-    match is_left.contains(&true) {
-        true => Ok(price_of_left(price, &is_left, currency)),
+    let is_upcoming: Vec<bool> = classes.iter().map(|class| class.is_upcoming).collect();
+    match is_upcoming.contains(&true) {
+        true => Ok(price_of_left(price, &is_upcoming, currency)),
         false => Err(COURSE_OVER),
     }
 }
@@ -167,7 +167,7 @@ async fn book_line(
     let (line_id, course_id): (Uuid, Uuid) = (line.try_get("id")?, line.try_get("product_id")?);
     let (user_id, currency): (Uuid, &str) = (line.try_get("user_id")?, line.try_get("currency")?);
     let mut left = list_classes(client, course_id, now).await?;
-    left.retain(|class| class.is_left);
+    left.retain(|class| class.is_upcoming);
     if left.is_empty() {
         return Err(COURSE_OVER);
     }

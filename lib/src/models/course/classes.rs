@@ -57,7 +57,7 @@ static SET_CLASSES: Statement = Statement::new(
 );
 
 /// A class that was chosen.
-struct Chosen {
+struct ChosenClass {
     id: Uuid,
     start: DateTime<Utc>,
     end: DateTime<Utc>,
@@ -65,7 +65,7 @@ struct Chosen {
     is_of_other: bool,
 }
 
-impl Chosen {
+impl ChosenClass {
     fn from_row(row: &Row, course_id: Uuid) -> Result<Self> {
         let other: Option<Uuid> = row.try_get("course_id")?;
         Ok(Self {
@@ -106,15 +106,15 @@ pub async fn set_classes(client: &Client, new: &CourseClasses, now: DateTime<Utc
         return Err(Error::field("classIds", problem));
     }
     let rows = LOCK_CLASSES.all(client, &[&id, &now, &ids]).await?;
-    let locked = rows.iter().map(|row| Chosen::from_row(row, id));
-    let mut chosen: Vec<Chosen> = locked.collect::<Result<_>>()?;
+    let locked = rows.iter().map(|row| ChosenClass::from_row(row, id));
+    let mut chosen: Vec<ChosenClass> = locked.collect::<Result<_>>()?;
     chosen.retain(|class| ids.contains(&class.id));
     check(&mut chosen, ids.len())?;
     SET_CLASSES.execute(client, &[&id, &ids]).await
 }
 
 /// Checks that classes can be those of one course.
-fn check(chosen: &mut [Chosen], wanted: usize) -> Result<()> {
+fn check(chosen: &mut [ChosenClass], wanted: usize) -> Result<()> {
     let problem = if chosen.len() < wanted || !chosen.iter().all(|class| class.is_possible) {
         Some("must be ids of upcoming classes")
     } else if chosen.iter().any(|class| class.is_of_other) {

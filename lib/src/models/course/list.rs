@@ -37,7 +37,15 @@ pub struct CourseClass {
     /// Whether it is cancelled.
     pub is_cancelled: bool,
     /// The number of spots that are free.
-    pub places_left: i32,
+    #[serde(rename = "placesLeft")]
+    pub free_spots: i32,
+}
+
+impl CourseClass {
+    /// Returns whether the class is upcoming at `now`.
+    fn is_upcoming(&self, now: DateTime<Utc>) -> bool {
+        !self.is_cancelled && self.start_time > now
+    }
 }
 
 /// A course with its classes.
@@ -76,22 +84,23 @@ impl Course {
 
     /// Returns the classes that are upcoming at `now`.
     pub fn classes_left(&self, now: DateTime<Utc>) -> impl Iterator<Item = &CourseClass> {
-        let is_left = move |class: &&CourseClass| !class.is_cancelled && class.start_time > now;
-        self.classes.iter().filter(is_left)
+        self.classes
+            .iter()
+            .filter(move |class| class.is_upcoming(now))
     }
 
     /// Returns how many members can still buy the course: the free spots of its fullest class.
-    pub fn places_left(&self, now: DateTime<Utc>) -> i32 {
-        let spots = self.classes_left(now).map(|class| class.places_left);
+    pub fn free_spots(&self, now: DateTime<Utc>) -> i32 {
+        let spots = self.classes_left(now).map(|class| class.free_spots);
         spots.min().unwrap_or_default()
     }
 
     /// Returns what the course costs at `now`: the shares of its upcoming classes.
     pub fn price_now(&self, currency: &str, now: DateTime<Utc>) -> Money {
-        let is_left = |class: &CourseClass| !class.is_cancelled && class.start_time > now;
-        let is_left: Vec<bool> = self.classes.iter().map(is_left).collect();
+        let classes = self.classes.iter();
+        let is_upcoming: Vec<bool> = classes.map(|class| class.is_upcoming(now)).collect();
         let price = self.product.price.as_column();
-        Money::from_column(price_of_left(price, &is_left, currency))
+        Money::from_column(price_of_left(price, &is_upcoming, currency))
     }
 
     /// Returns the course's position in the list.

@@ -54,7 +54,7 @@ macro_rules! is_refundable {
             "(c.is_cancelled or (b.course_share_state = 'due'
                 and b.cancelled_at <= ",
             $now,
-            " - interval '10 minutes'))"
+            "::timestamptz - interval '10 minutes'))"
         )
     };
 }
@@ -77,7 +77,8 @@ static REFUND_SHARES: Statement = Statement::new(
         from payments
         where order_id = any($1) and status in ('paid', 'refund_due', 'refunded')
     ), shares as (
-        select b.id, l.order_id, c.is_cancelled and b.cancelled_at < $2 as was_given_up, least(b.course_share, greatest(0,
+        select b.id, l.order_id, c.is_cancelled and b.cancelled_at < $2 as was_given_up,
+            least(b.course_share, greatest(0,
             coalesce((select sum(rest) from payable p where p.order_id = l.order_id), 0)
             - coalesce(sum(b.course_share) over (
                 partition by l.order_id order by c.start_time, b.id
@@ -96,7 +97,7 @@ static REFUND_SHARES: Statement = Statement::new(
         from shares where b.id = shares.id
     ), due as (
         select order_id, sum(refund) as amount,
-            bool_or(was_given_up and refund > 0) as was_given_up
+            coalesce(bool_or(was_given_up and refund > 0), false) as was_given_up
         from shares group by order_id
     ), parts as (
         select p.*, due.was_given_up, least(p.rest, due.amount - coalesce(sum(p.rest) over (
@@ -168,7 +169,8 @@ static FIND_UNREFUNDED: Statement = Statement::new(
     join scheduled_classes c on c.id = b.scheduled_class_id
     join order_lines l on l.id = b.course_line_id
     join orders o on o.id = l.order_id and o.state = 'paid'
-    where b.course_share_state <> 'closed' and c.start_time > $2 - interval '90 days' and ",
+    where b.course_share_state <> 'closed'
+      and c.start_time > $2::timestamptz - interval '90 days' and ",
         is_refundable!("$2"),
         " and not ",
         is_disputed!("o.id"),

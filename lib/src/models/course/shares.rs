@@ -19,14 +19,17 @@ pub(in crate::models) fn split(amount: Decimal, count: usize, currency: &str) ->
 }
 
 /// Returns what a course with this price costs when only some of its classes are left: the sum of
-/// their shares. `is_left` has an entry for each class, earliest first.
+/// their shares. `is_upcoming` has an entry for each class, earliest first.
 pub(in crate::models) fn price_of_left(
     price: Decimal,
-    is_left: &[bool],
+    is_upcoming: &[bool],
     currency: &str,
 ) -> Decimal {
-    let shares = split(price, is_left.len(), currency);
-    let left = shares.iter().zip(is_left).filter(|(_, is_left)| **is_left);
+    let shares = split(price, is_upcoming.len(), currency);
+    let left = shares
+        .iter()
+        .zip(is_upcoming)
+        .filter(|(_, is_upcoming)| **is_upcoming);
     left.map(|(share, _)| *share).sum()
 }
 

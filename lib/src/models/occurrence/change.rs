@@ -257,7 +257,7 @@ fn allows_free_cancellation(
 
 // A booking on the waitlist has no `free_until`, because the member can leave at any time. An
 // exception is a reopened booking whose payment was kept. A trigger keeps a `free_until` that is
-// already later. The share of a class of a course goes back until then too.
+// already later. The share of a class of a course is refunded until then too.
 static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
     "update bookings b set free_until = c.start_time,
@@ -398,7 +398,7 @@ const CREDIT_DAYS: i64 = 14;
 
 /// Cancels a locked occurrence and all its bookings. Their payments are refunded, even shortly
 /// before the start. Their credits are given back, and can be used for at least fourteen days
-/// after `today`, the studio's date. `reason` is for the members. The caller gives back the shares
+/// after `today`, the studio's date. `reason` is for the members. The caller refunds the shares
 /// in courses, when it has cancelled all occurrences
 /// ([`refund_cancelled_classes`](crate::models::course::refund_cancelled_classes)). Returns the
 /// number of bookings that were cancelled, and the members' events, which the caller must record at

@@ -124,40 +124,43 @@ pub async fn sell(
         sold_by: Some(sale.staff_id),
     };
     let total = new_order.total();
-    if total > Decimal::from(TOTAL_MAX) {
-        return Err(Error::field(
-            "productIds",
-            "must cost less than 100 million together",
-        ));
-    }
+    check_total(total)?;
     let card = check_gift_card(client, sale, &products, total).await?;
     let id = insertion::insert(client, &new_order).await?;
     let mut events = course::book(client, id, released.class_ids(), now, studio).await?;
     events.extend(released.promote(client, now, studio).await?);
-    let paid_by_card = match &card {
-        Some((card, amount)) => {
-            let payment = GiftPayment {
-                order_id: id,
-                user_id: sale.user_id,
-                wallet_id: card.id,
-                amount: *amount,
-                currency,
-                taken: Some((sale.staff_id, now)),
-            };
-            gift_payment::insert(client, &payment).await?;
-            *amount
-        }
-        None => Decimal::ZERO,
-    };
+    let mut rest = total;
+    if let Some((card, amount)) = &card {
+        let payment = GiftPayment {
+            order_id: id,
+            user_id: sale.user_id,
+            wallet_id: card.id,
+            amount: *amount,
+            currency,
+            taken: Some((sale.staff_id, now)),
+        };
+        gift_payment::insert(client, &payment).await?;
+        rest -= amount;
+    }
     let settled = settle(client, id, now, today, keys).await?;
     events.extend(settled.events);
-    let rest = total - paid_by_card;
     if !rest.is_zero() {
         insert_payment(client, sale, id, rest, currency, now).await?;
     }
     let order = find(client, id).await?;
     member_event::record(client, &events).await?;
     Ok((order, settled.gift_card))
+}
+
+/// Checks that the columns have room for a total.
+fn check_total(total: Decimal) -> Result<()> {
+    match total > Decimal::from(TOTAL_MAX) {
+        true => Err(Error::field(
+            "productIds",
+            "must cost less than 100 million together",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// Checks that a gift card is not sold together with something else.

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::row::{PaymentChange, PaymentSubject, event};
+use super::row::{Payment, PaymentChange, PaymentSubject, event};
 use super::settlement::{Outcome, find_subject, lock_payment, mismatch};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::{course, mail_outbox, member_event, order, pass, wallet};
+use crate::models::member_event::{self, NewMemberEvent};
+use crate::models::{course, mail_outbox, order, pass, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::minor_units::from_minor_units;
@@ -151,31 +152,10 @@ pub async fn record_dispute(
         FAIL_REFUNDS.execute(client, &[&payment.id]).await?;
         // A repeated report changes no pass, because staff may have restored it since.
         if !was_withdrawn {
-            let has_revoked = pass::revoke_disputed(client, &pass_ids, now).await?;
-            if let Some(id) = order_id {
-                let is_unpaid = course::make_unpaid(client, id, now).await?;
-                wallet::set_active_of_order(client, id, false).await?;
-                if has_revoked || is_unpaid {
-                    mail_outbox::insert_for_order(client, id, "order_disputed").await?;
-                }
-            }
+            take_back(client, order_id, &pass_ids, now).await?;
         }
     } else if was_withdrawn {
-        let mut events = Vec::new();
-        if !is_withdrawn(client, payment.id).await? {
-            pass::restore_disputed(client, &pass_ids).await?;
-            if let Some(id) = order_id {
-                events.extend(course::make_paid(client, id, now).await?);
-                wallet::set_active_of_order(client, id, true).await?;
-                events.extend(course::refund_shares_of_orders(client, &vec![id], now).await?);
-            }
-        }
-        let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
-        let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
-        // The new refund has already failed if another dispute has withdrawn the money.
-        if state.as_deref() == Some("due") {
-            events.push(event(&payment, PaymentChange::RefundDue));
-        }
+        let events = restore(client, &payment, order_id, &pass_ids, now).await?;
         if !events.is_empty() {
             member_event::record(client, &events).await?;
             return Ok(Outcome::RefundDue);
@@ -188,4 +168,51 @@ pub async fn record_dispute(
         (true, _) if is_lost => mismatch(&payment, "a dispute was lost"),
         (true, _) => Outcome::Changed,
     })
+}
+
+/// Takes back what was bought with a payment whose money is withdrawn: its passes, the bookings of
+/// its courses, and its gift card.
+async fn take_back(
+    client: &Client,
+    order_id: Option<Uuid>,
+    pass_ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let has_revoked = pass::revoke_disputed(client, pass_ids, now).await?;
+    let Some(id) = order_id else {
+        return Ok(());
+    };
+    let is_unpaid = course::make_unpaid(client, id, now).await?;
+    wallet::set_active_of_order(client, id, false).await?;
+    if has_revoked || is_unpaid {
+        mail_outbox::insert_for_order(client, id, "order_disputed").await?;
+    }
+    Ok(())
+}
+
+/// Undoes [`take_back`], unless another dispute has withdrawn the money, and makes the refunds due
+/// again. Returns the members' events.
+async fn restore(
+    client: &Client,
+    payment: &Payment,
+    order_id: Option<Uuid>,
+    pass_ids: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<NewMemberEvent>> {
+    let mut events = Vec::new();
+    if !is_withdrawn(client, payment.id).await? {
+        pass::restore_disputed(client, pass_ids).await?;
+        if let Some(id) = order_id {
+            events.extend(course::make_paid(client, id, now).await?);
+            wallet::set_active_of_order(client, id, true).await?;
+            events.extend(course::refund_shares_of_orders(client, &vec![id], now).await?);
+        }
+    }
+    let revived = REVIVE_REFUNDS.opt(client, &[&payment.id, &now]).await?;
+    let state: Option<String> = revived.map(|row| row.try_get("state")).transpose()?;
+    // The new refund has already failed if another dispute has withdrawn the money.
+    if state.as_deref() == Some("due") {
+        events.push(event(payment, PaymentChange::RefundDue));
+    }
+    Ok(events)
 }

@@ -206,7 +206,7 @@ pub async fn pay_out_order(
 
 const NOTHING_DUE: Error = Error::Conflict {
     code: ErrorCode::NothingToRefund,
-    message: "Nothing of this order is to be given back at the desk",
+    message: "Nothing of this order is due at the desk",
 };
 
 const NOTHING_LEFT: Error = Error::Conflict {

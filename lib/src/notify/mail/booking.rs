@@ -266,9 +266,9 @@ impl BookingMail<'_> {
 
     /// Says what is refunded of the price of a course. Returns `None` if nothing is.
     fn course_refund(&self) -> Option<String> {
-        let (course, share) = self.booking.course_refund.as_ref()?;
-        let amount = self.amount(*share);
-        Some(self.texts.course_share_returned(course, &amount))
+        let refund = self.booking.course_refund.as_ref()?;
+        let amount = self.amount(refund.amount);
+        Some(self.texts.course_share_refunded(&refund.course, &amount))
     }
 
     /// Describes a change of time or room. Returns `None` if the change was undone.

@@ -588,7 +588,7 @@ impl MailTexts for English {
         format!("Please collect your refund of {amount} at the desk.")
     }
 
-    fn course_share_returned(&self, course: &str, amount: &str) -> String {
+    fn course_share_refunded(&self, course: &str, amount: &str) -> String {
         format!(
             "The class was part of the course “{course}”. We refund {amount} of the course price to \
              your card or gift card. If you paid at the desk, please collect it there."

@@ -600,7 +600,7 @@ impl MailTexts for Spanish {
         format!("Recoge tu devolución de {amount} en recepción, por favor.")
     }
 
-    fn course_share_returned(&self, course: &str, amount: &str) -> String {
+    fn course_share_refunded(&self, course: &str, amount: &str) -> String {
         format!(
             "La clase formaba parte del curso «{course}». Te devolvemos {amount} del precio en tu \
              tarjeta o tarjeta regalo. Si pagaste en recepción, recoge allí el dinero."

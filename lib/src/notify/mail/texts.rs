@@ -215,8 +215,8 @@ pub(super) trait MailTexts: Sync {
     fn refunded(&self, amount: &str) -> String;
     fn disputed(&self) -> &'static str;
 
-    /// Says that the share of a cancelled class in what its course has cost is given back.
-    fn course_share_returned(&self, course: &str, amount: &str) -> String;
+    /// Says that the part of a cancelled class in the price of its course is refunded.
+    fn course_share_refunded(&self, course: &str, amount: &str) -> String;
 
     /// Returns the texts of a notice about an account. `new_address_or_provider` is `None` if
     /// the notice has neither, or if the e-mail must not contain it.

@@ -7,7 +7,7 @@ import type { CoursesTexts } from "../../texts/courses.en.ts";
 import { type Catalog, language, loadTexts, namesOf } from "../../tools/language.ts";
 import { isMemberExpected } from "../../session.ts";
 import { formatDay, formatPrice, formatTime, formatTimeIn } from "../../tools/time.ts";
-import type { BuyProps } from "../shop.tsx";
+import type { BuyProps } from "./buy-button.tsx";
 import type { EnteredCard, split } from "./paying.ts";
 import type { AppliedCode } from "./promo-code.tsx";
 import "./courses.css";

@@ -135,10 +135,10 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
 }
 
 /** What pays for the spot, or that it is unpaid. */
-function describeCoverage(t: Texts["t"], { passName, courseName, courseIsPaid, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
+function describeCoverage(t: Texts["t"], { passName, courseName, isCoursePaid, givenReason, paymentStatus, isUnpaid }: DeskRow): string {
   if (passName) return passName;
   if (givenReason !== null) return t.givenByStudio;
-  if (courseName && !isUnpaid && courseIsPaid) return courseName;
+  if (courseName && !isUnpaid && isCoursePaid) return courseName;
   const payment = t.staff.payment[paymentStatus ?? ""];
   if (payment) return payment;
   if (courseName) return t.courseNotPaid(courseName);

@@ -23,7 +23,7 @@ interface RowProps extends Texts {
 /** The course that the class was booked with. */
 function CourseTag({ t, desk }: Pick<RowProps, "t"> & { desk: RowProps["row"]["desk"] }) {
   if (!desk?.courseName) return null;
-  return desk.courseIsPaid ? <span class="tag">{desk.courseName}</span> : <span class="tag warn">{t.courseNotPaid(desk.courseName)}</span>;
+  return desk.isCoursePaid ? <span class="tag">{desk.courseName}</span> : <span class="tag warn">{t.courseNotPaid(desk.courseName)}</span>;
 }
 
 export function MemberRow({ t, row, isUnsent, zone, canCheckIn, onToggle, onOpen, onPay }: RowProps) {
