@@ -80,4 +80,20 @@ test("staff create a course, and a member buys it and drops a class", async ({ p
   await expect(page.getByText("its classes cannot be changed")).toBeVisible();
   await expect(page.getByRole("link", { name: buyer.name })).toBeVisible();
   await expectAccessible(page);
+
+  // Staff choose whether a part of the price is refunded, and record when it was paid out.
+  await open(page, `/staff/roster/${first.id}`);
+  await page.getByRole("button", { name: `More about ${buyer.name}` }).click();
+  await page.getByRole("button", { name: "Cancel the booking" }).click();
+  await expect(dialog.getByText("Choose whether its part of the course price is refunded.")).toBeVisible();
+  await expectAccessible(page);
+  await dialog.getByRole("button", { name: "Cancel and refund" }).click();
+  await expect(page.getByText(`The booking of ${buyer.name} is cancelled.`)).toBeVisible();
+  await open(page, `/staff/members/${buyer.id}`);
+  await expect(page.getByText("Refund due at the desk: $15.50")).toBeVisible();
+  await page.getByLabel(`More for the sale to ${buyer.name}, ${name}`).click();
+  await page.getByRole("button", { name: "Record the refund as paid out" }).click();
+  await expect(dialog.getByText("Pay out $15.50 at the desk.")).toBeVisible();
+  await dialog.getByRole("button", { name: "Record the refund as paid out" }).click();
+  await expect(page.getByText(`The refund to ${buyer.name} is recorded.`)).toBeVisible();
 });
