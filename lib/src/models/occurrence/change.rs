@@ -256,8 +256,8 @@ fn allows_free_cancellation(
 }
 
 // A booking on the waitlist has no `free_until`, because the member can leave at any time. An
-// exception is a reopened booking whose payment was kept. A trigger keeps a `free_until` that is
-// already later. The share of a class of a course is refunded until then too.
+// exception is a reopened booking whose payment was kept, or that a course has paid. A trigger keeps a
+// `free_until` that is already later. The share of a class of a course is refunded until then too.
 static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
     "update bookings b set free_until = c.start_time,
@@ -265,7 +265,8 @@ static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
             else b.course_share_state end
     from scheduled_classes c
     where c.id = $1 and b.scheduled_class_id = c.id and (b.status in ('booked', 'attended')
-        or (b.status = 'waitlisted' and b.free_until is not null))",
+        or (b.status = 'waitlisted'
+            and (b.free_until is not null or b.course_line_id is not null)))",
 );
 
 /// Returns the notifications that a change requires: the kind of each, and the payload of
