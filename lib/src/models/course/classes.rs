@@ -83,8 +83,8 @@ impl ChosenClass {
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when there is no such course; 409 `course_sold` when it is sold or is being paid for;
-/// [`Error::Invalid`] when a class does not exist, is over, is cancelled, is part of another
+/// [`Error::NotFound`] when there is no such course; 409 `course_sold` when it is sold or is being
+/// paid for; [`Error::Invalid`] when a class does not exist, is over, is cancelled, is part of another
 /// course, or overlaps another class of the course, or when there are too many.
 pub async fn set_classes(client: &Client, new: &CourseClasses, now: DateTime<Utc>) -> Result<()> {
     let id = new.course_id;

@@ -21,8 +21,9 @@ static MAKE_UNPAID: Statement = Statement::new(
     returning b.id",
 );
 
-/// Makes the upcoming bookings of a locked order unpaid, because its payment is disputed. The
-/// member keeps the spots. One that the studio has given stays free of charge. The classes must be locked. Returns whether there was one.
+/// Makes the upcoming bookings of a locked order unpaid, because its payment is disputed. The member
+/// keeps the spots. One that the studio has given stays free of charge. The classes must be locked.
+/// Returns whether there was one.
 pub(in crate::models) async fn make_unpaid(
     client: &Client,
     order_id: Uuid,

@@ -76,8 +76,8 @@ static BOOKINGS_OF_ORDERS: Statement = Statement::new(
 );
 
 /// Locks the classes that were booked with the courses of orders, and those upcoming at `now` that
-/// were booked with passes that are to be changed together with the orders. Then locks these passes, and those of the members on the
-/// waitlists. The orders must be locked after that.
+/// were booked with passes that are to be changed together with the orders. Then locks these passes,
+/// and those of the members on the waitlists. The orders must be locked after that.
 pub(in crate::models) async fn lock_of_orders(
     client: &Client,
     order_ids: &Vec<Uuid>,
