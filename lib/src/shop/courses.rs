@@ -306,7 +306,7 @@ pub(crate) async fn refund_due_shares(app: &App, until: Instant) -> Result<u64> 
             Ok(()) => count += 1,
             // The other orders do not wait for this one.
             Err(error) => {
-                tracing::error!(order = %id, error = %chain(&error), "the shares of an order were not refunded");
+                tracing::error!(order = %id, error = %chain(&error), "failed to refund the shares of an order");
             }
         }
     }
