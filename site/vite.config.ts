@@ -17,10 +17,10 @@ const pages = FOLDERS.filter((folder) => existsSync(join(import.meta.dirname, fo
 /**
  * What pages share. Two files are faster than several small ones, which wait for each other.
  * `tools/link.ts` is not shared: it takes the fragment out of the address of the page that
- * loads it.
+ * loads it. Only members see `calendar-feed.tsx`.
  */
 const SHARED = [
-  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|components|styles)\/|src\/tools\/(?!link\.ts)|src\/session\.ts/ },
+  { name: "site", test: /node_modules\/(preact|openapi-fetch)\/|src\/(api|styles)\/|src\/components\/(?!calendar-feed)|src\/tools\/(?!link\.ts)|src\/session\.ts|src\/passes\/pass-part\.ts/ },
   { name: "staff", test: /node_modules\/(lucide|idb)\/|src\/staff\// },
   { name: "classes", test: /src\/classes\/(?!structured-data)/ },
 ];

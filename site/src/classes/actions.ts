@@ -2,6 +2,7 @@
 
 import { api, call } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
+import { loadPassPart, passPart } from "../passes/pass-part.ts";
 import { forgetSession, loadSession, type Session, session, signInAddress } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { attempt, reportOffline, say } from "../tools/action.ts";
@@ -10,7 +11,6 @@ import { sendUntilAnswered } from "../tools/repeat.ts";
 import { formatMomentIn, formatPrice } from "../tools/time.ts";
 import { calendarLink } from "./calendar.ts";
 import { giveUpIntent, storeIntent, takeIntent, type Wish } from "./intent.ts";
-import { loadPassPart, passPart } from "./pass-part.ts";
 import { type Booking, loadAvailability, loadBookings, type Occurrence, storeBooking } from "./live.ts";
 
 export function whenOf({ startTime, timeZone }: Occurrence): string {

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button, Dialog } from "../components/ui.tsx";
+import { passPart } from "../passes/pass-part.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { useStore, useStorePart } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
@@ -10,7 +11,6 @@ import { book, leaveWaitlist, whenOf } from "./actions.ts";
 import { calendarLink } from "./calendar.ts";
 import { classPath, coursePath, isBookedWithCourse, minutesOf, priceText } from "./facts.ts";
 import { availability, bookings, givenUpClasses, type Occurrence } from "./live.ts";
-import { passPart } from "./pass-part.ts";
 import "./card.css";
 
 /** From this many free spots on, their number does not matter. */

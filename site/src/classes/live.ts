@@ -2,13 +2,13 @@
 // the page is visible.
 
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
+import { loadPassPart } from "../passes/pass-part.ts";
 import { checkSession, session } from "../session.ts";
 import type { ClassTexts } from "../texts/classes.en.ts";
 import { report, say } from "../tools/action.ts";
 import { whenOnline } from "../tools/connection.ts";
 import { Store } from "../tools/store.ts";
 import { loadStudio } from "../tools/studio.ts";
-import { loadPassPart } from "./pass-part.ts";
 
 export type Occurrence = Schema<"OccurrenceList">["items"][number];
 type Availability = Schema<"ClassAvailabilityList">["items"][number];

@@ -3,10 +3,10 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
-import { loadPassPart, passPart } from "../classes/pass-part.ts";
 import { mount } from "../components/mount.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadMembership, membership } from "../passes/membership.ts";
+import { loadPassPart, passPart } from "../passes/pass-part.ts";
 import { isMemberExpected, loadSession, session } from "../session.ts";
 import type { ShopTexts } from "../texts/shop.en.ts";
 import { attempt, report } from "../tools/action.ts";

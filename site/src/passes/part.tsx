@@ -1,6 +1,6 @@
 // What members with passes see where classes are booked.
 
-import { loadPassPart, passPart } from "../classes/pass-part.ts";
+import { loadPassPart, passPart } from "./pass-part.ts";
 import type { Booking } from "../classes/live.ts";
 import type { PassesTexts } from "../texts/passes.en.ts";
 import { type Catalog, language, loadTexts } from "../tools/language.ts";

@@ -1,8 +1,8 @@
 // The purchase of a pass by card. After the payment, Stripe redirects to the shop.
 
 import { api, call, type Schema } from "../../api/client.ts";
-import { loadPassPart } from "../../classes/pass-part.ts";
 import { loadMembership, membership } from "../../passes/membership.ts";
+import { loadPassPart } from "../../passes/pass-part.ts";
 import { loadPasses } from "../../passes/passes.ts";
 import { loadSession, signInAddress } from "../../session.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
