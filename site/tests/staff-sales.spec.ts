@@ -359,7 +359,7 @@ test.describe("without a connection", () => {
     const dialog = page.getByRole("dialog");
     await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toBeVisible();
     await context.setOffline(true);
-    await expect(dialog.getByText("Without a connection, passes cannot be sold or used.")).toBeVisible();
+    await expect(dialog.getByText("Without a connection, nothing can be sold, and passes cannot be used.")).toBeVisible();
     await expect(dialog.getByRole("button", { name: "Five classes · $85" })).toHaveCount(0);
     await context.setOffline(false);
     await dialog.getByRole("button", { name: "Five classes · $85" }).click();
