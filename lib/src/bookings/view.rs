@@ -304,6 +304,9 @@ pub struct RosterEntryView {
     /// Whether the course is paid. Otherwise, the spot is lost when it is not paid in time. Null
     /// without a course.
     is_course_paid: Option<bool>,
+    /// Whether its part of the course price is refunded if it is cancelled before the start, because
+    /// the studio has changed the class. Null without a course.
+    is_course_refundable: Option<bool>,
     user_id: Uuid,
     /// The member's first and last name.
     name: String,
@@ -347,6 +350,7 @@ impl RosterEntryView {
             given_reason: entry.given_reason,
             course_name: entry.course_name,
             is_course_paid: entry.is_course_paid,
+            is_course_refundable: entry.is_course_refundable,
             user_id: entry.user_id,
             name: entry.name,
             email: email::readable(&entry.email),

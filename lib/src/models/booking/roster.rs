@@ -78,6 +78,9 @@ pub struct RosterEntry {
     pub course_name: Option<String>,
     /// Whether the course is paid. `None` without a course.
     pub is_course_paid: Option<bool>,
+    /// Whether its part of the course price is refunded if it is cancelled before the start, because
+    /// the studio has changed the class. `None` without a course.
+    pub is_course_refundable: Option<bool>,
     /// The member's id.
     pub user_id: Uuid,
     /// The member's first and last name.
@@ -157,6 +160,7 @@ impl RosterEntry {
             pass_is_unlimited: row.try_get("pass_is_unlimited")?,
             course_name: row.try_get("course_name")?,
             is_course_paid: row.try_get("is_course_paid")?,
+            is_course_refundable: row.try_get("is_course_refundable")?,
             user_id: row.try_get("user_id")?,
             name: full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             email: row.try_get("email")?,
@@ -199,6 +203,7 @@ static LIST: Statement = Statement::new(
         " as pass_name,
             case when w.id is not null then w.credits is null end as pass_is_unlimited,
             course.description as course_name, course_order.state = 'paid' as is_course_paid,
+            b.course_share_state = 'refundable' as is_course_refundable,
             coalesce(b.entered_at, b.created_at) as entered_at, b.user_id,
             u.first_name, u.last_name, u.email, u.phone, u.experience_level,
             u.date_of_birth,
