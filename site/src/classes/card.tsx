@@ -87,7 +87,9 @@ export function Price({ t, occurrence, isLong = false }: { t: ClassTexts; occurr
   const passes = useStore(passPart);
   const price = priceText(t, occurrence);
   if (passes && booking?.pass) return <>{passes[isLong ? "paid" : "paidShort"](booking.pass)}</>;
-  if (booking?.course) return <>{booking.course.isPaid && Number(booking.price) === 0 ? t.paidWithCourse : t.unpaidWithCourse}</>;
+  // Without a price, nothing but the course pays.
+  if (booking?.course && Number(booking.price) === 0) return <>{booking.course.isPaid ? t.paidWithCourse : t.unpaidWithCourse}</>;
+  if (booking?.course) return <>{priceText(t, booking)}</>;
   if (!booking && isGivenUp) return <>{t.paidWithCourse}</>;
   if (!booking && isBookedWithCourse(occurrence)) return <>{t.onlyWithCourse}</>;
   return passes && !booking && !isLong ? <passes.Payer t={passes.t} occurrence={occurrence} price={price} /> : <>{price}</>;

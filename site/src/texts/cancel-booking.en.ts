@@ -14,6 +14,8 @@ const texts = {
   action: "Cancel the booking",
   lateChoice: { strict: "Cancel as late", lenient: "Cancel free of charge" },
   ofCourse: (name: string) => `The booking is part of the course “${name}”. Choose whether its part of the course price is refunded.`,
+  ofChangedCourse: (name: string) => `The booking is part of the course “${name}”. The studio has changed the class, so its part of the course price is refunded.`,
+  ofUnpaidCourse: (name: string) => `The booking is part of the course “${name}”, which is not paid yet. If the course is paid later, the part of a class that you cancel free of charge is refunded.`,
   courseChoice: { strict: "Cancel without a refund", lenient: "Cancel and refund" },
   leave: "Remove from the waitlist",
   reason: "Message to the member",

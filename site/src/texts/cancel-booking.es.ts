@@ -16,6 +16,8 @@ const texts: CancelBookingTexts = {
   action: "Cancelar la reserva",
   lateChoice: { strict: "Cancelar como tardía", lenient: "Cancelar gratis" },
   ofCourse: (name) => `La reserva es parte del curso «${name}». Elige si se devuelve su parte del precio del curso.`,
+  ofChangedCourse: (name) => `La reserva es parte del curso «${name}». El estudio ha cambiado la clase, así que se devuelve su parte del precio del curso.`,
+  ofUnpaidCourse: (name) => `La reserva es parte del curso «${name}», que está sin pagar. Si el curso se paga después, se devuelve la parte de la clase que canceles gratis.`,
   courseChoice: { strict: "Cancelar sin devolución", lenient: "Cancelar y devolver" },
   leave: "Quitar de la lista de espera",
   reason: "Mensaje para el miembro",

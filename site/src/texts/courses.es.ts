@@ -20,6 +20,7 @@ const texts: CoursesTexts = {
   dropIn: "También puedes reservar clases sueltas.",
   atStudio: "Puedes comprar este curso en el estudio.",
   owned: "Ya estás en este curso.",
+  unpaid: "Has pedido este curso. Pierdes tus plazas si no se paga a tiempo.",
   goOn: "Seguir con el pago",
   goOnNamed: (course) => `Seguir con el pago: ${course}`,
 };

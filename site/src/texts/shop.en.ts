@@ -66,6 +66,7 @@ const texts = {
     slow: "Your payment is not confirmed yet. We will e-mail you as soon as it is.",
     late: "Your payment arrived after the order was cancelled, so you have not bought anything. We refund it to your card.",
     open: "You have not paid, so you have not bought anything. You can buy it at any time.",
+    over: "You can no longer pay for this order, because its time is over. Nothing was bought. You can buy it again.",
     notStarted: "You have not paid, so your membership has not begun. You can start it at any time.",
   },
   howTitle: "How it works",

@@ -67,6 +67,7 @@ const texts: ShopTexts = {
     slow: "Tu pago aún no está confirmado. Te escribiremos en cuanto lo esté.",
     late: "Tu pago llegó cuando la compra ya estaba cancelada, así que no has comprado nada. Te lo reembolsamos en la tarjeta.",
     open: "No has pagado, así que no has comprado nada. Puedes comprarlo cuando quieras.",
+    over: "Ya no puedes pagar este pedido, porque se ha acabado el plazo. No has comprado nada. Puedes comprarlo otra vez.",
     notStarted: "No has pagado, así que tu membresía no ha empezado. Puedes empezarla cuando quieras.",
   },
   howTitle: "Cómo funciona",

@@ -11,6 +11,7 @@ import { classPath, coursePath } from "../../classes/facts.ts";
 import { type Booking, bookings, bookingZone, cancelledClasses, followChanges, loadBookings } from "../../classes/live.ts";
 import { CalendarFeed } from "../../components/calendar-feed.tsx";
 import { Button, Card, Dialog, Empty } from "../../components/ui.tsx";
+import { dueOf, goOnPaying, loadOrder, type Order } from "../../open-order.ts";
 import { loadPassPart, passPart } from "../../passes/pass-part.ts";
 import type { BookingsTexts } from "../../texts/bookings.en.ts";
 import { attempt, report, say } from "../../tools/action.ts";
@@ -119,11 +120,7 @@ function Courses({ t, items }: Texts & { items: Booking[] }) {
             <Card key={orderId} class="booking">
               <h3>{own[0]?.course?.name}</h3>
               <p class="hint">{t.course.count(own.length)}</p>
-              {own[0]?.course?.isPaid === false && (
-                <p>
-                  {t.course.unpaidSpots} <a href={coursePath({ id: own[0].course.courseId })}>{t.course.pay}</a>
-                </p>
-              )}
+              {own[0]?.course?.isPaid === false && <PayCourse t={t} course={own[0].course} />}
               <ul class="plain-list">
                 {own.map((booking) => (
                   <li key={booking.id}>
@@ -136,6 +133,32 @@ function Courses({ t, items }: Texts & { items: Booking[] }) {
         })}
       </div>
     </section>
+  );
+}
+
+/** The button that goes on paying for a course, with what the order still costs. */
+function PayCourse({ t, course: { courseId, orderId, name } }: Texts & { course: NonNullable<Booking["course"]> }) {
+  const [order, setOrder] = useState<Order | null>(null);
+  useEffect(() => {
+    // Without the amount, the course can still be paid.
+    loadOrder(orderId).then(setOrder, () => setOrder(null));
+  }, [orderId]);
+  const pay = async () => {
+    const ended = await goOnPaying(orderId);
+    // The shop says what can be done.
+    if (ended) location.assign(coursePath({ id: courseId }));
+  };
+  return (
+    <>
+      <p>
+        {t.course.unpaidSpots} {order?.checkoutUrl && t.course.due(formatPrice(dueOf(order), order.currency))}
+      </p>
+      <p class="actions">
+        <Button size="small" aria-label={t.course.payNamed(name)} onClick={() => attempt(pay)}>
+          {t.course.pay}
+        </Button>
+      </p>
+    </>
   );
 }
 

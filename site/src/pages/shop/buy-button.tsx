@@ -33,12 +33,10 @@ export interface BuyProps {
   giftCard?: string | undefined;
   /** Called when the product was bought without another page. */
   onBought?: () => void;
-  /** What the button says instead of its usual text, and with the name of the product. */
-  label?: { text: string; named: string } | undefined;
 }
 
 /** The button that buys a product, or starts a membership. It has the focus if the visitor has just signed in to buy that product. */
-export function BuyButton({ t, product, total, code, giftCard, onBought, label }: BuyProps) {
+export function BuyButton({ t, product, total, code, giftCard, onBought }: BuyProps) {
   const isGiven = isFree({ price: total });
   const isWanted = wantedProductId() === product.id;
   const button = useRef<HTMLSpanElement>(null);
@@ -52,8 +50,8 @@ export function BuyButton({ t, product, total, code, giftCard, onBought, label }
           {t.start}
         </Button>
       ) : (
-        <Button aria-label={label?.named ?? (isGiven ? t.getNamed(product.name) : t.buyNamed(product.name))} onClick={() => attempt(async () => (await loadPurchase()).buy(t, product, { promoCode: code, giftCard }, onBought))}>
-          {label?.text ?? (isGiven ? t.get : t.buy)}
+        <Button aria-label={isGiven ? t.getNamed(product.name) : t.buyNamed(product.name)} onClick={() => attempt(async () => (await loadPurchase()).buy(t, product, { promoCode: code, giftCard }, onBought))}>
+          {isGiven ? t.get : t.buy}
         </Button>
       )}
     </span>

@@ -2,12 +2,15 @@
 
 import type { ComponentType } from "preact";
 import { api, call, readAllPages, type Schema } from "../../api/client.ts";
+import { Button } from "../../components/ui.tsx";
+import { dueOf, goOnPaying, loadOrder, type Order } from "../../open-order.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
 import type { CoursesTexts } from "../../texts/courses.en.ts";
+import { attempt } from "../../tools/action.ts";
 import { type Catalog, language, loadTexts, namesOf } from "../../tools/language.ts";
 import { isMemberExpected } from "../../session.ts";
 import { formatDay, formatPrice, formatTime, formatTimeIn } from "../../tools/time.ts";
-import type { BuyProps } from "./buy-button.tsx";
+import { type BuyProps, loadPurchase } from "./buy-button.tsx";
 import type { EnteredCard, split } from "./paying.ts";
 import type { AppliedCode } from "./promo-code.tsx";
 import "./courses.css";
@@ -23,15 +26,15 @@ export interface LoadedCourses {
   Courses: typeof Courses;
 }
 
-/** The ids of the member's courses. */
+/** The member's courses by their ids. */
 interface OwnCourses {
   /** Those that are paid, also if the member has given up all spots and can take them again. */
   paid: ReadonlySet<string>;
-  /** Those whose spots are held until they are paid. */
-  unpaid: ReadonlySet<string>;
+  /** The orders of those whose spots are held until they are paid. */
+  unpaid: ReadonlyMap<string, Order>;
 }
 
-const NO_COURSES: OwnCourses = { paid: new Set(), unpaid: new Set() };
+const NO_COURSES: OwnCourses = { paid: new Set(), unpaid: new Map() };
 
 const catalog: Catalog<CoursesTexts> = { en: () => import("../../texts/courses.en.ts"), es: () => import("../../texts/courses.es.ts") };
 
@@ -50,8 +53,10 @@ export async function loadCourses(): Promise<LoadedCourses> {
 async function loadOwn(): Promise<OwnCourses> {
   const bookings = await readAllPages<Schema<"Booking">>((query) => call(api.GET("/api/bookings/list", { params: { query: { ...query, when: "upcoming" } } })));
   const held = bookings.filter(({ course, status }) => status !== "cancelled" || course?.canBeTakenAgain);
-  const idsOf = (isPaid: boolean) => new Set(held.flatMap(({ course }) => (course?.isPaid === isPaid ? [course.courseId] : [])));
-  return { paid: idsOf(true), unpaid: idsOf(false) };
+  const courses = held.flatMap(({ course }) => course ?? []);
+  const unpaid = new Map(courses.filter(({ isPaid }) => !isPaid).map(({ courseId, orderId }) => [courseId, orderId]));
+  const orders = await Promise.all([...unpaid].map(async ([courseId, orderId]) => [courseId, await loadOrder(orderId)] as const));
+  return { paid: new Set(courses.filter(({ isPaid }) => isPaid).map(({ courseId }) => courseId)), unpaid: new Map(orders) };
 }
 
 interface Props {
@@ -74,25 +79,26 @@ export function Courses({ t, part, applied, card, takesCards, onBought, BuyButto
       <p class="hint">{part.t.hint}</p>
       <ul class="plain-list products">
         {part.courses.map((course) => {
+          const order = part.own.unpaid.get(course.id);
+          if (order?.checkoutUrl) return <UnpaidCourse key={course.id} t={part.t} shop={t} course={course} order={order} onChange={onBought} />;
           const reduced = applied?.prices.get(course.id);
           const code = reduced && applied?.code;
           const total = reduced?.total ?? course.priceNow;
           const paying = Number(total) > 0 ? card : null;
           const { covered, rest } = splitPrice(paying, total);
           const money = (amount: string) => formatPrice(amount, course.currency);
-          const isUnpaid = part.own.unpaid.has(course.id);
           const isPayable = takesCards || Number(rest) === 0;
           return (
-            <li key={course.id} id={`course-${course.id}`} tabIndex={-1} class="card product">
+            <li key={course.id} id={anchorOf(course)} tabIndex={-1} class="card product">
               <CourseFacts t={part.t} shop={t} course={course} total={total} code={code || undefined} />
               {paying && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(money(covered), money(rest))}</p>}
               {part.own.paid.has(course.id) ? (
                 <p class="hint">{part.t.owned}</p>
               ) : (
-                // Who holds the last spot can pay for it.
-                (isUnpaid || course.placesLeft > 0) &&
+                // Who holds the last spot can pay for it, also if the payment page has to be made again.
+                (order || course.placesLeft > 0) &&
                 (isPayable ? (
-                  <BuyButton t={t} product={course} total={total} code={code || undefined} giftCard={paying?.code} onBought={onBought} label={isUnpaid ? { text: part.t.goOn, named: part.t.goOnNamed(course.name) } : undefined} />
+                  <BuyButton t={t} product={course} total={total} code={code || undefined} giftCard={paying?.code} onBought={onBought} />
                 ) : (
                   <p class="hint">{part.t.atStudio}</p>
                 ))
@@ -102,6 +108,42 @@ export function Courses({ t, part, applied, card, takesCards, onBought, BuyButto
         })}
       </ul>
     </>
+  );
+}
+
+/** The id of the element that shows a course. Classes link to it. */
+function anchorOf({ id }: Course): string {
+  return `course-${id}`;
+}
+
+interface UnpaidProps {
+  t: CoursesTexts;
+  shop: ShopTexts;
+  course: Course;
+  order: Order;
+  onChange: () => void;
+}
+
+/** A course that the member has ordered and not paid. It is paid as it was ordered, with the promo code and the gift card of the order. */
+function UnpaidCourse({ t, shop, course, order, onChange }: UnpaidProps) {
+  const { id, total, giftCardAmount, promoCode, currency } = order;
+  const goOn = async () => {
+    const ended = await goOnPaying(id);
+    if (!ended) return;
+    await (await loadPurchase()).showEnd(shop, ended);
+    onChange();
+  };
+  return (
+    <li id={anchorOf(course)} tabIndex={-1} class="card product">
+      <CourseFacts t={t} shop={shop} course={course} total={total} code={promoCode ?? undefined} />
+      {Number(giftCardAmount) > 0 && <p class="product-covered">{shop.gift.rest(formatPrice(giftCardAmount, currency), formatPrice(dueOf(order), currency))}</p>}
+      <p class="hint">{t.unpaid}</p>
+      <span class="product-buy">
+        <Button aria-label={t.goOnNamed(course.name)} onClick={() => attempt(goOn)}>
+          {t.goOn}
+        </Button>
+      </span>
+    </li>
   );
 }
 

@@ -1,6 +1,7 @@
 // The purchase of a pass by card. After the payment, Stripe redirects to the shop.
 
 import { api, call, type Schema } from "../../api/client.ts";
+import { loadOrder, type Order } from "../../open-order.ts";
 import { loadMembership, membership } from "../../passes/membership.ts";
 import { loadPassPart } from "../../passes/pass-part.ts";
 import { loadPasses } from "../../passes/passes.ts";
@@ -8,8 +9,6 @@ import { loadSession, signInAddress } from "../../session.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
 import { say } from "../../tools/action.ts";
 import { sendUntilAnswered } from "../../tools/repeat.ts";
-
-type Order = Schema<"MemberOrder">;
 
 /** The codes with which a product is bought. */
 interface Codes {
@@ -55,10 +54,16 @@ export async function followReturn(t: ShopTexts): Promise<void> {
 
 /** Says how the order has ended. Returns false while it is open. */
 async function showOrder(t: ShopTexts, orderId: string): Promise<boolean> {
-  const order = await call(api.GET("/api/shop/order", { params: { query: { orderId } } }));
+  const order = await loadOrder(orderId);
   if (order.state === "paid") await showBought(t, order);
   if (order.state === "cancelled") say(t.returned.late, true);
   return order.state !== "open";
+}
+
+/** Says how an order has ended that the member wanted to go on paying. */
+export async function showEnd(t: ShopTexts, order: Order): Promise<void> {
+  if (order.state === "paid") await showBought(t, order);
+  else say(t.returned.over, true);
 }
 
 /** Says that the membership has begun. Returns false while it has not. */

@@ -225,7 +225,7 @@ function Bookings({ t, member, list, empty, onChange }: BookingsProps) {
           fee={cancelling.lateCancellationFee}
           currency={cancelling.currency}
           passName={cancelling.pass?.name}
-          courseName={cancelling.course?.name}
+          course={cancelling.course && { ...cancelling.course, pays: Number(cancelling.price) === 0 && !cancelling.pass }}
           freeCancellationUntil={cancelling.freeCancellationUntil}
           onClose={() => setCancelling(null)}
           onCancel={onChange}

@@ -57,7 +57,7 @@ export function MemberDialogs({ view, ...props }: Props & { view: View }) {
         fee={row.lateCancellationFee}
         currency={row.currency}
         passName={row.passName}
-        courseName={row.courseName}
+        course={courseOf(row)}
         freeCancellationUntil={row.freeCancellationUntil}
         onClose={onClose}
         onCancel={onChange}
@@ -132,6 +132,11 @@ function MemberDialog({ t, row, occurrence, canCheckIn, onToggle, onShow, onClos
       </p>
     </Dialog>
   );
+}
+
+/** The course that a booking is part of. */
+function courseOf({ courseName, isCoursePaid, isCourseRefundable, price, passName }: DeskRow) {
+  return courseName === null ? null : { name: courseName, isPaid: isCoursePaid === true, isRefundable: isCourseRefundable === true, pays: Number(price) === 0 && passName === null };
 }
 
 /** What pays for the spot, or that it is unpaid. */
