@@ -60,7 +60,7 @@ test("staff create a course, and a member buys it and drops a class", async ({ p
   await expect(page.getByRole("dialog").getByText("Nothing is refunded.")).toBeVisible();
   await page.getByRole("dialog").getByRole("button", { name: /^Cancel/ }).click();
   await expect(page.getByText("1 class is left")).toBeVisible();
-  // It was a slip of the finger.
+  // It was cancelled by mistake.
   await open(page, first.timetable);
   await card.getByRole("button", { name: /^Book/ }).click();
   await expect(card.getByText("Paid with the course")).toBeVisible();

@@ -8,6 +8,8 @@ use crate::bookings::{
     assert_bookings_consistent, book, cancel, join_waitlist, set_clock_before_start, time,
 };
 use crate::harness::{TestApp, TestClient, TestResponse};
+use crate::payments::start_with_stripe;
+use crate::shop::courses::{buy, pay, three_classes};
 
 pub async fn perform_action(staff: &TestClient, booking: &Value, action: &str) -> TestResponse {
     let change = json!({ "bookingId": booking["id"], "action": action });
@@ -47,6 +49,32 @@ async fn the_roster_shows_staff_the_contact_details_of_participants() {
         .await
         .expect_code(400, "validation_failed");
     ana.get(&path).await.expect_code(403, "forbidden");
+}
+
+#[tokio::test]
+async fn the_roster_says_whether_the_share_of_a_course_is_refundable() {
+    let (app, stripe) = start_with_stripe().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let (course, classes) = three_classes(&app, &staff, 5, json!({ "dropIn": true })).await;
+    let class = classes[1];
+    book(&app.member("ben").await, class).await.expect(201);
+    let roster = async || {
+        let path = format!("/api/admin/bookings?scheduledClassId={class}");
+        let entries = staff.get_all(&path).await;
+        let states = entries.iter().map(|entry| {
+            let is_paid = entry["isCoursePaid"].as_bool();
+            (is_paid, entry["isCourseRefundable"].as_bool())
+        });
+        states.collect::<Vec<_>>()
+    };
+    let single = (None, None);
+    let started = buy(&ana, &course).await.expect(201);
+    assert_eq!(roster().await, [single, (Some(false), Some(false))]);
+    pay(&app, &stripe, &started).await;
+    assert_eq!(roster().await, [single, (Some(true), Some(false))]);
+    let change = json!({ "occurrence": { "id": class, "room": "Another room" } });
+    staff.patch("/api/admin/schedule", change).await.expect(200);
+    assert_eq!(roster().await, [single, (Some(true), Some(true))]);
 }
 
 #[tokio::test]

@@ -106,7 +106,7 @@ function Amounts({ t, order }: Texts & { order: Order }) {
   );
 }
 
-/** Whether staff have to pay out what the studio owes for a class of a course that it cancelled. */
+/** Whether staff have to pay out a refund of a course at the desk. */
 function isDueAtDesk({ dueAtDesk }: Order): boolean {
   return Number(dueAtDesk) > 0;
 }
@@ -134,7 +134,7 @@ function OrderMenu({ t, order, hasMembers, onRefund, onCancel, onPayOut }: MenuP
   const items = [
     ...(hasMembers ? [{ text: t.openMember, icon: UserRound, onClick: () => location.assign(`/staff/members/${order.userId}`) }] : []),
     ...(isDueAtDesk(order) ? [{ text: t.payOut, icon: HandCoins, onClick: onPayOut }] : []),
-    ...(isRefundable ? [{ text: t.refund, icon: Undo2, isDangerous: true, onClick: onRefund }] : []),
+    ...(isRefundable ? [{ text: hasMoneyLeft(order) ? t.refund : t.release, icon: Undo2, isDangerous: true, onClick: onRefund }] : []),
     ...(order.state === "open" ? [{ text: t.cancelOrder, icon: CircleX, isDangerous: true, onClick: onCancel }] : []),
   ];
   return items.length > 0 ? <ActionMenu label={t.actionsOfOrder(order.memberName, whatOf(order))} items={items} /> : null;
@@ -195,7 +195,7 @@ interface RefundProps extends Texts {
   onChange: (order?: Order) => void;
 }
 
-/** Gives money back. The suggested amount is what is left of the passes. */
+/** Gives money back, or only releases the spots of courses. The suggested amount is what is left of the passes, and of the courses whose spots are released. */
 function RefundDialog({ t, order, onClose, onChange }: RefundProps) {
   const staff = useStaffTexts();
   const load = async () => {
@@ -205,7 +205,7 @@ function RefundDialog({ t, order, onClose, onChange }: RefundProps) {
   };
   const { loaded, failure, reload } = useLoad(load, order.id);
   return (
-    <Dialog title={t.refundTitle(order.memberName)} isOpen onClose={onClose}>
+    <Dialog title={(hasMoneyLeft(order) ? t.refundTitle : t.releaseTitle)(order.memberName)} isOpen onClose={onClose}>
       {loaded ? (
         <RefundForm t={t} order={order} {...loaded} onClose={onClose} onChange={onChange} />
       ) : (
@@ -303,7 +303,7 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
         </div>
       )}
       {courses.map(({ id, description, course }) => (
-        <Check key={id} checked={released.includes(id)} onChange={() => change(revoked, toggled(released, id))} label={t.releaseSpots(description, (course?.classesLeft ?? 0) + (course?.givenUpLeft ?? 0))} />
+        <Check key={id} checked={released.includes(id)} onChange={() => change(revoked, toggled(released, id))} label={t.releaseSpots(description, course?.classesLeft ?? 0, course?.givenUpLeft ?? 0)} />
       ))}
       {hasAmount && (
         <>

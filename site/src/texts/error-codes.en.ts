@@ -62,7 +62,7 @@ const texts: ErrorCodesTexts = {
     idempotency_key_reused: ["The `Idempotency-Key` belongs to another request.", "Use a new key for each different request."],
     already_booked: ["The member has already booked this class.", "List the bookings to find it."],
     class_full: ["No spot in the class is free.", "Send `joinWaitlist: true`, or choose another class. Staff can send `beyondCapacity: true` with a `reason`."],
-    course_already_booked: ["The member has booked a class of the course, or can take a spot of the course again.", "Cancel a single booking first. Book the classes of a course that was bought with `POST /api/bookings/create`."],
+    course_already_booked: ["The member has booked a class of the course, or can take a spot of the course again.", "Cancel a single booking first. If the course was bought before, book its classes with `POST /api/bookings/create`."],
     course_full: ["A class of the course is full.", "Choose another course."],
     course_only: ["The class is part of a course, and is booked with the course only.", "Order the course with `POST /api/shop/order`. The field `course` of the class has its id."],
     course_over: ["The course has no upcoming classes.", "Choose another course."],

@@ -62,7 +62,7 @@ const texts: ErrorCodesTexts = {
     idempotency_key_reused: ["La `Idempotency-Key` es de otra petición.", "Usa una clave nueva para cada petición distinta."],
     already_booked: ["El miembro ya ha reservado esta clase.", "Consulta las reservas para encontrarla."],
     class_full: ["No quedan plazas libres en la clase.", "Envía `joinWaitlist: true` o elige otra clase. El personal puede enviar `beyondCapacity: true` con un `reason`."],
-    course_already_booked: ["El miembro ya ha reservado una clase del curso, o puede volver a ocupar una plaza del curso.", "Cancela antes la reserva suelta. Reserva las clases de un curso comprado con `POST /api/bookings/create`."],
+    course_already_booked: ["El miembro ya ha reservado una clase del curso, o puede volver a ocupar una plaza del curso.", "Cancela antes la reserva suelta. Si el curso ya se compró, reserva sus clases con `POST /api/bookings/create`."],
     course_full: ["Una clase del curso está llena.", "Elige otro curso."],
     course_only: ["La clase forma parte de un curso y solo se reserva con el curso.", "Compra el curso con `POST /api/shop/order`. El campo `course` de la clase tiene su id."],
     course_over: ["El curso ya no tiene clases por dar.", "Elige otro curso."],

@@ -407,7 +407,8 @@ impl MailTexts for English {
     fn course_spots_lost(&self, product_names: &str, is_unpaid: bool) -> Opening {
         let text = match is_unpaid {
             true => format!(
-                "“{product_names}” was not paid. So you do not have a spot in its classes any more."
+                "Your order of “{product_names}” is cancelled, because we have not received its price. \
+                 So you do not have a spot in the classes any more."
             ),
             false => format!(
                 "The studio has released your spots in the upcoming classes of “{product_names}”."

@@ -422,7 +422,8 @@ impl MailTexts for Spanish {
     fn course_spots_lost(&self, product_names: &str, is_unpaid: bool) -> Opening {
         let text = match is_unpaid {
             true => format!(
-                "«{product_names}» no se ha pagado. Por eso ya no tienes plaza en sus clases."
+                "Tu pedido de «{product_names}» está cancelado, porque no hemos recibido su importe. \
+                 Por eso ya no tienes plaza en las clases."
             ),
             false => format!(
                 "El estudio ha liberado tus plazas en las próximas clases de «{product_names}»."
