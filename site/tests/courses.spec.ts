@@ -97,3 +97,73 @@ test("staff create a course, and a member buys it and drops a class", async ({ p
   await dialog.getByRole("button", { name: "Record the refund as paid out" }).click();
   await expect(page.getByText(`The refund to ${buyer.name} is recorded.`)).toBeVisible();
 });
+
+test("a member who comes back goes on paying for a course at the price of the order", async ({ page, browser, staff }) => {
+  const classes = [await staff.newClass({ inDays: 46 }), await staff.newClass({ inDays: 53 })] as const;
+  const course = await staff.newCourse("40.00", [...classes]);
+  const code = await staff.newPromoCode(25);
+  await newMember(page);
+  await open(page, "/shop");
+  const card = page.locator(".product").filter({ has: page.getByRole("heading", { name: course.name }) });
+  await page.getByText("I have a promo code or a gift card").click();
+  await page.getByLabel("Promo code").fill(code);
+  await page.getByRole("button", { name: "Apply" }).click();
+  await expect(card.getByText("$30", { exact: true })).toBeVisible();
+  await card.getByRole("button", { name: `Buy: ${course.name}` }).click();
+  await page.getByRole("button", { name: "Back", exact: true }).click();
+  await expect(page.getByText("You have not paid")).toBeVisible();
+
+  // Nothing is entered any more, but the order has its code.
+  const goOn = card.getByRole("button", { name: `Go on paying: ${course.name}` });
+  await expect(goOn).toBeVisible();
+  await expect(card.getByText("$30", { exact: true })).toBeVisible();
+  await expect(card.getByText(`instead of $40, with ${code}`)).toBeVisible();
+  await expectAccessible(page);
+  await goOn.click();
+  await expect(page.getByRole("heading", { name: "Checkout" })).toBeVisible();
+  const checkout = page.url();
+  await page.getByRole("button", { name: "Back", exact: true }).click();
+  await expect(goOn).toBeVisible();
+
+  // Staff see that nothing is refunded as long as nothing is paid.
+  const desk = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
+  const dialog = desk.getByRole("dialog");
+  const askToCancel = async () => {
+    await open(desk, `/staff/roster/${classes[0].id}`);
+    await desk.getByRole("button", { name: "More about Marta" }).click();
+    await desk.getByRole("button", { name: "Cancel the booking" }).click();
+  };
+  await signInAs(desk, "staff");
+  await askToCancel();
+  await expect(dialog.getByText("which is not paid yet")).toBeVisible();
+  await expect(dialog.getByText("Cancelling is still free of charge.")).toBeVisible();
+  await expect(dialog.getByRole("button", { name: "Cancel and refund" })).toHaveCount(0);
+
+  await open(page, "/bookings");
+  await expect(page.getByText("$30 is still to be paid.")).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: `Pay for the course: ${course.name}` }).click();
+  await expect(page.getByRole("heading", { name: "Checkout" })).toBeVisible();
+  expect(page.url()).toBe(checkout);
+  await page.getByRole("button", { name: "Pay", exact: true }).click();
+  await expect(page.getByText("Thank you. You have a spot in each class of")).toBeVisible();
+  await expect(card.getByText("You are in this course.")).toBeVisible();
+  await open(page, "/bookings");
+  await expect(page.getByText("2 classes are left")).toBeVisible();
+  await expect(page.getByText("is still to be paid")).toHaveCount(0);
+
+  // The share of a class that the studio has changed is refunded in any case.
+  await staff.move(classes[0], "19:30");
+  await askToCancel();
+  await expect(dialog.getByText("The studio has changed the class")).toBeVisible();
+  await expectAccessible(desk);
+  await expect(dialog.getByRole("button", { name: "Cancel without a refund" })).toHaveCount(0);
+  await dialog.getByRole("button", { name: "Cancel and refund" }).click();
+  await expect(desk.getByText(/The booking of Marta.* is cancelled\./)).toBeVisible();
+  await open(page, "/bookings");
+  await expect(page.getByText("1 class is left")).toBeVisible();
+  await signInAs(page, "staff");
+  await open(page, "/staff/sales");
+  await expect(page.getByRole("row").filter({ hasText: course.name })).toContainText("$15");
+  await staff.retire(course);
+});

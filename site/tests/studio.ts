@@ -253,6 +253,21 @@ export class Staff {
     return { id: String(id), name };
   }
 
+  /** Creates a course of these classes that no other test sells. */
+  async newCourse(price: string, classes: NewClass[]): Promise<Product> {
+    const name = `Course ${randomUUID().slice(0, 8)}`;
+    const { id } = await this.#send("POST", "/api/admin/products", { kind: "course", name, price });
+    await this.#send("PUT", "/api/admin/courses", { courseId: id, classIds: classes.map((one) => one.id) });
+    return { id: String(id), name };
+  }
+
+  /** Creates a promo code that takes a part off the price of courses. */
+  async newPromoCode(percent: number): Promise<string> {
+    const code = `C-${randomUUID().slice(0, 8)}`.toUpperCase();
+    await this.#send("POST", "/api/admin/promo-codes", { code, percent, appliesTo: ["course"] });
+    return code;
+  }
+
   /** Creates a gift card that no other test sells. */
   async newGiftCard(price: string): Promise<Product> {
     const name = `Gift card ${randomUUID().slice(0, 8)}`;
