@@ -66,8 +66,8 @@ alter table bookings
     add column course_share numeric(10, 2)
         constraint bookings_course_share check (course_share >= 0),
     -- Whether the share is refunded. `kept`: only if the studio cancels the class. `refundable`: also if
-    -- the member cancels before the start, because the studio has changed the class. `due`: ten minutes
-    -- after the cancellation, once the order is paid. `closed`: it was refunded, or staff have decided
+    -- the member cancels before the start, because the studio has changed the class. `due`: it is
+    -- refunded ten minutes after the cancellation, once the order is paid. `closed`: it was refunded, or staff have decided
     -- what is refunded.
     add column course_share_state text
         constraint bookings_course_share_state_known
@@ -90,9 +90,11 @@ create index bookings_course_share_idx on bookings (scheduled_class_id)
 -- and gives the spots to the waitlists. The previous version only cancels the order.
 create function release_course_spots() returns trigger language plpgsql as $$
 begin
-    update bookings b set status = 'cancelled', cancelled_at = now(), late_cancellation = false
+    update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = now(),
+        late_cancellation = false
     from order_lines l
-    where l.order_id = new.id and b.course_line_id = l.id and b.status = 'booked';
+    where l.order_id = new.id and b.course_line_id = l.id
+      and b.status in ('booked', 'waitlisted');
     return null;
 end
 $$;
@@ -107,12 +109,11 @@ create trigger orders_course_spots after update of state on orders
 -- A class that is sold with its course only is not booked by itself (`course_only`), unless
 -- `without_course` is set. Staff set it.
 --
--- A member who has given up a spot that a course has paid can take it again. The earlier booking is
--- then reopened under the same conditions as any other. If the class is full, it waits. A share that
--- is not refunded yet stays with the studio, and can be refunded again. While the payment of the
--- course is disputed, the reopened booking is unpaid like the others of the course, unless a pass has
--- paid or the studio has given it. An entry on the waitlist that the member has made by itself is
--- replaced.
+-- A member who has given up the spot of a course can take it again. The earlier booking is then
+-- reopened under the same conditions as any other. If the class is full, the booking goes on the
+-- waitlist. A share that is not refunded yet stays with the studio, and can be refunded again. While
+-- the payment of the course is disputed, the reopened booking is unpaid like the others of the course,
+-- unless a pass has paid. If the studio had given the spot, the gift has ended with the cancellation.
 create function book_class(
     new_id uuid, member_id uuid, class_id uuid, waits boolean, at timestamptz,
     cutoff interval, cancellation_window interval, grace interval, max_unpaid integer,
@@ -132,7 +133,6 @@ declare
     spot bookings;
     spot_is_unpaid boolean = false;
     spot_price numeric(10, 2);
-    replaced_id uuid;
     chosen_id uuid;
     counts record;
     new_free_until timestamptz;
@@ -174,15 +174,13 @@ begin
     end if;
     select * into current_booking from bookings b
     where b.user_id = member_id and b.scheduled_class_id = class_id and b.status <> 'cancelled';
-    if moved_id is null and (current_booking.id is null or (current_booking.status = 'waitlisted'
-        and current_booking.free_until is null and current_booking.course_line_id is null))
-    then
+    if moved_id is null and current_booking.id is null then
         select b.* into spot from bookings b
         join order_lines l on l.id = b.course_line_id
-        join orders o on o.id = l.order_id and o.state = 'paid'
+        join orders o on o.id = l.order_id and o.state <> 'cancelled'
         where b.user_id = member_id and b.scheduled_class_id = class_id and b.status = 'cancelled'
           and b.course_share_state in ('kept', 'refundable', 'due')
-        limit 1;
+        limit 1 for no key update of b;
     end if;
     if not without_course and spot.id is null and current_booking.course_line_id is null
         and exists (select from products p
@@ -201,10 +199,7 @@ begin
     end if;
 
     if spot.id is not null then
-        replaced_id = current_booking.id;
-        current_booking = null;
-        spot_is_unpaid = spot.given_at is null
-            and exists (select from order_lines l
+        spot_is_unpaid = exists (select from order_lines l
                 join payments p on p.order_id = l.order_id
                 join disputes d on d.payment_id = p.id and d.withdrawn
                 where l.id = spot.course_line_id)
@@ -309,10 +304,9 @@ begin
         end if;
         return;
     end if;
-    if replaced_id is not null then
-        update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = at,
-            late_cancellation = false
-        where b.id = replaced_id;
+    if spot.given_at is not null then
+        update bookings b set given_reason = null, given_at = null, given_price = null
+        where b.id = spot.id;
     end if;
     if spot_is_unpaid then
         update bookings b set price = b.course_share, course_disputed = true, pass_id = null,

@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
     }
 
     async fn refund_courses(&mut self, until: Instant) {
-        let refunded = courses::refund_due_shares(self.app, until).await;
+        let refunded = courses::refund_shares(self.app, until).await;
         let refunded = self.record_step("courseOrdersRefunded", refunded);
         self.report.details.course_orders_refunded = refunded;
     }

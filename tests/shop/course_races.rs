@@ -1,10 +1,14 @@
 //! Courses under concurrent requests.
 
+use chrono::TimeDelta;
 use futures_util::future::{join, join_all};
 use serde_json::json;
 
-use super::courses::{assert_courses_consistent, buy, pay, set_classes, three_classes};
+use super::courses::{
+    assert_courses_consistent, booked, buy, cancel_class, pay, set_classes, three_classes,
+};
 use super::sell;
+use crate::bookings::{book, cancel};
 use crate::harness::TestApp;
 use crate::payments::start_with_stripe;
 
@@ -76,6 +80,33 @@ async fn a_class_that_is_cancelled_while_the_course_is_bought_is_never_paid_for(
     assert_eq!(app.count(paid).await, 12);
     let left = "select count(*) from bookings where status = 'booked'";
     assert_eq!(app.count(left).await, 12 * 2);
+    assert_courses_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_spot_is_booked_again_or_refunded_but_not_both() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (course, classes) = three_classes(&app, &staff, 20, json!({})).await;
+    let members = app.members(8).await;
+    for member in &members {
+        sell(&staff, member, &[&course]).await.expect(201);
+    }
+    let change = json!({ "occurrence": { "id": classes[1], "room": "Another room" } });
+    staff.patch("/api/admin/schedule", change).await.expect(200);
+    for member in &members {
+        let spot = booked(member).await.remove(1);
+        cancel(member, &spot).await.expect(200);
+    }
+    // The shares are due, and the clean-up has not run.
+    app.app.clock().advance(TimeDelta::minutes(11));
+    let again = members.iter().map(async |member| {
+        book(member, classes[1]).await.expect(201);
+    });
+    join(join_all(again), cancel_class(&staff, classes[2])).await;
+    app.run_clean_up().await.expect(200);
+    let left = "select count(*) from bookings where status = 'booked' and price = 0";
+    assert_eq!(app.count(left).await, 8 * 2);
     assert_courses_consistent(&app).await;
 }
 

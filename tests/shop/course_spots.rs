@@ -254,29 +254,116 @@ async fn a_spot_of_a_course_waits_when_its_class_is_full() {
 }
 
 #[tokio::test]
-async fn an_entry_on_a_waitlist_gives_way_to_the_spot_of_the_course() {
+async fn a_spot_that_waits_before_the_course_is_paid_costs_nothing_more() {
     let (app, stripe) = start_with_stripe().await;
     let staff = app.staff("sofia").await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let (course, classes) = three_classes(&app, &staff, 1, json!({ "dropIn": true })).await;
+    let wait = async || {
+        let own = booked(&ana).await.remove(1);
+        cancel(&ana, &own).await.expect(200);
+        let other = book(&ben, classes[1]).await.expect(201);
+        let waiting = join_waitlist(&ana, classes[1]).await.expect(201);
+        assert_eq!(waiting["id"], own["id"]);
+        other
+    };
     let started = buy(&ana, &course).await.expect(201);
-    // The course is not paid yet, so the member waits like anybody else.
-    let own = booked(&ana).await.remove(1);
-    cancel(&ana, &own).await.expect(200);
-    let other = book(&ben, classes[1]).await.expect(201);
-    let waiting = join_waitlist(&ana, classes[1]).await.expect(201);
-    assert_ne!(waiting["id"], own["id"]);
-    pay(&app, &stripe, &started).await;
-    // Nobody moves up shortly before the class.
-    set_clock_before_start(&app, &own, TimeDelta::minutes(30));
-    cancel(&ben, &other).await.expect(200);
-    let again = book(&ana, classes[1]).await.expect(201);
+    let other = wait().await;
+    // An order that nobody pays gives up the spots that wait too.
+    let form = json!({ "orderId": started["id"], "action": "cancel" });
+    staff.patch("/api/admin/orders", form).await.expect(200);
     assert_eq!(
-        (&again["id"], &again["price"]),
-        (&own["id"], &json!("0.00"))
+        app.count("select count(*) from bookings where status = 'waitlisted'")
+            .await,
+        0
     );
-    let active = "select count(*) from bookings where status = 'waitlisted'";
-    assert_eq!(app.count(active).await, 0);
+    cancel(&ben, &other).await.expect(200);
+
+    let started = buy(&ana, &course).await.expect(201);
+    let other = wait().await;
+    pay(&app, &stripe, &started).await;
+    cancel(&ben, &other).await.expect(200);
+    let back = booked(&ana).await.remove(1);
+    assert_eq!(
+        (&back["price"], &back["course"]["share"]),
+        (&json!("0.00"), &json!("33.33"))
+    );
+    assert_courses_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn a_share_is_refunded_if_the_member_waits_for_the_spot_in_vain() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let (course, classes) = three_classes(&app, &staff, 1, json!({})).await;
+    let sold = sell(&staff, &ana, &[&course]).await.expect(201);
+    let bookings = booked(&ana).await;
+    // Nothing is refunded for the last class, because the member has given up the spot before the change.
+    cancel(&ana, &bookings[2]).await.expect(200);
+    book_as_staff(&staff, &ben, classes[2]).await;
+    join_waitlist(&ana, classes[2]).await.expect(201);
+    for class in &classes[1..] {
+        let change = json!({ "occurrence": { "id": class, "room": "Another room" } });
+        staff.patch("/api/admin/schedule", change).await.expect(200);
+    }
+    cancel(&ana, &bookings[1]).await.expect(200);
+    book_as_staff(&staff, &ben, classes[1]).await;
+    join_waitlist(&ana, classes[1]).await.expect(201);
+
+    app.app.clock().advance(TimeDelta::minutes(11));
+    app.run_clean_up().await.expect(200);
+    assert_eq!(refunds(&app).await, 0);
+    set_clock_before_start(&app, &bookings[2], TimeDelta::minutes(-1));
+    app.run_clean_up().await.expect(200);
+    let sold = order_for_staff(&staff, &sold).await;
+    assert_eq!(sold["dueAtDesk"], "33.33");
+    assert_eq!(app.mail_count("course_refund_at_desk").await, 1);
+    assert_courses_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn what_the_studio_owes_is_refunded_when_staff_release_the_spots() {
+    let (app, stripe) = start_with_stripe().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let (course, classes) = three_classes(&app, &staff, 5, json!({})).await;
+    let started = buy(&ana, &course).await.expect(201);
+    pay(&app, &stripe, &started).await;
+    let change = json!({ "occurrence": { "id": classes[1], "room": "Another room" } });
+    staff.patch("/api/admin/schedule", change).await.expect(200);
+    let cancelled = cancel(&ana, &booked(&ana).await[1]).await.expect(200);
+    assert_eq!(cancelled["course"]["refund"], "33.33");
+    let line = order_for_staff(&staff, &started).await["lines"][0]["id"].clone();
+    let release = json!({ "orderId": started["id"], "releaseLineIds": [line] });
+    staff.patch("/api/admin/orders", release).await.expect(200);
+    assert_eq!(order(&ana, &started).await["refunded"], "33.33");
+    assert_eq!(booked(&ana).await.len(), 0);
+    assert_courses_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn what_the_studio_owes_waits_for_the_end_of_a_dispute() {
+    let (app, stripe) = start_with_stripe().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let (course, classes) = three_classes(&app, &staff, 5, json!({})).await;
+    let started = buy(&ana, &course).await.expect(201);
+    let session = pay(&app, &stripe, &started).await;
+    let change = json!({ "occurrence": { "id": classes[1], "room": "Another room" } });
+    staff.patch("/api/admin/schedule", change).await.expect(200);
+    let dispute = stripe.open_dispute(&session, "needs_response");
+    deliver_dispute(&app, "created", &dispute).await;
+    // Nobody says that it is refunded, because the bank may decide against the studio.
+    let cancelled = cancel(&ana, &booked(&ana).await[1]).await.expect(200);
+    assert_eq!(cancelled["course"]["refund"], "0.00");
+    cancel_class(&staff, classes[0]).await;
+    let line = order_for_staff(&staff, &started).await["lines"][0]["id"].clone();
+    let release = json!({ "orderId": started["id"], "releaseLineIds": [line] });
+    staff.patch("/api/admin/orders", release).await.expect(200);
+    app.app.clock().advance(TimeDelta::minutes(11));
+    app.run_clean_up().await.expect(200);
+    assert_eq!(refunds(&app).await, 0);
+    deliver_dispute(&app, "closed", &stripe.decide_dispute(&dispute, "won")).await;
+    assert_eq!(order(&ana, &started).await["refunded"], "66.67");
     assert_courses_consistent(&app).await;
 }
 

@@ -34,5 +34,5 @@ pub use self::row::{
     Booking, BookingCourse, BookingFilter, BookingPass, BookingStatus, LastPayment, find,
     late_cancellation_fee, list_earliest_first, list_past,
 };
-pub(in crate::models) use self::row::{amount_due, lock_occurrence, owes_fee};
+pub(in crate::models) use self::row::{amount_due, course_refund, lock_occurrence, owes_fee};
 pub use self::waitlist::promote;

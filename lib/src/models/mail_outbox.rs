@@ -21,7 +21,7 @@ pub use self::pass::{MailEndingPass, find_ending_pass};
 pub use self::refund::{MailRefund, RefundDestination, RefundedItem, find_refund};
 use crate::crypto::random;
 use crate::error::Result;
-use crate::models::booking::amount_due;
+use crate::models::booking::{amount_due, course_refund};
 use crate::models::mail_notice::Notice;
 use crate::models::mail_preference::MutedCategories;
 use crate::models::pass::pass_name;
@@ -446,6 +446,8 @@ pub struct MailCourseRefund {
     pub course: String,
     /// The amount.
     pub amount: Money,
+    /// Whether it is not refunded yet.
+    pub is_due: bool,
 }
 
 /// The pass that pays for the booking of an e-mail.
@@ -492,8 +494,9 @@ static FIND_BOOKING: Statement = Statement::new(
         " as pass_name, b.uses_credit, b.given_at is not null as is_given,
         w.credits - w.credits_used as credits_left,
         course.description as course_name,
-        nullif(coalesce(b.course_share_refunded, case when b.course_share_state = 'due'
-            and course_order.state = 'paid' then b.course_share end), 0) as course_refund,
+        nullif(",
+        course_refund!(),
+        ", 0) as course_refund, b.course_share_state = 'due' as course_refund_is_due,
         p.status as payment_status, p.method as payment_method, p.amount as payment_amount,
         p.refund as payment_refund
     from bookings b
@@ -583,6 +586,7 @@ fn course_refund_from_row(row: &Row) -> Result<Option<MailCourseRefund>> {
             Ok(MailCourseRefund {
                 course: row.try_get("course_name")?,
                 amount: Money::from_column(amount),
+                is_due: row.try_get("course_refund_is_due")?,
             })
         })
         .transpose()

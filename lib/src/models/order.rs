@@ -19,7 +19,7 @@ use tokio_postgres::Row;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::cancellation::{cancel, cancel_open_of, refund_due_shares, release};
+pub use self::cancellation::{cancel, cancel_open_of, discard, refund_shares, release};
 pub(super) use self::insertion::{NOT_SOLD, lock_member};
 pub(super) use self::invoice::{NewInvoiceOrder, has_invoice, insert_for_invoice};
 pub use self::lock::{LockedOrder, lock, lock_with_passes};

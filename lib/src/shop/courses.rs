@@ -285,12 +285,12 @@ const BATCH_SIZE: i64 = 100;
 
 /// Refunds the shares that are due, and those of cancelled classes that the version of the program
 /// without courses has left, for at most [`BATCH_SIZE`] orders, until `until`. An order that fails is
-/// logged. Returns the number of the others.
+/// logged. Returns the number of the orders whose shares were settled.
 ///
 /// # Errors
 ///
 /// [`Error::Unavailable`](crate::Error::Unavailable) when Postgres does not answer.
-pub(crate) async fn refund_due_shares(app: &App, until: Instant) -> Result<u64> {
+pub(crate) async fn refund_shares(app: &App, until: Instant) -> Result<u64> {
     let now = app.clock().now();
     let ids = course::find_unrefunded(&app.db().client().await?, BATCH_SIZE, now).await?;
     let mut count = 0;
@@ -300,7 +300,7 @@ pub(crate) async fn refund_due_shares(app: &App, until: Instant) -> Result<u64> 
         }
         let refunded = app
             .transaction()
-            .run(async |tx| order::refund_due_shares(tx, id, now).await)
+            .run(async |tx| order::refund_shares(tx, id, now).await)
             .await;
         match refunded {
             Ok(()) => count += 1,

@@ -495,10 +495,12 @@ async fn refund(
     // The classes and the passes are locked before the order, all at once.
     order::lock_with_passes(tx, order.id, &new.pass_ids, now).await?;
     pass::change(tx, &new.pass_ids, &new.revocation, now, today).await?;
-    let mut events = order::release(tx, order.id, &new.line_ids, now, studio).await?;
-    if let Some(money) = &new.money {
-        events.extend(payment::refund_order(tx, money, now).await?);
-    }
+    let mut events = match &new.money {
+        Some(money) => payment::refund_order(tx, money, now).await?,
+        None => Vec::new(),
+    };
+    // Of the shares that are due, no more is refunded than is left then.
+    events.extend(order::release(tx, order.id, &new.line_ids, now, studio).await?);
     Ok(events)
 }
 

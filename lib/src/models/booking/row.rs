@@ -298,6 +298,25 @@ macro_rules! join_last_payment {
 }
 pub(super) use join_last_payment;
 
+/// What is refunded of the price of the course for the class of the booking `b`, or will be. `course` is
+/// the order line of the course, and `course_order` its order. Nothing is refunded while a payment is
+/// disputed, and no more than staff have left.
+macro_rules! course_refund {
+    () => {
+        "coalesce(b.course_share_refunded,
+            case when b.course_share_state = 'due' and course_order.state = 'paid'
+                and not exists (
+                    select from disputes d join payments p on p.id = d.payment_id
+                    where d.withdrawn and p.order_id = course_order.id)
+            then least(b.course_share, (
+                select sum(p.amount - p.refunded) from payments p
+                where p.order_id = course_order.id
+                  and p.status in ('paid', 'refund_due', 'refunded')))
+            end, 0)"
+    };
+}
+pub(in crate::models) use course_refund;
+
 /// The tables of `booking_columns!`.
 macro_rules! booking_tables {
     () => {
@@ -333,11 +352,12 @@ macro_rules! booking_columns {
         w.credits - w.credits_used as credits_left, w.last_day as pass_last_day,
         course.product_id as course_id, course.description as course_name,
         course.order_id as course_order_id, course_order.state = 'paid' as course_is_paid,
-        b.course_share, coalesce(b.course_share_refunded, case when b.course_share_state = 'due'
-            and course_order.state = 'paid' then b.course_share else 0 end) as course_refund,
+        b.course_share, ",
+            course_refund!(),
+            " as course_refund,
         b.course_share_state = 'refundable' as course_is_refundable,
-        b.status = 'cancelled' and b.course_share_state <> 'closed' and course_order.state = 'paid'
-            as course_can_be_taken_again, ",
+        b.status = 'cancelled' and not c.is_cancelled and b.course_share_state <> 'closed'
+            and course_order.state = 'paid' as course_can_be_taken_again, ",
             computed_columns!()
         )
     };

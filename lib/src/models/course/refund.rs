@@ -47,14 +47,19 @@ macro_rules! is_disputed {
     };
 }
 
-/// Whether the share of the booking `b` of the class `c` is to be refunded at this time.
-macro_rules! is_refundable {
+/// Whether the share of the booking `b` of the class `c` must be refunded although the studio has not
+/// cancelled the class: the member has cancelled, or has waited for a spot in vain.
+macro_rules! must_be_refunded {
     ($now:literal) => {
         concat!(
-            "(c.is_cancelled or (b.course_share_state = 'due'
+            "((b.course_share_state = 'due'
                 and b.cancelled_at <= ",
             $now,
-            "::timestamptz - interval '10 minutes'))"
+            "::timestamptz - interval '10 minutes')
+            or (b.course_share_state = 'refundable' and b.status = 'waitlisted'
+                and c.start_time <= ",
+            $now,
+            "))"
         )
     };
 }
@@ -63,7 +68,10 @@ macro_rules! is_refundable {
 // after all, or the dispute is won, this is repeated.
 //
 // A share waits for ten minutes after the cancellation, because the member may book the class again.
-// It does not wait if the studio has cancelled the class, or for the bookings `$3`.
+// It does not wait if the studio has cancelled the class, or for the bookings `$3`. `$4` says whether
+// all classes of the orders are locked. If they are not, the member may book another class again at
+// the same time, so the shares of the others wait for the clean-up. The update checks the status again,
+// and only what it has closed is refunded.
 //
 // The newest payment is refunded first, and none more than what is left of it. What was paid by card
 // is sent to the provider, and a gift card has its money at once. What was paid at the desk is due
@@ -77,7 +85,8 @@ static REFUND_SHARES: Statement = Statement::new(
         from payments
         where order_id = any($1) and status in ('paid', 'refund_due', 'refunded')
     ), shares as (
-        select b.id, l.order_id, c.is_cancelled and b.cancelled_at < $2 as was_given_up,
+        select b.id, l.order_id, c.is_cancelled,
+            case when c.is_cancelled then b.cancelled_at < $2 else b.id <> all($3) end as needs_email,
             least(b.course_share, greatest(0,
             coalesce((select sum(rest) from payable p where p.order_id = l.order_id), 0)
             - coalesce(sum(b.course_share) over (
@@ -87,35 +96,42 @@ static REFUND_SHARES: Statement = Statement::new(
         join orders o on o.id = l.order_id and o.state = 'paid'
         join bookings b on b.course_line_id = l.id and b.course_share_state <> 'closed'
         join scheduled_classes c on c.id = b.scheduled_class_id
-        where l.order_id = any($1) and ((b.id = any($3) and b.course_share_state = 'due') or ",
-        is_refundable!("$2"),
-        ") and not ",
+        where l.order_id = any($1)
+          and (c.is_cancelled or (b.id = any($3) and b.course_share_state = 'due') or ($4 and ",
+        must_be_refunded!("$2"),
+        ")) and not ",
         is_disputed!("o.id"),
         "
-    ), settled as (
+    ), closed as (
         update bookings b set course_share_state = 'closed', course_share_refunded = shares.refund
-        from shares where b.id = shares.id
-    ), due as (
-        select order_id, sum(refund) as amount,
-            coalesce(bool_or(was_given_up and refund > 0), false) as was_given_up
-        from shares group by order_id
+        from shares
+        where b.id = shares.id and b.course_share_state <> 'closed'
+          and (shares.is_cancelled or b.status in ('cancelled', 'waitlisted'))
+        returning shares.order_id, shares.refund, shares.is_cancelled, shares.needs_email
+    ), totals as (
+        select order_id, sum(refund) as amount, bool_or(is_cancelled) as is_cancelled,
+            coalesce(bool_or(needs_email and refund > 0), false) as needs_email
+        from closed group by order_id
     ), parts as (
-        select p.*, due.was_given_up, least(p.rest, due.amount - coalesce(sum(p.rest) over (
-            partition by p.order_id order by p.created_at desc, p.id desc
-            rows between unbounded preceding and 1 preceding), 0)) as part
-        from due join payable p on p.order_id = due.order_id
+        select p.*, totals.is_cancelled, totals.needs_email,
+            least(p.rest, totals.amount - coalesce(sum(p.rest) over (
+                partition by p.order_id order by p.created_at desc, p.id desc
+                rows between unbounded preceding and 1 preceding), 0)) as part
+        from totals join payable p on p.order_id = totals.order_id
     ), refunded as (
         insert into refunds (id, payment_id, amount, method, state, source, reason,
             next_attempt_at, done_at)
         select gen_random_uuid(), id, part, 'original',
             case tender when 'gift' then 'done' else 'due' end, 'rule',
-            'A class of the course was cancelled', $2, case tender when 'gift' then $2 end
+            case when is_cancelled then 'The studio has cancelled a class of the course'
+                else 'A spot in a class of the course was given up' end,
+            $2, case tender when 'gift' then $2 end
         from parts where part > 0 order by id
         returning payment_id, state
     )
     select p.order_id, p.user_id, r.payment_id, r.state,
-        p.was_given_up and r.state = 'due' and p.tender in ('cash', 'terminal', 'transfer')
-            as waits_at_desk
+        p.needs_email and r.state = 'due' and p.tender in ('cash', 'terminal', 'transfer')
+            as needs_email
     from refunded r join parts p on p.id = r.payment_id order by p.order_id, r.payment_id"
     ),
 );
@@ -133,7 +149,7 @@ pub async fn refund_cancelled_classes(
         return Ok(Vec::new());
     }
     let rows = LOCK_ORDERS_OF_CLASSES.all(client, &[class_ids]).await?;
-    refund_shares_of_orders(client, &ids(&rows)?, now).await
+    refund_shares(client, &ids(&rows)?, Locked::SomeClasses(&Vec::new()), now).await
 }
 
 static LOCK_ORDERS_OF_BOOKINGS: Statement = Statement::new(
@@ -157,7 +173,7 @@ pub(in crate::models) async fn refund_cancelled_bookings(
         return Ok(Vec::new());
     }
     let rows = LOCK_ORDERS_OF_BOOKINGS.all(client, &[booking_ids]).await?;
-    refund_shares(client, &ids(&rows)?, booking_ids, now).await
+    refund_shares(client, &ids(&rows)?, Locked::SomeClasses(booking_ids), now).await
 }
 
 // The classes of the last months are enough, because the clean-up runs every hour.
@@ -170,38 +186,45 @@ static FIND_UNREFUNDED: Statement = Statement::new(
     join order_lines l on l.id = b.course_line_id
     join orders o on o.id = l.order_id and o.state = 'paid'
     where b.course_share_state <> 'closed'
-      and c.start_time > $2::timestamptz - interval '90 days' and ",
-        is_refundable!("$2"),
-        " and not ",
+      and c.start_time > $2::timestamptz - interval '90 days' and (c.is_cancelled or ",
+        must_be_refunded!("$2"),
+        ") and not ",
         is_disputed!("o.id"),
         " limit $1"
     ),
 );
 
 /// Finds at most `limit` paid orders with shares that are to be refunded: those of members who
-/// have cancelled ten minutes ago, and those of classes that the previous version of the program has
-/// cancelled.
+/// have cancelled ten minutes ago, or who have waited for a spot in vain, and those of classes that
+/// the previous version of the program has cancelled.
 pub async fn find_unrefunded(client: &Client, limit: i64, now: DateTime<Utc>) -> Result<Vec<Uuid>> {
     ids(&FIND_UNREFUNDED.all(client, &[&limit, &now]).await?)
 }
 
-/// Refunds the shares of locked orders that are due, and those of classes that were cancelled before
-/// the orders were paid, or while a payment was disputed. A share that is due because the member has
-/// just cancelled waits. Returns the members' events, which the caller records at the end of the
-/// transaction.
+/// Refunds the shares of orders that are due, and those of classes that were cancelled before the
+/// orders were paid, or while a payment was disputed. The orders and all of their classes must be
+/// locked. A share that is due because the member has just cancelled waits. Returns the members'
+/// events, which the caller records at the end of the transaction.
 pub(in crate::models) async fn refund_shares_of_orders(
     client: &Client,
     order_ids: &Vec<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Vec<NewMemberEvent>> {
-    refund_shares(client, order_ids, &Vec::new(), now).await
+    refund_shares(client, order_ids, Locked::AllClasses, now).await
 }
 
-/// Refunds shares of locked orders, those of `booking_ids` at once.
+/// Which classes of the orders are locked.
+enum Locked<'a> {
+    AllClasses,
+    /// Those of these bookings, whose shares are refunded at once, and those that the studio cancels.
+    SomeClasses(&'a Vec<Uuid>),
+}
+
+/// Refunds shares of locked orders.
 async fn refund_shares(
     client: &Client,
     order_ids: &Vec<Uuid>,
-    booking_ids: &Vec<Uuid>,
+    locked: Locked<'_>,
     now: DateTime<Utc>,
 ) -> Result<Vec<NewMemberEvent>> {
     if order_ids.is_empty() {
@@ -209,20 +232,25 @@ async fn refund_shares(
     }
     LOCK_PAYMENTS.all(client, &[order_ids]).await?;
     LOCK_WALLETS.all(client, &[order_ids]).await?;
+    let (none, all) = (Vec::new(), matches!(locked, Locked::AllClasses));
+    let booking_ids = match locked {
+        Locked::AllClasses => &none,
+        Locked::SomeClasses(booking_ids) => booking_ids,
+    };
     let rows = REFUND_SHARES
-        .all(client, &[order_ids, &now, booking_ids])
+        .all(client, &[order_ids, &now, booking_ids, &all])
         .await?;
     mail_refunds_at_desk(client, &rows).await?;
     rows.iter().map(refund_event).collect()
 }
 
-/// Queues one e-mail for each order with a refund that waits at the desk, if the member had given up
-/// the spot. Otherwise, the e-mail about the cancelled class says so.
+/// Queues one e-mail for each order with a refund that waits at the desk, unless the e-mail about the
+/// cancelled class or booking says so.
 async fn mail_refunds_at_desk(client: &Client, rows: &[Row]) -> Result<()> {
     let mut mailed = Vec::new();
     for row in rows {
         let order_id: Uuid = row.try_get("order_id")?;
-        if row.try_get("waits_at_desk")? && !mailed.contains(&order_id) {
+        if row.try_get("needs_email")? && !mailed.contains(&order_id) {
             mail_outbox::insert_for_order(client, order_id, "course_refund_at_desk").await?;
             mailed.push(order_id);
         }

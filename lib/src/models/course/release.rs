@@ -5,6 +5,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::booking::booking_event;
+use super::refund::refund_cancelled_bookings;
 use super::single_payments;
 use crate::error::Result;
 use crate::models::booking::promote;
@@ -64,10 +65,11 @@ impl ReleasedSpots {
 
 static RELEASE_UNPAID: Statement = Statement::new(
     "course.release_unpaid",
-    "update bookings b set status = 'cancelled', cancelled_at = $2, cancellation_reason = $3,
-        late_cancellation = false
+    "update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
+        cancellation_reason = $3, late_cancellation = false
     from order_lines l join orders o on o.id = l.order_id
-    where o.id = any($1) and o.state = 'open' and b.course_line_id = l.id and b.status = 'booked'
+    where o.id = any($1) and o.state = 'open' and b.course_line_id = l.id
+      and b.status in ('booked', 'waitlisted')
     returning b.id, b.user_id, b.scheduled_class_id",
 );
 
@@ -99,15 +101,16 @@ pub(in crate::models) async fn release_unpaid(
 }
 
 // Staff decide what is refunded for the classes, so their shares are closed. The member cannot take a
-// spot again that was given up before, and nothing is refunded for it.
+// spot again that was given up before, and nothing is refunded for it. A share that the studio owes is
+// not closed.
 static RELEASE_LINES: Statement = Statement::new(
     "course.release_lines",
     "with given_up as (
         update bookings b set course_share_state = 'closed', course_share_refunded = 0
         from scheduled_classes c
         where b.course_line_id = any($1) and b.status = 'cancelled'
-          and b.course_share_state <> 'closed' and c.id = b.scheduled_class_id
-          and c.start_time > $2
+          and b.course_share_state in ('kept', 'refundable') and c.id = b.scheduled_class_id
+          and not c.is_cancelled and c.start_time > $2
     )
     update bookings b set status = 'cancelled', waitlist_position = null, cancelled_at = $2,
         late_cancellation = false, course_share_state = 'closed'
@@ -117,15 +120,24 @@ static RELEASE_LINES: Statement = Statement::new(
     returning b.id, b.user_id, b.scheduled_class_id",
 );
 
-/// Gives up the spots of order lines in upcoming classes. The classes must be locked.
-/// What the member has paid for single classes, while the course was disputed, is refunded.
+static FIND_DUE: Statement = Statement::new(
+    "course.find_due",
+    "select id from bookings where course_line_id = any($1) and course_share_state = 'due'",
+);
+
+/// Gives up the spots of order lines in upcoming classes. The classes and the order must be locked.
+/// Shares that are due are refunded at once, because the member could take these spots again. What the
+/// member has paid for single classes, while the course was disputed, is refunded.
 pub(in crate::models) async fn release_lines(
     client: &Client,
     line_ids: &Vec<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<ReleasedSpots> {
+    let due = ids(&FIND_DUE.all(client, &[line_ids]).await?)?;
+    let shares = refund_cancelled_bookings(client, &due, now).await?;
     let rows = RELEASE_LINES.all(client, &[line_ids, &now]).await?;
     let mut released = ReleasedSpots::from_rows(&rows)?;
+    released.events.extend(shares);
     let refunds = single_payments::refund(client, &ids(&rows)?, now).await?;
     released.events.extend(refunds);
     Ok(released)

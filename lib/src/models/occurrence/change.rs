@@ -256,12 +256,14 @@ fn allows_free_cancellation(
 }
 
 // A booking on the waitlist has no `free_until`, because the member can leave at any time. An
-// exception is a reopened booking whose payment was kept, or that a course has paid. A trigger keeps a
-// `free_until` that is already later. The share of a class of a course is refunded until then too.
+// exception is a reopened booking whose payment was kept, or one of a course. A trigger keeps a
+// `free_until` that is already later. The share of a spot in a class of a course is refunded until
+// then too. A member who waits has given up the spot before, for nothing.
 static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
     "update bookings b set free_until = c.start_time,
-        course_share_state = case b.course_share_state when 'kept' then 'refundable'
+        course_share_state = case
+            when b.course_share_state = 'kept' and b.status <> 'waitlisted' then 'refundable'
             else b.course_share_state end
     from scheduled_classes c
     where c.id = $1 and b.scheduled_class_id = c.id and (b.status in ('booked', 'attended')

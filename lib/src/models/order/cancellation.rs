@@ -23,9 +23,9 @@ static CANCEL: Statement = Statement::new(
 );
 
 /// Cancels an open order, and its pending payment. The spots of a course are given up, and go to the
-/// members on the waitlists. `reason` is for the member who loses them. The order must be locked with
-/// [`lock`]. The checkout of the payment must be closed after the transaction. Returns the members'
-/// events, which the caller records at the end of the transaction.
+/// members on the waitlists. The member who loses them gets an e-mail, and `reason` is in it. The order
+/// must be locked with [`lock`]. The checkout of the payment must be closed after the transaction.
+/// Returns the members' events, which the caller records at the end of the transaction.
 pub async fn cancel(
     client: &Client,
     id: Uuid,
@@ -35,6 +35,17 @@ pub async fn cancel(
 ) -> Result<Vec<NewMemberEvent>> {
     let released = cancel_locked(client, &vec![id], reason, now).await?;
     mail_lost_spots(client, id, &released).await?;
+    released.promote(client, now, studio).await
+}
+
+/// Cancels an open order like [`cancel`], without an e-mail, because the response tells the member.
+pub async fn discard(
+    client: &Client,
+    id: Uuid,
+    now: DateTime<Utc>,
+    studio: &StudioConfig,
+) -> Result<Vec<NewMemberEvent>> {
+    let released = cancel_locked(client, &vec![id], None, now).await?;
     released.promote(client, now, studio).await
 }
 
@@ -131,13 +142,13 @@ pub async fn cancel_open_of(
     released.promote(client, now, studio).await
 }
 
-/// Refunds the shares of an order that are due, and those of classes that were cancelled. Must be
-/// called in a transaction.
+/// Refunds the shares of an order that are due, and those of classes that were cancelled. Locks the
+/// order first, with all of its classes. Must be called in a transaction.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`](crate::Error::NotFound).
-pub async fn refund_due_shares(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<()> {
+pub async fn refund_shares(client: &Client, id: Uuid, now: DateTime<Utc>) -> Result<()> {
     lock(client, id).await?;
     let events = course::refund_shares_of_orders(client, &vec![id], now).await?;
     member_event::record(client, &events).await

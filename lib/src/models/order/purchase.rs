@@ -167,10 +167,14 @@ pub async fn purchase(
         return Err(CARD_NOT_AVAILABLE);
     }
     let open = find_open(client, new, &priced).await?;
-    if let Some(same) = open.iter().find(|order| order.is_same) {
-        let covered = gift_payment::sum_of(client, same.id).await?;
+    // Somebody may have paid in an expired checkout. Its order is not replaced before that is known.
+    let is_expired =
+        |order: &OpenProductOrder| order.held_until.is_some_and(|until| until <= new.now);
+    let kept = open.iter().find(|order| order.is_same || is_expired(order));
+    if let Some(kept) = kept {
+        let covered = gift_payment::sum_of(client, kept.id).await?;
         return Ok(OpenOrder {
-            id: same.id,
+            id: kept.id,
             due: Money::from_column(priced.total - covered),
             currency: new.currency.to_owned(),
             title: priced.product.name,

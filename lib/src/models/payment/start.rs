@@ -279,7 +279,7 @@ pub async fn abandon(
     match subject {
         LockedSubject::Booking(_) => cancel(client, id).await,
         LockedSubject::Order(order) => {
-            let events = order::cancel(client, order.id, None, now, studio).await?;
+            let events = order::discard(client, order.id, now, studio).await?;
             member_event::record(client, &events).await
         }
     }

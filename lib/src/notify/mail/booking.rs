@@ -268,7 +268,10 @@ impl BookingMail<'_> {
     fn course_refund(&self) -> Option<String> {
         let refund = self.booking.course_refund.as_ref()?;
         let amount = self.amount(refund.amount);
-        Some(self.texts.course_share_refunded(&refund.course, &amount))
+        Some(match refund.is_due {
+            true => self.texts.course_share_due(&refund.course, &amount),
+            false => self.texts.course_share_refunded(&refund.course, &amount),
+        })
     }
 
     /// Describes a change of time or room. Returns `None` if the change was undone.

@@ -398,7 +398,7 @@ impl MailTexts for English {
             subject: format!("Your refund: {product_names}"),
             headline: "Your refund is at the desk",
             paragraphs: vec![
-                format!("The studio has cancelled a class of “{product_names}”."),
+                format!("We refund a part of the price of “{product_names}”."),
                 self.refund_at_desk(amount),
             ],
         }
@@ -587,6 +587,14 @@ impl MailTexts for English {
 
     fn refund_at_desk(&self, amount: &str) -> String {
         format!("Please collect your refund of {amount} at the desk.")
+    }
+
+    fn course_share_due(&self, course: &str, amount: &str) -> String {
+        format!(
+            "The class was part of the course “{course}”. Unless you book it again, we refund \
+             {amount} of the course price to your card or gift card. If you paid at the desk, we \
+             write to you when you can collect it there."
+        )
     }
 
     fn course_share_refunded(&self, course: &str, amount: &str) -> String {

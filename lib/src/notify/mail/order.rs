@@ -120,11 +120,21 @@ fn opening(kind: &str, order: &MailOrder, texts: &dyn MailTexts) -> Option<Openi
         "order_disputed" if order.is_disputed && order.is_course => texts.course_disputed(&names),
         "order_disputed" if order.is_disputed => texts.order_disputed(&names),
         "course_refund_at_desk" if !order.due_at_desk.is_zero() => {
-            texts.course_refund_at_desk(&names, &money(order.due_at_desk))
+            texts.course_refund_at_desk(&course_names(order), &money(order.due_at_desk))
         }
-        "course_spots_lost" => texts.course_spots_lost(&names, order.is_cancelled),
+        "course_spots_lost" => texts.course_spots_lost(&course_names(order), order.is_cancelled),
         _ => return None,
     })
+}
+
+/// Returns the names of the courses. Staff also sell other products with them.
+fn course_names(order: &MailOrder) -> String {
+    let products = order.product_names.iter().zip(&order.product_kinds);
+    let names: Vec<&str> = products
+        .filter(|(_, kind)| **kind == ProductKind::Course)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    names.join(", ")
 }
 
 /// Returns the page that is about what was ordered.

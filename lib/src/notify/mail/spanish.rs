@@ -413,7 +413,7 @@ impl MailTexts for Spanish {
             subject: format!("Tu devolución: {product_names}"),
             headline: "Tu devolución está en recepción",
             paragraphs: vec![
-                format!("El estudio ha cancelado una clase de «{product_names}»."),
+                format!("Te devolvemos una parte del precio de «{product_names}»."),
                 self.refund_at_desk(amount),
             ],
         }
@@ -599,6 +599,14 @@ impl MailTexts for Spanish {
 
     fn refund_at_desk(&self, amount: &str) -> String {
         format!("Recoge tu devolución de {amount} en recepción, por favor.")
+    }
+
+    fn course_share_due(&self, course: &str, amount: &str) -> String {
+        format!(
+            "La clase formaba parte del curso «{course}». Si no vuelves a reservarla, te devolvemos \
+             {amount} del precio en tu tarjeta o tarjeta regalo. Si pagaste en recepción, te \
+             escribiremos cuando puedas recoger allí el dinero."
+        )
     }
 
     fn course_share_refunded(&self, course: &str, amount: &str) -> String {

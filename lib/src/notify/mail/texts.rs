@@ -158,7 +158,7 @@ pub(super) trait MailTexts: Sync {
     /// Says that the classes of a course are unpaid, because its payment is disputed.
     fn course_disputed(&self, product_names: &str) -> Opening;
 
-    /// Says that a refund for a cancelled class of a course waits at the desk.
+    /// Says that a refund for a class of a course waits at the desk.
     fn course_refund_at_desk(&self, product_names: &str, amount: &str) -> Opening;
 
     /// Says that the member has no spots any more in the upcoming classes of a course: `is_unpaid`
@@ -215,7 +215,10 @@ pub(super) trait MailTexts: Sync {
     fn refunded(&self, amount: &str) -> String;
     fn disputed(&self) -> &'static str;
 
-    /// Says that the part of a cancelled class in the price of its course is refunded.
+    /// Says that the part of a cancelled class in the price of its course will be refunded.
+    fn course_share_due(&self, course: &str, amount: &str) -> String;
+
+    /// Says that this part was refunded.
     fn course_share_refunded(&self, course: &str, amount: &str) -> String;
 
     /// Returns the texts of a notice about an account. `new_address_or_provider` is `None` if
