@@ -10,7 +10,7 @@ import { attempt } from "../../tools/action.ts";
 import { type Catalog, language, loadTexts, namesOf } from "../../tools/language.ts";
 import { isMemberExpected } from "../../session.ts";
 import { formatDay, formatPrice, formatTime, formatTimeIn } from "../../tools/time.ts";
-import { type BuyProps, loadPurchase } from "./buy-button.tsx";
+import type { BuyProps } from "./buy-button.tsx";
 import type { EnteredCard, split } from "./paying.ts";
 import type { AppliedCode } from "./promo-code.tsx";
 import "./courses.css";
@@ -130,7 +130,7 @@ function UnpaidCourse({ t, shop, course, order, onChange }: UnpaidProps) {
   const goOn = async () => {
     const ended = await goOnPaying(id);
     if (!ended) return;
-    await (await loadPurchase()).showEnd(shop, ended);
+    await (await import("./purchase.ts")).showEnd(shop, ended);
     onChange();
   };
   return (
