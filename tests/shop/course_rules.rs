@@ -193,7 +193,7 @@ async fn no_more_than_what_is_left_of_the_money_goes_back_for_a_class() {
 }
 
 #[tokio::test]
-async fn only_a_paid_order_is_given_back() {
+async fn only_a_paid_order_is_refunded() {
     let (app, _stripe) = start_with_stripe().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let (course, _) = three_classes(&app, &staff, 5, json!({})).await;
@@ -224,7 +224,7 @@ async fn the_till_does_not_count_the_order_that_it_replaces() {
 }
 
 #[tokio::test]
-async fn a_course_that_was_given_back_does_not_count() {
+async fn a_course_that_was_refunded_and_released_does_not_count() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let (course, classes) = three_classes(&app, &staff, 5, json!({ "perMember": 1 })).await;
@@ -269,7 +269,7 @@ async fn the_entry_on_a_waitlist_becomes_a_spot_of_the_course() {
 }
 
 #[tokio::test]
-async fn a_class_that_was_dropped_by_a_slip_is_booked_again() {
+async fn a_class_that_was_cancelled_by_mistake_is_booked_again() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);

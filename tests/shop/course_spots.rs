@@ -158,7 +158,7 @@ async fn spots_that_can_be_taken_again_are_not_sold_twice() {
 }
 
 #[tokio::test]
-async fn a_slip_on_a_class_that_the_studio_has_changed_costs_nothing() {
+async fn a_class_that_the_studio_has_changed_is_booked_again_after_a_mistake() {
     let (app, stripe) = start_with_stripe().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let (course, classes) = three_classes(&app, &staff, 5, json!({})).await;
@@ -241,7 +241,7 @@ async fn a_spot_of_a_course_waits_when_its_class_is_full() {
         (&waiting["id"], &waiting["status"], &waiting["price"]),
         (&own["id"], &json!("waitlisted"), &json!("0.00"))
     );
-    // The course is not sold again, and its spots are released with the one that waits.
+    // The course is not sold again while the member waits for a spot of it.
     let again = sell(&staff, &ana, &[&course]).await.expect(409);
     assert_eq!(again["code"], "course_already_booked");
     cancel(&ben, &other).await.expect(200);
