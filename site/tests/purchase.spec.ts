@@ -36,7 +36,7 @@ test("a member who leaves the checkout has bought nothing, and can pay later", a
   await button.click();
   await page.getByRole("button", { name: "Back", exact: true }).click();
   await expect(page).toHaveURL("/shop");
-  await expect(page.getByText("You have not paid, so you have not bought anything.")).toBeVisible();
+  await expect(page.getByText("You have not paid yet, so you have not bought anything.")).toBeVisible();
   await expect(page.getByRole("heading", { name: "My passes" })).toHaveCount(0);
   await button.click();
   await page.getByRole("button", { name: "Pay", exact: true }).click();

@@ -65,7 +65,7 @@ const texts = {
     course: (name: string) => `Thank you. You have a spot in each class of “${name}”.`,
     slow: "Your payment is not confirmed yet. We will e-mail you as soon as it is.",
     late: "Your payment arrived after the order was cancelled, so you have not bought anything. We refund it to your card.",
-    open: "You have not paid, so you have not bought anything. You can buy it at any time.",
+    open: "You have not paid yet, so you have not bought anything.",
     over: "You can no longer pay for this order, because its time is over. Nothing was bought. You can buy it again.",
     notStarted: "You have not paid, so your membership has not begun. You can start it at any time.",
   },

@@ -66,7 +66,7 @@ const texts: ShopTexts = {
     course: (name) => `Gracias. Tienes plaza en cada clase de «${name}».`,
     slow: "Tu pago aún no está confirmado. Te escribiremos en cuanto lo esté.",
     late: "Tu pago llegó cuando la compra ya estaba cancelada, así que no has comprado nada. Te lo reembolsamos en la tarjeta.",
-    open: "No has pagado, así que no has comprado nada. Puedes comprarlo cuando quieras.",
+    open: "Aún no has pagado, así que no has comprado nada.",
     over: "Ya no puedes pagar este pedido, porque se ha acabado el plazo. No has comprado nada. Puedes comprarlo otra vez.",
     notStarted: "No has pagado, así que tu membresía no ha empezado. Puedes empezarla cuando quieras.",
   },

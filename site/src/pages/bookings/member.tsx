@@ -111,7 +111,7 @@ function Courses({ t, items }: Texts & { items: Booking[] }) {
   const orders = [...new Set(classes.map(({ course }) => course?.orderId))];
   if (orders.length === 0) return null;
   return (
-    <section>
+    <section class="courses">
       <h2>{t.course.title}</h2>
       <div class="stack">
         {orders.map((orderId) => {
@@ -120,7 +120,6 @@ function Courses({ t, items }: Texts & { items: Booking[] }) {
             <Card key={orderId} class="booking">
               <h3>{own[0]?.course?.name}</h3>
               <p class="hint">{t.course.count(own.length)}</p>
-              {own[0]?.course?.isPaid === false && <PayCourse t={t} course={own[0].course} />}
               <ul class="plain-list">
                 {own.map((booking) => (
                   <li key={booking.id}>
@@ -128,6 +127,7 @@ function Courses({ t, items }: Texts & { items: Booking[] }) {
                   </li>
                 ))}
               </ul>
+              {own[0]?.course?.isPaid === false && <PayCourse t={t} course={own[0].course} />}
             </Card>
           );
         })}
