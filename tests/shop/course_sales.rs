@@ -48,8 +48,10 @@ async fn an_expired_order_is_not_replaced_before_it_is_known_whether_it_was_paid
     let staff = app.staff("sofia").await;
     let (ana, ben) = (app.member("ana").await, app.member("ben").await);
     let (course, _) = three_classes(&app, &staff, 2, json!({})).await;
-    let code = json!({ "code": "FIVE", "percent": 5, "appliesTo": ["course"] });
-    staff.post("/api/admin/promo-codes", code).await.expect(201);
+    for (code, percent) in [("FIVE", 5), ("ALL", 100)] {
+        let code = json!({ "code": code, "percent": percent, "appliesTo": ["course"] });
+        staff.post("/api/admin/promo-codes", code).await.expect(201);
+    }
     let form = json!({ "productId": course["id"], "promoCode": "FIVE" });
     let paid = buy(&ana, &course).await.expect(201);
     let unpaid = buy(&ben, &course).await.expect(201);
@@ -70,6 +72,15 @@ async fn an_expired_order_is_not_replaced_before_it_is_known_whether_it_was_paid
     assert_eq!(order(&ben, &unpaid).await["state"], "cancelled");
     assert_eq!(booked(&ben).await.len(), 3);
     assert_eq!(app.count("select count(*) from orders").await, 3);
+    // What the member would pay now does not pay for the order before.
+    app.app.clock().advance(TimeDelta::minutes(32));
+    let form = json!({ "productId": course["id"], "promoCode": "ALL" });
+    let free = ben.post("/api/shop/order", form).await.expect(201);
+    assert_eq!(
+        (&free["state"], &free["total"]),
+        (&json!("paid"), &json!("0.00"))
+    );
+    assert_eq!(order(&ben, &replaced).await["state"], "cancelled");
     assert_courses_consistent(&app).await;
 }
 

@@ -46,7 +46,7 @@ pub struct OpenOrder {
 // class of its course was cancelled since.
 static FIND_OPEN: Statement = Statement::new(
     "order.find_open",
-    "select o.id, l.unit_price = $3 and o.currency = $4
+    "select o.id, o.total, l.unit_price = $3 and o.currency = $4
             and (l.description, l.credits, l.days, l.starts, l.discount, o.promo_code_id, (
                 select p.wallet_id from payments p
                 where p.order_id = o.id and p.tender = 'gift' and p.status = 'pending'))
@@ -175,7 +175,7 @@ pub async fn purchase(
         let covered = gift_payment::sum_of(client, kept.id).await?;
         return Ok(OpenOrder {
             id: kept.id,
-            due: Money::from_column(priced.total - covered),
+            due: Money::from_column(kept.total - covered),
             currency: new.currency.to_owned(),
             title: priced.product.name,
             held_until: None,
@@ -340,6 +340,8 @@ struct OpenProductOrder {
     id: Uuid,
     /// Whether it is still what the member would order now.
     is_same: bool,
+    /// What it costs. The price and the promo code may have changed since.
+    total: Decimal,
     /// When its card payment expires.
     held_until: Option<DateTime<Utc>>,
 }
@@ -373,6 +375,7 @@ async fn find_open(
         Ok(OpenProductOrder {
             id: row.try_get("id")?,
             is_same: row.try_get("is_same")?,
+            total: row.try_get("total")?,
             held_until: row.try_get("held_until")?,
         })
     };
