@@ -15,6 +15,7 @@ mod oidc_provider;
 mod outbox;
 mod packages;
 mod stripe;
+mod stripe_balance;
 mod stripe_billing;
 mod stripe_events;
 mod stripe_sdk;

@@ -1,5 +1,6 @@
 //! Payments and refunds, with the stand-in for Stripe in `harness/stripe.rs`.
 
+mod balance_transactions;
 mod desk_payments;
 mod disputes;
 mod list;
@@ -168,8 +169,11 @@ pub async fn expire_card_payments(app: &TestApp) {
 /// Makes all payments and refunds due for their next attempt.
 pub async fn make_payments_due(app: &TestApp) {
     app.sql("update payments set next_attempt_at = now()").await;
-    app.sql("update refunds set next_attempt_at = now() - interval '1 second'")
-        .await;
+    app.sql(
+        "update refunds set next_attempt_at = now() - interval '1 second'
+        where state in ('due', 'sent')",
+    )
+    .await;
 }
 
 /// Returns the number of member events of this kind.

@@ -15,7 +15,7 @@ use crate::classes::timetable;
 use crate::error::{Error, Result, chain};
 use crate::models::{cross_app_session, expired, mail_outbox, payment, reminder, user};
 use crate::notify::mail;
-use crate::payments::reconcile;
+use crate::payments::{provider_entries, reconcile};
 use crate::reports::daily_sums;
 use crate::shop::courses;
 use crate::store::statement::{Param, Statement};
@@ -100,6 +100,8 @@ pub struct CleanupDetails {
     /// Orders of courses with shares that were refunded: those of members who have cancelled a class
     /// that was changed, and those of classes that the version before courses has cancelled.
     course_orders_refunded: u64,
+    /// Balance transactions that were read from Stripe, once a night.
+    provider_entries: u64,
     /// Reminders of classes that were queued.
     class_reminders_queued: u64,
     /// E-mails about passes that end soon that were queued.
@@ -121,9 +123,9 @@ pub struct CleanupDetails {
 }
 
 /// Settles payments, queues reminders, sends due e-mails, generates the classes of the next weeks,
-/// deletes expired rows, erases closed accounts, archives old tokens, and sums up the days of the
-/// analytics, until nothing is left or time runs out. Rows are processed in batches, each in its
-/// own transaction. Concurrent runs are safe.
+/// deletes expired rows, erases closed accounts, archives old tokens, sums up the days of the
+/// analytics, and reads Stripe's balance transactions, until nothing is left or time runs out. Rows
+/// are processed in batches, each in its own transaction. Concurrent runs are safe.
 ///
 /// # Errors
 ///
@@ -154,6 +156,7 @@ pub fn run_for(app: &App, budget: Duration) -> BoxFuture<'_, Result<CleanupResul
         run.delete_expired(until).await;
         run.archive_tokens(until).await;
         run.update_sums(until).await;
+        run.pull_provider_entries(until).await;
         app.counters()
             .add("sessions_expired", run.report.deleted_count);
         // The counters are written now, because the next run is in an hour and probably in
@@ -359,6 +362,16 @@ impl<'a> Run<'a> {
         self.report.details.visits_updated = visits.count;
         self.report.details.days_summed = days.count;
         self.report.remaining |= visits.remaining || days.remaining;
+    }
+
+    async fn pull_provider_entries(&mut self, until: Instant) {
+        if self.app.stripe().is_none() {
+            return;
+        }
+        let pulled = provider_entries::pull(self.app, until).await;
+        let pulled = self.record_step("providerEntries", pulled);
+        self.report.details.provider_entries = pulled.count;
+        self.report.remaining |= pulled.remaining;
     }
 
     async fn archive_tokens(&mut self, until: Instant) {

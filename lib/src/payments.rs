@@ -7,6 +7,7 @@ pub mod fees;
 pub mod list;
 pub(crate) mod membership_checkout;
 pub(crate) mod membership_state;
+pub(crate) mod provider_entries;
 mod provider_state;
 pub mod reconcile;
 pub mod stripe;

@@ -1,7 +1,9 @@
 // Reports: what the studio has sold.
 
 import { readFileSync } from "node:fs";
+import type { Page } from "@playwright/test";
 import { expect, expectAccessible, newMember, open } from "./site.ts";
+import { FOREIGN_CHARGE } from "./stripe.ts";
 import { signInAs, test } from "./studio.ts";
 
 test("staff see what was sold this month, and download it", async ({ page, staff }) => {
@@ -26,6 +28,44 @@ test("staff see what was sold this month, and download it", async ({ page, staff
   expect(file.suggestedFilename()).toMatch(/sales-products.*\.csv$/);
   const text = readFileSync(await file.path(), "utf8");
   expect(text).toContain(`pass,${pass},1,0.00,150.00,0.00,0.00,0.00,150.00`);
+});
+
+/** Reads the balance at Stripe, which the clean-up does once a day, and opens the report of some days. */
+async function openBalance(page: Page): Promise<void> {
+  expect((await page.request.get("/api/admin/cleanup-sessions")).ok()).toBe(true);
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  await open(page, `/staff/reports?from=${day(-2)}&to=${day(2)}`);
+}
+
+test("staff see Stripe's fees, its payouts, and what is not in Sabor", async ({ page }) => {
+  await signInAs(page, "staff");
+  await openBalance(page);
+  const balance = page.getByRole("list", { name: "Balance at Stripe" });
+  await expect(balance.getByRole("listitem").filter({ hasText: "Stripe’s fees" })).toContainText("$1.52");
+  await expect(balance.getByRole("listitem").filter({ hasText: "Net after fees" })).toContainText("$40.48");
+  const payout = page.getByRole("table", { name: "Payouts to the bank" }).getByRole("row").filter({ hasText: "po_site" });
+  await expect(payout).toContainText("$42.00");
+  await expect(payout).toContainText("$40.48");
+  const unmatched = page.getByRole("table", { name: "At Stripe, not in Sabor" });
+  await expect(unmatched.getByRole("row").filter({ hasText: FOREIGN_CHARGE })).toContainText("Card payment");
+  await expectAccessible(page);
+
+  const part = page.getByRole("region", { name: "Payouts to the bank" });
+  const [file] = await Promise.all([page.waitForEvent("download"), part.getByRole("link", { name: "Download CSV" }).click()]);
+  expect(file.suggestedFilename()).toMatch(/sales-payouts.*\.csv$/);
+});
+
+// A button would choose the language of staff for the other tests too.
+test.describe("in a Spanish browser", () => {
+  test.use({ locale: "es-ES" });
+
+  test("the balance at Stripe is in Spanish", async ({ page }) => {
+    await signInAs(page, "staff");
+    await openBalance(page);
+    await expect(page.getByRole("list", { name: "Saldo en Stripe" })).toContainText("Comisiones de Stripe");
+    await expect(page.getByRole("table", { name: "En Stripe, pero no en Sabor" })).toContainText("Pago con tarjeta");
+    await expectAccessible(page);
+  });
 });
 
 test("the period is chosen with a button or two dates, and stays in the address", async ({ page }) => {

@@ -1,5 +1,5 @@
-// A stand-in for Stripe: Checkout Sessions, subscriptions, the page on which a member pays, and the
-// event that reports the payment. Its responses have the shapes of Stripe's API reference.
+// A stand-in for Stripe: Checkout Sessions, subscriptions, the page on which a member pays, the event
+// that reports the payment, and a balance. Its responses have the shapes of Stripe's API reference.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
@@ -83,6 +83,29 @@ function invoiceOf(subscription: Record<string, unknown>): Record<string, unknow
   };
 }
 
+/** A charge that was not made with Sabor. */
+export const FOREIGN_CHARGE = "ch_elsewhere";
+
+/** The balance of an account that was used before: a charge, of which Stripe has kept 1.52, and its payout. */
+function balanceOf(query: URLSearchParams): unknown {
+  const now = Math.floor(Date.now() / 1000);
+  const payout = { id: "po_site", object: "payout", amount: 4048, arrival_date: now, automatic: true };
+  const entry = (id: string, type: string, amount: number, fee: number, source: unknown) => ({
+    id,
+    object: "balance_transaction",
+    amount,
+    created: now - 60,
+    currency: "usd",
+    fee,
+    net: amount - fee,
+    reporting_category: type,
+    source,
+    type,
+  });
+  const data = [entry("txn_site_2", "payout", -4048, 0, payout), entry("txn_site_1", "charge", 4200, 152, { id: FOREIGN_CHARGE, object: "charge", payment_intent: "pi_elsewhere" })];
+  return { object: "list", data: query.has("starting_after") ? [] : data, has_more: false };
+}
+
 /** The page on which a member pays, or goes back. */
 const CHECKOUT_PAGE = `<!doctype html>
 <html lang="en"><title>Checkout</title><link rel="icon" href="data:,"><h1>Checkout</h1>
@@ -156,6 +179,7 @@ export class StripeStandIn {
     if (subscription) return json(200, change(subscription, request.method ?? "GET", form));
     if (request.method === "POST" && pathname === "/v1/refunds") return json(200, refundOf(form));
     if (request.method === "GET" && ["/v1/refunds", "/v1/disputes"].includes(pathname)) return json(200, { object: "list", data: [], has_more: false });
+    if (request.method === "GET" && pathname === "/v1/balance_transactions") return json(200, balanceOf(searchParams));
     json(404, { error: { type: "invalid_request_error", code: "resource_missing" } });
   }
 

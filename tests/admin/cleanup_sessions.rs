@@ -81,7 +81,7 @@ async fn only_expired_rows_are_deleted_and_the_response_counts_them() {
                 "staffEvents": 0, "reminderRecords": 0, "classRemindersQueued": 0, "passRemindersQueued": 0,
                 "webhookEvents": 0, "securityEvents": 0, "contactSubmissions": 0,
                 "accountsErased": 0, "classesGenerated": 0, "classConflicts": 0, "daysSummed": 0, "visitsUpdated": 0, "crossAppArchived": 0, "archiveMonthsDropped": 0,
-                "paymentsSettled": 0, "membershipsSynced": 0, "paymentsRefunded": 0, "refundsDue": 0, "courseOrdersRefunded": 0, "mailSent": 0, "mailDue": 0, "mailFailed": 0, "mailGivenUp": 0,
+                "paymentsSettled": 0, "membershipsSynced": 0, "paymentsRefunded": 0, "refundsDue": 0, "courseOrdersRefunded": 0, "providerEntries": 0, "mailSent": 0, "mailDue": 0, "mailFailed": 0, "mailGivenUp": 0,
                 "mailExpired": 0, "mailCapped": 0,
                 "failed": [],
             },

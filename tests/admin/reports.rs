@@ -248,6 +248,9 @@ async fn a_table_is_downloaded_as_csv_and_no_name_is_a_formula() {
         "open",
         "passes",
         "memberships",
+        "stripe",
+        "payouts",
+        "unmatched_entries",
     ] {
         let response = staff.get(&format!("{PATH}?format=csv&table={table}")).await;
         assert_eq!(response.status, 200, "{table}");

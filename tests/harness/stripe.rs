@@ -1,5 +1,5 @@
 //! A stand-in for Stripe's API for Checkout Sessions, refunds and disputes. That for subscriptions
-//! is in `stripe_billing.rs`.
+//! is in `stripe_billing.rs`, and that for balance transactions in `stripe_balance.rs`.
 //!
 //! PyPI's `localstripe` does not support Checkout Sessions. The responses have
 //! the shapes of Stripe's API reference
@@ -20,6 +20,7 @@ use sabor::runtime::clock::Clock;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
+use super::stripe_balance::{Balance, Moved};
 use super::stripe_events::WEBHOOK_SECRET;
 use super::{LocalServer, Settings};
 
@@ -29,8 +30,14 @@ pub const SECRET_KEY: &str = "sk_test_key";
 /// How the next request fails.
 #[derive(Clone, Copy, Debug)]
 pub enum StripeFault {
+    /// The request is processed, so that a later one fails.
+    Processed,
     /// The request is not processed, and the response has this status.
     Status(u16),
+    /// The request is processed, but its response is larger than what is read.
+    TooLarge,
+    /// The request is processed, but its response has another shape.
+    Unreadable,
     /// The request is processed, but its response is replaced by one with status 502.
     ResponseLost,
     /// The request is not processed, because there is no such object.
@@ -66,8 +73,9 @@ pub(super) struct Account {
     pub(super) subscriptions: BTreeMap<String, Value>,
     pub(super) invoices: BTreeMap<String, Value>,
     pub(super) invoice_payments: BTreeMap<String, Value>,
-    refunds: BTreeMap<String, Value>,
-    disputes: BTreeMap<String, Value>,
+    pub(super) refunds: BTreeMap<String, Value>,
+    pub(super) disputes: BTreeMap<String, Value>,
+    pub(super) balance: Balance,
     /// While this is set, requests wait until it is closed.
     hold: Option<Arc<Semaphore>>,
     /// The number of requests in progress.
@@ -163,18 +171,25 @@ impl StripeStandIn {
     /// Opens a dispute about the whole amount of a paid session; returns the dispute. With a
     /// status that begins with `warning_`, it is an inquiry, which takes no money.
     pub fn open_dispute(&self, session: &Value, status: &str) -> Value {
+        let amount = session["amount_total"].as_i64().unwrap();
+        self.open_dispute_of(session, amount, status)
+    }
+
+    /// Opens a dispute about a part of a paid session; returns the dispute.
+    pub fn open_dispute_of(&self, session: &Value, amount: i64, status: &str) -> Value {
         let mut state = self.state.lock().unwrap();
         state.last_id += 1;
         let id = format!("du_{:04}", state.last_id);
-        let amount = session["amount_total"].as_i64().unwrap();
-        let withdrawal = json!({
-            "id": format!("txn_{id}"), "object": "balance_transaction", "amount": -amount,
-            "currency": session["currency"], "fee": 1_500, "net": -amount - 1_500,
-            "reporting_category": "dispute", "type": "adjustment",
-        });
+        let withdrawal = Moved {
+            kind: ("adjustment", "dispute"),
+            source: Some(&id),
+            amount: -amount,
+            fee: 1_500,
+            currency: &session["currency"],
+        };
         let balance_transactions = match status.starts_with("warning_") {
             true => Vec::new(),
-            false => vec![withdrawal],
+            false => vec![state.enter(&withdrawal)],
         };
         let intent = session["payment_intent"].as_str().unwrap();
         let dispute = json!({
@@ -212,18 +227,20 @@ impl StripeStandIn {
 
     fn close_dispute(&self, dispute: &Value, status: &str, returned: Option<i64>) -> Value {
         let mut state = self.state.lock().unwrap();
-        let dispute = state
-            .disputes
-            .get_mut(dispute["id"].as_str().unwrap())
-            .unwrap();
+        let id = dispute["id"].as_str().unwrap();
+        let reinstated = returned.map(|returned| {
+            state.enter(&Moved {
+                kind: ("adjustment", "dispute_reversal"),
+                source: Some(id),
+                amount: returned,
+                fee: 0,
+                currency: &dispute["currency"],
+            })
+        });
+        let dispute = state.disputes.get_mut(id).unwrap();
         dispute["status"] = json!(status);
-        if let Some(returned) = returned {
-            let mut reinstated = dispute["balance_transactions"][0].clone();
-            reinstated["amount"] = json!(returned);
-            reinstated["fee"] = json!(0);
-            let balance_transactions = dispute["balance_transactions"].as_array_mut().unwrap();
-            balance_transactions.push(reinstated);
-        }
+        let balance_transactions = dispute["balance_transactions"].as_array_mut().unwrap();
+        balance_transactions.extend(reinstated);
         dispute.clone()
     }
 
@@ -239,7 +256,17 @@ impl StripeStandIn {
         let mut state = self.state.lock().unwrap();
         let refund = state.refunds.get_mut(id).unwrap();
         refund["status"] = json!(status);
-        refund.clone()
+        let refund = refund.clone();
+        if ["failed", "canceled"].contains(&status) {
+            state.enter(&Moved {
+                kind: ("refund_failure", "refund_failure"),
+                source: Some(id),
+                amount: refund["amount"].as_i64().unwrap(),
+                fee: 0,
+                currency: &refund["currency"],
+            });
+        }
+        refund
     }
 
     /// Returns the requests with this method and path, in order.
@@ -285,20 +312,26 @@ impl StripeStandIn {
 
     /// Completes a checkout with a payment; returns the session.
     pub fn complete_checkout(&self, session: &Value) -> Value {
-        self.update_session(session, |session| {
-            let intent = session["id"].as_str().unwrap().replace("cs_", "pi_");
-            session["payment_intent"] = json!(intent);
-            session["status"] = json!("complete");
+        let session = self.complete_checkout_without_payment(session);
+        let session = self.update_session(&session, |session| {
             session["payment_status"] = json!("paid");
-            session["url"] = Value::Null;
-        })
+        });
+        self.state.lock().unwrap().enter_charge(
+            session["payment_intent"].as_str().unwrap(),
+            session["amount_total"].as_i64().unwrap(),
+            &session["currency"],
+        );
+        session
     }
 
     /// Completes a checkout whose payment is confirmed days later; returns the session.
     pub fn complete_checkout_without_payment(&self, session: &Value) -> Value {
-        let session = self.complete_checkout(session);
-        self.update_session(&session, |session| {
-            session["payment_status"] = json!("unpaid")
+        self.update_session(session, |session| {
+            let intent = session["id"].as_str().unwrap().replace("cs_", "pi_");
+            session["payment_intent"] = json!(intent);
+            session["status"] = json!("complete");
+            session["payment_status"] = json!("unpaid");
+            session["url"] = Value::Null;
         })
     }
 
@@ -390,7 +423,13 @@ async fn serve(
                 .insert(key.unwrap(), stored);
             return json_response(500, &error_body("api_error", "", ""));
         }
-        Some(StripeFault::ResponseLost) | None => {}
+        Some(
+            StripeFault::Processed
+            | StripeFault::TooLarge
+            | StripeFault::Unreadable
+            | StripeFault::ResponseLost,
+        )
+        | None => {}
     }
     let response = {
         let mut state = state.lock().unwrap();
@@ -401,6 +440,8 @@ async fn serve(
     };
     match fault {
         Some(StripeFault::ResponseLost) => json_response(502, &Value::Null),
+        Some(StripeFault::TooLarge) => " ".repeat(1024 * 1024 + 1).into_response(),
+        Some(StripeFault::Unreadable) => json_response(200, &json!({ "object": "list" })),
         _ => response,
     }
 }
@@ -478,6 +519,7 @@ impl Account {
             ("POST", ["v1", "refunds"]) => self.create_refund(form),
             ("GET", ["v1", "refunds"]) => list(&self.refunds, form),
             ("GET", ["v1", "disputes"]) => list(&self.disputes, form),
+            ("GET", ["v1", "balance_transactions"]) => self.list_balance(form),
             ("GET", ["v1", "disputes", id]) => found(self.disputes.get(*id)),
             ("GET", ["v1", "payment_intents", id]) => found(self.payment_intent(id).as_ref()),
             (method, segments) => self.handle_billing(method, segments, form),
@@ -615,6 +657,13 @@ impl Account {
             "reason": null,
             "receipt_number": null,
             "status": self.refund_status.unwrap_or("succeeded"),
+        });
+        self.enter(&Moved {
+            kind: ("refund", "refund"),
+            source: Some(&id),
+            amount: -amount,
+            fee: 0,
+            currency: &session["currency"],
         });
         self.refunds.insert(id, refund.clone());
         (200, refund)

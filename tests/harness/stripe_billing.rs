@@ -381,6 +381,8 @@ impl Account {
         assert_eq!(invoice["status"], "open");
         invoice["attempted"] = json!(true);
         invoice["attempt_count"] = json!(invoice["attempt_count"].as_i64().unwrap() + 1);
+        let details = &invoice["parent"]["subscription_details"];
+        let subscription_id = details["subscription"].as_str().unwrap().to_owned();
         let is_paid = renewal == Renewal::Paid;
         if is_paid {
             invoice["status"] = json!("paid");
@@ -389,9 +391,11 @@ impl Account {
             let payment = self.invoice_payments.get_mut(id).unwrap();
             payment["status"] = json!("paid");
             payment["amount_paid"] = payment["amount_requested"].clone();
+            let payment = payment.clone();
+            let intent = payment["payment"]["payment_intent"].as_str().unwrap();
+            let amount = payment["amount_paid"].as_i64().unwrap();
+            self.enter_charge(intent, amount, &payment["currency"]);
         }
-        let details = &invoice["parent"]["subscription_details"];
-        let subscription_id = details["subscription"].as_str().unwrap().to_owned();
         let subscription = self.subscriptions.get_mut(&subscription_id).unwrap();
         if subscription["status"] != "canceled" {
             subscription["status"] = json!(if is_paid { "active" } else { "past_due" });

@@ -241,7 +241,11 @@ fn log_failure<T: Checked>(
             tracing::error!(subject, %id, %error, "failed to compare with Stripe");
             Ok(Some(Progress::Waiting))
         }
-        Err(CheckError::Stripe(error @ StripeError::Unavailable(_))) => {
+        Err(CheckError::Stripe(
+            error @ (StripeError::Unavailable(_)
+            | StripeError::TooLarge
+            | StripeError::Unreadable(_)),
+        )) => {
             tracing::warn!(subject, %id, %error, "postponed a comparison with Stripe");
             Ok(None)
         }

@@ -1,10 +1,11 @@
-//! A client of Stripe's REST API for Checkout, subscriptions, refunds and disputes, and the parser
-//! of its webhook events.
+//! A client of Stripe's REST API for Checkout, subscriptions, refunds, disputes and balance
+//! transactions, and the parser of its webhook events.
 //!
 //! See <https://docs.stripe.com/api>. Requests are forms, and responses are JSON.
 //! Requests that create something carry an `Idempotency-Key`, so that they can be
 //! retried when no response arrives.
 
+mod balance;
 mod billing;
 mod object;
 mod webhook;
@@ -20,6 +21,7 @@ use thiserror::Error;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
+pub use self::balance::{BalanceFilter, BalancePage, BalanceTransaction, MAX_PAGE_SIZE};
 pub use self::billing::{Invoice, NewSubscriptionSession, Subscription};
 use self::object::List;
 pub use self::object::{Dispute, PaymentIntent, Refund, RefundStatus, Session, SessionStatus};
@@ -66,6 +68,13 @@ pub enum StripeError {
     /// same idempotency key.
     #[error("Stripe is unavailable: {0}")]
     Unavailable(String),
+    /// The response is too large to be read. It is unknown whether the request took effect.
+    #[error("Stripe's response is too large")]
+    TooLarge,
+    /// The response is no JSON, or has another shape than Stripe's documentation says. It is unknown
+    /// whether the request took effect.
+    #[error("cannot parse Stripe's response: {0}")]
+    Unreadable(String),
     /// An earlier attempt failed at Stripe. For a day, Stripe returns the same failure
     /// for the same idempotency key.
     #[error("Stripe repeats an earlier failure")]
@@ -111,7 +120,9 @@ impl StripeError {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::Refused { refusal, .. } => Some(*refusal),
-            Self::Unavailable(_) | Self::RepeatedFailure => None,
+            Self::Unavailable(_) | Self::TooLarge | Self::Unreadable(_) | Self::RepeatedFailure => {
+                None
+            }
         }
     }
 
@@ -126,7 +137,7 @@ impl StripeError {
                 )
             }
             Self::RepeatedFailure => true,
-            Self::Unavailable(_) => false,
+            Self::Unavailable(_) | Self::TooLarge | Self::Unreadable(_) => false,
         }
     }
 }
@@ -135,9 +146,10 @@ impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         match error {
             StripeError::Refused { .. } => Self::Internal(Box::new(error)),
-            StripeError::Unavailable(_) | StripeError::RepeatedFailure => {
-                Self::Unavailable(Box::new(error))
-            }
+            StripeError::Unavailable(_)
+            | StripeError::TooLarge
+            | StripeError::Unreadable(_)
+            | StripeError::RepeatedFailure => Self::Unavailable(Box::new(error)),
         }
     }
 }
@@ -183,6 +195,11 @@ impl Stripe {
             config,
             http_client: HttpClient::default(),
         }
+    }
+
+    /// Returns how long a request may take, with its repetitions.
+    pub(crate) fn time_limit(&self) -> Duration {
+        self.config.time_limit
     }
 
     /// Creates a Checkout Session. Another call for the same payment and the same
@@ -347,9 +364,7 @@ impl Stripe {
         key: Option<String>,
     ) -> Result<T, StripeError> {
         let body = self.send(method, path, form, key).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            StripeError::Unavailable(format!("cannot parse the response: {error}"))
-        })
+        serde_json::from_slice(&body).map_err(|error| StripeError::Unreadable(error.to_string()))
     }
 
     /// Sends a request, and repeats it until there is a final response, [`MAX_ATTEMPTS`] is
@@ -427,7 +442,10 @@ fn retry_delay(attempt: u32) -> Duration {
 fn parse_response(
     response: Result<http_client::HttpResponse, http_client::HttpError>,
 ) -> Result<Vec<u8>, StripeError> {
-    let response = response.map_err(|error| StripeError::Unavailable(chain(&error)))?;
+    let response = response.map_err(|error| match error {
+        http_client::HttpError::TooLarge => StripeError::TooLarge,
+        error => StripeError::Unavailable(chain(&error)),
+    })?;
     let status = response.status;
     if status.is_success() {
         return Ok(response.body.into());

@@ -2,22 +2,26 @@
 
 mod csv;
 mod range;
+mod stripe;
 mod table;
 mod view;
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use self::range::{PeriodLength, Range};
+use self::stripe::BalanceFigures;
 use self::table::Table;
 use self::view::Figures;
 pub use self::view::SalesReport;
 use crate::error::{Error, Result};
 use crate::http::query;
 use crate::models::report::daily_sums::begin_snapshot;
-use crate::models::report::sales::{given, memberships, money, open, products, taxes};
+use crate::models::report::sales::Scope;
+use crate::models::report::sales::{given, memberships, money, open, products, provider, taxes};
 use crate::reports::response::{ReportFormat, ReportResponse, read_table};
+use crate::store::client::Client;
 use crate::values::form::{Form, Problem};
 use crate::values::time_zone::TimeZone;
 use crate::{App, BoxFuture};
@@ -155,6 +159,11 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
             memberships::list(tx, scope),
             given::sum(tx, scope),
         )?;
+        let state = provider::state(tx, scope).await?;
+        let balance = match state.complete {
+            Some(complete) => Some(load_balance(tx, scope, &range, complete).await?),
+            None => None,
+        };
         Ok(Figures {
             money,
             lost_disputes,
@@ -167,6 +176,9 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
             passes,
             memberships,
             given,
+            balance_currencies: state.currencies,
+            balance_refused_at: state.refused_at,
+            balance,
         })
     });
     let figures = read.await?;
@@ -174,9 +186,29 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
         &range,
         scope,
         &studio.time_zone,
+        &zone,
         today,
         figures,
     ))
+}
+
+async fn load_balance(
+    client: &Client,
+    scope: &Scope,
+    range: &Range,
+    complete: (DateTime<Utc>, DateTime<Utc>),
+) -> Result<BalanceFigures> {
+    let (sums, payouts, unmatched) = tokio::try_join!(
+        provider::sum_up(client, scope),
+        provider::list_payouts(client, range.from, range.to, &scope.currency),
+        provider::list_unmatched(client, scope),
+    )?;
+    Ok(BalanceFigures {
+        complete,
+        sums,
+        payouts,
+        unmatched,
+    })
 }
 
 #[cfg(test)]

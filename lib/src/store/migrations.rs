@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 34] = [
+static MIGRATIONS: [Migration; 35] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -62,6 +62,7 @@ static MIGRATIONS: [Migration; 34] = [
     migration!(32, "0032_reminders_and_mail_preferences"),
     migration!(33, "0033_staff_places"),
     migration!(34, "0034_courses"),
+    migration!(35, "0035_provider_entries"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

@@ -27,8 +27,14 @@ fn units_per_whole(currency: &str) -> i64 {
 /// Converts from the smallest unit of a currency, whose code is in upper case. `None` when
 /// the amount is negative, too large, or has more than two decimals.
 pub fn from_minor_units(units: i64, currency: &str) -> Option<Money> {
-    let amount = Decimal::from(units) / Decimal::from(units_per_whole(currency));
+    let amount = decimal_from_minor_units(units, currency);
     Money::parse(&amount.normalize().to_string()).ok()
+}
+
+/// Converts from the smallest unit of a currency, whose code is in upper case. The result can be
+/// negative, and has up to three decimals.
+pub fn decimal_from_minor_units(units: i64, currency: &str) -> Decimal {
+    Decimal::from(units) / Decimal::from(units_per_whole(currency))
 }
 
 /// Converts an amount to the smallest unit of its currency. `None` when the amount would

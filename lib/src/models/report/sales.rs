@@ -8,6 +8,7 @@ pub mod memberships;
 pub mod money;
 pub mod open;
 pub mod products;
+pub mod provider;
 pub mod taxes;
 
 use chrono::{DateTime, Utc};

@@ -1,5 +1,6 @@
 //! The sales report as CSV files.
 
+use super::stripe::StripeParts;
 use super::table::Table;
 use super::view::SalesReport;
 use crate::error::Result;
@@ -18,6 +19,9 @@ impl SalesReport {
             Table::Open => self.open_rows(),
             Table::Passes => self.pass_rows(),
             Table::Memberships => self.membership_rows(),
+            Table::Stripe => self.stripe_rows(),
+            Table::Payouts => self.payout_rows(),
+            Table::UnmatchedEntries => self.unmatched_rows(),
         };
         let part = table.file_name_part();
         let name = format!("sabor-sales-{part}-{}-{}.csv", self.from, self.to);
@@ -211,6 +215,65 @@ impl SalesReport {
         });
         self.with_header(&labels, 1, rows)
     }
+
+    /// Returns one row, or none if Stripe was never asked.
+    fn stripe_rows(&self) -> Vec<Vec<Cell>> {
+        let labels = [
+            "Charges", "Refunds", "Disputes", "Other", "Fees", "Net", "Paid out",
+        ];
+        let row = self.stripe.as_ref().map(|stripe| {
+            let mut cells = Vec::from(part_cells(&stripe.parts));
+            cells.extend(amounts([&stripe.net, &stripe.paid_out]));
+            cells
+        });
+        self.with_header(&labels, labels.len(), row.into_iter())
+    }
+
+    /// The cells of a payout are empty if it is not known what it consists of.
+    fn payout_rows(&self) -> Vec<Vec<Cell>> {
+        let labels = [
+            "Id", "Arrives", "Failed", "Charges", "Refunds", "Disputes", "Other", "Fees", "Amount",
+        ];
+        let payouts = self.stripe.iter().flat_map(|stripe| &stripe.payouts);
+        let rows = payouts.map(|payout| {
+            let mut cells = vec![
+                Cell::Text(payout.id.clone()),
+                Cell::Number(payout.arrives_on.to_string()),
+                Cell::Text(if payout.has_failed { "yes" } else { "no" }.to_owned()),
+            ];
+            let parts = payout.parts.as_ref();
+            cells.extend(parts.map_or([const { Cell::Empty }; 5], part_cells));
+            cells.extend(amounts([&payout.amount]));
+            cells
+        });
+        self.with_header(&labels, 6, rows)
+    }
+
+    fn unmatched_rows(&self) -> Vec<Vec<Cell>> {
+        let labels = ["Id", "Day", "Type", "Source", "Amount", "Fee", "Net"];
+        let entries = self.stripe.iter().flat_map(|stripe| &stripe.unmatched);
+        let rows = entries.map(|entry| {
+            let mut cells = vec![
+                Cell::Text(entry.id.clone()),
+                Cell::Number(entry.day.to_string()),
+                Cell::Text(entry.stripe_type.clone()),
+                entry.source.clone().map_or(Cell::Empty, Cell::Text),
+            ];
+            cells.extend(amounts([&entry.amount, &entry.fee, &entry.net]));
+            cells
+        });
+        self.with_header(&labels, 3, rows)
+    }
+}
+
+fn part_cells(parts: &StripeParts) -> [Cell; 5] {
+    amounts([
+        &parts.charges,
+        &parts.refunds,
+        &parts.disputes,
+        &parts.other,
+        &parts.fees,
+    ])
 }
 
 fn amounts<const N: usize>(amounts: [&String; N]) -> [Cell; N] {

@@ -27,10 +27,16 @@ pub(super) enum Table {
     Passes,
     /// A row for each product with memberships.
     Memberships,
+    /// The sums of the balance at Stripe.
+    Stripe,
+    /// A row for each payout of Stripe.
+    Payouts,
+    /// A row for each entry at Stripe that matches nothing here.
+    UnmatchedEntries,
 }
 
 /// Each table with its name in the query and its part of the file name.
-const TABLES: [(Table, &str, &str); 9] = [
+const TABLES: [(Table, &str, &str); 12] = [
     (Table::Periods, "periods", "periods"),
     (Table::Products, "products", "products"),
     (Table::Tenders, "tenders", "tenders"),
@@ -40,6 +46,13 @@ const TABLES: [(Table, &str, &str); 9] = [
     (Table::Open, "open", "open"),
     (Table::Passes, "passes", "passes"),
     (Table::Memberships, "memberships", "memberships"),
+    (Table::Stripe, "stripe", "stripe"),
+    (Table::Payouts, "payouts", "payouts"),
+    (
+        Table::UnmatchedEntries,
+        "unmatched_entries",
+        "unmatched-entries",
+    ),
 ];
 
 impl Table {

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::range::{PeriodLength, Range};
+use super::stripe::{BalanceFigures, StripeBalance};
 use crate::models::report::sales::Scope;
 use crate::models::report::sales::given::GivenSum;
 use crate::models::report::sales::memberships::MembershipSum;
@@ -17,6 +18,7 @@ use crate::models::report::sales::open::{GiftCardSums, OpenKind, OpenSum, PassSu
 use crate::models::report::sales::products::{PromoCodeSum, SoldKind, SoldSum};
 use crate::models::report::sales::taxes::TaxSum;
 use crate::values::currency::format_amount;
+use crate::values::time_zone::TimeZone;
 
 /// What came in, what was sold, and what is open. All amounts are in one currency. Payments count on
 /// the day on which they arrived, and refunds on the day on which they were made.
@@ -33,7 +35,8 @@ pub struct SalesReport {
     time_zone: String,
     /// ISO 4217 code.
     pub(super) currency: String,
-    /// The currencies of all payments and refunds in the range, sorted. A report covers one.
+    /// The currencies of all payments, refunds, and entries at Stripe in the range, sorted. A report
+    /// covers one.
     currencies: Vec<String>,
     totals: Totals,
     /// All days or months in order, including those in which nothing happened. The range may cut off
@@ -61,6 +64,11 @@ pub struct SalesReport {
     pub(super) passes: Vec<Passes>,
     /// Memberships, by product. Those that were never paid do not count.
     pub(super) memberships: Vec<Memberships>,
+    /// The balance at Stripe. Null if it was never read.
+    pub(super) stripe: Option<StripeBalance>,
+    /// When Stripe has last refused to show the balance, because the key may not read it. Null if
+    /// Stripe shows it.
+    stripe_refused_at: Option<DateTime<Utc>>,
 }
 
 /// The sums of the whole range.
@@ -259,6 +267,12 @@ pub(super) struct Figures {
     pub(super) passes: Vec<PassSum>,
     pub(super) memberships: Vec<MembershipSum>,
     pub(super) given: GivenSum,
+    /// The currencies of the entries at Stripe.
+    pub(super) balance_currencies: Vec<String>,
+    /// `None` if Stripe shows the balance.
+    pub(super) balance_refused_at: Option<DateTime<Utc>>,
+    /// `None` if the balance was never read.
+    pub(super) balance: Option<BalanceFigures>,
 }
 
 /// The memberships of one product: those that have begun and ended in the range, and those that
@@ -314,6 +328,7 @@ impl SalesReport {
         range: &Range,
         scope: &Scope,
         time_zone: &str,
+        zone: &TimeZone,
         today: NaiveDate,
         figures: Figures,
     ) -> Self {
@@ -330,8 +345,12 @@ impl SalesReport {
             passes,
             memberships,
             given,
+            balance_currencies,
+            balance_refused_at,
+            balance,
         } = figures;
-        let currencies: BTreeSet<_> = money.iter().map(|sum| sum.currency.clone()).collect();
+        let currencies = money.iter().map(|sum| sum.currency.clone());
+        let currencies: BTreeSet<_> = currencies.chain(balance_currencies).collect();
         money.retain(|sum| sum.currency == scope.currency);
         let sold: Vec<SoldSum> = orders.into_iter().chain(bookings).collect();
         let owed = open.iter().filter(|sum| sum.kind.is_owed_by_members());
@@ -365,6 +384,8 @@ impl SalesReport {
                 .into_iter()
                 .map(|sum| Memberships::new(sum, format))
                 .collect(),
+            stripe: balance.map(|figures| StripeBalance::new(figures, &scope.currency, zone)),
+            stripe_refused_at: balance_refused_at,
             currency: scope.currency.clone(),
         }
     }

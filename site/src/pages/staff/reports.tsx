@@ -15,7 +15,7 @@ import { type Column, Table } from "../../staff/table.tsx";
 import type { StaffReportsTexts } from "../../texts/staff-reports.en.ts";
 import { type Catalog, language } from "../../tools/language.ts";
 import { useLoad } from "../../tools/load.ts";
-import { addDays, formatDay } from "../../tools/time.ts";
+import { addDays, formatDay, formatMomentIn } from "../../tools/time.ts";
 import { formatCount } from "./analytics/figures.ts";
 import "../../staff/facts.css";
 import "./reports.css";
@@ -23,7 +23,10 @@ import "./reports.css";
 type Report = Schema<"SalesReport">;
 type Sold = Schema<"SalesOfProduct">;
 type Period = Schema<"SalesPeriod">;
-type TableName = "periods" | "products" | "tenders" | "taxes" | "promo_codes" | "gift_cards" | "open" | "passes" | "memberships";
+type Balance = Schema<"StripeBalance">;
+type Payout = Schema<"StripePayout">;
+type Entry = Schema<"StripeEntry">;
+type TableName = "periods" | "products" | "tenders" | "taxes" | "promo_codes" | "gift_cards" | "open" | "passes" | "memberships" | "stripe" | "payouts" | "unmatched_entries";
 type Texts = { t: StaffReportsTexts };
 
 const RANGES = ["month", "last-month", "year", "own"] as const;
@@ -132,6 +135,8 @@ function Figures({ t, report }: PartProps) {
           <Table caption={t.memberships} columns={membershipColumns(t, report.currency)} items={report.memberships} rowKey={({ productId }) => productId} />
         </Part>
       )}
+      {report.stripeRefusedAt && <p class="hint">{t.stripeRefused(formatMomentIn(report.stripeRefusedAt, report.timeZone))}</p>}
+      {report.stripe && <StripeBalance t={t} report={report} balance={report.stripe} />}
       <Open t={t} report={report} />
     </>
   );
@@ -220,6 +225,39 @@ function GiftCards({ t, report }: PartProps) {
     <Part report={report} title={t.giftCards} hint={t.giftCardsHint} table="gift_cards">
       <Facts label={t.giftCards} facts={facts} currency={report.currency} />
     </Part>
+  );
+}
+
+/** What Stripe has kept, its payouts, and what there is at Stripe and not in Sabor. */
+function StripeBalance({ t, report, balance }: PartProps & { balance: Balance }) {
+  const { currency, timeZone: zone } = report;
+  const { charges, refunds, disputes, other, fees, net, paidOut, payouts, unmatched, unmatchedCount, completeSince, completeUntil } = balance;
+  const isZero = (amount: string) => Number(amount) === 0;
+  const facts: Fact[] = [
+    [t.stripeFacts.charges, charges],
+    ...(isZero(refunds) ? [] : [[t.stripeFacts.refunds, refunds] as const]),
+    ...(isZero(disputes) ? [] : [[t.stripeFacts.disputes, disputes] as const]),
+    ...(isZero(other) ? [] : [[t.stripeFacts.other, other] as const]),
+    [t.stripeFacts.fees, fees],
+    [t.stripeFacts.net, net],
+    [t.stripeFacts.paidOut, paidOut],
+  ];
+  return (
+    <>
+      <Part report={report} title={t.stripe} hint={t.stripeHint(formatMomentIn(completeSince, zone), formatMomentIn(completeUntil, zone))} table="stripe">
+        <Facts label={t.stripe} facts={facts} currency={currency} />
+      </Part>
+      {payouts.length > 0 && (
+        <Part report={report} title={t.payouts} hint={t.payoutsHint} table="payouts">
+          <Table caption={t.payouts} columns={payoutColumns(t, currency, payouts)} items={payouts} rowKey={({ id }) => id} />
+        </Part>
+      )}
+      {unmatchedCount > 0 && (
+        <Part report={report} title={t.unmatched} hint={t.unmatchedHint(unmatchedCount, unmatched.length)} table="unmatched_entries">
+          <Table caption={t.unmatched} columns={unmatchedColumns(t, currency, unmatched)} items={unmatched} rowKey={({ id }) => id} />
+        </Part>
+      )}
+    </>
   );
 }
 
@@ -349,7 +387,15 @@ function promoCodeColumns(t: StaffReportsTexts, { currency, promoCodes }: Report
 
 function openColumns(t: StaffReportsTexts, currency: string): Array<Column<Schema<"OpenSum">>> {
   return [
-    { key: "kind", label: t.columns.kind, isTitle: true, cell: ({ kind }) => t.openKinds[kind] ?? kind },
+    {
+      key: "kind",
+      label: t.columns.kind,
+      isTitle: true,
+      cell: ({ kind }) => {
+        const name = t.openKinds[kind] ?? kind;
+        return kind === "failed_refund" ? <a href="/staff/payments?status=failed_refunds">{name}</a> : name;
+      },
+    },
     count("number", t.columns.number, ({ count }) => count),
     money("amount", t.columns.amount, currency, ({ amount }) => amount),
   ];
@@ -361,6 +407,51 @@ function passColumns(t: StaffReportsTexts, currency: string): Array<Column<Schem
     count("passes", t.columns.passes, ({ count }) => count),
     { key: "creditsLeft", label: t.columns.creditsLeft, isNumber: true, cell: ({ count, unlimited, creditsLeft }) => (unlimited === count ? t.unlimited : formatCount(creditsLeft)) },
     money("value", t.columns.value, currency, ({ value }) => value),
+  ];
+}
+
+function payoutColumns(t: StaffReportsTexts, currency: string, payouts: Payout[]): Array<Column<Payout>> {
+  const part = (key: keyof NonNullable<Payout["parts"]>, label: string) => rareMoney(payouts, key, label, currency, ({ parts }: Payout) => parts?.[key] ?? "0");
+  return [
+    {
+      key: "arrivesOn",
+      label: t.columns.arrives,
+      isTitle: true,
+      cell: ({ id, arrivesOn, isAutomatic, hasFailed, parts }) => (
+        <>
+          {formatDay(arrivesOn, { month: "short", day: "numeric", year: "numeric" })}
+          <small class="hint">{id}</small>
+          {hasFailed && <small class="hint">{t.payoutFailed}</small>}
+          {!parts && <small class="hint">{isAutomatic ? t.payoutUnknown : t.payoutByHand}</small>}
+        </>
+      ),
+    },
+    ...part("charges", t.columns.charges),
+    ...part("refunds", t.columns.refunds),
+    ...part("disputes", t.columns.disputes),
+    ...part("other", t.columns.other),
+    ...part("fees", t.columns.stripeFees),
+    money("amount", t.columns.payout, currency, ({ amount }) => amount),
+  ];
+}
+
+function unmatchedColumns(t: StaffReportsTexts, currency: string, entries: Entry[]): Array<Column<Entry>> {
+  return [
+    {
+      key: "source",
+      label: t.columns.stripeId,
+      isTitle: true,
+      cell: ({ id, source, stripeType }) => (
+        <>
+          {source ?? id}
+          <small class="hint">{t.entryTypes[stripeType] ?? stripeType}</small>
+        </>
+      ),
+    },
+    { key: "day", label: t.columns.day, cell: ({ day }) => formatDay(day, { month: "short", day: "numeric", year: "numeric" }) },
+    money("amount", t.columns.amount, currency, ({ amount }) => amount),
+    ...rareMoney(entries, "fee", t.columns.stripeFees, currency, ({ fee }) => fee),
+    money("net", t.columns.net, currency, ({ net }) => net),
   ];
 }
 
