@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::fixtures::{insert_booking, insert_class, insert_payment};
+use crate::bookings::cancel;
 use crate::harness::{Settings, TestApp, TestClient, stripe_event};
 use crate::payments::{
-    charge_refunded, checkout_completed, deliver_dispute, make_payments_due, process_refunds,
-    start_with_stripe,
+    book_and_pay, charge_refunded, checkout_completed, deliver_dispute, make_payments_due,
+    process_refunds, start_checkout, start_with_stripe,
 };
 use crate::shop::{change_pass, create_product, sell, sell_pass};
 
@@ -178,6 +179,55 @@ async fn money_for_a_cancelled_order_is_listed_until_it_is_refunded() {
         row(&refunded["products"], "kind", "cancelled_order")["net"],
         "0.00"
     );
+}
+
+#[tokio::test]
+async fn money_for_a_cancelled_booking_is_no_class_that_was_sold() {
+    let (app, stripe) = start_with_stripe().await;
+    app.advance_to_noon();
+    stripe.follow(app.app.clock());
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let ben = app.member("ben").await;
+    book_and_pay(&app, &stripe, &ben).await;
+    let (booking, session) = start_checkout(&app, &stripe, &ana).await;
+    cancel(&ana, &booking).await.expect(200);
+    let session = stripe.complete_checkout(&session);
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    let late = report(&staff, "").await;
+    let class = row(&late["products"], "kind", "class");
+    assert_eq!(class["count"], 1);
+    assert_eq!(class["amount"], "25.00");
+    let too_late = row(&late["products"], "kind", "cancelled_order");
+    assert_eq!(too_late["count"], 1);
+    assert_eq!(too_late["amount"], "25.00");
+    assert_eq!(late["totals"]["received"], "50.00");
+
+    // Money for a cancelled order is in the same row.
+    let product = create_product(&staff, json!({})).await;
+    let payload = json!({ "productId": product["id"] });
+    let order = ana.post("/api/shop/order", payload).await.expect(201);
+    app.sql("update orders set state = 'cancelled', cancelled_at = now()")
+        .await;
+    app.sql("update payments set status = 'cancelled' where order_id is not null")
+        .await;
+    let session = stripe.complete_checkout(&stripe.session_by_url(&order["checkoutUrl"]));
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    make_payments_due(&app).await;
+    process_refunds(&app).await;
+    let refunded = report(&staff, "").await;
+    let products = refunded["products"].as_array().unwrap();
+    assert_eq!(products.len(), 2);
+    let too_late = row(&refunded["products"], "kind", "cancelled_order");
+    assert_eq!(too_late["count"], 2);
+    assert_eq!(too_late["amount"], "175.00");
+    assert_eq!(too_late["refunded"], "175.00");
+    assert_eq!(refunded["totals"]["net"], "25.00");
+    let rows = products.iter().map(|row| row["net"].as_str().unwrap());
+    assert_eq!(rows.collect::<Vec<_>>(), ["25.00", "0.00"]);
 }
 
 #[tokio::test]

@@ -354,7 +354,7 @@ impl Studio {
     }
 
     async fn operate(&mut self) {
-        match self.random.below(21) {
+        match self.random.below(22) {
             0..=3 => self.sell_at_desk().await,
             4..=6 => self.buy_online().await,
             7..=10 => self.refund_order().await,
@@ -365,6 +365,7 @@ impl Studio {
             17 => self.cancel_paid().await,
             18 => self.cancel_late().await,
             19 => self.sell_course().await,
+            20 => self.pay_too_late().await,
             _ => self.wait().await,
         }
     }
@@ -850,6 +851,37 @@ impl Studio {
         }
     }
 
+    /// A member pays by card after the studio has cancelled the booking, so everything goes back.
+    async fn pay_too_late(&mut self) {
+        let index = self.random.below(self.walk_ins.len());
+        let member = self.walk_ins[index].1.clone();
+        let Some(booking) = self.book(&member, 30).await else {
+            return;
+        };
+        let payload = json!({ "bookingId": booking["id"], "method": "card" });
+        let payer = &self.walk_ins[index].0;
+        let started = payer.post("/api/bookings/payment", payload).await;
+        let session = self
+            .stripe
+            .session_by_url(&started.expect(201)["checkoutUrl"]);
+        self.act(&booking, "cancel").await.expect(200);
+        let session = self.stripe.complete_checkout(&session);
+        self.deliver("checkout.session.completed", &session).await;
+        self.process_refunds().await;
+        let day = self.today();
+        for is_refund in [false, true] {
+            self.model.moved(day, "card", is_refund, CLASS_PRICE);
+        }
+        self.model.sold.push(Sold {
+            day,
+            kind: "cancelled_order".to_owned(),
+            count: 1,
+            amount: CLASS_PRICE,
+            refunded: CLASS_PRICE,
+            ..Sold::default()
+        });
+    }
+
     /// The clock has moved, so sessions may have ended. A long run would reach rate limits.
     async fn sign_in_again(&self) {
         self.app.sql("delete from login_throttle").await;
@@ -1114,7 +1146,13 @@ impl Studio {
             ),
             (
                 &totals["sold"],
-                "select sum(amount) from receipt_lines",
+                "select sum(amount) from (
+                    select amount from receipt_lines
+                    union all
+                    select amount from payments p
+                    where booking_id is not null and paid_at is not null
+                      and not exists (select from receipts x where x.payment_id = p.id)
+                ) sold",
             ),
             (
                 &totals["tax"],

@@ -352,7 +352,7 @@ impl SalesReport {
         let currencies = money.iter().map(|sum| sum.currency.clone());
         let currencies: BTreeSet<_> = currencies.chain(balance_currencies).collect();
         money.retain(|sum| sum.currency == scope.currency);
-        let sold: Vec<SoldSum> = orders.into_iter().chain(bookings).collect();
+        let sold = join_late_money(orders.into_iter().chain(bookings).collect());
         let owed = open.iter().filter(|sum| sum.kind.is_owed_by_members());
         let owed = format(owed.map(|sum| sum.amount).sum());
         let pass_value = format(passes.iter().map(|sum| sum.value).sum());
@@ -457,6 +457,22 @@ fn tenders(money: &[MoneySum], format: impl Fn(Decimal) -> String) -> Vec<Tender
         net: format(money.net()),
     };
     by_tender.into_iter().map(sums).collect()
+}
+
+/// Adds up the money that came too late, for orders and for bookings.
+fn join_late_money(sold: Vec<SoldSum>) -> Vec<SoldSum> {
+    let is_late = |sum: &SoldSum| sum.kind == SoldKind::CancelledOrder;
+    let (late, mut others): (Vec<_>, Vec<_>) = sold.into_iter().partition(is_late);
+    others.extend(late.into_iter().reduce(|a, b| SoldSum {
+        count: a.count + b.count,
+        discount: a.discount + b.discount,
+        amount: a.amount + b.amount,
+        gift_amount: a.gift_amount + b.gift_amount,
+        refunded: a.refunded + b.refunded,
+        gift_refunded: a.gift_refunded + b.gift_refunded,
+        ..a
+    }));
+    others
 }
 
 fn products(mut sold: Vec<SoldSum>, format: impl Fn(Decimal) -> String) -> Vec<Sold> {

@@ -29,7 +29,7 @@ pub enum SoldKind {
     LateCancellation,
     /// Fees of members who did not come.
     NoShow,
-    /// Money that arrived after its order had been cancelled. It is refunded.
+    /// Money that arrived after its order or its booking had been cancelled. It is refunded.
     CancelledOrder,
 }
 
@@ -157,13 +157,17 @@ static LIST_OF_ORDERS: Statement = Statement::new(
     group by p.kind, s.product_id, p.name",
 );
 
-// The receipt says whether a fee was paid. An index holds the lines of fees, which are few.
+// The receipt says whether a fee was paid. An index holds the lines of fees, which are few. Money
+// that came too late has no receipt, and a rule refunds it. Before the first receipt, no payment had
+// one.
 static LIST_OF_BOOKINGS: Statement = Statement::new(
     "report.products_of_bookings",
     "with fees as materialized (
         select x.payment_id, l.kind
         from receipt_lines l join receipts x on (x.year, x.number) = (l.year, l.number)
         where l.kind in ('late_cancellation', 'no_show') and x.payment_id is not null
+    ), first_receipt as materialized (
+        select issued_at from receipts order by year, number limit 1
     ), moved as (
         select p.id, p.booking_id, 1 as count, p.amount, 0 as refunded
         from payments p
@@ -173,13 +177,23 @@ static LIST_OF_BOOKINGS: Statement = Statement::new(
         from refunds r join payments p on p.id = r.payment_id
         where p.booking_id is not null and r.state = 'done' and r.done_at >= $1
           and r.done_at < $2 and p.currency = $3
+    ), late as materialized (
+        select p.id
+        from (select distinct id from moved) m join payments p using (id), first_receipt f
+        where p.paid_at >= f.issued_at
+          and not exists (select from receipts x where x.payment_id = p.id)
+          and exists (select from refunds r where r.payment_id = p.id and r.source = 'rule')
+    ), kinds as (
+        select payment_id, kind from fees
+        union all
+        select id, 'cancelled_order' from late
     ), sums as (
         select f.kind, case when f.kind is null then c.class_type_id end as id,
             sum(m.count)::bigint as count, sum(m.amount) as amount, sum(m.refunded) as refunded
         from moved m
         join bookings b on b.id = m.booking_id
         join scheduled_classes c on c.id = b.scheduled_class_id
-        left join fees f on f.payment_id = m.id
+        left join kinds f on f.payment_id = m.id
         group by 1, 2
     )
     select coalesce(s.kind, 'class') as kind, s.id, t.name, s.count, 0::numeric as discount,
