@@ -4,6 +4,7 @@
 mod code_attempt;
 pub mod courses;
 pub mod cover;
+pub mod failed_refunds;
 pub mod gift_cards;
 mod maintenance;
 pub mod memberships;

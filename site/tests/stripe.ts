@@ -27,8 +27,12 @@ interface CheckoutSession {
   expires_at: number;
 }
 
-/** The refund that is created with a form. It is done at once. */
+/** The price of what cannot be refunded. */
+export const UNREFUNDABLE_PRICE = "13.13";
+
+/** The refund that is created with a form. It is done at once, or it has failed for good. */
 function refundOf(form: URLSearchParams): Record<string, unknown> {
+  const isUnrefundable = Number(form.get("amount")) === Number(UNREFUNDABLE_PRICE) * 100;
   return {
     id: `re_${randomBytes(12).toString("hex")}`,
     object: "refund",
@@ -36,7 +40,8 @@ function refundOf(form: URLSearchParams): Record<string, unknown> {
     currency: "usd",
     metadata: { payment_id: form.get("metadata[payment_id]"), refund_id: form.get("metadata[refund_id]") },
     payment_intent: form.get("payment_intent"),
-    status: "succeeded",
+    status: isUnrefundable ? "canceled" : "succeeded",
+    ...(isUnrefundable ? { failure_reason: "expired_or_canceled_card" } : {}),
   };
 }
 

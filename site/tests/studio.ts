@@ -151,6 +151,11 @@ export class Staff {
     await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "markPaid" });
   }
 
+  /** Refunds what was paid for a booking. */
+  async refund(bookingId: string): Promise<void> {
+    await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "refund" });
+  }
+
   /** Cancels a booking, in time or late. */
   async cancelBooking(bookingId: string): Promise<void> {
     await this.#send("PATCH", "/api/admin/bookings", { bookingId, action: "cancel" });

@@ -269,6 +269,12 @@ impl StripeStandIn {
         refund
     }
 
+    /// Sets why a refund has failed.
+    pub fn set_failure_reason(&self, id: &str, reason: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.refunds.get_mut(id).unwrap()["failure_reason"] = json!(reason);
+    }
+
     /// Returns the requests with this method and path, in order.
     pub fn requests(&self, method: &str, path: &str) -> Vec<RecordedRequest> {
         let state = self.state.lock().unwrap();

@@ -8,6 +8,7 @@ mod claim;
 mod desk;
 mod dispute;
 mod errors;
+mod failed_refund;
 mod fee;
 mod find;
 mod given;
@@ -24,6 +25,10 @@ mod start;
 pub use self::claim::{claim_unclosed, claim_unpaid};
 pub use self::desk::{mark_paid_at_desk, refund};
 pub use self::dispute::{ProviderDispute, record_dispute};
+pub use self::failed_refund::{
+    FailedRefund, FailedRefundResolution, list_failed_refunds, resolve_failed_refund,
+};
+pub(in crate::models) use self::failed_refund::{has_failed_for_good, refundable_amount};
 pub use self::fee::{OwedFee, list_owed_fees, waive_fee};
 pub use self::find::{find, find_by_provider_payment, find_last};
 pub use self::given::give_spot;

@@ -63,6 +63,7 @@ const texts = {
     late_cancellation: "Late cancellations",
     no_show: "Did not come",
     refund: "Refunds on their way",
+    failed_refund: "Refunds that failed",
     dispute: "Disputed payments",
   } as Readonly<Record<string, string>>,
   openNone: "No open amounts.",

@@ -64,6 +64,7 @@ const texts: StaffReportsTexts = {
     late_cancellation: "Cancelaciones tardías",
     no_show: "No vinieron",
     refund: "Reembolsos en camino",
+    failed_refund: "Reembolsos fallidos",
     dispute: "Pagos en disputa",
   },
   openNone: "No hay importes pendientes.",

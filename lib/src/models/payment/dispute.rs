@@ -66,7 +66,7 @@ static FAIL_REFUNDS: Statement = Statement::new(
 static REVIVE_REFUNDS: Statement = Statement::new(
     "dispute.revive_refunds",
     "with revived as (
-        update refunds set provider_reason = 'dispute_won'
+        update refunds set provider_reason = 'dispute_won', resolved_at = clock_timestamp()
         where payment_id = $1 and state = 'failed' and source <> 'provider'
           and provider_reason in ('disputed', 'charge_for_pending_refund_disputed')
         returning amount

@@ -19,7 +19,7 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// How money of an order is given back.
+/// How money is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RefundMethod {
@@ -32,7 +32,7 @@ pub enum RefundMethod {
 }
 
 impl RefundMethod {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Original => "original",
             Self::Cash => "cash",
@@ -209,7 +209,7 @@ const NOTHING_DUE: Error = Error::Conflict {
     message: "Nothing of this order is due at the desk",
 };
 
-const NOTHING_LEFT: Error = Error::Conflict {
+pub(super) const NOTHING_LEFT: Error = Error::Conflict {
     code: ErrorCode::NothingToRefund,
     message: "The amount is more than what is left of the payment",
 };

@@ -431,25 +431,35 @@ static WITHDRAW: Statement = Statement::new(
 );
 
 // At most the remaining amount is refunded again, because staff may have refunded a part of
-// the payment in another way. With `$4`, it is also at most what a rule has refunded before.
+// the payment in another way. With `$4`, it is also at most what a rule has refunded before. If
+// all of the failed refund is due again, staff have nothing to do about it.
 static INSERT_REPLACED: Statement = Statement::new(
     "refund.insert_replaced",
-    "insert into refunds (id, payment_id, amount, source, next_attempt_at)
-    select $1, p.id, again.amount, 'rule', $3
-    from refunds r join payments p on p.id = r.payment_id
-    cross join lateral (
-        select least(r.replaced, p.amount - p.refunded, case when $4 then (
-            select coalesce(sum(w.amount), 0) from refunds w
-            where w.payment_id = p.id and w.state = 'withdrawn' and w.source = 'rule')
-            end) as amount
-    ) again
-    where r.id = $2 and again.amount > 0
+    "with again as (
+        select r.id as failed_id, p.id as payment_id,
+            least(r.replaced, p.amount - p.refunded, case when $4 then (
+                select coalesce(sum(w.amount), 0) from refunds w
+                where w.payment_id = p.id and w.state = 'withdrawn' and w.source = 'rule')
+                end) as amount
+        from refunds r join payments p on p.id = r.payment_id
+        where r.id = $2
+    ),
+    resolved as (
+        update refunds r set resolved_at = clock_timestamp()
+        from again
+        where r.id = again.failed_id and r.state = 'failed' and again.amount >= r.amount
+    )
+    insert into refunds (id, payment_id, amount, source, next_attempt_at)
+    select $1, payment_id, amount, 'rule', $3 from again where amount > 0
     returning state",
 );
 
 static INSERT_AGAIN: Statement = Statement::new(
     "refund.insert_again",
-    "insert into refunds (id, payment_id, amount, method, source, reason, by, next_attempt_at)
+    "with resolved as (
+        update refunds set resolved_at = clock_timestamp() where id = $2 and state = 'failed'
+    )
+    insert into refunds (id, payment_id, amount, method, source, reason, by, next_attempt_at)
     select $1, payment_id, $3, method, source, reason, by, $4 from refunds where id = $2
     returning state",
 );

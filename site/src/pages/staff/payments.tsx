@@ -19,6 +19,7 @@ import type { Catalog } from "../../tools/language.ts";
 import { useStore } from "../../tools/store.ts";
 import { studio } from "../../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../../tools/time.ts";
+import { FailedRefunds } from "./payments/failed-refunds.tsx";
 import { OwedFees } from "./payments/fees.tsx";
 
 type Payment = Schema<"ListedPayment">;
@@ -40,12 +41,14 @@ function amountToRefund({ method, status, amount, refunded, refundDue }: Payment
   return status === "refund_due" && method === "desk" ? Number(refundDue) : Number(amount) - Number(refunded);
 }
 
-/** What the page shows instead of payments: the fees that members owe. */
+/** What the page shows instead of payments: the fees that members owe, or the refunds that banks have returned. */
 const OWED = "owed" as const;
+const FAILED_REFUNDS = "failed_refunds" as const;
+type PaymentFilter = Status | typeof OWED | typeof FAILED_REFUNDS;
 
-function readStatus(): Status | typeof OWED | null {
+function readStatus(): PaymentFilter | null {
   const status = new URLSearchParams(location.search).get("status");
-  const known: ReadonlyArray<Status | typeof OWED> = [OWED, ...STATUSES];
+  const known: readonly PaymentFilter[] = [OWED, FAILED_REFUNDS, ...STATUSES];
   return known.find((one) => one === status) ?? null;
 }
 
@@ -65,10 +68,12 @@ function Payments({ t }: Texts) {
           label={t.status}
           defaultValue={status ?? ""}
           onChange={show}
-          options={[["", t.all], [OWED, t.owedFees], ...STATUSES.map((one) => [one, t.staff.payment[one] ?? one] as const)]}
+          options={[["", t.all], [OWED, t.owedFees], [FAILED_REFUNDS, t.failedRefunds], ...STATUSES.map((one) => [one, t.staff.payment[one] ?? one] as const)]}
         />
       </div>
-      {status === OWED ? <OwedFees t={t} zone={zone} /> : <PaymentList t={t} status={status} zone={zone} />}
+      {status === OWED && <OwedFees t={t} zone={zone} />}
+      {status === FAILED_REFUNDS && <FailedRefunds t={t} zone={zone} />}
+      {status !== OWED && status !== FAILED_REFUNDS && <PaymentList t={t} status={status} zone={zone} />}
     </div>
   );
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{Scope, amount};
 use crate::error::{Error, Result};
+use crate::models::payment::{has_failed_for_good, refundable_amount};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
@@ -27,6 +28,9 @@ pub enum OpenKind {
     NoShow,
     /// The studio owes it: refunds that are due or sent.
     Refund,
+    /// The studio owes it: refunds that the bank has returned, and that nobody has made in another
+    /// way.
+    FailedRefund,
     /// Banks have taken it back for disputes that are not decided.
     Dispute,
 }
@@ -39,6 +43,7 @@ impl OpenKind {
             "late_cancellation" => Ok(Self::LateCancellation),
             "no_show" => Ok(Self::NoShow),
             "refund" => Ok(Self::Refund),
+            "failed_refund" => Ok(Self::FailedRefund),
             "dispute" => Ok(Self::Dispute),
             _ => Err(Error::internal("unknown kind of open money")),
         }
@@ -52,13 +57,14 @@ impl OpenKind {
             Self::LateCancellation => "late_cancellation",
             Self::NoShow => "no_show",
             Self::Refund => "refund",
+            Self::FailedRefund => "failed_refund",
             Self::Dispute => "dispute",
         }
     }
 
     /// Returns whether members owe it.
     pub fn is_owed_by_members(self) -> bool {
-        !matches!(self, Self::Refund | Self::Dispute)
+        !matches!(self, Self::Refund | Self::FailedRefund | Self::Dispute)
     }
 }
 
@@ -77,7 +83,8 @@ pub struct OpenSum {
 // once. Closed accounts owe nothing.
 static LIST_OPEN: Statement = Statement::new(
     "report.open_sums",
-    "select case
+    concat!(
+        "select case
             when b.status in ('cancelled', 'waitlisted') then 'late_cancellation'
             when b.status = 'no_show' then 'no_show'
             when c.start_time > $1 then 'upcoming_class'
@@ -98,9 +105,20 @@ static LIST_OPEN: Statement = Statement::new(
     from refunds r join payments p on p.id = r.payment_id
     where r.state in ('due', 'sent') and p.currency = $2
     union all
+    select 'failed_refund', coalesce(sum(count), 0)::bigint, sum(amount) from (
+        select count(*) as count, least(sum(r.amount), min(",
+        refundable_amount!(),
+        ")) as amount
+        from refunds r join payments p on p.id = r.payment_id
+        where p.currency = $2 and ",
+        has_failed_for_good!(),
+        " group by p.id
+    ) failed
+    union all
     select 'dispute', count(*), sum(d.amount)
     from disputes d join payments p on p.id = d.payment_id
-    where d.withdrawn and d.status <> 'lost' and p.currency = $2",
+    where d.withdrawn and d.status <> 'lost' and p.currency = $2"
+    ),
 );
 
 /// Sums up the amounts that are open now.
