@@ -64,8 +64,8 @@ create table provider_pull (
 
 insert into provider_pull default values;
 
--- Refunds that the bank has returned. They are listed until another refund replaces them, staff say
--- that nothing is to be given back, or the booking stands again.
+-- Refunds that the bank has returned. They are listed until other refunds of the payment cover them,
+-- staff say that nothing is to be given back, or the booking stands again.
 
 -- Waits for all locks together and lets go of them between the attempts, so that no transaction
 -- waits behind this one for long.
@@ -92,7 +92,9 @@ $$;
 alter table refunds
     add column failed_at timestamptz,
     -- When nothing was left to do about the failure.
-    add column resolved_at timestamptz;
+    add column resolved_at timestamptz,
+    -- The failed refund that this one replaces. Null: staff have not made it for one of them.
+    add column failed_refund_id uuid references refunds on delete restrict;
 
 -- A refund that was followed by another one was probably tried again.
 alter table refunds disable trigger refunds_updated_at;
@@ -104,6 +106,8 @@ alter table refunds enable trigger refunds_updated_at;
 
 create index refunds_failed_idx on refunds (failed_at, id)
     where state = 'failed' and resolved_at is null;
+create index refunds_failed_refund_idx on refunds (failed_refund_id)
+    where failed_refund_id is not null;
 
 -- Also for the previous version of the program, which does not know the column. Triggers fire in the
 -- order of their names, so this one sees what `refunds_of_dispute` has made of a new refund.
@@ -118,8 +122,38 @@ create trigger refunds_record_failure before insert or update of state on refund
     for each row when (new.state = 'failed' and new.failed_at is null)
     execute function note_failed_refund();
 
--- A booking that stands again keeps its payment, so a rule gives nothing back for it.
-create function resolve_failed_refunds() returns trigger language plpgsql as $$
+-- A refund resolves the failed one that it replaces. Any other refund of the payment, for example one
+-- that staff record in another list, was probably made for the failed ones that it covers.
+create function resolve_covered_refunds() returns trigger language plpgsql as $$
+declare
+    failed record;
+    covered numeric = new.amount;
+begin
+    if new.failed_refund_id is not null then
+        update refunds set resolved_at = clock_timestamp()
+        where id = new.failed_refund_id and resolved_at is null;
+        return null;
+    end if;
+    for failed in
+        select id, amount from refunds
+        where payment_id = new.payment_id and state = 'failed' and resolved_at is null
+        order by failed_at desc, id desc
+    loop
+        continue when failed.amount > covered;
+        update refunds set resolved_at = clock_timestamp() where id = failed.id;
+        covered = covered - failed.amount;
+    end loop;
+    return null;
+end
+$$;
+
+create trigger refunds_resolve_failed after insert on refunds
+    for each row when (new.failed_refund_id is not null or new.state <> 'failed')
+    execute function resolve_covered_refunds();
+
+-- A booking that stands again keeps its payment, so a rule gives nothing back for it. One that waits
+-- for a spot may get none.
+create function resolve_refunds_of_booking() returns trigger language plpgsql as $$
 begin
     update refunds r set resolved_at = clock_timestamp()
     from payments p
@@ -130,5 +164,6 @@ end
 $$;
 
 create trigger bookings_resolve_refunds after update of status on bookings
-    for each row when (old.status = 'cancelled' and new.status <> 'cancelled')
-    execute function resolve_failed_refunds();
+    for each row when (old.status in ('cancelled', 'waitlisted', 'no_show')
+        and new.status in ('booked', 'attended'))
+    execute function resolve_refunds_of_booking();

@@ -263,7 +263,12 @@ async fn a_key_that_may_not_read_the_balance_fails_only_this_step() {
     let refused_at = refused["stripeRefusedAt"].as_str().unwrap();
     let refused_at: DateTime<Utc> = refused_at.parse().unwrap();
     assert_eq!(refused_at.date_naive(), app.app.clock().now().date_naive());
-    // Stripe is asked again on the next day.
+    // Stripe is asked again on the next day, also about payouts.
+    app.sql(
+        "insert into provider_payouts (id, arrives_on, is_automatic, next_attempt_at)
+        values ('po_1', current_date, true, now())",
+    )
+    .await;
     stripe.forbid("");
     let cleaned = clean_up_after(&app, 0).await;
     assert_eq!(cleaned["success"], true);

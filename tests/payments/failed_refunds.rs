@@ -2,12 +2,13 @@
 
 use sabor::store::migrations;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::{
     book_and_pay, checkout_completed, deliver_dispute, event_about, make_payments_due, payment_of,
     process_refunds, start_with_stripe,
 };
-use crate::bookings::{book, cancel};
+use crate::bookings::{book, cancel, join_waitlist};
 use crate::harness::{StripeStandIn, TestApp, TestClient, connect, wait_until};
 use crate::shop::create_product;
 
@@ -146,12 +147,85 @@ async fn a_refund_that_failed_because_of_a_dispute_is_not_listed() {
     cancel(&ana, &booking).await.expect(200);
     fail_for_good(&app, &stripe).await;
     assert_eq!(listed(&staff).await.len(), 1);
-    let dispute = stripe.open_dispute(&session, "needs_response");
+    // The dispute leaves 15.00, but it is open.
+    let dispute = stripe.open_dispute_of(&session, 1_000, "needs_response");
     deliver_dispute(&app, "created", &dispute).await;
     assert!(listed(&staff).await.is_empty());
     let won = stripe.decide_dispute(&dispute, "won");
     deliver_dispute(&app, "closed", &won).await;
+    assert_eq!(listed(&staff).await[0]["amount"], "25.00");
+}
+
+#[tokio::test]
+async fn a_refund_in_another_list_resolves_the_failed_ones_that_it_covers() {
+    let (app, stripe) = start_with_stripe().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let product = create_product(&staff, json!({ "price": "150.00" })).await;
+    let payload = json!({ "productId": product["id"] });
+    let order = ana.post("/api/shop/order", payload).await.expect(201);
+    let session = stripe.complete_checkout(&stripe.session_by_url(&order["checkoutUrl"]));
+    app.deliver_event(&checkout_completed(&session))
+        .await
+        .expect(200);
+    for amount in ["40.00", "20.00"] {
+        let refund = json!({ "orderId": order["id"], "amount": amount });
+        staff.patch("/api/admin/orders", refund).await.expect(200);
+        fail_for_good(&app, &stripe).await;
+    }
+    assert_eq!(listed(&staff).await.len(), 2);
+    // One of 30.00 does not cover the one of 40.00.
+    for (amount, left) in [("30.00", vec!["40.00"]), ("40.00", vec![])] {
+        let refund = json!({ "orderId": order["id"], "amount": amount, "method": "cash" });
+        staff.patch("/api/admin/orders", refund).await.expect(200);
+        let listed = listed(&staff).await;
+        let amounts: Vec<&str> = listed
+            .iter()
+            .map(|refund| refund["amount"].as_str().unwrap())
+            .collect();
+        assert_eq!(amounts, left);
+    }
+    assert_eq!(open_sum(&staff).await, None);
+}
+
+#[tokio::test]
+async fn a_booking_that_waits_for_a_spot_keeps_the_failed_refund_in_the_list() {
+    let (app, stripe) = start_with_stripe().await;
+    let staff = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
+    let class: Uuid = booking["scheduledClassId"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    app.sql("update scheduled_classes set max_participants = 1")
+        .await;
+    cancel(&ana, &booking).await.expect(200);
+    fail_for_good(&app, &stripe).await;
+    // Another attempt, by staff, fails as well.
+    give_back(&staff, &listed(&staff).await[0], "original").await;
+    fail_for_good(&app, &stripe).await;
+    let other = book(&ben, class).await.expect(201);
+    join_waitlist(&ana, class).await.expect(201);
     assert_eq!(listed(&staff).await.len(), 1);
+    cancel(&ben, &other).await.expect(200);
+    assert!(listed(&staff).await.is_empty());
+}
+
+#[tokio::test]
+async fn two_desks_give_a_failed_refund_back_once() {
+    let (app, stripe) = start_with_stripe().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let (booking, _) = book_and_pay(&app, &stripe, &ana).await;
+    cancel(&ana, &booking).await.expect(200);
+    fail_for_good(&app, &stripe).await;
+    let body = json!({ "refundId": listed(&staff).await[0]["id"], "resolution": "cash" });
+    let desks = (0..8).map(|_| staff.patch(PATH, body.clone()));
+    let answers = futures_util::future::join_all(desks).await;
+    let given = answers.iter().filter(|answer| answer.status == 200);
+    assert_eq!(given.count(), 1);
+    let cash = "select count(*) from refunds where method = 'cash'";
+    assert_eq!(app.count(cash).await, 1);
 }
 
 #[tokio::test]

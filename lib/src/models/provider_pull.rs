@@ -101,6 +101,16 @@ pub async fn restart(client: &Client, pull: &Pull) -> Result<()> {
     RESTART.execute(client, &[&pull.till]).await
 }
 
+static IS_REFUSED: Statement = Statement::new(
+    "provider_pull.is_refused",
+    "select coalesce(refused_at >= $1, false) from provider_pull",
+);
+
+/// Returns whether the provider has refused to show entries since `today_start`.
+pub async fn is_refused(client: &Client, today_start: DateTime<Utc>) -> Result<bool> {
+    Ok(IS_REFUSED.one(client, &[&today_start]).await?.try_get(0)?)
+}
+
 static REFUSE: Statement = Statement::new(
     "provider_pull.refuse",
     "update provider_pull set refused_at = $1",

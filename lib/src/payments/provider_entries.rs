@@ -23,6 +23,8 @@ enum Progress {
     Complete,
     /// Time ran out, or Stripe does not answer.
     Remaining,
+    /// Stripe has refused on this day to show anything.
+    Refused,
 }
 
 /// Reads the balance transactions that were created since the last time, a page at a time, and then
@@ -78,6 +80,9 @@ impl Reader<'_> {
         let today_start = zone.day_start(zone.date(now));
         let mut rest = {
             let client = self.app.db().client().await?;
+            if provider_pull::is_refused(&client, today_start).await? {
+                return Ok(Progress::Refused);
+            }
             provider_pull::begin(&client, now, today_start).await?
         };
         while let Some(pull) = rest {
@@ -156,7 +161,14 @@ impl Reader<'_> {
                     provider_payout::give_up(&client, id).await?;
                     return Ok(Progress::Complete);
                 }
-                Page::Failed(error) => return Err(error.into()),
+                Page::Failed(error) => {
+                    let (client, now) = (self.app.db().client().await?, self.app.clock().now());
+                    if error.refusal().is_some() {
+                        provider_pull::refuse(&client, now).await?;
+                        provider_payout::release(&client, id, now).await?;
+                    }
+                    return Err(error.into());
+                }
             };
             position = next_position(&page);
             let (entries, payouts) = convert(&page.transactions, Some(id));

@@ -61,6 +61,13 @@ static TAKE_OVER_PAYMENT: Statement = Statement::new(
     from payment where b.id = $1",
 );
 
+// A refund that the bank has returned is not listed any more, because the payment pays again.
+static RESOLVE_REFUND: Statement = Statement::new(
+    "booking.resolve_refund",
+    "update refunds set resolved_at = clock_timestamp()
+    where payment_id = $1 and state = 'failed' and resolved_at is null and source = 'rule'",
+);
+
 // This is a statement of its own, because a trigger updates the payment.
 static WITHDRAW_REFUND: Statement = Statement::new(
     "booking.withdraw_refund",
@@ -81,6 +88,7 @@ async fn take_over_kept_payment(client: &Client, booking_id: Uuid) -> Result<()>
     TAKE_OVER_PAYMENT
         .execute(client, &[&booking_id, &payment_id])
         .await?;
+    RESOLVE_REFUND.execute(client, &[&payment_id]).await?;
     WITHDRAW_REFUND.execute(client, &[&payment_id]).await
 }
 

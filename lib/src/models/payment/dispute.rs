@@ -62,18 +62,21 @@ static FAIL_REFUNDS: Statement = Statement::new(
 );
 
 // At most the remaining amount is refunded, because staff may have refunded a part in
-// another way. `provider_reason` changes, so that each refund is revived only once.
+// another way. `provider_reason` changes, so that each refund is revived only once. One refund replaces
+// all of them, and names one. Those that staff have resolved, or a booking that stands again, stay.
 static REVIVE_REFUNDS: Statement = Statement::new(
     "dispute.revive_refunds",
     "with revived as (
         update refunds set provider_reason = 'dispute_won', resolved_at = clock_timestamp()
         where payment_id = $1 and state = 'failed' and source <> 'provider'
+          and resolved_at is null
           and provider_reason in ('disputed', 'charge_for_pending_refund_disputed')
-        returning amount
+        returning id, amount
     )
-    insert into refunds (id, payment_id, amount, source, next_attempt_at)
-    select gen_random_uuid(), p.id, least(p.amount - p.refunded, total.amount), 'rule', $2
-    from payments p cross join (select sum(amount) as amount from revived) total
+    insert into refunds (id, payment_id, amount, source, next_attempt_at, failed_refund_id)
+    select gen_random_uuid(), p.id, least(p.amount - p.refunded, total.amount), 'rule', $2, total.id
+    from payments p
+    cross join (select sum(amount) as amount, min(id::text)::uuid as id from revived) total
     where p.id = $1 and p.refunded < p.amount and total.amount > 0
     returning state",
 );

@@ -33,13 +33,15 @@ macro_rules! refundable_amount {
 pub(in crate::models) use refundable_amount;
 
 /// Whether the refund `r` of the payment `p` was returned by the bank, and somebody must still give
-/// the money back. One of ours that failed because of a dispute counts if the dispute was lost and has
-/// left a part of the payment. Until then, the dispute decides who gets the money, and if it is won,
-/// another refund replaces this one.
+/// the money back. None counts while a dispute is open, because it decides who gets the money. One of
+/// ours that failed because of a dispute counts if the dispute was lost and has left a part of the
+/// payment. If it is won, another refund replaces this one.
 macro_rules! has_failed_for_good {
     () => {
         concat!(
             "r.state = 'failed' and r.resolved_at is null
+            and not exists (select from disputes d
+                where d.payment_id = p.id and d.withdrawn and d.closed_at is null)
             and case
                 when r.provider_reason = 'dispute_won' then false
                 when r.source <> 'provider'
@@ -196,11 +198,16 @@ static RESOLVE: Statement = Statement::new(
     "update refunds set resolved_at = clock_timestamp() where id = $1",
 );
 
+// A refund that a rule has made for a booking stays one, because the booking may stand again.
 static INSERT: Statement = Statement::new(
     "refund.insert_for_failed",
-    "insert into refunds (id, payment_id, amount, method, state, source, by, next_attempt_at,
-        done_at)
-    values ($1, $2, $3, $4, $5, 'staff', $6, $7, case $5 when 'done' then $7 end)",
+    "insert into refunds (id, payment_id, amount, method, state, source, reason, by, next_attempt_at,
+        done_at, failed_refund_id)
+    select $1, p.id, $3, $4, $5,
+        case when r.source = 'rule' and p.booking_id is not null then 'rule' else 'staff' end,
+        r.reason, $6, $7, case $5 when 'done' then $7 end, r.id
+    from refunds r join payments p on p.id = r.payment_id
+    where r.id = $2",
 );
 
 /// Resolves a refund that has failed for good. Cash and transfers are done at once. A refund to the
@@ -229,8 +236,8 @@ pub async fn resolve_failed_refund(
         PaymentSubject::Booking(_) => None,
     };
     let refund = find(client, id).await?;
-    RESOLVE.execute(client, &[&refund.id]).await?;
     let Some(method) = resolution.method() else {
+        RESOLVE.execute(client, &[&refund.id]).await?;
         return Ok(refund);
     };
     if balance.is_some_and(|balance| balance < refund.amount) {
@@ -248,7 +255,7 @@ pub async fn resolve_failed_refund(
             client,
             &[
                 &random::id(),
-                &payment.id,
+                &refund.id,
                 &refund.amount.as_column(),
                 &method.as_str(),
                 &state.as_str(),

@@ -432,7 +432,7 @@ static WITHDRAW: Statement = Statement::new(
 
 // At most the remaining amount is refunded again, because staff may have refunded a part of
 // the payment in another way. With `$4`, it is also at most what a rule has refunded before. If
-// all of the failed refund is due again, staff have nothing to do about it.
+// all of the failed refund is due again, this one replaces it, and staff have nothing to do.
 static INSERT_REPLACED: Statement = Statement::new(
     "refund.insert_replaced",
     "with again as (
@@ -443,23 +443,21 @@ static INSERT_REPLACED: Statement = Statement::new(
                 end) as amount
         from refunds r join payments p on p.id = r.payment_id
         where r.id = $2
-    ),
-    resolved as (
-        update refunds r set resolved_at = clock_timestamp()
-        from again
-        where r.id = again.failed_id and r.state = 'failed' and again.amount >= r.amount
     )
-    insert into refunds (id, payment_id, amount, source, next_attempt_at)
-    select $1, payment_id, amount, 'rule', $3 from again where amount > 0
+    insert into refunds (id, payment_id, amount, source, next_attempt_at, failed_refund_id)
+    select $1, again.payment_id, again.amount, 'rule', $3,
+        case when r.state = 'failed' and again.amount >= r.amount then r.id end
+    from again join refunds r on r.id = again.failed_id
+    where again.amount > 0
     returning state",
 );
 
 static INSERT_AGAIN: Statement = Statement::new(
     "refund.insert_again",
-    "with resolved as (
-        update refunds set resolved_at = clock_timestamp() where id = $2 and state = 'failed'
-    )
-    insert into refunds (id, payment_id, amount, method, source, reason, by, next_attempt_at)
-    select $1, payment_id, $3, method, source, reason, by, $4 from refunds where id = $2
+    "insert into refunds (id, payment_id, amount, method, source, reason, by, next_attempt_at,
+        failed_refund_id)
+    select $1, payment_id, $3, method, source, reason, by, $4,
+        case state when 'failed' then id end
+    from refunds where id = $2
     returning state",
 );
