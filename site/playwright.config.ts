@@ -19,6 +19,8 @@ export const base: PlaywrightTestConfig = {
   reporter: [["list"]],
   use: {
     ...devices["Desktop Chrome"],
+    // Without a limit, a click on a button that is not there takes the whole time of the test.
+    actionTimeout: 60_000,
     launchOptions: {
       ...wholeBrowser,
       // Chromium without windows, which takes half the processor time of `chromium --headless`.

@@ -77,7 +77,7 @@ test("an evening with a membership that covers one class, passes, a gift card, a
 
   // Ana has bought a gift card for cash, and pays for a pass with it.
   await open(page, `/staff/members/${ana?.id}`);
-  await page.getByRole("button", { name: "Sell a pass" }).click();
+  await page.getByRole("button", { name: "Sell a product" }).click();
   await dialog.getByRole("button", { name: new RegExp(gift.name) }).click();
   await dialog.getByRole("button", { name: "Cash" }).click();
   const code = (await dialog.getByText(/^([0-9A-Z]{4}-){3}[0-9A-Z]{4}$/).textContent()) ?? "";

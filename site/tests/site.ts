@@ -37,6 +37,7 @@ export const test = base.extend<Expected & { reports: string[] }>({
 
 /** Checks the page with axe. */
 export async function expectAccessible(page: Page): Promise<void> {
+  await finishTransitions(page);
   await expectNoViolations(new AxeBuilder({ page }));
 }
 
@@ -45,7 +46,13 @@ export async function expectAccessibleInLightAndDark(page: Page): Promise<void> 
   await page.emulateMedia({ colorScheme: "light" });
   await expectAccessible(page);
   await page.emulateMedia({ colorScheme: "dark" });
+  await finishTransitions(page);
   await expectNoViolations(new AxeBuilder({ page }).withRules(["color-contrast"]));
+}
+
+/** Waits until no color fades into another one, because what is between them has no contrast of its own. */
+function finishTransitions(page: Page): Promise<unknown> {
+  return page.evaluate(() => Promise.allSettled(document.getAnimations().filter((animation) => animation instanceof CSSTransition).map(({ finished }) => finished)));
 }
 
 async function expectNoViolations(axe: AxeBuilder): Promise<void> {
