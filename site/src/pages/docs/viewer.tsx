@@ -72,6 +72,25 @@ function siteParts({ common, description, sender, confirmDeletion }: Settings): 
             React.createElement(Operations, null),
           );
         },
+        // The viewer's own list of 150 or more has only those in the window, so the browser's search does
+        // not find the others.
+        operations: ({ specSelectors, getComponent, ...shared }: ListProps) => {
+          const [Section, Operation] = [getComponent("OperationTag"), getComponent("OperationContainer", true)];
+          const operation = (tag: string, op: Entry) => {
+            const [path, method] = [op.get("path"), op.get("method")];
+            return React.createElement(Operation, { key: `${path} ${method}`, tag, op, path, method, specPath: op.get("specPath") });
+          };
+          const section = ([tag, tagObj]: [string, Section]) => {
+            const operations = tagObj.get("operations").toArray();
+            const content = operations.map((op) => operation(tag, op));
+            return React.createElement(
+              Section,
+              { ...shared, key: tag, tag, tagObj, getComponent, specUrl: specSelectors.url() },
+              React.createElement("div", { className: "operation-tag-content" }, content),
+            );
+          };
+          return React.createElement("div", null, specSelectors.taggedOperations().entrySeq().toArray().map(section));
+        },
       },
       wrapComponents: {
         Markdown: () => ({ source }: Props) => island(<Prose text={typeof source === "string" ? source : ""} />),
@@ -120,13 +139,21 @@ function siteParts({ common, description, sender, confirmDeletion }: Settings): 
   };
 }
 
+/** What the list of operations gets from the viewer. The rest is for the sections. */
+interface ListProps {
+  specSelectors: { taggedOperations(): { entrySeq(): { toArray(): Array<[string, Section]> } }; url(): string };
+  getComponent: System["getComponent"];
+}
+
 interface Entry {
+  get(name: string): unknown;
   getIn(path: string[]): unknown;
 }
 
 interface Operations {
   size: number;
   filter(keep: (operation: Entry) => boolean): Operations;
+  toArray(): Entry[];
 }
 
 interface Section {
