@@ -151,9 +151,9 @@ pub async fn price(client: &Client, new: &NewPurchase<'_>) -> Result<ProductPric
 /// [`Error::NotFound`] when the account is closed; 409 `product_not_sold` when the product does
 /// not exist, is retired, or is free without a limit for each member; 409 `card_not_available`
 /// when it costs something and card payments are not configured; 409 `product_limit_reached`; 409
-/// with the reason why the promo code or the gift card cannot be used; for a course those of
-/// [`course::book`], and 409 `too_many_unpaid_bookings` when the member holds the spots of
-/// `MAX_UNPAID_BOOKINGS` other courses.
+/// with the reason why the promo code or the gift card cannot be used; for a course 409 with the
+/// reason why its classes cannot be booked, and 409 `too_many_unpaid_bookings` when the member holds
+/// the spots of `MAX_UNPAID_BOOKINGS` other courses.
 pub async fn purchase(
     client: &Client,
     new: &NewPurchase<'_>,
