@@ -45,10 +45,7 @@ begin
 end
 $$;
 
--- The spots of a course that is not paid are given up, and so is its order.
-update bookings b set status = 'cancelled', cancelled_at = now()
-from order_lines l join orders o on o.id = l.order_id
-where l.id = b.course_line_id and o.state = 'open' and b.status = 'booked';
+-- An order of a course that is not paid is cancelled. The trigger gives up its spots.
 with ended as (
     update orders o set state = 'cancelled', cancelled_at = now()
     where state = 'open' and exists (

@@ -67,8 +67,8 @@ alter table bookings
         constraint bookings_course_share check (course_share >= 0),
     -- Whether the share is refunded. `kept`: only if the studio cancels the class. `refundable`: also if
     -- the member cancels before the start, because the studio has changed the class. `due`: it is
-    -- refunded ten minutes after the cancellation, once the order is paid. `closed`: it was refunded, or staff have decided
-    -- what is refunded.
+    -- refunded ten minutes after the cancellation, once the order is paid. `closed`: it was refunded,
+    -- or staff have decided what is refunded.
     add column course_share_state text
         constraint bookings_course_share_state_known
             check (course_share_state in ('kept', 'refundable', 'due', 'closed')),
@@ -182,12 +182,15 @@ begin
           and b.course_share_state in ('kept', 'refundable', 'due')
         limit 1 for no key update of b;
     end if;
-    if not without_course and spot.id is null and current_booking.course_line_id is null
-        and exists (select from products p
-            where p.id = class.course_id and p.is_active and not p.drop_in)
+    if class.course_id is not null and not without_course and spot.id is null
+        and current_booking.id is null
     then
-        outcome = 'course_only';
-        return;
+        if exists (select from products p
+            where p.id = class.course_id and p.is_active and not p.drop_in)
+        then
+            outcome = 'course_only';
+            return;
+        end if;
     end if;
     if current_booking.id is not null and (moved_id is not null
         or not (outcome = 'booked' and current_booking.status = 'waitlisted'))

@@ -65,7 +65,7 @@ create table provider_pull (
 insert into provider_pull default values;
 
 -- Refunds that the bank has returned. They are listed until other refunds of the payment cover them,
--- staff say that nothing is to be given back, or the booking stands again.
+-- staff say that nothing is to be given back, or the member has booked the class again.
 
 -- Waits for all locks together and lets go of them between the attempts, so that no transaction
 -- waits behind this one for long.
@@ -93,14 +93,18 @@ alter table refunds
     add column failed_at timestamptz,
     -- When nothing was left to do about the failure.
     add column resolved_at timestamptz,
-    -- The failed refund that this one replaces. Null: staff have not made it for one of them.
+    -- The failed refund that this one replaces. Null: it was not made for one.
     add column failed_refund_id uuid references refunds on delete restrict;
 
--- A refund that was followed by another one was probably tried again.
+-- A refund that was followed by another one was probably tried again. If the member has booked the class
+-- again since, the payment pays for that booking.
 alter table refunds disable trigger refunds_updated_at;
 update refunds r set failed_at = r.updated_at,
-    resolved_at = (select min(later.created_at) from refunds later
-        where later.payment_id = r.payment_id and later.created_at > r.updated_at)
+    resolved_at = coalesce((select min(later.created_at) from refunds later
+        where later.payment_id = r.payment_id and later.created_at > r.updated_at),
+        (select now() from payments p join bookings b on b.id = p.booking_id
+        where p.id = r.payment_id and r.source = 'rule'
+          and (b.status in ('booked', 'attended') or b.cancelled_at > r.updated_at)))
 where r.state = 'failed';
 alter table refunds enable trigger refunds_updated_at;
 
@@ -134,6 +138,12 @@ begin
         where id = new.failed_refund_id and resolved_at is null;
         return null;
     end if;
+    -- A rule refunds each class of a course by itself, so its refunds do not cover others of the order.
+    if new.source = 'rule'
+        and exists (select from payments where id = new.payment_id and order_id is not null)
+    then
+        return null;
+    end if;
     for failed in
         select id, amount from refunds
         where payment_id = new.payment_id and state = 'failed' and resolved_at is null
@@ -151,8 +161,8 @@ create trigger refunds_resolve_failed after insert on refunds
     for each row when (new.failed_refund_id is not null or new.state <> 'failed')
     execute function resolve_covered_refunds();
 
--- A booking that stands again keeps its payment, so a rule gives nothing back for it. One that waits
--- for a spot may get none.
+-- If the member has the booking again, its payment pays for it, so nothing is given back. A booking on the
+-- waitlist may get no spot.
 create function resolve_refunds_of_booking() returns trigger language plpgsql as $$
 begin
     update refunds r set resolved_at = clock_timestamp()

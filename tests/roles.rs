@@ -30,8 +30,8 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("GET", "/api/admin/cleanup-sessions", Access::Cron),
     ("GET", "/api/admin/closures", Access::Staff),
     ("GET", "/api/admin/contacts", Access::Staff),
+    ("GET", "/api/admin/course-classes", Access::Staff),
     ("GET", "/api/admin/course-members", Access::Staff),
-    ("GET", "/api/admin/courses", Access::Staff),
     ("GET", "/api/admin/dashboard", Access::Staff),
     ("GET", "/api/admin/events", Access::Staff),
     ("GET", "/api/admin/failed-refunds", Access::Staff),
@@ -157,7 +157,7 @@ const PERMISSIONS: &[(&str, &str, Access)] = &[
     ("POST", "/api/shop/order", Access::ConfirmedMember),
     ("POST", "/api/shop/price", Access::ConfirmedMember),
     ("POST", "/api/teaching/check-ins", Access::Instructor),
-    ("PUT", "/api/admin/courses", Access::Staff),
+    ("PUT", "/api/admin/course-classes", Access::Staff),
     ("PUT", "/api/auth/two-factor", Access::ConfirmedMember),
 ];
 

@@ -28,7 +28,7 @@ async fn list_all_products(
 
 /// Creates a product: a pass, which is the right to come to a number of classes, or to all classes,
 /// for some days; a membership; a gift card, whose price is its value; or a course, whose classes are
-/// chosen with `PUT /api/admin/courses`.
+/// chosen with `PUT /api/admin/course-classes`.
 #[utoipa::path(post, path = "/api/admin/products", tag = "administration", security(("session" = [])), request_body = CreateProduct, responses(
     (status = 201, body = StaffProductView, description = "The new product"),
 ))]

@@ -26,7 +26,7 @@ test("a member who signs out in one window is signed out in the other", async ({
   await expect(other.getByRole("heading", { name: "Hello, Marta" })).toBeVisible();
   await page.getByRole("button", { name: "Sign out", exact: true }).last().click();
   await expect(page.getByText("You are signed out.")).toBeVisible();
-  await expect(other.getByLabel("E-mail address")).toBeVisible();
+  await expect(other.getByLabel("E-mail address", { exact: true })).toBeVisible();
   await expect(other.getByText("Marta")).toBeHidden();
 });
 

@@ -5,8 +5,8 @@ import { expect, expectAccessible, newMember, open } from "./site.ts";
 import { signInAs, test } from "./studio.ts";
 
 // A promo code for courses is also tried on the other products. Another person signs in on a page that
-// still loads. Colors that fade into each other have no contrast of their own.
-test.use({ expectedErrors: ["status of 401", "status of 409"], contextOptions: { reducedMotion: "reduce" } });
+// still loads.
+test.use({ expectedErrors: ["status of 401", "status of 409"] });
 
 test("staff create a course, and a member buys it and drops a class", async ({ page, staff }) => {
   const name = `Course ${randomUUID().slice(0, 6)}`;
@@ -130,7 +130,7 @@ test("a member who comes back goes on paying for a course at the price of the or
   await expect(goOn).toBeVisible();
 
   // Staff see that nothing is refunded as long as nothing is paid.
-  const desk = await (await browser.newContext({ baseURL: process.env.SITE ?? "", reducedMotion: "reduce" })).newPage();
+  const desk = await (await browser.newContext({ baseURL: process.env.SITE ?? "" })).newPage();
   const dialog = desk.getByRole("dialog");
   const askToCancel = async () => {
     await open(desk, `/staff/roster/${classes[0].id}`);

@@ -41,7 +41,7 @@ test.describe("in a Spanish browser", () => {
   test("the list of refunds that have failed is in Spanish", async ({ page }) => {
     await signInAs(page, "staff");
     await open(page, "/staff/payments?status=failed_refunds");
-    await expect(page.getByText("El banco ha rechazado estos reembolsos", { exact: false })).toBeVisible();
+    await expect(page.getByText("Estos reembolsos no han llegado a los miembros", { exact: false })).toBeVisible();
     await expectAccessible(page);
   });
 });

@@ -50,7 +50,7 @@ export async function expectAccessibleInLightAndDark(page: Page): Promise<void> 
   await expectNoViolations(new AxeBuilder({ page }).withRules(["color-contrast"]));
 }
 
-/** Waits until no color fades into another one, because what is between them has no contrast of its own. */
+/** Waits until all transitions have ended, because a color that is still fading has no fixed contrast. */
 function finishTransitions(page: Page): Promise<unknown> {
   return page.evaluate(() => Promise.allSettled(document.getAnimations().filter((animation) => animation instanceof CSSTransition).map(({ finished }) => finished)));
 }

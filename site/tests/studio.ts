@@ -262,7 +262,7 @@ export class Staff {
   async newCourse(price: string, classes: NewClass[]): Promise<Product> {
     const name = `Course ${randomUUID().slice(0, 8)}`;
     const { id } = await this.#send("POST", "/api/admin/products", { kind: "course", name, price });
-    await this.#send("PUT", "/api/admin/courses", { courseId: id, classIds: classes.map((one) => one.id) });
+    await this.#send("PUT", "/api/admin/course-classes", { courseId: id, classIds: classes.map((one) => one.id) });
     return { id: String(id), name };
   }
 

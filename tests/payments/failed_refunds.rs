@@ -10,6 +10,7 @@ use super::{
 };
 use crate::bookings::{book, cancel, join_waitlist};
 use crate::harness::{StripeStandIn, TestApp, TestClient, connect, wait_until};
+use crate::shop::courses::{buy, cancel_class, pay, three_classes};
 use crate::shop::create_product;
 
 const PATH: &str = "/api/admin/failed-refunds";
@@ -427,4 +428,30 @@ async fn the_migration_finds_the_refunds_that_nothing_has_followed() {
     assert_eq!(after.len(), 1);
     assert_eq!(after[0]["id"], before[0]["id"]);
     assert_ne!(after[0]["failedAt"], Value::Null);
+    // The payment pays for the booking again.
+    let class: Uuid = booking["scheduledClassId"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    book(&ana, class).await.expect(201);
+    migrations::down(&mut client, count).await.unwrap();
+    migrations::up(&mut client).await.unwrap();
+    assert!(listed(&staff).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_refund_of_another_class_of_a_course_leaves_the_failed_one_in_the_list() {
+    let (app, stripe) = start_with_stripe().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let (course, classes) = three_classes(&app, &staff, 5, json!({})).await;
+    let order = buy(&ana, &course).await.expect(201);
+    pay(&app, &stripe, &order).await;
+    for (class, count) in [(classes[1], 1), (classes[2], 2)] {
+        cancel_class(&staff, class).await;
+        fail_for_good(&app, &stripe).await;
+        assert_eq!(listed(&staff).await.len(), count);
+    }
+    let open = json!({ "kind": "failed_refund", "count": 2, "amount": "66.66" });
+    assert_eq!(open_sum(&staff).await, Some(open));
 }

@@ -292,6 +292,29 @@ async fn a_spot_that_waits_before_the_course_is_paid_costs_nothing_more() {
 }
 
 #[tokio::test]
+async fn a_member_who_waits_for_a_single_class_gets_it_although_it_is_sold_with_its_course_only() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let (course, classes) = three_classes(&app, &staff, 1, json!({ "dropIn": true })).await;
+    let other = book(&ben, classes[1]).await.expect(201);
+    let waiting = join_waitlist(&ana, classes[1]).await.expect(201);
+    let change = json!({ "id": course["id"], "dropIn": false });
+    staff.patch("/api/admin/products", change).await.expect(200);
+    // Nobody moves up shortly before the class.
+    set_clock_before_start(&app, &other, TimeDelta::minutes(30));
+    cancel(&ben, &other).await.expect(200);
+    assert_eq!(
+        book(&ben, classes[1]).await.expect(409)["code"],
+        "course_only"
+    );
+    let booked = book(&ana, classes[1]).await.expect(201);
+    assert_eq!(booked["id"], waiting["id"]);
+    let again = book(&ana, classes[1]).await.expect(409);
+    assert_eq!(again["code"], "already_booked");
+}
+
+#[tokio::test]
 async fn a_share_is_refunded_if_the_member_waits_for_the_spot_in_vain() {
     let app = TestApp::start().await;
     let staff = app.staff("sofia").await;

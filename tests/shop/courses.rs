@@ -1,4 +1,4 @@
-//! Courses: `api/shop/courses.rs`, `api/admin/courses.rs`, and the purchases, sales and refunds of
+//! Courses: `api/shop/courses.rs`, `api/admin/course-classes.rs`, and the purchases, sales and refunds of
 //! courses.
 
 use reqwest::Method;
@@ -27,7 +27,7 @@ pub async fn create_course(staff: &TestClient, fields: Value) -> Value {
 
 pub async fn set_classes(staff: &TestClient, course: &Value, classes: &[Uuid]) -> TestResponse {
     let form = json!({ "courseId": course["id"], "classIds": classes });
-    let request = staff.request(Method::PUT, "/api/admin/courses");
+    let request = staff.request(Method::PUT, "/api/admin/course-classes");
     staff.send(request.json(&form)).await
 }
 

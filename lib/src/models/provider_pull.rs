@@ -39,13 +39,12 @@ static BEGIN: Statement = Statement::new(
         since = coalesce(p.since, p.complete_until - $3::bigint * interval '1 second',
             (select least(min(paid_at), $1) - $3::bigint * interval '1 second' from payments
                 where provider_payment is not null))
-    where (p.till is not null or p.complete_until is null or p.complete_until < $2)
-      and (p.refused_at is null or p.refused_at < $2)
+    where p.till is not null or p.complete_until is null or p.complete_until < $2
     returning p.since, p.till, p.last_read",
 );
 
 /// Begins a pull at `now`, or continues the one that is under way. Returns `None` if a pull since
-/// `today_start` is complete, or if the provider has refused one since then.
+/// `today_start` is complete.
 pub async fn begin(
     client: &Client,
     now: DateTime<Utc>,

@@ -313,8 +313,8 @@ impl UpdateProduct {
 
 const NOT_OF_KIND: &str = "does not belong to this kind of product";
 
-/// Rejects changes that do not belong to the kind of a product. Those of a gift card are rejected
-/// by [`product::update`].
+/// Rejects changes that do not belong to the kind of a product. The other changes of a gift card are
+/// rejected by [`product::update`].
 fn check_changes(product: &Product, changes: &ProductChanges) -> Result<()> {
     let (days, starts) = (changes.days.is_some(), changes.starts.is_some());
     let mut must_be_absent = Vec::new();

@@ -1,8 +1,9 @@
-// What the studio sells: memberships, passes and gift cards. Memberships are started here, by card.
+// What the studio sells: memberships, passes, courses, and gift cards. Memberships are started here, by card.
 // The others are bought by card here, or at the studio.
 
 import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
+import { Failure } from "../api/failure.ts";
 import { mount } from "../components/mount.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadMembership, membership } from "../passes/membership.ts";
@@ -33,10 +34,17 @@ interface Offer {
 /** Loads the products, the cheapest first, and with them the passes of a member, which stand above. */
 async function loadShop(): Promise<Offer> {
   const products = readAllPages<Product>((query) => call(api.GET("/api/shop/products", { params: { query } })));
-  const [found] = await Promise.all([products, isMemberExpected() && loadOwnPasses()]);
-  const hasCourses = found.some(({ kind }) => kind === "course");
-  const courses = hasCourses ? await (await import("./shop/courses.tsx")).loadCourses() : null;
+  const [found, courses] = await Promise.all([products, products.then(loadCoursesAmong), isMemberExpected() && loadOwnPasses()]);
   return { products: found.sort((one, other) => Number(one.price) - Number(other.price) || one.name.localeCompare(other.name)), courses };
+}
+
+/** Loads the courses, if the studio sells any. */
+async function loadCoursesAmong(products: Product[]): Promise<LoadedCourses | null> {
+  if (!products.some(({ kind }) => kind === "course")) return null;
+  const { loadCourses } = await import("./shop/courses.tsx").catch(() => {
+    throw Failure.unreachable();
+  });
+  return loadCourses();
 }
 
 /** Whether Stripe has redirected here, and nothing was said about it yet. */
@@ -64,12 +72,9 @@ function Shop({ t }: Texts) {
   useEffect(() => {
     if (!loaded) return;
     if (hasReturned()) {
+      // A course that was just paid is not to be paid again.
       loadPurchase()
-        .then(async ({ followReturn }) => {
-          await followReturn(t);
-          // A course that was just paid is not to be paid again.
-          if (loaded.courses && !hasReturned()) reload();
-        })
+        .then(({ followReturn }) => followReturn(t, reload))
         .catch(report);
     }
     // A class links to its course, which was not there when the page was opened.

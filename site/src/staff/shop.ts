@@ -33,11 +33,18 @@ export function loadPasses(memberId: string): Promise<Pass[]> {
   return readAllPages((page) => call(api.GET("/api/admin/passes", { params: { query: { memberId, ...page } } })));
 }
 
+/** Loads the courses that are sold, if one of the products is a course. */
+async function loadCoursesAmong(products: ReadonlyArray<{ kind: Product["kind"] }>): Promise<Array<Schema<"Course">>> {
+  if (!products.some(({ kind }) => kind === "course")) return [];
+  return readAllPages((page) => call(api.GET("/api/shop/courses", { params: { query: page } })));
+}
+
 /** Loads the products, the cheapest first, the passes of the member, and the promo codes. */
 export async function loadOffer(memberId: string, today: string): Promise<Offer> {
+  const active = readAllPages((page) => call(api.GET("/api/admin/products", { params: { query: { active: true, ...page } } })));
   const [all, courses, passes, codes] = await Promise.all([
-    readAllPages((page) => call(api.GET("/api/admin/products", { params: { query: { active: true, ...page } } }))),
-    readAllPages((page) => call(api.GET("/api/shop/courses", { params: { query: page } }))),
+    active,
+    active.then(loadCoursesAmong),
     loadPasses(memberId),
     readAllPages((page) => call(api.GET("/api/admin/promo-codes", { params: { query: { active: true, ...page } } }))),
   ]);

@@ -88,7 +88,7 @@ const texts: ErrorCodesTexts = {
     payment_under_way: ["Se hizo un pago con tarjeta que aún no está confirmado.", "Consulta el pago otra vez en unos segundos."],
     payment_replaced: ["El pago se canceló o falló durante la petición.", "Consulta el pago actual y continúa con él."],
     payment_disputed: ["El miembro ha reclamado el pago en su banco, así que no se puede devolver.", "Responde a la reclamación en el proveedor de pagos."],
-    order_not_paid: ["La compra no está pagada, así que no se pueden liberar sus plazas.", "Cancela la compra."],
+    order_not_paid: ["El pedido no está pagado, así que no se pueden liberar sus plazas.", "Cancela el pedido."],
     nothing_to_refund: ["No hay ningún pago que devolver, o el importe es mayor que lo que queda de él.", "Carga de nuevo la reserva o la compra para ver su pago."],
     pass_not_usable: ["El bono no puede pagar esta clase, o ningún bono del miembro puede.", "Pregunta el motivo a `GET /api/shop/cover`, y elige otra forma de pago."],
     pay_with_on_waitlist: ["Se envió lo que paga junto con `joinWaitlist`, y la clase está llena.", "Apúntate a la lista de espera sin `payWith`. Lo que paga se decide cuando queda una plaza."],

@@ -41,7 +41,7 @@ const texts: Readonly<Record<string, string>> = {
   not_payable: "Esta reserva no tiene una plaza que se pueda pagar.",
   not_signed_in: "Inicia sesión.",
   nothing_to_pay: "No hay nada que pagar por esta reserva.",
-  order_not_paid: "La compra no está pagada, así que no se pueden liberar sus plazas.",
+  order_not_paid: "El pedido no está pagado, así que no se pueden liberar sus plazas.",
   overlapping_booking: "Ya tienes otra clase a esa hora.",
   own_purchase: "No puedes venderte nada a ti, ni cambiar tu propia venta, tu propio bono o tu propia membresía. Pídeselo a otra persona del equipo.",
   membership_exists: "Ya tienes una membresía.",

@@ -66,7 +66,7 @@ const texts = {
     slow: "Your payment is not confirmed yet. We will e-mail you as soon as it is.",
     late: "Your payment arrived after the order was cancelled, so you have not bought anything. We refund it to your card.",
     open: "You have not paid yet, so you have not bought anything.",
-    over: "You can no longer pay for this order, because its time is over. Nothing was bought. You can buy it again.",
+    over: "The time to pay for this order is over. You have not bought anything. You can buy it again.",
     notStarted: "You have not paid, so your membership has not begun. You can start it at any time.",
   },
   howTitle: "How it works",
@@ -76,7 +76,7 @@ const texts = {
     { name: "Book as always", text: "Your pass pays for the class by itself. Of several passes, the one that ends first pays, unless you choose another." },
     { name: "Change your plans", text: "If you cancel in time, the class goes back to your pass. If you cancel late, it is used up." },
   ],
-  questions: "Which one is right for you?",
+  questions: "Are you not sure what to buy?",
   contact: "Ask us",
 };
 

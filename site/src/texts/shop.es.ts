@@ -67,7 +67,7 @@ const texts: ShopTexts = {
     slow: "Tu pago aún no está confirmado. Te escribiremos en cuanto lo esté.",
     late: "Tu pago llegó cuando la compra ya estaba cancelada, así que no has comprado nada. Te lo reembolsamos en la tarjeta.",
     open: "Aún no has pagado, así que no has comprado nada.",
-    over: "Ya no puedes pagar este pedido, porque se ha acabado el plazo. No has comprado nada. Puedes comprarlo otra vez.",
+    over: "Se ha acabado el plazo para pagar este pedido. No has comprado nada. Puedes comprarlo otra vez.",
     notStarted: "No has pagado, así que tu membresía no ha empezado. Puedes empezarla cuando quieras.",
   },
   howTitle: "Cómo funciona",
@@ -77,7 +77,7 @@ const texts: ShopTexts = {
     { name: "Reserva como siempre", text: "Tu bono paga la clase automáticamente. Si tienes varios, paga el que termina antes, a no ser que elijas otro." },
     { name: "Cambia de planes", text: "Si cancelas a tiempo, la clase vuelve a tu bono. Si cancelas tarde, la gastas." },
   ],
-  questions: "¿Cuál te conviene?",
+  questions: "¿No sabes qué comprar?",
   contact: "Pregúntanos",
 };
 

@@ -79,7 +79,7 @@ const texts = {
   stripe: "Balance at Stripe",
   stripeHint: (since: string, until: string) => `As Stripe reports it. Sabor reads it once a night. Entries from ${since} to ${until} are known.`,
   stripeFacts: { charges: "Card payments", refunds: "Refunds", disputes: "Disputes", other: "Other", fees: "Stripe’s fees", net: "Net after fees", paidOut: "Sent to the bank" },
-  stripeRefused: (at: string) => `Stripe refuses to show the balance, last on ${at}. Let the key of Stripe read balance transactions and their sources. Sabor asks again each night.`,
+  stripeRefused: (at: string) => `Stripe did not let Sabor read the balance (last try: ${at}). Let the key for Stripe read balance transactions and their sources. Sabor tries again each night.`,
   payouts: "Payouts to the bank",
   payoutsHint: "Payouts that reach the bank in this period. They can contain payments from before it.",
   payoutFailed: "Failed: the bank has sent it back, or it was cancelled.",

@@ -7,7 +7,7 @@ import till from "./till.en.ts";
 
 const texts = {
   title: "Sales",
-  hint: "Staff sell passes and gift cards on the roster of a class, or on the page of a member.",
+  hint: "Staff sell passes, courses, and gift cards on the roster of a class, or on the page of a member.",
   show: "Show",
   orders: "Latest sales",
   products: "Products",
@@ -17,7 +17,7 @@ const texts = {
   failed: "The products could not be loaded.",
   none: "There is nothing to sell yet.",
   add: "Add a product",
-  membershipsHint: "Members start memberships on the page “Passes”, and pay by card for each period.",
+  membershipsHint: "Members start memberships in the shop, and pay by card for each period.",
   kind: "What it is",
   kinds: { pass: "A pass, paid once", membership: "A membership, paid again for each period", course: "A course, several classes together", gift_card: "A gift card" },
   course: "Course",
@@ -55,7 +55,7 @@ const texts = {
   soldKeep: "Passes that are already sold keep their name, price, classes and days. If you change which classes it is good for, this changes for them too.",
   promo: {
     title: "Sales",
-    hint: "Members enter a code on the page “Passes” before they buy. You can choose it when you sell.",
+    hint: "Members enter a code in the shop before they buy. You can choose it when you sell.",
     failed: "The promo codes could not be loaded.",
     none: "There are no promo codes yet.",
     add: "Add a promo code",

@@ -8,7 +8,7 @@ import till from "./till.es.ts";
 
 const texts: StaffSalesTexts = {
   title: "Ventas",
-  hint: "El equipo vende los bonos y las tarjetas regalo en la lista de una clase o en la página de un miembro.",
+  hint: "El equipo vende bonos, cursos y tarjetas regalo en la lista de una clase o en la página de un miembro.",
   show: "Mostrar",
   orders: "Últimas ventas",
   products: "Productos",
@@ -18,7 +18,7 @@ const texts: StaffSalesTexts = {
   failed: "No hemos podido cargar los productos.",
   none: "Todavía no hay nada a la venta.",
   add: "Añadir un producto",
-  membershipsHint: "Los miembros empiezan las membresías en la página «Bonos» y pagan cada periodo con tarjeta.",
+  membershipsHint: "Los miembros empiezan las membresías en la tienda y pagan cada periodo con tarjeta.",
   kind: "Qué es",
   kinds: { pass: "Un bono, que se paga una vez", membership: "Una membresía, que se paga en cada periodo", course: "Un curso, varias clases juntas", gift_card: "Una tarjeta regalo" },
   course: "Curso",
@@ -56,7 +56,7 @@ const texts: StaffSalesTexts = {
   soldKeep: "Los bonos ya vendidos conservan su nombre, su precio, sus clases y sus días. Si cambias para qué clases vale, también cambia para ellos.",
   promo: {
     title: "Ventas",
-    hint: "Los miembros escriben el código en la página «Bonos» antes de comprar. Tú puedes elegirlo al vender.",
+    hint: "Los miembros escriben el código en la tienda antes de comprar. Tú puedes elegirlo al vender.",
     failed: "No hemos podido cargar los códigos.",
     none: "Todavía no hay códigos promocionales.",
     add: "Añadir un código",

@@ -77,8 +77,8 @@ static LIST_LINES: Statement = Statement::new(
 );
 
 // An entry on a waitlist is taken over, unless a payment that was kept belongs to it, or a course has
-// paid for it. One of another class hinders nothing when that class has started. A spot that a course
-// has paid and that the member has given up can be taken again, so it counts as booked.
+// paid for it. An entry for another class does not count when that class has started. A spot that a
+// course has paid and that the member has given up can be taken again, so it counts as booked.
 static FIND_CONFLICT: Statement = Statement::new(
     "course.find_conflict",
     "select coalesce(bool_or(b.scheduled_class_id = k.id), false) as is_booked, count(*) as count

@@ -33,8 +33,8 @@ pub(in crate::models) async fn make_unpaid(
     Ok(!unpaid.is_empty())
 }
 
-// A trigger gives the credit of a pass back. The fee of a late cancellation was that of a booking
-// that is paid by itself. A spot that the studio has given for free is paid too.
+// A trigger gives the credit of a pass back. A fee was charged as for a booking outside of a course, so
+// it becomes 0. A spot that the studio has given for free is paid too.
 static MAKE_PAID: Statement = Statement::new(
     "course.make_paid",
     "update bookings b set price = 0, fee = case when b.fee is not null then 0 end,

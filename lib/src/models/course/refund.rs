@@ -34,7 +34,7 @@ static LOCK_WALLETS: Statement = Statement::new(
     order by id for no key update",
 );
 
-/// Whether a payment of this order is disputed, so that its money is away.
+/// Whether the money of a payment of this order is withdrawn because of a dispute.
 macro_rules! is_disputed {
     ($order:literal) => {
         concat!(
@@ -64,8 +64,8 @@ macro_rules! must_be_refunded {
     };
 }
 
-// Nothing of an order that is not paid is refunded, or whose payment is disputed. When it is paid
-// after all, or the dispute is won, this is repeated.
+// Nothing is refunded for an order that is not paid, or whose payment is disputed. The statement runs
+// again when the order is paid, or the dispute is won.
 //
 // A share waits for ten minutes after the cancellation, because the member may book the class again.
 // It does not wait if the studio has cancelled the class, or for the bookings `$3`. `$4` says whether

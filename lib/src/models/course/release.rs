@@ -16,6 +16,7 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 
 /// Spots that were given up.
+#[derive(Default)]
 pub(in crate::models) struct ReleasedSpots {
     class_ids: Vec<Uuid>,
     events: Vec<NewMemberEvent>,

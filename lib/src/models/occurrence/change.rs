@@ -258,7 +258,8 @@ fn allows_free_cancellation(
 // A booking on the waitlist has no `free_until`, because the member can leave at any time. An
 // exception is a reopened booking whose payment was kept, or one of a course. A trigger keeps a
 // `free_until` that is already later. The share of a spot in a class of a course is refunded until
-// then too. A member who waits has given up the spot before, for nothing.
+// then too. A booking on the waitlist keeps its state, because the member had given up the spot
+// without a refund.
 static ALLOW_FREE_CANCELLATION: Statement = Statement::new(
     "occurrence.allow_cancellation",
     "update bookings b set free_until = c.start_time,

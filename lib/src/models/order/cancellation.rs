@@ -65,6 +65,9 @@ pub(super) async fn cancel_locked(
     reason: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<ReleasedSpots> {
+    if ids.is_empty() {
+        return Ok(ReleasedSpots::default());
+    }
     let released = course::release_unpaid(client, ids, reason, now).await?;
     CANCEL.execute(client, &[ids]).await?;
     Ok(released)

@@ -34,8 +34,9 @@ pub struct OpenOrder {
     pub currency: String,
     /// The name of the product.
     pub title: String,
-    /// When the spots of a course are lost unless they are paid, if the order replaces one that has
-    /// held them. Otherwise `None`. A member could hold them without an end by replacing the order.
+    /// When the spots that the replaced order has held are lost unless they are paid. `None` if no
+    /// order with a card payment was replaced, or if the product is not a course. Otherwise, a member
+    /// could hold spots for any time by replacing the order.
     pub held_until: Option<DateTime<Utc>>,
     /// The members' events, which the caller records at the end of the transaction.
     pub events: Vec<NewMemberEvent>,
@@ -252,8 +253,10 @@ async fn replace_open_orders(
         sold_by: None,
     };
     let id = insertion::insert(client, &new_order).await?;
-    let class_ids = released.class_ids();
-    let mut events = course::book(client, id, class_ids, new.now, studio).await?;
+    let mut events = match product.kind {
+        Course => course::book(client, id, released.class_ids(), new.now, studio).await?,
+        _ => Vec::new(),
+    };
     events.extend(released.promote(client, new.now, studio).await?);
     if let Some(card) = priced.card {
         let payment = GiftPayment {

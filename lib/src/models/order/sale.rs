@@ -127,7 +127,13 @@ pub async fn sell(
     check_total(total)?;
     let card = check_gift_card(client, sale, &products, total).await?;
     let id = insertion::insert(client, &new_order).await?;
-    let mut events = course::book(client, id, released.class_ids(), now, studio).await?;
+    let mut events = match products
+        .iter()
+        .any(|product| product.kind == ProductKind::Course)
+    {
+        true => course::book(client, id, released.class_ids(), now, studio).await?,
+        false => Vec::new(),
+    };
     events.extend(released.promote(client, now, studio).await?);
     let mut rest = total;
     if let Some((card, amount)) = &card {

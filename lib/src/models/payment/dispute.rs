@@ -62,8 +62,9 @@ static FAIL_REFUNDS: Statement = Statement::new(
 );
 
 // At most the remaining amount is refunded, because staff may have refunded a part in
-// another way. `provider_reason` changes, so that each refund is revived only once. One refund replaces
-// all of them, and names one. Those that staff have resolved, or a booking that stands again, stay.
+// another way. `provider_reason` changes, so that each refund is revived only once. One new
+// refund replaces all of them, and `failed_refund_id` names one of them. Refunds that are resolved
+// already are left as they are.
 static REVIVE_REFUNDS: Statement = Statement::new(
     "dispute.revive_refunds",
     "with revived as (

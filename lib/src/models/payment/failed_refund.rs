@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::desk::PAYMENT_DISPUTED;
 use super::fee::clear_refunded_fee;
-use super::order_refund::{NOTHING_LEFT, RefundMethod};
+use super::order_refund::RefundMethod;
 use super::refund::{RefundState, refund_state};
 use super::row::{PaymentChange, PaymentSubject, record_event};
 use super::settlement::lock_payment;
 use crate::crypto::random;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::models::payment_status::PaymentStatus;
 use crate::models::user::full_name;
 use crate::models::wallet;
@@ -33,9 +33,9 @@ macro_rules! refundable_amount {
 pub(in crate::models) use refundable_amount;
 
 /// Whether the refund `r` of the payment `p` was returned by the bank, and somebody must still give
-/// the money back. None counts while a dispute is open, because it decides who gets the money. One of
-/// ours that failed because of a dispute counts if the dispute was lost and has left a part of the
-/// payment. If it is won, another refund replaces this one.
+/// the money back. No refund counts while a dispute is open, because the dispute decides who gets the
+/// money. One of Sabor's own refunds that failed because of a dispute counts if the dispute was lost
+/// and has left a part of the payment. If the dispute is won, another refund replaces it.
 macro_rules! has_failed_for_good {
     () => {
         concat!(
@@ -165,8 +165,13 @@ static FIND: Statement = failed_refunds_where!("refund.find_failed", "r.id = $1"
 async fn find(client: &Client, id: Uuid) -> Result<FailedRefund> {
     refund_state(client, id).await?;
     let row = FIND.opt(client, &[&id]).await?;
-    FailedRefund::from_row(&row.ok_or(NOTHING_LEFT)?)
+    FailedRefund::from_row(&row.ok_or(NOTHING_TO_RESOLVE)?)
 }
+
+const NOTHING_TO_RESOLVE: Error = Error::Conflict {
+    code: ErrorCode::NothingToRefund,
+    message: "This refund has not failed for good, or it was resolved",
+};
 
 /// What staff do about a refund that has failed for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
@@ -198,7 +203,7 @@ static RESOLVE: Statement = Statement::new(
     "update refunds set resolved_at = clock_timestamp() where id = $1",
 );
 
-// A refund that a rule has made for a booking stays one, because the booking may stand again.
+// A refund that a rule has made for a booking stays one, because the member may book the class again.
 static INSERT: Statement = Statement::new(
     "refund.insert_for_failed",
     "insert into refunds (id, payment_id, amount, method, state, source, reason, by, next_attempt_at,

@@ -289,16 +289,16 @@ impl MailTexts for English {
             true => format!("You have a spot in “{product_names}” now."),
             false => format!("We have received your payment for “{product_names}”."),
         };
+        let spots = "You have a spot in each class below. If you cannot come to a class, please \
+                     cancel your booking, so that somebody else can come.";
+        let refunds = "Nothing is refunded for a class that you cancel. If the studio cancels a \
+                       class, its part of the price is refunded.";
+        let refunds = (!is_free).then_some(refunds);
+        let paragraphs = [spots].into_iter().chain(refunds).map(str::to_owned);
         Opening {
             subject: format!("Your course: {product_names}"),
             headline: "Your spots are booked",
-            paragraphs: vec![
-                received,
-                "You have a spot in each class below. If you cannot come to a class, please cancel \
-                 your booking, so that somebody else can come. Nothing is refunded for it. If the \
-                 studio cancels a class, its part of the price is refunded."
-                    .to_owned(),
-            ],
+            paragraphs: [received].into_iter().chain(paragraphs).collect(),
         }
     }
 
@@ -407,8 +407,8 @@ impl MailTexts for English {
     fn course_spots_lost(&self, product_names: &str, is_unpaid: bool) -> Opening {
         let text = match is_unpaid {
             true => format!(
-                "Your order of “{product_names}” is cancelled, because we have not received its price. \
-                 So you do not have a spot in the classes any more."
+                "Your order of “{product_names}” is cancelled, because it was not paid in full. You no \
+                 longer have a spot in its classes."
             ),
             false => format!(
                 "The studio has released your spots in the upcoming classes of “{product_names}”."
@@ -416,7 +416,7 @@ impl MailTexts for English {
         };
         Opening {
             subject: format!("Your spots: {product_names}"),
-            headline: "You do not have these spots any more",
+            headline: "You no longer have these spots",
             paragraphs: vec![text, "If this is a mistake, please talk to us.".to_owned()],
         }
     }
@@ -593,7 +593,7 @@ impl MailTexts for English {
         format!(
             "The class was part of the course “{course}”. Unless you book it again, we refund \
              {amount} of the course price to your card or gift card. If you paid at the desk, we \
-             write to you when you can collect it there."
+             will write to you when you can collect it there."
         )
     }
 

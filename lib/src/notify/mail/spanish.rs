@@ -302,16 +302,16 @@ impl MailTexts for Spanish {
             true => format!("Ya tienes plaza en «{product_names}»."),
             false => format!("Hemos recibido tu pago por «{product_names}»."),
         };
+        let spots = "Tienes plaza en cada una de estas clases. Si no puedes venir a una clase, \
+                     cancela tu reserva, por favor, para que pueda venir otra persona.";
+        let refunds = "Por una clase que canceles no se devuelve nada. Si el estudio cancela una \
+                       clase, te devolvemos su parte del precio.";
+        let refunds = (!is_free).then_some(refunds);
+        let paragraphs = [spots].into_iter().chain(refunds).map(str::to_owned);
         Opening {
             subject: format!("Tu curso: {product_names}"),
             headline: "Tus plazas están reservadas",
-            paragraphs: vec![
-                received,
-                "Tienes plaza en cada una de estas clases. Si no puedes venir a una clase, cancela tu \
-                 reserva, por favor, para que pueda venir otra persona. No se devuelve nada por ella. \
-                 Si el estudio cancela una clase, te devolvemos su parte del precio."
-                    .to_owned(),
-            ],
+            paragraphs: [received].into_iter().chain(paragraphs).collect(),
         }
     }
 
@@ -422,8 +422,8 @@ impl MailTexts for Spanish {
     fn course_spots_lost(&self, product_names: &str, is_unpaid: bool) -> Opening {
         let text = match is_unpaid {
             true => format!(
-                "Tu pedido de «{product_names}» está cancelado, porque no hemos recibido su importe. \
-                 Por eso ya no tienes plaza en las clases."
+                "Tu pedido de «{product_names}» está cancelado, porque no se ha pagado por completo. \
+                 Ya no tienes plaza en sus clases."
             ),
             false => format!(
                 "El estudio ha liberado tus plazas en las próximas clases de «{product_names}»."

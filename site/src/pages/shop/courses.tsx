@@ -2,6 +2,7 @@
 
 import type { ComponentType } from "preact";
 import { api, call, readAllPages, type Schema } from "../../api/client.ts";
+import { Failure } from "../../api/failure.ts";
 import { Button } from "../../components/ui.tsx";
 import { dueOf, goOnPaying, loadOrder, type Order } from "../../open-order.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
@@ -41,7 +42,9 @@ const catalog: Catalog<CoursesTexts> = { en: () => import("../../texts/courses.e
 /** Loads the courses, the one that begins first at the top. */
 export async function loadCourses(): Promise<LoadedCourses> {
   const [t, courses, own] = await Promise.all([
-    loadTexts(catalog, language.value),
+    loadTexts(catalog, language.value).catch(() => {
+      throw Failure.unreachable();
+    }),
     readAllPages<Course>((query) => call(api.GET("/api/shop/courses", { params: { query } }))),
     // Without them, the shop still sells.
     isMemberExpected() ? loadOwn().catch(() => NO_COURSES) : NO_COURSES,
@@ -90,7 +93,7 @@ export function Courses({ t, part, applied, card, takesCards, onBought, BuyButto
           const isPayable = takesCards || Number(rest) === 0;
           return (
             <li key={course.id} id={anchorOf(course)} tabIndex={-1} class="card product">
-              <CourseFacts t={part.t} shop={t} course={course} total={total} code={code || undefined} />
+              <CourseFacts t={part.t} shop={t} course={course} total={total} code={code} />
               {paying && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(money(covered), money(rest))}</p>}
               {part.own.paid.has(course.id) ? (
                 <p class="hint">{part.t.owned}</p>
@@ -98,7 +101,7 @@ export function Courses({ t, part, applied, card, takesCards, onBought, BuyButto
                 // Who holds the last spot can pay for it, also if the payment page has to be made again.
                 (order || course.placesLeft > 0) &&
                 (isPayable ? (
-                  <BuyButton t={t} product={course} total={total} code={code || undefined} giftCard={paying?.code} onBought={onBought} />
+                  <BuyButton t={t} product={course} total={total} code={code} giftCard={paying?.code} onBought={onBought} />
                 ) : (
                   <p class="hint">{part.t.atStudio}</p>
                 ))

@@ -1,4 +1,5 @@
-// The purchase of a pass by card. After the payment, Stripe redirects to the shop.
+// Purchases by card: passes, courses, gift cards, and memberships. After the payment, Stripe redirects to the
+// shop.
 
 import { api, call, type Schema } from "../../api/client.ts";
 import { loadOrder, type Order } from "../../open-order.ts";
@@ -46,16 +47,16 @@ export async function startMembership({ id }: Schema<"Product">): Promise<void> 
 }
 
 /** Says what has become of the order or the membership with which Stripe has redirected here. */
-export async function followReturn(t: ShopTexts): Promise<void> {
+export async function followReturn(t: ShopTexts, onCourse: () => void): Promise<void> {
   const { followCheckout } = await import("../../checkout-return.ts");
-  await followCheckout("order", t.returned, (orderId) => showOrder(t, orderId));
+  await followCheckout("order", t.returned, (orderId) => showOrder(t, orderId, onCourse));
   await followCheckout("membership", { ...t.returned, open: t.returned.notStarted }, () => showMembership(t));
 }
 
 /** Says how the order has ended. Returns false while it is open. */
-async function showOrder(t: ShopTexts, orderId: string): Promise<boolean> {
+async function showOrder(t: ShopTexts, orderId: string, onCourse: () => void): Promise<boolean> {
   const order = await loadOrder(orderId);
-  if (order.state === "paid") await showBought(t, order);
+  if (order.state === "paid") await showBought(t, order, onCourse);
   if (order.state === "cancelled") say(t.returned.late, true);
   return order.state !== "open";
 }
@@ -76,8 +77,9 @@ async function showMembership(t: ShopTexts): Promise<boolean> {
   return true;
 }
 
-async function showBought(t: ShopTexts, { lines }: Order): Promise<void> {
+async function showBought(t: ShopTexts, { lines }: Order, onCourse?: () => void): Promise<void> {
   if (lines.some(({ course }) => course !== null)) {
+    onCourse?.();
     say(t.returned.course(lines.map(({ description }) => description).join(", ")), false, [{ href: "/bookings", text: t.bookings }]);
     return;
   }

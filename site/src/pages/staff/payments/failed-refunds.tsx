@@ -1,4 +1,4 @@
-// The refunds that banks have returned, so that staff must give the money back in another way.
+// The refunds that have not reached the members, so that staff must give the money back in another way.
 
 import { useState } from "preact/hooks";
 import { ClipboardCheck, Receipt, Undo2 } from "lucide";
@@ -11,6 +11,7 @@ import { ActionMenu } from "../../../staff/parts.tsx";
 import { type Column, DataTable } from "../../../staff/table.tsx";
 import type { StaffPaymentsTexts } from "../../../texts/staff-payments.en.ts";
 import { say } from "../../../tools/action.ts";
+import { sendUntilAnswered } from "../../../tools/repeat.ts";
 import { formatMomentIn, formatPrice } from "../../../tools/time.ts";
 
 type FailedRefund = Schema<"FailedRefund">;
@@ -77,8 +78,6 @@ function columnsOf(t: StaffPaymentsTexts, zone: string): Array<Column<FailedRefu
 function GiveBackDialog({ t, refund, onClose, onChange }: Texts & { refund: FailedRefund; onClose: () => void; onChange: () => void }) {
   const { id, memberName, title } = refund;
   const amount = formatPrice(refund.amount, refund.currency);
-  // A form that is sent again gives the money back once.
-  const [key] = useState(() => crypto.randomUUID());
   return (
     <FormDialog
       title={t.giveBackTitle(memberName)}
@@ -88,7 +87,9 @@ function GiveBackDialog({ t, refund, onClose, onChange }: Texts & { refund: Fail
       onClose={onClose}
       onSend={async (values) => {
         const resolution = values.text("resolution") as Schema<"FailedRefundResolution">;
-        await call(api.PATCH("/api/admin/failed-refunds", { params: { header: { "Idempotency-Key": `${key}-${resolution}` } }, body: { refundId: id, resolution } }));
+        await sendUntilAnswered(`give back ${id} ${resolution}`, t.till, (key) =>
+          call(api.PATCH("/api/admin/failed-refunds", { params: { header: { "Idempotency-Key": key } }, body: { refundId: id, resolution } })),
+        );
         onChange();
         say(resolution === "nothing" ? t.isResolved(memberName) : t.isRefunded(memberName, amount));
       }}
@@ -97,12 +98,7 @@ function GiveBackDialog({ t, refund, onClose, onChange }: Texts & { refund: Fail
       <Select
         name="resolution"
         label={t.giveBackMethod}
-        options={[
-          ["cash", t.resolutions.cash],
-          ["transfer", t.resolutions.transfer],
-          ["original", t.resolutions.original],
-          ["nothing", t.resolutions.nothing],
-        ]}
+        options={(["cash", "transfer", "original", "nothing"] as const).map((resolution) => [resolution, t.resolutions[resolution]] as const)}
       />
     </FormDialog>
   );

@@ -60,16 +60,16 @@ export function Courses({ t, views }: Texts & { views: preact.JSX.Element }) {
 }
 
 function CourseParts({ t, id }: Texts & { id: string }) {
-  const { loaded, failure, reload } = useLoad(() => call(api.GET("/api/admin/courses", { params: { query: { courseId: id } } })));
+  const { loaded, failure, reload } = useLoad(() => call(api.GET("/api/admin/course-classes", { params: { query: { courseId: id } } })));
   if (failure) return <FailurePanel text={t.courses.courseFailed} failure={failure} onRetry={reload} />;
   if (!loaded) return <Skeleton count={4} height="3rem" />;
   return (
-    <>
+    <div class="course-parts">
       <h2>{t.courses.classes}</h2>
       <Classes t={t} course={loaded} />
       <h2>{t.courses.members}</h2>
       <Members t={t} id={id} />
-    </>
+    </div>
   );
 }
 
@@ -98,7 +98,7 @@ function Classes({ t, course: first }: Texts & { course: Course }) {
   const known = [...own, ...found.filter(({ id }) => !own.some((one) => one.id === id))].sort((one, other) => `${one.localDate} ${one.localTime}`.localeCompare(`${other.localDate} ${other.localTime}`));
   const toggle = (id: string) => setChosen((ids) => (ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]));
   const save = async () => {
-    const saved = await call(api.PUT("/api/admin/courses", { body: { courseId: course.id, classIds: chosen } })).catch((failure: unknown) => {
+    const saved = await call(api.PUT("/api/admin/course-classes", { body: { courseId: course.id, classIds: chosen } })).catch((failure: unknown) => {
       throw failure instanceof Failure && failure.code === "validation_failed" ? new Failure(t.courses.notPossible) : failure;
     });
     setCourse(saved);

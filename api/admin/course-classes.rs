@@ -1,4 +1,4 @@
-//! GET, PUT /api/admin/courses — a course and its classes, for staff.
+//! GET, PUT /api/admin/course-classes — a course and its classes, for staff.
 
 use sabor::http::{Json, Query, Staff};
 use sabor::shop::courses;
@@ -12,7 +12,7 @@ pub fn route() -> Routes {
 }
 
 /// Returns a course with its classes, even if it is retired.
-#[utoipa::path(get, path = "/api/admin/courses", tag = "administration", security(("session" = [])), params(CourseQuery), responses(
+#[utoipa::path(get, path = "/api/admin/course-classes", tag = "administration", security(("session" = [])), params(CourseQuery), responses(
     (status = 200, body = StaffCourseView, description = "The course"),
     (status = 404, description = "`not_found`: no course has this id"),
 ))]
@@ -26,7 +26,7 @@ async fn get_course(
 
 /// Chooses the classes of a course, in place of those that it had. The price of the course is for all
 /// of them.
-#[utoipa::path(put, path = "/api/admin/courses", tag = "administration", security(("session" = [])), request_body = SetCourseClasses, responses(
+#[utoipa::path(put, path = "/api/admin/course-classes", tag = "administration", security(("session" = [])), request_body = SetCourseClasses, responses(
     (status = 200, body = StaffCourseView, description = "The course"),
     (status = 404, description = "`not_found`: no course has this id"),
     (status = 409, description = "`course_sold`: the course is sold or is being paid for, so its classes cannot be changed"),
