@@ -64,6 +64,7 @@ async fn install(
 ) -> Result<()> {
     let marker = folder.join(INSTALLED);
     if !marker.exists() {
+        fs::create_dir_all(environment::home())?;
         let message = format!("Installing {name} from {registry} (first run only)");
         progress::show_while(&message, download).await?;
         fs::write(marker, "")?;

@@ -95,6 +95,8 @@ type Responses = BTreeMap<String, BTreeMap<String, u64>>;
 /// Schemathesis. Also fails if the operation that proves a role never succeeded.
 pub(crate) async fn run(options: Options) -> Result<()> {
     let folder = install().await?;
+    // The report only has the response to a request that has failed.
+    sabor::runtime::log::start_with_errors_only();
     let testbed = Testbed::start(true, MAX_CONNECTIONS).await?;
     let result = test(&testbed, &folder, options).await;
     testbed.stop().await?;

@@ -26,6 +26,18 @@ pub fn start(development: bool) {
     };
 }
 
+/// Starts logging errors to standard error, for a program whose standard output is a report. A second
+/// call has no effect.
+pub fn start_with_errors_only() {
+    let lines = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::ERROR)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    // This only fails if logging was started before.
+    let _ = lines.compact().try_init();
+}
+
 /// Writes each event as a line with a JSON object: the time, the level, and the fields.
 ///
 /// The JSON format of `tracing_subscriber` writes the same, but in more steps, and every request
