@@ -236,8 +236,9 @@ begin
         select * into counts from count_upcoming_bookings(member_id, class, at, moved_id);
     else
         -- Only staff book a class that has started. Other classes at its time count even if they
-        -- are over. A waitlist entry no longer counts when its class has started.
-        select count(*) as overlapping, 0 as unpaid into counts
+        -- are over. A waitlist entry no longer counts when its class has started. Both statements
+        -- must return the same types, because each connection keeps the plans of those that follow.
+        select count(*) as overlapping, 0::bigint as unpaid into counts
         from bookings b join scheduled_classes c on c.id = b.scheduled_class_id
         where b.user_id = member_id and b.scheduled_class_id <> class.id
           and b.id is distinct from moved_id and not c.is_cancelled

@@ -11,7 +11,7 @@ use crate::bookings::{
     assert_bookings_consistent, book, cancel, insert_desk_payment, join_waitlist,
     set_clock_before_start, time,
 };
-use crate::harness::{TestApp, TestClient, TestResponse};
+use crate::harness::{Settings, TestApp, TestClient, TestResponse};
 
 async fn book_for(staff: &TestClient, member: &TestClient, class: Uuid) -> TestResponse {
     let payload = json!({ "userId": member.user_id().await, "scheduledClassId": class });
@@ -126,6 +126,23 @@ async fn staff_can_book_a_walk_in_until_the_end_of_the_day() {
         .await
         .expect_code(409, "class_over");
     assert_bookings_consistent(&app).await;
+}
+
+// After some calls on a connection, Postgres keeps the plans of `book_class`, with their types.
+#[tokio::test]
+async fn staff_book_upcoming_classes_and_walk_ins_on_one_connection() {
+    let app = TestApp::start_with(Settings::default().with("POSTGRES_POOL_MAX", "1")).await;
+    // The application has no connection yet. It keeps the plans of the first call.
+    let keep_plans = "do $$ begin execute format(
+        'alter database %I set plan_cache_mode = force_generic_plan', current_database()); end $$";
+    app.sql(keep_plans).await;
+    let staff = app.staff("sofia").await;
+    let (ana, ben) = (app.member("ana").await, app.member("ben").await);
+    let (started_class, _) = booked_class(&app, &ana, TimeDelta::minutes(-5)).await;
+    let upcoming_class = app.create_class(2).await;
+    for class in [upcoming_class, started_class] {
+        book_for(&staff, &ben, class).await.expect(201);
+    }
 }
 
 #[tokio::test]
