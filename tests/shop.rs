@@ -95,8 +95,8 @@ pub async fn assert_passes_consistent(app: &TestApp) {
           or o.total <> (select coalesce(sum(p.amount), 0) from payments p where p.order_id = o.id)
           or (o.state = 'paid') <> (
             select bool_and(coalesce(w.id, g.id) is not null or (l.kind = 'course'
-                and exists (select from bookings b where b.course_line_id = l.id
-                    and (b.status <> 'cancelled' or o.state = 'paid'))))
+                and o.state = 'paid'
+                and exists (select from bookings b where b.course_line_id = l.id)))
             from order_lines l left join passes w on w.order_line_id = l.id
             left join wallets g on g.order_line_id = l.id
             where l.order_id = o.id)";

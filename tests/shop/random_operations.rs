@@ -1,4 +1,4 @@
-//! Random operations on bookings, passes, and payments, and what must hold after any of them.
+//! Random operations on bookings, passes, courses, and payments, and what must hold after any of them.
 //!
 //! `RANDOM_SEED` and `RANDOM_OPERATIONS` run another sequence, or a longer one.
 
@@ -8,9 +8,9 @@ use std::env;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::gift_cards::{assert_wallets_consistent, create_gift_card};
+use super::courses::{assert_courses_consistent, create_course, set_classes};
+use super::gift_cards::create_gift_card;
 use super::{assert_passes_consistent, create_product};
-use crate::bookings::assert_bookings_consistent;
 use crate::harness::{StripeStandIn, TestApp, TestClient, TestResponse, wait_until};
 use crate::payments::{
     charge_refunded, event_about, make_payments_due, process_refunds, release_unpaid,
@@ -95,6 +95,16 @@ impl Studio {
         for price in ["25", "60"] {
             products.push(create_gift_card(&staff, price).await);
         }
+        for (price, drop_in) in [("50", true), ("99.99", false)] {
+            let fields = json!({ "price": price, "dropIn": drop_in });
+            let course = create_course(&staff, fields).await;
+            let course_classes = [app.create_class(2).await, app.create_class(3).await];
+            set_classes(&staff, &course, &course_classes)
+                .await
+                .expect(200);
+            products.push(course);
+            classes.extend(course_classes);
+        }
         let mut codes = Vec::new();
         for code in [
             json!({ "code": "TENTH", "percent": 10, "maxUses": 6 }),
@@ -123,7 +133,7 @@ impl Studio {
 
     /// Runs a random operation. It may be refused, but it must not fail.
     async fn operate(&mut self) {
-        match self.random.below(20) {
+        match self.random.below(22) {
             0..=3 => self.book().await,
             4..=5 => self.cancel().await,
             6..=8 => self.buy().await,
@@ -133,6 +143,8 @@ impl Studio {
             15 => self.change_pass().await,
             16..=17 => self.change_booking().await,
             18 => self.dispute().await,
+            19 => self.change_class().await,
+            20 => self.release_course().await,
             _ => self.clean_up().await,
         }
     }
@@ -292,6 +304,39 @@ impl Studio {
         self.note("refund", &response);
     }
 
+    /// Gives up the spots of a course, or records that its refund was paid out at the desk.
+    async fn release_course(&mut self) {
+        let query =
+            "select o.id || ' ' || l.id from orders o join order_lines l on l.order_id = o.id
+            where o.state = 'paid' and l.kind = 'course' order by o.created_at, l.id";
+        let Some(ids) = self.pick(query).await else {
+            return;
+        };
+        let (order, line) = ids.split_once(' ').unwrap();
+        let change = match self.random.below(3) {
+            0 => json!({ "orderId": order, "action": "payOut" }),
+            1 => json!({ "orderId": order, "releaseLineIds": [line] }),
+            _ => json!({ "orderId": order, "releaseLineIds": [line], "amount": "20" }),
+        };
+        let response = self.staff.patch("/api/admin/orders", change).await;
+        self.note("release course", &response);
+    }
+
+    /// Moves a class to another room, so that members can give up their shares of it. Seldom cancels
+    /// one.
+    async fn change_class(&mut self) {
+        let class = self.classes[self.random.below(self.classes.len())];
+        if self.random.below(8) == 0 {
+            let path = format!("/api/admin/schedule?occurrenceId={class}");
+            let response = self.staff.delete(&path).await;
+            return self.note("cancel class", &response);
+        }
+        let room = format!("Room {}", self.random.below(1_000));
+        let change = json!({ "occurrence": { "id": class, "room": room } });
+        let response = self.staff.patch("/api/admin/schedule", change).await;
+        self.note("change class", &response);
+    }
+
     async fn cancel_order(&mut self) {
         let query = "select id::text from orders where state = 'open' order by created_at, id";
         let Some(id) = self.pick(query).await else {
@@ -321,6 +366,11 @@ impl Studio {
         let Some(session) = self.pick_paid_session() else {
             return;
         };
+        // A refund that is being sent would change the rest meanwhile.
+        let is_sending = "select count(*) from refunds where state in ('due', 'sent')";
+        if self.app.count(is_sending).await > 0 {
+            return;
+        }
         let refunded: i64 = self
             .stripe
             .refunds()
@@ -337,11 +387,6 @@ impl Studio {
             session["payment_intent"].as_str().unwrap()
         );
         let given_back = self.app.count(&given_back).await;
-        // A refund that is being sent would change the rest meanwhile.
-        let is_sending = "select count(*) from refunds where state in ('due', 'sent')";
-        if self.app.count(is_sending).await > 0 {
-            return;
-        }
         let rest = session["amount_total"].as_i64().unwrap() - refunded - given_back;
         if rest <= 0 {
             return;
@@ -426,8 +471,7 @@ impl Studio {
     async fn assert_consistent(&self) {
         let log = || self.log.join("\n");
         assert_passes_consistent(&self.app).await;
-        assert_wallets_consistent(&self.app).await;
-        assert_bookings_consistent(&self.app).await;
+        assert_courses_consistent(&self.app).await;
         for (query, problem) in [
             (
                 "select count(*) from payments where refunded > amount",
