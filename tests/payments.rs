@@ -3,7 +3,7 @@
 mod balance_transactions;
 mod desk_payments;
 mod disputes;
-mod failed_refunds;
+pub mod failed_refunds;
 mod list;
 mod mails;
 mod partial_refunds;

@@ -34,7 +34,7 @@ async fn list_failed_refunds(
     (status = 200, body = FailedRefundView, description = "The refund as it was listed"),
     (status = 403, description = "`own_purchase`: staff need a colleague to give money back to them"),
     (status = 404, description = "`not_found`: no refund has this id"),
-    (status = 409, description = "`nothing_to_refund`: the refund has not failed for good, or it was resolved. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`nothing_to_refund`: the refund has not failed for good, or it was resolved. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `account_closed`: the account is closed, so it has no credit. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn resolve_failed_refund(
     app: App,

@@ -28,13 +28,13 @@ async fn list_orders(
 }
 
 /// Sells products to a member at the desk. The money was taken, and the passes can be used at
-/// once. A gift card pays in whole or in part. The response has the code of a gift card that is
+/// once. A gift card and the member's credit pay in whole or in part. The response has the code of a gift card that is
 /// sold.
 #[utoipa::path(post, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateOrder, responses(
     (status = 201, body = OrderView, description = "The order, with the ids of the passes"),
     (status = 403, description = "`own_purchase`: staff need a colleague to sell to themselves"),
     (status = 404, description = "`not_found`: no open account has this id"),
-    (status = 409, description = "`product_not_sold`: a product does not exist or is retired. `product_limit_reached`: the member cannot buy a product again. `course_full`: a class of a course is full. `course_over`: a course has no upcoming classes. `course_already_booked`: the member has a booking of one of its classes. `overlapping_booking`: the member has a booking for another class at the same time. `promo_code_unknown`, `promo_code_not_begun`, `promo_code_over`, `promo_code_used_up`, `promo_code_already_used`, `promo_code_not_applicable`: the promo code cannot be used. `gift_card_unknown`, `gift_card_inactive`, `gift_card_not_enough`, `gift_card_not_applicable`: the gift card cannot pay. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`product_not_sold`: a product does not exist or is retired. `product_limit_reached`: the member cannot buy a product again. `course_full`: a class of a course is full. `course_over`: a course has no upcoming classes. `course_already_booked`: the member has a booking of one of its classes. `overlapping_booking`: the member has a booking for another class at the same time. `promo_code_unknown`, `promo_code_not_begun`, `promo_code_over`, `promo_code_used_up`, `promo_code_already_used`, `promo_code_not_applicable`: the promo code cannot be used. `gift_card_unknown`, `gift_card_inactive`, `gift_card_not_enough`, `gift_card_not_applicable`: the gift card cannot pay. `credit_not_enough`, `credit_not_applicable`: the credit cannot pay. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn create_order(
     app: App,
@@ -45,17 +45,17 @@ async fn create_order(
     orders::create(&app, &caller, &staff, key, form).await
 }
 
-/// Refunds or cancels an order. A refund to the card is sent to Stripe. One to a gift card raises its
-/// balance. Any other refund was made by hand, and is only recorded. The passes stay, except those
+/// Refunds or cancels an order. A refund to the card is sent to Stripe. One to a gift card or to
+/// the member's credit raises its balance. Any other refund was made by hand, and is only recorded. The passes stay, except those
 /// that are to be revoked. The spots in courses stay too, except those that are to be released. With
-/// `payOut`, the refund due at the desk is recorded as paid out. Staff can also cancel an open order.
+/// `payOut`, the refund due at the desk is recorded as paid out, or added to the member's credit. Staff can also cancel an open order.
 /// Its gift card gets its money back, its promo code can be used again, and the spots of a course are
 /// free. A card payment that still arrives is refunded.
 #[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateOrder, responses(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),
     (status = 404, description = "`not_found`: no order has this id, or a pass or a line is not from this order"),
-    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment, or nothing is due at the desk. `order_not_paid`: only the spots of a paid order can be released. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `pass_not_changeable`: a pass is revoked already. `not_cancellable`: the order to cancel is paid or cancelled already. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`nothing_to_refund`: the amount is more than what is left of the payment, or nothing is due at the desk. `order_not_paid`: only the spots of a paid order can be released. `gift_card_not_enough`: less is left on the gift card that was sold. `payment_disputed`: the member's bank has taken the money back. `account_closed`: the account is closed, so it has no credit. `pass_not_changeable`: a pass is revoked already. `not_cancellable`: the order to cancel is paid or cancelled already. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn update_order(
     app: App,

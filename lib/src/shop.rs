@@ -4,6 +4,7 @@
 mod code_attempt;
 pub mod courses;
 pub mod cover;
+pub mod credit;
 pub mod failed_refunds;
 pub mod gift_cards;
 mod maintenance;
@@ -22,5 +23,5 @@ use crate::error::{Error, ErrorCode};
 /// The error for staff who would sell to themselves, or change what they have bought.
 const OWN_PURCHASE: Error = Error::Forbidden {
     code: ErrorCode::OwnPurchase,
-    message: "You cannot act as staff on your own passes, memberships, and orders; please ask a colleague",
+    message: "You cannot act as staff on your own passes, memberships, orders, and credit; please ask a colleague",
 };

@@ -1,6 +1,7 @@
 //! Parsed values and file formats: form fields, money, time zones, CSV, iCalendar.
 
 pub mod caller;
+pub mod card_minimum;
 pub mod csv;
 pub mod currency;
 pub mod email;

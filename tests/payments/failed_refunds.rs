@@ -20,7 +20,7 @@ const REFUND_BY_RULE: &str = "insert into refunds (id, payment_id, amount, sourc
     select gen_random_uuid(), id, amount, 'rule' from payments";
 
 /// Sends what is due, and lets the bank return it, until no more is sent.
-async fn fail_for_good(app: &TestApp, stripe: &StripeStandIn) {
+pub async fn fail_for_good(app: &TestApp, stripe: &StripeStandIn) {
     for _ in 0..3 {
         make_payments_due(app).await;
         process_refunds(app).await;

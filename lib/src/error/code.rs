@@ -90,7 +90,7 @@ codes! {
     /// 403: staff need a colleague for this action on their own booking.
     OwnBooking = "own_booking",
     /// 403: staff need a colleague to sell to themselves, or to change their own pass,
-    /// membership, or order.
+    /// membership, order, or credit.
     OwnPurchase = "own_purchase",
     /// 403: the member does not belong to the organization.
     NotAMember = "not_a_member",
@@ -214,6 +214,10 @@ codes! {
     GiftCardNotEnough = "gift_card_not_enough",
     /// 409: a gift card cannot be bought with a gift card.
     GiftCardNotApplicable = "gift_card_not_applicable",
+    /// 409: the member does not have enough credit.
+    CreditNotEnough = "credit_not_enough",
+    /// 409: a gift card cannot be bought with credit.
+    CreditNotApplicable = "credit_not_applicable",
     /// 409: the member has a membership already.
     MembershipExists = "membership_exists",
     /// 409: the membership has not begun, or is over.

@@ -4,13 +4,13 @@
 //! card: the order is open until the payment has arrived, and is cancelled if it does not arrive.
 
 mod cancellation;
-mod gift_payment;
 mod insertion;
 mod invoice;
 mod lock;
 mod purchase;
 mod sale;
 mod settlement;
+mod wallet_payment;
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -48,6 +48,8 @@ pub enum Tender {
     Transfer,
     /// A gift card.
     Gift,
+    /// The member's credit.
+    Account,
 }
 
 impl Tender {
@@ -58,6 +60,7 @@ impl Tender {
             "terminal" => Ok(Self::Terminal),
             "transfer" => Ok(Self::Transfer),
             "gift" => Ok(Self::Gift),
+            "account" => Ok(Self::Account),
             _ => Err(Error::internal("unknown tender")),
         }
     }
@@ -165,6 +168,8 @@ pub struct Order {
     pub lines: Vec<OrderLine>,
     /// The promo code, as it is written now.
     pub promo_code: Option<String>,
+    /// What the member's credit has paid, or pays when the order is paid.
+    pub credit_amount: Money,
     /// What a gift card has paid, or pays when the order is paid.
     pub gift_card_amount: Money,
     /// The amount that was refunded or will be refunded.
@@ -173,7 +178,7 @@ pub struct Order {
     pub due_at_desk: Money,
     /// The balance of the gift card that was sold. `None` if none was.
     pub sold_gift_card_balance: Option<Money>,
-    /// The payment, which is the one without a gift card if there are two. `None` if the order
+    /// The payment, which is the one without a wallet if there are several. `None` if the order
     /// costs nothing.
     pub payment: Option<OrderPayment>,
     /// Whether the provider has reported a payment of another amount, so that the order is not paid.
@@ -225,6 +230,7 @@ impl Order {
             currency: row.try_get("currency")?,
             lines: super::from_json(row.try_get("lines")?)?,
             promo_code: row.try_get("promo_code")?,
+            credit_amount: Money::from_column(row.try_get::<_, Decimal>("credit_amount")?),
             gift_card_amount: Money::from_column(row.try_get::<_, Decimal>("gift_card_amount")?),
             refunded: Money::from_column(row.try_get::<_, Decimal>("refunded")?),
             due_at_desk: Money::from_column(row.try_get::<_, Decimal>("due_at_desk")?),
@@ -286,7 +292,7 @@ macro_rules! orders_where {
                         ) end) order by l.created_at, l.id)
                         from order_lines l left join passes w on w.order_line_id = l.id
                         where l.order_id = o.id) as lines,
-                    sums.refunded, sums.gift_card_amount, (
+                    sums.refunded, sums.credit_amount, sums.gift_card_amount, (
                         select coalesce(sum(r.amount), 0)
                         from refunds r join payments paid on paid.id = r.payment_id
                         where paid.order_id = o.id and r.state = 'due'
@@ -299,10 +305,12 @@ macro_rules! orders_where {
                 left join users s on s.id = o.sold_by
                 left join lateral (
                     select * from payments where order_id = o.id
-                    order by tender = 'gift', created_at desc, id desc limit 1
+                    order by wallet_id is not null, created_at desc, id desc limit 1
                 ) p on true
                 cross join lateral (
                     select coalesce(sum(refunded), 0) as refunded,
+                        coalesce(sum(amount) filter (where tender = 'account'
+                            and status not in ('cancelled', 'failed')), 0) as credit_amount,
                         coalesce(sum(amount) filter (where tender = 'gift'
                             and status not in ('cancelled', 'failed')), 0) as gift_card_amount
                     from payments where order_id = o.id

@@ -198,12 +198,12 @@ static DAILY_REVENUE: Statement = Statement::new(
         count(due) as due_count, coalesce(sum(due), 0) as due
     from (
         select currency, amount as paid, 0 as refunded, null::numeric as due
-        from payments where paid_at >= $1 and paid_at < $2 and tender is distinct from 'gift'
+        from payments where paid_at >= $1 and paid_at < $2 and wallet_id is null
         union all
         select p.currency, 0, r.amount, null
         from refunds r join payments p on p.id = r.payment_id
         where r.state = 'done' and r.done_at >= $1 and r.done_at < $2
-          and (p.tender is distinct from 'gift' or r.method <> 'original')
+          and r.method <> 'account' and (p.wallet_id is null or r.method <> 'original')
         union all
         select p.currency, 0, 0, r.amount
         from refunds r join payments p on p.id = r.payment_id

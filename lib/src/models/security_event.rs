@@ -98,6 +98,8 @@ kinds! {
     PromoCodeChanged = "promo_code_changed",
     /// Staff sold something, or gave money of a sale back.
     OrderChanged = "order_changed",
+    /// Staff added credit of a member, or took it off.
+    CreditChanged = "credit_changed",
     /// Staff ended a membership, or undid that.
     MembershipChanged = "membership_changed",
     /// Staff changed a member's pass.

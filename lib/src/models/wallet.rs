@@ -1,7 +1,10 @@
-//! Wallets: stored value. A gift card is a wallet that a code opens.
+//! Wallets: stored value. A gift card is a wallet that a code opens. A member's credit is a wallet
+//! without a code.
 //!
 //! Triggers enter payments and refunds in the wallet, and keep its balance. Wallets are locked
 //! after orders and payments.
+
+mod credit;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,6 +12,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
+
+pub(super) use self::credit::{CREDIT_NOT_ENOUGH, check_open_credit, lock_for_refund};
+pub use self::credit::{
+    Credit, CreditChange, CreditEntry, CreditReason, change_credit, credit_of, list_credit_entries,
+    open_credit,
+};
 
 use crate::crypto::encryption::Keyring;
 use crate::crypto::gift_card_code::GiftCardCode;
@@ -18,9 +27,9 @@ use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
 
-/// A gift card.
+/// A gift card, or the credit of a member.
 #[derive(Clone, Debug)]
-pub struct GiftCard {
+pub struct Wallet {
     /// The wallet's id.
     pub id: Uuid,
     /// The money that is left.
@@ -29,7 +38,7 @@ pub struct GiftCard {
     pub currency: String,
 }
 
-impl GiftCard {
+impl Wallet {
     fn from_row(row: &Row) -> Result<Self> {
         if !row.try_get::<_, bool>("is_active")? {
             return Err(INACTIVE);
@@ -52,32 +61,50 @@ static FIND_GIFT_CARD: Statement = Statement::new(
 /// # Errors
 ///
 /// 409 `gift_card_unknown`; 409 `gift_card_inactive` while its purchase is disputed.
-pub async fn find_gift_card(client: &Client, code: &str) -> Result<GiftCard> {
+pub async fn find_gift_card(client: &Client, code: &str) -> Result<Wallet> {
     let code = GiftCardCode::parse(code).ok_or(UNKNOWN)?;
     let row = FIND_GIFT_CARD.opt(client, &[&code.hash()]).await?;
-    GiftCard::from_row(&row.ok_or(UNKNOWN)?)
+    Wallet::from_row(&row.ok_or(UNKNOWN)?)
 }
 
+// The ids are joined by `union all`, so that indexes find them. An `or` would read all wallets.
 static LOCK: Statement = Statement::new(
     "wallet.lock",
     "select id from wallets
-    where id = $1 or id in (
+    where id in (
+        select $1::uuid
+        union all
         select p.wallet_id from payments p join orders o on o.id = p.order_id
-        where o.user_id = $2 and o.state = 'open' and p.status = 'pending')
+        where o.user_id = $2 and o.state = 'open' and p.status = 'pending'
+        union all
+        select w.id from wallets w where w.user_id = $2)
     order by id for no key update",
 );
 
-// What the gift card pays in the member's open orders of the product is given back before, because
-// the new order replaces them.
-static FIND_AVAILABLE: Statement = Statement::new(
+/// Selects a wallet `w` with the balance that the member `$1` can use to order the product `$2`. What
+/// it pays in the member's open orders of the product counts, because the new order replaces them.
+macro_rules! available_where {
+    ($name:literal, $condition:literal) => {
+        Statement::new(
+            $name,
+            concat!(
+                "select w.id, w.currency, w.is_active, w.balance + (
+                    select coalesce(sum(p.amount), 0)
+                    from payments p join orders o on o.id = p.order_id
+                    where p.wallet_id = w.id and p.status = 'pending' and o.user_id = $1
+                      and o.state = 'open' and o.sold_by is null and exists (
+                        select from order_lines l where l.order_id = o.id and l.product_id = $2)
+                ) as balance
+                from wallets w where ",
+                $condition
+            ),
+        )
+    };
+}
+
+static FIND_AVAILABLE: Statement = available_where!(
     "wallet.find_available",
-    "select w.id, w.currency, w.is_active, w.balance + (
-            select coalesce(sum(p.amount), 0) from payments p join orders o on o.id = p.order_id
-            where p.wallet_id = w.id and p.status = 'pending' and o.user_id = $2
-              and o.state = 'open' and o.sold_by is null and exists (
-                select from order_lines l where l.order_id = o.id and l.product_id = $3)
-        ) as balance
-    from wallets w where w.code_hash = $1 and w.kind = 'gift'",
+    "w.code_hash = $3 and w.kind = 'gift'"
 );
 
 /// Finds a gift card with the balance that a member can use to order a product. The money that it
@@ -92,19 +119,37 @@ pub(super) async fn find_available(
     code: &str,
     user_id: Uuid,
     product_id: Option<Uuid>,
-) -> Result<GiftCard> {
+) -> Result<Wallet> {
     let code = GiftCardCode::parse(code).ok_or(UNKNOWN)?;
     let row = FIND_AVAILABLE
-        .opt(client, &[&code.hash(), &user_id, &product_id])
+        .opt(client, &[&user_id, &product_id, &code.hash()])
         .await?;
-    let card = GiftCard::from_row(&row.ok_or(UNKNOWN)?)?;
+    let card = Wallet::from_row(&row.ok_or(UNKNOWN)?)?;
     match card.balance.is_zero() {
         true => Err(NOT_ENOUGH),
         false => Ok(card),
     }
 }
 
-/// Locks a gift card and those that pay for the member's open orders. The open orders must be locked.
+static FIND_AVAILABLE_CREDIT: Statement =
+    available_where!("wallet.find_available_credit", "w.user_id = $1");
+
+/// Finds the credit that a member can use to order a product, as [`find_available`] does. `None` if
+/// there is none.
+pub(super) async fn find_available_credit(
+    client: &Client,
+    user_id: Uuid,
+    product_id: Option<Uuid>,
+) -> Result<Option<Wallet>> {
+    let row = FIND_AVAILABLE_CREDIT
+        .opt(client, &[&user_id, &product_id])
+        .await?;
+    let credit = row.as_ref().map(Wallet::from_row).transpose()?;
+    Ok(credit.filter(|credit| !credit.balance.is_zero()))
+}
+
+/// Locks a gift card, the member's credit, and the wallets that pay for the member's open orders. The
+/// open orders must be locked.
 ///
 /// # Errors
 ///
@@ -116,27 +161,6 @@ pub(super) async fn lock_paying(client: &Client, code: Option<&str>, user_id: Uu
     };
     LOCK.all(client, &[&id, &user_id]).await?;
     Ok(())
-}
-
-/// Locks a gift card and those that pay for the member's open orders, and finds it as
-/// [`find_available`] does. Without a code, the others are locked. The open orders must be locked.
-///
-/// # Errors
-///
-/// Those of [`find_available`].
-pub(super) async fn lock_available(
-    client: &Client,
-    code: Option<&str>,
-    user_id: Uuid,
-    product_id: Option<Uuid>,
-) -> Result<Option<GiftCard>> {
-    lock_paying(client, code, user_id).await?;
-    match code {
-        Some(code) => find_available(client, code, user_id, product_id)
-            .await
-            .map(Some),
-        None => Ok(None),
-    }
 }
 
 static LOCK_SOLD: Statement = Statement::new(

@@ -151,9 +151,10 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
             products::list_of_bookings(tx, scope),
             products::list_promo_codes(tx, scope),
         )?;
-        let (taxes, gift_cards, open, passes, memberships, given) = tokio::try_join!(
+        let (taxes, gift_cards, credit, open, passes, memberships, given) = tokio::try_join!(
             taxes::list(tx, scope),
             open::sum_gift_cards(tx, scope),
+            open::sum_credit(tx, scope),
             open::list(tx, scope, now),
             open::list_passes(tx, scope, today),
             memberships::list(tx, scope),
@@ -172,6 +173,7 @@ async fn load(app: &App, query: &ParsedQuery) -> Result<SalesReport> {
             promo_codes,
             taxes,
             gift_cards,
+            credit,
             open,
             passes,
             memberships,

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::code_attempt::CodeAttempt;
 use crate::error::Result;
-use crate::models::wallet::{self, GiftCard};
+use crate::models::wallet::{self, Wallet};
 use crate::values::caller::Caller;
 use crate::values::money::Amount;
 use crate::{App, BoxFuture};
@@ -30,8 +30,8 @@ pub struct GiftCardView {
     currency: String,
 }
 
-impl From<GiftCard> for GiftCardView {
-    fn from(card: GiftCard) -> Self {
+impl From<Wallet> for GiftCardView {
+    fn from(card: Wallet) -> Self {
         Self {
             balance: card.balance.in_currency(&card.currency),
             currency: card.currency,

@@ -20,6 +20,7 @@ use crate::models::pass::{self, NewPassChange, PassChange};
 use crate::models::payment::{self, NewOrderRefund, RefundMethod};
 use crate::models::payment_status::PaymentStatus;
 use crate::models::security_event::SecurityEventKind;
+use crate::models::wallet;
 use crate::notify::mail;
 use crate::payments::reconcile::settle_in_background;
 use crate::runtime::config::StudioConfig;
@@ -50,11 +51,13 @@ pub struct OrderView {
     state: OrderState,
     /// The promo code that the order has used.
     promo_code: Option<String>,
-    /// How the order is paid. Null if the order costs nothing. If a gift card has paid a part, it
-    /// is the way in which the rest was paid.
+    /// How the order is paid. Null if the order costs nothing. If a gift card or credit has paid a part,
+    /// it is the way in which the rest was paid.
     tender: Option<Tender>,
     /// The status of the payment. Null if the order costs nothing.
     payment_status: Option<PaymentStatus>,
+    /// What the member's credit has paid, or pays when the order is paid.
+    credit_amount: Amount,
     /// What a gift card has paid, or pays when the order is paid.
     gift_card_amount: Amount,
     /// The balance of the gift card that was sold. Null if none was.
@@ -90,6 +93,7 @@ impl OrderView {
             promo_code: order.promo_code.clone(),
             tender: payment.map(|payment| payment.tender),
             payment_status: payment.map(|payment| payment.status),
+            credit_amount: order.credit_amount.in_currency(&order.currency),
             gift_card_amount: order.gift_card_amount.in_currency(&order.currency),
             sold_gift_card_balance: order
                 .sold_gift_card_balance
@@ -152,6 +156,8 @@ pub struct CreateOrder {
     promo_code: Option<String>,
     /// The gift card that pays, in whole or in part.
     gift_card: Option<GiftCardTender>,
+    /// How much the member's credit pays. The rest is paid with the gift card and `tender`.
+    credit: Option<Money>,
     /// How the money, or the rest of it, was taken.
     tender: DeskTender,
 }
@@ -182,6 +188,17 @@ impl GiftCardTender {
     }
 }
 
+/// Checks how much the member's credit pays.
+fn parse_credit(credit: Option<Money>, currency: &str) -> Result<Option<Money>> {
+    let mut form = Form::default();
+    let amount = form.check_given("credit", credit, |amount| amount.check_currency(currency));
+    if credit.is_some_and(|credit| credit.is_zero()) {
+        form.add_problem("credit", "must be more than 0");
+    }
+    form.finish()?;
+    Ok(amount)
+}
+
 /// Sells products to a member at the desk. Responds with 201 and the order.
 ///
 /// # Errors
@@ -201,7 +218,9 @@ pub fn create<'a>(
             return Err(Error::field("productIds", problem));
         }
         let staff_action = StaffAction::by_staff(staff, caller)?;
+        let credit = parse_credit(form.credit, &app.config().studio.currency)?;
         let sale = NewSale {
+            credit,
             user_id: form.user_id,
             product_ids: form.product_ids,
             gift_card: form
@@ -260,7 +279,8 @@ pub struct UpdateOrder {
     action: OrderAction,
     /// For `refund`: the amount to give back. Can be left out with `releaseLineIds`.
     amount: Option<Money>,
-    /// For `refund`: how the money is given back. The default is `original`.
+    /// For `refund`: how the money is given back. The default is `original`. For `payOut`: `account` adds
+    /// what is due to the member's credit. Left out, it was paid out.
     method: Option<RefundMethod>,
     /// For `refund`: the ids of passes of this order to revoke.
     #[serde(default)]
@@ -306,16 +326,26 @@ impl OrderAction {
 /// A parsed change of an order.
 enum OrderChange {
     Refund(Box<OrderRefund>),
-    PayOut,
+    PayOut(RefundMethod),
     Cancel,
 }
 
 impl OrderChange {
+    /// Returns whether money goes to the member's credit.
+    fn adds_credit(&self) -> bool {
+        let method = match self {
+            Self::Refund(refund) => refund.money.as_ref().map(|money| money.method),
+            Self::PayOut(method) => Some(*method),
+            Self::Cancel => None,
+        };
+        method == Some(RefundMethod::Account)
+    }
+
     /// Returns whether members may give up spots.
     fn frees_spots(&self) -> bool {
         match self {
             Self::Refund(refund) => !refund.line_ids.is_empty(),
-            Self::PayOut => false,
+            Self::PayOut(_) => false,
             Self::Cancel => true,
         }
     }
@@ -359,10 +389,7 @@ impl UpdateOrder {
         let internal_reason = form.check_filled("internalReason", internal, reason);
         let change = match self.action {
             OrderAction::Refund => self.parse_refund(&mut form, currency, staff_id),
-            OrderAction::PayOut => {
-                self.check_no_refund(&mut form);
-                OrderChange::PayOut
-            }
+            OrderAction::PayOut => self.parse_pay_out(&mut form),
             OrderAction::Cancel => {
                 self.check_no_refund(&mut form);
                 OrderChange::Cancel
@@ -411,6 +438,14 @@ impl UpdateOrder {
         }))
     }
 
+    fn parse_pay_out(mut self, form: &mut Form) -> OrderChange {
+        let method = self
+            .method
+            .take_if(|method| *method == RefundMethod::Account);
+        self.check_no_refund(form);
+        OrderChange::PayOut(method.unwrap_or(RefundMethod::Original))
+    }
+
     /// Checks that the fields of a refund are left out.
     fn check_no_refund(&self, form: &mut Form) {
         for (name, is_set) in [
@@ -456,9 +491,14 @@ pub fn update<'a>(
                 if order.user_id == staff_id {
                     return Err(OWN_PURCHASE);
                 }
+                if change.adds_credit() {
+                    wallet::open_credit(tx, order.user_id, &order.currency).await?;
+                }
                 let events = match &change {
                     OrderChange::Refund(new) => refund(tx, &order, new, now, studio).await?,
-                    OrderChange::PayOut => payment::pay_out_order(tx, id, staff_id, now).await?,
+                    OrderChange::PayOut(method) => {
+                        payment::pay_out_order(tx, id, *method, staff_id, now).await?
+                    }
                     OrderChange::Cancel => cancel(tx, id, now, studio).await?,
                 };
                 if change.frees_spots() {

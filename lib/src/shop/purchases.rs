@@ -36,6 +36,8 @@ pub struct MemberOrderView {
     promo_code: Option<String>,
     /// The status of the payment. Null if the order costs nothing.
     payment_status: Option<PaymentStatus>,
+    /// What the member's credit has paid, or pays when the order is paid.
+    credit_amount: Amount,
     /// What a gift card has paid, or pays when the order is paid.
     gift_card_amount: Amount,
     /// The amount that was refunded or will be refunded.
@@ -64,6 +66,7 @@ impl MemberOrderView {
             state: order.state,
             promo_code: order.promo_code.clone(),
             payment_status: payment.map(|payment| payment.status),
+            credit_amount: order.credit_amount.in_currency(&order.currency),
             gift_card_amount: order.gift_card_amount.in_currency(&order.currency),
             refunded: order.refunded.in_currency(&order.currency),
             checkout_url: checkout_url.filter(|_| is_payable),
@@ -117,10 +120,19 @@ pub struct BuyProduct {
     /// A promo code of the studio. The case of letters does not matter.
     #[schema(max_length = 30, examples("SUMMER10"))]
     promo_code: Option<String>,
-    /// The code of a gift card, which pays first. The rest is paid by card. Hyphens, spaces, and
-    /// the case of letters do not matter.
+    /// The code of a gift card, which pays after the member's credit. The rest is paid by card.
+    /// Hyphens, spaces, and the case of letters do not matter.
     #[schema(max_length = 50, examples("7XK2-9MQD-04TB-HW3E"))]
     gift_card: Option<String>,
+    /// Whether the member's credit pays first. It pays less, or nothing, if the rest would otherwise be
+    /// too small for a card. It never pays for a gift card.
+    #[serde(default = "use_credit")]
+    use_credit: bool,
+}
+
+/// The default of `useCredit`.
+fn use_credit() -> bool {
+    true
 }
 
 impl BuyProduct {
@@ -163,6 +175,8 @@ pub struct ProductPriceView {
     discount: Amount,
     /// What is to pay.
     total: Amount,
+    /// What the member's credit pays of it.
+    credit_amount: Amount,
     /// What the gift card pays of it.
     gift_card_amount: Amount,
     /// What is paid by card.
@@ -177,8 +191,9 @@ impl ProductPriceView {
             price: quote.price.in_currency(currency),
             discount: quote.discount.in_currency(currency),
             total: quote.total.in_currency(currency),
+            credit_amount: quote.credit_amount.in_currency(currency),
             gift_card_amount: quote.gift_card_amount.in_currency(currency),
-            due: quote.due().in_currency(currency),
+            due: quote.due.in_currency(currency),
             currency: currency.to_owned(),
         }
     }
@@ -211,6 +226,7 @@ pub fn price<'a>(
                     product_id: form.product_id,
                     promo_code: form.promo_code(),
                     gift_card: form.gift_card(),
+                    use_credit: form.use_credit,
                     currency: &studio.currency,
                     now,
                     today,
@@ -250,6 +266,7 @@ pub fn buy<'a>(
             product_id: form.product_id,
             promo_code: form.promo_code(),
             gift_card: form.gift_card(),
+            use_credit: form.use_credit,
             currency: &studio.currency,
             now,
             today,

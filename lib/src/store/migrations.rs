@@ -27,7 +27,7 @@ macro_rules! migration {
     };
 }
 
-static MIGRATIONS: [Migration; 35] = [
+static MIGRATIONS: [Migration; 36] = [
     migration!(1, "0001_initial"),
     migration!(2, "0002_classes"),
     migration!(3, "0003_bookings"),
@@ -63,6 +63,7 @@ static MIGRATIONS: [Migration; 35] = [
     migration!(33, "0033_staff_places"),
     migration!(34, "0034_courses"),
     migration!(35, "0035_provider_entries"),
+    migration!(36, "0036_member_credit"),
 ];
 
 /// Takes the advisory lock of migrations, whose number is "sabor" in ASCII. The commands

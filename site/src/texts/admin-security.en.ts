@@ -43,6 +43,7 @@ const texts = {
     product_changed: "Product changed",
     promo_code_changed: "Promo code changed",
     order_changed: "Sold or refunded at the desk",
+    credit_changed: "Credit of a member changed",
     membership_changed: "Membership of a member changed",
     pass_changed: "Pass of a member changed",
     instructor_changed: "Teacher changed",

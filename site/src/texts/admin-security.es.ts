@@ -43,6 +43,7 @@ const texts: AdminSecurityTexts = {
     product_changed: "Producto cambiado",
     promo_code_changed: "Código promocional cambiado",
     order_changed: "Venta o reembolso en recepción",
+    credit_changed: "Saldo de un miembro cambiado",
     membership_changed: "Membresía de un miembro cambiada",
     pass_changed: "Bono de un miembro cambiado",
     instructor_changed: "Profesor cambiado",

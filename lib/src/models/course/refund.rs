@@ -74,14 +74,14 @@ macro_rules! must_be_refunded {
 // and only what it has closed is refunded.
 //
 // The newest payment is refunded first, and none more than what is left of it. What was paid by card
-// is sent to the provider, and a gift card has its money at once. What was paid at the desk is due
+// is sent to the provider, and a gift card or credit has its money at once. What was paid at the desk is due
 // until staff have given it back. If staff have refunded so much that less is left than the shares,
 // the earliest classes have their shares.
 static REFUND_SHARES: Statement = Statement::new(
     "course.refund_shares",
     concat!(
         "with payable as (
-        select id, order_id, user_id, tender, created_at, amount - refunded as rest
+        select id, order_id, user_id, tender, wallet_id, created_at, amount - refunded as rest
         from payments
         where order_id = any($1) and status in ('paid', 'refund_due', 'refunded')
     ), shares as (
@@ -122,10 +122,10 @@ static REFUND_SHARES: Statement = Statement::new(
         insert into refunds (id, payment_id, amount, method, state, source, reason,
             next_attempt_at, done_at)
         select gen_random_uuid(), id, part, 'original',
-            case tender when 'gift' then 'done' else 'due' end, 'rule',
+            case when wallet_id is null then 'due' else 'done' end, 'rule',
             case when is_cancelled then 'The studio has cancelled a class of the course'
                 else 'A spot in a class of the course was given up' end,
-            $2, case tender when 'gift' then $2 end
+            $2, case when wallet_id is not null then $2 end
         from parts where part > 0 order by id
         returning payment_id, state
     )

@@ -35,6 +35,8 @@ pub enum RefundDestination {
     Card,
     /// To the gift card.
     GiftCard,
+    /// To the member's credit.
+    Credit,
     /// To a bank account.
     Transfer,
     /// To the member, at the desk.
@@ -46,6 +48,7 @@ impl RefundDestination {
         match (method, tender) {
             ("original", "card" | "terminal") => Self::Card,
             ("original", "gift") => Self::GiftCard,
+            ("account", _) | ("original", "account") => Self::Credit,
             ("transfer", _) | ("original", "transfer") => Self::Transfer,
             _ => Self::Desk,
         }

@@ -7,7 +7,7 @@ use super::lock::lock;
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::course::{self, ReleasedSpots};
 use crate::models::member_event::{self, NewMemberEvent};
-use crate::models::{ids, mail_outbox, promo_code};
+use crate::models::{ids, mail_outbox, promo_code, wallet};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
@@ -141,6 +141,8 @@ pub async fn cancel_open_of(
 ) -> Result<Vec<NewMemberEvent>> {
     promo_code::lock_of_orders(client, user_id).await?;
     let open = ids(&LOCK_OPEN_OF.all(client, &[&user_id]).await?)?;
+    // Closing the account empties the member's credit later, so it is locked in its order here.
+    wallet::lock_paying(client, None, user_id).await?;
     let released = cancel_locked(client, &open, None, now).await?;
     released.promote(client, now, studio).await
 }

@@ -6,8 +6,8 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::cancellation::cancel_locked;
-use super::gift_payment::{self, GiftPayment};
 use super::insertion::{self, NewOrder};
+use super::wallet_payment::{self, WalletPayment, WalletShares, WalletTender};
 use super::{Order, find};
 use crate::error::{Error, ErrorCode, Result};
 use crate::models::booking::TOO_MANY_UNPAID_BOOKINGS;
@@ -17,10 +17,11 @@ use crate::models::payment_method::CARD_NOT_AVAILABLE;
 use crate::models::product::ProductKind::Course;
 use crate::models::product::{PassStart, Product};
 use crate::models::promo_code::{self, Discount, PromoCode, PromoCodeUse};
-use crate::models::wallet::{self, GiftCard};
+use crate::models::wallet::{self, Wallet};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
 use crate::store::statement::Statement;
+use crate::values::card_minimum::card_minimum;
 use crate::values::money::Money;
 
 /// An order that is not paid yet.
@@ -28,7 +29,7 @@ use crate::values::money::Money;
 pub struct OpenOrder {
     /// The order's id.
     pub id: Uuid,
-    /// The amount to pay by card. Zero if the order costs nothing, or a gift card pays for it.
+    /// The amount to pay by card. Zero if the order costs nothing, or wallets pay for it.
     pub due: Money,
     /// The ISO 4217 code of the currency.
     pub currency: String,
@@ -43,15 +44,17 @@ pub struct OpenOrder {
 }
 
 // An open order is not continued if its product or its promo code was changed, because the member
-// has seen the new price and conditions. It is not continued with another gift card either, or if a
-// class of its course was cancelled since.
+// has seen the new price and conditions. It is not continued with another gift card or another amount of
+// credit either, or if a class of its course was cancelled since.
 static FIND_OPEN: Statement = Statement::new(
     "order.find_open",
     "select o.id, o.total, l.unit_price = $3 and o.currency = $4
             and (l.description, l.credits, l.days, l.starts, l.discount, o.promo_code_id, (
                 select p.wallet_id from payments p
-                where p.order_id = o.id and p.tender = 'gift' and p.status = 'pending'))
-            is not distinct from ($5, $6, $7, $8, $9, $10, $11)
+                where p.order_id = o.id and p.tender = 'gift' and p.status = 'pending'), (
+                select p.amount from payments p
+                where p.order_id = o.id and p.tender = 'account' and p.status = 'pending'))
+            is not distinct from ($5, $6, $7, $8, $9, $10, $11, $12)
             and not exists (
                 select from bookings b where b.course_line_id = l.id and b.status = 'cancelled')
             as is_same, (
@@ -72,8 +75,10 @@ pub struct NewPurchase<'a> {
     pub product_id: Uuid,
     /// The promo code.
     pub promo_code: Option<&'a str>,
-    /// The code of a gift card, which pays first.
+    /// The code of a gift card, which pays before the card.
     pub gift_card: Option<&'a str>,
+    /// Whether the member's credit pays first.
+    pub use_credit: bool,
     /// The ISO 4217 code of the currency.
     pub currency: &'a str,
     /// The time of the order.
@@ -101,15 +106,12 @@ pub struct ProductPrice {
     pub discount: Money,
     /// What is to pay.
     pub total: Money,
+    /// What the member's credit pays of it.
+    pub credit_amount: Money,
     /// What the gift card pays of it.
     pub gift_card_amount: Money,
-}
-
-impl ProductPrice {
-    /// Returns what is paid by card.
-    pub fn due(&self) -> Money {
-        Money::from_column(self.total.as_column() - self.gift_card_amount.as_column())
-    }
+    /// What is paid by card.
+    pub due: Money,
 }
 
 /// Returns what a product costs a member, before it is ordered.
@@ -129,18 +131,15 @@ pub async fn price(client: &Client, new: &NewPurchase<'_>) -> Result<ProductPric
         discount = Discount::new(&code, std::slice::from_ref(&product), new.currency)?;
     }
     let total = product.price.as_column() - discount.of(0);
-    let mut covered = Decimal::ZERO;
-    if let Some(code) = new.gift_card {
-        gift_payment::check_products(std::slice::from_ref(&product))?;
-        let product_id = Some(new.product_id);
-        let card = wallet::find_available(client, code, new.user_id, product_id).await?;
-        covered = card.balance.as_column().min(total);
-    }
+    let wallets = find_wallets(client, new, &product).await?;
+    let shares = wallets.shares(total, new.currency);
     Ok(ProductPrice {
         price: product.price,
         discount: Money::from_column(discount.of(0)),
         total: Money::from_column(total),
-        gift_card_amount: Money::from_column(covered),
+        credit_amount: Money::from_column(shares.credit),
+        gift_card_amount: Money::from_column(shares.gift_card),
+        due: Money::from_column(shares.rest),
     })
 }
 
@@ -164,7 +163,7 @@ pub async fn purchase(
     let product = lock_member_and_classes(client, new, studio).await?;
     let code = promo_code::find_and_lock(client, new.promo_code, new.user_id).await?;
     let priced = lock_and_price(client, new, product, code.as_ref()).await?;
-    if priced.covered < priced.total && !accepts_cards {
+    if !priced.shares.rest.is_zero() && !accepts_cards {
         return Err(CARD_NOT_AVAILABLE);
     }
     let open = find_open(client, new, &priced).await?;
@@ -173,7 +172,7 @@ pub async fn purchase(
         |order: &OpenProductOrder| order.held_until.is_some_and(|until| until <= new.now);
     let kept = open.iter().find(|order| order.is_same || is_expired(order));
     if let Some(kept) = kept {
-        let covered = gift_payment::sum_of(client, kept.id).await?;
+        let covered = wallet_payment::sum_of(client, kept.id).await?;
         return Ok(OpenOrder {
             id: kept.id,
             due: Money::from_column(kept.total - covered),
@@ -193,14 +192,57 @@ pub async fn purchase(
 struct PricedPurchase {
     product: Product,
     discount: Discount,
-    total: Decimal,
-    /// The gift card that pays. It is locked.
-    card: Option<GiftCard>,
-    /// What the gift card pays.
-    covered: Decimal,
+    /// The wallets that can pay. They are locked.
+    wallets: Wallets,
+    /// What they pay.
+    shares: WalletShares,
 }
 
-/// Locks the open orders of a locked product that a member has placed, and the gift card that pays.
+/// The wallets that can pay for a purchase.
+struct Wallets {
+    credit: Option<Wallet>,
+    gift_card: Option<Wallet>,
+}
+
+impl Wallets {
+    /// Divides a total among the wallets and a card.
+    fn shares(&self, total: Decimal, currency: &str) -> WalletShares {
+        let balance = |wallet: &Option<Wallet>| {
+            let balance = wallet.as_ref().map(|wallet| wallet.balance.as_column());
+            balance.unwrap_or_default()
+        };
+        let (credit, gift_card) = (balance(&self.credit), balance(&self.gift_card));
+        WalletShares::divide(total, credit, gift_card, card_minimum(currency))
+    }
+}
+
+/// Finds the wallets that can pay for a product. For a purchase, they must be locked. A gift card is not
+/// bought with credit, and a member who has not asked for it is not refused.
+async fn find_wallets(
+    client: &Client,
+    new: &NewPurchase<'_>,
+    product: &Product,
+) -> Result<Wallets> {
+    let (products, product_id) = (std::slice::from_ref(product), Some(product.id));
+    let gift_card = match new.gift_card {
+        Some(code) => {
+            wallet_payment::check_products(products)?;
+            Some(wallet::find_available(client, code, new.user_id, product_id).await?)
+        }
+        None => None,
+    };
+    let credit = match new.use_credit && wallet_payment::can_pay_for(products) {
+        true => wallet::find_available_credit(client, new.user_id, product_id).await?,
+        false => None,
+    };
+    let in_currency = |wallet: &Wallet| wallet.currency == new.currency;
+    Ok(Wallets {
+        credit: credit.filter(in_currency),
+        gift_card,
+    })
+}
+
+/// Locks the open orders of a locked product that a member has placed, and the wallets that pay.
 async fn lock_and_price(
     client: &Client,
     new: &NewPurchase<'_>,
@@ -213,20 +255,17 @@ async fn lock_and_price(
         None => Discount::default(),
     };
     if new.gift_card.is_some() {
-        gift_payment::check_products(products)?;
+        wallet_payment::check_products(products)?;
     }
     lock_open(client, new).await?;
-    let product_id = Some(product.id);
-    let card = wallet::lock_available(client, new.gift_card, new.user_id, product_id).await?;
+    wallet::lock_paying(client, new.gift_card, new.user_id).await?;
     let total = product.price.as_column() - discount.of(0);
-    let card = card.filter(|_| !total.is_zero());
-    let balance = card.as_ref().map(|card| card.balance.as_column());
+    let wallets = find_wallets(client, new, &product).await?;
     Ok(PricedPurchase {
-        covered: balance.unwrap_or_default().min(total),
+        shares: wallets.shares(total, new.currency),
         product,
         discount,
-        total,
-        card,
+        wallets,
     })
 }
 
@@ -238,7 +277,7 @@ async fn replace_open_orders(
     open: &[OpenProductOrder],
     studio: &StudioConfig,
 ) -> Result<OpenOrder> {
-    let (product, due) = (&priced.product, priced.total - priced.covered);
+    let (product, due) = (&priced.product, priced.shares.rest);
     let ids = open.iter().map(|order| order.id).collect();
     let released = cancel_locked(client, &ids, None, new.now).await?;
     insertion::check_limit(client, new.user_id, product, 0).await?;
@@ -258,17 +297,7 @@ async fn replace_open_orders(
         _ => Vec::new(),
     };
     events.extend(released.promote(client, new.now, studio).await?);
-    if let Some(card) = priced.card {
-        let payment = GiftPayment {
-            order_id: id,
-            user_id: new.user_id,
-            wallet_id: card.id,
-            amount: priced.covered,
-            currency: new.currency,
-            taken: None,
-        };
-        gift_payment::insert(client, &payment).await?;
-    }
+    insert_wallet_payments(client, id, new, &priced).await?;
     let held = open.iter().filter_map(|order| order.held_until).min();
     Ok(OpenOrder {
         id,
@@ -278,6 +307,34 @@ async fn replace_open_orders(
         title: priced.product.name,
         events,
     })
+}
+
+/// Takes from the locked wallets what they pay.
+async fn insert_wallet_payments(
+    client: &Client,
+    order_id: Uuid,
+    new: &NewPurchase<'_>,
+    priced: &PricedPurchase,
+) -> Result<()> {
+    let (wallets, shares) = (&priced.wallets, &priced.shares);
+    for (tender, wallet, amount) in [
+        (WalletTender::Credit, &wallets.credit, shares.credit),
+        (WalletTender::GiftCard, &wallets.gift_card, shares.gift_card),
+    ] {
+        if let Some(wallet) = wallet.as_ref().filter(|_| !amount.is_zero()) {
+            let payment = WalletPayment {
+                order_id,
+                user_id: new.user_id,
+                wallet_id: wallet.id,
+                tender,
+                amount,
+                currency: new.currency,
+                taken: None,
+            };
+            wallet_payment::insert(client, &payment).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Locks the member, and the classes of a course. Returns the product with what it costs now.
@@ -316,7 +373,7 @@ async fn check_held_courses(client: &Client, user_id: Uuid, studio: &StudioConfi
     }
 }
 
-// Orders are locked before the gift cards that pay for them.
+// Orders are locked before the wallets that pay for them.
 static LOCK_OPEN: Statement = Statement::new(
     "order.lock_open_of_product",
     "select o.id from orders o
@@ -355,7 +412,9 @@ async fn find_open(
     new: &NewPurchase<'_>,
     priced: &PricedPurchase,
 ) -> Result<Vec<OpenProductOrder>> {
-    let product = &priced.product;
+    let (product, shares) = (&priced.product, &priced.shares);
+    let gift_card = priced.wallets.gift_card.as_ref();
+    let gift_card = gift_card.filter(|_| !shares.gift_card.is_zero());
     let rows = FIND_OPEN
         .all(
             client,
@@ -370,7 +429,8 @@ async fn find_open(
                 &product.starts.map(PassStart::as_str),
                 &priced.discount.of(0),
                 &priced.discount.promo_code_id,
-                &priced.card.as_ref().map(|card| card.id),
+                &gift_card.map(|card| card.id),
+                &Some(shares.credit).filter(|credit| !credit.is_zero()),
             ],
         )
         .await?;

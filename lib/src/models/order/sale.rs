@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::cancellation::{cancel_locked, lock_open_courses};
-use super::gift_payment::{self, GiftPayment};
 use super::insertion::{self, NewOrder};
+use super::wallet_payment::{self, WalletPayment, WalletTender};
 use super::{Order, find, settle};
 use crate::crypto::encryption::Keyring;
 use crate::crypto::gift_card_code::GiftCardCode;
@@ -16,7 +16,7 @@ use crate::crypto::random;
 use crate::error::{Error, Result};
 use crate::models::product::{Product, ProductKind};
 use crate::models::promo_code::{self, Discount, PromoCodeUse};
-use crate::models::wallet::{self, GiftCard};
+use crate::models::wallet;
 use crate::models::{course, member_event};
 use crate::runtime::config::StudioConfig;
 use crate::store::client::Client;
@@ -59,6 +59,8 @@ pub struct NewSale {
     pub promo_code: Option<String>,
     /// The gift card that pays.
     pub gift_card: Option<DeskGiftCard>,
+    /// How much the member's credit pays. More than 0.
+    pub credit: Option<Money>,
     /// How the money, or the rest of it, was taken.
     pub tender: DeskTender,
     /// The id of the member of staff who sells.
@@ -89,8 +91,9 @@ static INSERT_PAYMENT: Statement = Statement::new(
 ///
 /// [`Error::NotFound`] when the member does not exist or the account is closed; 409
 /// `product_not_sold` when a product does not exist or is retired; 409 `product_limit_reached`; 409
-/// with the reason why the promo code or the gift card cannot be used; [`Error::Invalid`] when a
-/// gift card is sold together with something else, or pays more than the total.
+/// with the reason why the promo code, the gift card, or the credit cannot be used;
+/// [`Error::Invalid`] when a gift card is sold together with something else, or when wallets pay
+/// more than the total.
 pub async fn sell(
     client: &Client,
     sale: &NewSale,
@@ -105,7 +108,7 @@ pub async fn sell(
     check_gift_cards(&products)?;
     let products = insertion::lock_courses(client, products, sale.user_id, studio, now).await?;
     let code = promo_code::find_and_lock(client, sale.promo_code.as_deref(), sale.user_id).await?;
-    // The orders that the sale replaces do not count. All gift cards are locked at once, because the
+    // The orders that the sale replaces do not count. All wallets are locked at once, because the
     // cancelled orders give theirs the money back.
     let replaced = lock_open_courses(client, sale.user_id, &sale.product_ids).await?;
     let gift_card = sale.gift_card.as_ref().map(|card| card.code.as_str());
@@ -125,7 +128,7 @@ pub async fn sell(
     };
     let total = new_order.total();
     check_total(total)?;
-    let card = check_gift_card(client, sale, &products, total).await?;
+    let wallets = check_wallets(client, sale, &products, total).await?;
     let id = insertion::insert(client, &new_order).await?;
     let mut events = match products
         .iter()
@@ -136,16 +139,17 @@ pub async fn sell(
     };
     events.extend(released.promote(client, now, studio).await?);
     let mut rest = total;
-    if let Some((card, amount)) = &card {
-        let payment = GiftPayment {
+    for (tender, wallet_id, amount) in wallets {
+        let payment = WalletPayment {
             order_id: id,
             user_id: sale.user_id,
-            wallet_id: card.id,
-            amount: *amount,
+            wallet_id,
+            tender,
+            amount,
             currency,
             taken: Some((sale.staff_id, now)),
         };
-        gift_payment::insert(client, &payment).await?;
+        wallet_payment::insert(client, &payment).await?;
         rest -= amount;
     }
     let settled = settle(client, id, now, today, keys).await?;
@@ -224,27 +228,41 @@ async fn insert_payment(
         .await
 }
 
-/// Finds the locked gift card that pays for a sale, and checks that it can pay the amount.
-async fn check_gift_card(
+/// Finds the locked wallets that pay for a sale, and checks that they can pay their amounts.
+async fn check_wallets(
     client: &Client,
     sale: &NewSale,
     products: &[Product],
     total: Decimal,
-) -> Result<Option<(GiftCard, Decimal)>> {
-    let Some(DeskGiftCard { code, amount }) = &sale.gift_card else {
-        return Ok(None);
-    };
-    let amount = amount.as_column();
-    if amount > total {
-        return Err(Error::field(
-            "giftCard.amount",
-            "must not be more than the total",
-        ));
+) -> Result<Vec<(WalletTender, Uuid, Decimal)>> {
+    let mut wallets = Vec::new();
+    let mut rest = total;
+    if let Some(credit) = sale.credit {
+        let amount = credit.as_column();
+        if amount > rest {
+            return Err(Error::field("credit", "must not be more than the total"));
+        }
+        let credit = wallet::find_available_credit(client, sale.user_id, None).await?;
+        let credit = credit.filter(|credit| credit.balance.as_column() >= amount);
+        let id = credit.ok_or(wallet::CREDIT_NOT_ENOUGH)?.id;
+        if !wallet_payment::can_pay_for(products) {
+            return Err(wallet_payment::CREDIT_NOT_APPLICABLE);
+        }
+        wallets.push((WalletTender::Credit, id, amount));
+        rest -= amount;
     }
-    let card = wallet::find_available(client, code, sale.user_id, None).await?;
-    if card.balance.as_column() < amount {
-        return Err(wallet::NOT_ENOUGH);
+    if let Some(DeskGiftCard { code, amount }) = &sale.gift_card {
+        let amount = amount.as_column();
+        if amount > rest {
+            let problem = "must not be more than the total";
+            return Err(Error::field("giftCard.amount", problem));
+        }
+        let card = wallet::find_available(client, code, sale.user_id, None).await?;
+        if card.balance.as_column() < amount {
+            return Err(wallet::NOT_ENOUGH);
+        }
+        wallet_payment::check_products(products)?;
+        wallets.push((WalletTender::GiftCard, card.id, amount));
     }
-    gift_payment::check_products(products)?;
-    Ok(Some((card, amount)))
+    Ok(wallets)
 }

@@ -183,6 +183,8 @@ pub enum FailedRefundResolution {
     Cash,
     /// They have given the money back by bank transfer.
     Transfer,
+    /// It is added to the member's credit.
+    Account,
     /// They give nothing back. The refund only leaves the list.
     Nothing,
 }
@@ -193,6 +195,7 @@ impl FailedRefundResolution {
             Self::Original => Some(RefundMethod::Original),
             Self::Cash => Some(RefundMethod::Cash),
             Self::Transfer => Some(RefundMethod::Transfer),
+            Self::Account => Some(RefundMethod::Account),
             Self::Nothing => None,
         }
     }
@@ -215,7 +218,7 @@ static INSERT: Statement = Statement::new(
     where r.id = $2",
 );
 
-/// Resolves a refund that has failed for good. Cash and transfers are done at once. A refund to the
+/// Resolves a refund that has failed for good. Cash, transfers, and credit are done at once. A refund to the
 /// card becomes due, and must be sent to the provider after the transaction. A gift card that was
 /// sold with the order loses the money again. Must be called in a transaction. Returns the refund as
 /// it was listed.
@@ -224,7 +227,8 @@ static INSERT: Statement = Statement::new(
 ///
 /// [`Error::NotFound`]; 409 `nothing_to_refund` when it has not failed for good, or when it was
 /// resolved; 409 `gift_card_not_enough` when less is left on the gift card that was sold; 409
-/// `payment_disputed` when a dispute keeps it from being sent to the card.
+/// `payment_disputed` when a dispute keeps it from being sent to the card; 409 `account_closed` when
+/// there is no credit, because the account is closed.
 pub async fn resolve_failed_refund(
     client: &Client,
     id: Uuid,
@@ -232,10 +236,19 @@ pub async fn resolve_failed_refund(
     staff_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<FailedRefund> {
-    let payment_id = find(client, id).await?.payment_id;
+    let FailedRefund {
+        payment_id,
+        user_id,
+        currency,
+        ..
+    } = find(client, id).await?;
+    if resolution == FailedRefundResolution::Account {
+        wallet::open_credit(client, user_id, &currency).await?;
+    }
     let (payment, _) = lock_payment(client, payment_id)
         .await?
         .ok_or(Error::NotFound)?;
+    wallet::lock_for_refund(client, &vec![payment_id]).await?;
     let balance = match payment.subject {
         PaymentSubject::Order(order_id) => wallet::lock_sold(client, order_id).await?,
         PaymentSubject::Booking(_) => None,
@@ -253,7 +266,9 @@ pub async fn resolve_failed_refund(
             return Err(PAYMENT_DISPUTED);
         }
         RefundMethod::Original => (RefundState::Due, PaymentChange::RefundDue),
-        RefundMethod::Cash | RefundMethod::Transfer => (RefundState::Done, PaymentChange::Refunded),
+        RefundMethod::Cash | RefundMethod::Transfer | RefundMethod::Account => {
+            (RefundState::Done, PaymentChange::Refunded)
+        }
     };
     INSERT
         .execute(

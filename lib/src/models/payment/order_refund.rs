@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorCode, OnConstraint, Result};
 use crate::models::member_event::NewMemberEvent;
 use crate::models::payment_method::PaymentMethod;
 use crate::models::payment_status::PaymentStatus;
-use crate::models::{order, wallet};
+use crate::models::{ids, order, wallet};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 use crate::values::money::Money;
@@ -29,6 +29,8 @@ pub enum RefundMethod {
     Cash,
     /// A bank transfer.
     Transfer,
+    /// The member's credit.
+    Account,
 }
 
 impl RefundMethod {
@@ -37,6 +39,7 @@ impl RefundMethod {
             Self::Original => "original",
             Self::Cash => "cash",
             Self::Transfer => "transfer",
+            Self::Account => "account",
         }
     }
 }
@@ -75,9 +78,10 @@ static INSERT: Statement = Statement::new(
 );
 
 /// Refunds an order, in whole or in part. The newest payment is refunded first, and none more than
-/// what is left of it. A refund to the card becomes due, and must be sent to the provider after the
-/// transaction. Any other refund is done at once, and one to a gift card raises its balance. A
-/// refund of a gift card that was sold lowers its balance. The passes stay unless staff revoke
+/// what is left of it. A payment is left out while it is disputed. A refund to the card becomes due,
+/// and must be sent to the provider after the transaction. Any other refund is done at once, and one to
+/// a gift card or to credit raises its balance. The credit must be open
+/// ([`wallet::open_credit`]). A refund of a gift card that was sold lowers its balance. The passes stay unless staff revoke
 /// them. Must be called in a transaction. Returns the member's events, which the caller records at
 /// the end of it.
 ///
@@ -85,7 +89,8 @@ static INSERT: Statement = Statement::new(
 ///
 /// [`Error::NotFound`]; 409 `nothing_to_refund` when the amount exceeds what is left of the
 /// payments; 409 `gift_card_not_enough` when less is left on the gift card that was sold; 409
-/// `payment_disputed` when the member's bank has taken the money back.
+/// `payment_disputed` when the rest of the amount is in payments that the member's bank has taken
+/// back; 409 `account_closed` when it would go to the credit of a closed account.
 pub async fn refund_order(
     client: &Client,
     refund: &NewOrderRefund,
@@ -95,11 +100,12 @@ pub async fn refund_order(
     let rows = LOCK_PAID.all(client, &[&refund.order_id]).await?;
     let payments = rows.iter().map(Payment::from_row);
     let payments: Vec<Payment> = payments.collect::<Result<_>>()?;
-    let is_disputed = |payment: &Payment| payment.shown_status == PaymentStatus::Disputed;
-    if payments.iter().any(is_disputed) {
-        return Err(PAYMENT_DISPUTED);
+    let parts = divide(refund.amount.as_column(), &payments)?;
+    let ids = parts.iter().map(|(payment, _)| payment.id).collect();
+    if refund.method == RefundMethod::Original {
+        wallet::check_open_credit(client, &ids).await?;
     }
-    let parts = divide(refund.amount.as_column(), &payments).ok_or(NOTHING_LEFT)?;
+    wallet::lock_for_refund(client, &ids).await?;
     let balance = wallet::lock_sold(client, refund.order_id).await?;
     if balance.is_some_and(|balance| balance < refund.amount) {
         return Err(wallet::NOT_ENOUGH);
@@ -117,19 +123,23 @@ pub async fn refund_order(
         .collect())
 }
 
-/// Divides a refund among payments, in their order. Returns `None` if it is more than what is left
-/// of them.
-fn divide(amount: Decimal, payments: &[Payment]) -> Option<Vec<(&Payment, Decimal)>> {
+/// Divides a refund among the payments that are not disputed, in their order.
+fn divide(amount: Decimal, payments: &[Payment]) -> Result<Vec<(&Payment, Decimal)>> {
+    let is_disputed = |payment: &&Payment| payment.shown_status == PaymentStatus::Disputed;
     let mut left = amount;
     let mut parts = Vec::new();
-    for payment in payments {
+    for payment in payments.iter().filter(|payment| !is_disputed(payment)) {
         let part = left.min(payment.amount.as_column() - payment.refunded.as_column());
         if part > Decimal::ZERO {
             left -= part;
             parts.push((payment, part));
         }
     }
-    left.is_zero().then_some(parts)
+    match payments.iter().find(is_disputed) {
+        _ if left.is_zero() => Ok(parts),
+        Some(_) => Err(PAYMENT_DISPUTED),
+        None => Err(NOTHING_LEFT),
+    }
 }
 
 fn is_to_card(refund: &NewOrderRefund, payment: &Payment) -> bool {
@@ -169,7 +179,8 @@ static PAY_OUT: Statement = Statement::new(
     "refund.pay_out_order",
     concat!(
         "with paid_out as (
-            update refunds r set state = 'done', done_at = $2, by = $3
+            update refunds r set state = 'done', done_at = $2, by = $3,
+                method = case $4 when 'account' then $4 else r.method end
             from payments p
             where p.order_id = $1 and r.payment_id = p.id and r.state = 'due'
               and p.tender in ('cash', 'terminal', 'transfer')
@@ -181,8 +192,9 @@ static PAY_OUT: Statement = Statement::new(
     ),
 );
 
-/// Records that what is due at the desk for an order was paid out. Must be called in a transaction.
-/// Returns the member's events, which the caller records at the end of it.
+/// Records that what is due at the desk for an order was paid out, or adds it to the member's credit,
+/// which must be open ([`wallet::open_credit`]). Must be called in a transaction. Returns the member's
+/// events, which the caller records at the end of it.
 ///
 /// # Errors
 ///
@@ -190,12 +202,16 @@ static PAY_OUT: Statement = Statement::new(
 pub async fn pay_out_order(
     client: &Client,
     order_id: Uuid,
+    method: RefundMethod,
     staff_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Vec<NewMemberEvent>> {
     order::lock(client, order_id).await?;
-    LOCK_PAID.all(client, &[&order_id]).await?;
-    let rows = PAY_OUT.all(client, &[&order_id, &now, &staff_id]).await?;
+    let payment_ids = ids(&LOCK_PAID.all(client, &[&order_id]).await?)?;
+    wallet::lock_for_refund(client, &payment_ids).await?;
+    let rows = PAY_OUT
+        .all(client, &[&order_id, &now, &staff_id, &method.as_str()])
+        .await?;
     if rows.is_empty() {
         return Err(NOTHING_DUE);
     }

@@ -302,6 +302,7 @@ macro_rules! count_revenue {
             select p.booking_id, p.currency, 0, sum(r.amount)
             from refunds r join payments p on p.id = r.payment_id
             where r.state = 'done' and r.done_at >= since and r.done_at < till
+              and r.method <> 'account'
             group by p.booking_id, p.currency
         ) moved
         join bookings b on b.id = moved.booking_id
@@ -347,7 +348,7 @@ pub struct Sales {
 }
 
 // There are few orders, so they are counted for any range, and not summed up by day. What a gift
-// card pays was counted when the gift card was sold.
+// card pays was counted when the gift card was sold, and credit is not money that comes in.
 static SALES: Statement = Statement::new(
     "report.sales",
     concat!(
@@ -355,13 +356,14 @@ static SALES: Statement = Statement::new(
         "select bucket, currency, sum(paid) as paid, sum(refunded) as refunded
         from ranges cross join lateral (
             select currency, sum(amount) as paid, 0 as refunded from payments
-            where order_id is not null and tender <> 'gift'
+            where order_id is not null and wallet_id is null
               and paid_at >= since and paid_at < till
             group by currency
             union all
             select p.currency, 0, sum(r.amount)
             from refunds r join payments p on p.id = r.payment_id
-            where p.order_id is not null and (p.tender <> 'gift' or r.method <> 'original')
+            where p.order_id is not null and (p.wallet_id is null or r.method <> 'original')
+              and r.method <> 'account'
               and r.state = 'done'
               and r.done_at >= since and r.done_at < till
             group by p.currency

@@ -125,12 +125,14 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
         and not exists (select from memberships m where m.user_id = u.id)
         and not exists (select from payments p where p.taken_by = u.id)
         and not exists (select from pass_changes c where c.by = u.id)
+        and not exists (select from wallets w where w.user_id = u.id)
+        and not exists (select from wallet_entries e where e.made_by = u.id)
     returning u.id",
 );
 
 /// Deletes an account and everything that belongs to it. Returns `false`, and keeps the
-/// account, if it has a role, has bookings, orders, or a membership, which may have been paid, has
-/// sold something, or has decided about a refund or a pass. The e-mail addresses in its security
+/// account, if it has a role, has bookings, orders, credit, or a membership, which may have been paid,
+/// has sold something, or has decided about a refund, a pass, or credit. The e-mail addresses in its security
 /// events are removed even then, so the caller must close the account or roll back.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())

@@ -332,6 +332,9 @@ impl MailTexts for English {
                 "We have refunded {amount} to your card. Your bank can take up to ten days to show it."
             ),
             RefundDestination::GiftCard => format!("We have put {amount} back on your gift card."),
+            RefundDestination::Credit => format!(
+                "We have added {amount} to your credit. It pays first when you buy a pass or a course."
+            ),
             RefundDestination::Transfer => format!("We have transferred {amount} back to you."),
             RefundDestination::Desk => format!("We have given {amount} back to you at the desk."),
         }
@@ -592,7 +595,7 @@ impl MailTexts for English {
     fn course_share_due(&self, course: &str, amount: &str) -> String {
         format!(
             "The class was part of the course “{course}”. Unless you book it again, we refund \
-             {amount} of the course price to your card or gift card. If you paid at the desk, we \
+             {amount} of the course price to your card, gift card, or credit. If you paid at the desk, we \
              will write to you when you can collect it there."
         )
     }
@@ -600,7 +603,7 @@ impl MailTexts for English {
     fn course_share_refunded(&self, course: &str, amount: &str) -> String {
         format!(
             "The class was part of the course “{course}”. We refund {amount} of the course price to \
-             your card or gift card. If you paid at the desk, please collect it there."
+             your card, gift card, or credit. If you paid at the desk, please collect it there."
         )
     }
 

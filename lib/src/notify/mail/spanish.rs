@@ -347,6 +347,9 @@ impl MailTexts for Spanish {
             RefundDestination::GiftCard => {
                 format!("Te hemos devuelto {amount} a tu tarjeta regalo.")
             }
+            RefundDestination::Credit => format!(
+                "Hemos añadido {amount} a tu saldo. Paga primero cuando compras un bono o un curso."
+            ),
             RefundDestination::Transfer => format!("Te hemos devuelto {amount} por transferencia."),
             RefundDestination::Desk => format!("Te hemos devuelto {amount} en recepción."),
         }
@@ -604,15 +607,15 @@ impl MailTexts for Spanish {
     fn course_share_due(&self, course: &str, amount: &str) -> String {
         format!(
             "La clase formaba parte del curso «{course}». Si no vuelves a reservarla, te devolvemos \
-             {amount} del precio en tu tarjeta o tarjeta regalo. Si pagaste en recepción, te \
-             escribiremos cuando puedas recoger allí el dinero."
+             {amount} del precio en tu tarjeta, tarjeta regalo o saldo. Si pagaste en recepción, \
+             te escribiremos cuando puedas recoger allí el dinero."
         )
     }
 
     fn course_share_refunded(&self, course: &str, amount: &str) -> String {
         format!(
             "La clase formaba parte del curso «{course}». Te devolvemos {amount} del precio en tu \
-             tarjeta o tarjeta regalo. Si pagaste en recepción, recoge allí el dinero."
+             tarjeta, tarjeta regalo o saldo. Si pagaste en recepción, recoge allí el dinero."
         )
     }
 

@@ -16,6 +16,7 @@ impl SalesReport {
             Table::Taxes => self.tax_rows(),
             Table::PromoCodes => self.promo_code_rows(),
             Table::GiftCards => self.gift_card_rows(),
+            Table::Credit => self.credit_rows(),
             Table::Open => self.open_rows(),
             Table::Passes => self.pass_rows(),
             Table::Memberships => self.membership_rows(),
@@ -74,8 +75,10 @@ impl SalesReport {
             "Discount",
             "Amount",
             "Paid by gift card",
+            "Paid by credit",
             "Refunded",
             "Refunded to gift card",
+            "Refunded to credit",
             "Net",
         ];
         let rows = self.products.iter().map(|sold| {
@@ -88,13 +91,15 @@ impl SalesReport {
                 &sold.discount,
                 &sold.amount,
                 &sold.paid_by_gift_card,
+                &sold.paid_by_credit,
                 &sold.refunded,
                 &sold.refunded_to_gift_card,
+                &sold.refunded_to_credit,
                 &sold.net,
             ]));
             cells
         });
-        self.with_header(&labels, 6, rows)
+        self.with_header(&labels, 8, rows)
     }
 
     fn tender_rows(&self) -> Vec<Vec<Cell>> {
@@ -167,6 +172,32 @@ impl SalesReport {
             &cards.held,
         ]));
         self.with_header(&labels, 5, std::iter::once(cells))
+    }
+
+    /// Returns one row.
+    fn credit_rows(&self) -> Vec<Vec<Cell>> {
+        let labels = [
+            "Members with credit",
+            "Added by staff",
+            "Taken off by staff",
+            "Redeemed",
+            "Refunded to credit",
+            "Lost with closed accounts",
+            "Balance",
+            "In unpaid orders",
+        ];
+        let credit = &self.credit;
+        let mut cells = vec![Cell::count(credit.count)];
+        cells.extend(amounts([
+            &credit.added,
+            &credit.taken_off,
+            &credit.redeemed,
+            &credit.refunded,
+            &credit.closed,
+            &credit.balance,
+            &credit.held,
+        ]));
+        self.with_header(&labels, 7, std::iter::once(cells))
     }
 
     fn open_rows(&self) -> Vec<Vec<Cell>> {
@@ -246,7 +277,7 @@ impl SalesReport {
             cells.extend(amounts([&payout.amount]));
             cells
         });
-        self.with_header(&labels, 6, rows)
+        self.with_header(&labels, 8, rows)
     }
 
     fn unmatched_rows(&self) -> Vec<Vec<Cell>> {

@@ -21,6 +21,8 @@ pub(super) enum Table {
     PromoCodes,
     /// The figures of gift cards.
     GiftCards,
+    /// The figures of members' credit.
+    Credit,
     /// What members owe, and the refunds and disputes that are open.
     Open,
     /// A row for each product with passes that can still be used.
@@ -36,13 +38,14 @@ pub(super) enum Table {
 }
 
 /// Each table with its name in the query and its part of the file name.
-const TABLES: [(Table, &str, &str); 12] = [
+const TABLES: [(Table, &str, &str); 13] = [
     (Table::Periods, "periods", "periods"),
     (Table::Products, "products", "products"),
     (Table::Tenders, "tenders", "tenders"),
     (Table::Taxes, "taxes", "taxes"),
     (Table::PromoCodes, "promo_codes", "promo-codes"),
     (Table::GiftCards, "gift_cards", "gift-cards"),
+    (Table::Credit, "credit", "credit"),
     (Table::Open, "open", "open"),
     (Table::Passes, "passes", "passes"),
     (Table::Memberships, "memberships", "memberships"),

@@ -14,7 +14,7 @@ use crate::models::report::sales::Scope;
 use crate::models::report::sales::given::GivenSum;
 use crate::models::report::sales::memberships::MembershipSum;
 use crate::models::report::sales::money::{LostDisputeSum, MoneySum, MoneyTender};
-use crate::models::report::sales::open::{GiftCardSums, OpenKind, OpenSum, PassSum};
+use crate::models::report::sales::open::{CreditSums, GiftCardSums, OpenKind, OpenSum, PassSum};
 use crate::models::report::sales::products::{PromoCodeSum, SoldKind, SoldSum};
 use crate::models::report::sales::taxes::TaxSum;
 use crate::values::currency::format_amount;
@@ -51,6 +51,7 @@ pub struct SalesReport {
     /// The promo codes of orders that were paid in the range, sorted by code.
     pub(super) promo_codes: Vec<PromoCodeSales>,
     pub(super) gift_cards: GiftCards,
+    pub(super) credit: Credit,
     /// The studio's day on which the figures of now were read: `owed`, `open`, `passes`, the balance
     /// of gift cards, and active memberships.
     as_of: NaiveDate,
@@ -76,10 +77,10 @@ pub struct SalesReport {
 #[serde(rename_all = "camelCase")]
 #[schema(as = SalesTotals)]
 struct Totals {
-    /// The money that came in. What gift cards pay is not counted again.
+    /// The money that came in. What gift cards and credit pay is not counted.
     #[schema(examples("250.00"))]
     received: String,
-    /// The money that was given back. What is given back to gift cards is not counted.
+    /// The money that was given back. What is given back to gift cards and credit is not counted.
     refunded: String,
     /// Received minus refunded. May be negative.
     net: String,
@@ -87,7 +88,7 @@ struct Totals {
     disputes_lost: i64,
     /// The money of these disputes. It is not subtracted from `net`.
     lost_in_disputes: String,
-    /// What was paid for everything that was sold, by gift cards too.
+    /// What was paid for everything that was sold, by gift cards and credit too.
     sold: String,
     /// What promo codes have taken off.
     discounts: String,
@@ -137,14 +138,18 @@ pub(super) struct Sold {
     pub(super) count: i64,
     /// What promo codes have taken off.
     pub(super) discount: String,
-    /// What was paid, by gift cards too.
+    /// What was paid, by gift cards and credit too.
     pub(super) amount: String,
     /// How much of the amount gift cards have paid.
     pub(super) paid_by_gift_card: String,
-    /// What was given back, to gift cards too.
+    /// How much of the amount credit has paid.
+    pub(super) paid_by_credit: String,
+    /// What was given back, to gift cards and credit too.
     pub(super) refunded: String,
     /// How much of it was given back to gift cards.
     pub(super) refunded_to_gift_card: String,
+    /// How much of it was given back to credit.
+    pub(super) refunded_to_credit: String,
     /// The money that came in minus the money that was given back. May be negative.
     pub(super) net: String,
 }
@@ -223,6 +228,29 @@ pub(super) struct GiftCards {
     pub(super) held: String,
 }
 
+/// The credit of members: what was given and used in the range, and what is left now.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = SalesOfCredit)]
+pub(super) struct Credit {
+    /// What staff have added.
+    pub(super) added: String,
+    /// What staff have taken off.
+    pub(super) taken_off: String,
+    /// What credit has paid.
+    pub(super) redeemed: String,
+    /// What was given back to credit.
+    pub(super) refunded: String,
+    /// What was lost when accounts were closed.
+    pub(super) closed: String,
+    /// How many members have credit, now.
+    pub(super) count: i64,
+    /// Their credit, now.
+    pub(super) balance: String,
+    /// What credit pays in orders that are not paid yet. It is not part of the balance.
+    pub(super) held: String,
+}
+
 /// Money that is still to be paid or refunded.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -263,6 +291,7 @@ pub(super) struct Figures {
     pub(super) promo_codes: Vec<PromoCodeSum>,
     pub(super) taxes: Vec<TaxSum>,
     pub(super) gift_cards: GiftCardSums,
+    pub(super) credit: CreditSums,
     pub(super) open: Vec<OpenSum>,
     pub(super) passes: Vec<PassSum>,
     pub(super) memberships: Vec<MembershipSum>,
@@ -341,6 +370,7 @@ impl SalesReport {
             promo_codes,
             taxes,
             gift_cards,
+            credit,
             open,
             passes,
             memberships,
@@ -365,6 +395,7 @@ impl SalesReport {
             totals: totals(&money, lost_disputes, &sold, &taxes, &given, format),
             periods: periods(range, &money, &taxes, format),
             gift_cards: GiftCards::new(&gift_cards, &sold, format),
+            credit: Credit::new(&credit, format),
             products: products(sold, format),
             tenders: tenders(&money, format),
             taxes: tax_rates(&taxes, format),
@@ -468,8 +499,10 @@ fn join_late_money(sold: Vec<SoldSum>) -> Vec<SoldSum> {
         discount: a.discount + b.discount,
         amount: a.amount + b.amount,
         gift_amount: a.gift_amount + b.gift_amount,
+        credit_amount: a.credit_amount + b.credit_amount,
         refunded: a.refunded + b.refunded,
         gift_refunded: a.gift_refunded + b.gift_refunded,
+        credit_refunded: a.credit_refunded + b.credit_refunded,
         ..a
     }));
     others
@@ -481,6 +514,7 @@ fn products(mut sold: Vec<SoldSum>, format: impl Fn(Decimal) -> String) -> Vec<S
         key(a).cmp(&key(b))
     });
     let view = |sum: SoldSum| Sold {
+        net: format(sum.net()),
         kind: sum.kind,
         id: sum.id,
         name: sum.name,
@@ -488,9 +522,10 @@ fn products(mut sold: Vec<SoldSum>, format: impl Fn(Decimal) -> String) -> Vec<S
         discount: format(sum.discount),
         amount: format(sum.amount),
         paid_by_gift_card: format(sum.gift_amount),
+        paid_by_credit: format(sum.credit_amount),
         refunded: format(sum.refunded),
         refunded_to_gift_card: format(sum.gift_refunded),
-        net: format(sum.amount - sum.gift_amount - sum.refunded + sum.gift_refunded),
+        refunded_to_credit: format(sum.credit_refunded),
     };
     sold.into_iter().map(view).collect()
 }
@@ -542,6 +577,21 @@ impl GiftCards {
             amount: format(cards().map(|sum| sum.amount).sum()),
             redeemed: format(sums.redeemed),
             refunded: format(sums.refunded),
+            count: sums.count,
+            balance: format(sums.balance),
+            held: format(sums.held),
+        }
+    }
+}
+
+impl Credit {
+    fn new(sums: &CreditSums, format: impl Fn(Decimal) -> String) -> Self {
+        Self {
+            added: format(sums.added),
+            taken_off: format(sums.taken_off),
+            redeemed: format(sums.redeemed),
+            refunded: format(sums.refunded),
+            closed: format(sums.closed),
             count: sums.count,
             balance: format(sums.balance),
             held: format(sums.held),

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::client::Client;
 use crate::store::statement::Statement;
 
-/// How money came in or went out. Gift card payments are not counted.
+/// How money came in or went out. Payments with gift cards and credit are not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyTender {
@@ -73,7 +73,7 @@ static LIST: Statement = Statement::new(
     "select p.currency, width_bucket(p.paid_at, $3) - 1 as bucket, false as is_refund,
         coalesce(p.tender, p.method) as tender, count(*) as count, sum(p.amount) as amount
     from payments p
-    where p.paid_at >= $1 and p.paid_at < $2 and p.tender is distinct from 'gift'
+    where p.paid_at >= $1 and p.paid_at < $2 and p.wallet_id is null
     group by 1, 2, 3, 4
     union all
     select p.currency, width_bucket(r.done_at, $3) - 1, true,
@@ -81,7 +81,7 @@ static LIST: Statement = Statement::new(
         count(*), sum(r.amount)
     from refunds r join payments p on p.id = r.payment_id
     where r.state = 'done' and r.done_at >= $1 and r.done_at < $2
-      and (p.tender is distinct from 'gift' or r.method <> 'original')
+      and r.method <> 'account' and (p.wallet_id is null or r.method <> 'original')
     group by 1, 2, 3, 4",
 );
 
@@ -112,8 +112,8 @@ pub async fn sum_lost_disputes(client: &Client, scope: &Scope) -> Result<LostDis
     })
 }
 
-/// Sums up payments and refunds in all currencies by bucket and tender. Gift card payments are not
-/// counted.
+/// Sums up payments and refunds in all currencies by bucket and tender. Payments with gift cards and
+/// credit are not counted, and neither are refunds to them.
 pub async fn list(client: &Client, scope: &Scope) -> Result<Vec<MoneySum>> {
     let rows = LIST
         .all(client, &[&scope.since, &scope.till, &scope.starts])

@@ -217,8 +217,8 @@ static SUM_GIFT_CARDS: Statement = Statement::new(
         (select sum(r.amount) from refunds r join payments p on p.id = r.payment_id
             where r.state = 'done' and r.done_at >= $1 and r.done_at < $2
               and p.tender = 'gift' and r.method = 'original' and p.currency = $3) as refunded,
-        (select count(*) from wallets where balance > 0 and currency = $3) as count,
-        (select sum(balance) from wallets where currency = $3) as balance,
+        (select count(*) from wallets where kind = 'gift' and balance > 0 and currency = $3) as count,
+        (select sum(balance) from wallets where kind = 'gift' and currency = $3) as balance,
         (select sum(amount) from payments
             where tender = 'gift' and status = 'pending' and currency = $3) as held",
 );
@@ -231,6 +231,70 @@ pub async fn sum_gift_cards(client: &Client, scope: &Scope) -> Result<GiftCardSu
     Ok(GiftCardSums {
         redeemed: amount(&row, "redeemed")?,
         refunded: amount(&row, "refunded")?,
+        count: row.try_get("count")?,
+        balance: amount(&row, "balance")?,
+        held: amount(&row, "held")?,
+    })
+}
+
+/// What credit was given and has paid, and what is left of it.
+#[derive(Clone, Debug)]
+pub struct CreditSums {
+    /// What staff have added.
+    pub added: Decimal,
+    /// What staff have taken off.
+    pub taken_off: Decimal,
+    /// What credit has paid.
+    pub redeemed: Decimal,
+    /// What was given back to credit.
+    pub refunded: Decimal,
+    /// What was lost when accounts were closed.
+    pub closed: Decimal,
+    /// The number of members with credit, as of now.
+    pub count: i64,
+    /// Their credit.
+    pub balance: Decimal,
+    /// What credit pays in orders that are not paid yet. It is not part of the balance.
+    pub held: Decimal,
+}
+
+// What is refunded to credit was paid with it, or in another way.
+static SUM_CREDIT: Statement = Statement::new(
+    "report.credit_sums",
+    "with changed as (
+        select sum(e.change) filter (where e.reason = 'staff' and e.change > 0) as added,
+            -sum(e.change) filter (where e.reason = 'staff' and e.change < 0) as taken_off,
+            -sum(e.change) filter (where e.reason = 'closure') as closed
+        from wallet_entries e join wallets w on w.id = e.wallet_id
+        where e.reason in ('staff', 'closure') and e.created_at >= $1 and e.created_at < $2
+          and w.currency = $3
+    )
+    select changed.*,
+        (select sum(amount) from payments
+            where tender = 'account' and paid_at >= $1 and paid_at < $2 and currency = $3) as redeemed,
+        (select sum(r.amount) from refunds r join payments p on p.id = r.payment_id
+            where r.state = 'done' and r.done_at >= $1 and r.done_at < $2 and p.currency = $3
+              and (r.method = 'account' or (r.method = 'original' and p.tender = 'account')))
+            as refunded,
+        (select count(*) from wallets where kind = 'account' and balance > 0 and currency = $3)
+            as count,
+        (select sum(balance) from wallets where kind = 'account' and currency = $3) as balance,
+        (select sum(amount) from payments
+            where tender = 'account' and status = 'pending' and currency = $3) as held
+    from changed",
+);
+
+/// Sums up what credit was given and has paid, and what is left of it now.
+pub async fn sum_credit(client: &Client, scope: &Scope) -> Result<CreditSums> {
+    let row = SUM_CREDIT
+        .one(client, &[&scope.since, &scope.till, &scope.currency])
+        .await?;
+    Ok(CreditSums {
+        added: amount(&row, "added")?,
+        taken_off: amount(&row, "taken_off")?,
+        redeemed: amount(&row, "redeemed")?,
+        refunded: amount(&row, "refunded")?,
+        closed: amount(&row, "closed")?,
         count: row.try_get("count")?,
         balance: amount(&row, "balance")?,
         held: amount(&row, "held")?,

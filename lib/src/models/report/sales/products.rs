@@ -81,35 +81,42 @@ pub struct SoldSum {
     pub count: i64,
     /// What promo codes have taken off.
     pub discount: Decimal,
-    /// What was paid, by gift cards too.
+    /// What was paid, by gift cards and credit too.
     pub amount: Decimal,
     /// How much of it gift cards have paid.
     pub gift_amount: Decimal,
-    /// What was given back, to gift cards too.
+    /// How much of it credit has paid.
+    pub credit_amount: Decimal,
+    /// What was given back, to gift cards and credit too.
     pub refunded: Decimal,
     /// How much of it was given back to gift cards.
     pub gift_refunded: Decimal,
+    /// How much of it was given back to credit.
+    pub credit_refunded: Decimal,
 }
 
-// Gift card payments and refunds are divided among the lines of an order in proportion to their
+// Payments with gift cards and credit, and refunds, are divided among the lines of an order in proportion to their
 // amounts. To lose nothing by rounding, the division is cumulative: if `t` of the order's total has
-// moved, the lines up to and including this one, with the sum `a`, have round(t × a ÷ total). The
-// gift card pays first. All payments of an order arrive when it is settled.
+// moved, the lines up to and including this one, with the sum `a`, have round(t × a ÷ total). Credit
+// pays first, then the gift card. All payments of an order arrive when it is settled.
 static LIST_OF_ORDERS: Statement = Statement::new(
     "report.products_of_orders",
-    "with gifts as materialized (
-        select order_id, sum(amount) as amount from payments
-        where tender = 'gift' and paid_at >= $1 and paid_at < $2 and currency = $3
-        group by order_id
+    "with stored as materialized (
+        select order_id, tender as wallet, sum(amount) as amount from payments
+        where wallet_id is not null and paid_at >= $1 and paid_at < $2 and currency = $3
+        group by order_id, tender
     ), refunded as materialized (
         select distinct p.order_id from refunds r join payments p on p.id = r.payment_id
         where p.order_id is not null and r.state = 'done' and r.done_at >= $1 and r.done_at < $2
           and p.currency = $3
     ), moved as (
-        select order_id, false as is_refund, true as by_gift, amount, amount as till from gifts
+        select order_id, false as is_refund, wallet, amount,
+            sum(amount) over (partition by order_id order by wallet) as till
+        from stored
         union all
         select * from (
-            select p.order_id, true, p.tender = 'gift' and r.method = 'original',
+            select p.order_id, true, case r.method when 'account' then 'account'
+                    when 'original' then case when p.wallet_id is not null then p.tender end end,
                 case when r.done_at >= $1 and r.done_at < $2 then r.amount end as amount,
                 sum(r.amount) over (partition by p.order_id
                     order by r.done_at, r.created_at, r.id) as till
@@ -119,14 +126,14 @@ static LIST_OF_ORDERS: Statement = Statement::new(
     ), lines as (
         select l.order_id, l.product_id, l.amount, o.total,
             sum(l.amount) over (partition by l.order_id order by l.created_at, l.id) as till
-        from (select order_id from gifts union select order_id from refunded) chosen
+        from (select order_id from stored union select order_id from refunded) chosen
         join orders o on o.id = order_id join order_lines l using (order_id)
         where o.state = 'paid'
         union all
         select o.id, null, o.total, o.total, o.total
         from refunded join orders o on o.id = order_id where o.state <> 'paid'
     ), parts as (
-        select l.product_id, m.is_refund, m.by_gift,
+        select l.product_id, m.is_refund, m.wallet,
             round(m.till * l.till / l.total, $4)
                 - round(m.till * (l.till - l.amount) / l.total, $4)
                 - round((m.till - m.amount) * l.till / l.total, $4)
@@ -134,25 +141,30 @@ static LIST_OF_ORDERS: Statement = Statement::new(
         from moved m join lines l using (order_id)
     ), sold as (
         select l.product_id, count(*) as count, sum(l.discount) as discount,
-            sum(l.amount) as amount, 0 as gift_amount, 0 as refunded, 0 as gift_refunded
+            sum(l.amount) as amount, 0 as gift_amount, 0 as credit_amount, 0 as refunded,
+            0 as gift_refunded, 0 as credit_refunded
         from orders o join order_lines l on l.order_id = o.id
         where o.settled_at >= $1 and o.settled_at < $2 and o.currency = $3
         group by l.product_id
         union all
-        select null, count(*), 0, sum(p.amount), 0, 0, 0
+        select null, count(*), 0, sum(p.amount), 0, 0, 0, 0, 0
         from payments p join orders o on o.id = p.order_id
         where p.paid_at >= $1 and p.paid_at < $2 and p.currency = $3 and o.state <> 'paid'
         having count(*) > 0
         union all
         select product_id, 0, 0, 0,
-            sum(amount) filter (where not is_refund), sum(amount) filter (where is_refund),
-            sum(amount) filter (where is_refund and by_gift)
+            sum(amount) filter (where not is_refund and wallet = 'gift'),
+            sum(amount) filter (where not is_refund and wallet = 'account'),
+            sum(amount) filter (where is_refund),
+            sum(amount) filter (where is_refund and wallet = 'gift'),
+            sum(amount) filter (where is_refund and wallet = 'account')
         from parts group by product_id
     )
     select coalesce(p.kind, 'cancelled_order') as kind, s.product_id as id, p.name,
         sum(s.count)::bigint as count, sum(s.discount) as discount, sum(s.amount) as amount,
-        sum(s.gift_amount) as gift_amount, sum(s.refunded) as refunded,
-        sum(s.gift_refunded) as gift_refunded
+        sum(s.gift_amount) as gift_amount, sum(s.credit_amount) as credit_amount,
+        sum(s.refunded) as refunded, sum(s.gift_refunded) as gift_refunded,
+        sum(s.credit_refunded) as credit_refunded
     from sold s left join products p on p.id = s.product_id
     group by p.kind, s.product_id, p.name",
 );
@@ -169,11 +181,12 @@ static LIST_OF_BOOKINGS: Statement = Statement::new(
     ), first_receipt as materialized (
         select issued_at from receipts order by year, number limit 1
     ), moved as (
-        select p.id, p.booking_id, 1 as count, p.amount, 0 as refunded
+        select p.id, p.booking_id, 1 as count, p.amount, 0 as refunded, 0 as credit_refunded
         from payments p
         where p.booking_id is not null and p.paid_at >= $1 and p.paid_at < $2 and p.currency = $3
         union all
-        select p.id, p.booking_id, 0, 0, r.amount
+        select p.id, p.booking_id, 0, 0, r.amount,
+            case r.method when 'account' then r.amount else 0 end
         from refunds r join payments p on p.id = r.payment_id
         where p.booking_id is not null and r.state = 'done' and r.done_at >= $1
           and r.done_at < $2 and p.currency = $3
@@ -189,7 +202,8 @@ static LIST_OF_BOOKINGS: Statement = Statement::new(
         select id, 'cancelled_order' from late
     ), sums as (
         select f.kind, case when f.kind is null then c.class_type_id end as id,
-            sum(m.count)::bigint as count, sum(m.amount) as amount, sum(m.refunded) as refunded
+            sum(m.count)::bigint as count, sum(m.amount) as amount, sum(m.refunded) as refunded,
+            sum(m.credit_refunded) as credit_refunded
         from moved m
         join bookings b on b.id = m.booking_id
         join scheduled_classes c on c.id = b.scheduled_class_id
@@ -197,11 +211,18 @@ static LIST_OF_BOOKINGS: Statement = Statement::new(
         group by 1, 2
     )
     select coalesce(s.kind, 'class') as kind, s.id, t.name, s.count, 0::numeric as discount,
-        s.amount, 0::numeric as gift_amount, s.refunded, 0::numeric as gift_refunded
+        s.amount, 0::numeric as gift_amount, 0::numeric as credit_amount, s.refunded,
+        0::numeric as gift_refunded, s.credit_refunded
     from sums s left join class_types t on t.id = s.id",
 );
 
 impl SoldSum {
+    /// Returns the money that came in minus the money that was given back.
+    pub fn net(&self) -> Decimal {
+        let paid = self.amount - self.gift_amount - self.credit_amount;
+        paid - (self.refunded - self.gift_refunded - self.credit_refunded)
+    }
+
     fn from_row(row: &Row) -> Result<Self> {
         Ok(Self {
             kind: SoldKind::from_column(row.try_get("kind")?)?,
@@ -213,6 +234,8 @@ impl SoldSum {
             gift_amount: amount(row, "gift_amount")?,
             refunded: amount(row, "refunded")?,
             gift_refunded: amount(row, "gift_refunded")?,
+            credit_amount: amount(row, "credit_amount")?,
+            credit_refunded: amount(row, "credit_refunded")?,
         })
     }
 }
