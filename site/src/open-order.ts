@@ -9,10 +9,10 @@ export function loadOrder(orderId: string): Promise<Order> {
   return call(api.GET("/api/shop/order", { params: { query: { orderId } } }));
 }
 
-/** What is left to pay by card, after the gift card. */
-export function dueOf({ total, giftCardAmount }: Order): string {
+/** What is left to pay by card, after the credit and the gift card. */
+export function dueOf({ total, creditAmount, giftCardAmount }: Order): string {
   const decimals = total.split(".")[1]?.length ?? 0;
-  return (Number(total) - Number(giftCardAmount)).toFixed(decimals);
+  return (Number(total) - Number(creditAmount) - Number(giftCardAmount)).toFixed(decimals);
 }
 
 /**

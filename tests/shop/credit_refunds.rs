@@ -123,8 +123,7 @@ async fn a_disputed_card_payment_does_not_keep_credit_from_being_refunded() {
     add_credit(&staff, &ana, "20").await;
     let ten = create_product(&staff, json!({ "price": "60" })).await;
     let order = buy(&ana, &ten, json!({})).await.expect(201);
-    let session = stripe.session_by_url(&order["checkoutUrl"]);
-    pay(&app, &stripe, &order).await;
+    let session = pay(&app, &stripe, &order).await;
     let dispute = stripe.open_dispute(&session, "needs_response");
     deliver_dispute(&app, "created", &dispute).await;
     for method in ["original", "account"] {

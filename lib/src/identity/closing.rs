@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
-use crate::models::{booking, course, member_event, membership, order, pass, user};
+use crate::models::{booking, course, member_event, membership, order, pass, user, wallet};
 use crate::session::Tx;
 use crate::{App, session};
 
@@ -34,8 +34,8 @@ pub(crate) async fn close(app: &App, tx: &Tx, id: Uuid) -> Result<()> {
 ///
 /// # Errors
 ///
-/// [`Error::EmailTaken`] if the account has a pass that is not revoked, or a course with upcoming
-/// classes.
+/// [`Error::EmailTaken`] if the account has credit, a pass that is not revoked, or a course with
+/// upcoming classes.
 pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<()> {
     let Some(id) = lock_unconfirmed(tx, email).await? else {
         return Ok(());
@@ -45,10 +45,11 @@ pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<(
     if user::delete_if_unused(tx, id).await? {
         return Ok(());
     }
-    // Staff sold a pass or a course to this member, who opens the account through its invitation.
-    // Closing it would revoke the pass, and free the spots.
+    // Staff sold a pass or a course to this member, or gave credit, and the member opens the account
+    // through its invitation. Closing it would revoke the pass, free the spots, and lose the credit.
     let has_course = course::has_upcoming(tx, id, app.clock().now()).await?;
-    if has_course || pass::has_live(tx, id).await? {
+    let has_credit = !wallet::credit_of(tx, id).await?.balance.is_zero();
+    if has_course || has_credit || pass::has_live(tx, id).await? {
         return Err(Error::EmailTaken);
     }
     close(app, tx, id).await

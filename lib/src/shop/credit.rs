@@ -96,7 +96,9 @@ pub struct MemberCreditView {
     #[serde(flatten)]
     credit: CreditView,
     /// One page of the changes.
-    entries: List<CreditEntryView>,
+    items: Vec<CreditEntryView>,
+    /// The `cursor` of the next page. Null on the last page.
+    next_cursor: Option<String>,
 }
 
 /// The credit of a member and its changes, newest first, as staff see them.
@@ -107,7 +109,9 @@ pub struct StaffCreditView {
     #[serde(flatten)]
     credit: CreditView,
     /// One page of the changes.
-    entries: List<StaffCreditEntryView>,
+    items: Vec<StaffCreditEntryView>,
+    /// The `cursor` of the next page. Null on the last page.
+    next_cursor: Option<String>,
 }
 
 /// The member whose credit is shown.
@@ -145,9 +149,11 @@ pub fn find(app: &App, user_id: Uuid, page: Page) -> BoxFuture<'_, Result<Member
         let (credit, entries) = read(app, user_id, &page).await?;
         let currency = &app.config().studio.currency;
         let view = |entry| CreditEntryView::new(entry, currency);
+        let List { items, next_cursor } = List::new(entries, page, CreditEntry::position, view);
         Ok(MemberCreditView {
             credit,
-            entries: List::new(entries, page, CreditEntry::position, view),
+            items,
+            next_cursor,
         })
     })
 }
@@ -173,9 +179,11 @@ pub fn find_of_member(
             changed_by: entry.staff_name.take(),
             entry: CreditEntryView::new(entry, currency),
         };
+        let List { items, next_cursor } = List::new(entries, page, CreditEntry::position, view);
         Ok(StaffCreditView {
             credit,
-            entries: List::new(entries, page, CreditEntry::position, view),
+            items,
+            next_cursor,
         })
     })
 }

@@ -4,6 +4,7 @@
 import { useEffect, useState } from "preact/hooks";
 import { api, call, readAllPages, type Schema } from "../api/client.ts";
 import { Failure } from "../api/failure.ts";
+import { Check } from "../components/form.tsx";
 import { mount } from "../components/mount.tsx";
 import { Empty, ErrorPanel, Skeleton } from "../components/ui.tsx";
 import { loadMembership, membership } from "../passes/membership.ts";
@@ -17,7 +18,7 @@ import { useStore } from "../tools/store.ts";
 import { studio } from "../tools/studio.ts";
 import { formatPrice } from "../tools/time.ts";
 import { BuyButton, isFree, loadPurchase } from "./shop/buy-button.tsx";
-import { type EnteredCard, split } from "./shop/paying.ts";
+import { credit, describeSplit, type EnteredCard, loadCredit, split } from "./shop/paying.ts";
 import type { LoadedCourses } from "./shop/courses.tsx";
 import type { AppliedCode, ProductPrice } from "./shop/promo-code.tsx";
 import "./shop.css";
@@ -54,20 +55,23 @@ function hasReturned(): boolean {
 
 async function loadOwnPasses(): Promise<void> {
   const member = await loadSession().catch(() => null);
-  if (member) await Promise.all([loadPassPart(), loadMembership()]);
+  // Without it, the shop still sells.
+  if (member) await Promise.all([loadPassPart(), loadMembership(), loadCredit().catch(() => credit.set(null))]);
 }
 
 function Shop({ t }: Texts) {
   const { loaded, failure, reload } = useLoad(loadShop);
   const member = useStore(session);
   const passes = useStore(passPart);
+  const own = useStore(credit);
   const [applied, setApplied] = useState<AppliedCode | null>(null);
   const [card, setCard] = useState<EnteredCard | null>(null);
   const [codes, setCodes] = useState<typeof import("./shop/codes.tsx") | null>(null);
   const takesCards = useStore(studio)?.paymentMethods.includes("card") ?? false;
   // Somebody may sign in, in another window.
   useEffect(() => {
-    if (member && loaded) void Promise.all([loadPassPart(), loadMembership()]);
+    if (member && loaded) void Promise.all([loadPassPart(), loadMembership(), loadCredit()]).catch(report);
+    if (!member) credit.set(null);
   }, [member?.user.id, loaded === null]);
   useEffect(() => {
     if (!loaded) return;
@@ -94,6 +98,7 @@ function Shop({ t }: Texts) {
   const forget = () => {
     setApplied(null);
     setCard(null);
+    loadCredit().catch(report);
   };
   const finishCourse = () => {
     forget();
@@ -129,7 +134,8 @@ function Shop({ t }: Texts) {
                   {codes && <codes.Codes t={t} isMember={Boolean(member)} takesCards={takesCards} products={reducible} applied={applied} card={card} onApply={setApplied} onEnter={setCard} />}
                 </details>
               )}
-              {loaded.courses && courses.length > 0 && <loaded.courses.Courses t={t} part={loaded.courses} applied={member ? applied : null} card={member ? card : null} takesCards={takesCards} onBought={finishCourse} BuyButton={BuyButton} splitPrice={split} />}
+              {own && reducible.length > 0 && <Check checked={own.isUsed} onChange={() => credit.set({ ...own, isUsed: !own.isUsed })} label={t.credit.use(formatPrice(own.balance, own.currency))} />}
+              {loaded.courses && courses.length > 0 && <loaded.courses.Courses t={t} part={loaded.courses} applied={member ? applied : null} card={member ? card : null} takesCards={takesCards} onBought={finishCourse} BuyButton={BuyButton} splitPrice={split} describeSplit={describeSplit} />}
               {forSale.length > 0 && (
                 <>
                   <h2>{memberships.length + courses.length > 0 ? t.passesForSale : t.forSale}</h2>
@@ -142,7 +148,7 @@ function Shop({ t }: Texts) {
                       const isPayable = takesCards || Number(split(paying, total).rest) === 0;
                       return (
                         <li key={product.id} class="card product">
-                          <ProductFacts t={t} product={product} reduced={reduced} code={code} card={paying} />
+                          <ProductFacts t={t} product={product} reduced={reduced} code={code} paying={Number(total) > 0 ? describeSplit(t, paying, total, product.currency) : null} />
                           {(isFree(product) ? product.perMember !== null : isPayable) && (
                             <BuyButton t={t} product={product} total={total} code={code} giftCard={paying?.code} onBought={forget} />
                           )}
@@ -203,14 +209,13 @@ interface FactsProps extends Texts {
   /** The price with a promo code. */
   reduced?: ProductPrice | null;
   code?: string | undefined;
-  /** The gift card that pays. */
-  card?: EnteredCard | null;
+  /** Who pays how much. */
+  paying?: string | null;
 }
 
-function ProductFacts({ t, product, reduced = null, code, card = null }: FactsProps) {
+function ProductFacts({ t, product, reduced = null, code, paying = null }: FactsProps) {
   const { name, description, price, currency, credits, every, perMember, classTypes } = product;
   const total = reduced?.total ?? price;
-  const { covered, rest } = split(card, total);
   return (
     <>
       <h3>{name}</h3>
@@ -224,7 +229,7 @@ function ProductFacts({ t, product, reduced = null, code, card = null }: FactsPr
         {every && <span>{t.perPeriod[every]}</span>}
         {!every && credits !== null && credits > 1 && Number(total) > 0 && <span>{t.perClass(formatPrice((Number(total) / credits).toFixed(2), currency))}</span>}
       </p>
-      {card && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(formatPrice(covered, currency), formatPrice(rest, currency))}</p>}
+      {paying && <p class="product-covered">{paying}</p>}
       <p class="product-right">{describeRight(t, product)}</p>
       {description && <p>{description}</p>}
       <ul class="plain-list product-limits">

@@ -84,7 +84,7 @@ function discountOfLines(lines: Order["lines"]): string {
 }
 
 function Amounts({ t, order }: Texts & { order: Order }) {
-  const { total, refunded, currency, state, paymentStatus, promoCode, giftCardAmount, tender, lines, needsReview } = order;
+  const { total, refunded, currency, state, paymentStatus, promoCode, creditAmount, giftCardAmount, tender, lines, needsReview } = order;
   const staff = useStaffTexts();
   const isUnpaid = state !== "paid";
   return (
@@ -100,6 +100,7 @@ function Amounts({ t, order }: Texts & { order: Order }) {
       {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
       {isDueAtDesk(order) && <span class="tag warn">{t.dueAtDesk(formatPrice(order.dueAtDesk, currency))}</span>}
       {promoCode && <small class="hint">{t.withPromoCode(promoCode, formatPrice(discountOfLines(lines), currency))}</small>}
+      {tender !== "account" && Number(creditAmount) > 0 && <small class="hint">{t.creditPart(formatPrice(creditAmount, currency))}</small>}
       {tender !== "gift" && Number(giftCardAmount) > 0 && <small class="hint">{t.giftCardPart(formatPrice(giftCardAmount, currency))}</small>}
       {Number(refunded) > 0 && <small class="hint">{staff.refunded(formatPrice(refunded, currency))}</small>}
     </span>
@@ -120,8 +121,10 @@ interface MenuProps extends Texts {
 }
 
 /** Whether something of the money is left to refund. */
-function hasMoneyLeft({ state, paymentStatus, total, refunded }: Order): boolean {
-  return state === "paid" && paymentStatus !== "disputed" && Number(total) > Number(refunded);
+function hasMoneyLeft({ state, paymentStatus, total, refunded, creditAmount, giftCardAmount }: Order): boolean {
+  // What a wallet has paid is not disputed.
+  const isDisputed = paymentStatus === "disputed" && Number(creditAmount) + Number(giftCardAmount) === 0;
+  return state === "paid" && !isDisputed && Number(total) > Number(refunded);
 }
 
 /** The lines with a course whose spots staff can release. */
@@ -142,7 +145,7 @@ function OrderMenu({ t, order, hasMembers, onRefund, onCancel, onPayOut }: MenuP
 
 /** Asks before an order that nobody will pay is cancelled. */
 function CancelDialog({ t, order, onClose, onChange }: RefundProps) {
-  const { memberName, total, currency, giftCardAmount, needsReview } = order;
+  const { memberName, total, currency, creditAmount, giftCardAmount, needsReview } = order;
   const closeThis = useCloseThis(onClose);
   const send = async (values: FormValues) => {
     const cancelled = await cancelOrder(t, order, values.optional("reason")).catch((failure: unknown) => {
@@ -159,7 +162,7 @@ function CancelDialog({ t, order, onClose, onChange }: RefundProps) {
   return (
     <FormDialog title={t.cancelOrderTitle(memberName)} isOpen onClose={onClose} action={t.cancelOrder} isDangerous onSend={send}>
       <p>
-        {t.saleAndPrice(whatOf(order), formatPrice(total, currency))} {needsReview ? t.refundAtStripeFirst : t.isNotPaid} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
+        {t.saleAndPrice(whatOf(order), formatPrice(total, currency))} {needsReview ? t.refundAtStripeFirst : t.isNotPaid} {Number(creditAmount) > 0 && t.creditIsReleased(formatPrice(creditAmount, currency))} {Number(giftCardAmount) > 0 && t.giftCardIsReleased(formatPrice(giftCardAmount, currency))}
       </p>
       <Field name="reason" label={t.refundReason} hint={t.cancelOrderReasonHint} autoComplete="off" maxLength={500} />
     </FormDialog>
@@ -170,8 +173,8 @@ function CancelDialog({ t, order, onClose, onChange }: RefundProps) {
 function PayOutDialog({ t, order, onClose, onChange }: RefundProps) {
   const { memberName, dueAtDesk, currency } = order;
   const closeThis = useCloseThis(onClose);
-  const send = async () => {
-    const changed = await payOut(t, order).catch((failure: unknown) => {
+  const send = async (values: FormValues) => {
+    const changed = await payOut(t, order, values.text("method") === "account").catch((failure: unknown) => {
       if (isUncertain(failure)) {
         closeThis();
         onChange();
@@ -184,6 +187,7 @@ function PayOutDialog({ t, order, onClose, onChange }: RefundProps) {
   return (
     <FormDialog title={t.payOutTitle(memberName)} isOpen onClose={onClose} action={t.payOut} onSend={send}>
       <p>{t.payOutText(formatPrice(dueAtDesk, currency))}</p>
+      <Select name="method" label={t.method} options={[["paid", t.payOutMethods.paid], ["account", t.payOutMethods.account]]} />
     </FormDialog>
   );
 }
@@ -230,9 +234,10 @@ interface FormProps extends RefundProps {
 }
 
 function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps) {
-  const { memberName, total, refunded, currency, tender, giftCardAmount, soldGiftCardBalance } = order;
-  const hasTwoTenders = tender !== "gift" && Number(giftCardAmount) > 0;
-  const tenders = [...(tender ? [tender] : []), ...(hasTwoTenders ? ["gift"] : [])].map((one) => t.tenders[one] ?? one).join(" + ");
+  const { memberName, total, refunded, currency, tender, creditAmount, giftCardAmount, soldGiftCardBalance } = order;
+  const others = [...(tender !== "gift" && Number(giftCardAmount) > 0 ? ["gift"] : []), ...(tender !== "account" && Number(creditAmount) > 0 ? ["account"] : [])];
+  const hasTwoTenders = others.length > 0;
+  const tenders = [...(tender ? [tender] : []), ...others].map((one) => t.tenders[one] ?? one).join(" + ");
   const today = useToday();
   const closeThis = useCloseThis(onClose);
   const live = passes.filter(({ isRevoked }) => !isRevoked);
@@ -310,9 +315,9 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
           <Select
             name="method"
             label={t.method}
-            options={[["original", t.methods.original(tenders)], ["cash", t.methods.cash], ["transfer", t.methods.transfer]]}
+            options={[["original", t.methods.original(tenders)], ["cash", t.methods.cash], ["transfer", t.methods.transfer], ["account", t.methods.account]]}
           />
-          <p class="hint">{tender === "card" ? t.giveBackToCard : tender === "gift" ? t.giveBackToGiftCard : t.giveBack} {hasTwoTenders && t.giveBackInOrder}</p>
+          <p class="hint">{tender === "card" ? t.giveBackToCard : tender === "gift" ? t.giveBackToGiftCard : tender === "account" ? t.giveBackToCredit : t.giveBack} {hasTwoTenders && t.giveBackInOrder}</p>
         </>
       )}
       <Field name="reason" label={t.refundReason} autoComplete="off" maxLength={500} />

@@ -27,6 +27,8 @@ export interface Offer {
   passes: Pass[];
   /** The promo codes that can be used today. */
   promoCodes: PromoCode[];
+  /** The credit of the member. */
+  credit: string;
 }
 
 export function loadPasses(memberId: string): Promise<Pass[]> {
@@ -39,14 +41,15 @@ async function loadCoursesAmong(products: ReadonlyArray<{ kind: Product["kind"] 
   return readAllPages((page) => call(api.GET("/api/shop/courses", { params: { query: page } })));
 }
 
-/** Loads the products, the cheapest first, the passes of the member, and the promo codes. */
+/** Loads the products, the cheapest first, the passes and the credit of the member, and the promo codes. */
 export async function loadOffer(memberId: string, today: string): Promise<Offer> {
   const active = readAllPages((page) => call(api.GET("/api/admin/products", { params: { query: { active: true, ...page } } })));
-  const [all, courses, passes, codes] = await Promise.all([
+  const [all, courses, passes, codes, { balance: credit }] = await Promise.all([
     active,
     active.then(loadCoursesAmong),
     loadPasses(memberId),
     readAllPages((page) => call(api.GET("/api/admin/promo-codes", { params: { query: { active: true, ...page } } }))),
+    call(api.GET("/api/admin/credit", { params: { query: { userId: memberId, limit: 1 } } })),
   ]);
   const isUsable = ({ firstDay, lastDay, uses, maxUses }: PromoCode) => (firstDay ?? today) <= today && today <= (lastDay ?? today) && uses < (maxUses ?? Infinity);
   // A course costs less when classes are over, and is not sold when none is left.
@@ -57,7 +60,7 @@ export async function loadOffer(memberId: string, today: string): Promise<Offer>
   });
   // Members start memberships themselves, because they enter their card.
   const offered = products.filter(({ kind }) => kind !== "membership");
-  return { products: offered.sort((one, other) => Number(one.price) - Number(other.price)), passes, promoCodes: codes.filter(isUsable) };
+  return { products: offered.sort((one, other) => Number(one.price) - Number(other.price)), passes, promoCodes: codes.filter(isUsable), credit };
 }
 
 /** What a promo code takes off the price of a product, as the API computes it. */
@@ -115,8 +118,8 @@ export function noteOrders(orders: readonly Order[]): void {
   for (const { userId, id } of [...orders].reverse()) newestOrders.set(userId, id);
 }
 
-/** The promo code and the gift card of a sale. */
-export type SaleCodes = Pick<Schema<"CreateOrder">, "promoCode" | "giftCard">;
+/** The promo code, the gift card, and the credit of a sale. */
+export type SaleCodes = Pick<Schema<"CreateOrder">, "promoCode" | "giftCard" | "credit">;
 
 /**
  * Sells a product to a member. The money was taken. If the outcome of a sale stays unknown, the
@@ -135,10 +138,10 @@ export function refund(t: TillTexts, { id, refunded }: Order, details: Omit<Sche
   return sendOnce(`refund ${id} ${refunded}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
-/** Records that the refund of an order at the desk was paid out. */
-export function payOut(t: TillTexts, { id, dueAtDesk }: Order): Promise<Order> {
-  const body = { orderId: id, action: "payOut" as const };
-  return sendOnce(`pay out ${id} ${dueAtDesk}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
+/** Records that the refund of an order at the desk was paid out, or adds it to the credit of the member. */
+export function payOut(t: TillTexts, { id, dueAtDesk }: Order, isCredit: boolean): Promise<Order> {
+  const body = { orderId: id, action: "payOut" as const, ...(isCredit ? { method: "account" as const } : {}) };
+  return sendOnce(`pay out ${id} ${dueAtDesk} ${isCredit}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 
 /** Cancels an open order. The reason is for the security log. */

@@ -44,7 +44,7 @@ export function SellDialog({ t, member, onClose, onChange }: SellProps) {
     say(t.sold(member.name, name));
   };
   return (
-    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} promoCodes={offer.loaded?.promoCodes ?? []} occurrence={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)} onChange={onChange}>
+    <SaleDialog title={t.sellTo(member.name)} t={t} member={member} product={product} promoCodes={offer.loaded?.promoCodes ?? []} credit={offer.loaded?.credit ?? "0"} occurrence={null} onChoose={setProduct} onClose={onClose} onSold={(_, sold) => finish(sold)} onChange={onChange}>
       <Loaded t={t} load={offer}>
         {(loaded) => <Products t={t} member={member} offer={loaded} occurrence={null} onChoose={setProduct} />}
       </Loaded>
@@ -107,7 +107,7 @@ export function PayDialog({ t, member, bookingId, scheduledClassId, price, curre
     }
   };
   return (
-    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} promoCodes={load.loaded?.promoCodes ?? []} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish} onChange={onChange}>
+    <SaleDialog title={t.payTitle(member.name)} t={t} member={member} product={product} promoCodes={load.loaded?.promoCodes ?? []} credit={load.loaded?.credit ?? "0"} occurrence={load.loaded?.occurrence ?? null} onChoose={setProduct} onClose={onClose} onSold={finish} onChange={onChange}>
       <p>{t.payText(amount)}</p>
       <p class="actions">
         <Button onClick={() => settle("markPaid")}>{t.payAction(amount)}</Button>
@@ -140,6 +140,8 @@ interface SaleProps {
   /** The product that is sold. Without one, the dialog shows its children, to choose one. */
   product: Product | null;
   promoCodes: readonly PromoCode[];
+  /** The credit of the member. */
+  credit: string;
   /** The class that the pass is to pay for. */
   occurrence: ClassToPay | null;
   onChoose: (product: Product | null) => void;
@@ -149,7 +151,7 @@ interface SaleProps {
   children: ComponentChildren;
 }
 
-function SaleDialog({ title, t, member, product, promoCodes, occurrence, onChoose, onClose, onSold, onChange, children }: SaleProps) {
+function SaleDialog({ title, t, member, product, promoCodes, credit, occurrence, onChoose, onClose, onSold, onChange, children }: SaleProps) {
   const staff = useStaffTexts();
   const [issued, setIssued] = useState<string | null>(null);
   const place = useRef<HTMLDivElement>(null);
@@ -162,7 +164,7 @@ function SaleDialog({ title, t, member, product, promoCodes, occurrence, onChoos
   const sellTitle = product?.kind === "gift_card" ? t.sellGiftCardTo : product?.kind === "course" ? t.sellCourseTo : t.sellPassTo;
   return (
     <Dialog title={product ? sellTitle(member.name) : title} isOpen onClose={onClose}>
-      <div class="sale" ref={place}>{product && issued ? <IssuedCode t={t} product={product} code={issued} /> : product ? <Tenders t={t} member={member} product={product} promoCodes={promoCodes} occurrence={occurrence} onClose={onClose} onSold={onSold} onIssued={setIssued} onChange={onChange} /> : children}</div>
+      <div class="sale" ref={place}>{product && issued ? <IssuedCode t={t} product={product} code={issued} /> : product ? <Tenders t={t} member={member} product={product} promoCodes={promoCodes} credit={credit} occurrence={occurrence} onClose={onClose} onSold={onSold} onIssued={setIssued} onChange={onChange} /> : children}</div>
       <p class="actions">
         {product && !issued && (
           <Button kind="quiet" onClick={() => onChoose(null)}>
@@ -246,7 +248,7 @@ interface TendersProps extends Omit<SaleProps, "product" | "title" | "onChoose" 
 }
 
 /** How a product was paid. A tap records the sale. */
-function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, onIssued, onChange }: TendersProps) {
+function Tenders({ t, member, product, promoCodes, credit, occurrence, onClose, onSold, onIssued, onChange }: TendersProps) {
   const isDisconnected = useStore(isOffline);
   const today = useToday();
   const what = useRef<HTMLParagraphElement>(null);
@@ -255,10 +257,12 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
   const [code, setCode] = useState<PromoCode | null>(null);
   const [card, setCard] = useState<PayingCard | null>(null);
   const [isAskingCard, setAskingCard] = useState(false);
+  const [usesCredit, setUsesCredit] = useState(false);
   const total = priceWith(code, product);
   const decimals = total.split(".")[1]?.length ?? 0;
-  const covered = Math.min(Number(card?.balance ?? 0), Number(total)).toFixed(decimals);
-  const due = (Number(total) - Number(covered)).toFixed(decimals);
+  const byCredit = Math.min(usesCredit ? Number(credit) : 0, Number(total)).toFixed(decimals);
+  const covered = Math.min(Number(card?.balance ?? 0), Number(total) - Number(byCredit)).toFixed(decimals);
+  const due = (Number(total) - Number(byCredit) - Number(covered)).toFixed(decimals);
   const isPass = product.kind === "pass";
   const codes = promoCodes.filter(({ appliesTo }) => appliesTo.includes(product.kind));
   const price = formatPrice(due, product.currency);
@@ -271,6 +275,7 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
     return attempt(async () => {
       const order = await sell(t, member.id, product.id, tender, {
         ...(code ? { promoCode: code.code } : {}),
+        ...(Number(byCredit) > 0 ? { credit: byCredit } : {}),
         ...(card && Number(covered) > 0 ? { giftCard: { code: card.code, amount: covered } } : {}),
       }).catch(async (failure: unknown) => {
         if (isUncertain(failure)) {
@@ -308,15 +313,21 @@ function Tenders({ t, member, product, promoCodes, occurrence, onClose, onSold, 
       )}
       {isAskingCard && !card && <GiftCardField t={t} onFound={setCard} />}
       <p class="sale-due" role="status">
+        {Number(byCredit) > 0 && `${t.creditPays(formatPrice(byCredit, product.currency))} `}
         {card && t.giftCardPays(formatPrice(covered, product.currency), formatPrice((Number(card.balance) - Number(covered)).toFixed(decimals), product.currency))} {isFree ? t.isFree : !isCovered && t.howPaid(price)}
       </p>
       {isDisconnected && <p role="status">{t.offline}</p>}
       <div class="tenders" role="group" aria-label={t.tender}>
         {(isFree || isCovered ? TENDERS.slice(0, 1) : TENDERS).map((tender) => (
           <Button key={tender} kind="soft" disabled={isDisconnected} onClick={(event) => take(event, tender)}>
-            {isFree ? t.give : isCovered ? t.payWithGiftCard : t.tenders[tender]}
+            {isFree ? t.give : isCovered ? (card ? t.payWithGiftCard : t.payWithCredit) : t.tenders[tender]}
           </Button>
         ))}
+        {product.kind !== "gift_card" && !isFree && !usesCredit && Number(credit) > 0 && (
+          <Button kind="soft" disabled={isDisconnected} onClick={() => setUsesCredit(true)}>
+            {t.useCredit(formatPrice(credit, product.currency))}
+          </Button>
+        )}
         {product.kind !== "gift_card" && !isFree && !isAskingCard && (
           <Button kind="soft" disabled={isDisconnected} onClick={() => setAskingCard(true)}>
             {t.giftCard}

@@ -90,6 +90,14 @@ const texts = {
     slow: "Your payment is not confirmed yet. This page shows it as soon as it is.",
     open: "You have not paid yet. Your spot is held for half an hour from when you started to pay.",
   },
+  credit: {
+    title: "Your credit",
+    balance: (balance: string) => `You have ${balance}. It pays first when you buy a pass or a course.`,
+    held: (held: string) => `${held} more pay for an order that is not paid yet.`,
+    changes: "What has changed it",
+    more: "Show more",
+    reasons: { pay: "Paid", release: "Given back, because an order was not paid", refund: "Refund", staff: "Changed by the studio", closure: "Account closed" } as Readonly<Record<string, string>>,
+  },
   calendar,
   classes,
 };

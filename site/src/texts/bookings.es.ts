@@ -91,6 +91,14 @@ const texts: BookingsTexts = {
     slow: "Tu pago aún no está confirmado. Esta página lo mostrará en cuanto lo esté.",
     open: "Aún no has pagado. Guardamos tu plaza media hora desde que empezaste a pagar.",
   },
+  credit: {
+    title: "Tu saldo",
+    balance: (balance) => `Tienes ${balance}. Paga primero cuando compras un bono o un curso.`,
+    held: (held) => `Otros ${held} pagan una compra que aún no está pagada.`,
+    changes: "Qué lo ha cambiado",
+    more: "Ver más",
+    reasons: { pay: "Pagado", release: "Devuelto, porque una compra no se pagó", refund: "Reembolso", staff: "Cambiado por el estudio", closure: "Cuenta cerrada" },
+  },
   calendar,
   classes,
 };

@@ -40,6 +40,14 @@ const texts = {
     nothing: "Nothing here costs less with this code.",
     signIn: "Do you have a promo code? Sign in to use it.",
   },
+  credit: {
+    use: (balance: string) => `Use my credit first: ${balance}`,
+    all: "Your credit pays all of it.",
+    pays: (amount: string) => `Your credit pays ${amount}.`,
+    card: (amount: string) => `The gift card pays ${amount}.`,
+    rest: (amount: string) => `You pay ${amount} by card.`,
+    small: "Your credit pays most of it, and you pay the rest by card.",
+  },
   gift: {
     title: "Gift cards",
     about: "A gift card pays for passes and courses. We e-mail you the code, which you give away.",

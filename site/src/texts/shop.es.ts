@@ -41,6 +41,14 @@ const texts: ShopTexts = {
     nothing: "Nada de esto cuesta menos con este código.",
     signIn: "¿Tienes un código promocional? Entra para usarlo.",
   },
+  credit: {
+    use: (balance) => `Usar primero mi saldo: ${balance}`,
+    all: "Tu saldo lo paga todo.",
+    pays: (amount) => `Tu saldo paga ${amount}.`,
+    card: (amount) => `La tarjeta regalo paga ${amount}.`,
+    rest: (amount) => `Pagas ${amount} con tarjeta.`,
+    small: "Tu saldo paga casi todo, y el resto lo pagas con tarjeta.",
+  },
   gift: {
     title: "Tarjetas regalo",
     about: "Con una tarjeta regalo se pueden pagar bonos y cursos. Te enviamos el código por correo para que lo regales.",

@@ -25,6 +25,11 @@ const COLLECT: Record<Step, () => Promise<unknown>> = {
   pastBookings: () => bookingsOf("past"),
   membership: async () => (await call(api.GET("/api/shop/membership"))).membership,
   passes: () => readAllPages((query) => call(api.GET("/api/shop/passes", { params: { query } }))),
+  credit: async () => {
+    const entries = await readAllPages((query) => call(api.GET("/api/shop/credit", { params: { query } })));
+    const { balance, held, currency } = await call(api.GET("/api/shop/credit", { params: { query: { limit: 1 } } }));
+    return { balance, held, currency, entries };
+  },
   mailPreferences: () => call(api.GET("/api/auth/mail-preferences")),
   // Without `Accept: text/event-stream`, the response is a list.
   events: () => readAllPages((query) => call(api.GET("/api/events", { params: { query } })) as Promise<Schema<"MemberEventList">>),

@@ -20,6 +20,7 @@ import { sendUntilAnswered } from "../../tools/repeat.ts";
 import { Store, useStore } from "../../tools/store.ts";
 import { studio } from "../../tools/studio.ts";
 import { formatMomentIn, formatPrice } from "../../tools/time.ts";
+import { loadCredit, MyCredit } from "./credit.tsx";
 
 /** Statuses of a payment with which the booking is still to be paid. Some bookings have no payment. */
 const UNPAID = [null, undefined, "pending", "failed", "cancelled"];
@@ -35,12 +36,12 @@ type Texts = { t: BookingsTexts };
 /** The bookings for which a fee is to be paid. */
 const owedFees = new Store<Booking[]>([]);
 
-/** Loads the bookings, passes, and fees of the member. */
+/** Loads the bookings, passes, fees, and credit of the member. */
 export async function loadMember(): Promise<void> {
-  await Promise.all([loadBookings(), loadPassPart(), loadFees().catch(skipIfOffline)]);
+  await Promise.all([loadBookings(), loadPassPart(), loadFees().catch(skipIfOffline), loadCredit().catch(skipIfOffline)]);
 }
 
-/** Fees cannot be paid without a connection, so the page shows the bookings alone then. */
+/** Fees and credit cannot be used without a connection, so the page shows the bookings alone then. */
 function skipIfOffline(failure: unknown): void {
   if (!(failure instanceof Failure && failure.isUnanswered)) throw failure;
 }
@@ -96,6 +97,7 @@ export function MyBookings({ t }: Texts) {
       )}
       {passes && <passes.MyMembership t={passes.t} />}
       {passes && <passes.MyPasses t={passes.t} />}
+      <MyCredit t={t.credit} />
       <Card class="calendar">
         <h2>{t.calendar.title}</h2>
         <CalendarFeed t={t.calendar} />

@@ -12,7 +12,7 @@ import { type Catalog, language, loadTexts, namesOf } from "../../tools/language
 import { isMemberExpected } from "../../session.ts";
 import { formatDay, formatPrice, formatTime, formatTimeIn } from "../../tools/time.ts";
 import type { BuyProps } from "./buy-button.tsx";
-import type { EnteredCard, split } from "./paying.ts";
+import type { describeSplit, EnteredCard, split } from "./paying.ts";
 import type { AppliedCode } from "./promo-code.tsx";
 import "./courses.css";
 
@@ -73,9 +73,10 @@ interface Props {
   BuyButton: ComponentType<BuyProps>;
   /** The page has it already, so that it is not a script of its own. */
   splitPrice: typeof split;
+  describeSplit: typeof describeSplit;
 }
 
-export function Courses({ t, part, applied, card, takesCards, onBought, BuyButton, splitPrice }: Props) {
+export function Courses({ t, part, applied, card, takesCards, onBought, BuyButton, splitPrice, describeSplit: describe }: Props) {
   return (
     <>
       <h2>{part.t.title}</h2>
@@ -88,13 +89,13 @@ export function Courses({ t, part, applied, card, takesCards, onBought, BuyButto
           const code = reduced && applied?.code;
           const total = reduced?.total ?? course.priceNow;
           const paying = Number(total) > 0 ? card : null;
-          const { covered, rest } = splitPrice(paying, total);
-          const money = (amount: string) => formatPrice(amount, course.currency);
+          const { rest } = splitPrice(paying, total);
+          const payers = Number(total) > 0 ? describe(t, paying, total, course.currency) : null;
           const isPayable = takesCards || Number(rest) === 0;
           return (
             <li key={course.id} id={anchorOf(course)} tabIndex={-1} class="card product">
               <CourseFacts t={part.t} shop={t} course={course} total={total} code={code} />
-              {paying && <p class="product-covered">{Number(rest) === 0 ? t.gift.all : t.gift.rest(money(covered), money(rest))}</p>}
+              {payers && <p class="product-covered">{payers}</p>}
               {part.own.paid.has(course.id) ? (
                 <p class="hint">{part.t.owned}</p>
               ) : (

@@ -10,6 +10,7 @@ import { loadSession, signInAddress } from "../../session.ts";
 import type { ShopTexts } from "../../texts/shop.en.ts";
 import { say } from "../../tools/action.ts";
 import { sendUntilAnswered } from "../../tools/repeat.ts";
+import { credit } from "./paying.ts";
 
 /** The codes with which a product is bought. */
 interface Codes {
@@ -23,8 +24,9 @@ export async function buy(t: ShopTexts, product: Schema<"Product">, { promoCode,
     location.assign(signInAddress(`/shop?product=${product.id}`));
     return;
   }
-  const body = { productId: product.id, ...(promoCode ? { promoCode } : {}), ...(giftCard ? { giftCard } : {}) };
-  const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""} ${giftCard ?? ""}`, t.sending, (key) =>
+  const useCredit = credit.value?.isUsed ?? true;
+  const body = { productId: product.id, useCredit, ...(promoCode ? { promoCode } : {}), ...(giftCard ? { giftCard } : {}) };
+  const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""} ${giftCard ?? ""} ${useCredit}`, t.sending, (key) =>
     call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body })),
   );
   if (order.checkoutUrl) location.assign(order.checkoutUrl);

@@ -8,6 +8,7 @@ import { Field } from "../../components/form.tsx";
 import { Button, Dialog, Empty, Skeleton } from "../../components/ui.tsx";
 import { bookFor } from "../../staff/bookings.ts";
 import { CancelBookingDialog } from "../../staff/cancel-booking.tsx";
+import { type Credit, type CreditEntry, MemberCredit } from "../../staff/credit.tsx";
 import { ChoiceDialog } from "../../staff/dialogs.tsx";
 import { FailurePanel } from "../../staff/failure-panel.tsx";
 import { WaiveDialog } from "../../staff/fees.tsx";
@@ -91,8 +92,14 @@ function MemberDetails({ t, member, back }: Texts & { member: Member; back: prea
   const passes = useList<Pass>("", (cursor) => call(api.GET("/api/admin/passes", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
   const memberships = useList<Membership>("", (cursor) => call(api.GET("/api/admin/memberships", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
   const orders = useList<Order>("", (cursor) => call(api.GET("/api/admin/orders", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
+  const [credit, setCredit] = useState<Credit | null>(null);
+  const creditEntries = useList<CreditEntry>("", async (cursor) => {
+    const found = await call(api.GET("/api/admin/credit", { params: { query: { userId: member.id, ...(cursor ? { cursor } : {}) } } }));
+    setCredit(found);
+    return found;
+  });
   const reload = () => {
-    for (const list of [bookings, payments, memberships, passes, orders]) void list.reload().catch(report);
+    for (const list of [bookings, payments, memberships, passes, orders, creditEntries]) void list.reload().catch(report);
   };
   // A link to the passes scrolls to them when their place is known.
   const isPlaced = passes.items !== null && bookings.items !== null;
@@ -156,6 +163,7 @@ function MemberDetails({ t, member, back }: Texts & { member: Member; back: prea
         </header>
         <OrderTable t={t.till} caption={t.till.orders} list={orders} empty={<Empty text={t.till.noOrders} />} onChange={reload} />
       </section>
+      <MemberCredit t={t.till} member={member} credit={credit} list={creditEntries} onChange={reload} />
       {isSelling && <SellDialog t={t.till} member={member} onClose={() => setSelling(false)} onChange={reload} />}
       {isBooking && <BookDialog t={t} member={member} onClose={() => setBooking(false)} onBook={reload} />}
     </>

@@ -26,7 +26,7 @@ type Period = Schema<"SalesPeriod">;
 type Balance = Schema<"StripeBalance">;
 type Payout = Schema<"StripePayout">;
 type Entry = Schema<"StripeEntry">;
-type TableName = "periods" | "products" | "tenders" | "taxes" | "promo_codes" | "gift_cards" | "open" | "passes" | "memberships" | "stripe" | "payouts" | "unmatched_entries";
+type TableName = "periods" | "products" | "tenders" | "taxes" | "promo_codes" | "gift_cards" | "credit" | "open" | "passes" | "memberships" | "stripe" | "payouts" | "unmatched_entries";
 type Texts = { t: StaffReportsTexts };
 
 const RANGES = ["month", "last-month", "year", "own"] as const;
@@ -130,6 +130,7 @@ function Figures({ t, report }: PartProps) {
         </Part>
       )}
       <GiftCards t={t} report={report} />
+      <MemberCredit t={t} report={report} />
       {report.memberships.length > 0 && (
         <Part report={report} title={t.memberships} hint={t.membershipsHint} table="memberships">
           <Table caption={t.memberships} columns={membershipColumns(t, report.currency)} items={report.memberships} rowKey={({ productId }) => productId} />
@@ -176,7 +177,7 @@ function Facts({ label, facts, currency }: { label: string; facts: readonly Fact
   );
 }
 
-function Totals({ t, report: { totals, giftCards, currency } }: PartProps) {
+function Totals({ t, report: { totals, giftCards, credit, currency } }: PartProps) {
   const { received, refunded, net, disputesLost, lostInDisputes, tax, sold, discounts, fees, givenSpots, givenValue } = totals;
   const facts: Fact[] = [
     [t.facts.received, received],
@@ -186,6 +187,7 @@ function Totals({ t, report: { totals, giftCards, currency } }: PartProps) {
     [t.facts.tax, tax],
     [t.facts.sold, sold, t.soldHint],
     [t.facts.redeemed, giftCards.redeemed],
+    ...(Number(credit.redeemed) > 0 ? [[t.facts.byCredit, credit.redeemed] as const] : []),
     [t.facts.discounts, discounts],
     [t.facts.fees, fees],
     ...(givenSpots > 0 ? [[t.facts.given, givenValue, t.givenSpots(givenSpots)] as const] : []),
@@ -228,6 +230,26 @@ function GiftCards({ t, report }: PartProps) {
   );
 }
 
+/** What credit was given and has paid in the period, and what is left of it today. */
+function MemberCredit({ t, report }: PartProps) {
+  const { added, takenOff, redeemed, refunded, closed, count, balance, held } = report.credit;
+  const facts: Fact[] = [
+    [t.creditFacts.added, added],
+    [t.creditFacts.takenOff, takenOff],
+    [t.creditFacts.redeemed, redeemed],
+    [t.creditFacts.refunded, refunded],
+    [t.creditFacts.closed, closed],
+    [t.creditFacts.balance, balance, t.creditCount(count)],
+    [t.creditFacts.held, held],
+  ];
+  if (facts.every(([, sum]) => Number(sum) === 0)) return null;
+  return (
+    <Part report={report} title={t.credit} hint={t.creditHint} table="credit">
+      <Facts label={t.credit} facts={facts} currency={report.currency} />
+    </Part>
+  );
+}
+
 /** What Stripe has kept, its payouts, and what there is at Stripe and not in Sabor. */
 function StripeBalance({ t, report, balance }: PartProps & { balance: Balance }) {
   const { currency, timeZone: zone } = report;
@@ -263,12 +285,13 @@ function StripeBalance({ t, report, balance }: PartProps & { balance: Balance })
 
 /** What is open today, whatever the period is. */
 function Open({ t, report }: PartProps) {
-  const { currency, open, passes, giftCards, owed, passValue } = report;
+  const { currency, open, passes, giftCards, credit, owed, passValue } = report;
   const refunds = open.find(({ kind }) => kind === "refund");
   const facts: Fact[] = [
     [t.openFacts.owed, owed],
     [t.openFacts.refunds, refunds?.amount ?? (0).toFixed(owed.split(".")[1]?.length ?? 0)],
     [t.openFacts.giftCards, giftCards.balance, t.giftCardCount(giftCards.count)],
+    ...(Number(credit.balance) > 0 ? [[t.openFacts.credit, credit.balance, t.creditCount(credit.count)] as const] : []),
     [t.openFacts.passes, passValue, t.passCount(passes.reduce((sum, { count }) => sum + count, 0))],
   ];
   const title = t.open(longDay(report.asOf));
@@ -336,8 +359,10 @@ function productColumns(t: StaffReportsTexts, { currency, products }: Report): A
     ...rareMoney(products, "discount", t.columns.discount, currency, ({ discount }) => discount),
     money("amount", t.columns.amount, currency, ({ amount }) => amount),
     ...rareMoney(products, "byGiftCard", t.columns.byGiftCard, currency, ({ paidByGiftCard }) => paidByGiftCard),
+    ...rareMoney(products, "byCredit", t.columns.byCredit, currency, ({ paidByCredit }) => paidByCredit),
     ...rareMoney(products, "refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
     ...rareMoney(products, "toGiftCard", t.columns.toGiftCard, currency, ({ refundedToGiftCard }) => refundedToGiftCard),
+    ...rareMoney(products, "toCredit", t.columns.toCredit, currency, ({ refundedToCredit }) => refundedToCredit),
     money("net", t.columns.net, currency, ({ net }) => net),
   ];
 }
