@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::bookings::book;
 use crate::harness::{PASSWORD, Settings, TestApp, TestClient, TestResponse};
+use crate::shop::credit::{add_credit, change_credit};
 use crate::shop::{change_pass, sell_pass};
 
 const EMAIL: &str = "ana@example.com";
@@ -387,6 +388,27 @@ async fn a_member_who_confirms_an_address_does_not_close_an_account_with_a_pass(
     change_pass(&staff, &pass, json!({ "action": "revoke" }))
         .await
         .expect(200);
+    confirm(&luis, &token).await.expect(200);
+    assert!(!walk_in.is_signed_in().await);
+}
+
+/// Staff have given credit to the account, whose member opens it through the invitation.
+#[tokio::test]
+async fn a_member_who_confirms_an_address_does_not_close_an_account_with_credit() {
+    let app = TestApp::start().await;
+    let walk_in = app.visitor();
+    register(&walk_in, "Ana", PASSWORD).await.expect(201);
+    let staff = app.staff("sofia").await;
+    add_credit(&staff, &walk_in, "20").await;
+    let luis = app.member("luis").await;
+    let form = json!({ "newEmail": EMAIL, "currentPassword": PASSWORD });
+    luis.post("/api/auth/change-email", form).await.expect(202);
+    let token = app.mailed_token("verify_email", EMAIL).await;
+    confirm(&luis, &token).await.expect_code(409, "email_taken");
+    // Without the credit, the account is closed.
+    change_credit(&staff, &walk_in, "takeOff", "20")
+        .await
+        .expect(201);
     confirm(&luis, &token).await.expect(200);
     assert!(!walk_in.is_signed_in().await);
 }

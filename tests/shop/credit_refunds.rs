@@ -8,7 +8,7 @@ use super::credit::{add_credit, buy, credit, entries, pay, sell_for_credit};
 use super::gift_cards::{assert_wallets_consistent, sell_gift_card};
 use super::migration::revert_to;
 use super::{assert_passes_consistent, create_product, sell};
-use crate::harness::{TestApp, TestClient, TestResponse, connect, wait_until};
+use crate::harness::{MailServer, TestApp, TestClient, TestResponse, connect, wait_until};
 use crate::payments::failed_refunds::fail_for_good;
 use crate::payments::{deliver_dispute, process_refunds, start_with_stripe};
 use crate::shop::courses::{cancel_class, three_classes};
@@ -249,4 +249,57 @@ async fn the_migration_is_not_reverted_once_a_member_had_credit() {
     let refused = migrations::down(&mut client, 1).await;
     assert!(refused.is_err(), "credit would be lost");
     assert_eq!(credit(&ana).await, "50.00");
+}
+
+#[tokio::test]
+async fn the_mail_about_a_refund_says_that_the_money_is_credit() {
+    let Some(server) = MailServer::start().await else {
+        return;
+    };
+    let app = TestApp::start_with(server.settings()).await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
+    let ten = create_product(&staff, json!({ "price": "60" })).await;
+    let paid = sell(&staff, &ana, &[&ten]).await.expect(201);
+    server.wait_for_mails(1).await;
+    refund(&staff, &paid, "40", "account").await.expect(200);
+    let mails = server.wait_for_mails(2).await;
+    let text = mails[1]["text"].as_str().unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains("to your credit."), "{text}");
+}
+
+/// Returns the text of a statement in a source file of the program.
+fn statement(source: &str, name: &str) -> String {
+    let (_, rest) = source.split_once(&format!("\"{name}\",\n")).unwrap();
+    let (_, rest) = rest.split_once('"').unwrap();
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+/// An id that no row has. A function would keep indexes from being used.
+const ID: &str = "'00000000-0000-0000-0000-000000000000'::uuid";
+
+#[tokio::test]
+async fn locking_wallets_reads_no_other_wallets() {
+    let app = TestApp::start().await;
+    let wallet = include_str!("../../lib/src/models/wallet.rs");
+    let credit = include_str!("../../lib/src/models/wallet/credit.rs");
+    for (source, name) in [(wallet, "wallet.lock"), (credit, "wallet.lock_for_refund")] {
+        let sql = statement(source, name);
+        let sql = sql
+            .replace("any($1)", &format!("any(array[{ID}])"))
+            .replace("$1", ID)
+            .replace("$2", ID);
+        // Without indexes, only a scan of the whole table would be left.
+        let client = connect(&app.database).await;
+        client
+            .batch_execute(
+                "set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off",
+            )
+            .await
+            .unwrap();
+        let plan = client.query(&format!("explain {sql}"), &[]).await.unwrap();
+        let plan: Vec<String> = plan.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        assert!(!plan.contains("Seq Scan on wallets"), "{name}: {plan}");
+    }
 }
