@@ -27,7 +27,7 @@ test("staff see what was sold this month, and download it", async ({ page, staff
   const [file] = await Promise.all([page.waitForEvent("download"), part.getByRole("link", { name: "Download CSV" }).click()]);
   expect(file.suggestedFilename()).toMatch(/sales-products.*\.csv$/);
   const text = readFileSync(await file.path(), "utf8");
-  expect(text).toContain(`pass,${pass},1,0.00,150.00,0.00,0.00,0.00,150.00`);
+  expect(text).toContain(`pass,${pass},1,0.00,150.00,0.00,0.00,0.00,0.00,0.00,150.00`);
 });
 
 /** Reads the balance at Stripe, which the clean-up does once a day, and opens the report of some days. */
