@@ -27,8 +27,8 @@ declare
     kept record;
 begin
     select (select count(distinct w.id) from wallets w join wallet_entries e on e.wallet_id = w.id
-            where w.kind = 'account') as wallets,
-        (select coalesce(sum(balance), 0) from wallets where kind = 'account') as money
+            where w.kind = 'credit') as wallets,
+        (select coalesce(sum(balance), 0) from wallets where kind = 'credit') as money
     into kept;
     if kept.wallets > 0 then
         raise exception 'the credit of % members, % together, cannot be kept', kept.wallets, kept.money;
@@ -92,7 +92,7 @@ $$;
 
 drop index wallet_entries_made_by_idx;
 -- Wallets without entries have held nothing.
-delete from wallets where kind = 'account';
+delete from wallets where kind = 'credit';
 alter table wallet_entries
     drop constraint wallet_entries_staff,
     drop column made_by,
@@ -110,7 +110,7 @@ alter table refunds
     drop constraint refunds_method_known,
     add constraint refunds_method_known check (method in ('original', 'cash', 'transfer'));
 
-drop index payments_account_order_key;
+drop index payments_credit_order_key;
 drop index payments_pending_order_key;
 create unique index payments_pending_order_key on payments (order_id)
     where status = 'pending' and tender is distinct from 'gift';

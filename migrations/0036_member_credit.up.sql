@@ -26,7 +26,7 @@ $$;
 
 alter table wallets
     drop constraint wallets_kind_known,
-    add constraint wallets_kind_known check (kind in ('gift', 'account')),
+    add constraint wallets_kind_known check (kind in ('gift', 'credit')),
     alter column code_hash drop not null,
     alter column order_line_id drop not null,
     -- The member whose credit it is. Null for a gift card.
@@ -38,23 +38,23 @@ alter table wallets
 alter table payments
     drop constraint payments_tender_known,
     add constraint payments_tender_known
-        check (tender in ('card', 'cash', 'terminal', 'transfer', 'gift', 'account')),
+        check (tender in ('card', 'cash', 'terminal', 'transfer', 'gift', 'credit')),
     drop constraint payments_wallet,
     add constraint payments_wallet
-        check (coalesce(tender in ('gift', 'account'), false) = (wallet_id is not null));
+        check (coalesce(tender in ('gift', 'credit'), false) = (wallet_id is not null));
 
 -- An order that is not paid yet can have one payment with credit and one with a gift card beside the
 -- one by card.
 drop index payments_pending_order_key;
 create unique index payments_pending_order_key on payments (order_id)
     where status = 'pending' and wallet_id is null;
-create unique index payments_account_order_key on payments (order_id)
-    where status in ('pending', 'paid') and tender = 'account';
+create unique index payments_credit_order_key on payments (order_id)
+    where status in ('pending', 'paid') and tender = 'credit';
 
 -- A refund with the method `account` goes to the member's credit.
 alter table refunds
     drop constraint refunds_method_known,
-    add constraint refunds_method_known check (method in ('original', 'cash', 'transfer', 'account'));
+    add constraint refunds_method_known check (method in ('original', 'cash', 'transfer', 'credit'));
 
 -- `staff`: staff have added credit or taken it off. `closure`: the account was closed, and the rest of
 -- its credit is lost.
@@ -92,9 +92,9 @@ begin
     select * into payment from payments where id = new.payment_id;
     if new.state = 'done' then
         target = case new.method
-            when 'account' then (select id from wallets where user_id = payment.user_id)
+            when 'credit' then (select id from wallets where user_id = payment.user_id)
             when 'original' then payment.wallet_id end;
-        if new.method = 'account' and target is null then
+        if new.method = 'credit' and target is null then
             raise exception 'the member has no wallet for the refund %', new.id;
         end if;
         if target is not null then

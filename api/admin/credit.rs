@@ -14,7 +14,7 @@ pub fn route() -> Routes {
     routes![get_credit, change_credit]
 }
 
-/// Returns the credit of a member: what is left, and how it has changed, newest first.
+/// Returns a member's account credit: the balance, and the changes, newest first.
 #[utoipa::path(get, path = "/api/admin/credit", tag = "administration", security(("session" = [])), params(CreditQuery, PageParams), responses(
     (status = 200, body = StaffCreditView, description = "The credit, with one page of its changes; zero if no member has this id"),
 ))]
@@ -27,12 +27,12 @@ async fn get_credit(
     credit::find_of_member(&app, query, page).await.map(Json)
 }
 
-/// Adds credit of a member, or takes it off. No money moves. The member sees the reason.
+/// Adds to a member's credit, or deducts from it. No money changes hands. The member sees the reason.
 #[utoipa::path(post, path = "/api/admin/credit", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = ChangeCredit, responses(
     (status = 201, body = CreditView, description = "The credit after the change"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own credit"),
     (status = 404, description = "`not_found`: no open account has this id"),
-    (status = 409, description = "`credit_not_enough`: the member has less credit than is to be taken off. `idempotency_key_reused`: the key belongs to another request"),
+    (status = 409, description = "`credit_not_enough`: the deduction is more than the balance. `idempotency_key_reused`: the key belongs to another request"),
 ))]
 async fn change_credit(
     app: App,

@@ -11,7 +11,7 @@ pub fn route() -> Routes {
     routes![get_my_credit]
 }
 
-/// Returns the member's credit: what is left, and how it has changed, newest first. Credit pays first
+/// Returns the member's account credit: the balance, and the changes, newest first. Credit pays first
 /// when the member buys a pass or a course.
 #[utoipa::path(get, path = "/api/shop/credit", tag = "shop", security(("session" = [])), params(PageParams), responses(
     (status = 200, body = MemberCreditView, description = "The credit, with one page of its changes"),

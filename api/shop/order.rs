@@ -29,9 +29,9 @@ async fn get_my_order(
 /// Buys a product by card. The response has the URL of the payment page. The pass is issued when
 /// the payment has arrived. An order that is not paid within half an hour is cancelled. A repeated
 /// request returns the open order of the same product, unless the product or the promo code was
-/// changed meanwhile. The member's credit pays first, unless `useCredit` is false, then a gift card, and the rest
-/// is paid by card. What costs nothing, or is paid without a card, is issued at once. The code of
-/// a gift card that is bought is sent by e-mail.
+/// changed meanwhile. Credit pays first unless `useCredit` is false, then the gift card, and the rest is
+/// paid by card. If no card is needed, the pass is issued at once. The code of a gift card that is
+/// bought is sent by e-mail.
 #[utoipa::path(post, path = "/api/shop/order", tag = "shop", security(("session" = [])), params(IdempotencyKeyParams), request_body = BuyProduct, responses(
     (status = 201, body = MemberOrderView, description = "The order; it has `checkoutUrl` unless it is paid"),
     (status = 404, description = "`not_found`: the account is closed"),

@@ -10,7 +10,7 @@ test("staff add credit, the member pays with it, and staff take the rest of it a
   await signInAs(page, "staff");
   await open(page, `/staff/members/${id}`);
   const part = page.locator("#credit");
-  await expect(part.getByText("No credit was ever given.")).toBeVisible();
+  await expect(part.getByText("The member has never had credit.")).toBeVisible();
   await part.getByRole("button", { name: /^Credit of/ }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("Amount").fill("170");
@@ -32,8 +32,8 @@ test("staff add credit, the member pays with it, and staff take the rest of it a
   await card.getByRole("button", { name: `Buy: ${pass.name}` }).click();
   await expect(page.getByText(`“${pass.name}” is yours`)).toBeVisible();
   await open(page, "/bookings");
-  await expect(page.getByText("You have $20. It pays first when you buy a pass or a course.")).toBeVisible();
-  await page.getByText("What has changed it").click();
+  await expect(page.getByText("You have $20. It is used first when you buy a pass or a course.")).toBeVisible();
+  await page.getByText("History").click();
   await expect(page.getByText("A class was too short")).toBeVisible();
   await expectAccessible(page);
 
@@ -49,7 +49,7 @@ test("staff add credit, the member pays with it, and staff take the rest of it a
   const row = page.getByRole("row").filter({ hasText: "$20 by credit" });
   await row.getByLabel(/^More for/).click();
   await row.getByRole("button", { name: "Refund" }).click();
-  await dialog.getByLabel("How it is given back").selectOption("As credit of the member");
+  await dialog.getByLabel("How it is given back").selectOption("As credit");
   await dialog.getByLabel(/^Amount/).fill("130");
   await dialog.getByRole("button", { name: "Refund" }).click();
   await expect(part.getByText("The member has $130 of credit.")).toBeVisible();

@@ -42,7 +42,7 @@ pub async fn entries(member: &TestClient) -> Vec<[String; 2]> {
     items
         .map(|entry| {
             let text = |name: &str| entry[name].as_str().unwrap().to_owned();
-            [text("reason"), text("change")]
+            [text("kind"), text("change")]
         })
         .collect()
 }
@@ -83,35 +83,46 @@ pub async fn sell_for_credit(
 }
 
 #[tokio::test]
-async fn staff_add_credit_of_a_member_and_take_it_off() {
+async fn staff_add_to_a_members_credit_and_deduct_from_it() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     assert_eq!(credit(&ana).await, "0.00");
     assert_eq!(add_credit(&staff, &ana, "20").await["balance"], "20.00");
-    change_credit(&staff, &ana, "takeOff", "20.01")
+    change_credit(&staff, &ana, "deduct", "20.01")
         .await
         .expect_code(409, "credit_not_enough");
-    let left = change_credit(&staff, &ana, "takeOff", "5")
-        .await
-        .expect(201);
+    let left = change_credit(&staff, &ana, "deduct", "5").await.expect(201);
     assert_eq!(left["balance"], "15.00");
     assert_eq!(credit(&ana).await, "15.00");
     let expected = [["staff", "-5.00"], ["staff", "20.00"]].map(|entry| entry.map(str::to_owned));
     assert_eq!(entries(&ana).await, expected);
     let path = format!(
-        "/api/admin/credit?userId={}",
+        "/api/admin/credit?memberId={}",
         ana.user_id().await.as_str().unwrap()
     );
     let shown = staff.get(&path).await.expect(200);
-    assert_eq!(shown["items"][0]["note"], "The class was too short");
+    assert_eq!(shown["items"][0]["reason"], "The class was too short");
     assert_eq!(shown["items"][0]["changedBy"], "sofia Reyes");
     // The security log has the change.
     let logged = "select count(*) from security_events where kind = 'credit_changed'";
     assert_eq!(app.count(logged).await, 2);
-    // Nobody changes their own credit.
+    assert_wallets_consistent(&app).await;
+}
+
+#[tokio::test]
+async fn staff_cannot_change_their_own_credit() {
+    let app = TestApp::start().await;
+    let staff = app.staff("sofia").await;
     change_credit(&staff, &staff, "add", "5")
         .await
         .expect_code(403, "own_purchase");
+    assert_eq!(credit(&staff).await, "0.00");
+}
+
+#[tokio::test]
+async fn a_change_of_credit_needs_an_amount_and_a_reason() {
+    let app = TestApp::start().await;
+    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     for (field, value) in [("amount", "0"), ("reason", " ")] {
         let mut change = json!({
             "userId": ana.user_id().await, "amount": "5", "reason": "Mistake",
@@ -122,7 +133,7 @@ async fn staff_add_credit_of_a_member_and_take_it_off() {
             .await
             .expect_code(400, "validation_failed");
     }
-    assert_wallets_consistent(&app).await;
+    assert_eq!(credit(&ana).await, "0.00");
 }
 
 #[tokio::test]
@@ -190,7 +201,7 @@ async fn credit_that_covers_the_price_pays_at_once() {
     let listed = &staff.get_all("/api/admin/orders").await[0];
     assert_eq!(
         [&listed["tender"], &listed["creditAmount"]],
-        ["account", "40.00"]
+        ["credit", "40.00"]
     );
     // Without card payments, the rest cannot be paid online.
     buy(&ana, &five, json!({}))
@@ -225,7 +236,7 @@ async fn an_abandoned_order_gives_credit_its_money_back_once() {
 }
 
 #[tokio::test]
-async fn an_order_is_replaced_when_it_would_use_other_credit() {
+async fn an_order_is_replaced_when_another_amount_of_credit_would_pay() {
     let (app, stripe) = start_with_stripe().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     add_credit(&staff, &ana, "20").await;
@@ -287,7 +298,7 @@ async fn a_gift_card_is_not_bought_with_credit() {
 }
 
 #[tokio::test]
-async fn credit_at_sixteen_tills_pays_once() {
+async fn sixteen_tills_cannot_spend_the_same_credit() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     add_credit(&staff, &ana, "50").await;
@@ -300,7 +311,7 @@ async fn credit_at_sixteen_tills_pays_once() {
     let sale = made[0].expect(201);
     assert_eq!(
         [&sale["tender"], &sale["creditAmount"]],
-        ["account", "40.00"]
+        ["credit", "40.00"]
     );
     for sale in refused {
         sale.expect_code(409, "credit_not_enough");
@@ -327,7 +338,7 @@ async fn purchases_and_changes_by_staff_at_once_leave_no_credit_below_zero() {
     }))
     .await;
     let purchases = join_all(products.iter().map(|product| buy(&ana, product, json!({}))));
-    let changes = join_all((0..8).map(|_| change_credit(&staff, &ana, "takeOff", "10")));
+    let changes = join_all((0..8).map(|_| change_credit(&staff, &ana, "deduct", "10")));
     let (purchases, changes) = tokio::join!(purchases, changes);
     let paid = purchases.iter().filter(|made| made.status == 201).count();
     let taken = changes.iter().filter(|made| made.status == 201).count();
@@ -352,11 +363,11 @@ async fn closing_an_account_empties_its_credit_and_deactivating_it_does_not() {
     let change = json!({ "id": eva_id, "isActive": false });
     admin.patch("/api/admin/users", change).await.expect(200);
     ana.close_account().await;
-    for (id, balance, reason) in [(&ana_id, "0.00", "closure"), (&eva_id, "30.00", "staff")] {
-        let path = format!("/api/admin/credit?userId={}", id.as_str().unwrap());
+    for (id, balance, kind) in [(&ana_id, "0.00", "closure"), (&eva_id, "30.00", "staff")] {
+        let path = format!("/api/admin/credit?memberId={}", id.as_str().unwrap());
         let shown = staff.get(&path).await.expect(200);
         assert_eq!(shown["balance"], balance);
-        assert_eq!(shown["items"][0]["reason"], reason);
+        assert_eq!(shown["items"][0]["kind"], kind);
     }
     // What staff have written about the member is erased.
     let kept = "select count(*) from wallet_entries e join wallets w on w.id = e.wallet_id

@@ -48,13 +48,13 @@ async fn staff_give_back_to_credit_what_was_paid_in_any_way() {
         .await
         .expect(201);
     pay(&app, &stripe, &mixed).await;
-    let back = refund(&staff, &mixed, "50", "account").await.expect(200);
+    let back = refund(&staff, &mixed, "50", "credit").await.expect(200);
     assert_eq!(back["refunded"], "50.00");
     assert_eq!(credit(&ana).await, "50.00");
     let cash = create_product(&staff, json!({ "name": "Five", "price": "40" })).await;
     let cash = sell(&staff, &ana, &[&cash]).await.expect(201);
-    refund(&staff, &cash, "40", "account").await.expect(200);
-    refund(&staff, &cash, "0.01", "account")
+    refund(&staff, &cash, "40", "credit").await.expect(200);
+    refund(&staff, &cash, "0.01", "credit")
         .await
         .expect_code(409, "nothing_to_refund");
     assert_eq!(credit(&ana).await, "90.00");
@@ -108,7 +108,7 @@ async fn sixteen_refunds_to_credit_at_once_give_back_no_more_than_was_paid() {
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let ten = create_product(&staff, json!({ "price": "100" })).await;
     let paid = sell(&staff, &ana, &[&ten]).await.expect(201);
-    let refunds = (0..16).map(|_| refund(&staff, &paid, "30", "account"));
+    let refunds = (0..16).map(|_| refund(&staff, &paid, "30", "credit"));
     let refunds = join_all(refunds).await;
     let made = refunds.iter().filter(|made| made.status == 200).count();
     assert_eq!(made, 3);
@@ -126,13 +126,13 @@ async fn a_disputed_card_payment_does_not_keep_credit_from_being_refunded() {
     let session = pay(&app, &stripe, &order).await;
     let dispute = stripe.open_dispute(&session, "needs_response");
     deliver_dispute(&app, "created", &dispute).await;
-    for method in ["original", "account"] {
+    for method in ["original", "credit"] {
         refund(&staff, &order, "20.01", method)
             .await
             .expect_code(409, "payment_disputed");
     }
     refund(&staff, &order, "12", "original").await.expect(200);
-    refund(&staff, &order, "8", "account").await.expect(200);
+    refund(&staff, &order, "8", "credit").await.expect(200);
     assert_eq!(credit(&ana).await, "20.00");
     assert_wallets_consistent(&app).await;
 }
@@ -152,7 +152,7 @@ async fn what_is_due_at_the_desk_becomes_credit() {
         .patch("/api/admin/orders", pay_out)
         .await
         .expect_code(400, "validation_failed");
-    let pay_out = json!({ "orderId": order["id"], "action": "payOut", "method": "account" });
+    let pay_out = json!({ "orderId": order["id"], "action": "payOut", "method": "credit" });
     let paid_out = staff.patch("/api/admin/orders", pay_out).await.expect(200);
     assert_eq!(paid_out["dueAtDesk"], "0.00");
     assert_eq!(credit(&ana).await, due);
@@ -185,7 +185,7 @@ async fn a_refund_that_the_bank_has_returned_becomes_credit() {
     fail_for_good(&app, &stripe).await;
     let path = "/api/admin/failed-refunds";
     let failed = staff.get_all(path).await[0]["id"].clone();
-    let resolution = json!({ "refundId": failed, "resolution": "account" });
+    let resolution = json!({ "refundId": failed, "resolution": "credit" });
     staff.patch(path, resolution.clone()).await.expect(200);
     staff
         .patch(path, resolution)
@@ -207,7 +207,7 @@ async fn a_closed_account_gets_no_credit() {
         .await
         .expect(201);
     ana.close_account().await;
-    for (amount, method) in [("10", "account"), ("20", "original")] {
+    for (amount, method) in [("10", "credit"), ("20", "original")] {
         refund(&staff, &paid, amount, method)
             .await
             .expect_code(409, "account_closed");
@@ -222,7 +222,7 @@ async fn refunds_to_credit_while_the_account_is_closed_leave_it_empty() {
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
     let ten = create_product(&staff, json!({ "price": "100" })).await;
     let paid = sell(&staff, &ana, &[&ten]).await.expect(201);
-    let refunds = join_all((0..8).map(|_| refund(&staff, &paid, "10", "account")));
+    let refunds = join_all((0..8).map(|_| refund(&staff, &paid, "10", "credit")));
     let (refunds, ()) = tokio::join!(refunds, ana.close_account());
     for refused in refunds.iter().filter(|refund| refund.status != 200) {
         refused.expect_code(409, "account_closed");
@@ -261,7 +261,7 @@ async fn the_mail_about_a_refund_says_that_the_money_is_credit() {
     let ten = create_product(&staff, json!({ "price": "60" })).await;
     let paid = sell(&staff, &ana, &[&ten]).await.expect(201);
     server.wait_for_mails(1).await;
-    refund(&staff, &paid, "40", "account").await.expect(200);
+    refund(&staff, &paid, "40", "credit").await.expect(200);
     let mails = server.wait_for_mails(2).await;
     let text = mails[1]["text"].as_str().unwrap();
     let words: Vec<&str> = text.split_whitespace().collect();

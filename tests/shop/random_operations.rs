@@ -133,7 +133,7 @@ impl Studio {
 
     /// Runs a random operation. It may be refused, but it must not fail.
     async fn operate(&mut self) {
-        match self.random.below(22) {
+        match self.random.below(23) {
             0..=3 => self.book().await,
             4..=5 => self.cancel().await,
             6..=8 => self.buy().await,
@@ -145,6 +145,7 @@ impl Studio {
             18 => self.dispute().await,
             19 => self.change_class().await,
             20 => self.release_course().await,
+            21 => self.change_credit().await,
             _ => self.clean_up().await,
         }
     }
@@ -199,6 +200,17 @@ impl Studio {
         self.note("cancel", &response);
     }
 
+    /// Adds to the credit of a member, or deducts from it.
+    async fn change_credit(&mut self) {
+        let (_, member) = &self.members[self.random.below(self.members.len())];
+        let action = ["add", "add", "deduct"][self.random.below(3)];
+        let amount = format!("{}.{:02}", self.random.below(50), 1 + self.random.below(99));
+        let change =
+            json!({ "userId": member, "action": action, "amount": amount, "reason": "Ill" });
+        let response = self.staff.post("/api/admin/credit", change).await;
+        self.note("change credit", &response);
+    }
+
     /// Starts the card payment of a booking or of a product.
     async fn buy(&mut self) {
         if self.random.below(3) == 0 {
@@ -212,6 +224,9 @@ impl Studio {
         }
         if self.random.below(2) == 0 {
             payload["giftCard"] = json!(self.random.choose(&self.gift_cards));
+        }
+        if self.random.below(4) == 0 {
+            payload["useCredit"] = json!(false);
         }
         let response = member.post("/api/shop/order", payload).await;
         self.note("buy", &response);
@@ -278,6 +293,9 @@ impl Studio {
             let amount = format!("{}.50", self.random.below(30));
             sale["giftCard"] = json!({ "code": code, "amount": amount });
         }
+        if self.random.below(3) == 0 {
+            sale["credit"] = json!(format!("{}.25", self.random.below(20)));
+        }
         let response = self.staff.post("/api/admin/orders", sale).await;
         self.note("sell", &response);
         let sold: Value = serde_json::from_str(&response.text).unwrap();
@@ -298,7 +316,7 @@ impl Studio {
             return;
         };
         let amount = format!("{}.{:02}", self.random.below(60), 1 + self.random.below(99));
-        let method = ["original", "cash"][self.random.below(2)];
+        let method = ["original", "cash", "credit"][self.random.below(3)];
         let refund = json!({ "orderId": id, "amount": amount, "method": method });
         let response = self.staff.patch("/api/admin/orders", refund).await;
         self.note("refund", &response);
@@ -499,10 +517,18 @@ impl Studio {
             ),
             (
                 "select count(*) from refunds r join payments p on p.id = r.payment_id
-                where p.tender = 'gift' and r.method = 'original' and r.state = 'done'
+                where p.wallet_id is not null and r.method = 'original' and r.state = 'done'
                   and r.amount is distinct from (select e.change from wallet_entries e
                     where e.refund_id = r.id and e.wallet_id = p.wallet_id)",
-                "a refund to a gift card is not in its wallet",
+                "a refund to a wallet is not in it",
+            ),
+            (
+                "select count(*) from refunds r join payments p on p.id = r.payment_id
+                where r.method = 'credit' and r.state = 'done'
+                  and r.amount is distinct from (
+                    select e.change from wallet_entries e join wallets w on w.id = e.wallet_id
+                    where e.refund_id = r.id and w.user_id = p.user_id)",
+                "a refund to credit is not in the member's wallet",
             ),
             (
                 "select count(*) from bookings b join passes p on p.id = b.pass_id
@@ -545,7 +571,7 @@ impl Studio {
             release_unpaid(&self.app).await;
             process_refunds(&self.app).await;
             let open = "select count(*) from payments
-                where status = 'pending' and coalesce(method, tender) in ('card', 'gift')";
+                where status = 'pending' and coalesce(method, tender) in ('card', 'gift', 'credit')";
             let due = "select count(*) from refunds r join payments p on p.id = r.payment_id
                 where r.state in ('due', 'sent') and coalesce(p.method, p.tender) = 'card'
                   and r.method = 'original'";
@@ -591,12 +617,13 @@ impl Studio {
     }
 
     async fn assert_reports_agree(&self) {
-        // What a gift card pays was counted when the gift card was sold.
+        // What a gift card pays was counted when the gift card was sold. What is given back to a wallet
+        // stays with the studio.
         let sums = "select coalesce((select sum(amount) from payments
-                where paid_at is not null and tender is distinct from 'gift'), 0)::text,
+                where paid_at is not null and wallet_id is null), 0)::text,
             coalesce((select sum(r.amount) from refunds r join payments p on p.id = r.payment_id
-                where r.state = 'done'
-                  and (p.tender is distinct from 'gift' or r.method <> 'original')), 0)::text";
+                where r.state = 'done' and r.method <> 'credit'
+                  and (p.wallet_id is null or r.method <> 'original')), 0)::text";
         let row = &self.app.sql(sums).await[0];
         let (paid, refunded): (String, String) = (row.get(0), row.get(1));
         let analytics = self.staff.get("/api/admin/analytics").await.expect(200);

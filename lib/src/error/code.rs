@@ -79,7 +79,7 @@ codes! {
     AccessDenied = "access_denied",
     /// 403: the provider has not verified the e-mail address.
     EmailUnverified = "email_unverified",
-    /// 403: the account is deactivated. 409 when an administrator changes a closed account.
+    /// 403: the account is deactivated. 409: the action is on a closed account.
     AccountClosed = "account_closed",
     /// 403: administrators cannot change their own role.
     OwnRole = "own_role",

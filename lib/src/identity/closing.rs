@@ -48,7 +48,7 @@ pub(crate) async fn release_address(app: &App, tx: &Tx, email: &str) -> Result<(
     // Staff sold a pass or a course to this member, or gave credit, and the member opens the account
     // through its invitation. Closing it would revoke the pass, free the spots, and lose the credit.
     let has_course = course::has_upcoming(tx, id, app.clock().now()).await?;
-    let has_credit = !wallet::credit_of(tx, id).await?.balance.is_zero();
+    let has_credit = !wallet::find_credit(tx, id).await?.balance.is_zero();
     if has_course || has_credit || pass::has_live(tx, id).await? {
         return Err(Error::EmailTaken);
     }

@@ -49,7 +49,7 @@ pub enum Tender {
     /// A gift card.
     Gift,
     /// The member's credit.
-    Account,
+    Credit,
 }
 
 impl Tender {
@@ -60,7 +60,7 @@ impl Tender {
             "terminal" => Ok(Self::Terminal),
             "transfer" => Ok(Self::Transfer),
             "gift" => Ok(Self::Gift),
-            "account" => Ok(Self::Account),
+            "credit" => Ok(Self::Credit),
             _ => Err(Error::internal("unknown tender")),
         }
     }
@@ -309,7 +309,7 @@ macro_rules! orders_where {
                 ) p on true
                 cross join lateral (
                     select coalesce(sum(refunded), 0) as refunded,
-                        coalesce(sum(amount) filter (where tender = 'account'
+                        coalesce(sum(amount) filter (where tender = 'credit'
                             and status not in ('cancelled', 'failed')), 0) as credit_amount,
                         coalesce(sum(amount) filter (where tender = 'gift'
                             and status not in ('cancelled', 'failed')), 0) as gift_card_amount

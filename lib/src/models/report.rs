@@ -203,7 +203,7 @@ static DAILY_REVENUE: Statement = Statement::new(
         select p.currency, 0, r.amount, null
         from refunds r join payments p on p.id = r.payment_id
         where r.state = 'done' and r.done_at >= $1 and r.done_at < $2
-          and r.method <> 'account' and (p.wallet_id is null or r.method <> 'original')
+          and r.method <> 'credit' and (p.wallet_id is null or r.method <> 'original')
         union all
         select p.currency, 0, 0, r.amount
         from refunds r join payments p on p.id = r.payment_id

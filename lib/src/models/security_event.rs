@@ -98,7 +98,7 @@ kinds! {
     PromoCodeChanged = "promo_code_changed",
     /// Staff sold something, or gave money of a sale back.
     OrderChanged = "order_changed",
-    /// Staff added credit of a member, or took it off.
+    /// Staff added to a member's credit, or deducted from it.
     CreditChanged = "credit_changed",
     /// Staff ended a membership, or undid that.
     MembershipChanged = "membership_changed",

@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-pub(super) use self::credit::{CREDIT_NOT_ENOUGH, check_open_credit, lock_for_refund};
+pub(super) use self::credit::{CREDIT_NOT_ENOUGH, check_credit_not_closed, lock_for_refund};
 pub use self::credit::{
-    Credit, CreditChange, CreditEntry, CreditReason, change_credit, credit_of, list_credit_entries,
-    open_credit,
+    Credit, CreditChange, CreditEntry, CreditEntryKind, change_credit, ensure_credit, find_credit,
+    list_credit_entries,
 };
 
 use crate::crypto::encryption::Keyring;
@@ -41,7 +41,7 @@ pub struct Wallet {
 impl Wallet {
     fn from_row(row: &Row) -> Result<Self> {
         if !row.try_get::<_, bool>("is_active")? {
-            return Err(INACTIVE);
+            return Err(GIFT_CARD_INACTIVE);
         }
         Ok(Self {
             id: row.try_get("id")?,
@@ -62,14 +62,14 @@ static FIND_GIFT_CARD: Statement = Statement::new(
 ///
 /// 409 `gift_card_unknown`; 409 `gift_card_inactive` while its purchase is disputed.
 pub async fn find_gift_card(client: &Client, code: &str) -> Result<Wallet> {
-    let code = GiftCardCode::parse(code).ok_or(UNKNOWN)?;
+    let code = GiftCardCode::parse(code).ok_or(GIFT_CARD_UNKNOWN)?;
     let row = FIND_GIFT_CARD.opt(client, &[&code.hash()]).await?;
-    Wallet::from_row(&row.ok_or(UNKNOWN)?)
+    Wallet::from_row(&row.ok_or(GIFT_CARD_UNKNOWN)?)
 }
 
 // The ids are joined by `union all`, so that indexes find them. An `or` would read all wallets.
-static LOCK: Statement = Statement::new(
-    "wallet.lock",
+static LOCK_PAYING: Statement = Statement::new(
+    "wallet.lock_paying",
     "select id from wallets
     where id in (
         select $1::uuid
@@ -102,8 +102,8 @@ macro_rules! available_where {
     };
 }
 
-static FIND_AVAILABLE: Statement = available_where!(
-    "wallet.find_available",
+static FIND_AVAILABLE_GIFT_CARD: Statement = available_where!(
+    "wallet.find_available_gift_card",
     "w.code_hash = $3 and w.kind = 'gift'"
 );
 
@@ -114,19 +114,19 @@ static FIND_AVAILABLE: Statement = available_where!(
 /// # Errors
 ///
 /// 409 `gift_card_unknown`, `gift_card_inactive`; 409 `gift_card_not_enough` when nothing is left.
-pub(super) async fn find_available(
+pub(super) async fn find_available_gift_card(
     client: &Client,
     code: &str,
     user_id: Uuid,
     product_id: Option<Uuid>,
 ) -> Result<Wallet> {
-    let code = GiftCardCode::parse(code).ok_or(UNKNOWN)?;
-    let row = FIND_AVAILABLE
+    let code = GiftCardCode::parse(code).ok_or(GIFT_CARD_UNKNOWN)?;
+    let row = FIND_AVAILABLE_GIFT_CARD
         .opt(client, &[&user_id, &product_id, &code.hash()])
         .await?;
-    let card = Wallet::from_row(&row.ok_or(UNKNOWN)?)?;
+    let card = Wallet::from_row(&row.ok_or(GIFT_CARD_UNKNOWN)?)?;
     match card.balance.is_zero() {
-        true => Err(NOT_ENOUGH),
+        true => Err(GIFT_CARD_NOT_ENOUGH),
         false => Ok(card),
     }
 }
@@ -134,7 +134,7 @@ pub(super) async fn find_available(
 static FIND_AVAILABLE_CREDIT: Statement =
     available_where!("wallet.find_available_credit", "w.user_id = $1");
 
-/// Finds the credit that a member can use to order a product, as [`find_available`] does. `None` if
+/// Finds the credit that a member can use to order a product, as [`find_available_gift_card`] does. `None` if
 /// there is none.
 pub(super) async fn find_available_credit(
     client: &Client,
@@ -159,20 +159,20 @@ pub(super) async fn lock_paying(client: &Client, code: Option<&str>, user_id: Uu
         Some(code) => Some(find_gift_card(client, code).await?.id),
         None => None,
     };
-    LOCK.all(client, &[&id, &user_id]).await?;
+    LOCK_PAYING.all(client, &[&id, &user_id]).await?;
     Ok(())
 }
 
-static LOCK_SOLD: Statement = Statement::new(
-    "wallet.lock_sold",
+static SOLD_BALANCE: Statement = Statement::new(
+    "wallet.sold_balance",
     "select w.balance from wallets w join order_lines l on l.id = w.order_line_id
-    where l.order_id = $1 for no key update of w",
+    where l.order_id = $1",
 );
 
-/// Locks the gift card that a locked order has sold, and returns its balance. `None` if the order
-/// is for something else.
-pub(super) async fn lock_sold(client: &Client, order_id: Uuid) -> Result<Option<Money>> {
-    let row = LOCK_SOLD.opt(client, &[&order_id]).await?;
+/// Returns the balance of the locked gift card that an order has sold. `None` if the order is for
+/// something else.
+pub(super) async fn sold_balance(client: &Client, order_id: Uuid) -> Result<Option<Money>> {
+    let row = SOLD_BALANCE.opt(client, &[&order_id]).await?;
     row.map(|row| Ok(Money::from_column(row.try_get::<_, Decimal>("balance")?)))
         .transpose()
 }
@@ -256,17 +256,17 @@ pub(super) async fn set_active_of_order(
     SET_ACTIVE.execute(client, &[&order_id, &is_active]).await
 }
 
-const UNKNOWN: Error = Error::Conflict {
+const GIFT_CARD_UNKNOWN: Error = Error::Conflict {
     code: ErrorCode::GiftCardUnknown,
     message: "There is no gift card with this code",
 };
 
-const INACTIVE: Error = Error::Conflict {
+const GIFT_CARD_INACTIVE: Error = Error::Conflict {
     code: ErrorCode::GiftCardInactive,
     message: "This gift card cannot be used, because its purchase is disputed",
 };
 
-pub(super) const NOT_ENOUGH: Error = Error::Conflict {
+pub(super) const GIFT_CARD_NOT_ENOUGH: Error = Error::Conflict {
     code: ErrorCode::GiftCardNotEnough,
     message: "There is not enough money on the gift card",
 };

@@ -1,4 +1,5 @@
-//! The credit of members: what is left, how it has changed, and the changes of staff.
+//! Account credit: money that the studio keeps for a member. It is not the credits of a pass, which
+//! are classes.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -13,7 +14,7 @@ use crate::bookings::changes::reason;
 use crate::error::Result;
 use crate::http::{IdempotencyKey, List, Member, StoredResponse, query};
 use crate::models::security_event::SecurityEventKind;
-use crate::models::wallet::{self, Credit, CreditChange, CreditEntry, CreditReason};
+use crate::models::wallet::{self, Credit, CreditChange, CreditEntry, CreditEntryKind};
 use crate::store::page::Page;
 use crate::values::caller::Caller;
 use crate::values::currency::format_amount;
@@ -50,12 +51,12 @@ impl CreditView {
 #[schema(as = CreditEntry)]
 pub struct CreditEntryView {
     id: Uuid,
-    /// What was added. Negative if it was taken off.
+    /// The amount of the change. Negative for a deduction.
     #[schema(examples("-12.50"))]
     change: String,
-    reason: CreditReason,
-    /// Why staff have changed the credit. Null for other reasons.
-    note: Option<String>,
+    kind: CreditEntryKind,
+    /// Why staff have changed the credit. Null for other kinds.
+    reason: Option<String>,
     /// The order that was paid or refunded. Null if there is none.
     order_id: Option<Uuid>,
     /// The names of the products, or the title of the class. Null if there are none.
@@ -68,8 +69,8 @@ impl CreditEntryView {
         Self {
             id: entry.id,
             change: format_amount(entry.change, currency),
+            kind: entry.kind,
             reason: entry.reason,
-            note: entry.note,
             order_id: entry.order_id,
             title: entry.title,
             created_at: entry.created_at,
@@ -121,14 +122,19 @@ pub struct StaffCreditView {
 pub struct CreditQuery {
     /// The id of the member.
     #[param(required, value_type = Uuid)]
-    user_id: Option<String>,
+    member_id: Option<String>,
 }
 
-async fn read(app: &App, user_id: Uuid, page: &Page) -> Result<(CreditView, Vec<CreditEntry>)> {
+/// Reads a member's credit, with a page of its changes.
+async fn read_credit(
+    app: &App,
+    user_id: Uuid,
+    page: &Page,
+) -> Result<(CreditView, Vec<CreditEntry>)> {
     let (credit, entries) = app
         .db()
         .read(async move |client| {
-            let credit = wallet::credit_of(client, user_id).await?;
+            let credit = wallet::find_credit(client, user_id).await?;
             let entries = wallet::list_credit_entries(client, user_id, page).await?;
             Ok((credit, entries))
         })
@@ -146,7 +152,7 @@ async fn read(app: &App, user_id: Uuid, page: &Page) -> Result<(CreditView, Vec<
 /// [`Error::Unavailable`](crate::Error::Unavailable).
 pub fn find(app: &App, user_id: Uuid, page: Page) -> BoxFuture<'_, Result<MemberCreditView>> {
     Box::pin(async move {
-        let (credit, entries) = read(app, user_id, &page).await?;
+        let (credit, entries) = read_credit(app, user_id, &page).await?;
         let currency = &app.config().studio.currency;
         let view = |entry| CreditEntryView::new(entry, currency);
         let List { items, next_cursor } = List::new(entries, page, CreditEntry::position, view);
@@ -170,10 +176,10 @@ pub fn find_of_member(
 ) -> BoxFuture<'_, Result<StaffCreditView>> {
     Box::pin(async move {
         let mut form = Form::default();
-        let id = query.user_id.unwrap_or_default();
-        let id = form.check("userId", query::id(&id));
+        let id = query.member_id.unwrap_or_default();
+        let id = form.check("memberId", query::id(&id));
         form.finish()?;
-        let (credit, entries) = read(app, id.unwrap_or_default(), &page).await?;
+        let (credit, entries) = read_credit(app, id.unwrap_or_default(), &page).await?;
         let currency = &app.config().studio.currency;
         let view = |mut entry: CreditEntry| StaffCreditEntryView {
             changed_by: entry.staff_name.take(),
@@ -208,11 +214,11 @@ pub struct ChangeCredit {
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CreditAction {
-    /// Adds credit.
+    /// Adds to the credit.
     #[default]
     Add,
-    /// Takes credit off.
-    TakeOff,
+    /// Deducts from the credit.
+    Deduct,
 }
 
 impl ChangeCredit {
@@ -222,8 +228,8 @@ impl ChangeCredit {
         if self.amount.is_zero() {
             form.add_problem("amount", "must be more than 0");
         }
-        let note = form.check("reason", reason(&self.reason));
-        if note.as_ref().is_some_and(String::is_empty) {
+        let reason = form.check("reason", reason(&self.reason));
+        if reason.as_ref().is_some_and(String::is_empty) {
             form.add_problem("reason", "must not be empty");
         }
         form.finish()?;
@@ -232,15 +238,15 @@ impl ChangeCredit {
             user_id: self.user_id,
             change: match self.action {
                 CreditAction::Add => amount,
-                CreditAction::TakeOff => -amount,
+                CreditAction::Deduct => -amount,
             },
-            note: note.unwrap_or_default(),
+            reason: reason.unwrap_or_default(),
             staff_id,
         })
     }
 }
 
-/// Adds credit of another member, or takes it off. Responds with 201 and the credit.
+/// Adds to the credit of another member, or deducts from it. Responds with 201 and the credit.
 ///
 /// # Errors
 ///
@@ -269,7 +275,7 @@ pub fn change<'a>(
                 let detail = json!({ "action": form.action, "amount": amount });
                 let kind = SecurityEventKind::CreditChanged;
                 staff_action.record(tx, kind, Some(user_id), detail).await?;
-                let credit = wallet::credit_of(tx, user_id).await?;
+                let credit = wallet::find_credit(tx, user_id).await?;
                 StoredResponse::created(&CreditView::new(credit, currency))
             })
             .await

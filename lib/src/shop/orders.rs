@@ -51,8 +51,8 @@ pub struct OrderView {
     state: OrderState,
     /// The promo code that the order has used.
     promo_code: Option<String>,
-    /// How the order is paid. Null if the order costs nothing. If a gift card or credit has paid a part,
-    /// it is the way in which the rest was paid.
+    /// How the order is paid. Null if the order costs nothing. If wallets have paid a part, it is how the
+    /// rest was paid.
     tender: Option<Tender>,
     /// The status of the payment. Null if the order costs nothing.
     payment_status: Option<PaymentStatus>,
@@ -156,7 +156,7 @@ pub struct CreateOrder {
     promo_code: Option<String>,
     /// The gift card that pays, in whole or in part.
     gift_card: Option<GiftCardTender>,
-    /// How much the member's credit pays. The rest is paid with the gift card and `tender`.
+    /// How much the member's credit pays. More than 0. The gift card and `tender` pay the rest.
     credit: Option<Money>,
     /// How the money, or the rest of it, was taken.
     tender: DeskTender,
@@ -279,8 +279,8 @@ pub struct UpdateOrder {
     action: OrderAction,
     /// For `refund`: the amount to give back. Can be left out with `releaseLineIds`.
     amount: Option<Money>,
-    /// For `refund`: how the money is given back. The default is `original`. For `payOut`: `account` adds
-    /// what is due to the member's credit. Left out, it was paid out.
+    /// How the money is given back. For `refund`, the default is `original`. For `payOut`, `credit` adds
+    /// it to the member's credit; without a method, it was paid out at the desk.
     method: Option<RefundMethod>,
     /// For `refund`: the ids of passes of this order to revoke.
     #[serde(default)]
@@ -326,26 +326,28 @@ impl OrderAction {
 /// A parsed change of an order.
 enum OrderChange {
     Refund(Box<OrderRefund>),
-    PayOut(RefundMethod),
+    PayOut { to_credit: bool },
     Cancel,
 }
 
 impl OrderChange {
     /// Returns whether money goes to the member's credit.
     fn adds_credit(&self) -> bool {
-        let method = match self {
-            Self::Refund(refund) => refund.money.as_ref().map(|money| money.method),
-            Self::PayOut(method) => Some(*method),
-            Self::Cancel => None,
-        };
-        method == Some(RefundMethod::Account)
+        match self {
+            Self::Refund(refund) => {
+                let method = refund.money.as_ref().map(|money| money.method);
+                method == Some(RefundMethod::Credit)
+            }
+            Self::PayOut { to_credit } => *to_credit,
+            Self::Cancel => false,
+        }
     }
 
     /// Returns whether members may give up spots.
     fn frees_spots(&self) -> bool {
         match self {
             Self::Refund(refund) => !refund.line_ids.is_empty(),
-            Self::PayOut(_) => false,
+            Self::PayOut { .. } => false,
             Self::Cancel => true,
         }
     }
@@ -439,11 +441,14 @@ impl UpdateOrder {
     }
 
     fn parse_pay_out(mut self, form: &mut Form) -> OrderChange {
-        let method = self
-            .method
-            .take_if(|method| *method == RefundMethod::Account);
+        let method = self.method.take();
+        if method.is_some_and(|method| method != RefundMethod::Credit) {
+            form.add_problem("method", "must be credit, or left out");
+        }
         self.check_no_refund(form);
-        OrderChange::PayOut(method.unwrap_or(RefundMethod::Original))
+        OrderChange::PayOut {
+            to_credit: method.is_some(),
+        }
     }
 
     /// Checks that the fields of a refund are left out.
@@ -492,12 +497,12 @@ pub fn update<'a>(
                     return Err(OWN_PURCHASE);
                 }
                 if change.adds_credit() {
-                    wallet::open_credit(tx, order.user_id, &order.currency).await?;
+                    wallet::ensure_credit(tx, order.user_id, &order.currency).await?;
                 }
                 let events = match &change {
                     OrderChange::Refund(new) => refund(tx, &order, new, now, studio).await?,
-                    OrderChange::PayOut(method) => {
-                        payment::pay_out_order(tx, id, *method, staff_id, now).await?
+                    OrderChange::PayOut { to_credit } => {
+                        payment::pay_out_order(tx, id, *to_credit, staff_id, now).await?
                     }
                     OrderChange::Cancel => cancel(tx, id, now, studio).await?,
                 };

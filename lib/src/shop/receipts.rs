@@ -65,7 +65,7 @@ struct ReceiptLineView {
 #[schema(as = ReceiptPayment)]
 struct ReceiptPaymentView {
     /// `card`, `cash`, `terminal` for the studio's own card reader, `transfer`, `gift` for a
-    /// gift card, `account` for the member's credit, or `desk` if it was paid at the desk in another way.
+    /// gift card, `credit` for the member's credit, or `desk` if it was paid at the desk in another way.
     #[schema(examples("card"))]
     tender: String,
     amount: Amount,

@@ -1,9 +1,11 @@
-//! The least amount that Stripe takes by card (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
+//! Stripe's minimum charge amounts
+//! (<https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>).
 
 use rust_decimal::Decimal;
 
-/// Returns the least amount of a card payment in a currency, whose code is in upper case. `None` if
-/// Stripe does not state it, because it depends on the currency of the studio's bank account then.
+/// Returns the minimum amount of a card payment, in units of the currency, such as 0.50 for USD.
+/// `currency` is an ISO 4217 code in upper case. `None` if Stripe states no minimum for the currency.
+/// The minimum then depends on the currency of the studio's bank account.
 pub fn card_minimum(currency: &str) -> Option<Decimal> {
     let hundredths = match currency {
         "AUD" | "BRL" | "CAD" | "CHF" | "EUR" | "INR" | "NZD" | "SGD" | "USD" => 50,

@@ -43,7 +43,7 @@ export function MemberCredit({ t, member, credit, list, onChange }: Props) {
         </p>
       )}
       <DataTable caption={t.credit} columns={columnsOf(t, zone, credit?.currency)} list={list} rowKey={({ id }) => id} failed={t.creditFailed} empty={<Empty text={t.noCredit} />} />
-      {isChanging && <ChangeDialog t={t} member={member} count={list.items?.[0]?.id ?? ""} onClose={() => setChanging(false)} onChange={onChange} />}
+      {isChanging && <ChangeDialog t={t} member={member} latestId={list.items?.[0]?.id ?? ""} onClose={() => setChanging(false)} onChange={onChange} />}
     </section>
   );
 }
@@ -51,13 +51,13 @@ export function MemberCredit({ t, member, credit, list, onChange }: Props) {
 function columnsOf(t: TillTexts, zone: string | undefined, currency = ""): Array<Column<CreditEntry>> {
   return [
     {
-      key: "reason",
-      label: t.creditColumns.reason,
+      key: "kind",
+      label: t.creditColumns.kind,
       isTitle: true,
-      cell: ({ reason, note, title }) => (
+      cell: ({ kind, reason, title }) => (
         <>
-          {t.creditReasons[reason] ?? reason}
-          {(note || title) && <small class="hint">{note || title}</small>}
+          {t.creditKinds[kind] ?? kind}
+          {(reason || title) && <small class="hint">{reason || title}</small>}
         </>
       ),
     },
@@ -70,13 +70,13 @@ function columnsOf(t: TillTexts, zone: string | undefined, currency = ""): Array
 interface ChangeProps {
   t: TillTexts;
   member: Buyer;
-  /** The latest change, so that the same change again is another one. */
-  count: string;
+  /** The id of the latest change. It is part of the key, so the same change can be made again. */
+  latestId: string;
   onClose: () => void;
   onChange: () => void;
 }
 
-function ChangeDialog({ t, member, count, onClose, onChange }: ChangeProps) {
+function ChangeDialog({ t, member, latestId, onClose, onChange }: ChangeProps) {
   return (
     <FormDialog
       title={t.changeCreditTitle(member.name)}
@@ -85,13 +85,13 @@ function ChangeDialog({ t, member, count, onClose, onChange }: ChangeProps) {
       onClose={onClose}
       onSend={async (values) => {
         const body = { userId: member.id, action: values.text("action") as Schema<"CreditAction">, amount: values.text("amount").replace(",", "."), reason: values.text("reason") };
-        const { balance, currency } = await sendOnce(`credit ${member.id} ${count}`, t, (key) => call(api.POST("/api/admin/credit", { params: { header: { "Idempotency-Key": key } }, body })));
+        const { balance, currency } = await sendOnce(`credit ${member.id} ${latestId}`, t, (key) => call(api.POST("/api/admin/credit", { params: { header: { "Idempotency-Key": key } }, body })));
         onChange();
         say(t.creditIsChanged(member.name, formatPrice(balance, currency)));
       }}
     >
       <p>{t.changeCreditText}</p>
-      <Select name="action" label={t.creditAction} options={[["add", t.creditActions.add], ["takeOff", t.creditActions.takeOff]]} />
+      <Select name="action" label={t.creditAction} options={[["add", t.creditActions.add], ["deduct", t.creditActions.deduct]]} />
       <MoneyField name="amount" label={t.amount} required />
       <Field name="reason" label={t.creditReason} hint={t.creditReasonHint} required autoComplete="off" maxLength={500} />
     </FormDialog>

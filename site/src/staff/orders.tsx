@@ -100,7 +100,7 @@ function Amounts({ t, order }: Texts & { order: Order }) {
       {paymentStatus === "disputed" && <span class="tag bad">{t.disputed}</span>}
       {isDueAtDesk(order) && <span class="tag warn">{t.dueAtDesk(formatPrice(order.dueAtDesk, currency))}</span>}
       {promoCode && <small class="hint">{t.withPromoCode(promoCode, formatPrice(discountOfLines(lines), currency))}</small>}
-      {tender !== "account" && Number(creditAmount) > 0 && <small class="hint">{t.creditPart(formatPrice(creditAmount, currency))}</small>}
+      {tender !== "credit" && Number(creditAmount) > 0 && <small class="hint">{t.creditPart(formatPrice(creditAmount, currency))}</small>}
       {tender !== "gift" && Number(giftCardAmount) > 0 && <small class="hint">{t.giftCardPart(formatPrice(giftCardAmount, currency))}</small>}
       {Number(refunded) > 0 && <small class="hint">{staff.refunded(formatPrice(refunded, currency))}</small>}
     </span>
@@ -174,7 +174,7 @@ function PayOutDialog({ t, order, onClose, onChange }: RefundProps) {
   const { memberName, dueAtDesk, currency } = order;
   const closeThis = useCloseThis(onClose);
   const send = async (values: FormValues) => {
-    const changed = await payOut(t, order, values.text("method") === "account").catch((failure: unknown) => {
+    const changed = await payOut(t, order, values.text("method") === "credit").catch((failure: unknown) => {
       if (isUncertain(failure)) {
         closeThis();
         onChange();
@@ -187,7 +187,7 @@ function PayOutDialog({ t, order, onClose, onChange }: RefundProps) {
   return (
     <FormDialog title={t.payOutTitle(memberName)} isOpen onClose={onClose} action={t.payOut} onSend={send}>
       <p>{t.payOutText(formatPrice(dueAtDesk, currency))}</p>
-      <Select name="method" label={t.method} options={[["paid", t.payOutMethods.paid], ["account", t.payOutMethods.account]]} />
+      <Select name="method" label={t.method} options={[["paid", t.payOutMethods.paid], ["credit", t.payOutMethods.credit]]} />
     </FormDialog>
   );
 }
@@ -235,7 +235,7 @@ interface FormProps extends RefundProps {
 
 function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps) {
   const { memberName, total, refunded, currency, tender, creditAmount, giftCardAmount, soldGiftCardBalance } = order;
-  const others = [...(tender !== "gift" && Number(giftCardAmount) > 0 ? ["gift"] : []), ...(tender !== "account" && Number(creditAmount) > 0 ? ["account"] : [])];
+  const others = [...(tender !== "gift" && Number(giftCardAmount) > 0 ? ["gift"] : []), ...(tender !== "credit" && Number(creditAmount) > 0 ? ["credit"] : [])];
   const hasTwoTenders = others.length > 0;
   const tenders = [...(tender ? [tender] : []), ...others].map((one) => t.tenders[one] ?? one).join(" + ");
   const today = useToday();
@@ -315,9 +315,9 @@ function RefundForm({ t, order, passes, upcoming, onClose, onChange }: FormProps
           <Select
             name="method"
             label={t.method}
-            options={[["original", t.methods.original(tenders)], ["cash", t.methods.cash], ["transfer", t.methods.transfer], ["account", t.methods.account]]}
+            options={[["original", t.methods.original(tenders)], ["cash", t.methods.cash], ["transfer", t.methods.transfer], ["credit", t.methods.credit]]}
           />
-          <p class="hint">{tender === "card" ? t.giveBackToCard : tender === "gift" ? t.giveBackToGiftCard : tender === "account" ? t.giveBackToCredit : t.giveBack} {hasTwoTenders && t.giveBackInOrder}</p>
+          <p class="hint">{tender === "card" ? t.giveBackToCard : tender === "gift" ? t.giveBackToGiftCard : tender === "credit" ? t.giveBackToCredit : t.giveBack} {hasTwoTenders && t.giveBackInOrder}</p>
         </>
       )}
       <Field name="reason" label={t.refundReason} autoComplete="off" maxLength={500} />

@@ -49,7 +49,7 @@ export async function loadOffer(memberId: string, today: string): Promise<Offer>
     active.then(loadCoursesAmong),
     loadPasses(memberId),
     readAllPages((page) => call(api.GET("/api/admin/promo-codes", { params: { query: { active: true, ...page } } }))),
-    call(api.GET("/api/admin/credit", { params: { query: { userId: memberId, limit: 1 } } })),
+    call(api.GET("/api/admin/credit", { params: { query: { memberId, limit: 1 } } })),
   ]);
   const isUsable = ({ firstDay, lastDay, uses, maxUses }: PromoCode) => (firstDay ?? today) <= today && today <= (lastDay ?? today) && uses < (maxUses ?? Infinity);
   // A course costs less when classes are over, and is not sold when none is left.
@@ -140,7 +140,7 @@ export function refund(t: TillTexts, { id, refunded }: Order, details: Omit<Sche
 
 /** Records that the refund of an order at the desk was paid out, or adds it to the credit of the member. */
 export function payOut(t: TillTexts, { id, dueAtDesk }: Order, isCredit: boolean): Promise<Order> {
-  const body = { orderId: id, action: "payOut" as const, ...(isCredit ? { method: "account" as const } : {}) };
+  const body = { orderId: id, action: "payOut" as const, ...(isCredit ? { method: "credit" as const } : {}) };
   return sendOnce(`pay out ${id} ${dueAtDesk} ${isCredit}`, t, (key) => call(api.PATCH("/api/admin/orders", { params: { header: { "Idempotency-Key": key } }, body })));
 }
 

@@ -29,7 +29,7 @@ const texts = {
   refunded: "Refunded",
   refundedTax: (tax: string) => `including ${tax} tax`,
   kinds: { product: "", class: "", late_cancellation: "Late cancellation", no_show: "No-show" } as Readonly<Record<Kind, string>>,
-  tenders: { card: "By card", cash: "In cash", terminal: "By card at the studio", transfer: "By bank transfer", gift: "With a gift card", account: "With your credit", desk: "At the studio" } as Readonly<Record<string, string>>,
+  tenders: { card: "By card", cash: "In cash", terminal: "By card at the studio", transfer: "By bank transfer", gift: "With a gift card", credit: "With your credit", desk: "At the studio" } as Readonly<Record<string, string>>,
 };
 
 export type ReceiptsTexts = typeof texts;

@@ -27,7 +27,7 @@ const texts: ReceiptsTexts = {
   refunded: "Reembolsado",
   refundedTax: (tax) => `incluye ${tax} de impuestos`,
   kinds: { product: "", class: "", late_cancellation: "Cancelación tardía", no_show: "No asistencia" },
-  tenders: { card: "Con tarjeta", cash: "En efectivo", terminal: "Con tarjeta en el estudio", transfer: "Por transferencia", gift: "Con tarjeta regalo", account: "Con tu saldo", desk: "En el estudio" },
+  tenders: { card: "Con tarjeta", cash: "En efectivo", terminal: "Con tarjeta en el estudio", transfer: "Por transferencia", gift: "Con tarjeta regalo", credit: "Con tu saldo", desk: "En el estudio" },
 };
 
 export default texts;

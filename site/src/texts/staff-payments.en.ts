@@ -53,7 +53,7 @@ const texts = {
   giveBackTitle: (member: string) => `Give the money back to ${member}?`,
   giveBackText: (amount: string, title: string) => `${amount} for ${title}. If you choose the card, Sabor sends the money. Cash and transfers are only recorded here, so pay them yourself.`,
   giveBackMethod: "How",
-  resolutions: { cash: "Cash", transfer: "Transfer", account: "As credit of the member", original: "To the same card again", nothing: "Nothing: only remove it from this list" },
+  resolutions: { cash: "Cash", transfer: "Transfer", credit: "As credit", original: "To the same card again", nothing: "Nothing: only remove it from this list" },
   isResolved: (member: string) => `The refund of ${member} is not listed any more.`,
   payWithPass: "Pay with a pass",
   passes: "Passes of the member",

@@ -54,7 +54,7 @@ const texts: StaffPaymentsTexts = {
   giveBackTitle: (member) => `¿Devolver el dinero a ${member}?`,
   giveBackText: (amount, title) => `${amount} por ${title}. Si eliges la tarjeta, Sabor envía el dinero. El efectivo y las transferencias solo se anotan aquí: págalos tú.`,
   giveBackMethod: "Cómo",
-  resolutions: { cash: "Efectivo", transfer: "Transferencia", account: "Como saldo del miembro", original: "De nuevo a la misma tarjeta", nothing: "Nada: solo quitarlo de la lista" },
+  resolutions: { cash: "Efectivo", transfer: "Transferencia", credit: "Como saldo", original: "De nuevo a la misma tarjeta", nothing: "Nada: solo quitarlo de la lista" },
   isResolved: (member) => `El reembolso de ${member} ya no está en la lista.`,
   payWithPass: "Pagar con un bono",
   passes: "Bonos del miembro",

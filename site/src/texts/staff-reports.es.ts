@@ -54,7 +54,7 @@ const texts: StaffReportsTexts = {
   taxesHint: "Según los recibos. El impuesto de un reembolso cuenta el día del reembolso.",
   promoCodes: "Códigos promocionales",
   credit: "Saldo de los miembros",
-  creditFacts: { added: "Añadido por el equipo", takenOff: "Quitado por el equipo", redeemed: "Pagado con saldo", refunded: "Devuelto al saldo", closed: "Perdido con cuentas cerradas", balance: "Queda", held: "En compras sin pagar" },
+  creditFacts: { added: "Añadido por el equipo", deducted: "Descontado por el equipo", redeemed: "Pagado con saldo", refunded: "Devuelto al saldo", forfeited: "Perdido al cerrar cuentas", balance: "Queda", held: "En compras sin pagar" },
   creditHint: "Lo que queda y lo que está en compras sin pagar es de hoy, sea cual sea el periodo.",
   creditCount: (count) => (count === 1 ? "1 miembro" : `${count} miembros`),
   giftCards: "Tarjetas regalo",

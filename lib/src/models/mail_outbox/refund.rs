@@ -48,7 +48,7 @@ impl RefundDestination {
         match (method, tender) {
             ("original", "card" | "terminal") => Self::Card,
             ("original", "gift") => Self::GiftCard,
-            ("account", _) | ("original", "account") => Self::Credit,
+            ("credit", _) | ("original", "credit") => Self::Credit,
             ("transfer", _) | ("original", "transfer") => Self::Transfer,
             _ => Self::Desk,
         }

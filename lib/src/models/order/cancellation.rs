@@ -141,7 +141,8 @@ pub async fn cancel_open_of(
 ) -> Result<Vec<NewMemberEvent>> {
     promo_code::lock_of_orders(client, user_id).await?;
     let open = ids(&LOCK_OPEN_OF.all(client, &[&user_id]).await?)?;
-    // Closing the account empties the member's credit later, so it is locked in its order here.
+    // Closing the account empties the member's credit later. Its wallet is locked here, so that all
+    // wallets are locked together.
     wallet::lock_paying(client, None, user_id).await?;
     let released = cancel_locked(client, &open, None, now).await?;
     released.promote(client, now, studio).await

@@ -53,7 +53,7 @@ static FIND_OPEN: Statement = Statement::new(
                 select p.wallet_id from payments p
                 where p.order_id = o.id and p.tender = 'gift' and p.status = 'pending'), (
                 select p.amount from payments p
-                where p.order_id = o.id and p.tender = 'account' and p.status = 'pending'))
+                where p.order_id = o.id and p.tender = 'credit' and p.status = 'pending'))
             is not distinct from ($5, $6, $7, $8, $9, $10, $11, $12)
             and not exists (
                 select from bookings b where b.course_line_id = l.id and b.status = 'cancelled')
@@ -216,8 +216,8 @@ impl Wallets {
     }
 }
 
-/// Finds the wallets that can pay for a product. For a purchase, they must be locked. A gift card is not
-/// bought with credit, and a member who has not asked for it is not refused.
+/// Finds the wallets that can pay for a product. For a purchase, they must be locked. Credit is left out
+/// for a gift card instead of refused, because credit pays by default.
 async fn find_wallets(
     client: &Client,
     new: &NewPurchase<'_>,
@@ -226,8 +226,8 @@ async fn find_wallets(
     let (products, product_id) = (std::slice::from_ref(product), Some(product.id));
     let gift_card = match new.gift_card {
         Some(code) => {
-            wallet_payment::check_products(products)?;
-            Some(wallet::find_available(client, code, new.user_id, product_id).await?)
+            wallet_payment::check_gift_card_can_pay(products)?;
+            Some(wallet::find_available_gift_card(client, code, new.user_id, product_id).await?)
         }
         None => None,
     };
@@ -254,9 +254,6 @@ async fn lock_and_price(
         Some(code) => Discount::new(code, products, new.currency)?,
         None => Discount::default(),
     };
-    if new.gift_card.is_some() {
-        wallet_payment::check_products(products)?;
-    }
     lock_open(client, new).await?;
     wallet::lock_paying(client, new.gift_card, new.user_id).await?;
     let total = product.price.as_column() - discount.of(0);

@@ -257,11 +257,11 @@ async fn check_wallets(
             let problem = "must not be more than the total";
             return Err(Error::field("giftCard.amount", problem));
         }
-        let card = wallet::find_available(client, code, sale.user_id, None).await?;
+        let card = wallet::find_available_gift_card(client, code, sale.user_id, None).await?;
         if card.balance.as_column() < amount {
-            return Err(wallet::NOT_ENOUGH);
+            return Err(wallet::GIFT_CARD_NOT_ENOUGH);
         }
-        wallet_payment::check_products(products)?;
+        wallet_payment::check_gift_card_can_pay(products)?;
         wallets.push((WalletTender::GiftCard, card.id, amount));
     }
     Ok(wallets)

@@ -21,7 +21,7 @@ impl WalletTender {
     fn as_str(self) -> &'static str {
         match self {
             Self::GiftCard => "gift",
-            Self::Credit => "account",
+            Self::Credit => "credit",
         }
     }
 }
@@ -91,8 +91,8 @@ pub(super) struct WalletShares {
 impl WalletShares {
     /// Divides a total among the member's credit, which pays first, a gift card, and a card. Members do
     /// not ask for their credit to be used, so it pays less, or nothing, if the rest would otherwise be
-    /// too small for a card. If the least amount for a card is not known, the credit pays only if
-    /// nothing is left to pay by card.
+    /// too small for a card. If the minimum for a card is not known, the credit pays only if nothing is
+    /// left to pay by card.
     pub(super) fn divide(
         total: Decimal,
         credit: Decimal,
@@ -135,14 +135,14 @@ pub(super) fn can_pay_for(products: &[Product]) -> bool {
 /// # Errors
 ///
 /// 409 `gift_card_not_applicable`.
-pub(super) fn check_products(products: &[Product]) -> Result<()> {
+pub(super) fn check_gift_card_can_pay(products: &[Product]) -> Result<()> {
     match can_pay_for(products) {
         true => Ok(()),
-        false => Err(NOT_APPLICABLE),
+        false => Err(GIFT_CARD_NOT_APPLICABLE),
     }
 }
 
-const NOT_APPLICABLE: Error = Error::Conflict {
+const GIFT_CARD_NOT_APPLICABLE: Error = Error::Conflict {
     code: ErrorCode::GiftCardNotApplicable,
     message: "A gift card cannot be bought with a gift card",
 };
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_known_least_amount_credit_pays_all_or_nothing() {
+    fn without_a_known_minimum_credit_pays_all_or_nothing() {
         assert_eq!(divide(5030, 5000, 0, None), [0, 0, 5030]);
         assert_eq!(divide(5030, 5000, 30, None), [5000, 30, 0]);
     }

@@ -184,7 +184,7 @@ pub enum FailedRefundResolution {
     /// They have given the money back by bank transfer.
     Transfer,
     /// It is added to the member's credit.
-    Account,
+    Credit,
     /// They give nothing back. The refund only leaves the list.
     Nothing,
 }
@@ -195,7 +195,7 @@ impl FailedRefundResolution {
             Self::Original => Some(RefundMethod::Original),
             Self::Cash => Some(RefundMethod::Cash),
             Self::Transfer => Some(RefundMethod::Transfer),
-            Self::Account => Some(RefundMethod::Account),
+            Self::Credit => Some(RefundMethod::Credit),
             Self::Nothing => None,
         }
     }
@@ -242,15 +242,15 @@ pub async fn resolve_failed_refund(
         currency,
         ..
     } = find(client, id).await?;
-    if resolution == FailedRefundResolution::Account {
-        wallet::open_credit(client, user_id, &currency).await?;
+    if resolution == FailedRefundResolution::Credit {
+        wallet::ensure_credit(client, user_id, &currency).await?;
     }
     let (payment, _) = lock_payment(client, payment_id)
         .await?
         .ok_or(Error::NotFound)?;
     wallet::lock_for_refund(client, &vec![payment_id]).await?;
     let balance = match payment.subject {
-        PaymentSubject::Order(order_id) => wallet::lock_sold(client, order_id).await?,
+        PaymentSubject::Order(order_id) => wallet::sold_balance(client, order_id).await?,
         PaymentSubject::Booking(_) => None,
     };
     let refund = find(client, id).await?;
@@ -259,14 +259,14 @@ pub async fn resolve_failed_refund(
         return Ok(refund);
     };
     if balance.is_some_and(|balance| balance < refund.amount) {
-        return Err(wallet::NOT_ENOUGH);
+        return Err(wallet::GIFT_CARD_NOT_ENOUGH);
     }
     let (state, change) = match method {
         RefundMethod::Original if payment.shown_status == PaymentStatus::Disputed => {
             return Err(PAYMENT_DISPUTED);
         }
         RefundMethod::Original => (RefundState::Due, PaymentChange::RefundDue),
-        RefundMethod::Cash | RefundMethod::Transfer | RefundMethod::Account => {
+        RefundMethod::Cash | RefundMethod::Transfer | RefundMethod::Credit => {
             (RefundState::Done, PaymentChange::Refunded)
         }
     };

@@ -30,7 +30,7 @@ pub enum RefundMethod {
     /// A bank transfer.
     Transfer,
     /// The member's credit.
-    Account,
+    Credit,
 }
 
 impl RefundMethod {
@@ -39,7 +39,7 @@ impl RefundMethod {
             Self::Original => "original",
             Self::Cash => "cash",
             Self::Transfer => "transfer",
-            Self::Account => "account",
+            Self::Credit => "credit",
         }
     }
 }
@@ -81,7 +81,7 @@ static INSERT: Statement = Statement::new(
 /// what is left of it. A payment is left out while it is disputed. A refund to the card becomes due,
 /// and must be sent to the provider after the transaction. Any other refund is done at once, and one to
 /// a gift card or to credit raises its balance. The credit must be open
-/// ([`wallet::open_credit`]). A refund of a gift card that was sold lowers its balance. The passes stay unless staff revoke
+/// ([`wallet::ensure_credit`]). A refund of a gift card that was sold lowers its balance. The passes stay unless staff revoke
 /// them. Must be called in a transaction. Returns the member's events, which the caller records at
 /// the end of it.
 ///
@@ -103,12 +103,12 @@ pub async fn refund_order(
     let parts = divide(refund.amount.as_column(), &payments)?;
     let ids = parts.iter().map(|(payment, _)| payment.id).collect();
     if refund.method == RefundMethod::Original {
-        wallet::check_open_credit(client, &ids).await?;
+        wallet::check_credit_not_closed(client, &ids).await?;
     }
     wallet::lock_for_refund(client, &ids).await?;
-    let balance = wallet::lock_sold(client, refund.order_id).await?;
+    let balance = wallet::sold_balance(client, refund.order_id).await?;
     if balance.is_some_and(|balance| balance < refund.amount) {
-        return Err(wallet::NOT_ENOUGH);
+        return Err(wallet::GIFT_CARD_NOT_ENOUGH);
     }
     for (payment, amount) in &parts {
         insert_part(client, refund, payment, *amount, now).await?;
@@ -180,7 +180,7 @@ static PAY_OUT: Statement = Statement::new(
     concat!(
         "with paid_out as (
             update refunds r set state = 'done', done_at = $2, by = $3,
-                method = case $4 when 'account' then $4 else r.method end
+                method = case when $4 then 'credit' else r.method end
             from payments p
             where p.order_id = $1 and r.payment_id = p.id and r.state = 'due'
               and p.tender in ('cash', 'terminal', 'transfer')
@@ -193,7 +193,7 @@ static PAY_OUT: Statement = Statement::new(
 );
 
 /// Records that what is due at the desk for an order was paid out, or adds it to the member's credit,
-/// which must be open ([`wallet::open_credit`]). Must be called in a transaction. Returns the member's
+/// which must be open ([`wallet::ensure_credit`]). Must be called in a transaction. Returns the member's
 /// events, which the caller records at the end of it.
 ///
 /// # Errors
@@ -202,7 +202,7 @@ static PAY_OUT: Statement = Statement::new(
 pub async fn pay_out_order(
     client: &Client,
     order_id: Uuid,
-    method: RefundMethod,
+    to_credit: bool,
     staff_id: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Vec<NewMemberEvent>> {
@@ -210,7 +210,7 @@ pub async fn pay_out_order(
     let payment_ids = ids(&LOCK_PAID.all(client, &[&order_id]).await?)?;
     wallet::lock_for_refund(client, &payment_ids).await?;
     let rows = PAY_OUT
-        .all(client, &[&order_id, &now, &staff_id, &method.as_str()])
+        .all(client, &[&order_id, &now, &staff_id, &to_credit])
         .await?;
     if rows.is_empty() {
         return Err(NOTHING_DUE);

@@ -302,7 +302,7 @@ macro_rules! count_revenue {
             select p.booking_id, p.currency, 0, sum(r.amount)
             from refunds r join payments p on p.id = r.payment_id
             where r.state = 'done' and r.done_at >= since and r.done_at < till
-              and r.method <> 'account'
+              and r.method <> 'credit'
             group by p.booking_id, p.currency
         ) moved
         join bookings b on b.id = moved.booking_id
@@ -363,7 +363,7 @@ static SALES: Statement = Statement::new(
             select p.currency, 0, sum(r.amount)
             from refunds r join payments p on p.id = r.payment_id
             where p.order_id is not null and (p.wallet_id is null or r.method <> 'original')
-              and r.method <> 'account'
+              and r.method <> 'credit'
               and r.state = 'done'
               and r.done_at >= since and r.done_at < till
             group by p.currency

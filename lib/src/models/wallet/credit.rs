@@ -1,4 +1,5 @@
-//! The credit of members: money that the studio keeps for them.
+//! Account credit: money that the studio keeps for a member. It is not the credits of a pass, which
+//! are classes.
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
@@ -36,7 +37,7 @@ static FIND: Statement = Statement::new(
 );
 
 /// Returns the credit of a member. It is zero if the member never had any.
-pub async fn credit_of(client: &Client, user_id: Uuid) -> Result<Credit> {
+pub async fn find_credit(client: &Client, user_id: Uuid) -> Result<Credit> {
     let Some(row) = FIND.opt(client, &[&user_id]).await? else {
         return Ok(Credit::default());
     };
@@ -46,23 +47,23 @@ pub async fn credit_of(client: &Client, user_id: Uuid) -> Result<Credit> {
     })
 }
 
-/// Why a credit has changed.
+/// What has changed a credit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum CreditReason {
+pub enum CreditEntryKind {
     /// It pays for an order.
     Pay,
     /// The order was not paid, so the credit got its money back.
     Release,
     /// Money of an order or of a class was given back.
     Refund,
-    /// Staff have added credit or taken it off.
+    /// Staff have added to the credit, or deducted from it.
     Staff,
     /// The account was closed.
     Closure,
 }
 
-impl CreditReason {
+impl CreditEntryKind {
     fn from_column(text: &str) -> Result<Self> {
         match text {
             "pay" => Ok(Self::Pay),
@@ -70,7 +71,7 @@ impl CreditReason {
             "refund" => Ok(Self::Refund),
             "staff" => Ok(Self::Staff),
             "closure" => Ok(Self::Closure),
-            _ => Err(Error::internal("unknown reason of a change of credit")),
+            _ => Err(Error::internal("unknown kind of a change of credit")),
         }
     }
 }
@@ -80,13 +81,13 @@ impl CreditReason {
 pub struct CreditEntry {
     /// The entry's id.
     pub id: Uuid,
-    /// What was added. Negative if it was taken off.
+    /// The amount of the change. Negative for a deduction.
     pub change: Decimal,
-    /// Why.
-    pub reason: CreditReason,
-    /// Why staff have changed the credit. `None` for other reasons.
-    pub note: Option<String>,
-    /// The name of the member of staff. `None` for other reasons.
+    /// What has changed the credit.
+    pub kind: CreditEntryKind,
+    /// Why staff have changed the credit. `None` for other kinds.
+    pub reason: Option<String>,
+    /// The name of the member of staff. `None` for other kinds.
     pub staff_name: Option<String>,
     /// The order that was paid or refunded. `None` if there is none.
     pub order_id: Option<Uuid>,
@@ -101,8 +102,8 @@ impl CreditEntry {
         Ok(Self {
             id: row.try_get("id")?,
             change: row.try_get("change")?,
-            reason: CreditReason::from_column(row.try_get("reason")?)?,
-            note: row.try_get("note")?,
+            kind: CreditEntryKind::from_column(row.try_get("reason")?)?,
+            reason: row.try_get("note")?,
             staff_name: optional_full_name(row.try_get("first_name")?, row.try_get("last_name")?),
             order_id: row.try_get("order_id")?,
             title: row.try_get("title")?,
@@ -154,29 +155,40 @@ static LOCK_OWNER: Statement = Statement::new(
 
 static INSERT: Statement = Statement::new(
     "wallet.insert_credit",
-    "insert into wallets (id, kind, user_id, currency) values ($1, 'account', $2, $3)
+    "insert into wallets (id, kind, user_id, currency) values ($1, 'credit', $2, $3)
     on conflict (user_id) do nothing",
 );
 
-/// Locks the member, so that the account is not closed meanwhile, and creates the wallet of the credit
-/// if there is none. Must be called before orders are locked.
+/// Makes sure that a member has a wallet for credit. Locks the member, so that the account is not
+/// closed meanwhile. Must be called before orders are locked.
 ///
 /// # Errors
 ///
 /// 409 `account_closed`.
-pub async fn open_credit(client: &Client, user_id: Uuid, currency: &str) -> Result<()> {
-    LOCK_OWNER.opt(client, &[&user_id]).await?.ok_or(CLOSED)?;
+pub async fn ensure_credit(client: &Client, user_id: Uuid, currency: &str) -> Result<()> {
+    match lock_or_create(client, user_id, currency).await? {
+        true => Ok(()),
+        false => Err(ACCOUNT_CLOSED),
+    }
+}
+
+/// Does the work of [`ensure_credit`]. Returns `false` if the account is closed.
+async fn lock_or_create(client: &Client, user_id: Uuid, currency: &str) -> Result<bool> {
+    if LOCK_OWNER.opt(client, &[&user_id]).await?.is_none() {
+        return Ok(false);
+    }
     let currency = currency.to_owned();
     INSERT
         .execute(client, &[&random::id(), &user_id, &currency])
-        .await
+        .await?;
+    Ok(true)
 }
 
 static HAS_CLOSED_CREDIT: Statement = Statement::new(
-    "wallet.check_open_credit",
+    "wallet.has_closed_credit",
     "select exists (
         select from payments p join users u on u.id = p.user_id
-        where p.id = any($1) and p.tender = 'account' and u.closed_at is not null) as has_closed",
+        where p.id = any($1) and p.tender = 'credit' and u.closed_at is not null) as has_closed",
 );
 
 /// Checks that none of the payments was made with the credit of an account that is closed. A refund
@@ -185,13 +197,13 @@ static HAS_CLOSED_CREDIT: Statement = Statement::new(
 /// # Errors
 ///
 /// 409 `account_closed`.
-pub(in crate::models) async fn check_open_credit(
+pub(in crate::models) async fn check_credit_not_closed(
     client: &Client,
     payment_ids: &Vec<Uuid>,
 ) -> Result<()> {
     let row = HAS_CLOSED_CREDIT.one(client, &[payment_ids]).await?;
     match row.try_get("has_closed")? {
-        true => Err(CLOSED),
+        true => Err(ACCOUNT_CLOSED),
         false => Ok(()),
     }
 }
@@ -225,10 +237,10 @@ pub(in crate::models) async fn lock_for_refund(
 pub struct CreditChange {
     /// The member's id.
     pub user_id: Uuid,
-    /// What is added. Negative to take it off. Not zero.
+    /// The amount of the change. Negative for a deduction. Not zero.
     pub change: Decimal,
     /// Why.
-    pub note: String,
+    pub reason: String,
     /// The id of the member of staff.
     pub staff_id: Uuid,
 }
@@ -244,16 +256,15 @@ static INSERT_ENTRY: Statement = Statement::new(
     select $1, id, $3, 'staff', $4, $5 from wallets where user_id = $2",
 );
 
-/// Adds credit, or takes it off. Must be called in a transaction.
+/// Adds to a member's credit, or deducts from it. Must be called in a transaction.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when no open account has this id; 409 `credit_not_enough` when more is taken
-/// off than is left; [`Error::Invalid`] when the balance would be too high.
+/// [`Error::NotFound`] when no open account has this id; 409 `credit_not_enough` when the deduction is
+/// more than the balance; [`Error::Invalid`] when the balance would be too high.
 pub async fn change_credit(client: &Client, change: &CreditChange, currency: &str) -> Result<()> {
-    match open_credit(client, change.user_id, currency).await {
-        Err(Error::Conflict { .. }) => return Err(Error::NotFound),
-        opened => opened?,
+    if !lock_or_create(client, change.user_id, currency).await? {
+        return Err(Error::NotFound);
     }
     let row = LOCK_BALANCE.one(client, &[&change.user_id]).await?;
     let balance: Decimal = row.try_get("balance")?;
@@ -271,7 +282,7 @@ pub async fn change_credit(client: &Client, change: &CreditChange, currency: &st
                 &random::id(),
                 &change.user_id,
                 &change.change,
-                &change.note,
+                &change.reason,
                 &change.staff_id,
             ],
         )
@@ -283,7 +294,7 @@ pub(in crate::models) const CREDIT_NOT_ENOUGH: Error = Error::Conflict {
     message: "There is not enough credit",
 };
 
-const CLOSED: Error = Error::Conflict {
+const ACCOUNT_CLOSED: Error = Error::Conflict {
     code: ErrorCode::AccountClosed,
     message: "The account is closed, so it has no credit",
 };

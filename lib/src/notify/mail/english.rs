@@ -333,7 +333,7 @@ impl MailTexts for English {
             ),
             RefundDestination::GiftCard => format!("We have put {amount} back on your gift card."),
             RefundDestination::Credit => format!(
-                "We have added {amount} to your credit. It pays first when you buy a pass or a course."
+                "We have added {amount} to your credit. It is used first when you buy a pass or a course."
             ),
             RefundDestination::Transfer => format!("We have transferred {amount} back to you."),
             RefundDestination::Desk => format!("We have given {amount} back to you at the desk."),

@@ -348,7 +348,7 @@ impl MailTexts for Spanish {
                 format!("Te hemos devuelto {amount} a tu tarjeta regalo.")
             }
             RefundDestination::Credit => format!(
-                "Hemos añadido {amount} a tu saldo. Paga primero cuando compras un bono o un curso."
+                "Hemos añadido {amount} a tu saldo. Se usa primero cuando compras un bono o un curso."
             ),
             RefundDestination::Transfer => format!("Te hemos devuelto {amount} por transferencia."),
             RefundDestination::Desk => format!("Te hemos devuelto {amount} en recepción."),

@@ -179,10 +179,10 @@ impl SalesReport {
         let labels = [
             "Members with credit",
             "Added by staff",
-            "Taken off by staff",
+            "Deducted by staff",
             "Redeemed",
             "Refunded to credit",
-            "Lost with closed accounts",
+            "Forfeited by closed accounts",
             "Balance",
             "In unpaid orders",
         ];
@@ -190,10 +190,10 @@ impl SalesReport {
         let mut cells = vec![Cell::count(credit.count)];
         cells.extend(amounts([
             &credit.added,
-            &credit.taken_off,
+            &credit.deducted,
             &credit.redeemed,
             &credit.refunded,
-            &credit.closed,
+            &credit.forfeited,
             &credit.balance,
             &credit.held,
         ]));
@@ -277,7 +277,7 @@ impl SalesReport {
             cells.extend(amounts([&payout.amount]));
             cells
         });
-        self.with_header(&labels, 8, rows)
+        self.with_header(&labels, 6, rows)
     }
 
     fn unmatched_rows(&self) -> Vec<Vec<Cell>> {

@@ -235,14 +235,14 @@ pub(super) struct GiftCards {
 pub(super) struct Credit {
     /// What staff have added.
     pub(super) added: String,
-    /// What staff have taken off.
-    pub(super) taken_off: String,
+    /// What staff have deducted.
+    pub(super) deducted: String,
     /// What credit has paid.
     pub(super) redeemed: String,
     /// What was given back to credit.
     pub(super) refunded: String,
-    /// What was lost when accounts were closed.
-    pub(super) closed: String,
+    /// The credit of accounts that were closed, which is lost.
+    pub(super) forfeited: String,
     /// How many members have credit, now.
     pub(super) count: i64,
     /// Their credit, now.
@@ -588,10 +588,10 @@ impl Credit {
     fn new(sums: &CreditSums, format: impl Fn(Decimal) -> String) -> Self {
         Self {
             added: format(sums.added),
-            taken_off: format(sums.taken_off),
+            deducted: format(sums.deducted),
             redeemed: format(sums.redeemed),
             refunded: format(sums.refunded),
-            closed: format(sums.closed),
+            forfeited: format(sums.forfeited),
             count: sums.count,
             balance: format(sums.balance),
             held: format(sums.held),

@@ -43,10 +43,10 @@ export function MyCredit({ t }: { t: BookingsTexts["credit"] }) {
       <details>
         <summary>{t.changes}</summary>
         <ul class="plain-list">
-          {items.map(({ id, change, reason, note, title, createdAt }) => (
+          {items.map(({ id, change, kind, reason, title, createdAt }) => (
             <li key={id}>
-              <strong>{formatPrice(change, currency)}</strong> · {t.reasons[reason] ?? reason}
-              {(note || title) && ` · ${note || title}`} · <time dateTime={createdAt}>{formatMomentIn(createdAt, bookingZone.value)}</time>
+              <strong>{formatPrice(change, currency)}</strong> · {t.kinds[kind] ?? kind}
+              {(reason || title) && ` · ${reason || title}`} · <time dateTime={createdAt}>{formatMomentIn(createdAt, bookingZone.value)}</time>
             </li>
           ))}
         </ul>

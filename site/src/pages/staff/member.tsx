@@ -94,7 +94,7 @@ function MemberDetails({ t, member, back }: Texts & { member: Member; back: prea
   const orders = useList<Order>("", (cursor) => call(api.GET("/api/admin/orders", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } })));
   const [credit, setCredit] = useState<Credit | null>(null);
   const creditEntries = useList<CreditEntry>("", async (cursor) => {
-    const found = await call(api.GET("/api/admin/credit", { params: { query: { userId: member.id, ...(cursor ? { cursor } : {}) } } }));
+    const found = await call(api.GET("/api/admin/credit", { params: { query: { memberId: member.id, ...(cursor ? { cursor } : {}) } } }));
     setCredit(found);
     return found;
   });

@@ -232,13 +232,13 @@ function GiftCards({ t, report }: PartProps) {
 
 /** What credit was given and has paid in the period, and what is left of it today. */
 function MemberCredit({ t, report }: PartProps) {
-  const { added, takenOff, redeemed, refunded, closed, count, balance, held } = report.credit;
+  const { added, deducted, redeemed, refunded, forfeited, count, balance, held } = report.credit;
   const facts: Fact[] = [
     [t.creditFacts.added, added],
-    [t.creditFacts.takenOff, takenOff],
+    [t.creditFacts.deducted, deducted],
     [t.creditFacts.redeemed, redeemed],
     [t.creditFacts.refunded, refunded],
-    [t.creditFacts.closed, closed],
+    [t.creditFacts.forfeited, forfeited],
     [t.creditFacts.balance, balance, t.creditCount(count)],
     [t.creditFacts.held, held],
   ];

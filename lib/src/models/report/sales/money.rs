@@ -81,7 +81,7 @@ static LIST: Statement = Statement::new(
         count(*), sum(r.amount)
     from refunds r join payments p on p.id = r.payment_id
     where r.state = 'done' and r.done_at >= $1 and r.done_at < $2
-      and r.method <> 'account' and (p.wallet_id is null or r.method <> 'original')
+      and r.method <> 'credit' and (p.wallet_id is null or r.method <> 'original')
     group by 1, 2, 3, 4",
 );
 

@@ -242,14 +242,14 @@ pub async fn sum_gift_cards(client: &Client, scope: &Scope) -> Result<GiftCardSu
 pub struct CreditSums {
     /// What staff have added.
     pub added: Decimal,
-    /// What staff have taken off.
-    pub taken_off: Decimal,
+    /// What staff have deducted.
+    pub deducted: Decimal,
     /// What credit has paid.
     pub redeemed: Decimal,
     /// What was given back to credit.
     pub refunded: Decimal,
-    /// What was lost when accounts were closed.
-    pub closed: Decimal,
+    /// The credit of accounts that were closed, which is lost.
+    pub forfeited: Decimal,
     /// The number of members with credit, as of now.
     pub count: i64,
     /// Their credit.
@@ -263,24 +263,24 @@ static SUM_CREDIT: Statement = Statement::new(
     "report.credit_sums",
     "with changed as (
         select sum(e.change) filter (where e.reason = 'staff' and e.change > 0) as added,
-            -sum(e.change) filter (where e.reason = 'staff' and e.change < 0) as taken_off,
-            -sum(e.change) filter (where e.reason = 'closure') as closed
+            -sum(e.change) filter (where e.reason = 'staff' and e.change < 0) as deducted,
+            -sum(e.change) filter (where e.reason = 'closure') as forfeited
         from wallet_entries e join wallets w on w.id = e.wallet_id
         where e.reason in ('staff', 'closure') and e.created_at >= $1 and e.created_at < $2
           and w.currency = $3
     )
     select changed.*,
         (select sum(amount) from payments
-            where tender = 'account' and paid_at >= $1 and paid_at < $2 and currency = $3) as redeemed,
+            where tender = 'credit' and paid_at >= $1 and paid_at < $2 and currency = $3) as redeemed,
         (select sum(r.amount) from refunds r join payments p on p.id = r.payment_id
             where r.state = 'done' and r.done_at >= $1 and r.done_at < $2 and p.currency = $3
-              and (r.method = 'account' or (r.method = 'original' and p.tender = 'account')))
+              and (r.method = 'credit' or (r.method = 'original' and p.tender = 'credit')))
             as refunded,
-        (select count(*) from wallets where kind = 'account' and balance > 0 and currency = $3)
+        (select count(*) from wallets where kind = 'credit' and balance > 0 and currency = $3)
             as count,
-        (select sum(balance) from wallets where kind = 'account' and currency = $3) as balance,
+        (select sum(balance) from wallets where kind = 'credit' and currency = $3) as balance,
         (select sum(amount) from payments
-            where tender = 'account' and status = 'pending' and currency = $3) as held
+            where tender = 'credit' and status = 'pending' and currency = $3) as held
     from changed",
 );
 
@@ -291,10 +291,10 @@ pub async fn sum_credit(client: &Client, scope: &Scope) -> Result<CreditSums> {
         .await?;
     Ok(CreditSums {
         added: amount(&row, "added")?,
-        taken_off: amount(&row, "taken_off")?,
+        deducted: amount(&row, "deducted")?,
         redeemed: amount(&row, "redeemed")?,
         refunded: amount(&row, "refunded")?,
-        closed: amount(&row, "closed")?,
+        forfeited: amount(&row, "forfeited")?,
         count: row.try_get("count")?,
         balance: amount(&row, "balance")?,
         held: amount(&row, "held")?,

@@ -115,7 +115,7 @@ static LIST_OF_ORDERS: Statement = Statement::new(
         from stored
         union all
         select * from (
-            select p.order_id, true, case r.method when 'account' then 'account'
+            select p.order_id, true, case r.method when 'credit' then 'credit'
                     when 'original' then case when p.wallet_id is not null then p.tender end end,
                 case when r.done_at >= $1 and r.done_at < $2 then r.amount end as amount,
                 sum(r.amount) over (partition by p.order_id
@@ -154,10 +154,10 @@ static LIST_OF_ORDERS: Statement = Statement::new(
         union all
         select product_id, 0, 0, 0,
             sum(amount) filter (where not is_refund and wallet = 'gift'),
-            sum(amount) filter (where not is_refund and wallet = 'account'),
+            sum(amount) filter (where not is_refund and wallet = 'credit'),
             sum(amount) filter (where is_refund),
             sum(amount) filter (where is_refund and wallet = 'gift'),
-            sum(amount) filter (where is_refund and wallet = 'account')
+            sum(amount) filter (where is_refund and wallet = 'credit')
         from parts group by product_id
     )
     select coalesce(p.kind, 'cancelled_order') as kind, s.product_id as id, p.name,
@@ -186,7 +186,7 @@ static LIST_OF_BOOKINGS: Statement = Statement::new(
         where p.booking_id is not null and p.paid_at >= $1 and p.paid_at < $2 and p.currency = $3
         union all
         select p.id, p.booking_id, 0, 0, r.amount,
-            case r.method when 'account' then r.amount else 0 end
+            case r.method when 'credit' then r.amount else 0 end
         from refunds r join payments p on p.id = r.payment_id
         where p.booking_id is not null and r.state = 'done' and r.done_at >= $1
           and r.done_at < $2 and p.currency = $3

@@ -98,7 +98,7 @@ function GiveBackDialog({ t, refund, onClose, onChange }: Texts & { refund: Fail
       <Select
         name="resolution"
         label={t.giveBackMethod}
-        options={(["cash", "transfer", "account", "original", "nothing"] as const).map((resolution) => [resolution, t.resolutions[resolution]] as const)}
+        options={(["cash", "transfer", "credit", "original", "nothing"] as const).map((resolution) => [resolution, t.resolutions[resolution]] as const)}
       />
     </FormDialog>
   );
