@@ -103,7 +103,8 @@ async fn what_a_gift_card_pays_is_sold_and_no_money() {
         &json!({
             "kind": "pass", "id": ten["id"], "name": "Ten classes", "count": 1,
             "discount": "10.00", "amount": "90.00", "paidByGiftCard": "50.00",
-            "refunded": "45.00", "refundedToGiftCard": "5.00", "net": "0.00",
+            "paidByCredit": "0.00", "refunded": "45.00", "refundedToGiftCard": "5.00",
+            "refundedToCredit": "0.00", "net": "0.00",
         })
     );
     let terminal = row(&report["tenders"], "tender", "terminal");
@@ -282,12 +283,12 @@ async fn a_table_is_downloaded_as_csv_and_no_name_is_a_formula() {
     let mut lines = response.text.trim_start_matches('\u{feff}').lines();
     assert_eq!(
         lines.next().unwrap(),
-        "Kind,Name,Sold,Discount USD,Amount USD,Paid by gift card USD,Refunded USD,\
-         Refunded to gift card USD,Net USD"
+        "Kind,Name,Sold,Discount USD,Amount USD,Paid by gift card USD,Paid by credit USD,\
+         Refunded USD,Refunded to gift card USD,Refunded to credit USD,Net USD"
     );
     assert_eq!(
         lines.next().unwrap(),
-        "pass,\"'=HYPERLINK(\"\"x\"\")\",1,0.00,150.00,0.00,0.00,0.00,150.00"
+        "pass,\"'=HYPERLINK(\"\"x\"\")\",1,0.00,150.00,0.00,0.00,0.00,0.00,0.00,150.00"
     );
     for table in [
         "periods",
@@ -295,6 +296,7 @@ async fn a_table_is_downloaded_as_csv_and_no_name_is_a_formula() {
         "taxes",
         "promo_codes",
         "gift_cards",
+        "credit",
         "open",
         "passes",
         "memberships",
@@ -309,6 +311,10 @@ async fn a_table_is_downloaded_as_csv_and_no_name_is_a_formula() {
             .unwrap()
             .to_owned();
         assert!(name.contains(&table.replace('_', "-")), "{name}");
+        let text = response.text.trim_start_matches('\u{feff}');
+        for label in ["Arrives", "Failed", "Id", "Name", "Members with credit"] {
+            assert!(!text.contains(&format!("{label} USD")), "{table}");
+        }
     }
 }
 

@@ -177,6 +177,11 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "passes (id, user_id, product_id, order_line_id, days, starts)
             select gen_random_uuid(), id, md5('product')::uuid, md5('line')::uuid, 120, 'first_class'
             from users",
+        "wallets (id, kind, user_id, currency)
+            select md5('wallet')::uuid, 'credit', id, 'USD' from users",
+        "wallet_entries (id, wallet_id, change, reason, note, made_by)
+            select gen_random_uuid(), md5('wallet')::uuid, 20, 'staff', 'Anastasia was ill', id
+            from users",
     ] {
         app.sql(&format!("insert into {row}")).await;
     }
@@ -195,6 +200,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
                 union all select t::text from one_time_tokens t
                 union all select s::text from user_sessions s
                 union all select e::text from security_events e
+                union all select w::text from wallet_entries w
             ) all_rows",
         )
         .await;
@@ -222,6 +228,7 @@ async fn closing_an_account_erases_personal_data_and_cancels_bookings() {
         "payments",
         "receipts",
         "security_events",
+        "wallets",
     ];
     assert_eq!(tables_with_rows(&app, &tables, &id).await, kept);
     let remaining_values =

@@ -406,7 +406,7 @@ async fn a_member_who_confirms_an_address_does_not_close_an_account_with_credit(
     let token = app.mailed_token("verify_email", EMAIL).await;
     confirm(&luis, &token).await.expect_code(409, "email_taken");
     // Without the credit, the account is closed.
-    change_credit(&staff, &walk_in, "takeOff", "20")
+    change_credit(&staff, &walk_in, "deduct", "20")
         .await
         .expect(201);
     confirm(&luis, &token).await.expect(200);

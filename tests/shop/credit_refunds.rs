@@ -283,7 +283,10 @@ async fn locking_wallets_reads_no_other_wallets() {
     let app = TestApp::start().await;
     let wallet = include_str!("../../lib/src/models/wallet.rs");
     let credit = include_str!("../../lib/src/models/wallet/credit.rs");
-    for (source, name) in [(wallet, "wallet.lock"), (credit, "wallet.lock_for_refund")] {
+    for (source, name) in [
+        (wallet, "wallet.lock_paying"),
+        (credit, "wallet.lock_for_refund"),
+    ] {
         let sql = statement(source, name);
         let sql = sql
             .replace("any($1)", &format!("any(array[{ID}])"))

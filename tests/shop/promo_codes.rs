@@ -64,8 +64,8 @@ async fn a_member_sees_the_price_with_a_code_and_pays_it() {
     // 15 % of 99.90 is 14.985.
     let quote = price(&ana, &ten, " Summer-15 ").await.expect(200);
     let expected = json!({
-        "price": "99.90", "discount": "14.99", "total": "84.91", "giftCardAmount": "0.00",
-        "due": "84.91", "currency": "USD",
+        "price": "99.90", "discount": "14.99", "total": "84.91", "creditAmount": "0.00",
+        "giftCardAmount": "0.00", "due": "84.91", "currency": "USD",
     });
     assert_eq!(quote, expected);
     assert_eq!(uses(&app).await, 0);

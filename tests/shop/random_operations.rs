@@ -640,6 +640,15 @@ impl Studio {
     }
 }
 
+impl Drop for Studio {
+    /// Prints the operations that have led to a failure.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log.join("\n"));
+        }
+    }
+}
+
 /// Returns a sum with two decimals.
 fn amount(sum: &str) -> String {
     match sum.contains('.') {
