@@ -36,6 +36,8 @@ begin
 end
 $$;
 
+drop trigger refunds_complete_wallet on refunds;
+drop function complete_wallet_refund();
 drop trigger users_empty_wallet on users;
 drop function empty_closed_wallet();
 create or replace function pay_gift_payment() returns trigger language plpgsql as $$

@@ -97,7 +97,7 @@ test("staff create a course, and a member buys it and drops a class", async ({ p
   await expect(page.getByText("Refund due at the desk: $15.50")).toBeVisible();
   await page.getByLabel(`More for the sale to ${buyer.name}, ${name}`).click();
   await page.getByRole("button", { name: "Record the refund as paid out" }).click();
-  await expect(dialog.getByText("Pay out $15.50 at the desk.")).toBeVisible();
+  await expect(dialog.getByText("Pay out $15.50 at the desk")).toBeVisible();
   await dialog.getByRole("button", { name: "Record the refund as paid out" }).click();
   await expect(page.getByText(`The refund to ${buyer.name} is recorded.`)).toBeVisible();
 });

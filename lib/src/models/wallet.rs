@@ -163,6 +163,20 @@ pub(super) async fn lock_paying(client: &Client, code: Option<&str>, user_id: Uu
     Ok(())
 }
 
+static LOCK_OF_ORDERS: Statement = Statement::new(
+    "wallet.lock_of_orders",
+    "select id from wallets
+    where id in (
+        select wallet_id from payments where order_id = any($1) and status = 'pending')
+    order by id for no key update",
+);
+
+/// Locks the wallets that pay for locked open orders, before a trigger gives them the money back.
+pub(super) async fn lock_of_orders(client: &Client, order_ids: &Vec<Uuid>) -> Result<()> {
+    LOCK_OF_ORDERS.all(client, &[order_ids]).await?;
+    Ok(())
+}
+
 static SOLD_BALANCE: Statement = Statement::new(
     "wallet.sold_balance",
     "select w.balance from wallets w join order_lines l on l.id = w.order_line_id

@@ -36,7 +36,7 @@ const texts = {
   dueAtDesk: (amount: string) => `Refund due at the desk: ${amount}`,
   payOut: "Record the refund as paid out",
   payOutTitle: (name: string) => `The refund to ${name}`,
-  payOutText: (amount: string) => `Pay out ${amount} at the desk, or add it to the credit of the member. Then record it here.`,
+  payOutText: (amount: string) => `Pay out ${amount} at the desk, or add it to the member’s credit. Then record it here.`,
   payOutMethods: { paid: "Paid out at the desk", credit: "As credit" },
   isPaidOut: (name: string) => `The refund to ${name} is recorded.`,
   giftCard: "Gift card",

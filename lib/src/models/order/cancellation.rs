@@ -69,6 +69,7 @@ pub(super) async fn cancel_locked(
         return Ok(ReleasedSpots::default());
     }
     let released = course::release_unpaid(client, ids, reason, now).await?;
+    wallet::lock_of_orders(client, ids).await?;
     CANCEL.execute(client, &[ids]).await?;
     Ok(released)
 }

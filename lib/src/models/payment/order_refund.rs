@@ -102,10 +102,11 @@ pub async fn refund_order(
     let payments: Vec<Payment> = payments.collect::<Result<_>>()?;
     let parts = divide(refund.amount.as_column(), &payments)?;
     let ids = parts.iter().map(|(payment, _)| payment.id).collect();
+    wallet::lock_for_refund(client, &ids).await?;
+    // Closing an account locks its wallet too, so this sees whether the account is closed.
     if refund.method == RefundMethod::Original {
         wallet::check_credit_not_closed(client, &ids).await?;
     }
-    wallet::lock_for_refund(client, &ids).await?;
     let balance = wallet::sold_balance(client, refund.order_id).await?;
     if balance.is_some_and(|balance| balance < refund.amount) {
         return Err(wallet::GIFT_CARD_NOT_ENOUGH);

@@ -128,9 +128,9 @@ interface UnpaidProps {
   onChange: () => void;
 }
 
-/** A course that the member has ordered and not paid. It is paid as it was ordered, with the promo code and the gift card of the order. */
+/** A course that the member has ordered and not paid. It is paid as it was ordered, with the promo code, the credit, and the gift card of the order. */
 function UnpaidCourse({ t, shop, course, order, onChange }: UnpaidProps) {
-  const { id, total, giftCardAmount, promoCode, currency } = order;
+  const { id, total, creditAmount, giftCardAmount, promoCode, currency } = order;
   const goOn = async () => {
     const ended = await goOnPaying(id);
     if (!ended) return;
@@ -140,7 +140,13 @@ function UnpaidCourse({ t, shop, course, order, onChange }: UnpaidProps) {
   return (
     <li id={anchorOf(course)} tabIndex={-1} class="card product">
       <CourseFacts t={t} shop={shop} course={course} total={total} code={promoCode ?? undefined} />
-      {Number(giftCardAmount) > 0 && <p class="product-covered">{shop.gift.rest(formatPrice(giftCardAmount, currency), formatPrice(dueOf(order), currency))}</p>}
+      {(Number(giftCardAmount) > 0 || Number(creditAmount) > 0) && (
+        <p class="product-covered">
+          {Number(creditAmount) > 0 && `${shop.credit.pays(formatPrice(creditAmount, currency))} `}
+          {Number(giftCardAmount) > 0 && `${shop.credit.card(formatPrice(giftCardAmount, currency))} `}
+          {shop.credit.rest(formatPrice(dueOf(order), currency))}
+        </p>
+      )}
       <p class="hint">{t.unpaid}</p>
       <span class="product-buy">
         <Button aria-label={t.goOnNamed(course.name)} onClick={() => attempt(goOn)}>

@@ -24,7 +24,7 @@ export async function buy(t: ShopTexts, product: Schema<"Product">, { promoCode,
     location.assign(signInAddress(`/shop?product=${product.id}`));
     return;
   }
-  const useCredit = credit.value?.isUsed ?? true;
+  const useCredit = credit.value?.isUsed ?? false;
   const body = { productId: product.id, useCredit, ...(promoCode ? { promoCode } : {}), ...(giftCard ? { giftCard } : {}) };
   const order = await sendUntilAnswered(`buy ${product.id} ${promoCode ?? ""} ${giftCard ?? ""} ${useCredit}`, t.sending, (key) =>
     call(api.POST("/api/shop/order", { params: { header: { "Idempotency-Key": key } }, body })),
