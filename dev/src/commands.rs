@@ -13,7 +13,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::lock_file::{Lock, LockFile, StackInfo};
 use crate::stack::{self, Stack, StackOptions};
 use crate::terminal::{confirm, print};
-use crate::{bench, clients, database, demo, drill, fuzz, openapi, schemathesis, session_stats};
+use crate::{
+    bench, clients, cost, database, demo, drill, fuzz, openapi, schemathesis, session_stats,
+};
 
 /// Starts the whole product on this machine: Postgres, Redis, migrations, demo data,
 /// and all functions and the site on one port. Ctrl-C stops it and keeps the data.
@@ -76,6 +78,8 @@ enum Command {
     Openapi,
     /// Measure the functions, and compare them with other session stores
     Bench(bench::Options),
+    /// Print what a studio pays the platforms in a month, by the figures of the last benchmark
+    Cost(cost::Options),
     /// Test every operation in site/public/openapi.json with Schemathesis, as a visitor, a
     /// member and an administrator
     Schemathesis(schemathesis::Options),
@@ -187,6 +191,7 @@ async fn dispatch(arguments: Arguments) -> Result<()> {
             Ok(())
         }
         Some(Command::Bench(options)) => until_stopped(bench::run(options)).await,
+        Some(Command::Cost(options)) => cost::run(&options),
         Some(Command::Clients) => until_stopped(clients::run()).await,
         Some(Command::Fuzz(options)) => until_stopped(fuzz::run(options)).await,
         Some(Command::Schemathesis(options)) => until_stopped(schemathesis::run(options)).await,

@@ -4,6 +4,7 @@
 mod bench;
 mod clients;
 mod commands;
+mod cost;
 mod database;
 mod demo;
 mod drill;

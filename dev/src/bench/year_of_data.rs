@@ -171,7 +171,22 @@ pub(super) async fn measure_queries(testbed: &Testbed) -> Result<Vec<Row>> {
         let label = format!("{label}: p95 on a year of data");
         rows.push(measure_row(testbed, label, variables, &paths, Some(limit)).await);
     }
+    rows.push(measure_booking_size(&client).await?);
     Ok(rows)
+}
+
+/// Measures the bytes per booking, including its payment and indexes.
+async fn measure_booking_size(client: &tokio_postgres::Client) -> Result<Row> {
+    let query = "select pg_total_relation_size('bookings') + pg_total_relation_size('payments'),
+        (select count(*) from bookings)";
+    let row = client.query_one(query, &[]).await?;
+    let (bytes, bookings): (i64, i64) = (row.get(0), row.get(1));
+    let row = Row::info(
+        "bytes of a booking in Postgres",
+        bytes as f64 / bookings as f64,
+        Unit::Count,
+    );
+    Ok(row.detail("its payment and all indexes included"))
 }
 
 /// Runs the clean-up, which sums up the days for the analytics.
