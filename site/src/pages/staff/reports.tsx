@@ -342,6 +342,11 @@ function productName(t: StaffReportsTexts, { kind, name }: Sold): string {
   return name ?? t.kinds[kind] ?? kind;
 }
 
+/** Adds two amounts of the same currency. */
+function add(a: string, b: string): string {
+  return (Number(a) + Number(b)).toFixed(a.split(".")[1]?.length ?? 0);
+}
+
 function productColumns(t: StaffReportsTexts, { currency, products }: Report): Array<Column<Sold>> {
   return [
     {
@@ -358,11 +363,9 @@ function productColumns(t: StaffReportsTexts, { currency, products }: Report): A
     count("count", t.columns.count, ({ count }) => count),
     ...rareMoney(products, "discount", t.columns.discount, currency, ({ discount }) => discount),
     money("amount", t.columns.amount, currency, ({ amount }) => amount),
-    ...rareMoney(products, "byGiftCard", t.columns.byGiftCard, currency, ({ paidByGiftCard }) => paidByGiftCard),
-    ...rareMoney(products, "byCredit", t.columns.byCredit, currency, ({ paidByCredit }) => paidByCredit),
+    ...rareMoney(products, "byWallet", t.columns.byWallet, currency, ({ paidByGiftCard, paidByCredit }) => add(paidByGiftCard, paidByCredit)),
     ...rareMoney(products, "refunded", t.columns.refunded, currency, ({ refunded }) => refunded),
-    ...rareMoney(products, "toGiftCard", t.columns.toGiftCard, currency, ({ refundedToGiftCard }) => refundedToGiftCard),
-    ...rareMoney(products, "toCredit", t.columns.toCredit, currency, ({ refundedToCredit }) => refundedToCredit),
+    ...rareMoney(products, "toWallet", t.columns.toWallet, currency, ({ refundedToGiftCard, refundedToCredit }) => add(refundedToGiftCard, refundedToCredit)),
     money("net", t.columns.net, currency, ({ net }) => net),
   ];
 }
