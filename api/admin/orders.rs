@@ -28,8 +28,8 @@ async fn list_orders(
 }
 
 /// Sells products to a member at the desk. The money was taken, and the passes can be used at
-/// once. A gift card and the member's credit pay in whole or in part. The response has the code of a gift card that is
-/// sold.
+/// once. A gift card and the member's credit pay in whole or in part. The response has the code of a
+/// gift card that is sold.
 #[utoipa::path(post, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = CreateOrder, responses(
     (status = 201, body = OrderView, description = "The order, with the ids of the passes"),
     (status = 403, description = "`own_purchase`: staff need a colleague to sell to themselves"),
@@ -46,11 +46,12 @@ async fn create_order(
 }
 
 /// Refunds or cancels an order. A refund to the card is sent to Stripe. One to a gift card or to
-/// the member's credit raises its balance. Any other refund was made by hand, and is only recorded. The passes stay, except those
-/// that are to be revoked. The spots in courses stay too, except those that are to be released. With
-/// `payOut`, the refund due at the desk is recorded as paid out, or added to the member's credit. Staff can also cancel an open order.
-/// Its gift card gets its money back, its promo code can be used again, and the spots of a course are
-/// free. A card payment that still arrives is refunded.
+/// the member's credit raises its balance. Any other refund was made by hand, and is only recorded.
+/// The passes stay, except those that are to be revoked. The spots in courses stay too, except those
+/// that are to be released. With `payOut`, the refund due at the desk is recorded as paid out, or added
+/// to the member's credit. Staff can also cancel an open order. Its wallets get their money back, its
+/// promo code can be used again, and the spots of a course are free. A card payment that still arrives
+/// is refunded.
 #[utoipa::path(patch, path = "/api/admin/orders", tag = "administration", security(("session" = [])), params(IdempotencyKeyParams), request_body = UpdateOrder, responses(
     (status = 200, body = OrderView, description = "The order"),
     (status = 403, description = "`own_purchase`: staff need a colleague to change their own order"),

@@ -134,8 +134,8 @@ pub(super) async fn find_available_gift_card(
 static FIND_AVAILABLE_CREDIT: Statement =
     available_where!("wallet.find_available_credit", "w.user_id = $1");
 
-/// Finds the credit that a member can use to order a product, as [`find_available_gift_card`] does. `None` if
-/// there is none.
+/// Finds the credit that a member can use to order a product, as [`find_available_gift_card`] does.
+/// `None` if there is none.
 pub(super) async fn find_available_credit(
     client: &Client,
     user_id: Uuid,

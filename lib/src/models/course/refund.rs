@@ -74,9 +74,9 @@ macro_rules! must_be_refunded {
 // and only what it has closed is refunded.
 //
 // The newest payment is refunded first, and none more than what is left of it. What was paid by card
-// is sent to the provider, and a gift card or credit has its money at once. What was paid at the desk is due
-// until staff have given it back. If staff have refunded so much that less is left than the shares,
-// the earliest classes have their shares.
+// is sent to the provider, and a gift card or credit has its money at once. What was paid at the desk
+// is due until staff have given it back. If staff have refunded so much that less is left than the
+// shares, the earliest classes have their shares.
 static REFUND_SHARES: Statement = Statement::new(
     "course.refund_shares",
     concat!(

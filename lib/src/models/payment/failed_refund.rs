@@ -218,10 +218,10 @@ static INSERT: Statement = Statement::new(
     where r.id = $2",
 );
 
-/// Resolves a refund that has failed for good. Cash, transfers, and credit are done at once. A refund to the
-/// card becomes due, and must be sent to the provider after the transaction. A gift card that was
-/// sold with the order loses the money again. Must be called in a transaction. Returns the refund as
-/// it was listed.
+/// Resolves a refund that has failed for good. Cash, transfers, and credit are done at once. A refund
+/// to the card becomes due, and must be sent to the provider after the transaction. A gift card that
+/// was sold with the order loses the money again. Must be called in a transaction. Returns the refund
+/// as it was listed.
 ///
 /// # Errors
 ///

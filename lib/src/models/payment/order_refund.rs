@@ -80,10 +80,10 @@ static INSERT: Statement = Statement::new(
 /// Refunds an order, in whole or in part. The newest payment is refunded first, and none more than
 /// what is left of it. A payment is left out while it is disputed. A refund to the card becomes due,
 /// and must be sent to the provider after the transaction. Any other refund is done at once, and one to
-/// a gift card or to credit raises its balance. The credit must be open
-/// ([`wallet::ensure_credit`]). A refund of a gift card that was sold lowers its balance. The passes stay unless staff revoke
-/// them. Must be called in a transaction. Returns the member's events, which the caller records at
-/// the end of it.
+/// a gift card or to credit raises its balance. For a refund to credit, the wallet must exist
+/// ([`wallet::ensure_credit`]). A refund of a gift card that was sold lowers its balance. The passes
+/// stay unless staff revoke them. Must be called in a transaction. Returns the member's events, which
+/// the caller records at the end of it.
 ///
 /// # Errors
 ///
@@ -194,7 +194,7 @@ static PAY_OUT: Statement = Statement::new(
 );
 
 /// Records that what is due at the desk for an order was paid out, or adds it to the member's credit,
-/// which must be open ([`wallet::ensure_credit`]). Must be called in a transaction. Returns the member's
+/// whose wallet must exist ([`wallet::ensure_credit`]). Must be called in a transaction. Returns the member's
 /// events, which the caller records at the end of it.
 ///
 /// # Errors

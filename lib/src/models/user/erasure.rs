@@ -132,8 +132,8 @@ static DELETE_IF_UNUSED: Statement = Statement::new(
 
 /// Deletes an account and everything that belongs to it. Returns `false`, and keeps the
 /// account, if it has a role, has bookings, orders, credit, or a membership, which may have been paid,
-/// has sold something, or has decided about a refund, a pass, or credit. The e-mail addresses in its security
-/// events are removed even then, so the caller must close the account or roll back.
+/// has sold something, or has decided about a refund, a pass, or credit. The e-mail addresses in its
+/// security events are removed even then, so the caller must close the account or roll back.
 pub async fn delete_if_unused(client: &Client, id: Uuid) -> Result<bool> {
     Ok(DELETE_IF_UNUSED.opt(client, &[&id]).await?.is_some())
 }

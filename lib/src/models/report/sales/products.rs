@@ -95,7 +95,7 @@ pub struct SoldSum {
     pub credit_refunded: Decimal,
 }
 
-// Payments with gift cards and credit, and refunds, are divided among the lines of an order in proportion to their
+// Refunds and payments with wallets are divided among the lines of an order, in proportion to their
 // amounts. To lose nothing by rounding, the division is cumulative: if `t` of the order's total has
 // moved, the lines up to and including this one, with the sum `a`, have round(t × a ÷ total). Credit
 // pays first, then the gift card. All payments of an order arrive when it is settled.
