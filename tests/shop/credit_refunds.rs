@@ -233,32 +233,6 @@ async fn refunds_to_credit_while_the_account_is_closed_leave_it_empty() {
 }
 
 #[tokio::test]
-async fn what_was_paid_with_credit_is_not_refunded_to_it_while_the_account_is_closed() {
-    let app = TestApp::start().await;
-    let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
-    let ten = create_product(&staff, json!({ "price": "100" })).await;
-    add_credit(&staff, &ana, "100").await;
-    let paid = buy(&ana, &ten, json!({})).await.expect(201);
-    let refunds = join_all((0..8).map(|_| refund(&staff, &paid, "10", "original")));
-    let (refunds, ()) = tokio::join!(refunds, ana.close_account());
-    for refused in refunds.iter().filter(|refund| refund.status != 200) {
-        refused.expect_code(409, "account_closed");
-    }
-    let left = "select count(*) from wallets where balance <> 0";
-    assert_eq!(app.count(left).await, 0);
-    let lost = "select count(*) from wallet_entries refund
-        join wallet_entries closure on closure.wallet_id = refund.wallet_id
-        where refund.reason = 'refund' and closure.reason = 'closure'
-          and refund.created_at > closure.created_at";
-    assert_eq!(
-        app.count(lost).await,
-        0,
-        "a refund was lost with the account"
-    );
-    assert_wallets_consistent(&app).await;
-}
-
-#[tokio::test]
 async fn a_share_that_is_refunded_to_the_credit_of_a_closed_account_is_lost_with_it() {
     let app = TestApp::start().await;
     let (staff, ana) = (app.staff("sofia").await, app.member("ana").await);
